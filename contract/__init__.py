@@ -1,0 +1,1 @@
+"""What Langfuse itself asks of its surroundings: environment, ports, health. No Pulumi in it."""

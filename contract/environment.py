@@ -1,0 +1,178 @@
+"""The environment of Langfuse's containers: one function, so that web and worker cannot differ.
+
+Values may be plain text or, under Pulumi, outputs: nothing here looks into them.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final, Generic, TypeVar
+
+from contract.runtime import KEEP_ALIVE_MILLISECONDS, heap_mib
+from settings.model import Settings
+from settings.services import Service
+
+Value = TypeVar("Value")
+Reference = TypeVar("Reference")
+
+EVENTS_PREFIX: Final = "events/"
+MEDIA_PREFIX: Final = "media/"
+EXPORTS_PREFIX: Final = "exports/"
+
+DATABASE_ARGUMENTS: Final = "sslmode=require&connection_limit=10"
+"""TLS, and a bound on Prisma's pool, which would otherwise grow with the CPU count."""
+
+BATCH_EXPORT_ON_WEB_SINCE: Final = 4
+"""Langfuse 4's web signs download links of exports again on demand."""
+
+FRESH_SINCE: Final = "2025-01-01"
+"""Projects made after this date cannot have events that only older Langfuse versions wrote."""
+
+EXTERNAL_GROUP_BY_SHARE: Final = 0.25
+"""Share of ClickHouse's memory at which a GROUP BY spills to disk. Langfuse's own default, 32 GB,
+exceeds a small server's memory, so that it would be killed instead."""
+
+
+@dataclass(frozen=True)
+class Endpoints(Generic[Value]):
+    """Where the stores and Langfuse itself are."""
+
+    url: Value
+    """What users open, with scheme and without a path."""
+    region: str
+    database_host: Value
+    database_user: str
+    database_name: str
+    redis_host: Value
+    redis_port: int
+    clickhouse_url: Value
+    clickhouse_migration_url: Value
+    clickhouse_user: str
+    clickhouse_memory_bytes: int
+    bucket: Value
+
+
+@dataclass(frozen=True)
+class Credentials(Generic[Reference]):
+    """References to secrets, never the secrets themselves."""
+
+    database_password: Reference
+    redis_password: Reference
+    clickhouse_password: Reference
+    salt: Reference
+    encryption_key: Reference
+    nextauth_secret: Reference
+    environment: Mapping[str, Reference]
+    """`langfuse:secretEnvironment`."""
+
+
+@dataclass(frozen=True)
+class Environment(Generic[Value, Reference]):
+    """What one container gets: values in the clear, and references to secrets."""
+
+    plain: Mapping[str, Value | str]
+    secret: Mapping[str, Reference]
+
+
+def web(
+    settings: Settings, endpoints: Endpoints[Value], credentials: Credentials[Reference]
+) -> Environment[Value, Reference]:
+    """Environment of the web container. It runs the migrations when it starts."""
+    plain: dict[str, Value | str] = {
+        **_shared(settings, endpoints, settings.web),
+        "KEEP_ALIVE_TIMEOUT": str(KEEP_ALIVE_MILLISECONDS),
+        "CLICKHOUSE_MIGRATION_URL": endpoints.clickhouse_migration_url,
+        "AUTH_DISABLE_SIGNUP": _boolean(settings.auth.disable_signup),
+        "AUTH_DISABLE_USERNAME_PASSWORD": _boolean(settings.auth.disable_password),
+        "TELEMETRY_ENABLED": "false",
+    }
+    if settings.major >= BATCH_EXPORT_ON_WEB_SINCE:
+        plain |= _batch_export(endpoints)
+    secret = {**_secrets(credentials), "NEXTAUTH_SECRET": credentials.nextauth_secret}
+    return _with_own(plain, secret, settings.web, credentials)
+
+
+def worker(
+    settings: Settings, endpoints: Endpoints[Value], credentials: Credentials[Reference]
+) -> Environment[Value, Reference]:
+    """Environment of the worker container."""
+    plain: dict[str, Value | str] = {
+        **_shared(settings, endpoints, settings.worker),
+        **_batch_export(endpoints),
+        "LANGFUSE_SKIP_INGESTION_CLICKHOUSE_READ_MIN_PROJECT_CREATE_DATE": FRESH_SINCE,
+    }
+    return _with_own(plain, _secrets(credentials), settings.worker, credentials)
+
+
+def _shared(
+    settings: Settings, endpoints: Endpoints[Value], service: Service
+) -> dict[str, Value | str]:
+    spill_bytes = int(endpoints.clickhouse_memory_bytes * EXTERNAL_GROUP_BY_SHARE)
+    plain: dict[str, Value | str] = {
+        # ECS puts the task's host name here, and the server would bind to that address alone.
+        "HOSTNAME": "0.0.0.0",  # noqa: S104
+        "NEXTAUTH_URL": endpoints.url,
+        "NODE_OPTIONS": f"--max-old-space-size={heap_mib(service.memory)}",
+        "AWS_REGION": endpoints.region,
+        "LANGFUSE_LOG_FORMAT": "json",
+        "DATABASE_HOST": endpoints.database_host,
+        "DATABASE_USERNAME": endpoints.database_user,
+        "DATABASE_NAME": endpoints.database_name,
+        "DATABASE_ARGS": DATABASE_ARGUMENTS,
+        "REDIS_HOST": endpoints.redis_host,
+        "REDIS_PORT": str(endpoints.redis_port),
+        "REDIS_TLS_ENABLED": "true",
+        "CLICKHOUSE_URL": endpoints.clickhouse_url,
+        "CLICKHOUSE_USER": endpoints.clickhouse_user,
+        "CLICKHOUSE_CLUSTER_ENABLED": "false",
+        "CLICKHOUSE_MAX_BYTES_BEFORE_EXTERNAL_GROUP_BY": str(spill_bytes),
+        **_bucket("EVENT_UPLOAD", EVENTS_PREFIX, endpoints),
+        **_bucket("MEDIA_UPLOAD", MEDIA_PREFIX, endpoints),
+    }
+    if settings.storage.events_retention_days is not None:
+        plain["LANGFUSE_ENABLE_BLOB_STORAGE_FILE_LOG"] = "false"
+    return plain
+
+
+def _bucket(use: str, prefix: str, endpoints: Endpoints[Value]) -> dict[str, Value | str]:
+    """Build the variables of one use of the bucket; without keys, so the task role is used."""
+    return {
+        f"LANGFUSE_S3_{use}_BUCKET": endpoints.bucket,
+        f"LANGFUSE_S3_{use}_PREFIX": prefix,
+        f"LANGFUSE_S3_{use}_REGION": endpoints.region,
+    }
+
+
+def _batch_export(endpoints: Endpoints[Value]) -> dict[str, Value | str]:
+    return {
+        "LANGFUSE_S3_BATCH_EXPORT_ENABLED": "true",
+        **_bucket("BATCH_EXPORT", EXPORTS_PREFIX, endpoints),
+    }
+
+
+def _secrets(credentials: Credentials[Reference]) -> dict[str, Reference]:
+    return {
+        "DATABASE_PASSWORD": credentials.database_password,
+        "REDIS_AUTH": credentials.redis_password,
+        "CLICKHOUSE_PASSWORD": credentials.clickhouse_password,
+        "SALT": credentials.salt,
+        "ENCRYPTION_KEY": credentials.encryption_key,
+    }
+
+
+def _with_own(
+    plain: Mapping[str, Value | str],
+    secret: Mapping[str, Reference],
+    service: Service,
+    credentials: Credentials[Reference],
+) -> Environment[Value, Reference]:
+    """Add what the stack file sets itself; it wins, and no name is in both halves."""
+    own_secrets = dict(credentials.environment)
+    merged = {**plain, **service.environment}
+    return Environment(
+        plain={name: value for name, value in merged.items() if name not in own_secrets},
+        secret={**secret, **own_secrets},
+    )
+
+
+def _boolean(value: bool) -> str:
+    return "true" if value else "false"

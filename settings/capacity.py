@@ -1,0 +1,46 @@
+"""What sizes AWS offers: Fargate's CPU and memory pairs, Graviton instances, Aurora capacity."""
+
+import re
+from typing import Final
+
+# https://docs.aws.amazon.com/AmazonECS/latest/developerguide/fargate-tasks-services.html
+FARGATE_MEMORY_MIB: Final[dict[int, tuple[int, ...]]] = {
+    256: (512, 1024, 2048),
+    512: tuple(range(1024, 4096 + 1, 1024)),
+    1024: tuple(range(2048, 8192 + 1, 1024)),
+    2048: tuple(range(4096, 16384 + 1, 1024)),
+    4096: tuple(range(8192, 30720 + 1, 1024)),
+    8192: tuple(range(16384, 61440 + 1, 4096)),
+    16384: tuple(range(32768, 122880 + 1, 8192)),
+}
+"""CPU units (1024 = one vCPU) → the memory sizes (MiB) Fargate sells with them."""
+
+# https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/aurora-serverless-v2.setting-capacity.html
+AURORA_MAXIMUM_ACU: Final = 256.0
+AURORA_STEP_ACU: Final = 0.5
+
+# https://docs.aws.amazon.com/ec2/latest/instancetypes/instance-types.html
+_GRAVITON: Final = re.compile(
+    r"(?P<family>[cmrt])(?P<generation>\d)g[den]{0,2}\.(?P<size>nano|micro|small|medium|large|"
+    r"(?P<multiple>\d*)xlarge)"
+)
+_MEMORY_OF_LARGE_GIB: Final = {"c": 4.0, "m": 8.0, "r": 16.0, "t": 8.0}
+_SMALL_SIZES: Final = {"nano": 1 / 16, "micro": 1 / 8, "small": 1 / 4, "medium": 1 / 2, "large": 1}
+
+
+def fargate_memory_range(cpu: int) -> str:
+    """Words for the memory sizes that go with `cpu`: `2048 to 8192 MiB in steps of 1024`."""
+    sizes = FARGATE_MEMORY_MIB[cpu]
+    if cpu == min(FARGATE_MEMORY_MIB):
+        return " or ".join(str(size) for size in sizes) + " MiB"
+    return f"{sizes[0]} to {sizes[-1]} MiB in steps of {sizes[1] - sizes[0]}"
+
+
+def graviton_memory_gib(instance_type: str) -> float | None:
+    """Memory (GiB) of a Graviton instance type such as `m7g.large`; None if it is not one."""
+    match = _GRAVITON.fullmatch(instance_type)
+    if match is None:
+        return None
+    size = match["size"]
+    scale = _SMALL_SIZES.get(size) or 2.0 * int(match["multiple"] or 1)
+    return _MEMORY_OF_LARGE_GIB[match["family"]] * scale

@@ -1,0 +1,176 @@
+"""The settings of one stack: every key of the `langfuse:` namespace but the secrets."""
+
+import re
+from typing import Final, Literal
+
+from pydantic import EmailStr, Field, ValidationInfo, field_validator
+
+from contract.variables import known
+from settings.nearest import nearest
+from settings.network import CreatedNetwork, Network
+from settings.releases import LANGFUSE, LANGFUSE_MAJORS, LANGFUSE_MINIMUM, version_of
+from settings.section import Section, refusal
+from settings.services import ApiGatewayIngress, Ingress, Service, Web, Worker
+from settings.stores import ClickHouseOnEc2, ElastiCacheRedis, Postgres, PostgresInstance, Storage
+
+SECRET_NAME: Final = re.compile(r"(SECRET|PASSWORD|TOKEN|CREDENTIALS|(^|_)SALT|_KEY)(_|$)")
+"""Variables whose values nobody should read off a task definition."""
+
+WIRED: Final = re.compile(
+    r"HOSTNAME|PORT|NEXTAUTH_URL|AWS_REGION|DATABASE_\w+|DIRECT_URL|CLICKHOUSE_(URL|MIGRATION_URL|"
+    r"USER|CLUSTER_ENABLED)|REDIS_(HOST|PORT|AUTH|CONNECTION_STRING|TLS_ENABLED|CLUSTER_\w+)|"
+    r"LANGFUSE_S3_\w+_(BUCKET|PREFIX|REGION|ENDPOINT)"
+)
+"""Variables that follow from the stack's own resources."""
+
+NOT_SECRET: Final = re.compile(r"_(MAX_SEGMENT_BYTES|TTL_SECONDS|KMS_KEY_ID|POOL_SIZE|ENABLED)$")
+
+# https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html
+RETENTION_DAYS: Final = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731)
+
+
+class Auth(Section):
+    """Sign-in."""
+
+    disable_signup: bool = Field(
+        False, description="Refuse new accounts; set it once the first user exists"
+    )
+    disable_password: bool = Field(False, description="Refuse sign-in by password")
+
+
+class Alarms(Section):
+    """Who is told, and of what."""
+
+    email: EmailStr = Field(description="Address that is told when spending nears the budget")
+    monthly_budget_usd: float = Field(
+        gt=0, description="AWS Budget on the account's monthly cost, USD"
+    )
+
+
+class Logs(Section):
+    """CloudWatch log groups."""
+
+    retention_days: int = Field(30, description="Days until log events expire")
+
+    @field_validator("retention_days")
+    @classmethod
+    def _retention_days(cls, value: int) -> int:
+        if value not in RETENTION_DAYS:
+            days = ", ".join(str(days) for days in RETENTION_DAYS)
+            raise refusal(f"CloudWatch Logs keeps events for one of {days} days", "30 is a month")
+        return value
+
+
+class Settings(Section):
+    """A stack's settings, complete: what the stack file left out comes from its size's row."""
+
+    size: Literal["dev", "staging", "prod"] = Field(
+        description="Row of the sizing table; the only key that must be set"
+    )
+    release: str = Field(LANGFUSE, description="Exact Langfuse release, 3.125.0 or later, or 4.x")
+    domain: str | None = Field(
+        None,
+        pattern=r"^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.){2,}[a-z]{2,63}$",
+        max_length=253,
+        description="Host name that users open, such as langfuse.example.com",
+    )
+    deletion_protection: bool = Field(
+        False,
+        description="Keep every store on destroy or replacement: Pulumi's protect, AWS's own "
+        "protection, final snapshots, secret recovery",
+    )
+    network: Network = CreatedNetwork()  # pyright: ignore[reportCallIssue]
+    ingress: Ingress = ApiGatewayIngress(kind="apiGateway")  # pyright: ignore[reportCallIssue]
+    web: Web = Web()  # pyright: ignore[reportCallIssue]
+    worker: Worker = Worker()  # pyright: ignore[reportCallIssue]
+    clickhouse: ClickHouseOnEc2 = ClickHouseOnEc2()  # pyright: ignore[reportCallIssue]
+    postgres: Postgres = PostgresInstance(mode="instance")  # pyright: ignore[reportCallIssue]
+    redis: ElastiCacheRedis = ElastiCacheRedis()  # pyright: ignore[reportCallIssue]
+    storage: Storage = Storage()  # pyright: ignore[reportCallIssue]
+    auth: Auth = Auth()  # pyright: ignore[reportCallIssue]
+    alarms: Alarms | None = None
+    logs: Logs = Logs()  # pyright: ignore[reportCallIssue]
+
+    @field_validator("release")
+    @classmethod
+    def _release(cls, value: str) -> str:
+        least = ".".join(str(part) for part in LANGFUSE_MINIMUM)
+        bound = f"must be an exact Langfuse release, {least} or later, of major 3 or 4"
+        remedy = f'"{LANGFUSE}" is the default; floating tags have pointed at other majors before'
+        try:
+            version = version_of(value)
+        except ValueError:
+            raise refusal(bound, remedy) from None
+        if version < LANGFUSE_MINIMUM or version[0] not in LANGFUSE_MAJORS:
+            raise refusal(bound, remedy)
+        return value
+
+    @field_validator("ingress")
+    @classmethod
+    def _ingress(cls, value: Ingress, info: ValidationInfo) -> Ingress:
+        if "domain" not in info.data:
+            return value
+        domain = info.data["domain"]
+        if value.kind == "alb" and domain is None:
+            raise refusal(
+                "ingress.kind alb serves https and so needs a domain",
+                "set langfuse:domain, or set ingress.kind to apiGateway, which has a name of "
+                "its own",
+                key="kind",
+            )
+        if value.kind == "apiGateway" and domain is None and value.certificate_arn:
+            raise refusal(
+                "a certificate is for a domain, and none is set",
+                "set langfuse:domain",
+                key="certificateArn",
+            )
+        if domain and value.hosted_zone and not f".{domain}".endswith(f".{value.hosted_zone}"):
+            raise refusal(
+                f"the domain {domain} is not in this zone",
+                "name the public hosted zone that holds the domain",
+                key="hostedZone",
+            )
+        return value
+
+    @field_validator("web", "worker")
+    @classmethod
+    def _environment(cls, value: Service, info: ValidationInfo) -> Service:
+        release = info.data.get("release")
+        if release is None:
+            return value
+        major = version_of(release)[0]
+        variables = known("web" if isinstance(value, Web) else "worker", major)
+        for name, text in value.environment.items():
+            key = f"environment.{name}"
+            if WIRED.fullmatch(name):
+                raise refusal("the program sets this from its resources", "remove it", key=key)
+            if SECRET_NAME.search(name) and not NOT_SECRET.search(name):
+                raise refusal(
+                    "looks like a secret, and this environment is stored in the clear",
+                    "put it into the secret key langfuse:secretEnvironment",
+                    key=key,
+                )
+            if name not in variables and major == min(LANGFUSE_MAJORS):
+                raise refusal(
+                    f"Langfuse {release} reads no such variable{nearest(name, variables)}",
+                    "check its spelling and that this container reads it",
+                    key=key,
+                )
+            fault = variables[name].fault(text) if name in variables else None
+            if fault:
+                raise refusal(f"Langfuse refuses {text!r}: it {fault}", "correct it", key=key)
+        return value
+
+    @property
+    def major(self) -> int:
+        """Langfuse's major version, 3 or 4."""
+        return version_of(self.release)[0]
+
+    @property
+    def hosted_zone(self) -> str | None:
+        """The Route 53 zone that gets the domain's records; None: the program makes no record."""
+        if self.domain is None:
+            return None
+        if self.ingress.hosted_zone or self.ingress.certificate_arn:
+            return self.ingress.hosted_zone
+        return self.domain.split(".", 1)[1]

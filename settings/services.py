@@ -1,0 +1,127 @@
+"""The sections of what runs Langfuse itself: `web`, `worker` and `ingress`."""
+
+import ipaddress
+from typing import Annotated, Final, Literal
+
+from pydantic import Field, ValidationInfo, field_validator
+
+from settings.capacity import FARGATE_MEMORY_MIB, fargate_memory_range
+from settings.section import Section, refusal
+
+MAXIMUM_TASKS: Final = 100
+"""A guard against typing errors; AWS's own quota is far above."""
+
+
+class Service(Section):
+    """A Fargate service. Sizes default to those of the stack's size."""
+
+    cpu: int = Field(1024, description="CPU units of a task (1024 = 1 vCPU)")
+    memory: int = Field(2048, description="Memory of a task, MiB; Node.js gets 75 % as its heap")
+    min_tasks: int = Field(1, ge=1, le=MAXIMUM_TASKS, description="Tasks at the least")
+    max_tasks: int = Field(1, ge=1, le=MAXIMUM_TASKS, description="Tasks at the most")
+    spot: bool = Field(False, description="Run on Fargate Spot: about 70 % cheaper, 2 min notice")
+    architecture: Literal["arm64", "x86_64"] = Field(
+        "arm64", description="CPU architecture; arm64 (Graviton) is a fifth cheaper"
+    )
+    environment: dict[str, str] = Field(
+        {}, description="More Langfuse variables, in the clear; see Appendix A of Langfuse's docs"
+    )
+
+    @field_validator("cpu")
+    @classmethod
+    def _cpu(cls, value: int) -> int:
+        if value not in FARGATE_MEMORY_MIB:
+            sizes = ", ".join(str(size) for size in FARGATE_MEMORY_MIB)
+            raise refusal(f"must be a Fargate CPU size: {sizes}", "1024 is one vCPU")
+        return value
+
+    @field_validator("memory")
+    @classmethod
+    def _memory(cls, value: int, info: ValidationInfo) -> int:
+        cpu = info.data.get("cpu")
+        if cpu is not None and value not in FARGATE_MEMORY_MIB[cpu]:
+            raise refusal(
+                f"Fargate sells {fargate_memory_range(cpu)} with cpu {cpu}",
+                "choose one of these sizes, or another cpu",
+            )
+        return value
+
+    @field_validator("max_tasks")
+    @classmethod
+    def _max_tasks(cls, value: int, info: ValidationInfo) -> int:
+        least = info.data.get("min_tasks")
+        if least is not None and value < least:
+            raise refusal(
+                f"must be at least minTasks, which is {least}", "raise it, or lower minTasks"
+            )
+        return value
+
+
+class Web(Service):
+    """The web container's service."""
+
+    platform: Literal["fargate"] = Field("fargate", description="What runs the web container")
+
+
+class Worker(Service):
+    """The worker container's service."""
+
+    scale_on: Literal["cpu"] = Field("cpu", description="What the worker's autoscaling follows")
+
+
+class LoadBalancerIngress(Section):
+    """An Application Load Balancer: own domain, private or restricted access, streaming."""
+
+    kind: Literal["alb"]
+    certificate_arn: str | None = Field(
+        None,
+        pattern=r"^arn:[^:]+:acm:[^:]+:\d{12}:certificate/.+$",
+        description="An ACM certificate of this region; without it one is made and validated "
+        "in the hosted zone",
+    )
+    hosted_zone: str | None = Field(
+        None,
+        description="Route 53 public hosted zone of the domain; default: the domain without its "
+        "first label, or no record at all when certificateArn is given",
+    )
+    internal: bool = Field(False, description="Reachable from inside the VPC only (kind alb)")
+    allowed_cidrs: list[str] = Field(
+        ["0.0.0.0/0"], min_length=1, description="IPv4 networks that may connect (kind alb)"
+    )
+
+    @field_validator("allowed_cidrs")
+    @classmethod
+    def _allowed_cidrs(cls, value: list[str]) -> list[str]:
+        for block in value:
+            try:
+                ipaddress.IPv4Network(block)
+            except ValueError as error:
+                raise refusal(
+                    f"{block!r} is not an IPv4 network: {error}",
+                    "write it as 203.0.113.0/24, or 203.0.113.7/32 for one address",
+                ) from None
+        return value
+
+
+class ApiGatewayIngress(Section):
+    """An API Gateway HTTP API: https without a domain, no fixed cost.
+
+    AWS's limits: 30 s a request, 10 MB a body, 10,240 bytes of request line and headers, no
+    streaming. It cannot be restricted to addresses, made internal, or put behind a WAF.
+    https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html
+    """
+
+    kind: Literal["apiGateway"]
+    certificate_arn: str | None = Field(
+        None, pattern=r"^arn:[^:]+:acm:[^:]+:\d{12}:certificate/.+$"
+    )
+    hosted_zone: str | None = None
+    rate_limit: int = Field(
+        500, ge=1, le=10_000, description="Requests a second before HTTP 429 (kind apiGateway)"
+    )
+    burst_limit: int = Field(
+        1000, ge=1, le=5_000, description="Requests at once before HTTP 429 (kind apiGateway)"
+    )
+
+
+Ingress = Annotated[LoadBalancerIngress | ApiGatewayIngress, Field(discriminator="kind")]

@@ -1,0 +1,69 @@
+"""The sizing table: what `langfuse:size` stands for, in the keys of the stack file.
+
+A stack picks a row; any key that the stack file sets itself wins over the row. Units are those of
+`settings.model`: CPU units, MiB, GiB, ACU, days.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+Row = Mapping[str, Any]
+
+DEV: Final[Row] = {
+    "deletionProtection": False,
+    "network": {"cidr": "10.0.0.0/16", "zones": 2, "egress": "none", "flowLogs": False},
+    "ingress": {"kind": "apiGateway"},
+    "web": {"cpu": 1024, "memory": 2048, "minTasks": 1, "maxTasks": 1, "spot": True},
+    "worker": {"cpu": 1024, "memory": 2048, "minTasks": 1, "maxTasks": 2, "spot": True},
+    "clickhouse": {"instanceType": "t4g.medium", "volumeGib": 20},
+    "postgres": {
+        "mode": "instance",
+        "instanceClass": "db.t4g.micro",
+        "backupRetentionDays": 7,
+    },
+    "redis": {"nodeType": "cache.t4g.micro", "replicas": 0},
+    "logs": {"retentionDays": 7},
+}
+
+STAGING: Final[Row] = {
+    "deletionProtection": False,
+    "network": {"cidr": "10.0.0.0/16", "zones": 2, "egress": "natInstance", "flowLogs": False},
+    "ingress": {"kind": "alb"},
+    "web": {"cpu": 1024, "memory": 2048, "minTasks": 1, "maxTasks": 1, "spot": True},
+    "worker": {"cpu": 1024, "memory": 4096, "minTasks": 1, "maxTasks": 4, "spot": True},
+    "clickhouse": {"instanceType": "t4g.large", "volumeGib": 50},
+    "postgres": {
+        "mode": "auroraServerless",
+        "minAcu": 0.5,
+        "maxAcu": 2,
+        "instances": 1,
+        "backupRetentionDays": 7,
+    },
+    "redis": {"nodeType": "cache.t4g.small", "replicas": 0},
+    "logs": {"retentionDays": 30},
+}
+
+PROD: Final[Row] = {
+    "deletionProtection": True,
+    "network": {
+        "cidr": "10.0.0.0/16",
+        "zones": 3,
+        "egress": "natGatewayPerZone",
+        "flowLogs": True,
+    },
+    "ingress": {"kind": "alb"},
+    "web": {"cpu": 2048, "memory": 4096, "minTasks": 2, "maxTasks": 3, "spot": False},
+    "worker": {"cpu": 2048, "memory": 4096, "minTasks": 2, "maxTasks": 8, "spot": False},
+    "clickhouse": {"instanceType": "r7g.large", "volumeGib": 100},
+    "postgres": {
+        "mode": "auroraServerless",
+        "minAcu": 0.5,
+        "maxAcu": 8,
+        "instances": 2,
+        "backupRetentionDays": 14,
+    },
+    "redis": {"nodeType": "cache.t4g.medium", "replicas": 1},
+    "logs": {"retentionDays": 90},
+}
+
+SIZING: Final[Mapping[str, Row]] = {"dev": DEV, "staging": STAGING, "prod": PROD}

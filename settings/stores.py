@@ -1,0 +1,117 @@
+"""The sections of the stores: `clickhouse`, `postgres`, `redis` and `storage`."""
+
+from typing import Annotated, Final, Literal
+
+from pydantic import Field, ValidationInfo, field_validator
+
+from settings.capacity import AURORA_MAXIMUM_ACU, AURORA_STEP_ACU, graviton_memory_gib
+from settings.section import Section, refusal
+
+CLICKHOUSE_MINIMUM_MEMORY_GIB: Final = 4.0
+"""Below it ClickHouse is killed during merges; Langfuse's own recommendation is 8 GiB."""
+
+MAXIMUM_RETENTION_DAYS: Final = 35
+"""AWS keeps automated backups of RDS and Aurora for 35 days at the most."""
+
+BackupRetentionDays = Annotated[
+    int,
+    Field(
+        7, ge=1, le=MAXIMUM_RETENTION_DAYS, description="Days of point-in-time recovery, 1 to 35"
+    ),
+]
+
+
+class ClickHouseOnEc2(Section):
+    """ClickHouse as an ECS service on an instance and a volume of its own."""
+
+    mode: Literal["ec2"] = Field("ec2", description="Where ClickHouse runs")
+    replicas: Literal[1, 3] = Field(1, description="ClickHouse servers")
+    instance_type: str = Field("t4g.large", description="A Graviton instance type of 4 GiB or more")
+    volume_gib: int = Field(50, ge=20, le=16_384, description="Size of the gp3 data volume, GiB")
+
+    @field_validator("replicas")
+    @classmethod
+    def _replicas(cls, value: int) -> int:
+        if value != 1:
+            raise refusal("3 replicas are planned, this version runs 1", "set it to 1")
+        return value
+
+    @field_validator("instance_type")
+    @classmethod
+    def _instance_type(cls, value: str) -> str:
+        memory = graviton_memory_gib(value)
+        if memory is None or memory < CLICKHOUSE_MINIMUM_MEMORY_GIB:
+            raise refusal(
+                "must be a Graviton instance type (t4g, c6g to c8g, m6g to m8g, r6g to r8g) with "
+                f"{CLICKHOUSE_MINIMUM_MEMORY_GIB:.0f} GiB of memory or more",
+                "t4g.medium is the smallest, r7g.large has 16 GiB",
+            )
+        return value
+
+    @property
+    def memory_gib(self) -> float:
+        """Memory of the instance."""
+        return graviton_memory_gib(self.instance_type) or CLICKHOUSE_MINIMUM_MEMORY_GIB
+
+
+class AuroraPostgres(Section):
+    """Aurora PostgreSQL Serverless v2."""
+
+    mode: Literal["auroraServerless"]
+    min_acu: float = Field(0.5, ge=0, le=AURORA_MAXIMUM_ACU, description="Least capacity, ACU")
+    max_acu: float = Field(4, ge=1, le=AURORA_MAXIMUM_ACU, description="Most capacity, ACU")
+    instances: int = Field(1, ge=1, le=16, description="Writer and readers together")
+    backup_retention_days: BackupRetentionDays = 7
+
+    @field_validator("min_acu", "max_acu")
+    @classmethod
+    def _steps(cls, value: float) -> float:
+        if value % AURORA_STEP_ACU:
+            raise refusal("Aurora scales in steps of 0.5 ACU, from 0 to 256", "round it to 0.5")
+        return value
+
+    @field_validator("max_acu")
+    @classmethod
+    def _max_acu(cls, value: float, info: ValidationInfo) -> float:
+        least = info.data.get("min_acu")
+        if least is not None and value < least:
+            raise refusal(f"must be at least minAcu, which is {least}", "raise it, or lower minAcu")
+        return value
+
+
+class PostgresInstance(Section):
+    """One RDS for PostgreSQL instance in one zone, for the smallest stacks."""
+
+    mode: Literal["instance"]
+    instance_class: str = Field(
+        "db.t4g.micro", pattern=r"^db\.[a-z0-9]+\.[a-z0-9]+$", description="RDS instance class"
+    )
+    backup_retention_days: BackupRetentionDays = 7
+
+
+Postgres = Annotated[AuroraPostgres | PostgresInstance, Field(discriminator="mode")]
+
+
+class ElastiCacheRedis(Section):
+    """ElastiCache for Valkey, node-based, cluster mode off."""
+
+    mode: Literal["elasticache"] = Field("elasticache", description="Where Redis runs")
+    node_type: str = Field(
+        "cache.t4g.micro",
+        pattern=r"^cache\.[a-z0-9]+\.[a-z0-9]+$",
+        description="ElastiCache node type",
+    )
+    replicas: int = Field(
+        0, ge=0, le=5, description="Replicas; with one or more, failover is automatic"
+    )
+
+
+class Storage(Section):
+    """The S3 bucket."""
+
+    events_retention_days: int | None = Field(
+        None,
+        ge=7,
+        description="Days until raw events expire; not set: kept. Media never expires",
+    )
+    kms: bool = Field(False, description="Encrypt with a KMS key of the stack instead of SSE-S3")
