@@ -1,0 +1,46 @@
+"""Wires the components of one stack and exports its outputs."""
+
+import pulumi
+
+from components.budget import Budget, BudgetArgs
+from components.clickhouse import ClickHouse, ClickHouseArgs
+from components.cluster import Cluster, ClusterArgs
+from components.data_plane import DataPlane, DataPlaneArgs
+from components.ingress import Ingress, IngressArgs
+from components.langfuse_web import LangfuseWeb, LangfuseWebArgs
+from components.langfuse_worker import LangfuseWorker, LangfuseWorkerArgs
+from components.location import Location
+from components.names import resource_prefix
+from components.network import Network, NetworkArgs
+from components.stack_parts import StackParts
+from contract.runtime import WEB_HEALTH_PATH
+from settings import stack
+
+settings, secrets = stack.read()
+location = Location.current()
+name = resource_prefix(pulumi.get_project(), pulumi.get_stack())
+
+network = Network(name, NetworkArgs(settings.network, location, settings.logs.retention_days))
+cluster = Cluster(name, ClusterArgs(network.vpc_id))
+ingress = Ingress(name, IngressArgs(settings, network, cluster))
+data_plane = DataPlane(
+    name,
+    DataPlaneArgs(
+        settings, network.vpc_id, network.private_subnet_ids, ingress.url, secrets.environment
+    ),
+)
+clickhouse = ClickHouse(f"{name}-clickhouse", ClickHouseArgs(settings, location, network, cluster))
+parts = StackParts(settings, location, network, cluster, data_plane, clickhouse, ingress.url)
+web = LangfuseWeb(f"{name}-web", LangfuseWebArgs(parts, ingress))
+worker = LangfuseWorker(f"{name}-worker", LangfuseWorkerArgs(parts, after=[web]))
+if settings.alarms is not None:
+    Budget(name, BudgetArgs(settings.alarms))
+
+pulumi.export("url", ingress.url)
+pulumi.export("health_url", pulumi.Output.concat(ingress.url, WEB_HEALTH_PATH))
+pulumi.export("cluster_name", cluster.name)
+pulumi.export("web_service_name", web.service.name)
+pulumi.export("worker_service_name", worker.service.name)
+pulumi.export(
+    "log_group_names", [web.log_group_name, worker.log_group_name, clickhouse.log_group_name]
+)

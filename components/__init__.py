@@ -1,0 +1,1 @@
+"""The component resources, one a file. `__main__` wires them."""

@@ -1,0 +1,172 @@
+"""Creates the HTTP API: https without a domain of one's own, and no fixed cost.
+
+Requests pass a VPC link to the web tasks, which Cloud Map finds with their ports. AWS's limits are
+those of `settings.services.ApiGatewayIngress`.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import pulumi
+import pulumi_aws as aws
+
+from components.certificate import Certificate
+from components.cluster import Cluster
+from components.network import Network
+from components.security_groups import allow_egress, closed_group
+from contract.runtime import WEB_PORT
+from settings.services import ApiGatewayIngress
+
+INTEGRATION_TIMEOUT_MILLISECONDS: Final = 30_000
+"""The most that an HTTP API waits.
+https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html"""
+
+ACCESS_LOG: Final = {
+    "time": "$context.requestTimeEpoch",
+    "request": "$context.requestId",
+    "address": "$context.identity.sourceIp",
+    "method": "$context.httpMethod",
+    "path": "$context.path",
+    "status": "$context.status",
+    "milliseconds": "$context.responseLatency",
+    "error": "$context.integrationErrorMessage",
+}
+"""No header is logged: they carry API keys."""
+
+DNS_TTL_SECONDS: Final = 10
+
+
+@dataclass(frozen=True)
+class ApiGatewayArgs:
+    """What the API is made from."""
+
+    settings: ApiGatewayIngress
+    network: Network
+    cluster: Cluster
+    certificate: Certificate | None
+    """The domain's certificate; None: the API's own name is used."""
+    log_retention_days: int
+
+
+class ApiGateway(pulumi.ComponentResource):
+    """The API, its VPC link, and the Cloud Map service that web registers in."""
+
+    target_name: pulumi.Output[str]
+    """Without a domain the API's own URL, with one the DNS name for an alias record."""
+    target_zone_id: pulumi.Output[str]
+    """Zone of that DNS name; empty without a domain."""
+    group_id: pulumi.Output[str]
+    """Security group of the VPC link."""
+    attachment: Mapping[str, Any]
+    """Arguments that attach an ECS service."""
+
+    def __init__(
+        self, name: str, args: ApiGatewayArgs, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        super().__init__("langfuse:index:ApiGateway", name, None, opts)
+        child = pulumi.ResourceOptions(parent=self)
+        group = closed_group(f"{name}-vpc-link", "API's VPC link", args.network.vpc_id, opts=child)
+        self.group_id = group.id
+        allow_egress(f"{name}-vpc-link", group.id, opts=child)
+        link = aws.apigatewayv2.VpcLink(
+            name,
+            subnet_ids=args.network.task_subnet_ids,
+            security_group_ids=[group.id],
+            opts=child,
+        )
+        discovery = aws.servicediscovery.Service(
+            f"{name}-web",
+            name="web",
+            dns_config={
+                "namespace_id": args.cluster.namespace_id,
+                "dns_records": [{"type": "SRV", "ttl": DNS_TTL_SECONDS}],
+                "routing_policy": "MULTIVALUE",
+            },
+            health_check_custom_config={"failure_threshold": 1},
+            force_destroy=True,
+            opts=child,
+        )
+        api = aws.apigatewayv2.Api(
+            name,
+            protocol_type="HTTP",
+            disable_execute_api_endpoint=args.certificate is not None,
+            opts=child,
+        )
+        integration = aws.apigatewayv2.Integration(
+            name,
+            api_id=api.id,
+            integration_type="HTTP_PROXY",
+            integration_method="ANY",
+            integration_uri=discovery.arn,
+            connection_type="VPC_LINK",
+            connection_id=link.id,
+            payload_format_version="1.0",
+            timeout_milliseconds=INTEGRATION_TIMEOUT_MILLISECONDS,
+            opts=child,
+        )
+        aws.apigatewayv2.Route(
+            name,
+            api_id=api.id,
+            route_key="$default",
+            target=pulumi.Output.concat("integrations/", integration.id),
+            opts=child,
+        )
+        logs = aws.cloudwatch.LogGroup(
+            f"{name}-api", retention_in_days=args.log_retention_days, opts=child
+        )
+        stage = aws.apigatewayv2.Stage(
+            name,
+            api_id=api.id,
+            # Only this stage's name does not enter the path.
+            name="$default",
+            auto_deploy=True,
+            default_route_settings={
+                "throttling_burst_limit": args.settings.burst_limit,
+                "throttling_rate_limit": args.settings.rate_limit,
+            },
+            access_log_settings={
+                "destination_arn": logs.arn,
+                "format": json.dumps(ACCESS_LOG, sort_keys=True),
+            },
+            opts=child,
+        )
+        if args.certificate is None:
+            self.target_name = pulumi.Output.from_input(api.api_endpoint)
+            self.target_zone_id = pulumi.Output.from_input("")
+        else:
+            self._map_domain(name, args.certificate, api, stage, child)
+        self.attachment = {
+            "service_registries": {
+                "registry_arn": discovery.arn,
+                "container_name": "web",
+                "container_port": WEB_PORT,
+            }
+        }
+        self.register_outputs({"targetName": self.target_name})
+
+    def _map_domain(
+        self,
+        name: str,
+        certificate: Certificate,
+        api: aws.apigatewayv2.Api,
+        stage: aws.apigatewayv2.Stage,
+        child: pulumi.ResourceOptions,
+    ) -> None:
+        domain = aws.apigatewayv2.DomainName(
+            name,
+            domain_name=certificate.domain,
+            domain_name_configuration={
+                "certificate_arn": certificate.arn,
+                "endpoint_type": "REGIONAL",
+                "security_policy": "TLS_1_2",
+            },
+            opts=child,
+        )
+        aws.apigatewayv2.ApiMapping(
+            name, api_id=api.id, domain_name=domain.id, stage=stage.id, opts=child
+        )
+        configuration = domain.domain_name_configuration
+        self.target_name = configuration.target_domain_name.apply(lambda name: name or "")
+        self.target_zone_id = configuration.hosted_zone_id.apply(lambda zone: zone or "")

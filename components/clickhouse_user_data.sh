@@ -1,0 +1,66 @@
+#!/bin/bash
+# Attaches and mounts ClickHouse's data volume, then lets the ECS agent join the cluster.
+# The agent starts after this script. When anything here fails, the cluster is not named, so no
+# task can start on an empty folder, and the instance stops itself, to be replaced.
+set -euo pipefail
+trap 'echo "boot failed in line $$LINENO"; shutdown -h +1' ERR
+
+volume=${volume_id}
+mount_point=${mount_point}
+export AWS_DEFAULT_REGION=${region}
+
+command -v aws > /dev/null || dnf install -y awscli-2
+token=$$(curl -sSf -X PUT http://169.254.169.254/latest/api/token -H "X-aws-ec2-metadata-token-ttl-seconds: 300")
+instance=$$(curl -sSf -H "X-aws-ec2-metadata-token: $$token" http://169.254.169.254/latest/meta-data/instance-id)
+
+# The instance before this one may still hold the volume.
+for attempt in $$(seq 1 60); do
+  if aws ec2 attach-volume --volume-id "$$volume" --instance-id "$$instance" --device ${device}; then
+    break
+  fi
+  echo "waiting for $$volume ($$attempt of 60)"
+  sleep 10
+done
+
+# NVMe devices are named by the volume's ID without its dash.
+device=/dev/disk/by-id/nvme-Amazon_Elastic_Block_Store_$${volume/-/}
+for attempt in $$(seq 1 60); do
+  [[ -b $$device ]] && break
+  sleep 2
+done
+[[ -b $$device ]]
+
+# Only a volume without any signature is formatted: once in its life.
+if ! blkid "$$device"; then
+  mkfs.xfs "$$device"
+fi
+mkdir -p "$$mount_point"
+# Nothing can write below the mount point while the volume is not mounted.
+chattr +i "$$mount_point"
+echo "$$device $$mount_point xfs defaults,noatime 0 2" >> /etc/fstab
+mount "$$mount_point"
+mkdir -p "$$mount_point/data"
+chown ${user_id}:${user_id} "$$mount_point/data"
+
+# A volume that was made larger is used within the hour.
+cat > /etc/systemd/system/grow-data-volume.service <<UNIT
+[Service]
+Type=oneshot
+ExecStart=/usr/sbin/xfs_growfs ${mount_point}
+UNIT
+cat > /etc/systemd/system/grow-data-volume.timer <<UNIT
+[Timer]
+OnBootSec=1min
+OnUnitActiveSec=1h
+[Install]
+WantedBy=timers.target
+UNIT
+systemctl enable --now grow-data-volume.timer
+
+cat > /etc/ecs/ecs.config <<CONFIG
+ECS_CLUSTER=${cluster}
+ECS_CONTAINER_STOP_TIMEOUT=120s
+ECS_ENABLE_TASK_IAM_ROLE=true
+ECS_AWSVPC_BLOCK_IMDS=true
+ECS_IMAGE_PULL_BEHAVIOR=prefer-cached
+CONFIG

@@ -1,0 +1,113 @@
+"""Creates the managed stores, PostgreSQL, Valkey and S3, and Langfuse's own secrets."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import pulumi
+import pulumi_random as random
+
+from components.postgres import Postgres, PostgresArgs
+from components.redis import Redis, RedisArgs
+from components.security_groups import Door
+from components.storage import Storage, StorageArgs
+from components.stored_secret import SecretReference, StoredSecret, StoredSecretArgs
+from settings.model import Settings
+
+ENCRYPTION_KEY_BYTES: Final = 32
+"""Langfuse wants 64 hexadecimal digits: AES-256."""
+
+
+@dataclass(frozen=True)
+class DataPlaneArgs:
+    """What the data plane is made from."""
+
+    settings: Settings
+    vpc_id: pulumi.Input[str]
+    subnet_ids: pulumi.Input[Sequence[str]]
+    origin: pulumi.Input[str]
+    """Origin of Langfuse's user interface."""
+    secret_environment: Mapping[str, pulumi.Output[str]]
+
+
+class DataPlane(pulumi.ComponentResource):
+    """The stores, and references to every secret a container needs."""
+
+    postgres: Postgres
+    """The database."""
+    redis: Redis
+    """The cache and queue."""
+    storage: Storage
+    """The bucket."""
+    salt: SecretReference
+    """Hashes API keys; must never change."""
+    encryption_key: SecretReference
+    """Encrypts model providers' keys; must never change."""
+    nextauth_secret: SecretReference
+    """Signs sessions."""
+    environment: Mapping[str, SecretReference]
+    """The stack file's own secret variables."""
+
+    def __init__(
+        self, name: str, args: DataPlaneArgs, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        super().__init__("langfuse:index:DataPlane", name, None, opts)
+        child = pulumi.ResourceOptions(parent=self)
+        settings, protected = args.settings, args.settings.deletion_protection
+        self.postgres = Postgres(
+            f"{name}-postgres",
+            PostgresArgs(settings.postgres, args.vpc_id, args.subnet_ids, protected),
+            child,
+        )
+        self.redis = Redis(
+            f"{name}-redis",
+            RedisArgs(settings.redis, args.vpc_id, args.subnet_ids, protected),
+            child,
+        )
+        self.storage = Storage(
+            f"{name}-storage", StorageArgs(settings.storage, args.origin, protected), child
+        )
+        self._make_keys(name, protected, child)
+        self.environment = self._store_environment(name, args, child)
+        self.register_outputs({"bucket": self.storage.bucket})
+
+    @property
+    def doors(self) -> dict[str, Door]:
+        """Where consumers of the stores are let in."""
+        return {"postgres": self.postgres.door, "redis": self.redis.door}
+
+    def _make_keys(self, name: str, protected: bool, child: pulumi.ResourceOptions) -> None:
+        kept = pulumi.ResourceOptions(parent=self, protect=protected)
+        values = {
+            "SALT": random.RandomPassword(
+                f"{name}-salt", length=43, special=False, opts=kept
+            ).result,
+            "ENCRYPTION_KEY": random.RandomBytes(
+                f"{name}-encryption-key", length=ENCRYPTION_KEY_BYTES, opts=kept
+            ).hex,
+            "NEXTAUTH_SECRET": random.RandomPassword(
+                f"{name}-nextauth-secret", length=43, special=False, opts=kept
+            ).result,
+        }
+        secret = StoredSecret(
+            f"{name}-keys", StoredSecretArgs("Langfuse's own keys", values, protected), child
+        )
+        self.salt = secret.reference("SALT")
+        self.encryption_key = secret.reference("ENCRYPTION_KEY")
+        self.nextauth_secret = secret.reference("NEXTAUTH_SECRET")
+
+    def _store_environment(
+        self, name: str, args: DataPlaneArgs, child: pulumi.ResourceOptions
+    ) -> dict[str, SecretReference]:
+        if not args.secret_environment:
+            return {}
+        secret = StoredSecret(
+            f"{name}-environment",
+            StoredSecretArgs(
+                "langfuse:secretEnvironment",
+                args.secret_environment,
+                args.settings.deletion_protection,
+            ),
+            child,
+        )
+        return {variable: secret.reference(variable) for variable in args.secret_environment}

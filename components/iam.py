@@ -1,0 +1,80 @@
+"""IAM documents as pure functions, and the roles made of them."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pulumi
+import pulumi_aws as aws
+
+Statement = Mapping[str, Any]
+
+
+def allow(
+    actions: Sequence[str],
+    resources: Sequence[Any],
+    conditions: Mapping[str, Mapping[str, Any]] | None = None,
+) -> Statement:
+    """One Allow statement. Actions are sorted, so that documents compare equal."""
+    statement: dict[str, Any] = {
+        "Effect": "Allow",
+        "Action": sorted(actions),
+        "Resource": list(resources),
+    }
+    return {**statement, "Condition": conditions} if conditions else statement
+
+
+def document(statements: Sequence[Statement]) -> dict[str, Any]:
+    """Build a policy document of statements."""
+    return {"Version": "2012-10-17", "Statement": list(statements)}
+
+
+def trust(service: str) -> str:
+    """Build the trust policy that lets an AWS service, such as `ecs-tasks.amazonaws.com`, in."""
+    statement = {
+        "Effect": "Allow",
+        "Action": "sts:AssumeRole",
+        "Principal": {"Service": service},
+    }
+    return json.dumps(document([statement]), sort_keys=True)
+
+
+def managed_policy(partition: str, path: str) -> str:
+    """ARN of a policy that AWS manages."""
+    return f"arn:{partition}:iam::aws:policy/{path}"
+
+
+def bucket_access(
+    bucket_arn: pulumi.Input[str], key_arn: pulumi.Input[str] | None
+) -> list[Statement]:
+    """Build what Langfuse needs of its bucket.
+
+    https://langfuse.com/self-hosting/deployment/infrastructure/blobstorage
+    """
+    objects = ["s3:AbortMultipartUpload", "s3:DeleteObject", "s3:GetObject", "s3:PutObject"]
+    statements = [
+        allow(["s3:ListBucket"], [bucket_arn]),
+        allow(objects, [pulumi.Output.concat(bucket_arn, "/*")]),
+    ]
+    if key_arn is not None:
+        statements.append(allow(["kms:Decrypt", "kms:GenerateDataKey"], [key_arn]))
+    return statements
+
+
+def service_role(
+    name: str,
+    service: str,
+    statements: Sequence[Statement],
+    *,
+    opts: pulumi.ResourceOptions,
+    managed: Mapping[str, str] | None = None,
+) -> aws.iam.Role:
+    """Make the role `name` for an AWS service, with one inline policy and managed ones by label."""
+    role = aws.iam.Role(name, assume_role_policy=trust(service), opts=opts)
+    if statements:
+        aws.iam.RolePolicy(
+            name, role=role.id, policy=pulumi.Output.json_dumps(document(statements)), opts=opts
+        )
+    for label, arn in (managed or {}).items():
+        aws.iam.RolePolicyAttachment(f"{name}-{label}", role=role.name, policy_arn=arn, opts=opts)
+    return role

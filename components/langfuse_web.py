@@ -1,0 +1,90 @@
+"""Creates Langfuse's web service, attached to the ingress."""
+
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_aws as aws
+
+from components.container_definition import HealthCheck
+from components.container_service import ContainerService, ContainerServiceArgs
+from components.ingress import Ingress
+from components.stack_parts import StackParts
+from contract import environment
+from contract.runtime import WEB_HEALTH_PATH, WEB_PORT, health_command
+from settings.releases import web_image
+
+
+@dataclass(frozen=True)
+class LangfuseWebArgs:
+    """What the web service is made from."""
+
+    parts: StackParts
+    ingress: Ingress
+
+
+class LangfuseWeb(pulumi.ComponentResource):
+    """The web container: user interface and API. It runs the migrations when it starts."""
+
+    service: aws.ecs.Service
+    """The ECS service, steady."""
+    log_group_name: pulumi.Output[str]
+    """Name of its log group."""
+
+    def __init__(
+        self, name: str, args: LangfuseWebArgs, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        super().__init__("langfuse:index:LangfuseWeb", name, None, opts)
+        parts = args.parts
+        service = ContainerService(
+            name,
+            ContainerServiceArgs(
+                container="web",
+                image=web_image(parts.settings.release),
+                port=WEB_PORT,
+                # Ten failures, so that the first start's migrations are not cut off half-way.
+                health_check=HealthCheck(health_command(WEB_PORT, WEB_HEALTH_PATH), retries=10),
+                settings=parts.settings.web,
+                environment=environment.web(parts.settings, parts.endpoints, parts.credentials),
+                statements=parts.statements,
+                doors={**parts.doors, "clickhouse-native": parts.clickhouse.native_door},
+                location=parts.location,
+                network=parts.network,
+                cluster=parts.cluster,
+                log_retention_days=parts.settings.logs.retention_days,
+                maximum_percent=maximum_percent(parts.settings.web.min_tasks),
+                service=args.ingress.attachment,
+                after=[args.ingress.ready, *parts.after],
+            ),
+            pulumi.ResourceOptions(parent=self),
+        )
+        aws.vpc.SecurityGroupIngressRule(
+            f"{name}-from-ingress",
+            security_group_id=service.group_id,
+            referenced_security_group_id=args.ingress.group_id,
+            ip_protocol="tcp",
+            from_port=WEB_PORT,
+            to_port=WEB_PORT,
+            description="ingress to web",
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        aws.vpc.SecurityGroupEgressRule(
+            f"{name}-ingress-out",
+            security_group_id=args.ingress.group_id,
+            referenced_security_group_id=service.group_id,
+            ip_protocol="tcp",
+            from_port=WEB_PORT,
+            to_port=WEB_PORT,
+            description="ingress to web",
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        self.service, self.log_group_name = service.service, service.log_group_name
+        self.register_outputs({"serviceName": self.service.name})
+
+
+def maximum_percent(min_tasks: int) -> int:
+    """Compute the deployment's maximum for one new task at a time, as long as minTasks run.
+
+    Two new web tasks would run the same migrations at once. ECS rounds the product down:
+    2 tasks and 150 % make 3.
+    """
+    return -(-100 * (min_tasks + 1) // min_tasks)

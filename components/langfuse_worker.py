@@ -1,0 +1,61 @@
+"""Creates Langfuse's worker service, which drains the queues into ClickHouse."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_aws as aws
+
+from components.container_definition import HealthCheck
+from components.container_service import ContainerService, ContainerServiceArgs
+from components.stack_parts import StackParts
+from contract import environment
+from contract.runtime import WORKER_HEALTH_PATH, WORKER_PORT, health_command
+from settings.releases import worker_image
+
+
+@dataclass(frozen=True)
+class LangfuseWorkerArgs:
+    """What the worker service is made from."""
+
+    parts: StackParts
+    after: Sequence[pulumi.Resource]
+    """Web, which migrates the stores first."""
+
+
+class LangfuseWorker(pulumi.ComponentResource):
+    """The worker container. Nobody connects to it."""
+
+    service: aws.ecs.Service
+    """The ECS service, steady."""
+    log_group_name: pulumi.Output[str]
+    """Name of its log group."""
+
+    def __init__(
+        self, name: str, args: LangfuseWorkerArgs, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        super().__init__("langfuse:index:LangfuseWorker", name, None, opts)
+        parts = args.parts
+        service = ContainerService(
+            name,
+            ContainerServiceArgs(
+                container="worker",
+                image=worker_image(parts.settings.release),
+                port=WORKER_PORT,
+                health_check=HealthCheck(health_command(WORKER_PORT, WORKER_HEALTH_PATH)),
+                settings=parts.settings.worker,
+                environment=environment.worker(parts.settings, parts.endpoints, parts.credentials),
+                statements=parts.statements,
+                doors=parts.doors,
+                location=parts.location,
+                network=parts.network,
+                cluster=parts.cluster,
+                log_retention_days=parts.settings.logs.retention_days,
+                maximum_percent=200,
+                service={},
+                after=[*args.after, *parts.after],
+            ),
+            pulumi.ResourceOptions(parent=self),
+        )
+        self.service, self.log_group_name = service.service, service.log_group_name
+        self.register_outputs({"serviceName": self.service.name})

@@ -1,0 +1,127 @@
+"""Creates the Application Load Balancer: https only, with a redirect from http."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import pulumi
+import pulumi_aws as aws
+
+from components.network import Network
+from components.security_groups import closed_group
+from contract.runtime import FIRST_START_SECONDS, WEB_DRAIN_SECONDS, WEB_HEALTH_PATH, WEB_PORT
+from settings.services import LoadBalancerIngress
+
+# https://docs.aws.amazon.com/elasticloadbalancing/latest/application/describe-ssl-policies.html
+TLS_POLICY: Final = "ELBSecurityPolicy-TLS13-1-2-2021-06"
+
+IDLE_TIMEOUT_SECONDS: Final = 60
+
+
+@dataclass(frozen=True)
+class LoadBalancerArgs:
+    """What the load balancer is made from."""
+
+    settings: LoadBalancerIngress
+    network: Network
+    certificate_arn: pulumi.Input[str]
+    protected: bool
+
+
+class LoadBalancer(pulumi.ComponentResource):
+    """The load balancer, its listeners and its target group."""
+
+    target_name: pulumi.Output[str]
+    """DNS name for an alias record."""
+    target_zone_id: pulumi.Output[str]
+    """Zone of that DNS name."""
+    group_id: pulumi.Output[str]
+    """Its security group."""
+    attachment: Mapping[str, Any]
+    """Arguments that attach an ECS service."""
+
+    def __init__(
+        self, name: str, args: LoadBalancerArgs, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        super().__init__("langfuse:index:LoadBalancer", name, None, opts)
+        child = pulumi.ResourceOptions(parent=self)
+        group = closed_group(f"{name}-alb", "Load balancer", args.network.vpc_id, opts=child)
+        self.group_id = group.id
+        for index, block in enumerate(args.settings.allowed_cidrs, start=1):
+            for port in (80, 443):
+                aws.vpc.SecurityGroupIngressRule(
+                    f"{name}-alb-{port}-{index}",
+                    security_group_id=group.id,
+                    cidr_ipv4=block,
+                    ip_protocol="tcp",
+                    from_port=port,
+                    to_port=port,
+                    description=f"{block} to the load balancer",
+                    opts=child,
+                )
+        network = args.network
+        balancer = aws.lb.LoadBalancer(
+            name,
+            load_balancer_type="application",
+            internal=args.settings.internal,
+            subnets=network.private_subnet_ids
+            if args.settings.internal
+            else network.public_subnet_ids,
+            security_groups=[group.id],
+            drop_invalid_header_fields=True,
+            idle_timeout=IDLE_TIMEOUT_SECONDS,
+            enable_deletion_protection=args.protected,
+            opts=child,
+        )
+        targets = aws.lb.TargetGroup(
+            name,
+            vpc_id=network.vpc_id,
+            target_type="ip",
+            port=WEB_PORT,
+            protocol="HTTP",
+            deregistration_delay=WEB_DRAIN_SECONDS,
+            health_check={
+                "path": WEB_HEALTH_PATH,
+                "matcher": "200",
+                "interval": 15,
+                "timeout": 10,
+                "healthy_threshold": 2,
+                "unhealthy_threshold": 3,
+            },
+            opts=child,
+        )
+        aws.lb.Listener(
+            f"{name}-http",
+            load_balancer_arn=balancer.arn,
+            port=80,
+            protocol="HTTP",
+            default_actions=[
+                {
+                    "type": "redirect",
+                    "redirect": {"protocol": "HTTPS", "port": "443", "status_code": "HTTP_301"},
+                }
+            ],
+            opts=child,
+        )
+        aws.lb.Listener(
+            f"{name}-https",
+            load_balancer_arn=balancer.arn,
+            port=443,
+            protocol="HTTPS",
+            ssl_policy=TLS_POLICY,
+            certificate_arn=args.certificate_arn,
+            default_actions=[{"type": "forward", "target_group_arn": targets.arn}],
+            opts=child,
+        )
+        self.target_name, self.target_zone_id = balancer.dns_name, balancer.zone_id
+        self.attachment = {
+            "load_balancers": [
+                {
+                    "target_group_arn": targets.arn,
+                    "container_name": "web",
+                    "container_port": WEB_PORT,
+                }
+            ],
+            "health_check_grace_period_seconds": FIRST_START_SECONDS,
+        }
+        self.register_outputs({"dnsName": self.target_name})

@@ -1,0 +1,213 @@
+"""Creates the VPC of a stack, its subnets, way out and S3 endpoint; or adopts one that exists."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import pulumi
+import pulumi_aws as aws
+import pulumi_awsx as awsx
+
+from components import iam
+from components.location import Location
+from components.nat_instance import NatInstance, NatInstanceArgs
+from settings.network import AdoptedNetwork, CreatedNetwork
+
+NAT_STRATEGY: Final = {
+    "none": awsx.ec2.NatGatewayStrategy.NONE,
+    "natInstance": awsx.ec2.NatGatewayStrategy.NONE,
+    "natGateway": awsx.ec2.NatGatewayStrategy.SINGLE,
+    "natGatewayPerZone": awsx.ec2.NatGatewayStrategy.ONE_PER_AZ,
+}
+
+UNFIT_ZONES: Final = ["use1-az3", "usw1-az2", "cac1-az3", "apne1-az3"]
+"""Zones without VPC links (and some without Graviton instances).
+https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-vpc-links.html"""
+
+
+@dataclass(frozen=True)
+class NetworkArgs:
+    """What a network is made from."""
+
+    settings: CreatedNetwork | AdoptedNetwork
+    location: Location
+    log_retention_days: int
+
+
+class Network(pulumi.ComponentResource):
+    """The VPC, and which of its subnets are for what."""
+
+    vpc_id: pulumi.Output[str]
+    """ID of the VPC."""
+    public_subnet_ids: pulumi.Output[Sequence[str]]
+    """Subnets with a route to the internet gateway, one per zone."""
+    private_subnet_ids: pulumi.Output[Sequence[str]]
+    """Subnets for the stores, one per zone."""
+    task_subnet_ids: pulumi.Output[Sequence[str]]
+    """Subnets for tasks and instances: the public ones if egress is `none`."""
+    public_tasks: bool
+    """Whether tasks and instances need public addresses to get out."""
+
+    def __init__(
+        self, name: str, args: NetworkArgs, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        super().__init__("langfuse:index:Network", name, None, opts)
+        child = pulumi.ResourceOptions(parent=self)
+        self.public_tasks = args.settings.public_tasks
+        if isinstance(args.settings, CreatedNetwork):
+            self._create(name, args.settings, args, child)
+        else:
+            self._adopt(args.settings, child)
+        self.task_subnet_ids = (
+            self.public_subnet_ids if self.public_tasks else self.private_subnet_ids
+        )
+        self.register_outputs(
+            {
+                "vpcId": self.vpc_id,
+                "publicSubnetIds": self.public_subnet_ids,
+                "privateSubnetIds": self.private_subnet_ids,
+            }
+        )
+
+    def _create(
+        self,
+        name: str,
+        settings: CreatedNetwork,
+        args: NetworkArgs,
+        child: pulumi.ResourceOptions,
+    ) -> None:
+        public_blocks, private_blocks = settings.subnet_blocks()
+        vpc = awsx.ec2.Vpc(
+            name,
+            cidr_block=settings.cidr,
+            availability_zone_names=zone_names(settings.zones),
+            enable_dns_hostnames=True,
+            enable_dns_support=True,
+            nat_gateways=awsx.ec2.NatGatewayConfigurationArgs(
+                strategy=NAT_STRATEGY[settings.egress]
+            ),
+            subnet_strategy=awsx.ec2.SubnetAllocationStrategy.AUTO,
+            subnet_specs=[
+                awsx.ec2.SubnetSpecArgs(type=awsx.ec2.SubnetType.PUBLIC, cidr_blocks=public_blocks),
+                awsx.ec2.SubnetSpecArgs(
+                    type=awsx.ec2.SubnetType.PRIVATE, cidr_blocks=private_blocks
+                ),
+            ],
+            opts=child,
+        )
+        self.vpc_id = vpc.vpc_id
+        self.public_subnet_ids = vpc.public_subnet_ids
+        self.private_subnet_ids = vpc.private_subnet_ids
+
+        aws.ec2.DefaultSecurityGroup(
+            f"{name}-default",
+            vpc_id=self.vpc_id,
+            ingress=[],
+            egress=[],
+            tags={"Name": f"{name}-default-closed"},
+            opts=child,
+        )
+        public_tables = [self._table_of(self.public_subnet_ids, i) for i in range(settings.zones)]
+        private_tables = [self._table_of(self.private_subnet_ids, i) for i in range(settings.zones)]
+        aws.ec2.VpcEndpoint(
+            f"{name}-s3",
+            vpc_id=self.vpc_id,
+            service_name=f"com.amazonaws.{args.location.region}.s3",
+            vpc_endpoint_type="Gateway",
+            route_table_ids=[*public_tables, *private_tables],
+            tags={"Name": f"{name}-s3"},
+            opts=child,
+        )
+        if settings.egress == "natInstance":
+            NatInstance(
+                f"{name}-nat",
+                NatInstanceArgs(
+                    location=args.location,
+                    vpc_id=self.vpc_id,
+                    cidr=settings.cidr,
+                    subnet_id=self.public_subnet_ids.apply(lambda ids: ids[0]),
+                    route_table_ids=private_tables,
+                ),
+                child,
+            )
+        if settings.flow_logs:
+            self._log_flows(f"{name}-flow-logs", args.log_retention_days, child)
+
+    def _table_of(self, subnet_ids: pulumi.Output[Sequence[str]], index: int) -> pulumi.Output[str]:
+        """Look up the route table that awsx made for a subnet."""
+        return aws.ec2.get_route_table_output(
+            subnet_id=subnet_ids.apply(lambda ids: ids[index]),
+            opts=pulumi.InvokeOutputOptions(parent=self),
+        ).route_table_id
+
+    def _log_flows(self, name: str, retention_days: int, child: pulumi.ResourceOptions) -> None:
+        group = aws.cloudwatch.LogGroup(name, retention_in_days=retention_days, opts=child)
+        write = ["logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"]
+        role = iam.service_role(
+            name,
+            "vpc-flow-logs.amazonaws.com",
+            [iam.allow(write, [group.arn, pulumi.Output.concat(group.arn, ":*")])],
+            opts=child,
+        )
+        aws.ec2.FlowLog(
+            name,
+            vpc_id=self.vpc_id,
+            traffic_type="ALL",
+            log_destination=group.arn,
+            iam_role_arn=role.arn,
+            opts=child,
+        )
+
+    def _adopt(self, settings: AdoptedNetwork, child: pulumi.ResourceOptions) -> None:
+        self.vpc_id = pulumi.Output.from_input(settings.vpc_id)
+        self.public_subnet_ids = adopted_subnets(
+            settings.vpc_id, settings.public_subnet_ids, "publicSubnetIds", child
+        )
+        self.private_subnet_ids = adopted_subnets(
+            settings.vpc_id, settings.private_subnet_ids, "privateSubnetIds", child
+        )
+
+
+def zone_names(count: int) -> list[str]:
+    """Name the region's first `count` zones, by name, whatever their momentary state.
+
+    A zone that is out of order for a day must not move subnets.
+    """
+    names = aws.get_availability_zones(
+        all_availability_zones=True,
+        exclude_zone_ids=UNFIT_ZONES,
+        filters=[{"name": "opt-in-status", "values": ["opt-in-not-required"]}],
+    ).names
+    if len(names) < count:
+        raise pulumi.RunError(
+            f"langfuse:network.zones: {count}: this region has {len(names)} fitting availability "
+            f"zones ({', '.join(sorted(names))}). Lower it, or choose another region."
+        )
+    return sorted(names)[:count]
+
+
+def adopted_subnets(
+    vpc_id: str, subnet_ids: Sequence[str], key: str, opts: pulumi.ResourceOptions
+) -> pulumi.Output[Sequence[str]]:
+    """Check that subnets are in the VPC and in two or more zones; returns their IDs."""
+    subnets = [
+        aws.ec2.get_subnet_output(id=each, opts=pulumi.InvokeOutputOptions(parent=opts.parent))
+        for each in subnet_ids
+    ]
+
+    def checked(found: Sequence[aws.ec2.GetSubnetResult]) -> Sequence[str]:
+        strangers = [subnet.id for subnet in found if subnet.vpc_id != vpc_id]
+        if strangers:
+            raise pulumi.RunError(
+                f"langfuse:network.{key}: {', '.join(strangers)} not in {vpc_id}. "
+                "List subnets of the adopted VPC."
+            )
+        zones = {subnet.availability_zone for subnet in found}
+        if len(zones) < 2:
+            raise pulumi.RunError(
+                f"langfuse:network.{key}: all in {', '.join(zones)}. "
+                "List subnets of two or more availability zones."
+            )
+        return subnet_ids
+
+    return pulumi.Output.all(*subnets).apply(checked)

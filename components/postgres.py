@@ -1,0 +1,171 @@
+"""Creates PostgreSQL: Aurora Serverless v2, or one RDS instance for the smallest stacks."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import pulumi
+import pulumi_aws as aws
+import pulumi_random as random
+
+from components.final_snapshot import final_snapshot_name
+from components.security_groups import Door, closed_group
+from components.stored_secret import SecretReference, StoredSecret, StoredSecretArgs
+from contract.runtime import POSTGRES_PORT
+from settings.releases import POSTGRES_MAJOR
+from settings.stores import AuroraPostgres, PostgresInstance
+
+USER: Final = "langfuse"
+DATABASE: Final = "langfuse"
+
+PARAMETERS: Final = {"rds.force_ssl": "1", "timezone": "UTC"}
+
+INSTANCE_STORAGE_GIB: Final = 20
+"""The least that RDS sells as gp3; it grows by itself up to INSTANCE_STORAGE_LIMIT_GIB."""
+INSTANCE_STORAGE_LIMIT_GIB: Final = 200
+
+
+@dataclass(frozen=True)
+class PostgresArgs:
+    """What the database is made from."""
+
+    settings: AuroraPostgres | PostgresInstance
+    vpc_id: pulumi.Input[str]
+    subnet_ids: pulumi.Input[Sequence[str]]
+    protected: bool
+
+
+class Postgres(pulumi.ComponentResource):
+    """The database, its security group and its password."""
+
+    host: pulumi.Output[str]
+    """`name:port` of the writer, known once the writer serves."""
+    password: SecretReference
+    """The owner's password."""
+    door: Door
+    """Where consumers are let in."""
+
+    def __init__(
+        self, name: str, args: PostgresArgs, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        super().__init__("langfuse:index:Postgres", name, None, opts)
+        child = pulumi.ResourceOptions(parent=self)
+        kept = pulumi.ResourceOptions(parent=self, protect=args.protected)
+        group = closed_group(name, "PostgreSQL", args.vpc_id, opts=child)
+        self.door = Door(group.id, POSTGRES_PORT)
+        # Alphanumeric: the images' entrypoints put it into a URL without encoding it.
+        password = random.RandomPassword(f"{name}-password", length=32, special=False, opts=kept)
+        secret = StoredSecret(
+            f"{name}-credentials",
+            StoredSecretArgs("PostgreSQL", {"password": password.result}, args.protected),
+            child,
+        )
+        self.password = secret.reference("password")
+        subnets = aws.rds.SubnetGroup(name, subnet_ids=args.subnet_ids, opts=child)
+        common: dict[str, Any] = {
+            "engine_version": POSTGRES_MAJOR,
+            "db_subnet_group_name": subnets.name,
+            "vpc_security_group_ids": [group.id],
+            "port": POSTGRES_PORT,
+            "storage_encrypted": True,
+            "backup_retention_period": args.settings.backup_retention_days,
+            "copy_tags_to_snapshot": True,
+            "delete_automated_backups": not args.protected,
+            "deletion_protection": args.protected,
+            "skip_final_snapshot": not args.protected,
+            "final_snapshot_identifier": final_snapshot_name(name, kept)
+            if args.protected
+            else None,
+            "apply_immediately": True,
+        }
+        if isinstance(args.settings, AuroraPostgres):
+            self.host = _aurora(name, args.settings, password.result, common, child, kept)
+        else:
+            self.host = _instance(name, args.settings, password.result, common, child, kept)
+        self.register_outputs({"host": self.host})
+
+
+def _aurora(
+    name: str,
+    settings: AuroraPostgres,
+    password: pulumi.Output[str],
+    common: dict[str, Any],
+    child: pulumi.ResourceOptions,
+    kept: pulumi.ResourceOptions,
+) -> pulumi.Output[str]:
+    parameters = aws.rds.ClusterParameterGroup(
+        name,
+        family=f"aurora-postgresql{POSTGRES_MAJOR}",
+        parameters=[
+            aws.rds.ClusterParameterGroupParameterArgs(name=key, value=value)
+            for key, value in PARAMETERS.items()
+        ],
+        opts=child,
+    )
+    cluster = aws.rds.Cluster(
+        name,
+        engine="aurora-postgresql",
+        engine_mode="provisioned",
+        database_name=DATABASE,
+        master_username=USER,
+        master_password=password,
+        db_cluster_parameter_group_name=parameters.name,
+        serverlessv2_scaling_configuration={
+            "min_capacity": settings.min_acu,
+            "max_capacity": settings.max_acu,
+        },
+        **common,
+        opts=kept,
+    )
+    instances = [
+        aws.rds.ClusterInstance(
+            f"{name}-{index}",
+            cluster_identifier=cluster.id,
+            engine=aws.rds.EngineType.AURORA_POSTGRESQL,
+            instance_class="db.serverless",
+            db_subnet_group_name=common["db_subnet_group_name"],
+            # Readers of tier 0 and 1 keep the writer's capacity, so failover finds it warm.
+            promotion_tier=min(index - 1, 1),
+            copy_tags_to_snapshot=True,
+            apply_immediately=True,
+            opts=kept,
+        )
+        for index in range(1, settings.instances + 1)
+    ]
+    ready = pulumi.Output.all(*(instance.id for instance in instances))
+    return ready.apply(lambda _: pulumi.Output.concat(cluster.endpoint, f":{POSTGRES_PORT}"))
+
+
+def _instance(
+    name: str,
+    settings: PostgresInstance,
+    password: pulumi.Output[str],
+    common: dict[str, Any],
+    child: pulumi.ResourceOptions,
+    kept: pulumi.ResourceOptions,
+) -> pulumi.Output[str]:
+    parameters = aws.rds.ParameterGroup(
+        name,
+        family=f"postgres{POSTGRES_MAJOR}",
+        parameters=[
+            aws.rds.ParameterGroupParameterArgs(name=key, value=value)
+            for key, value in PARAMETERS.items()
+        ],
+        opts=child,
+    )
+    instance = aws.rds.Instance(
+        name,
+        engine="postgres",
+        instance_class=settings.instance_class,
+        allocated_storage=INSTANCE_STORAGE_GIB,
+        max_allocated_storage=INSTANCE_STORAGE_LIMIT_GIB,
+        storage_type="gp3",
+        db_name=DATABASE,
+        username=USER,
+        password=password,
+        parameter_group_name=parameters.name,
+        publicly_accessible=False,
+        **common,
+        opts=kept,
+    )
+    return pulumi.Output.concat(instance.address, f":{POSTGRES_PORT}")

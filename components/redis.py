@@ -1,0 +1,85 @@
+"""Creates the cache and queue: ElastiCache for Valkey, node-based, cluster mode off."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_aws as aws
+import pulumi_random as random
+
+from components.final_snapshot import final_snapshot_name
+from components.security_groups import Door, closed_group
+from components.stored_secret import SecretReference, StoredSecret, StoredSecretArgs
+from contract.runtime import REDIS_PORT
+from settings.releases import VALKEY
+from settings.stores import ElastiCacheRedis
+
+
+@dataclass(frozen=True)
+class RedisArgs:
+    """What the cache is made from."""
+
+    settings: ElastiCacheRedis
+    vpc_id: pulumi.Input[str]
+    subnet_ids: pulumi.Input[Sequence[str]]
+    protected: bool
+
+
+class Redis(pulumi.ComponentResource):
+    """The replication group, its security group and its token."""
+
+    host: pulumi.Output[str]
+    """Name of the primary."""
+    password: SecretReference
+    """The AUTH token."""
+    door: Door
+    """Where consumers are let in."""
+
+    def __init__(
+        self, name: str, args: RedisArgs, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        super().__init__("langfuse:index:Redis", name, None, opts)
+        child = pulumi.ResourceOptions(parent=self)
+        kept = pulumi.ResourceOptions(parent=self, protect=args.protected)
+        group = closed_group(name, "Valkey", args.vpc_id, opts=child)
+        self.door = Door(group.id, REDIS_PORT)
+        token = random.RandomPassword(f"{name}-token", length=64, special=False, opts=kept)
+        secret = StoredSecret(
+            f"{name}-credentials",
+            StoredSecretArgs("Valkey", {"token": token.result}, args.protected),
+            child,
+        )
+        self.password = secret.reference("token")
+        subnets = aws.elasticache.SubnetGroup(name, subnet_ids=args.subnet_ids, opts=child)
+        parameters = aws.elasticache.ParameterGroup(
+            name,
+            family=f"valkey{VALKEY.split('.', 1)[0]}",
+            # BullMQ loses jobs when keys are evicted; every default group of AWS's evicts.
+            parameters=[{"name": "maxmemory-policy", "value": "noeviction"}],
+            opts=child,
+        )
+        replicated = args.settings.replicas > 0
+        cache = aws.elasticache.ReplicationGroup(
+            name,
+            description=f"Queue and cache of {name}",
+            engine="valkey",
+            engine_version=VALKEY,
+            node_type=args.settings.node_type,
+            num_cache_clusters=1 + args.settings.replicas,
+            automatic_failover_enabled=replicated,
+            multi_az_enabled=replicated,
+            port=REDIS_PORT,
+            parameter_group_name=parameters.name,
+            subnet_group_name=subnets.name,
+            security_group_ids=[group.id],
+            at_rest_encryption_enabled=True,
+            transit_encryption_enabled=True,
+            transit_encryption_mode="required",
+            auth_token=token.result,
+            snapshot_retention_limit=1,
+            final_snapshot_identifier=final_snapshot_name(name, kept) if args.protected else None,
+            apply_immediately=True,
+            opts=kept,
+        )
+        self.host = cache.primary_endpoint_address
+        self.register_outputs({"host": self.host})

@@ -1,0 +1,67 @@
+"""Security groups: closed when made; whoever needs to pass opens a door in its own name."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_aws as aws
+
+
+@dataclass(frozen=True)
+class Door:
+    """A port of a security group that consumers may be let in at."""
+
+    group_id: pulumi.Output[str]
+    port: int
+
+
+def closed_group(
+    name: str, description: str, vpc_id: pulumi.Input[str], *, opts: pulumi.ResourceOptions
+) -> aws.ec2.SecurityGroup:
+    """Make a group without any rule."""
+    return aws.ec2.SecurityGroup(
+        name,
+        description=description,
+        vpc_id=vpc_id,
+        revoke_rules_on_delete=True,
+        tags={"Name": name},
+        opts=opts,
+    )
+
+
+def open_doors(
+    name: str,
+    group_id: pulumi.Input[str],
+    doors: Mapping[str, Door],
+    *,
+    opts: pulumi.ResourceOptions,
+) -> None:
+    """Let the members of the group `name` in at each door; nobody else gets in by it."""
+    for label, door in doors.items():
+        aws.vpc.SecurityGroupIngressRule(
+            f"{name}-to-{label}",
+            security_group_id=door.group_id,
+            referenced_security_group_id=group_id,
+            ip_protocol="tcp",
+            from_port=door.port,
+            to_port=door.port,
+            description=f"{name} to {label}",
+            opts=opts,
+        )
+
+
+def allow_egress(
+    name: str, group_id: pulumi.Input[str], *, opts: pulumi.ResourceOptions
+) -> aws.vpc.SecurityGroupEgressRule:
+    """Let a group's members connect to anywhere.
+
+    AWS's APIs, image registries, model providers and webhooks have no fixed addresses.
+    """
+    return aws.vpc.SecurityGroupEgressRule(
+        f"{name}-egress",
+        security_group_id=group_id,
+        cidr_ipv4="0.0.0.0/0",
+        ip_protocol="-1",
+        description="to anywhere",
+        opts=opts,
+    )

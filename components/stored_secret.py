@@ -1,0 +1,64 @@
+"""Creates one Secrets Manager secret that holds several values as JSON."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import pulumi
+import pulumi_aws as aws
+
+RECOVERY_DAYS: Final = 30
+"""Secrets Manager's longest recovery window; without protection a secret goes at once."""
+
+
+@dataclass(frozen=True)
+class SecretReference:
+    """One value of a secret, as a task definition names it."""
+
+    secret_arn: pulumi.Output[str]
+    key: str
+
+    @property
+    def value_from(self) -> pulumi.Output[str]:
+        """Build `arn:…:secret:name-AbCdEf:key::`, the form of `secrets[].valueFrom`."""
+        return pulumi.Output.concat(self.secret_arn, ":", self.key, "::")
+
+
+@dataclass(frozen=True)
+class StoredSecretArgs:
+    """What a stored secret is made from."""
+
+    description: str
+    values: Mapping[str, pulumi.Input[str]]
+    protected: bool
+
+
+class StoredSecret(pulumi.ComponentResource):
+    """A secret and its current version."""
+
+    arn: pulumi.Output[str]
+    """ARN of the secret, known once it has a value."""
+
+    def __init__(
+        self, name: str, args: StoredSecretArgs, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        super().__init__("langfuse:index:StoredSecret", name, None, opts)
+        kept = pulumi.ResourceOptions(parent=self, protect=args.protected)
+        secret = aws.secretsmanager.Secret(
+            name,
+            description=args.description,
+            recovery_window_in_days=RECOVERY_DAYS if args.protected else 0,
+            opts=kept,
+        )
+        version = aws.secretsmanager.SecretVersion(
+            name,
+            secret_id=secret.id,
+            secret_string=pulumi.Output.secret(pulumi.Output.json_dumps(dict(args.values))),
+            opts=kept,
+        )
+        self.arn = pulumi.Output.all(secret.arn, version.id).apply(lambda values: values[0])
+        self.register_outputs({"arn": self.arn})
+
+    def reference(self, key: str) -> SecretReference:
+        """One value, to be handed to a container."""
+        return SecretReference(self.arn, key)

@@ -1,0 +1,40 @@
+"""The two roles of an ECS task: the agent's, which starts it, and the container's own."""
+
+from collections.abc import Sequence
+
+import pulumi
+import pulumi_aws as aws
+
+from components import iam
+from components.stored_secret import SecretReference
+
+PRINCIPAL = "ecs-tasks.amazonaws.com"
+
+
+def execution_role(
+    name: str,
+    log_group_arn: pulumi.Output[str],
+    secrets: Sequence[SecretReference],
+    opts: pulumi.ResourceOptions,
+) -> aws.iam.Role:
+    """Make the agent's role: write this log group, read exactly these secrets."""
+    statements = [
+        iam.allow(
+            ["logs:CreateLogStream", "logs:PutLogEvents"],
+            [pulumi.Output.concat(log_group_arn, ":*")],
+        )
+    ]
+    if secrets:
+        arns = pulumi.Output.all(*(secret.secret_arn for secret in secrets)).apply(
+            lambda found: sorted(set(found))
+        )
+        read = iam.allow(["secretsmanager:GetSecretValue"], [])
+        statements.append({**read, "Resource": arns})
+    return iam.service_role(f"{name}-execution", PRINCIPAL, statements, opts=opts)
+
+
+def task_role(
+    name: str, statements: Sequence[iam.Statement], opts: pulumi.ResourceOptions
+) -> aws.iam.Role:
+    """Make the container's own role."""
+    return iam.service_role(f"{name}-task", PRINCIPAL, statements, opts=opts)
