@@ -1,0 +1,232 @@
+"""Machines, containers, and the roles and logs they use."""
+
+from typing import Any
+
+from offline.catalog.network import private_address, private_dns, public_address
+from offline.catalog.resource_type import EVERYTHING, Naming, ResourceType, inputs
+from offline.facts import CREATED, Facts, digest
+
+_EC2 = "arn:{partition}:ec2:{region}:{account}:"
+_ECS = "arn:{partition}:ecs:{region}:{account}:"
+_IAM = "arn:{partition}:iam::{account}:"
+_LAMBDA_ARN = "arn:{partition}:lambda:{region}:{account}:function:{name}"
+_REVISIONS = 9973
+_NOT_IN_A_REVISION = ("tags", "tagsAll", "skipDestroy", "trackLatest")
+
+
+def _latest_version(facts: Facts) -> int:
+    return int(facts.old.get("latestVersion", 0)) + 1
+
+
+def _default_version(facts: Facts) -> int:
+    if facts.get("updateDefaultVersion", False):
+        return _latest_version(facts)
+    return int(facts.old.get("defaultVersion", 1))
+
+
+def _revision(facts: Facts) -> int:
+    """A number that tells one content from another, as there is no counter without state."""
+    content = {key: value for key, value in facts.inputs.items() if key not in _NOT_IN_A_REVISION}
+    return int(facts.old.get("revision", 0)) or int(digest(content)[:8], 16) % _REVISIONS + 1
+
+
+def _task_definition_arn(facts: Facts) -> str:
+    return facts.arn("ecs", f"task-definition/{{family}}:{_revision(facts)}")
+
+
+def _service_arn(facts: Facts) -> str:
+    cluster = str(facts.get("cluster", "default")).rsplit("/", 1)[-1]
+    return facts.arn("ecs", f"service/{cluster}/{{name}}")
+
+
+def _zone(facts: Facts) -> Any:
+    return f"{facts.region}a"
+
+
+TYPES: dict[str, ResourceType] = {
+    "aws:ec2/instance:Instance": ResourceType(
+        "i-{hex17}",
+        {
+            "arn": f"{_EC2}instance/{{id}}",
+            "availabilityZone": _zone,
+            "instanceState": "running",
+            "primaryNetworkInterfaceId": "eni-{hex17}",
+            "privateDns": private_dns,
+            "privateIp": private_address,
+            "publicDns": "",
+            "publicIp": lambda facts: (
+                public_address(facts) if facts.get("associatePublicIpAddress", False) else ""
+            ),
+        },
+        defaults={"sourceDestCheck": True, "tenancy": "default", "monitoring": False},
+        replaced_by=inputs(
+            "ami",
+            "associatePublicIpAddress",
+            "availabilityZone",
+            "cpuOptions",
+            "enclaveOptions",
+            "ephemeralBlockDevices",
+            "hibernation",
+            "hostId",
+            "instanceMarketOptions",
+            "keyName",
+            "placementGroup",
+            "primaryNetworkInterface",
+            "privateIp",
+            "subnetId",
+            "tenancy",
+            "ebsBlockDevices",
+            "rootBlockDevice.encrypted",
+            "rootBlockDevice.kmsKeyId",
+        ),
+        also_replaced_by=lambda _old, new: (
+            inputs("userData", "userDataBase64")
+            if new.get("userDataReplaceOnChange")
+            else frozenset()
+        ),
+    ),
+    "aws:ec2/launchTemplate:LaunchTemplate": ResourceType(
+        "lt-{hex17}",
+        {
+            "arn": f"{_EC2}launch-template/{{id}}",
+            "latestVersion": _latest_version,
+            "defaultVersion": _default_version,
+        },
+        naming=Naming(longest=125),
+        replaced_by=inputs("name", "namePrefix"),
+        restated=frozenset({"latestVersion", "defaultVersion"}),
+    ),
+    "aws:autoscaling/group:Group": ResourceType(
+        "{name}",
+        {
+            "arn": "arn:{partition}:autoscaling:{region}:{account}:autoScalingGroup:{hex32}"
+            ":autoScalingGroupName/{name}",
+            "desiredCapacity": lambda facts: facts.get("minSize", 0),
+            "availabilityZones": lambda facts: [_zone(facts)],
+        },
+        defaults={"healthCheckGracePeriod": 300, "defaultCooldown": 300},
+        naming=Naming(),
+        replaced_by=inputs("name", "namePrefix"),
+        tagged=False,
+    ),
+    "aws:ebs/volume:Volume": ResourceType(
+        "vol-{hex17}",
+        {"arn": f"{_EC2}volume/{{id}}", "createTime": CREATED},
+        defaults={"type": "gp2", "encrypted": False},
+        replaced_by=inputs(
+            "availabilityZone",
+            "encrypted",
+            "kmsKeyId",
+            "multiAttachEnabled",
+            "outpostArn",
+            "snapshotId",
+            "volumeInitializationRate",
+        ),
+    ),
+    "aws:ecs/cluster:Cluster": ResourceType(
+        f"{_ECS}cluster/{{name}}", {"arn": "{id}"}, naming=Naming(), replaced_by=inputs("name")
+    ),
+    "aws:ecs/clusterCapacityProviders:ClusterCapacityProviders": ResourceType(
+        "{clusterName}", replaced_by=inputs("clusterName"), tagged=False
+    ),
+    "aws:ecs/taskDefinition:TaskDefinition": ResourceType(
+        "{family}",
+        {
+            "arn": _task_definition_arn,
+            "arnWithoutRevision": f"{_ECS}task-definition/{{family}}",
+            "revision": _revision,
+        },
+        replaced_by=EVERYTHING,
+    ),
+    "aws:ecs/service:Service": ResourceType(
+        _service_arn,
+        {"arn": "{id}", "platformVersion": "LATEST"},
+        defaults={
+            "deploymentMaximumPercent": 200,
+            "deploymentMinimumHealthyPercent": 100,
+            "schedulingStrategy": "REPLICA",
+        },
+        naming=Naming(),
+        replaced_by=inputs(
+            "cluster",
+            "deploymentController.type",
+            "iamRole",
+            "launchType",
+            "name",
+            "schedulingStrategy",
+        ),
+    ),
+    "aws:appautoscaling/target:Target": ResourceType(
+        "{resourceId}",
+        {
+            "arn": "arn:{partition}:application-autoscaling:{region}:{account}"
+            ":scalable-target/{hex32}"
+        },
+        replaced_by=inputs("resourceId", "scalableDimension", "serviceNamespace"),
+    ),
+    "aws:appautoscaling/policy:Policy": ResourceType(
+        "{name}",
+        {
+            "arn": "arn:{partition}:autoscaling:{region}:{account}:scalingPolicy:{hex32}"
+            ":resource/{serviceNamespace}/{resourceId}:policyName/{name}",
+            "alarmArns": lambda _facts: list[str](),
+        },
+        naming=Naming(),
+        replaced_by=inputs("name", "resourceId", "scalableDimension", "serviceNamespace"),
+        tagged=False,
+    ),
+    "aws:iam/role:Role": ResourceType(
+        "{name}",
+        {
+            "arn": f"{_IAM}role{{path}}{{name}}",
+            "createDate": CREATED,
+            "uniqueId": lambda facts: facts.fill("AROA{hex17}").upper(),
+        },
+        defaults={"path": "/", "maxSessionDuration": 3600, "forceDetachPolicies": False},
+        naming=Naming(longest=64),
+        replaced_by=inputs("name", "namePrefix", "path"),
+        regional=False,
+    ),
+    "aws:iam/rolePolicy:RolePolicy": ResourceType(
+        "{role}:{name}",
+        naming=Naming(longest=128),
+        replaced_by=inputs("name", "namePrefix", "role"),
+        tagged=False,
+        regional=False,
+    ),
+    "aws:iam/rolePolicyAttachment:RolePolicyAttachment": ResourceType(
+        "{role}/{policyArn}", replaced_by=EVERYTHING, tagged=False, regional=False
+    ),
+    "aws:iam/instanceProfile:InstanceProfile": ResourceType(
+        "{name}",
+        {
+            "arn": f"{_IAM}instance-profile{{path}}{{name}}",
+            "createDate": CREATED,
+            "uniqueId": lambda facts: facts.fill("AIPA{hex17}").upper(),
+        },
+        defaults={"path": "/"},
+        naming=Naming(longest=128),
+        replaced_by=inputs("name", "namePrefix", "path"),
+        regional=False,
+    ),
+    "aws:lambda/function:Function": ResourceType(
+        "{name}",
+        {
+            "arn": _LAMBDA_ARN,
+            "invokeArn": "arn:{partition}:apigateway:{region}:lambda:path/2015-03-31/functions/"
+            f"{_LAMBDA_ARN}/invocations",
+            "lastModified": CREATED,
+            "qualifiedArn": f"{_LAMBDA_ARN}:$LATEST",
+            "version": "$LATEST",
+        },
+        defaults={"memorySize": 128, "timeout": 3, "packageType": "Zip"},
+        naming=Naming(longest=64),
+        replaced_by=inputs("name", "packageType"),
+    ),
+    "aws:lambda/permission:Permission": ResourceType(
+        "{statementId}",
+        {"statementId": "terraform-{hex26}"},
+        replaced_by=EVERYTHING,
+        tagged=False,
+    ),
+}

@@ -1,0 +1,121 @@
+"""Pulumi's unit-test mocks with the same model of AWS as the offline providers.
+
+Remote components have no children here; `awsx:ec2:Vpc` gives the ids that its children would
+have. Default tags of providers are not merged.
+"""
+
+from dataclasses import dataclass
+from typing import Any, cast
+
+import pulumi
+
+from offline import invokes, model, naming, random_values
+from offline.facts import DEFAULT_REGION
+from offline.vpc_layout import DEFAULT_BLOCK, KINDS, layout, zone_count
+from offline.wire import is_secret, secret, without_secrets
+
+Properties = dict[str, Any]
+
+_PROVIDERS = "pulumi:providers:"
+_VPC = "awsx:ec2:Vpc"
+
+
+@dataclass(frozen=True)
+class Registration:
+    """A resource that the program registered. `secrets` are the inputs that hold a secret."""
+
+    type: str
+    name: str
+    inputs: Properties
+    outputs: Properties
+    id: str
+    custom: bool
+    secrets: frozenset[str]
+
+
+class OfflineMocks(pulumi.runtime.Mocks):
+    """Answers as AWS would, and keeps a record of what was registered."""
+
+    def __init__(self, region: str = DEFAULT_REGION) -> None:
+        self.registrations: list[Registration] = []
+        self._region = region
+        self._provider_regions: dict[str, str] = {}
+
+    def of_type(self, token: str) -> list[Registration]:
+        """Every registration of a type."""
+        return [found for found in self.registrations if found.type == token]
+
+    def one(self, token: str, name: str | None = None) -> Registration:
+        """The only registration of a type, or the one with a name."""
+        found = [item for item in self.of_type(token) if name in (None, item.name)]
+        if len(found) != 1:
+            names = [item.name for item in self.of_type(token)]
+            message = f"not one but {len(found)} of {token} {name or ''}; there are {names}"
+            raise LookupError(message)
+        return found[0]
+
+    def new_resource(self, args: pulumi.runtime.MockResourceArgs) -> tuple[str, Properties]:
+        """The id and the outputs of a new resource."""
+        if any((item.type, item.name) == (args.typ, args.name) for item in self.registrations):
+            message = f"{args.typ} {args.name!r} is registered twice"
+            raise ValueError(message)
+        given = cast("Properties", args.inputs)  # pyright: ignore[reportUnknownMemberType]
+        inputs = cast("Properties", without_secrets(given))
+        resource_id, outputs = self._created(args, inputs)
+        secrets = frozenset(key for key, value in given.items() if is_secret(value))
+        self.registrations.append(
+            Registration(
+                args.typ, args.name, inputs, outputs, resource_id, bool(args.custom), secrets
+            )
+        )
+        hidden = random_values.SECRET_OUTPUTS.get(args.typ, frozenset())
+        marked = {key: secret(outputs[key]) for key in hidden}
+        return resource_id, {**outputs, **marked, **{key: given[key] for key in secrets}}
+
+    def call(self, args: pulumi.runtime.MockCallArgs) -> tuple[Properties, list[tuple[str, str]]]:
+        """The answer of a data source."""
+        arguments = cast("Properties", args.args)  # pyright: ignore[reportUnknownMemberType]
+        return invokes.invoke(args.token, arguments, self._region_of(args.provider)), []
+
+    def _created(
+        self, args: pulumi.runtime.MockResourceArgs, inputs: Properties
+    ) -> tuple[str, Properties]:
+        token, name, region = args.typ, args.name, self._region_of(args.provider)
+        if token.startswith(_PROVIDERS):
+            self._provider_regions[f"{name}-id"] = inputs.get("region") or self._region
+            return f"{name}-id", inputs
+        if token == _VPC:
+            return name, vpc_outputs(name, inputs, region)
+        if token.startswith("random:"):
+            return random_values.create(token, name, inputs, predictable=True)
+        if token.startswith("aws:"):
+            seed = f"{token} {name}".encode()
+            return model.create(
+                token, name, naming.named(token, name, inputs, random_seed=seed), region
+            )
+        return name, inputs
+
+    def _region_of(self, provider: str | None) -> str:
+        provider_id = (provider or "").rpartition("::")[2]
+        return self._provider_regions.get(provider_id, self._region)
+
+
+def vpc_outputs(name: str, arguments: Properties, region: str) -> Properties:
+    """The ids of what an `awsx:ec2:Vpc` consists of."""
+    zones = arguments.get("availabilityZoneNames")
+    zones = zones or invokes.zone_names(region)[: zone_count(arguments)]
+    plan = layout(name, arguments, zones)
+    vpc_inputs = {"cidrBlock": arguments.get("cidrBlock") or DEFAULT_BLOCK}
+    vpc_id, _ = model.create("aws:ec2/vpc:Vpc", name, vpc_inputs, region)
+    outputs: Properties = {"vpcId": vpc_id}
+    for kind in KINDS:
+        outputs[f"{kind}SubnetIds"] = [
+            model.create(
+                "aws:ec2/subnet:Subnet",
+                subnet.name,
+                {"vpcId": vpc_id, "cidrBlock": subnet.cidr_block, "availabilityZone": subnet.zone},
+                region,
+            )[0]
+            for subnet in plan.of_kind(kind)
+        ]
+    return outputs
