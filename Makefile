@@ -1,0 +1,62 @@
+# Python 3.10 and make are all that has to be there beforehand: the virtual environment is made here,
+# and the Pulumi CLI is found, fetched or built by development/pulumi_cli.py.
+
+PYTHON ?= python3
+STACK ?= dev
+WORKERS ?= 2
+
+VENV := .venv
+STAMP := $(VENV)/.stamp
+RUN := $(VENV)/bin/python -m
+# The virtual environment comes first: a Python language host takes the python3 it finds on PATH.
+WITH_CLI = cli="$$($(RUN) development.pulumi_cli)" && PATH="$(CURDIR)/$(VENV)/bin:$$cli:$$PATH"
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint types unit engine provider-test bench docs format clean
+
+help: ## list these targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+
+demo: $(STAMP) ## bring a stack up offline with the real engine (STACK=dev|staging|prod, DESTROY=1)
+	@$(WITH_CLI) $(RUN) development.demo --stack "$(STACK)" $(if $(DESTROY),--destroy)
+
+test: lint types unit engine ## everything that must hold before a commit
+
+lint: $(STAMP) ## ruff: rules and format
+	$(RUN) ruff check .
+	$(RUN) ruff format --check .
+
+types: $(STAMP) ## pyright in strict mode
+	$(RUN) pyright
+
+unit: $(STAMP) ## tests without the engine
+	$(RUN) pytest tests/unit -q
+
+engine: $(STAMP) ## tests with the real engine on in-memory providers
+	$(WITH_CLI) $(RUN) pytest tests/engine -q -n $(WORKERS)
+
+provider-test: $(STAMP) ## tests with the AWS provider that the calling environment offers
+	$(RUN) pytest tests/provider -q
+
+bench: $(STAMP) ## measure the preview, the cost of a resource and the unit tests
+	@$(WITH_CLI) $(RUN) development.bench
+
+docs: $(STAMP) ## write the generated parts of the documentation again
+	$(RUN) development.docs
+
+format: $(STAMP) ## let ruff fix and format the code
+	$(RUN) ruff check --fix .
+	$(RUN) ruff format .
+
+clean: ## forget the demonstration's state and the tools' caches; keeps the virtual environment
+	rm -rf .state .pytest_cache .ruff_cache
+	find . -path ./$(VENV) -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(STAMP): requirements.txt requirements-dev.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || { \
+		echo "error: $(PYTHON) is missing or older than 3.10: name a newer one, as in" \
+			"'make PYTHON=python3.12'" >&2; exit 1; }
+	@echo "making $(VENV) with the requirements (once, and when they change)" >&2
+	@$(PYTHON) -m venv $(VENV)
+	@$(RUN) pip install --quiet --disable-pip-version-check -r requirements.txt -r requirements-dev.txt
+	@touch $@

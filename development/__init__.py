@@ -1,0 +1,1 @@
+"""Commands for working on this project: nothing here runs in, or is imported by, `pulumi up`."""

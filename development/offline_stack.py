@@ -1,0 +1,127 @@
+"""A scratch Pulumi workspace in which this repository's program runs without an account.
+
+`prepare` writes a project file that points at the program where it is, and a copy of the stack's
+settings, because Pulumi writes into both; the repository's own files are only read. State, plugins
+and the engine's home live in the same scratch folder. It starts no provider and no engine.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import yaml
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+STATE_FOLDER = REPOSITORY / ".state"
+SECRETS_PROVIDER = "passphrase"
+PASSPHRASE = "offline"  # noqa: S105  protects nothing but the values of in-memory resources
+PLACEHOLDER = "offline-placeholder"
+SALT = "encryptionsalt"
+FOREIGN_SETTINGS = ("secretsprovider", "encryptedkey", "environment", SALT)
+"""What ties a stack file to somebody's key or account, which is neither here nor needed."""
+
+
+class OfflineStackError(Exception):
+    """The scratch workspace cannot be made; the message says what to change."""
+
+
+@dataclass(frozen=True)
+class OfflineStack:
+    """One stack in its scratch workspace."""
+
+    name: str
+    scratch: Path
+    replaced_secrets: tuple[str, ...] = ()
+    """The settings that were encrypted for somebody else, and hold a placeholder here."""
+
+    @property
+    def folder(self) -> Path:
+        """Where `pulumi` runs."""
+        return self.scratch / "work"
+
+    def environment(self, providers: Mapping[str, str]) -> dict[str, str]:
+        """Return what `pulumi` needs in its environment to use this workspace alone."""
+        home, backend = self.scratch / "home", self.scratch / "backend"
+        for folder in (home, backend):
+            folder.mkdir(parents=True, exist_ok=True)
+        return {
+            **providers,
+            "PULUMI_HOME": str(home),
+            "PULUMI_BACKEND_URL": backend.as_uri(),
+            "PULUMI_CONFIG_PASSPHRASE": PASSPHRASE,
+            "PULUMI_CONFIG_PASSPHRASE_FILE": "",
+            "PULUMI_SKIP_UPDATE_CHECK": "true",
+        }
+
+
+def stacks(repository: Path = REPOSITORY) -> list[str]:
+    """Name the stacks that have a settings file."""
+    return sorted(path.name.split(".")[1] for path in repository.glob("Pulumi.*.yaml"))
+
+
+def prepare(name: str, scratch: Path, repository: Path = REPOSITORY) -> OfflineStack:
+    """Write the workspace of a stack, keeping the state that an earlier run left there."""
+    settings_file = repository / f"Pulumi.{name}.yaml"
+    if not settings_file.is_file():
+        there = ", ".join(stacks(repository)) or "none"
+        raise OfflineStackError(
+            f"there is no stack {name!r}: {settings_file} does not exist. Stacks here: {there}"
+        )
+    stack = OfflineStack(name, scratch)
+    stack.folder.mkdir(parents=True, exist_ok=True)
+    _write(stack.folder / "Pulumi.yaml", _project(_read(repository / "Pulumi.yaml"), repository))
+    copy = stack.folder / settings_file.name
+    settings, replaced = _settings(_read(settings_file), _read(copy) if copy.exists() else {})
+    _write(copy, settings)
+    return OfflineStack(name, scratch, tuple(replaced))
+
+
+def _project(project: dict[str, Any], repository: Path) -> dict[str, Any]:
+    kept = {key: value for key, value in project.items() if key != "backend"}
+    runtime = {"name": "python", "options": {"virtualenv": sys.prefix}}
+    return {**kept, "runtime": runtime, "main": str(repository)}
+
+
+def _settings(
+    settings: dict[str, Any], earlier: dict[str, Any]
+) -> tuple[dict[str, Any], list[str]]:
+    replaced: list[str] = []
+    kept = {key: value for key, value in settings.items() if key not in FOREIGN_SETTINGS}
+    config = cast("dict[str, Any]", kept.get("config") or {})
+    kept["config"] = {key: _readable(value, key, replaced) for key, value in config.items()}
+    if SALT in earlier:
+        kept[SALT] = earlier[SALT]  # the state's secrets are encrypted with it
+    return kept, replaced
+
+
+def _readable(value: Any, path: str, replaced: list[str]) -> Any:
+    if isinstance(value, dict):
+        branch = cast("dict[str, Any]", value)
+        if set(branch) == {"secure"}:
+            replaced.append(path)
+            return PLACEHOLDER
+        return {key: _readable(item, f"{path}.{key}", replaced) for key, item in branch.items()}
+    if isinstance(value, list):
+        items = cast("list[Any]", value)
+        return [_readable(item, f"{path}[{index}]", replaced) for index, item in enumerate(items)]
+    return value
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        loaded: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise OfflineStackError(f"cannot read {path}: {error.strerror}") from error
+    except yaml.YAMLError as error:
+        raise OfflineStackError(f"{path} is not YAML: {error}") from error
+    if not isinstance(loaded, dict):
+        raise OfflineStackError(f"{path} must hold a mapping, not {type(loaded).__name__}")
+    return cast("dict[str, Any]", loaded)
+
+
+def _write(path: Path, content: dict[str, Any]) -> None:
+    path.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
