@@ -30,7 +30,7 @@ types: $(STAMP) ## pyright in strict mode
 	$(RUN) pyright
 
 unit: $(STAMP) ## tests without the engine
-	$(RUN) pytest tests/unit -q
+	$(RUN) pytest tests/unit -q -n $(WORKERS) --dist worksteal
 
 engine: $(STAMP) ## tests with the real engine on in-memory providers
 	$(WITH_CLI) $(RUN) pytest tests/engine -q -n $(WORKERS)

@@ -73,9 +73,7 @@ class Postgres(pulumi.ComponentResource):
             "delete_automated_backups": not args.protected,
             "deletion_protection": args.protected,
             "skip_final_snapshot": not args.protected,
-            "final_snapshot_identifier": final_snapshot_name(name, kept)
-            if args.protected
-            else None,
+            "final_snapshot_identifier": final_snapshot_name(name, child),
             "apply_immediately": True,
         }
         if isinstance(args.settings, AuroraPostgres):

@@ -58,6 +58,7 @@ class Redis(pulumi.ComponentResource):
             parameters=[{"name": "maxmemory-policy", "value": "noeviction"}],
             opts=child,
         )
+        snapshot = final_snapshot_name(name, child)
         replicated = args.settings.replicas > 0
         cache = aws.elasticache.ReplicationGroup(
             name,
@@ -77,7 +78,7 @@ class Redis(pulumi.ComponentResource):
             transit_encryption_mode="required",
             auth_token=token.result,
             snapshot_retention_limit=1,
-            final_snapshot_identifier=final_snapshot_name(name, kept) if args.protected else None,
+            final_snapshot_identifier=snapshot if args.protected else None,
             apply_immediately=True,
             opts=kept,
         )

@@ -1,0 +1,174 @@
+"""Builds a stack's resource graph under Pulumi's mocks and answers questions about it.
+
+It proves what the program registers. It does not prove what AWS would answer: that is the business
+of `tests/provider`.
+"""
+
+import asyncio
+import json
+import runpy
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, cast
+
+import pulumi
+import yaml
+from pulumi.runtime.mocks import MockMonitor
+
+from offline.mocks import OfflineMocks, Registration
+
+ROOT = Path(__file__).parents[2]
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the engine is told about a resource besides its inputs."""
+
+    protect: bool
+    ignore_changes: frozenset[str]
+    parent: str
+    dependencies: frozenset[str]
+    custom: bool
+
+
+class RecordingMonitor(MockMonitor):
+    """Mocks do not see resource options; the monitor does."""
+
+    def __init__(self, mocks: OfflineMocks) -> None:
+        super().__init__(mocks)
+        self.options: dict[tuple[str, str], Options] = {}
+
+    def RegisterResource(self, request: Any) -> Any:  # noqa: N802
+        """Note the options."""
+        self.options[request.type, request.name] = Options(
+            protect=request.protect,
+            ignore_changes=frozenset(request.ignoreChanges),
+            parent=request.parent,
+            dependencies=frozenset(request.dependencies),
+            custom=request.custom,
+        )
+        return super().RegisterResource(request)  # pyright: ignore[reportUnknownMemberType]
+
+
+@dataclass(frozen=True)
+class Graph:
+    """Everything that one run of the program registered."""
+
+    registrations: tuple[Registration, ...]
+    options: Mapping[tuple[str, str], Options]
+    urns: Mapping[tuple[str, str], str]
+
+    def of_type(self, token: str) -> list[Registration]:
+        """Every resource of a type, such as `aws:ecs/service:Service`."""
+        return [found for found in self.registrations if found.type == token]
+
+    def one(self, token: str, name: str | None = None) -> Registration:
+        """The only resource of a type, or the one with a name."""
+        found = [each for each in self.of_type(token) if name in (None, each.name)]
+        names = [each.name for each in self.of_type(token)]
+        assert len(found) == 1, f"not one {token} {name or ''}; there are {names}"
+        return found[0]
+
+    def options_of(self, resource: Registration) -> Options:
+        """The options a resource was registered with."""
+        return self.options[resource.type, resource.name]
+
+    def container(self, name: str) -> dict[str, Any]:
+        """The definition of the container `web`, `worker` or `clickhouse`."""
+        for task in self.of_type("aws:ecs/taskDefinition:TaskDefinition"):
+            for definition in json.loads(task.inputs["containerDefinitions"]):
+                if definition["name"] == name:
+                    return definition
+        raise AssertionError(f"no container {name}")
+
+    def environment(self, container: str) -> dict[str, str]:
+        """The plain environment of a container."""
+        return {each["name"]: each["value"] for each in self.container(container)["environment"]}
+
+    def secrets(self, container: str) -> dict[str, str]:
+        """The references to secrets of a container."""
+        return {each["name"]: each["valueFrom"] for each in self.container(container)["secrets"]}
+
+    def policy(self, role: str) -> list[dict[str, Any]]:
+        """The statements of a role's inline policy."""
+        policy = self.one("aws:iam/rolePolicy:RolePolicy", role).inputs["policy"]
+        return cast("list[dict[str, Any]]", json.loads(policy)["Statement"])
+
+    def doors(self) -> set[tuple[str, str, int]]:
+        """Who may enter what at which port, by the names of security groups and blocks."""
+        groups = {
+            group.id: group.name for group in self.of_type("aws:ec2/securityGroup:SecurityGroup")
+        }
+        rules = self.of_type("aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule")
+        return {
+            (
+                groups.get(rule.inputs.get("referencedSecurityGroupId", ""), "")
+                or rule.inputs["cidrIpv4"],
+                groups[rule.inputs["securityGroupId"]],
+                int(rule.inputs.get("toPort", -1)),
+            )
+            for rule in rules
+        }
+
+
+def build(stack: str, config: Mapping[str, Any], *, region: str = "us-east-1") -> Graph:
+    """Run the program for a stack with a `langfuse:` configuration."""
+    return _built(stack, json.dumps(config), region)
+
+
+@cache
+def _built(stack: str, config_json: str, region: str) -> Graph:
+    config = cast("dict[str, Any]", json.loads(config_json))
+    mocks = OfflineMocks(region=region)
+    monitor = RecordingMonitor(mocks)
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    pulumi.runtime.set_all_config(
+        {
+            f"langfuse:{key}": value if isinstance(value, str) else json.dumps(value)
+            for key, value in config.items()
+        },
+        ["langfuse:secretEnvironment"],
+    )
+    pulumi.runtime.set_mocks(mocks, project="langfuse", stack=stack, preview=False, monitor=monitor)
+
+    @pulumi.runtime.test  # pyright: ignore[reportUnknownMemberType]
+    def run() -> None:
+        runpy.run_path(str(ROOT / "__main__.py"))
+
+    try:
+        run()
+    finally:
+        end(loop)
+    return Graph(
+        tuple(mocks.registrations),
+        monitor.options,
+        {(urn.split("::")[2].split("$")[-1], urn.split("::")[3]): urn for urn in monitor.resources},
+    )
+
+
+def end(loop: asyncio.AbstractEventLoop) -> None:
+    """End what an error left unfinished, so that it cannot speak up during another test."""
+    tasks = asyncio.all_tasks(loop)
+    for task in tasks:
+        task.cancel()
+    loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
+    loop.close()
+
+
+def shipped(stack: str) -> Graph:
+    """The graph of one of the stack files in the repository."""
+    return build(stack, shipped_config(stack))
+
+
+def shipped_config(stack: str) -> dict[str, Any]:
+    """The `langfuse:` keys of one of the stack files in the repository."""
+    text = (ROOT / f"Pulumi.{stack}.yaml").read_text(encoding="utf-8")
+    config = cast("dict[str, Any]", yaml.safe_load(text)["config"])
+    return {
+        key.removeprefix("langfuse:"): value
+        for key, value in config.items()
+        if key.startswith("langfuse:")
+    }

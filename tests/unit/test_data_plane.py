@@ -1,0 +1,204 @@
+"""PostgreSQL, Valkey, S3 and the secrets: what is registered for each size and switch."""
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.unit.graph import Graph, build, shipped
+
+AURORA = "aws:rds/cluster:Cluster"
+AURORA_INSTANCE = "aws:rds/clusterInstance:ClusterInstance"
+RDS = "aws:rds/instance:Instance"
+CACHE = "aws:elasticache/replicationGroup:ReplicationGroup"
+BUCKET = "aws:s3/bucket:Bucket"
+SECRET = "aws:secretsmanager/secret:Secret"
+SECRET_VERSION = "aws:secretsmanager/secretVersion:SecretVersion"
+PASSWORD = "random:index/randomPassword:RandomPassword"
+ALL = ["dev", "staging", "prod"]
+
+
+def database(graph: Graph) -> dict[str, Any]:
+    """The inputs of the stack's database, of either kind."""
+    (found,) = [*graph.of_type(AURORA), *graph.of_type(RDS)]
+    return found.inputs
+
+
+def rules(graph: Graph) -> list[dict[str, Any]]:
+    token = "aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration"
+    return graph.one(token).inputs["rules"]
+
+
+def test_dev_has_one_instance_and_the_others_aurora() -> None:
+    assert shipped("dev").one(RDS).inputs["instanceClass"] == "db.t4g.micro"
+    assert shipped("dev").of_type(AURORA) == []
+    for stack, instances in (("staging", 1), ("prod", 2)):
+        graph = shipped(stack)
+        assert graph.of_type(RDS) == []
+        found = graph.of_type(AURORA_INSTANCE)
+        assert {each.inputs["instanceClass"] for each in found} == {"db.serverless"}
+        assert len(found) == instances, stack
+    tiers = [each.inputs["promotionTier"] for each in shipped("prod").of_type(AURORA_INSTANCE)]
+    assert tiers == [0, 1], "a reader of a lower tier would not keep the writer's capacity"
+
+
+@pytest.mark.parametrize("stack", ALL)
+def test_postgres_is_16_encrypted_backed_up_and_not_public(stack: str) -> None:
+    inputs = database(shipped(stack))
+    assert inputs["engineVersion"] == "16"
+    assert inputs["storageEncrypted"] is True
+    assert inputs["copyTagsToSnapshot"] is True
+    assert inputs["backupRetentionPeriod"] >= 7, "one day is what langfuse-with-aws-cdk keeps"
+    assert not inputs.get("publiclyAccessible", False)
+
+
+@pytest.mark.parametrize(
+    ("stack", "token", "family"),
+    [
+        ("dev", "aws:rds/parameterGroup:ParameterGroup", "postgres16"),
+        ("prod", "aws:rds/clusterParameterGroup:ClusterParameterGroup", "aurora-postgresql16"),
+    ],
+)
+def test_postgres_forces_tls_and_utc_by_a_group_that_is_attached(
+    stack: str, token: str, family: str
+) -> None:
+    graph = shipped(stack)
+    group = graph.one(token)
+    values = {each["name"]: each["value"] for each in group.inputs["parameters"]}
+    assert group.inputs["family"] == family
+    assert values == {"rds.force_ssl": "1", "timezone": "UTC"}
+    inputs = database(graph)
+    attached = inputs.get("parameterGroupName") or inputs.get("dbClusterParameterGroupName")
+    assert attached == group.outputs["name"], (
+        "a parameter group that nothing uses (langfuse-terraform-aws postgresql.tf:71)"
+    )
+
+
+@pytest.mark.parametrize("stack", ALL)
+def test_valkey_never_evicts_and_always_asks_for_tls_and_a_token(stack: str) -> None:
+    graph = shipped(stack)
+    group = graph.one("aws:elasticache/parameterGroup:ParameterGroup")
+    cache = graph.one(CACHE).inputs
+    assert group.inputs["parameters"] == [{"name": "maxmemory-policy", "value": "noeviction"}], (
+        "default.valkey7 and default.redis7 evict jobs (tubone24 elastic_cache.tf:21, myui "
+        "elasticache.tf:31, niklas-palm template.yaml:629)"
+    )
+    assert cache["parameterGroupName"] == group.outputs["name"]
+    assert cache["transitEncryptionEnabled"] is True
+    assert cache["transitEncryptionMode"] == "required", "'preferred' lets plain clients in"
+    assert cache["atRestEncryptionEnabled"] is True
+    token = graph.one(PASSWORD, f"langfuse-{stack}-redis-token")
+    assert cache["authToken"] == token.outputs["result"], (
+        "REDIS_AUTH from a token that was never set means no authentication "
+        "(tubone24 app_runner.tf:37)"
+    )
+    assert cache["engine"] == "valkey"
+    assert "numNodeGroups" not in cache, "cluster mode breaks BullMQ without its own variables"
+
+
+def test_prod_valkey_fails_over_to_a_replica_in_another_zone() -> None:
+    prod, dev = shipped("prod").one(CACHE).inputs, shipped("dev").one(CACHE).inputs
+    keys = ("numCacheClusters", "automaticFailoverEnabled", "multiAzEnabled")
+    assert [prod[key] for key in keys] == [2, True, True]
+    assert [dev[key] for key in keys] == [1, False, False]
+
+
+@pytest.mark.parametrize("stack", ALL)
+def test_passwords_are_alphanumeric(stack: str) -> None:
+    passwords = shipped(stack).of_type(PASSWORD)
+    assert len(passwords) == 5, "PostgreSQL, Valkey, ClickHouse, SALT, NEXTAUTH_SECRET"
+    for password in passwords:
+        assert password.inputs["special"] is False, (
+            f"{password.name}: a % in it breaks DATABASE_URL in a fifth of fresh deployments "
+            "(tubone24 secrets_manager.tf:1)"
+        )
+        assert password.inputs["length"] >= 32, password.name
+
+
+def test_the_encryption_key_is_64_hexadecimal_digits() -> None:
+    graph = shipped("dev")
+    key = graph.one("random:index/randomBytes:RandomBytes")
+    assert key.inputs["length"] == 32
+    stored = json.loads(graph.one(SECRET_VERSION, "langfuse-dev-keys").inputs["secretString"])
+    assert set(stored) == {"SALT", "ENCRYPTION_KEY", "NEXTAUTH_SECRET"}
+    assert stored["ENCRYPTION_KEY"] == key.outputs["hex"]
+    assert len(stored["ENCRYPTION_KEY"]) == 64
+    assert int(stored["ENCRYPTION_KEY"], 16) >= 0, (
+        "letters beyond f pass Langfuse's length check and fail at the first use "
+        "(myui secrets.tf:26)"
+    )
+
+
+@pytest.mark.parametrize("stack", ALL)
+def test_secret_values_are_secret_to_pulumi(stack: str) -> None:
+    graph = shipped(stack)
+    for version in graph.of_type(SECRET_VERSION):
+        assert "secretString" in version.secrets, f"{version.name} is in the state in clear"
+    assert "authToken" in graph.one(CACHE).secrets
+    (store,) = [*graph.of_type(AURORA), *graph.of_type(RDS)]
+    assert store.secrets & {"masterPassword", "password"}
+
+
+@pytest.mark.parametrize("stack", ALL)
+def test_the_bucket_is_private_encrypted_owned_and_tls_only(stack: str) -> None:
+    graph = shipped(stack)
+    bucket = graph.one(BUCKET)
+    block = graph.one("aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock").inputs
+    flags = ("blockPublicAcls", "blockPublicPolicy", "ignorePublicAcls", "restrictPublicBuckets")
+    assert [block[flag] for flag in flags] == [True] * 4
+    ownership = graph.one("aws:s3/bucketOwnershipControls:BucketOwnershipControls").inputs
+    assert ownership["rule"] == {"objectOwnership": "BucketOwnerEnforced"}
+    encryption = graph.one(
+        "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration"
+    ).inputs["rules"]
+    assert encryption[0]["applyServerSideEncryptionByDefault"] == {"sseAlgorithm": "AES256"}
+    policy = json.loads(graph.one("aws:s3/bucketPolicy:BucketPolicy").inputs["policy"])
+    conditions = [statement["Condition"] for statement in policy["Statement"]]
+    assert {statement["Effect"] for statement in policy["Statement"]} == {"Deny"}
+    assert {"Bool": {"aws:SecureTransport": "false"}} in conditions
+    assert all(
+        statement["Resource"] == [bucket.outputs["arn"], f"{bucket.outputs['arn']}/*"]
+        for statement in policy["Statement"]
+    )
+
+
+def test_uploads_from_the_browser_are_allowed_from_the_stacks_own_origin_only() -> None:
+    token = "aws:s3/bucketCorsConfiguration:BucketCorsConfiguration"
+    (rule,) = shipped("prod").one(token).inputs["corsRules"]
+    assert rule["allowedOrigins"] == ["https://langfuse.example.com"]
+    assert rule["allowedMethods"] == ["GET", "HEAD", "PUT"]
+    assert rule["allowedHeaders"] == ["content-type", "x-amz-checksum-sha256"]
+
+
+def test_only_events_can_expire_and_only_when_asked_to() -> None:
+    assert [rule["id"] for rule in rules(shipped("prod"))] == ["abort-multipart-uploads"]
+    graph = build("dev", {"size": "dev", "storage": {"eventsRetentionDays": 30}})
+    abort, expire = rules(graph)
+    assert "expiration" not in abort
+    assert (expire["filter"], expire["expiration"]) == ({"prefix": "events/"}, {"days": 30})
+    assert graph.environment("web")["LANGFUSE_ENABLE_BLOB_STORAGE_FILE_LOG"] == "false"
+
+
+def test_a_kms_key_rotates_and_the_containers_may_use_it() -> None:
+    graph = build("dev", {"size": "dev", "storage": {"kms": True}})
+    key = graph.one("aws:kms/key:Key")
+    assert key.inputs["enableKeyRotation"] is True
+    for container in ("web", "worker"):
+        statements = graph.policy(f"langfuse-dev-{container}-task")
+        assert {
+            "Effect": "Allow",
+            "Action": ["kms:Decrypt", "kms:GenerateDataKey"],
+            "Resource": [key.outputs["arn"]],
+        } in statements
+
+
+def test_secret_variables_of_the_stack_file_reach_both_containers_as_references() -> None:
+    own = {"LANGFUSE_EE_LICENSE_KEY": "langfuse_ee_0123"}
+    graph = build("dev", {"size": "dev", "secretEnvironment": own})
+    secret = graph.one(SECRET, "langfuse-dev-environment").id
+    for container in ("web", "worker"):
+        reference = graph.secrets(container)["LANGFUSE_EE_LICENSE_KEY"]
+        assert reference == f"{secret}:LANGFUSE_EE_LICENSE_KEY::"
+        assert "LANGFUSE_EE_LICENSE_KEY" not in graph.environment(container)
+        read = graph.policy(f"langfuse-dev-{container}-execution")[1]
+        assert secret in read["Resource"]

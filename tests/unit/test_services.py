@@ -1,0 +1,284 @@
+"""The three ECS services: definitions, deployments, roles and scaling, as registered."""
+
+import json
+from typing import Any
+
+import pytest
+
+from contract.runtime import STOP_TIMEOUT_SECONDS
+from tests.unit.graph import Graph, build, shipped
+
+SERVICE = "aws:ecs/service:Service"
+TASK = "aws:ecs/taskDefinition:TaskDefinition"
+TARGET = "aws:appautoscaling/target:Target"
+ALL = ["dev", "staging", "prod"]
+CONTAINERS = ["web", "worker", "clickhouse"]
+
+
+def service(graph: Graph, stack: str, container: str) -> dict[str, Any]:
+    return graph.one(SERVICE, f"langfuse-{stack}-{container}").inputs
+
+
+@pytest.mark.parametrize("stack", ALL)
+@pytest.mark.parametrize("container", CONTAINERS)
+def test_every_container_checks_its_health_logs_and_stops_slowly(
+    stack: str, container: str
+) -> None:
+    definition = shipped(stack).container(container)
+    assert definition["stopTimeout"] == STOP_TIMEOUT_SECONDS == 120, "web drains for 110 s"
+    assert definition["healthCheck"]["command"][0] == "CMD-SHELL"
+    assert "localhost" not in definition["healthCheck"]["command"][1]
+    assert definition["logConfiguration"]["logDriver"] == "awslogs"
+    assert definition["logConfiguration"]["options"]["mode"] == "non-blocking"
+    assert definition["portMappings"], container
+
+
+def test_health_checks_ask_the_paths_of_the_contract() -> None:
+    graph = shipped("dev")
+    paths = {
+        name: graph.container(name)["healthCheck"]["command"][1].split()[4] for name in CONTAINERS
+    }
+    assert paths == {
+        "web": "http://127.0.0.1:3000/api/public/health",
+        "worker": "http://127.0.0.1:3030/api/health",
+        "clickhouse": "http://127.0.0.1:8123/ping",
+    }
+
+
+def test_a_first_start_has_ten_minutes_for_its_migrations() -> None:
+    check = shipped("dev").container("web")["healthCheck"]
+    seconds = check["startPeriod"] + check["interval"] * check["retries"]
+    assert seconds >= 600, (
+        "75 s cut long migrations off half-way (langfuse-with-aws-cdk web.ts:103)"
+    )
+    grace = service(shipped("prod"), "prod", "web")["healthCheckGracePeriodSeconds"]
+    assert grace >= 600, "the load balancer must wait as well"
+
+
+@pytest.mark.parametrize("stack", ALL)
+@pytest.mark.parametrize("container", CONTAINERS)
+def test_deployments_roll_back_and_up_waits_for_them(stack: str, container: str) -> None:
+    inputs = service(shipped(stack), stack, container)
+    assert inputs["deploymentCircuitBreaker"] == {"enable": True, "rollback": True}
+    assert inputs["waitForSteadyState"] is True
+
+
+@pytest.mark.parametrize("stack", ALL)
+def test_two_clickhouse_servers_never_share_the_volume(stack: str) -> None:
+    inputs = service(shipped(stack), stack, "clickhouse")
+    keys = ("deploymentMinimumHealthyPercent", "deploymentMaximumPercent", "desiredCount")
+    assert [inputs[key] for key in keys] == [0, 100, 1], (
+        "100/200 and 50/200 start a second server on the first one's data (tubone24 ecs.tf:285, "
+        "langfuse-with-aws-cdk, myui)"
+    )
+    assert inputs["availabilityZoneRebalancing"] == "DISABLED", "it would start a second one too"
+
+
+@pytest.mark.parametrize(
+    ("minimum", "percent"), [(1, 200), (2, 150), (3, 134), (4, 125), (6, 117), (7, 115)]
+)
+def test_a_deployment_starts_one_new_web_task_beside_the_running_ones(
+    minimum: int, percent: int
+) -> None:
+    web = {"minTasks": minimum, "maxTasks": minimum}
+    inputs = service(build("dev", {"size": "dev", "web": web}), "dev", "web")
+    assert inputs["deploymentMaximumPercent"] == percent
+    assert inputs["deploymentMinimumHealthyPercent"] == 100
+    assert minimum * percent // 100 == minimum + 1, "two new tasks would migrate at once"
+
+
+@pytest.mark.parametrize("stack", ALL)
+@pytest.mark.parametrize("container", ["web", "worker"])
+def test_the_first_task_starts_alone_and_autoscaling_adds_the_rest(
+    stack: str, container: str
+) -> None:
+    graph = shipped(stack)
+    found = graph.one(SERVICE, f"langfuse-{stack}-{container}")
+    target = graph.one(TARGET, f"langfuse-{stack}-{container}").inputs
+    assert found.inputs["desiredCount"] == 1
+    assert graph.options_of(found).ignore_changes == {"desiredCount"}
+    cluster = graph.one("aws:ecs/cluster:Cluster").outputs["name"]
+    assert target["resourceId"] == f"service/{cluster}/{found.outputs['name']}"
+    assert 1 <= target["minCapacity"] <= target["maxCapacity"]
+
+
+def test_prod_keeps_two_of_each_running() -> None:
+    for container in ("web", "worker"):
+        target = shipped("prod").one(TARGET, f"langfuse-prod-{container}").inputs
+        assert target["minCapacity"] == 2, container
+
+
+def test_scaling_follows_cpu_at_fifty_percent() -> None:
+    for policy in shipped("prod").of_type("aws:appautoscaling/policy:Policy"):
+        tracking = policy.inputs["targetTrackingScalingPolicyConfiguration"]
+        assert tracking["targetValue"] == 50
+        metric = tracking["predefinedMetricSpecification"]["predefinedMetricType"]
+        assert metric == "ECSServiceAverageCPUUtilization"
+
+
+def test_spot_is_a_capacity_provider_and_not_a_switch_without_effect() -> None:
+    dev, prod = service(shipped("dev"), "dev", "web"), service(shipped("prod"), "prod", "web")
+    assert dev["capacityProviderStrategies"] == [{"capacityProvider": "FARGATE_SPOT", "weight": 1}]
+    assert prod["capacityProviderStrategies"] == [{"capacityProvider": "FARGATE", "weight": 1}]
+    for inputs in (dev, prod):
+        assert "launchType" not in inputs, "launch_type overrides it (tubone24 ecs.tf:270)"
+
+
+@pytest.mark.parametrize("container", ["web", "worker"])
+def test_tasks_run_on_graviton_unless_told_otherwise(container: str) -> None:
+    graph = shipped("dev")
+    task = graph.one(TASK, f"langfuse-dev-{container}").inputs
+    assert task["runtimePlatform"]["cpuArchitecture"] == "ARM64"
+    other = build("dev", {"size": "dev", container: {"architecture": "x86_64"}})
+    task = other.one(TASK, f"langfuse-dev-{container}").inputs
+    assert task["runtimePlatform"]["cpuArchitecture"] == "X86_64"
+
+
+def test_images_are_exact_releases() -> None:
+    graph = build("dev", {"size": "dev", "release": "4.16.0"})
+    images = [graph.container(name)["image"] for name in CONTAINERS]
+    assert images == [
+        "ghcr.io/langfuse/langfuse:4.16.0",
+        "ghcr.io/langfuse/langfuse-worker:4.16.0",
+        "docker.io/clickhouse/clickhouse-server:25.12.11.4",
+    ], ":latest, :3 and no ClickHouse tag at all are what the peers run"
+
+
+def test_worker_starts_after_web_and_web_after_the_stores() -> None:
+    graph = shipped("prod")
+    urns = graph.urns
+    web = graph.options_of(graph.one(SERVICE, "langfuse-prod-web")).dependencies
+    worker = graph.options_of(graph.one(SERVICE, "langfuse-prod-worker")).dependencies
+    assert urns[SERVICE, "langfuse-prod-web"] in worker, "web migrates the stores for both"
+    for waited in (
+        (SERVICE, "langfuse-prod-clickhouse"),
+        ("aws:rds/clusterInstance:ClusterInstance", "langfuse-prod-postgres-1"),
+        ("aws:elasticache/replicationGroup:ReplicationGroup", "langfuse-prod-redis"),
+        ("aws:lb/listener:Listener", "langfuse-prod-https"),
+    ):
+        assert urns[waited] in web, f"web would start before {waited}"
+
+
+@pytest.mark.parametrize("stack", ALL)
+@pytest.mark.parametrize("container", ["web", "worker"])
+def test_containers_may_use_their_bucket_and_nothing_else(stack: str, container: str) -> None:
+    graph = shipped(stack)
+    bucket = graph.one("aws:s3/bucket:Bucket").outputs["arn"]
+    assert graph.policy(f"langfuse-{stack}-{container}-task") == [
+        {"Effect": "Allow", "Action": ["s3:ListBucket"], "Resource": [bucket]},
+        {
+            "Effect": "Allow",
+            "Action": [
+                "s3:AbortMultipartUpload",
+                "s3:DeleteObject",
+                "s3:GetObject",
+                "s3:PutObject",
+            ],
+            "Resource": [f"{bucket}/*"],
+        },
+    ], "s3:* and secretsmanager:* is what tubone24 iam.tf:64 and niklas-palm grant"
+
+
+@pytest.mark.parametrize("stack", ALL)
+@pytest.mark.parametrize("container", CONTAINERS)
+def test_the_agent_may_read_exactly_the_containers_secrets(stack: str, container: str) -> None:
+    graph = shipped(stack)
+    _, read = graph.policy(f"langfuse-{stack}-{container}-execution")
+    used = {reference.rsplit(":", 3)[0] for reference in graph.secrets(container).values()}
+    assert read["Action"] == ["secretsmanager:GetSecretValue"]
+    assert set(read["Resource"]) == used
+
+
+@pytest.mark.parametrize("stack", ALL)
+def test_no_statement_of_any_role_is_a_wildcard(stack: str) -> None:
+    for policy in shipped(stack).of_type("aws:iam/rolePolicy:RolePolicy"):
+        for statement in json.loads(policy.inputs["policy"])["Statement"]:
+            assert "*" not in statement["Resource"], policy.name
+            assert not any("*" in action for action in statement["Action"]), policy.name
+
+
+@pytest.mark.parametrize("stack", ALL)
+def test_no_secret_is_in_a_plain_environment(stack: str) -> None:
+    graph = shipped(stack)
+    secrets = {
+        value
+        for version in graph.of_type("aws:secretsmanager/secretVersion:SecretVersion")
+        for value in json.loads(version.inputs["secretString"]).values()
+    }
+    assert len(secrets) == 6, "the markers themselves"
+    for task in graph.of_type(TASK):
+        text = task.inputs["containerDefinitions"]
+        found = [secret for secret in secrets if secret in text]
+        assert not found, f"{task.name} shows a secret (tubone24 ecs.tf:104, app_runner.tf:21)"
+
+
+@pytest.mark.parametrize("stack", ALL)
+def test_log_groups_expire(stack: str) -> None:
+    for group in shipped(stack).of_type("aws:cloudwatch/logGroup:LogGroup"):
+        assert group.inputs["retentionInDays"] >= 7, group.name
+
+
+def test_clickhouse_writes_to_a_volume_that_outlives_its_instance() -> None:
+    graph = shipped("prod")
+    volume = graph.one("aws:ebs/volume:Volume")
+    assert (volume.inputs["type"], volume.inputs["encrypted"]) == ("gp3", True)
+    assert volume.inputs["size"] == 100
+    assert graph.options_of(volume).ignore_changes == {"availabilityZone"}, (
+        "another zone would mean a new, empty volume"
+    )
+    template = graph.one("aws:ec2/launchTemplate:LaunchTemplate").inputs
+    assert all(device["ebs"]["encrypted"] == "true" for device in template["blockDeviceMappings"])
+    task = graph.one(TASK, "langfuse-prod-clickhouse").inputs
+    assert task["volumes"] == [{"name": "data", "hostPath": "/var/lib/langfuse-clickhouse/data"}], (
+        "EFS corrupts with two tasks and breaks migrations (langfuse#14906)"
+    )
+    mount = graph.container("clickhouse")["mountPoints"]
+    assert [(each["sourceVolume"], each["containerPath"]) for each in mount] == [
+        ("data", "/var/lib/clickhouse")
+    ]
+
+
+@pytest.mark.parametrize("stack", ALL)
+def test_the_clickhouse_instance_is_replaced_one_at_a_time_in_the_volumes_zone(stack: str) -> None:
+    graph = shipped(stack)
+    group = graph.one("aws:autoscaling/group:Group").inputs
+    assert [group[key] for key in ("minSize", "maxSize", "desiredCapacity")] == [1, 1, 1]
+    assert group["instanceRefresh"]["preferences"] == {"minHealthyPercentage": 0}
+    clickhouse = service(graph, stack, "clickhouse")["networkConfiguration"]["subnets"]
+    assert group["vpcZoneIdentifiers"] == clickhouse
+    assert len(clickhouse) == 1
+
+
+@pytest.mark.parametrize("stack", ALL)
+def test_the_clickhouse_instance_is_closed_and_asks_for_imds_tokens(stack: str) -> None:
+    graph = shipped(stack)
+    template = graph.one("aws:ec2/launchTemplate:LaunchTemplate").inputs
+    assert template["metadataOptions"]["httpTokens"] == "required"
+    assert template["metadataOptions"]["httpPutResponseHopLimit"] == 1, (
+        "containers must not reach the instance's role"
+    )
+    assert template["imageId"].startswith("resolve:ssm:/aws/service/ecs/optimized-ami/")
+    assert "/arm64/" in template["imageId"]
+    assert "keyName" not in template, "SSM Session Manager needs no SSH key"
+    entered = {target for _, target, _ in graph.doors()}
+    assert f"langfuse-{stack}-clickhouse-instance" not in entered
+
+
+def test_clickhouse_has_enough_open_files_and_no_clustered_tables() -> None:
+    definition = shipped("dev").container("clickhouse")
+    assert definition["ulimits"] == [{"name": "nofile", "softLimit": 262144, "hardLimit": 262144}]
+    for container in ("web", "worker"):
+        assert shipped("dev").environment(container)["CLICKHOUSE_CLUSTER_ENABLED"] == "false"
+
+
+def test_clickhouse_is_found_by_an_a_record_and_web_by_one_with_its_port() -> None:
+    graph = shipped("dev")
+    token = "aws:servicediscovery/service:Service"
+    types = {
+        each.inputs["name"]: each.inputs["dnsConfig"]["dnsRecords"][0]["type"]
+        for each in graph.of_type(token)
+    }
+    assert types == {"clickhouse": "A", "web": "SRV"}
+    assert all(each.inputs["forceDestroy"] for each in graph.of_type(token)), (
+        "a record that is left would stop the first destroy"
+    )
