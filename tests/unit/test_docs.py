@@ -1,0 +1,233 @@
+"""The documentation agrees with the program.
+
+It proves that generated parts are current and that names in the text exist: files, headings, make
+targets, outputs, settings, components. Whether the sentences around them are true, it cannot tell.
+"""
+
+import ast
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from development import docs
+from settings.loading import SECRET_KEYS
+from settings.model import Settings
+from settings.network import CreatedNetwork
+from tests.unit.graph import shipped
+
+ROOT = Path(__file__).parents[2]
+DOCUMENTS = sorted(
+    [
+        ROOT / "README.md",
+        ROOT / "CONTRIBUTING.md",
+        ROOT / "CHANGELOG.md",
+        *(ROOT / "docs").rglob("*.md"),
+    ]
+)
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+FENCE = re.compile(r"^ *```(\w*)\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
+LINK = re.compile(r"\]\(([^)\s]+)\)")
+SPAN = re.compile(r"`([^`\n]+)`")
+MAKE = re.compile(r"(?:^|[\s(])make ((?:[A-Za-z_]+=\S+ )*)([a-z][a-z-]*)")
+KEY = re.compile(r"langfuse:(?!index:)([a-zA-Z]+(?:\.[a-zA-Z]+)*)")
+TOKEN = re.compile(r'"(langfuse:index:\w+)"')
+FREE_MAPPINGS = ("web.environment.", "worker.environment.")
+
+documents = pytest.mark.parametrize(
+    "document", DOCUMENTS, ids=[str(path.relative_to(ROOT)) for path in DOCUMENTS]
+)
+
+
+def text_of(document: Path) -> str:
+    return document.read_text(encoding="utf-8")
+
+
+def code_of(document: Path) -> Iterator[str]:
+    """Fenced blocks and code spans."""
+    text = text_of(document)
+    yield from (match[2] for match in FENCE.finditer(text))
+    yield from SPAN.findall(FENCE.sub("", text))
+
+
+def anchors_of(document: Path) -> set[str]:
+    """The anchors GitHub makes of a file's headings."""
+    headings = re.findall(r"^#+ (.+)$", FENCE.sub("", text_of(document)), re.MULTILINE)
+    words = (re.sub(r"[^\w\- ]", "", heading.lower()) for heading in headings)
+    return {word.strip().replace(" ", "-") for word in words}
+
+
+def make_targets() -> set[str]:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    return set(re.findall(r"^([a-z][a-z-]*):", makefile, re.MULTILINE))
+
+
+def section(text: str, heading: str) -> str:
+    """What stands between a heading of the second level and the next one."""
+    return re.split(r"^## ", text.split(f"\n## {heading}\n", 1)[1], maxsplit=1, flags=re.MULTILINE)[
+        0
+    ]
+
+
+def exported_names() -> list[str]:
+    program = ast.parse((ROOT / "__main__.py").read_text(encoding="utf-8"))
+    return [
+        ast.literal_eval(node.args[0])
+        for node in ast.walk(program)
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and node.func.attr == "export"
+    ]
+
+
+def test_every_generated_part_is_current() -> None:
+    names = [str(path.relative_to(ROOT)) for path in docs.stale()]
+    assert not names, f"{names} are stale: run make docs"
+
+
+def test_the_check_names_the_stale_file_and_fails(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(docs, "stale", lambda: {ROOT / "docs/cost.md": "anything"})
+    monkeypatch.setattr(sys, "argv", ["docs", "--check"])
+    assert docs.main() == 1
+    assert "docs/cost.md is stale" in capsys.readouterr().err
+
+
+def test_the_configuration_table_has_every_key_once() -> None:
+    listed = re.findall(r"^\| `([^`]+)` \|", docs.full_configuration(), re.MULTILINE)
+    sections = {path.partition(".")[0] for path in listed}
+    fields = {field.alias or name for name, field in Settings.model_fields.items()}
+    assert len(listed) == len(set(listed)), "a key is listed twice"
+    assert sections == fields | set(SECRET_KEYS)
+
+
+def test_every_key_has_a_meaning() -> None:
+    silent = [key.path for key in docs.all_keys() if not key.meaning]
+    assert not silent, f"no description in settings/ for {silent}"
+
+
+def test_every_size_has_a_stack_file() -> None:
+    shipped = {path.suffixes[0].strip(".") for path in ROOT.glob("Pulumi.*.yaml")}
+    assert shipped >= set(docs.SIZING)
+
+
+@documents
+def test_every_relative_link_leads_to_a_file_and_a_heading(document: Path) -> None:
+    broken: list[str] = []
+    for link in LINK.findall(FENCE.sub("", text_of(document))):
+        if re.match(r"[a-z]+:", link):
+            continue
+        name, _, anchor = link.partition("#")
+        target = (document.parent / name).resolve() if name else document
+        if not target.is_file() or (anchor and anchor not in anchors_of(target)):
+            broken.append(link)
+    assert not broken, f"links to nowhere: {broken}"
+
+
+@documents
+def test_every_make_target_that_is_named_exists(document: Path) -> None:
+    named = {match[2] for code in code_of(document) for match in MAKE.finditer(code)}
+    assert named <= make_targets(), f"not in the Makefile: {named - make_targets()}"
+
+
+@documents
+def test_every_setting_that_is_named_exists(document: Path) -> None:
+    known = {key.path for key in docs.all_keys()} | set(SECRET_KEYS)
+    known |= {path.partition(".")[0] for path in known}
+    named = {
+        key
+        for code in code_of(document)
+        for key in KEY.findall(code)
+        if not key.startswith(FREE_MAPPINGS)
+    }
+    assert named <= known, f"not in settings/: {named - known}"
+
+
+def test_the_outputs_table_has_every_output_and_nothing_else() -> None:
+    listed = re.findall(r"^\| `(\w+)` \|", section(README, "Outputs"), re.MULTILINE)
+    assert sorted(listed) == sorted(exported_names())
+
+
+def test_the_first_code_block_is_the_two_commands_that_need_no_account() -> None:
+    first = next(FENCE.finditer(README))
+    assert first[2].splitlines() == ["make demo", "make test"]
+
+
+def test_the_second_code_block_is_the_three_commands_that_deploy() -> None:
+    second = [match[2] for match in FENCE.finditer(README)][1]
+    commands = [line.split()[:2] for line in second.splitlines()]
+    assert commands == [["pulumi", "stack"], ["pulumi", "config"], ["pulumi", "up"]]
+
+
+def test_the_readme_lists_every_make_target() -> None:
+    listed = set(
+        re.findall(r"^\| `make ([a-z-]+)` \|", section(README, "Developing"), re.MULTILINE)
+    )
+    assert listed == make_targets()
+
+
+def test_the_architecture_page_has_the_token_of_every_component() -> None:
+    page = text_of(ROOT / "docs/architecture.md")
+    for file in sorted((ROOT / "components").glob("*.py")):
+        for token in TOKEN.findall(file.read_text(encoding="utf-8")):
+            row = f"| `components/{file.name}` | `{token}` |"
+            assert row in page, f"docs/architecture.md lacks the row {row}"
+
+
+def test_the_architecture_page_names_no_component_that_is_gone() -> None:
+    page = text_of(ROOT / "docs/architecture.md")
+    gone = [
+        name for name in re.findall(r"`(components/\w+\.py)`", page) if not (ROOT / name).is_file()
+    ]
+    assert not gone
+
+
+@pytest.mark.parametrize("size", list(docs.SIZING))
+def test_the_bill_counts_what_the_program_makes(size: str) -> None:
+    graph = shipped(size)
+    settings = docs.settings_as_shipped(size)
+    assert len(graph.of_type("aws:secretsmanager/secret:Secret")) == docs.SECRETS
+    assert isinstance(settings.network, CreatedNetwork)
+    instances = graph.of_type("aws:ec2/instance:Instance")
+    assert [each.inputs["instanceType"] for each in instances] == (
+        [docs.NAT_INSTANCE_TYPE] if settings.network.egress == "natInstance" else []
+    )
+    bill = {item.name.partition(",")[0] for item in docs.bill(settings)}
+    made = {
+        "Load balancer": "aws:lb/loadBalancer:LoadBalancer",
+        "NAT instance": "aws:ec2/instance:Instance",
+        "Private DNS zone": "aws:servicediscovery/privateDnsNamespace:PrivateDnsNamespace",
+    }
+    for name, token in made.items():
+        assert (name in bill) == bool(graph.of_type(token)), f"{name} is not counted as made"
+
+
+@pytest.mark.parametrize("size", list(docs.SIZING))
+def test_the_bill_is_the_sum_of_its_items(size: str) -> None:
+    items = docs.bill(docs.settings_as_shipped(size))
+    assert f"**{sum(item.usd for item in items):.2f}**" in docs.full_cost()
+    assert all(item.usd > 0 for item in items)
+
+
+def test_spot_is_counted_at_its_share_of_the_price() -> None:
+    dear = docs.load({"size": "dev", "web": {"spot": False}})
+    cheap = docs.load({"size": "dev"})
+    prices = [docs.bill(settings)[0].usd for settings in (cheap, dear)]
+    assert prices[0] == pytest.approx(prices[1] * docs.SPOT_SHARE)  # pyright: ignore[reportUnknownMemberType]
+
+
+@pytest.mark.parametrize(
+    ("network", "addresses"),
+    [
+        ({"egress": "none"}, 3),
+        ({"egress": "natInstance"}, 1),
+        ({"egress": "natGateway"}, 1),
+        ({"egress": "natGatewayPerZone", "zones": 3}, 3),
+    ],
+)
+def test_public_addresses_follow_the_way_out(network: dict[str, object], addresses: int) -> None:
+    assert docs.public_addresses(docs.load({"size": "dev", "network": network})) == addresses
