@@ -15,7 +15,7 @@ import pulumi_aws as aws
 from components.certificate import Certificate
 from components.cluster import Cluster
 from components.network import Network
-from components.security_groups import allow_egress, closed_group
+from components.security_groups import closed_group
 from contract.runtime import WEB_PORT
 from settings.services import ApiGatewayIngress
 
@@ -69,7 +69,6 @@ class ApiGateway(pulumi.ComponentResource):
         child = pulumi.ResourceOptions(parent=self)
         group = closed_group(f"{name}-vpc-link", "API's VPC link", args.network.vpc_id, opts=child)
         self.group_id = group.id
-        allow_egress(f"{name}-vpc-link", group.id, opts=child)
         link = aws.apigatewayv2.VpcLink(
             name,
             subnet_ids=args.network.task_subnet_ids,

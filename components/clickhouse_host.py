@@ -63,11 +63,13 @@ class ClickHouseHost(pulumi.ComponentResource):
             size=args.settings.volume_gib,
             type="gp3",
             encrypted=True,
-            final_snapshot=args.protected,
             tags={"Name": name},
             # A volume cannot move: another zone would mean an empty one.
             opts=pulumi.ResourceOptions(
-                parent=self, protect=args.protected, ignore_changes=["availabilityZone"]
+                parent=self,
+                protect=args.protected,
+                retain_on_delete=args.protected,
+                ignore_changes=["availabilityZone"],
             ),
         )
         self.volume_id = volume.id

@@ -30,10 +30,14 @@ for attempt in $$(seq 1 60); do
 done
 [[ -b $$device ]]
 
-# Only a volume without any signature is formatted: once in its life.
-if ! blkid "$$device"; then
-  mkfs.xfs "$$device"
-fi
+# Only a volume without any signature (2) is formatted: once in its life.
+signature=0
+blkid -p "$$device" || signature=$$?
+case $$signature in
+  0) ;;
+  2) mkfs.xfs "$$device" ;;
+  *) false ;;
+esac
 mkdir -p "$$mount_point"
 # Nothing can write below the mount point while the volume is not mounted.
 chattr +i "$$mount_point"

@@ -102,6 +102,8 @@ def _aurora(
     )
     cluster = aws.rds.Cluster(
         name,
+        # Without it AWS's provider makes up a name that says nothing.
+        cluster_identifier_prefix=f"{name}-",
         engine="aurora-postgresql",
         engine_mode="provisioned",
         database_name=DATABASE,
@@ -118,6 +120,7 @@ def _aurora(
     instances = [
         aws.rds.ClusterInstance(
             f"{name}-{index}",
+            identifier_prefix=f"{name}-{index}-",
             cluster_identifier=cluster.id,
             engine=aws.rds.EngineType.AURORA_POSTGRESQL,
             instance_class="db.serverless",

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
 
 from contract.runtime import KEEP_ALIVE_MILLISECONDS, heap_mib
+from contract.variables import Container, known
 from settings.model import Settings
-from settings.services import Service
+from settings.services import Service, Web
 
 Value = TypeVar("Value")
 Reference = TypeVar("Reference")
@@ -62,7 +63,7 @@ class Credentials(Generic[Reference]):
     encryption_key: Reference
     nextauth_secret: Reference
     environment: Mapping[str, Reference]
-    """`langfuse:secretEnvironment`."""
+    """`langfuse:secretEnvironment`; each container gets those that it reads."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,7 @@ def web(
     if settings.major >= BATCH_EXPORT_ON_WEB_SINCE:
         plain |= _batch_export(endpoints)
     secret = {**_secrets(credentials), "NEXTAUTH_SECRET": credentials.nextauth_secret}
-    return _with_own(plain, secret, settings.web, credentials)
+    return _with_own(settings, plain, secret, settings.web, credentials)
 
 
 def worker(
@@ -100,7 +101,7 @@ def worker(
         **_batch_export(endpoints),
         "LANGFUSE_SKIP_INGESTION_CLICKHOUSE_READ_MIN_PROJECT_CREATE_DATE": FRESH_SINCE,
     }
-    return _with_own(plain, _secrets(credentials), settings.worker, credentials)
+    return _with_own(settings, plain, _secrets(credentials), settings.worker, credentials)
 
 
 def _shared(
@@ -160,18 +161,28 @@ def _secrets(credentials: Credentials[Reference]) -> dict[str, Reference]:
 
 
 def _with_own(
+    settings: Settings,
     plain: Mapping[str, Value | str],
     secret: Mapping[str, Reference],
     service: Service,
     credentials: Credentials[Reference],
 ) -> Environment[Value, Reference]:
     """Add what the stack file sets itself; it wins, and no name is in both halves."""
-    own_secrets = dict(credentials.environment)
+    container: Container = "web" if isinstance(service, Web) else "worker"
+    own_secrets = {
+        name: reference
+        for name, reference in credentials.environment.items()
+        if name in known(container, settings.major) or not _is_known(name, settings.major)
+    }
     merged = {**plain, **service.environment}
     return Environment(
         plain={name: value for name, value in merged.items() if name not in own_secrets},
         secret={**secret, **own_secrets},
     )
+
+
+def _is_known(name: str, major: int) -> bool:
+    return name in known("web", major) or name in known("worker", major)
 
 
 def _boolean(value: bool) -> str:

@@ -26,6 +26,12 @@ _COMPARISONS: Final[dict[str, Callable[[float, float], bool]]] = {
 }
 
 
+_NUMBERS: Final = {
+    "integer": (re.compile(r"-?\d+", re.ASCII), "an integer"),
+    "number": (re.compile(r"-?\d+(\.\d+)?", re.ASCII), "a number"),
+}
+
+
 @dataclass(frozen=True)
 class Variable:
     """One row: a variable, who reads it, and what its value must be."""
@@ -41,8 +47,7 @@ class Variable:
         if self.kind == "bool":
             return None if value in ("true", "false") else "must be the word true or false"
         if self.kind == "url":
-            parts = urlsplit(value)
-            return None if parts.scheme and parts.netloc else "must be a URL with a scheme"
+            return None if _is_url(value) else "must be a URL with a scheme"
         if self.kind == "one of":
             allowed = self.constraint.split()
             return None if value in allowed else f"must be one of {', '.join(allowed)}"
@@ -54,14 +59,22 @@ class Variable:
         return None
 
     def _number_fault(self, value: str) -> str | None:
-        try:
-            number = int(value) if self.kind == "integer" else float(value)
-        except ValueError:
-            return f"must be a{'n integer' if self.kind == 'integer' else ' number'}"
+        form, words = _NUMBERS[self.kind]
+        if not form.fullmatch(value):
+            return f"must be {words}"
+        number = float(value)
         for sign, bound in re.findall(r"(>=|<=|>)(\d+(?:\.\d+)?)", self.constraint):
             if not _COMPARISONS[sign](number, float(bound)):
                 return f"must be {self.constraint}"
         return None
+
+
+def _is_url(value: str) -> bool:
+    try:
+        parts = urlsplit(value)
+    except ValueError:
+        return False
+    return bool(parts.scheme and (parts.netloc or parts.path))
 
 
 @cache

@@ -1,6 +1,7 @@
 """Names for resources that are given none, as pulumi-aws makes them.
 
-A name is the logical name and seven hexadecimal digits. A resource keeps the name it was given.
+A name is the logical name, or the prefix that was asked for, and seven hexadecimal digits. A
+resource keeps the name it was given.
 """
 
 import hashlib
@@ -43,9 +44,13 @@ def named(
     if given is not None:
         _check(given, naming)
         return inputs
-    if inputs.get(f"{naming.property}Prefix") is not None:
-        return inputs
-    chosen = _kept(naming.property, old or {}) or _chosen(name, naming, random_seed)
+    prefix = inputs.get(f"{naming.property}Prefix")
+    start = f"{name}-" if prefix is None else prefix
+    kept = _kept(naming.property, old or {})
+    if kept is not None and (prefix is None or kept.startswith(prefix)):
+        chosen = kept
+    else:
+        chosen = _chosen(start, naming, random_seed)
     _check(chosen, naming)
     return {**inputs, naming.property: chosen, DEFAULTS: [naming.property]}
 
@@ -59,9 +64,9 @@ def _kept(property_name: str, old: dict[str, Any]) -> str | None:
     return old.get(property_name) if is_automatic(property_name, old) else None
 
 
-def _chosen(name: str, naming: Naming, random_seed: bytes) -> str:
+def _chosen(start: str, naming: Naming, random_seed: bytes) -> str:
     digits = hashlib.sha256(random_seed or secrets.token_bytes()).hexdigest()[:_DIGITS]
-    chosen = f"{name}-{digits}"
+    chosen = f"{start}{digits}"
     return chosen.lower() if naming.lowercase else chosen
 
 
