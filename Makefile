@@ -36,7 +36,7 @@ engine: $(STAMP) ## tests with the real engine on in-memory providers
 	$(WITH_CLI) $(RUN) pytest tests/engine -q -n $(WORKERS)
 
 provider-test: $(STAMP) ## tests with the AWS provider that the calling environment offers
-	$(RUN) pytest tests/provider -q
+	$(WITH_CLI) $(RUN) pytest tests/provider -q -n 3 --dist load
 
 bench: $(STAMP) ## measure the preview, the cost of a resource and the unit tests
 	@$(WITH_CLI) $(RUN) development.bench

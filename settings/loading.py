@@ -2,35 +2,18 @@
 
 import json
 from collections.abc import Mapping
-from typing import Any, Final, cast
+from typing import Any, cast
 
-from pydantic import BaseModel, ValidationError
-from pydantic_core import ErrorDetails
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
+from settings import messages, own_environment
+from settings.messages import DISCRIMINATORS, NAMESPACE, SECRET_KEYS, VARIANTS
 from settings.model import Settings
-from settings.nearest import nearest
-from settings.network import AdoptedNetwork, CreatedNetwork, network_kind
-from settings.services import ApiGatewayIngress, LoadBalancerIngress
+from settings.network import network_kind
+from settings.releases import LANGFUSE, LANGFUSE_MAJORS, version_of
 from settings.sizing import DEV, SIZING, Row
-from settings.stores import AuroraPostgres, PostgresInstance
 
-NAMESPACE: Final = "langfuse"
-
-SECRET_KEYS: Final = ("secretEnvironment",)
-"""Top-level keys that hold secrets: a secret inside an object reads back as plain text
-(https://github.com/pulumi/pulumi/issues/6531)."""
-
-PLANNED: Final = ("bootstrap", "grafana", "images", "smtp")
-"""Keys of the design that no version implements yet."""
-
-VARIANTS: Final[Mapping[str, Mapping[str, type[BaseModel]]]] = {
-    "network": {"created": CreatedNetwork, "adopted": AdoptedNetwork},
-    "ingress": {"alb": LoadBalancerIngress, "apiGateway": ApiGatewayIngress},
-    "postgres": {"auroraServerless": AuroraPostgres, "instance": PostgresInstance},
-}
-"""Sections that come in several shapes, and the word that tells them apart."""
-
-_DISCRIMINATORS: Final = {"ingress": "kind", "postgres": "mode"}
+_STRINGS = TypeAdapter(dict[str, str])
 
 
 class SettingsError(ValueError):
@@ -56,10 +39,45 @@ def load(values: Mapping[str, Any]) -> Settings:
         own = given.get(key)
         if isinstance(part, Mapping) and isinstance(own, Mapping):
             merged[key] = _over_row(key, cast(Row, part), cast(Row, own))
+    problems: list[str] = []
+    settings = None
     try:
-        return Settings.model_validate(merged)
+        settings = Settings.model_validate(merged)
     except ValidationError as error:
-        raise SettingsError([_message(detail) for detail in error.errors()]) from None
+        problems = [messages.line(detail) for detail in error.errors()]
+    try:
+        secrets = secret_environment(values)
+        problems += own_environment.problems(given, secrets, _release(given))
+    except SettingsError as error:
+        problems += error.problems
+    if settings is None or problems:
+        raise SettingsError(problems)
+    return settings
+
+
+def secret_environment(values: Mapping[str, Any]) -> dict[str, str]:
+    """The variables of `langfuse:secretEnvironment`, by name. Raises SettingsError."""
+    try:
+        return _STRINGS.validate_json(values.get("secretEnvironment", "{}"))
+    except ValidationError:
+        key = f"{NAMESPACE}:secretEnvironment"
+        example = '{"LANGFUSE_EE_LICENSE_KEY": "…"}'
+        raise SettingsError(
+            [
+                f"{key}: must be a JSON object of strings, such as {example}. "
+                f"Set it with pulumi config set --secret {key} JSON."
+            ]
+        ) from None
+
+
+def _release(given: Mapping[str, Any]) -> str:
+    """The release whose variables are meant; a wrong one has a line of its own."""
+    release = str(given.get("release", LANGFUSE))
+    try:
+        known = version_of(release)[0] in LANGFUSE_MAJORS
+    except ValueError:
+        known = False
+    return release if known else LANGFUSE
 
 
 def _parsed(value: Any) -> Any:
@@ -77,90 +95,12 @@ def _over_row(section: str, row: Row, given: Mapping[str, Any]) -> dict[str, Any
     variant = _variant(section, {**row, **given} if section != "network" else given)
     if variant is None:
         return {**row, **given}
-    keys = _keys(variant)
+    keys = messages.keys(variant)
     return {key: value for key, value in row.items() if key in keys} | dict(given)
 
 
 def _variant(section: str, merged: Mapping[str, Any]) -> type[BaseModel] | None:
     if section not in VARIANTS:
         return None
-    tag = network_kind(merged) if section == "network" else merged.get(_DISCRIMINATORS[section])
+    tag = network_kind(merged) if section == "network" else merged.get(DISCRIMINATORS[section])
     return VARIANTS[section].get(str(tag))
-
-
-def _keys(model: type[BaseModel]) -> set[str]:
-    return {field.alias or name for name, field in model.model_fields.items()}
-
-
-def _message(error: ErrorDetails) -> str:
-    """One line: the key, its value, what is allowed, what to do."""
-    location = list(error["loc"])
-    if location[0] in VARIANTS and len(location) > 1:
-        del location[1]
-    context: dict[str, Any] = error.get("ctx") or {}
-    value = error["input"]
-    if context.get("key"):
-        for part in str(context["key"]).split("."):
-            value = _attribute(value, part)
-        location += str(context["key"]).split(".")
-    path = ".".join(str(part) for part in location)
-    bound, remedy = _bound_and_remedy(error, path, context)
-    shown = "" if error["type"] == "missing" else f" {_shown(value)}:"
-    return f"{NAMESPACE}:{path}:{shown} {bound}. {remedy[:1].upper()}{remedy[1:]}."
-
-
-def _attribute(value: Any, key: str) -> Any:
-    if isinstance(value, Mapping):
-        return value.get(key)  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
-    return getattr(value, key, None)
-
-
-def _shown(value: Any) -> str:
-    text = json.dumps(value, default=str)
-    return text if len(text) <= 60 else f"{text[:57]}..."
-
-
-def _bound_and_remedy(error: ErrorDetails, path: str, context: dict[str, Any]) -> tuple[str, str]:
-    command = f"pulumi config set --path '{NAMESPACE}:{path}'"
-    match error["type"]:
-        case "refused":
-            return context["bound"], context["remedy"]
-        case "extra_forbidden":
-            return _unknown_key(path)
-        case "missing":
-            return "is not set, and must be", f"set it with {command} VALUE"
-        case "literal_error" | "union_tag_invalid" | "union_tag_not_found":
-            allowed = context.get("expected") or context.get("expected_tags") or "given"
-            return f"must be {allowed}", f"set it with {command} VALUE"
-        case _:
-            text = error["msg"]
-            return text[:1].lower() + text[1:], f"set it with {command} VALUE"
-
-
-def _unknown_key(path: str) -> tuple[str, str]:
-    section, _, key = path.rpartition(".")
-    if not section:
-        if key in PLANNED:
-            return "is planned, and not in this version", f"remove {key}"
-        known = _keys(Settings) | set(SECRET_KEYS)
-        return f"unknown key{nearest(key, known)}", "remove it, or correct its spelling"
-    for tag, model in VARIANTS.get(section, {}).items():
-        if key in _keys(model):
-            kind = {"network": "an adopted VPC" if tag == "adopted" else "a VPC of the stack"}.get(
-                section, f"{section}.{_DISCRIMINATORS.get(section)} {tag}"
-            )
-            return f"exists only for {kind}", f"remove it, or choose {kind}"
-    models = VARIANTS.get(section, {}).values() or [_section_model(section)]
-    known = {each for model in models for each in _keys(model)}
-    return f"unknown key{nearest(key, known)}", "remove it, or correct its spelling"
-
-
-def _section_model(section: str) -> type[BaseModel]:
-    for name, field in Settings.model_fields.items():
-        annotation = field.annotation
-        candidates = [annotation, *getattr(annotation, "__args__", ())]
-        if (field.alias or name) == section:
-            for candidate in candidates:
-                if isinstance(candidate, type) and issubclass(candidate, BaseModel):
-                    return candidate
-    return Settings

@@ -1,29 +1,14 @@
 """The settings of one stack: every key of the `langfuse:` namespace but the secrets."""
 
-import re
 from typing import Final, Literal
 
 from pydantic import EmailStr, Field, ValidationInfo, field_validator
 
-from contract.variables import known
-from settings.nearest import nearest
 from settings.network import CreatedNetwork, Network
 from settings.releases import LANGFUSE, LANGFUSE_MAJORS, LANGFUSE_MINIMUM, version_of
 from settings.section import Section, refusal
-from settings.services import ApiGatewayIngress, Ingress, Service, Web, Worker
+from settings.services import ApiGatewayIngress, Ingress, Web, Worker
 from settings.stores import ClickHouseOnEc2, ElastiCacheRedis, Postgres, PostgresInstance, Storage
-
-SECRET_NAME: Final = re.compile(r"(SECRET|PASSWORD|TOKEN|CREDENTIALS|(^|_)SALT|_KEY)(_|$)")
-"""Variables whose values nobody should read off a task definition."""
-
-WIRED: Final = re.compile(
-    r"HOSTNAME|PORT|NEXTAUTH_URL|AWS_REGION|DATABASE_\w+|DIRECT_URL|CLICKHOUSE_(URL|MIGRATION_URL|"
-    r"USER|CLUSTER_ENABLED)|REDIS_(HOST|PORT|AUTH|CONNECTION_STRING|TLS_ENABLED|CLUSTER_\w+)|"
-    r"LANGFUSE_S3_\w+_(BUCKET|PREFIX|REGION|ENDPOINT)"
-)
-"""Variables that follow from the stack's own resources."""
-
-NOT_SECRET: Final = re.compile(r"_(MAX_SEGMENT_BYTES|TTL_SECONDS|KMS_KEY_ID|POOL_SIZE|ENABLED)$")
 
 # https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html
 RETENTION_DAYS: Final = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731)
@@ -43,7 +28,7 @@ class Alarms(Section):
 
     email: EmailStr = Field(description="Address that is told when spending nears the budget")
     monthly_budget_usd: float = Field(
-        gt=0, description="AWS Budget on the account's monthly cost, USD"
+        gt=0, allow_inf_nan=False, description="AWS Budget on the account's monthly cost, USD"
     )
 
 
@@ -130,35 +115,6 @@ class Settings(Section):
                 "name the public hosted zone that holds the domain",
                 key="hostedZone",
             )
-        return value
-
-    @field_validator("web", "worker")
-    @classmethod
-    def _environment(cls, value: Service, info: ValidationInfo) -> Service:
-        release = info.data.get("release")
-        if release is None:
-            return value
-        major = version_of(release)[0]
-        variables = known("web" if isinstance(value, Web) else "worker", major)
-        for name, text in value.environment.items():
-            key = f"environment.{name}"
-            if WIRED.fullmatch(name):
-                raise refusal("the program sets this from its resources", "remove it", key=key)
-            if SECRET_NAME.search(name) and not NOT_SECRET.search(name):
-                raise refusal(
-                    "looks like a secret, and this environment is stored in the clear",
-                    "put it into the secret key langfuse:secretEnvironment",
-                    key=key,
-                )
-            if name not in variables and major == min(LANGFUSE_MAJORS):
-                raise refusal(
-                    f"Langfuse {release} reads no such variable{nearest(name, variables)}",
-                    "check its spelling and that this container reads it",
-                    key=key,
-                )
-            fault = variables[name].fault(text) if name in variables else None
-            if fault:
-                raise refusal(f"Langfuse refuses {text!r}: it {fault}", "correct it", key=key)
         return value
 
     @property

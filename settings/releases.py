@@ -4,6 +4,7 @@ Renovate reads the `renovate:` comments. Digests are not recorded here: they bel
 lock file, since nothing but a registry can tell them.
 """
 
+import re
 from typing import Final
 
 # renovate: datasource=docker depName=ghcr.io/langfuse/langfuse
@@ -28,10 +29,13 @@ VALKEY: Final = "8.0"
 """ElastiCache Valkey engine version (parameter group family `valkey8`)."""
 
 
+_NUMBER: Final = re.compile(r"0|[1-9][0-9]*")
+
+
 def version_of(release: str) -> tuple[int, int, int]:
     """`"3.225.4"` → `(3, 225, 4)`; ValueError if it is not an exact release."""
     parts = release.split(".")
-    if len(parts) != 3 or not all(part.isascii() and part.isdecimal() for part in parts):
+    if len(parts) != 3 or not all(_NUMBER.fullmatch(part) for part in parts):
         raise ValueError(f"{release!r} is not an exact X.Y.Z release")
     major, minor, patch = (int(part) for part in parts)
     return major, minor, patch

@@ -14,7 +14,6 @@ class Section(BaseModel):
         alias_generator=to_camel,
         extra="forbid",
         frozen=True,
-        populate_by_name=True,
         validate_default=True,
     )
 

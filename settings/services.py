@@ -3,13 +3,44 @@
 import ipaddress
 from typing import Annotated, Final, Literal
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
 from settings.capacity import FARGATE_MEMORY_MIB, fargate_memory_range
 from settings.section import Section, refusal
 
 MAXIMUM_TASKS: Final = 100
 """A guard against typing errors; AWS's own quota is far above."""
+
+CertificateArn = Annotated[
+    str | None,
+    Field(
+        pattern=r"^arn:[^:]+:acm:[^:]+:\d{12}:certificate/.+$",
+        description="An ACM certificate of this region; without it one is made and validated "
+        "in the hosted zone",
+    ),
+]
+
+HostedZone = Annotated[
+    str | None,
+    Field(
+        description="Route 53 public hosted zone of the domain; default: the domain without its "
+        "first label, or no record at all when certificateArn is given",
+    ),
+]
+
+
+def _ipv4_block(value: str) -> str:
+    try:
+        ipaddress.IPv4Network(value)
+    except ValueError as error:
+        raise refusal(
+            f"is not an IPv4 network: {error}",
+            "write it as 203.0.113.0/24, or 203.0.113.7/32 for one address",
+        ) from None
+    return value
+
+
+Ipv4Block = Annotated[str, AfterValidator(_ipv4_block)]
 
 
 class Service(Section):
@@ -24,7 +55,7 @@ class Service(Section):
         "arm64", description="CPU architecture; arm64 (Graviton) is a fifth cheaper"
     )
     environment: dict[str, str] = Field(
-        {}, description="More Langfuse variables, in the clear; see Appendix A of Langfuse's docs"
+        {}, description="More variables for Langfuse, in the clear: those in contract/variables.csv"
     )
 
     @field_validator("cpu")
@@ -72,35 +103,13 @@ class Worker(Service):
 class LoadBalancerIngress(Section):
     """An Application Load Balancer: own domain, private or restricted access, streaming."""
 
-    kind: Literal["alb"]
-    certificate_arn: str | None = Field(
-        None,
-        pattern=r"^arn:[^:]+:acm:[^:]+:\d{12}:certificate/.+$",
-        description="An ACM certificate of this region; without it one is made and validated "
-        "in the hosted zone",
-    )
-    hosted_zone: str | None = Field(
-        None,
-        description="Route 53 public hosted zone of the domain; default: the domain without its "
-        "first label, or no record at all when certificateArn is given",
-    )
+    kind: Literal["alb"] = Field(description="Load balancer or HTTP API")
+    certificate_arn: CertificateArn = None
+    hosted_zone: HostedZone = None
     internal: bool = Field(False, description="Reachable from inside the VPC only (kind alb)")
-    allowed_cidrs: list[str] = Field(
+    allowed_cidrs: list[Ipv4Block] = Field(
         ["0.0.0.0/0"], min_length=1, description="IPv4 networks that may connect (kind alb)"
     )
-
-    @field_validator("allowed_cidrs")
-    @classmethod
-    def _allowed_cidrs(cls, value: list[str]) -> list[str]:
-        for block in value:
-            try:
-                ipaddress.IPv4Network(block)
-            except ValueError as error:
-                raise refusal(
-                    f"{block!r} is not an IPv4 network: {error}",
-                    "write it as 203.0.113.0/24, or 203.0.113.7/32 for one address",
-                ) from None
-        return value
 
 
 class ApiGatewayIngress(Section):
@@ -111,11 +120,9 @@ class ApiGatewayIngress(Section):
     https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html
     """
 
-    kind: Literal["apiGateway"]
-    certificate_arn: str | None = Field(
-        None, pattern=r"^arn:[^:]+:acm:[^:]+:\d{12}:certificate/.+$"
-    )
-    hosted_zone: str | None = None
+    kind: Literal["apiGateway"] = Field(description="Load balancer or HTTP API")
+    certificate_arn: CertificateArn = None
+    hosted_zone: HostedZone = None
     rate_limit: int = Field(
         500, ge=1, le=10_000, description="Requests a second before HTTP 429 (kind apiGateway)"
     )

@@ -57,7 +57,7 @@ class ClickHouseOnEc2(Section):
 class AuroraPostgres(Section):
     """Aurora PostgreSQL Serverless v2."""
 
-    mode: Literal["auroraServerless"]
+    mode: Literal["auroraServerless"] = Field(description="Which PostgreSQL")
     min_acu: float = Field(0.5, ge=0, le=AURORA_MAXIMUM_ACU, description="Least capacity, ACU")
     max_acu: float = Field(4, ge=1, le=AURORA_MAXIMUM_ACU, description="Most capacity, ACU")
     instances: int = Field(1, ge=1, le=16, description="Writer and readers together")
@@ -82,7 +82,7 @@ class AuroraPostgres(Section):
 class PostgresInstance(Section):
     """One RDS for PostgreSQL instance in one zone, for the smallest stacks."""
 
-    mode: Literal["instance"]
+    mode: Literal["instance"] = Field(description="Which PostgreSQL")
     instance_class: str = Field(
         "db.t4g.micro", pattern=r"^db\.[a-z0-9]+\.[a-z0-9]+$", description="RDS instance class"
     )

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from pulumi.runtime.settings import ROOT
 
 
 @pytest.fixture(autouse=True)
@@ -24,5 +25,6 @@ def own_event_loop() -> Iterator[None]:
     """Give each test a loop that no other test has touched."""
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
+    ROOT.set(None)  # the stack resource of an earlier test belongs to that test's loop
     yield
     loop.close()

@@ -27,6 +27,7 @@ class Options:
     """What the engine is told about a resource besides its inputs."""
 
     protect: bool
+    retain_on_delete: bool
     ignore_changes: frozenset[str]
     parent: str
     dependencies: frozenset[str]
@@ -44,6 +45,7 @@ class RecordingMonitor(MockMonitor):
         """Note the options."""
         self.options[request.type, request.name] = Options(
             protect=request.protect,
+            retain_on_delete=request.retainOnDelete,
             ignore_changes=frozenset(request.ignoreChanges),
             parent=request.parent,
             dependencies=frozenset(request.dependencies),

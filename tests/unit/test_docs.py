@@ -12,10 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from development import docs
-from settings.loading import SECRET_KEYS
+from components.nat_instance import INSTANCE_TYPE as NAT_INSTANCE_TYPE
+from development import configuration_tables, cost_tables, docs
+from settings.loading import load
+from settings.messages import SECRET_KEYS
 from settings.model import Settings
 from settings.network import CreatedNetwork
+from settings.sizing import SIZING
 from tests.unit.graph import shipped
 
 ROOT = Path(__file__).parents[2]
@@ -98,7 +101,9 @@ def test_the_check_names_the_stale_file_and_fails(
 
 
 def test_the_configuration_table_has_every_key_once() -> None:
-    listed = re.findall(r"^\| `([^`]+)` \|", docs.full_configuration(), re.MULTILINE)
+    listed = re.findall(
+        r"^\| `([^`]+)` \|", configuration_tables.full_configuration(), re.MULTILINE
+    )
     sections = {path.partition(".")[0] for path in listed}
     fields = {field.alias or name for name, field in Settings.model_fields.items()}
     assert len(listed) == len(set(listed)), "a key is listed twice"
@@ -106,13 +111,13 @@ def test_the_configuration_table_has_every_key_once() -> None:
 
 
 def test_every_key_has_a_meaning() -> None:
-    silent = [key.path for key in docs.all_keys() if not key.meaning]
+    silent = [key.path for key in configuration_tables.all_keys() if not key.meaning]
     assert not silent, f"no description in settings/ for {silent}"
 
 
 def test_every_size_has_a_stack_file() -> None:
     shipped = {path.suffixes[0].strip(".") for path in ROOT.glob("Pulumi.*.yaml")}
-    assert shipped >= set(docs.SIZING)
+    assert shipped >= set(SIZING)
 
 
 @documents
@@ -136,7 +141,7 @@ def test_every_make_target_that_is_named_exists(document: Path) -> None:
 
 @documents
 def test_every_setting_that_is_named_exists(document: Path) -> None:
-    known = {key.path for key in docs.all_keys()} | set(SECRET_KEYS)
+    known = {key.path for key in configuration_tables.all_keys()} | set(SECRET_KEYS)
     known |= {path.partition(".")[0] for path in known}
     named = {
         key
@@ -186,17 +191,17 @@ def test_the_architecture_page_names_no_component_that_is_gone() -> None:
     assert not gone
 
 
-@pytest.mark.parametrize("size", list(docs.SIZING))
+@pytest.mark.parametrize("size", list(SIZING))
 def test_the_bill_counts_what_the_program_makes(size: str) -> None:
     graph = shipped(size)
-    settings = docs.settings_as_shipped(size)
-    assert len(graph.of_type("aws:secretsmanager/secret:Secret")) == docs.SECRETS
+    settings = cost_tables.settings_as_shipped(size)
+    assert len(graph.of_type("aws:secretsmanager/secret:Secret")) == cost_tables.SECRETS
     assert isinstance(settings.network, CreatedNetwork)
     instances = graph.of_type("aws:ec2/instance:Instance")
     assert [each.inputs["instanceType"] for each in instances] == (
-        [docs.NAT_INSTANCE_TYPE] if settings.network.egress == "natInstance" else []
+        [NAT_INSTANCE_TYPE] if settings.network.egress == "natInstance" else []
     )
-    bill = {item.name.partition(",")[0] for item in docs.bill(settings)}
+    bill = {item.name.partition(",")[0] for item in cost_tables.bill(settings)}
     made = {
         "Load balancer": "aws:lb/loadBalancer:LoadBalancer",
         "NAT instance": "aws:ec2/instance:Instance",
@@ -206,18 +211,18 @@ def test_the_bill_counts_what_the_program_makes(size: str) -> None:
         assert (name in bill) == bool(graph.of_type(token)), f"{name} is not counted as made"
 
 
-@pytest.mark.parametrize("size", list(docs.SIZING))
+@pytest.mark.parametrize("size", list(SIZING))
 def test_the_bill_is_the_sum_of_its_items(size: str) -> None:
-    items = docs.bill(docs.settings_as_shipped(size))
-    assert f"**{sum(item.usd for item in items):.2f}**" in docs.full_cost()
+    items = cost_tables.bill(cost_tables.settings_as_shipped(size))
+    assert f"**{sum(item.usd for item in items):.2f}**" in cost_tables.full_cost()
     assert all(item.usd > 0 for item in items)
 
 
 def test_spot_is_counted_at_its_share_of_the_price() -> None:
-    dear = docs.load({"size": "dev", "web": {"spot": False}})
-    cheap = docs.load({"size": "dev"})
-    prices = [docs.bill(settings)[0].usd for settings in (cheap, dear)]
-    assert prices[0] == pytest.approx(prices[1] * docs.SPOT_SHARE)  # pyright: ignore[reportUnknownMemberType]
+    dear = load({"size": "dev", "web": {"spot": False}})
+    cheap = load({"size": "dev"})
+    prices = [cost_tables.bill(settings)[0].usd for settings in (cheap, dear)]
+    assert prices[0] == pytest.approx(prices[1] * cost_tables.SPOT_SHARE)  # pyright: ignore[reportUnknownMemberType]
 
 
 @pytest.mark.parametrize(
@@ -230,4 +235,4 @@ def test_spot_is_counted_at_its_share_of_the_price() -> None:
     ],
 )
 def test_public_addresses_follow_the_way_out(network: dict[str, object], addresses: int) -> None:
-    assert docs.public_addresses(docs.load({"size": "dev", "network": network})) == addresses
+    assert cost_tables.public_addresses(load({"size": "dev", "network": network})) == addresses

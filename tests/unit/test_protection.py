@@ -44,7 +44,6 @@ SWITCHES: dict[str, Callable[[dict[str, Any]], tuple[Any, ...]]] = {
     "aws:s3/bucket:Bucket": lambda inputs: (not inputs["forceDestroy"],),
     "aws:secretsmanager/secret:Secret": lambda inputs: (inputs["recoveryWindowInDays"] == 30,),
     "aws:kms/key:Key": lambda inputs: (inputs["deletionWindowInDays"] == 30,),
-    "aws:ebs/volume:Volume": lambda inputs: (inputs["finalSnapshot"],),
     "aws:lb/loadBalancer:LoadBalancer": lambda inputs: (inputs["enableDeletionProtection"],),
 }
 """What AWS itself is told, by type; every value is true when protected."""
@@ -106,6 +105,14 @@ def test_the_switch_adds_and_removes_no_resource(size: str) -> None:
     assert names(True) == names(False), (
         "a protected resource that unprotecting removes from the program could not be deleted"
     )
+
+
+@pytest.mark.parametrize("protected", [True, False])
+def test_a_protected_volume_outlives_even_its_removal_from_the_stack(protected: bool) -> None:
+    found = graph("prod", protected)
+    volume = found.one("aws:ebs/volume:Volume")
+    assert found.options_of(volume).retain_on_delete is protected
+    assert "finalSnapshot" not in volume.inputs, "AWS's provider cannot change it afterwards"
 
 
 def test_a_final_snapshot_is_named_by_chance_so_that_a_stack_can_be_destroyed_twice() -> None:

@@ -1,0 +1,250 @@
+"""Writes the tables of the stack file's keys, from the fields of `settings/`.
+
+Types, bounds, defaults and meanings are those of the fields; `CHECKED_BY_CODE` has the bounds that
+only validators know. It does not check that validators hold them, and it writes no file.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import cache
+from itertools import chain
+from typing import Any, Final, cast
+
+from pydantic import BaseModel
+
+from development.markdown import ABSENT, table
+from settings.capacity import AURORA_STEP_ACU, FARGATE_MEMORY_MIB
+from settings.loading import load
+from settings.messages import NAMESPACE, SECRET_KEYS, VARIANTS
+from settings.model import RETENTION_DAYS, Settings
+from settings.releases import LANGFUSE_MINIMUM
+from settings.section import Section
+from settings.sizing import SIZING
+from settings.stores import CLICKHOUSE_MINIMUM_MEMORY_GIB
+
+EXAMPLE_DOMAIN: Final = "langfuse.example.com"
+"""Stands for the domain in stacks that need one."""
+
+_CPU_SIZES: Final = ", ".join(str(size) for size in FARGATE_MEMORY_MIB)
+CHECKED_BY_CODE: Final[Mapping[str, str]] = {
+    "release": f"`X.Y.Z`, {'.'.join(map(str, LANGFUSE_MINIMUM))} or later",
+    "domain": "host name",
+    "network.cidr": "IPv4 block, /16 to /24",
+    "network.vpcId": "VPC ID",
+    "network.privateSubnetIds": "list of subnet IDs, 2 or more",
+    "network.publicSubnetIds": "list of subnet IDs, 2 or more",
+    "ingress.kind": "`alb` or `apiGateway`",
+    "ingress.certificateArn": "ARN of an ACM certificate",
+    "ingress.allowedCidrs": "list of IPv4 blocks, 1 or more",
+    "web.cpu": f"one of {_CPU_SIZES}",
+    "web.memory": "MiB that Fargate sells with `cpu`",
+    "worker.cpu": f"one of {_CPU_SIZES}",
+    "worker.memory": "MiB that Fargate sells with `cpu`",
+    "web.environment": "names and texts",
+    "worker.environment": "names and texts",
+    "clickhouse.replicas": "1",
+    "clickhouse.instanceType": f"Graviton, {CLICKHOUSE_MINIMUM_MEMORY_GIB:.0f} GiB or more",
+    "postgres.mode": "`auroraServerless` or `instance`",
+    "postgres.instanceClass": "`db.FAMILY.SIZE`",
+    "postgres.minAcu": f"0 to 256 in steps of {AURORA_STEP_ACU}",
+    "postgres.maxAcu": f"1 to 256 in steps of {AURORA_STEP_ACU}, minAcu or more",
+    "redis.nodeType": "`cache.FAMILY.SIZE`",
+    "logs.retentionDays": f"one of {', '.join(map(str, RETENTION_DAYS))}",
+}
+"""Bounds that validators know and the fields do not, or that the fields tell as a pattern."""
+
+_KIND: Final = re.compile(r" \(kind \w+\)$")
+"""What a description says of its shape, which the table says for all keys alike."""
+
+SECRET_MEANINGS: Final[Mapping[str, tuple[str, str]]] = {
+    "secretEnvironment": (
+        "JSON object of names and texts",
+        "Langfuse variables for both containers that are secrets, kept in Secrets Manager",
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Key:
+    """One key of the stack file, with its section, and the shapes of the section that have it."""
+
+    path: str
+    bounds: str
+    meaning: str
+    default: str
+    variants: tuple[str, ...] = ()
+    """The shapes that have it; none if the section has one shape, or all of its shapes do."""
+
+
+def all_keys() -> list[Key]:
+    """Every key but the secret ones, in the order of the model."""
+    return list(chain.from_iterable(_keys_of(name) for name in Settings.model_fields))
+
+
+def _keys_of(name: str) -> Iterator[Key]:
+    path = _alias(Settings, name)
+    if path in VARIANTS:
+        yield from _keys_of_variants(path, VARIANTS[path])
+        return
+    section = _section(name)
+    if section is None:
+        yield _key(path, Settings, path)
+        return
+    for key in _properties(section):
+        yield _key(f"{path}.{key}", section, key)
+
+
+def _keys_of_variants(path: str, variants: Mapping[str, type[BaseModel]]) -> Iterator[Key]:
+    for name in dict.fromkeys(chain.from_iterable(map(_properties, variants.values()))):
+        having = {tag: model for tag, model in variants.items() if name in _properties(model)}
+        first = next(iter(having.values()))
+        tags = () if len(having) == len(variants) else tuple(having)
+        yield replace(_key(f"{path}.{name}", first, name), variants=tags)
+
+
+def _key(path: str, model: type[BaseModel], name: str) -> Key:
+    schema = _properties(model)[name]
+    bounds = CHECKED_BY_CODE.get(path) or _bounds(schema)
+    if name in _schema(model).get("required", []) and "const" not in schema:
+        bounds = f"{bounds}; required"
+    meaning = _KIND.sub("", str(schema.get("description", "")))
+    return Key(path, bounds, meaning, _cell(schema.get("default")))
+
+
+def _bounds(schema: Mapping[str, Any]) -> str:
+    """Words for a JSON schema's type and limits."""
+    if "anyOf" in schema:
+        others = [_bounds(each) for each in schema["anyOf"] if each.get("type") != "null"]
+        return " or ".join(others)
+    if "const" in schema:
+        return f"`{schema['const']}`"
+    if "enum" in schema:
+        return _either(f"`{each}`" for each in schema["enum"])
+    kind = str(schema["type"])
+    if kind == "array":
+        least = f", {schema['minItems']} or more" if "minItems" in schema else ""
+        return f"list of {_bounds(schema['items'])}{least}"
+    if "minimum" in schema and "maximum" in schema:
+        return f"{kind}, {schema['minimum']:,} to {schema['maximum']:,}"
+    if "minimum" in schema:
+        return f"{kind}, {schema['minimum']:,} or more"
+    if "exclusiveMinimum" in schema:
+        return f"{kind} above {schema['exclusiveMinimum']}"
+    return {"boolean": "`true` or `false`", "string": str(schema.get("format", "text"))}.get(
+        kind, kind
+    )
+
+
+def _either(words: Iterable[str]) -> str:
+    *most, last = list(words)
+    return f"{', '.join(most)} or {last}" if most else last
+
+
+@cache
+def _schema(model: type[BaseModel]) -> dict[str, Any]:
+    return model.model_json_schema(by_alias=True)
+
+
+def _properties(model: type[BaseModel]) -> dict[str, dict[str, Any]]:
+    return dict(_schema(model)["properties"])
+
+
+def _alias(model: type[BaseModel], name: str) -> str:
+    return model.model_fields[name].alias or name
+
+
+def _section(name: str) -> type[BaseModel] | None:
+    annotation: Any = Settings.model_fields[name].annotation
+    for candidate in (annotation, *getattr(annotation, "__args__", ())):
+        if isinstance(candidate, type) and issubclass(candidate, Section):
+            return candidate
+    return None
+
+
+@cache
+def of_size(size: str) -> Settings:
+    """The settings of a stack that sets nothing but its size, and a domain where it must."""
+    return load({"size": size, "domain": EXAMPLE_DOMAIN})
+
+
+def value(size: str, path: str) -> str:
+    """What a size stands for at a key, in a table's cell."""
+    found: Any = of_size(size).model_dump(by_alias=True)
+    for part in path.split("."):
+        if not isinstance(found, dict) or part not in found:
+            return ABSENT
+        found = cast("dict[str, Any]", found)[part]
+    return ABSENT if path == "domain" else _cell(found) or ABSENT
+
+
+def _cell(found: Any) -> str:
+    if found in (None, {}):
+        return ""
+    if isinstance(found, bool):
+        return str(found).lower()
+    if isinstance(found, list):
+        return ", ".join(str(each) for each in cast("list[Any]", found))
+    return f"{found:g}" if isinstance(found, float) else str(found)
+
+
+def full_configuration() -> str:
+    """Every key, its bounds, its value by size and its meaning; then the secret keys."""
+    rows = [
+        (
+            f"`{key.path}`",
+            _bounds_and_default(key),
+            *(value(size, key.path) for size in SIZING),
+            _meaning(key),
+        )
+        for key in all_keys()
+    ]
+    secrets = [(f"`{key}`", *SECRET_MEANINGS[key]) for key in SECRET_KEYS]
+    return "\n\n".join(
+        [
+            table(("Key", "Type and bounds", *SIZING, "Meaning"), rows),
+            "Secret keys:",
+            table(("Key", "Type", "Meaning"), secrets),
+        ]
+    )
+
+
+def _bounds_and_default(key: Key) -> str:
+    """Add the default where a size has no value because it has another shape of the section."""
+    told = ABSENT not in {value(size, key.path) for size in SIZING}
+    return key.bounds if told or not key.default else f"{key.bounds}; default {key.default}"
+
+
+def _meaning(key: Key) -> str:
+    section = key.path.partition(".")[0]
+    only = _either(f"`{tag}`" for tag in key.variants) if key.variants else ""
+    words = {"network": {"created": "a VPC of the stack", "adopted": "an adopted VPC"}}
+    if key.variants and section in words:
+        only = _either(words[section][tag] for tag in key.variants)
+    return f"{key.meaning}. Only for {only}" if only else key.meaning
+
+
+def short_configuration() -> str:
+    """What a size decides; then the names of the other keys."""
+    decided = {path for row in SIZING.values() for path in _paths(row)}
+    rows = [
+        (f"`{key.path}`", *(value(size, key.path) for size in SIZING))
+        for key in all_keys()
+        if key.path in decided
+    ]
+    others = [f"`{key.path}`" for key in all_keys() if key.path not in decided]
+    others += [f"`{key}` (secret)" for key in SECRET_KEYS]
+    return (
+        f"{table((f'Key, below `{NAMESPACE}:`', *SIZING), rows)}\n\n"
+        f"Keys that no size decides: {', '.join(others)}."
+    )
+
+
+def _paths(row: Mapping[str, Any]) -> Iterator[str]:
+    for key, part in row.items():
+        if isinstance(part, Mapping):
+            yield from (f"{key}.{name}" for name in cast("Mapping[str, Any]", part))
+        else:
+            yield key

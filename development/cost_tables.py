@@ -1,0 +1,205 @@
+"""Writes the tables of what a stack costs a month while it idles at its least size.
+
+Prices come from docs/prices.csv and are nobody's promise: nothing here asks AWS. Traffic, stored
+data and requests are not counted, and it writes no file.
+"""
+
+# ruff: noqa: RUF001 -- the documents use the multiplication sign.
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+from components.clickhouse_host import ROOT_VOLUME_GIB as CLICKHOUSE_ROOT_GIB
+from components.nat_instance import INSTANCE_TYPE as NAT_INSTANCE_TYPE
+from components.nat_instance import ROOT_VOLUME_GIB as NAT_ROOT_GIB
+from components.postgres import INSTANCE_STORAGE_GIB
+from development.configuration_tables import EXAMPLE_DOMAIN
+from development.markdown import ABSENT, table
+from settings.loading import load
+from settings.model import Settings
+from settings.network import CreatedNetwork
+from settings.services import LoadBalancerIngress, Service
+from settings.sizing import SIZING
+from settings.stores import AuroraPostgres
+
+PRICES: Final = Path(__file__).resolve().parent.parent / "docs/prices.csv"
+
+HOURS: Final = 730
+SPOT_SHARE: Final = 0.3
+"""What Spot costs of the on-demand price; AWS says up to 70 % less, and the rate moves."""
+SECRETS: Final = 4
+"""PostgreSQL's, Valkey's and ClickHouse's password, and Langfuse's own keys."""
+
+
+@dataclass(frozen=True)
+class Item:
+    """One line of the bill: what it is, how the sum is made, and USD a month."""
+
+    name: str
+    arithmetic: str
+    usd: float
+
+
+@cache
+def prices() -> dict[str, float]:
+    """USD by name, per hour or per month as the file says."""
+    with PRICES.open(newline="", encoding="utf-8") as lines:
+        return {row["name"]: float(row["USD"]) for row in csv.DictReader(lines)}
+
+
+def public_addresses(settings: Settings) -> int:
+    """Public IPv4 addresses of a stack with minTasks tasks."""
+    network, ingress = settings.network, settings.ingress
+    balancer = isinstance(ingress, LoadBalancerIngress) and not ingress.internal
+    if not isinstance(network, CreatedNetwork):
+        return len(network.public_subnet_ids) if balancer else 0
+    tasks = settings.web.min_tasks + settings.worker.min_tasks
+    clickhouse_host = 1
+    way_out = {
+        "none": tasks + clickhouse_host,
+        "natInstance": 1,
+        "natGateway": 1,
+        "natGatewayPerZone": network.zones,
+    }
+    return way_out[network.egress] + (network.zones if balancer else 0)
+
+
+def bill(settings: Settings) -> list[Item]:
+    """What a stack costs while it idles, a line for everything that has a price by the hour."""
+    price, clickhouse = prices(), settings.clickhouse
+    gateways = _nat_gateways(settings)
+    return [
+        *(_tasks(name, getattr(settings, name)) for name in ("web", "worker")),
+        _by_hour(f"ClickHouse, {clickhouse.instance_type}", f"EC2 {clickhouse.instance_type}"),
+        Item(
+            "ClickHouse, volumes",
+            f"({clickhouse.volume_gib} data + {CLICKHOUSE_ROOT_GIB} root) GiB × {price['EBS gp3']}",
+            (clickhouse.volume_gib + CLICKHOUSE_ROOT_GIB) * price["EBS gp3"],
+        ),
+        _postgres(settings),
+        _by_hour(
+            f"Valkey, {settings.redis.node_type}",
+            f"Valkey {settings.redis.node_type}",
+            1 + settings.redis.replicas,
+        ),
+        *([_nat_instance()] if _egress(settings) == "natInstance" else []),
+        *([_by_hour("NAT gateways", "NAT gateway", gateways)] if gateways else []),
+        *(
+            [_by_hour("Load balancer", "Application Load Balancer")]
+            if isinstance(settings.ingress, LoadBalancerIngress)
+            else []
+        ),
+        _by_hour("Public IPv4 addresses", "Public IPv4 address", public_addresses(settings)),
+        Item(
+            "Secrets",
+            f"{SECRETS} × {price['Secrets Manager']}",
+            SECRETS * price["Secrets Manager"],
+        ),
+        Item(
+            "Private DNS zone",
+            f"1 × {price['Cloud Map private zone']}",
+            price["Cloud Map private zone"],
+        ),
+    ]
+
+
+def _by_hour(name: str, price: str, count: int = 1) -> Item:
+    return Item(name, f"{count} × {prices()[price]} × {HOURS} h", count * prices()[price] * HOURS)
+
+
+def _tasks(name: str, service: Service) -> Item:
+    vcpu, memory = prices()["Fargate ARM vCPU"], prices()["Fargate ARM memory"]
+    cpus, gigabytes = service.cpu / 1024, service.memory / 1024
+    hourly = cpus * vcpu + gigabytes * memory
+    spot = f" × {SPOT_SHARE} (Spot)" if service.spot else ""
+    return Item(
+        f"{name.capitalize()} tasks",
+        f"{service.min_tasks} × ({cpus:g} × {vcpu} + {gigabytes:g} × {memory}) × {HOURS} h{spot}",
+        service.min_tasks * hourly * HOURS * (SPOT_SHARE if service.spot else 1),
+    )
+
+
+def _postgres(settings: Settings) -> Item:
+    price, postgres = prices(), settings.postgres
+    if isinstance(postgres, AuroraPostgres):
+        acu = price["Aurora Serverless v2"]
+        return Item(
+            "PostgreSQL, Aurora at its least capacity",
+            f"{postgres.instances} × {postgres.min_acu:g} ACU × {acu} × {HOURS} h",
+            postgres.instances * postgres.min_acu * acu * HOURS,
+        )
+    hour, storage = price[f"RDS {postgres.instance_class}"], price["RDS gp3"]
+    return Item(
+        f"PostgreSQL, {postgres.instance_class}",
+        f"{hour} × {HOURS} h + {INSTANCE_STORAGE_GIB} GiB × {storage}",
+        hour * HOURS + INSTANCE_STORAGE_GIB * storage,
+    )
+
+
+def _nat_instance() -> Item:
+    hour, storage = prices()[f"EC2 {NAT_INSTANCE_TYPE}"], prices()["EBS gp3"]
+    return Item(
+        f"NAT instance, {NAT_INSTANCE_TYPE}",
+        f"{hour} × {HOURS} h + {NAT_ROOT_GIB} GiB × {storage}",
+        hour * HOURS + NAT_ROOT_GIB * storage,
+    )
+
+
+def _egress(settings: Settings) -> str:
+    return settings.network.egress if isinstance(settings.network, CreatedNetwork) else ""
+
+
+def _nat_gateways(settings: Settings) -> int:
+    network = settings.network
+    if not isinstance(network, CreatedNetwork):
+        return 0
+    return {"natGateway": 1, "natGatewayPerZone": network.zones}.get(network.egress, 0)
+
+
+def settings_as_shipped(size: str) -> Settings:
+    """A size's settings with the ingress of its row."""
+    row = SIZING[size]
+    needs_domain = row["ingress"]["kind"] == "alb"
+    return load({"size": size, **({"domain": EXAMPLE_DOMAIN} if needs_domain else {})})
+
+
+def short_cost() -> str:
+    """The bill by size, what is alike on one line."""
+    bills = {size: bill(settings_as_shipped(size)) for size in SIZING}
+    names = dict.fromkeys(item.name.partition(",")[0] for items in bills.values() for item in items)
+    rows = [(name, *(_usd(items, name) for items in bills.values())) for name in names]
+    total = ("**Sum, USD a month**", *(f"**{_sum(items):.0f}**" for items in bills.values()))
+    return table(("", *SIZING), [*rows, total], right=len(SIZING))
+
+
+def _usd(items: Sequence[Item], name: str) -> str:
+    found = [item.usd for item in items if item.name.partition(",")[0] == name]
+    return f"{sum(found):.2f}" if found else ABSENT
+
+
+def _sum(items: Sequence[Item]) -> float:
+    return sum(item.usd for item in items)
+
+
+def full_cost() -> str:
+    """Each size's bill with its arithmetic."""
+    parts: list[str] = []
+    for size in SIZING:
+        items = bill(settings_as_shipped(size))
+        rows = [(item.name, item.arithmetic, f"{item.usd:.2f}") for item in items]
+        rows.append(("**Sum**", "", f"**{_sum(items):.2f}**"))
+        parts += [f"### {size}", table(("Item", "Arithmetic", "USD a month"), rows, right=1)]
+    return "\n\n".join(parts)
+
+
+def price_list() -> str:
+    """The prices that the sums use."""
+    with PRICES.open(newline="", encoding="utf-8") as lines:
+        rows = [(row["name"], row["USD"], row["per"]) for row in csv.DictReader(lines)]
+    return table(("What", "USD", "per"), rows)

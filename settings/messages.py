@@ -1,0 +1,131 @@
+"""Turns pydantic's errors into lines for the user: key, value, what is allowed, what to do."""
+
+import json
+from collections.abc import Mapping
+from typing import Any, Final, cast
+
+from pydantic import BaseModel
+from pydantic.alias_generators import to_camel
+from pydantic_core import ErrorDetails
+
+from settings.model import Settings
+from settings.nearest import nearest
+from settings.network import AdoptedNetwork, CreatedNetwork
+from settings.services import ApiGatewayIngress, LoadBalancerIngress
+from settings.stores import AuroraPostgres, PostgresInstance
+
+NAMESPACE: Final = "langfuse"
+
+SECRET_KEYS: Final = ("secretEnvironment",)
+"""Top-level keys that hold secrets: a secret inside an object reads back as plain text
+(https://github.com/pulumi/pulumi/issues/6531)."""
+
+PLANNED: Final[Mapping[str, str]] = {
+    "bootstrap": "is planned, and not in this version",
+    "grafana": "is planned, and not in this version",
+    "images": "is planned, and not in this version",
+    "smtp": "is planned, and not in this version",
+    "auth.providers": "is planned, and not in this version",
+    "ingress.waf": "is planned for ingress.kind alb, and not in this version",
+}
+"""Keys of the design that no version implements yet."""
+
+VARIANTS: Final[Mapping[str, Mapping[str, type[BaseModel]]]] = {
+    "network": {"created": CreatedNetwork, "adopted": AdoptedNetwork},
+    "ingress": {"alb": LoadBalancerIngress, "apiGateway": ApiGatewayIngress},
+    "postgres": {"auroraServerless": AuroraPostgres, "instance": PostgresInstance},
+}
+"""Sections that come in several shapes, and the word that tells them apart."""
+
+DISCRIMINATORS: Final = {"ingress": "kind", "postgres": "mode"}
+
+_SHOWN_CHARACTERS: Final = 60
+
+
+def line(error: ErrorDetails) -> str:
+    """One line for one error."""
+    context: dict[str, Any] = error.get("ctx") or {}
+    location = [str(part) for part in error["loc"]]
+    value = error["input"]
+    if error["type"] == "union_tag_invalid":
+        location.append(str(context["discriminator"]).strip("'"))
+        value = context["tag"]
+    elif location[0] in VARIANTS and len(location) > 1:
+        del location[1]
+    if context.get("key"):
+        location.append(str(context["key"]))
+        value = _member(value, str(context["key"]))
+    # A default's error has the field's Python name.
+    path = ".".join(to_camel(part) if "_" in part else part for part in location)
+    bound, remedy = _bound_and_remedy(error, path, context)
+    shown = "" if error["type"] == "missing" else f" {_shown(value)}:"
+    return f"{NAMESPACE}:{path}:{shown} {bound}. {_sentence(remedy)}."
+
+
+def keys(model: type[BaseModel]) -> set[str]:
+    """The keys of a section as the stack file writes them."""
+    return {field.alias or name for name, field in model.model_fields.items()}
+
+
+def _member(value: Any, key: str) -> Any:
+    if isinstance(value, Mapping):
+        return cast(Mapping[str, Any], value).get(key)
+    section = cast(BaseModel, value)
+    return section.model_dump(by_alias=True)[key]
+
+
+def _shown(value: Any) -> str:
+    text = json.dumps(value, default=str)
+    return text if len(text) <= _SHOWN_CHARACTERS else f"{text[: _SHOWN_CHARACTERS - 3]}..."
+
+
+def _sentence(text: str) -> str:
+    """Begin with a capital, unless the first word is a name such as `t4g.medium`."""
+    return text[:1].upper() + text[1:] if text.split(" ", 1)[0].isalpha() else text
+
+
+def _bound_and_remedy(error: ErrorDetails, path: str, context: dict[str, Any]) -> tuple[str, str]:
+    remedy = f"set it with pulumi config set --path '{NAMESPACE}:{path}' VALUE"
+    match error["type"]:
+        case "refused":
+            return context["bound"], context["remedy"]
+        case "extra_forbidden":
+            return _unknown_key(path)
+        case "missing":
+            return "is not set, and must be", remedy
+        case "literal_error" | "union_tag_invalid":
+            return f"must be {context.get('expected') or context['expected_tags']}", remedy
+        case _:
+            text = error["msg"].rstrip(".")
+            return text[:1].lower() + text[1:], remedy
+
+
+def _unknown_key(path: str) -> tuple[str, str]:
+    if path in PLANNED:
+        return PLANNED[path], f"remove {path}"
+    section, _, key = path.rpartition(".")
+    for tag, model in VARIANTS.get(section, {}).items():
+        if key in keys(model):
+            shape = _shape(section, tag)
+            return f"exists only for {shape}", f"remove it, or choose {shape}"
+    models = [*VARIANTS.get(section, {}).values()] or [_section_model(section)]
+    known = {each for model in models for each in keys(model)}
+    if not section:
+        known |= set(SECRET_KEYS)
+    return f"unknown key{nearest(key, known)}", "remove it, or correct its spelling"
+
+
+def _shape(section: str, tag: str) -> str:
+    if section == "network":
+        return "an adopted VPC" if tag == "adopted" else "a VPC of the stack"
+    return f"{section}.{DISCRIMINATORS[section]} {tag}"
+
+
+def _section_model(section: str) -> type[BaseModel]:
+    for name, field in Settings.model_fields.items():
+        candidates = [field.annotation, *getattr(field.annotation, "__args__", ())]
+        if (field.alias or name) == section:
+            for candidate in candidates:
+                if isinstance(candidate, type) and issubclass(candidate, BaseModel):
+                    return candidate
+    return Settings

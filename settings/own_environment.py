@@ -1,0 +1,93 @@
+"""Checks the variables that a stack file gives the containers itself, by name and value.
+
+Plain ones are `web.environment` and `worker.environment`, secret ones `secretEnvironment`, which
+both containers get. Langfuse 4 reads variables that the table lacks, so unknown names are refused
+for Langfuse 3 only.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, Final, cast
+
+from contract.variables import Variable, known
+from settings.nearest import nearest
+from settings.releases import LANGFUSE_MAJORS, version_of
+
+WIRED: Final = re.compile(
+    r"HOSTNAME|PORT|NEXTAUTH_URL|AWS_REGION|DATABASE_\w+|DIRECT_URL|"
+    r"CLICKHOUSE_(URL|MIGRATION_URL|USER|PASSWORD|CLUSTER_ENABLED)|"
+    r"REDIS_(HOST|PORT|AUTH|CONNECTION_STRING|TLS_ENABLED|CLUSTER_\w+|SENTINEL_\w+)|"
+    r"SALT|ENCRYPTION_KEY|NEXTAUTH_SECRET|"
+    r"LANGFUSE_S3_(EVENT|MEDIA)_UPLOAD_\w*(BUCKET|PREFIX|REGION|ENDPOINT|ACCESS_KEY\w*|SSE\w*)|"
+    r"LANGFUSE_S3_BATCH_EXPORT_\w*(BUCKET|PREFIX|REGION|ENDPOINT|ACCESS_KEY\w*|SSE\w*)"
+)
+"""Variables that follow from the stack's own resources."""
+
+SECRET: Final = re.compile(
+    r"(SECRET|PASSWORD|TOKEN|CREDENTIALS|_KEY)$|(SECRET|PASSWORD|ACCESS|LICENSE)_KEY|"
+    r"CONNECTION_(URL|STRING)$"
+)
+"""Variables whose values nobody should read off a task definition."""
+
+NOT_SECRET: Final = frozenset({"AUTH_DISABLE_USERNAME_PASSWORD"})
+"""Switches whose names end like a secret's."""
+
+
+def problems(config: Mapping[str, Any], secrets: Mapping[str, str], release: str) -> list[str]:
+    """Find everything wrong with the own variables of a stack file, one line each."""
+    major = version_of(release)[0]
+    tables = {"web": known("web", major), "worker": known("worker", major)}
+    both = {**tables["web"], **tables["worker"]}
+    lines = [
+        _line(f"secretEnvironment.{name}", "", *fault)
+        for name, value in secrets.items()
+        for fault in _faults(name, value, both, release)
+    ]
+    for container, table in tables.items():
+        section = config.get(container)
+        own = cast(Mapping[str, Any], section).get("environment") if _is_map(section) else None
+        for name, value in cast(Mapping[str, Any], own).items() if _is_map(own) else ():
+            key = f"{container}.environment.{name}"
+            shown = f' "{value}":'
+            lines += [
+                _line(key, shown, *fault) for fault in _plain_faults(name, value, table, release)
+            ]
+    return lines
+
+
+def _plain_faults(
+    name: str, value: Any, table: Mapping[str, Variable], release: str
+) -> Iterator[tuple[str, str]]:
+    if not isinstance(value, str):
+        return  # the model says so
+    secret = SECRET.search(name) and name not in NOT_SECRET and not name.endswith("_ID_TOKEN")
+    if secret and not WIRED.fullmatch(name):
+        yield (
+            "looks like a secret, and this environment is stored in the clear",
+            "Put it into the secret key langfuse:secretEnvironment",
+        )
+        return
+    yield from _faults(name, value, table, release)
+
+
+def _faults(
+    name: str, value: str, table: Mapping[str, Variable], release: str
+) -> Iterator[tuple[str, str]]:
+    if WIRED.fullmatch(name):
+        yield "the program sets this from its resources", "Remove it"
+    elif name not in table:
+        if version_of(release)[0] == min(LANGFUSE_MAJORS):
+            yield (
+                f"Langfuse {release} reads no such variable{nearest(name, table)}",
+                "Check its spelling and that this container reads it",
+            )
+    elif fault := table[name].fault(value):
+        yield f"Langfuse refuses this value: it {fault}", "Correct it"
+
+
+def _line(key: str, shown: str, bound: str, remedy: str) -> str:
+    return f"langfuse:{key}:{shown} {bound}. {remedy}."
+
+
+def _is_map(value: Any) -> bool:
+    return isinstance(value, Mapping)
