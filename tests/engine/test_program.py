@@ -1,0 +1,200 @@
+"""The program itself under the real Pulumi engine, on the in-memory providers.
+
+It proves what the engine makes of the program: order, secrets, updates, protection, errors. What
+AWS would say is not tried here.
+"""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from offline.serving import providers
+from tests.deployment import PROTECTED_MESSAGE, Deployment
+
+FEWEST_RESOURCES = 80
+OUTPUTS = {
+    "cluster_name",
+    "health_url",
+    "log_group_names",
+    "url",
+    "web_service_name",
+    "worker_service_name",
+}
+
+
+@pytest.fixture(scope="module")
+def environment() -> Iterator[dict[str, str]]:
+    with providers() as found:
+        yield found
+
+
+@pytest.mark.parametrize("stack", ["dev", "staging", "prod"])
+def test_a_stack_comes_up_and_then_has_nothing_to_change(
+    stack: str, environment: dict[str, str], tmp_path: Path
+) -> None:
+    deployment = Deployment.of(stack, tmp_path, environment)
+    outputs = deployment.up()
+    assert set(outputs) == OUTPUTS
+    assert outputs["health_url"] == f"{outputs['url']}/api/public/health"
+    assert len(deployment.state()) >= FEWEST_RESOURCES
+    assert deployment.changes() == set()
+    assert deployment.changes("refresh", "--preview-only") == set()
+
+
+def test_a_new_release_changes_two_services_and_their_task_definitions(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    deployment = Deployment.of("prod", tmp_path, environment)
+    deployment.up()
+    deployment.configure("release", "3.226.0")
+    changed = {(each.type, each.name) for each in deployment.changes()}
+    assert changed == {
+        (f"aws:ecs/{kind}", f"langfuse-prod-{container}")
+        for kind in ("service:Service", "taskDefinition:TaskDefinition")
+        for container in ("web", "worker")
+    }, "an upgrade touches no store"
+
+
+def test_sizing_up_every_store_replaces_none(environment: dict[str, str], tmp_path: Path) -> None:
+    deployment = Deployment.of("prod", tmp_path, environment)
+    deployment.up()
+    for path, value in {
+        "clickhouse.volumeGib": "200",
+        "clickhouse.instanceType": "r7g.xlarge",
+        "postgres.maxAcu": "16",
+        "postgres.instances": "3",
+        "redis.nodeType": "cache.t4g.small",
+        "redis.replicas": "2",
+        "network.zones": "4",
+        "network.egress": "natGateway",
+        "storage.kms": "true",
+    }.items():
+        deployment.configure(path, value)
+    stores = (
+        "aws:rds/",
+        "aws:elasticache/",
+        "aws:s3/bucket:",
+        "aws:ebs/",
+        "aws:secretsmanager/",
+        "random:",
+        "aws:ec2/subnet:",
+        "aws:ec2/vpc:",
+    )
+    lost = {
+        (step["op"], step["urn"].split("::")[2].split("$")[-1], step["urn"].split("::")[3])
+        for step in deployment.steps()
+        if "delete" in step["op"] or "replace" in step["op"]
+    }
+    assert [each for each in lost if each[1].startswith(stores)] == []
+    deployment.up()
+
+
+def test_destroying_an_unprotected_stack_leaves_nothing(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    deployment = Deployment.of("dev", tmp_path, environment)
+    deployment.up()
+    deployment.destroy()
+    assert deployment.state() == []
+
+
+def test_destroying_a_protected_stack_destroys_nothing_until_it_is_unprotected(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    deployment = Deployment.of("prod", tmp_path, environment)
+    deployment.up()
+    before = [resource["urn"] for resource in deployment.state()]
+    refused = deployment.destroy(check=False)
+    assert refused.returncode != 0
+    assert PROTECTED_MESSAGE in refused.stdout + refused.stderr
+    assert [resource["urn"] for resource in deployment.state()] == before
+    deployment.configure("deletionProtection", "false")
+    deployment.up()
+    deployment.destroy()
+    assert deployment.state() == []
+
+
+def test_no_generated_secret_is_in_the_state_or_the_output_in_clear(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    deployment = Deployment.of("dev", tmp_path, environment)
+    shown = deployment.run("up", "--yes", "--diff", "--stack", "dev").stdout
+    exported = deployment.run("stack", "export", "--stack", "dev").stdout
+    revealed = deployment.run("stack", "export", "--show-secrets", "--stack", "dev").stdout
+    secrets = {
+        value
+        for resource in json.loads(revealed)["deployment"]["resources"]
+        if resource["type"] == "aws:secretsmanager/secretVersion:SecretVersion"
+        for value in json.loads(_plain(resource["outputs"]["secretString"])).values()
+    }
+    assert len(secrets) == 6
+    for text, place in ((shown, "what up prints"), (exported, "the state")):
+        assert not [secret for secret in secrets if secret in text], f"a secret is in {place}"
+
+
+def _plain(value: Any) -> str:
+    """Unwrap a secret of an export that shows them; Pulumi stores their JSON text."""
+    return str(value) if isinstance(value, str) else json.loads(value["plaintext"])
+
+
+def test_five_mistakes_print_five_messages_and_create_nothing(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    deployment = Deployment.of("dev", tmp_path, environment)
+    for path, value in {
+        "release": "latest",
+        "worker.memory": "1000",
+        "clickhouse.volumeGib": "5",
+        "ingress.allowedCidrs[0]": "203.0.113.0/24",
+        "wroker": "1",
+    }.items():
+        deployment.configure(path, value)
+    done = deployment.run("up", "--yes", "--skip-preview", "--stack", "dev", check=False)
+    printed = done.stdout + done.stderr
+    assert done.returncode != 0
+    assert "5 errors in the stack's configuration" in printed
+    for key, words in {
+        "release": "must be an exact Langfuse release",
+        "worker.memory": "Fargate sells 2048 to 8192 MiB",
+        "clickhouse.volumeGib": "greater than or equal to 20",
+        "ingress.allowedCidrs": "exists only for ingress.kind alb",
+        "wroker": "nearest known one is worker",
+    }.items():
+        lines = [line for line in printed.splitlines() if f"langfuse:{key}:" in line]
+        assert lines, f"no message about {key}"
+        assert words in lines[0]
+    assert "Traceback" not in printed
+    assert [each["type"] for each in deployment.state() if each.get("custom")] == []
+
+
+def test_a_secret_that_is_stored_in_clear_is_refused(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    deployment = Deployment.of("dev", tmp_path, environment)
+    secret = ("langfuse:secretEnvironment", '{"ADMIN_API_KEY": "x"}')
+    deployment.run("config", "set", "--plaintext", *secret, "--stack", "dev")
+    done = deployment.run("preview", "--stack", "dev", check=False)
+    assert done.returncode != 0
+    assert "langfuse:secretEnvironment: is stored in the clear" in done.stdout + done.stderr
+
+
+def test_an_adopted_vpcs_mistake_is_one_message_without_a_traceback(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    deployment = Deployment.of("dev", tmp_path, environment)
+    for path, value in {
+        "network.vpcId": "vpc-0123456789abcdef0",
+        "network.privateSubnetIds[0]": "subnet-00000000000000001",
+        "network.privateSubnetIds[1]": "subnet-00000000000000004",
+        "network.publicSubnetIds[0]": "subnet-00000000000000001",
+        "network.publicSubnetIds[1]": "subnet-00000000000000002",
+    }.items():
+        deployment.configure(path, value)
+    done = deployment.run("preview", "--stack", "dev", check=False)
+    printed = done.stdout + done.stderr
+    assert done.returncode != 0
+    assert "langfuse:network.privateSubnetIds: all in us-east-1" in printed
+    assert "Traceback" not in printed

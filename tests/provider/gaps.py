@@ -1,0 +1,28 @@
+"""What the simulated AWS forgets, so that the AWS provider sees changes that nobody made.
+
+Each gap is probed with boto3 alone in `test_gaps.py`: it is the simulation's, not the program's.
+The lifecycle test asks for exactly these and no other change, so a gap that is mended is noticed.
+"""
+
+from typing import Final
+
+CACHE: Final = "aws:elasticache/replicationGroup:ReplicationGroup"
+SCALING_TARGET: Final = "aws:appautoscaling/target:Target"
+INSTANCE: Final = "aws:ec2/instance:Instance"
+PARAMETERS: Final = "aws:rds/parameterGroup:ParameterGroup"
+SERVICE: Final = "aws:ecs/service:Service"
+INGRESS_RULE: Final = "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule"
+EGRESS_RULE: Final = "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule"
+
+SEEN_BY_PREVIEW: Final = frozenset({(CACHE, "transitEncryptionMode"), (SCALING_TARGET, "tagsAll")})
+
+SEEN_BY_REFRESH: Final = SEEN_BY_PREVIEW | {
+    (SERVICE, "capacityProviderStrategies"),
+    (INGRESS_RULE, "description"),
+    (EGRESS_RULE, "description"),
+}
+
+SEEN_BY_REFRESH_OF_RDS: Final = SEEN_BY_REFRESH | {(PARAMETERS, "parameters")}
+"""With one RDS instance instead of Aurora."""
+
+SEEN_BY_REFRESH_OF_A_NAT_INSTANCE: Final = SEEN_BY_REFRESH | {(INSTANCE, "vpcSecurityGroupIds")}

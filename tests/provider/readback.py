@@ -1,0 +1,163 @@
+"""Reads a deployed stack back from AWS with boto3."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from tests.provider.aws import client
+
+Ports = set[tuple[str, str, int]]
+
+
+@dataclass(frozen=True)
+class Account:
+    """What an account holds of one stack."""
+
+    prefix: str
+    """What the names of the stack's resources begin with."""
+    region: str
+
+    def client(self, service: str) -> Any:
+        """Make a client of a service in the stack's region."""
+        return client(service, self.region)
+
+    def container(self, cluster: str, service: str) -> dict[str, Any]:
+        """The definition of the only container that a service runs, as ECS has it."""
+        return self.task_definition(cluster, service)["containerDefinitions"][0]
+
+    def task_definition(self, cluster: str, service: str) -> dict[str, Any]:
+        """The task definition that a service runs."""
+        ecs = self.client("ecs")
+        (found,) = ecs.describe_services(cluster=cluster, services=[service])["services"]
+        arn = found["taskDefinition"]
+        return ecs.describe_task_definition(taskDefinition=arn)["taskDefinition"]
+
+    def environment(self, definition: Mapping[str, Any]) -> dict[str, str]:
+        """A container's plain environment."""
+        return {each["name"]: each["value"] for each in definition["environment"]}
+
+    def resolved_secret(self, reference: str) -> str:
+        """What the ECS agent would put into the container for a `valueFrom`."""
+        arn, key, stage, version = reference.rsplit(":", 3)
+        assert (stage, version) == ("", ""), reference
+        text = self.client("secretsmanager").get_secret_value(SecretId=arn)["SecretString"]
+        return json.loads(text)[key]
+
+    def security_groups(self) -> dict[str, str]:
+        """Names of a stack's security groups by ID."""
+        groups = self.client("ec2").describe_security_groups(
+            Filters=[{"Name": "tag:Name", "Values": [f"{self.prefix}*"]}]
+        )["SecurityGroups"]
+        return {
+            group["GroupId"]: next(tag["Value"] for tag in group["Tags"] if tag["Key"] == "Name")
+            for group in groups
+        }
+
+    def entrances(self) -> Ports:
+        """Who may enter which group at which port."""
+        names = self.security_groups()
+        rules = self.client("ec2").describe_security_group_rules(
+            Filters=[{"Name": "group-id", "Values": list(names)}]
+        )["SecurityGroupRules"]
+        return {
+            (
+                names.get(rule.get("ReferencedGroupInfo", {}).get("GroupId"), "")
+                or rule.get("CidrIpv4", ""),
+                names[rule["GroupId"]],
+                rule["ToPort"],
+            )
+            for rule in rules
+            if not rule["IsEgress"]
+        }
+
+    def bucket(self) -> str:
+        """Name of the stack's bucket."""
+        buckets = self.client("s3").list_buckets()["Buckets"]
+        (found,) = [
+            each["Name"] for each in buckets if each["Name"].startswith(f"{self.prefix}-storage-")
+        ]
+        return found
+
+    def cache(self) -> dict[str, Any]:
+        """The stack's replication group."""
+        groups = self.client("elasticache").describe_replication_groups()["ReplicationGroups"]
+        (found,) = [
+            each for each in groups if each["ReplicationGroupId"].startswith(f"{self.prefix}-redis")
+        ]
+        return found
+
+    def cache_parameters(self) -> dict[str, str]:
+        """The parameters of the stack's own cache parameter group."""
+        elasticache = self.client("elasticache")
+        groups = elasticache.describe_cache_parameter_groups()["CacheParameterGroups"]
+        names = [each["CacheParameterGroupName"] for each in groups]
+        (name,) = [each for each in names if each.startswith(f"{self.prefix}-redis")]
+        found = elasticache.describe_cache_parameters(CacheParameterGroupName=name)["Parameters"]
+        return {each["ParameterName"]: each["ParameterValue"] for each in found}
+
+    def volume(self) -> dict[str, Any]:
+        """ClickHouse's data volume."""
+        (found,) = self.client("ec2").describe_volumes(
+            Filters=[{"Name": "tag:Name", "Values": [f"{self.prefix}-clickhouse"]}]
+        )["Volumes"]
+        return found
+
+    def leftovers(self) -> dict[str, list[str]]:
+        """Everything of a stack that is still there, by kind; empty after a good destroy."""
+        ecs, iam, ec2 = self.client("ecs"), self.client("iam"), self.client("ec2")
+        clusters = ecs.describe_clusters(clusters=ecs.list_clusters()["clusterArns"])["clusters"]
+        named = [{"Name": "tag:Name", "Values": [f"{self.prefix}*"]}]
+        rds, elasticache = self.client("rds"), self.client("elasticache")
+        everything = {
+            "clusters": [each["clusterName"] for each in clusters if each["status"] == "ACTIVE"],
+            "roles": [each["RoleName"] for each in iam.list_roles()["Roles"]],
+            "profiles": [
+                each["InstanceProfileName"]
+                for each in iam.list_instance_profiles()["InstanceProfiles"]
+            ],
+            "buckets": [each["Name"] for each in self.client("s3").list_buckets()["Buckets"]],
+            "secrets": [
+                each["Name"] for each in self.client("secretsmanager").list_secrets()["SecretList"]
+            ],
+            "databases": [
+                *(each["DBClusterIdentifier"] for each in rds.describe_db_clusters()["DBClusters"]),
+                *(
+                    each["DBInstanceIdentifier"]
+                    for each in rds.describe_db_instances()["DBInstances"]
+                ),
+            ],
+            "caches": [
+                each["ReplicationGroupId"]
+                for each in elasticache.describe_replication_groups()["ReplicationGroups"]
+            ],
+            "log groups": [
+                each["logGroupName"]
+                for each in self.client("logs").describe_log_groups()["logGroups"]
+            ],
+            "load balancers": [
+                each["LoadBalancerName"]
+                for each in self.client("elbv2").describe_load_balancers()["LoadBalancers"]
+            ],
+            "APIs": [each["Name"] for each in self.client("apigatewayv2").get_apis()["Items"]],
+            "instances": [
+                f"{self.prefix} {instance['InstanceId']}"
+                for reservation in ec2.describe_instances(Filters=named)["Reservations"]
+                for instance in reservation["Instances"]
+                if instance["State"]["Name"] not in ("terminated", "shutting-down")
+            ],
+            "volumes": [
+                f"{self.prefix} {each['VolumeId']}"
+                for each in ec2.describe_volumes(Filters=named)["Volumes"]
+            ],
+            "VPCs": [
+                f"{self.prefix} {each['VpcId']}"
+                for each in ec2.describe_vpcs(Filters=named)["Vpcs"]
+            ],
+            "security groups": list(self.security_groups().values()),
+        }
+        found = {
+            kind: [name for name in names if name.startswith(self.prefix)]
+            for kind, names in everything.items()
+        }
+        return {kind: names for kind, names in found.items() if names}

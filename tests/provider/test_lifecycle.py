@@ -1,0 +1,242 @@
+"""dev, staging and prod, each from nothing to nothing, through the real AWS provider.
+
+AWS is a simulation: names, enumerations, limits, plans and API calls are the provider's own, but no
+container runs and no packet flows. Results are read back with boto3. Each stack is one test, since
+its steps build on each other.
+"""
+
+import json
+import re
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from contract.variables import known
+from tests.deployment import PROTECTED_MESSAGE, Deployment
+from tests.provider.aws import client
+from tests.provider.ecs_scheduler import EcsScheduler
+from tests.provider.gaps import (
+    SEEN_BY_PREVIEW,
+    SEEN_BY_REFRESH,
+    SEEN_BY_REFRESH_OF_A_NAT_INSTANCE,
+    SEEN_BY_REFRESH_OF_RDS,
+)
+from tests.provider.readback import Account
+
+FEWEST_RESOURCES = 100
+
+SERVICE_DOORS = {
+    ("{}-web", "{}-postgres", 5432),
+    ("{}-web", "{}-redis", 6379),
+    ("{}-web", "{}-clickhouse", 8123),
+    ("{}-web", "{}-clickhouse", 9000),
+    ("{}-worker", "{}-postgres", 5432),
+    ("{}-worker", "{}-redis", 6379),
+    ("{}-worker", "{}-clickhouse", 8123),
+}
+BALANCER_DOORS = {
+    ("0.0.0.0/0", "{}-alb", 80),
+    ("0.0.0.0/0", "{}-alb", 443),
+    ("{}-alb", "{}-web", 3000),
+}
+
+
+@dataclass(frozen=True)
+class Story:
+    """What is particular to one stack."""
+
+    stack: str
+    region: str
+    """One each: the simulation confuses the databases of one region."""
+    zone: str | None
+    """Hosted zone that the account has beforehand."""
+    doors: frozenset[tuple[str, str, int]]
+    update: Callable[[Deployment], None]
+    updated: Callable[[Account, dict[str, Any]], None]
+    """Asserts with boto3 that the update arrived; gets the stack's outputs."""
+    gaps: frozenset[tuple[str, str]]
+
+    @property
+    def account(self) -> Account:
+        """What the account holds of the stack."""
+        return Account(f"langfuse-{self.stack}", self.region)
+
+
+def worker_gets_more_memory(account: Account, outputs: dict[str, Any]) -> None:
+    task = account.task_definition(outputs["cluster_name"], outputs["worker_service_name"])
+    plain = account.environment(task["containerDefinitions"][0])
+    assert task["memory"] == "4096"
+    assert plain["NODE_OPTIONS"] == "--max-old-space-size=3072"
+
+
+def aurora_scales_further(account: Account, outputs: dict[str, Any]) -> None:
+    clusters = account.client("rds").describe_db_clusters()["DBClusters"]
+    (found,) = [
+        each["ServerlessV2ScalingConfiguration"]
+        for each in clusters
+        if each["DBClusterIdentifier"].startswith("langfuse-staging-postgres")
+    ]
+    assert (found["MinCapacity"], found["MaxCapacity"]) == (0.5, 16), outputs
+
+
+def events_expire(account: Account, outputs: dict[str, Any]) -> None:
+    bucket = account.bucket()
+    rules = account.client("s3").get_bucket_lifecycle_configuration(Bucket=bucket)["Rules"]
+    expiring = {rule["Filter"]["Prefix"]: rule["Expiration"]["Days"] for rule in rules[1:]}
+    assert expiring == {"events/": 30}
+    plain = account.environment(
+        account.container(outputs["cluster_name"], outputs["web_service_name"])
+    )
+    assert plain["LANGFUSE_ENABLE_BLOB_STORAGE_FILE_LOG"] == "false"
+
+
+STORIES = [
+    Story(
+        "dev",
+        "ap-northeast-1",
+        None,
+        frozenset(SERVICE_DOORS | {("{}-vpc-link", "{}-web", 3000)}),
+        lambda deployment: deployment.configure("worker.memory", "4096"),
+        worker_gets_more_memory,
+        SEEN_BY_REFRESH_OF_RDS,
+    ),
+    Story(
+        "staging",
+        "us-east-1",
+        "staging.example.com",
+        frozenset(SERVICE_DOORS | BALANCER_DOORS | {("10.0.0.0/16", "{}-nat", -1)}),
+        lambda deployment: deployment.configure("postgres.maxAcu", "16"),
+        aurora_scales_further,
+        SEEN_BY_REFRESH_OF_A_NAT_INSTANCE,
+    ),
+    Story(
+        "prod",
+        "eu-west-1",
+        "example.com",
+        frozenset(SERVICE_DOORS | BALANCER_DOORS),
+        lambda deployment: deployment.configure("storage.eventsRetentionDays", "30"),
+        events_expire,
+        SEEN_BY_REFRESH,
+    ),
+]
+
+
+@pytest.mark.parametrize("story", STORIES, ids=[story.stack for story in STORIES])
+def test_a_stack_comes_up_stays_as_it_is_changes_and_goes(story: Story, tmp_path: Path) -> None:
+    if story.zone:
+        client("route53").create_hosted_zone(Name=story.zone, CallerReference=str(uuid.uuid4()))
+    account = story.account
+    deployment = Deployment.of(story.stack, tmp_path, {})
+    deployment.run("config", "set", "aws:region", story.region, "--stack", story.stack)
+    with EcsScheduler(story.region):
+        live(story, account, deployment)
+
+
+def live(story: Story, account: Account, deployment: Deployment) -> None:
+    """Go through the stack's life, step by step."""
+    outputs = deployment.up()
+    assert len(deployment.state()) >= FEWEST_RESOURCES
+    check_containers(account, outputs)
+    check_secrets(account, outputs)
+    check_stores(account, replicated=story.stack == "prod")
+    prefix = account.prefix
+    doors = {(source.format(prefix), to.format(prefix), port) for source, to, port in story.doors}
+    assert account.entrances() == doors
+
+    seen = {(change.type, change.property) for change in deployment.changes()}
+    assert seen == SEEN_BY_PREVIEW, "a preview without changes shows some"
+    drift = deployment.changes("refresh", "--preview-only")
+    assert {(change.type, change.property) for change in drift} == story.gaps, "drift"
+
+    story.update(deployment)
+    story.updated(account, deployment.up())
+
+    if story.stack == "prod":
+        check_that_destroy_destroys_nothing(deployment)
+        deployment.configure("deletionProtection", "false")
+        deployment.up()
+    deployment.destroy()
+    assert deployment.state() == []
+    assert account.leftovers() == {}
+
+
+def check_containers(account: Account, outputs: dict[str, Any]) -> None:
+    url = outputs["url"]
+    assert url.startswith("https://")
+    for container in ("web", "worker"):
+        definition = account.container(
+            outputs["cluster_name"], outputs[f"{container}_service_name"]
+        )
+        plain = account.environment(definition)
+        variables = known(container, 3)
+        for name, value in plain.items():
+            assert name in variables, (
+                f"{container} of {account.prefix} gets {name}, which it does not read"
+            )
+            assert variables[name].fault(value) is None, (
+                f"{container} of {account.prefix}: {name}={value}"
+            )
+        assert plain["NEXTAUTH_URL"] == url
+        assert plain["HOSTNAME"] == "0.0.0.0"  # noqa: S104
+        assert definition["stopTimeout"] == 120
+        assert definition["image"].endswith(":3.225.4")
+
+
+def check_secrets(account: Account, outputs: dict[str, Any]) -> None:
+    """Every reference resolves, to what Langfuse accepts, and to the same in both containers."""
+    values: dict[str, dict[str, str]] = {}
+    for container in ("web", "worker"):
+        definition = account.container(
+            outputs["cluster_name"], outputs[f"{container}_service_name"]
+        )
+        values[container] = {
+            each["name"]: account.resolved_secret(each["valueFrom"])
+            for each in definition["secrets"]
+        }
+        plain = account.environment(definition)
+        assert not set(values[container].values()) & set(plain.values())
+    web, worker = values["web"], values["worker"]
+    assert {name: web[name] for name in worker} == worker
+    assert set(web) - set(worker) == {"NEXTAUTH_SECRET"}
+    assert re.fullmatch(r"[0-9a-f]{64}", web["ENCRYPTION_KEY"])
+    for name in ("DATABASE_PASSWORD", "REDIS_AUTH", "CLICKHOUSE_PASSWORD"):
+        assert re.fullmatch(r"[A-Za-z0-9]{32,}", web[name]), name
+
+
+def check_stores(account: Account, *, replicated: bool) -> None:
+    cache = account.cache()
+    assert cache["TransitEncryptionMode"] == "required"
+    assert cache["AtRestEncryptionEnabled"] is True
+    assert cache["AuthTokenEnabled"] is True
+    assert len(cache["MemberClusters"]) == (2 if replicated else 1)
+    assert account.cache_parameters()["maxmemory-policy"] == "noeviction"
+
+    volume = account.volume()
+    assert (volume["VolumeType"], volume["Encrypted"]) == ("gp3", True)
+
+    s3, bucket = account.client("s3"), account.bucket()
+    block = s3.get_public_access_block(Bucket=bucket)["PublicAccessBlockConfiguration"]
+    assert all(block.values())
+    assert len(block) == 4
+    policy = json.loads(s3.get_bucket_policy(Bucket=bucket)["Policy"])
+    conditions = [statement["Condition"] for statement in policy["Statement"]]
+    assert {"Bool": {"aws:SecureTransport": "false"}} in conditions
+    encryption = s3.get_bucket_encryption(Bucket=bucket)["ServerSideEncryptionConfiguration"]
+    default = encryption["Rules"][0]["ApplyServerSideEncryptionByDefault"]
+    assert default["SSEAlgorithm"] == "AES256"
+    ownership = s3.get_bucket_ownership_controls(Bucket=bucket)["OwnershipControls"]["Rules"]
+    assert ownership == [{"ObjectOwnership": "BucketOwnerEnforced"}]
+    (cors,) = s3.get_bucket_cors(Bucket=bucket)["CORSRules"]
+    assert set(cors["AllowedMethods"]) == {"GET", "HEAD", "PUT"}
+
+
+def check_that_destroy_destroys_nothing(deployment: Deployment) -> None:
+    before = deployment.state()
+    done = deployment.destroy(check=False)
+    assert done.returncode != 0
+    assert PROTECTED_MESSAGE in done.stdout + done.stderr
+    assert [each["urn"] for each in deployment.state()] == [each["urn"] for each in before]
