@@ -26,10 +26,8 @@ _COMPARISONS: Final[dict[str, Callable[[float, float], bool]]] = {
 }
 
 
-_NUMBERS: Final = {
-    "integer": (re.compile(r"-?\d+", re.ASCII), "an integer"),
-    "number": (re.compile(r"-?\d+(\.\d+)?", re.ASCII), "a number"),
-}
+_NUMBER: Final = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+"""What JavaScript's `Number()` reads, but for hexadecimal and the like."""
 
 
 @dataclass(frozen=True)
@@ -59,21 +57,28 @@ class Variable:
         return None
 
     def _number_fault(self, value: str) -> str | None:
-        form, words = _NUMBERS[self.kind]
-        if not form.fullmatch(value):
-            return f"must be {words}"
+        if not _NUMBER.fullmatch(value):
+            return f"must be a{'n integer' if self.kind == 'integer' else ' number'}"
         number = float(value)
+        if self.kind == "integer" and not number.is_integer():
+            return "must be an integer"
         for sign, bound in re.findall(r"(>=|<=|>)(\d+(?:\.\d+)?)", self.constraint):
             if not _COMPARISONS[sign](number, float(bound)):
                 return f"must be {self.constraint}"
         return None
 
 
+_WITH_HOST: Final = ("http", "https")
+
+
 def _is_url(value: str) -> bool:
     try:
         parts = urlsplit(value)
+        port = parts.port
     except ValueError:
         return False
+    if parts.scheme in _WITH_HOST:
+        return bool(parts.hostname) and port != 0 and not re.search(r"\s", parts.netloc)
     return bool(parts.scheme and (parts.netloc or parts.path))
 
 

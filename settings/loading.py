@@ -45,11 +45,12 @@ def load(values: Mapping[str, Any]) -> Settings:
         settings = Settings.model_validate(merged)
     except ValidationError as error:
         problems = [messages.line(detail) for detail in error.errors()]
+    secrets: dict[str, str] = {}
     try:
         secrets = secret_environment(values)
-        problems += own_environment.problems(given, secrets, _release(given))
     except SettingsError as error:
         problems += error.problems
+    problems += own_environment.problems(given, secrets, _release(given))
     if settings is None or problems:
         raise SettingsError(problems)
     return settings

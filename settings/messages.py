@@ -1,6 +1,5 @@
 """Turns pydantic's errors into lines for the user: key, value, what is allowed, what to do."""
 
-import json
 from collections.abc import Mapping
 from typing import Any, Final, cast
 
@@ -9,10 +8,10 @@ from pydantic.alias_generators import to_camel
 from pydantic_core import ErrorDetails
 
 from settings.model import Settings
-from settings.nearest import nearest
 from settings.network import AdoptedNetwork, CreatedNetwork
 from settings.services import ApiGatewayIngress, LoadBalancerIngress
 from settings.stores import AuroraPostgres, PostgresInstance
+from settings.wording import nearest, shown
 
 NAMESPACE: Final = "langfuse"
 
@@ -39,8 +38,6 @@ VARIANTS: Final[Mapping[str, Mapping[str, type[BaseModel]]]] = {
 
 DISCRIMINATORS: Final = {"ingress": "kind", "postgres": "mode"}
 
-_SHOWN_CHARACTERS: Final = 60
-
 
 def line(error: ErrorDetails) -> str:
     """One line for one error."""
@@ -55,11 +52,12 @@ def line(error: ErrorDetails) -> str:
     if context.get("key"):
         location.append(str(context["key"]))
         value = _member(value, str(context["key"]))
-    # A default's error has the field's Python name.
-    path = ".".join(to_camel(part) if "_" in part else part for part in location)
+    if len(location) == 2 and error["type"] != "extra_forbidden":
+        location[1] = to_camel(location[1])  # a default's error has the field's Python name
+    path = ".".join(location)
     bound, remedy = _bound_and_remedy(error, path, context)
-    shown = "" if error["type"] == "missing" else f" {_shown(value)}:"
-    return f"{NAMESPACE}:{path}:{shown} {bound}. {_sentence(remedy)}."
+    value_shown = "" if error["type"] == "missing" else f" {shown(value)}:"
+    return f"{NAMESPACE}:{path}:{value_shown} {bound}. {_sentence(remedy)}."
 
 
 def keys(model: type[BaseModel]) -> set[str]:
@@ -72,11 +70,6 @@ def _member(value: Any, key: str) -> Any:
         return cast(Mapping[str, Any], value).get(key)
     section = cast(BaseModel, value)
     return section.model_dump(by_alias=True)[key]
-
-
-def _shown(value: Any) -> str:
-    text = json.dumps(value, default=str)
-    return text if len(text) <= _SHOWN_CHARACTERS else f"{text[: _SHOWN_CHARACTERS - 3]}..."
 
 
 def _sentence(text: str) -> str:

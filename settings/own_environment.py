@@ -10,21 +10,21 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final, cast
 
 from contract.variables import Variable, known
-from settings.nearest import nearest
 from settings.releases import LANGFUSE_MAJORS, version_of
+from settings.wording import nearest, shown
 
 WIRED: Final = re.compile(
     r"HOSTNAME|PORT|NEXTAUTH_URL|AWS_REGION|DATABASE_\w+|DIRECT_URL|"
     r"CLICKHOUSE_(URL|MIGRATION_URL|USER|PASSWORD|CLUSTER_ENABLED)|"
     r"REDIS_(HOST|PORT|AUTH|CONNECTION_STRING|TLS_ENABLED|CLUSTER_\w+|SENTINEL_\w+)|"
-    r"SALT|ENCRYPTION_KEY|NEXTAUTH_SECRET|"
     r"LANGFUSE_S3_(EVENT|MEDIA)_UPLOAD_\w*(BUCKET|PREFIX|REGION|ENDPOINT|ACCESS_KEY\w*|SSE\w*)|"
     r"LANGFUSE_S3_BATCH_EXPORT_\w*(BUCKET|PREFIX|REGION|ENDPOINT|ACCESS_KEY\w*|SSE\w*)"
 )
-"""Variables that follow from the stack's own resources."""
+"""Variables that follow from the stack's own resources. SALT, ENCRYPTION_KEY and NEXTAUTH_SECRET do
+not: an installation that moves here brings its own."""
 
 SECRET: Final = re.compile(
-    r"(SECRET|PASSWORD|TOKEN|CREDENTIALS|_KEY)$|(SECRET|PASSWORD|ACCESS|LICENSE)_KEY|"
+    r"^SALT$|(SECRET|PASSWORD|PASSPHRASE|TOKEN|CREDENTIALS|_KEY)$|(SECRET|PASSWORD|ACCESS|LICENSE)_KEY|"
     r"CONNECTION_(URL|STRING)$"
 )
 """Variables whose values nobody should read off a task definition."""
@@ -48,9 +48,9 @@ def problems(config: Mapping[str, Any], secrets: Mapping[str, str], release: str
         own = cast(Mapping[str, Any], section).get("environment") if _is_map(section) else None
         for name, value in cast(Mapping[str, Any], own).items() if _is_map(own) else ():
             key = f"{container}.environment.{name}"
-            shown = f' "{value}":'
             lines += [
-                _line(key, shown, *fault) for fault in _plain_faults(name, value, table, release)
+                _line(key, f" {shown(value)}:", *fault)
+                for fault in _plain_faults(name, value, table, release)
             ]
     return lines
 
@@ -85,8 +85,8 @@ def _faults(
         yield f"Langfuse refuses this value: it {fault}", "Correct it"
 
 
-def _line(key: str, shown: str, bound: str, remedy: str) -> str:
-    return f"langfuse:{key}:{shown} {bound}. {remedy}."
+def _line(key: str, value: str, bound: str, remedy: str) -> str:
+    return f"langfuse:{key}:{value} {bound}. {remedy}."
 
 
 def _is_map(value: Any) -> bool:

@@ -2,21 +2,22 @@
 
 import asyncio
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from pulumi.runtime.settings import ROOT
 
+NOWHERE = "/nonexistent/aws"
+
 
 @pytest.fixture(autouse=True)
-def no_aws(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def no_aws(monkeypatch: pytest.MonkeyPatch) -> None:
     """Point the AWS SDK at nothing."""
     for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "unit-test")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "unit-test")
-    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
-    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
+    monkeypatch.setenv("AWS_CONFIG_FILE", NOWHERE)
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", NOWHERE)
     monkeypatch.setenv("PULUMI_ERROR_OUTPUT_STRING", "1")
 
 

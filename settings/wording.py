@@ -1,7 +1,11 @@
-"""Finds what a misspelt name was probably meant to be."""
+"""Words for error lines: what a misspelt name was meant to be, and a value in short."""
 
 import difflib
+import json
 from collections.abc import Iterable
+from typing import Any, Final
+
+_SHOWN_CHARACTERS: Final = 60
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
@@ -9,3 +13,9 @@ def nearest(name: str, known: Iterable[str]) -> str:
     by_folded = {each.casefold(): each for each in known}
     matches = difflib.get_close_matches(name.casefold(), by_folded, n=1, cutoff=0.6)
     return f"; the nearest known one is {by_folded[matches[0]]}" if matches else ""
+
+
+def shown(value: Any) -> str:
+    """A value on one line, as JSON, cut where it gets long."""
+    text = json.dumps(value, default=str)
+    return text if len(text) <= _SHOWN_CHARACTERS else f"{text[: _SHOWN_CHARACTERS - 3]}..."

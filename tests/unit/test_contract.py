@@ -1,0 +1,713 @@
+"""What Langfuse's containers get, held against the table of what they validate at start.
+
+Proves, for Langfuse 3.225.4 and 4.16.0 and for web and worker: every variable exists in the table
+for that container, every value in the clear holds its constraint, nothing that validation requires
+is missing, and that the faults found in other people's stacks are not made here. It does not prove
+that the table itself agrees with Langfuse's sources, that the secrets' values are right (only their
+names are seen here), or that the task definitions carry all this: that is the graph's business.
+"""
+
+import json
+import re
+from collections import Counter
+from dataclasses import replace
+from typing import Any, Final, Literal
+
+import pytest
+
+from components.data_plane import ENCRYPTION_KEY_BYTES
+from components.load_balancer import IDLE_TIMEOUT_SECONDS
+from contract import environment, runtime
+from contract.environment import Credentials, Endpoints, Environment
+from contract.variables import Container, Variable, known, table
+from settings.capacity import FARGATE_MEMORY_MIB
+from settings.loading import load
+from settings.model import Settings
+from settings.own_environment import WIRED
+
+RELEASES: Final = ("3.225.4", "4.16.0")
+CONTAINERS: Final[tuple[Container, ...]] = ("web", "worker")
+BOTH: Final = pytest.mark.parametrize("container", CONTAINERS)
+EACH_RELEASE: Final = pytest.mark.parametrize("release", RELEASES)
+
+ENDPOINTS: Final = Endpoints[str](
+    url="https://langfuse.example.com",
+    region="us-east-1",
+    database_host="langfuse-dev.cluster-abc.us-east-1.rds.amazonaws.com",
+    database_user="langfuse",
+    database_name="langfuse",
+    redis_host="master.langfuse-dev.abc.use1.cache.amazonaws.com",
+    redis_port=6379,
+    clickhouse_url="http://clickhouse.langfuse-dev.internal:8123",
+    clickhouse_migration_url="clickhouse://clickhouse.langfuse-dev.internal:9000",
+    clickhouse_user="langfuse",
+    clickhouse_memory_bytes=8 * 2**30,
+    bucket="langfuse-dev-storage-1a2b3c4",
+)
+
+CREDENTIALS: Final = Credentials[str](
+    database_password="arn:database:password::",
+    redis_password="arn:redis:password::",
+    clickhouse_password="arn:clickhouse:password::",
+    salt="arn:keys:SALT::",
+    encryption_key="arn:keys:ENCRYPTION_KEY::",
+    nextauth_secret="arn:keys:NEXTAUTH_SECRET::",
+    environment={},
+)
+
+# What zod has no default for, and what Langfuse's code fails without.
+REQUIRED_BY_BOTH: Final = frozenset(
+    {
+        "CLICKHOUSE_PASSWORD",
+        "CLICKHOUSE_URL",
+        "CLICKHOUSE_USER",
+        "DATABASE_HOST",
+        "DATABASE_NAME",
+        "DATABASE_PASSWORD",
+        "DATABASE_USERNAME",
+        "ENCRYPTION_KEY",
+        "LANGFUSE_S3_EVENT_UPLOAD_BUCKET",
+        "NEXTAUTH_URL",
+        "REDIS_AUTH",
+        "REDIS_HOST",
+        "SALT",
+    }
+)
+REQUIRED: Final[dict[Container, frozenset[str]]] = {
+    "web": REQUIRED_BY_BOTH | {"CLICKHOUSE_MIGRATION_URL", "NEXTAUTH_SECRET"},
+    "worker": REQUIRED_BY_BOTH,
+}
+
+# Everything that may only arrive by reference.
+SECRET: Final = REQUIRED_BY_BOTH & {
+    "CLICKHOUSE_PASSWORD",
+    "DATABASE_PASSWORD",
+    "ENCRYPTION_KEY",
+    "REDIS_AUTH",
+    "SALT",
+} | {"NEXTAUTH_SECRET"}
+
+# Settings that change what the containers get.
+VARIATIONS: Final[dict[str, dict[str, Any]]] = {
+    "dev": {"size": "dev"},
+    "prod": {"size": "prod", "domain": "langfuse.example.com"},
+    "closed": {"size": "dev", "auth": {"disableSignup": True, "disablePassword": True}},
+    "forgetful": {"size": "dev", "storage": {"eventsRetentionDays": 30, "kms": True}},
+}
+
+
+def settings_of(release: str = "3.225.4", /, **keys: Any) -> Settings:
+    return load({"size": "dev", "release": release, **keys})
+
+
+def environment_of(
+    container: Container, settings: Settings, credentials: Credentials[str] = CREDENTIALS
+) -> Environment[str, str]:
+    make = environment.web if container == "web" else environment.worker
+    return make(settings, ENDPOINTS, credentials)
+
+
+def plain(container: Container, release: str = "3.225.4", /, **keys: Any) -> dict[str, str]:
+    return dict(environment_of(container, settings_of(release, **keys)).plain)
+
+
+def names(given: Environment[str, str]) -> list[str]:
+    return sorted([*given.plain, *given.secret])
+
+
+# --- the contract
+
+
+@pytest.mark.parametrize("variation", VARIATIONS)
+@EACH_RELEASE
+@BOTH
+def test_every_variable_of_a_container_is_one_that_it_reads(
+    container: Container, release: str, variation: str
+) -> None:
+    """Peer fault: ENCRIPTION_KEY misspelt, so that the worker had no key (tubone24 ecs.tf:177)."""
+    settings = settings_of(release, **VARIATIONS[variation])
+    variables = known(container, settings.major)
+    unknown = [name for name in names(environment_of(container, settings)) if name not in variables]
+    assert unknown == [], f"Langfuse {release}'s {container} would ignore them without a word"
+
+
+@pytest.mark.parametrize("variation", VARIATIONS)
+@EACH_RELEASE
+@BOTH
+def test_every_value_in_the_clear_holds_the_constraint_of_its_variable(
+    container: Container, release: str, variation: str
+) -> None:
+    settings = settings_of(release, **VARIATIONS[variation])
+    variables = known(container, settings.major)
+    faults = {
+        name: fault
+        for name, value in environment_of(container, settings).plain.items()
+        if (fault := variables[name].fault(value))
+    }
+    assert faults == {}, f"Langfuse {release}'s {container} would refuse to start"
+
+
+@pytest.mark.parametrize("variation", VARIATIONS)
+@EACH_RELEASE
+@BOTH
+def test_nothing_that_validation_requires_is_missing(
+    container: Container, release: str, variation: str
+) -> None:
+    given = environment_of(container, settings_of(release, **VARIATIONS[variation]))
+    empty = {name for name, value in {**given.plain, **given.secret}.items() if not value}
+    missing = REQUIRED[container] - set(names(given)) | empty
+    assert sorted(missing) == [], f"Langfuse {release}'s {container} would not start"
+
+
+@EACH_RELEASE
+@BOTH
+def test_every_required_variable_is_in_the_table(container: Container, release: str) -> None:
+    major = int(release.split(".")[0])
+    assert sorted(REQUIRED[container] - set(known(container, major))) == [], (
+        "this test's list or the table is misspelt"
+    )
+
+
+@EACH_RELEASE
+@BOTH
+def test_every_endpoint_arrives_under_the_name_langfuse_reads(
+    container: Container, release: str
+) -> None:
+    found = plain(container, release)
+    expected = {
+        "AWS_REGION": ENDPOINTS.region,
+        "CLICKHOUSE_URL": ENDPOINTS.clickhouse_url,
+        "CLICKHOUSE_USER": ENDPOINTS.clickhouse_user,
+        "DATABASE_HOST": ENDPOINTS.database_host,
+        "DATABASE_NAME": ENDPOINTS.database_name,
+        "DATABASE_USERNAME": ENDPOINTS.database_user,
+        "LANGFUSE_S3_EVENT_UPLOAD_BUCKET": ENDPOINTS.bucket,
+        "LANGFUSE_S3_MEDIA_UPLOAD_BUCKET": ENDPOINTS.bucket,
+        "NEXTAUTH_URL": ENDPOINTS.url,
+        "REDIS_HOST": ENDPOINTS.redis_host,
+        "REDIS_PORT": "6379",
+    }
+    assert {name: found.get(name) for name in expected} == expected, (
+        "two endpoints swapped would still satisfy every constraint"
+    )
+
+
+@EACH_RELEASE
+def test_only_web_gets_what_migrations_and_sign_in_need(release: str) -> None:
+    web = environment_of("web", settings_of(release))
+    worker = environment_of("worker", settings_of(release))
+    assert web.plain["CLICKHOUSE_MIGRATION_URL"] == ENDPOINTS.clickhouse_migration_url, (
+        "web migrates when it starts"
+    )
+    assert web.secret["NEXTAUTH_SECRET"] == CREDENTIALS.nextauth_secret, "web signs sessions"
+    assert {"CLICKHOUSE_MIGRATION_URL", "NEXTAUTH_SECRET"} & set(names(worker)) == set(), (
+        "a worker needs neither, and a secret that is not needed should not be given"
+    )
+
+
+@pytest.mark.parametrize(
+    ("key", "name"),
+    [
+        ("disableSignup", "AUTH_DISABLE_SIGNUP"),
+        ("disablePassword", "AUTH_DISABLE_USERNAME_PASSWORD"),
+    ],
+)
+@pytest.mark.parametrize(("switch", "word"), [(True, "true"), (False, "false")])
+def test_sign_in_switches_reach_web_in_langfuses_own_words(
+    key: str, name: str, switch: bool, word: str
+) -> None:
+    """Peer fault: booleans written as `True`, which Langfuse does not take for `true`."""
+    assert plain("web", auth={key: switch})[name] == word, "the key and its variable say the same"
+
+
+@EACH_RELEASE
+@BOTH
+def test_no_value_is_a_python_boolean_written_out(container: Container, release: str) -> None:
+    """Peer fault: booleans written as `True`."""
+    found = plain(container, release, **VARIATIONS["closed"])
+    assert [name for name, value in found.items() if value in ("True", "False", "None")] == [], (
+        "zod compares with the words `true` and `false`"
+    )
+
+
+# --- faults of others
+
+
+@EACH_RELEASE
+def test_the_worker_has_the_encryption_key_under_its_right_name(release: str) -> None:
+    """Peer fault: ENCRIPTION_KEY misspelt, so that the worker had no key (tubone24 ecs.tf:177)."""
+    secret = environment_of("worker", settings_of(release)).secret
+    assert secret.get("ENCRYPTION_KEY") == CREDENTIALS.encryption_key, (
+        "a worker without it cannot decrypt the keys of model providers"
+    )
+
+
+@pytest.mark.parametrize("release", RELEASES)
+@pytest.mark.parametrize("name", ["SALT", "ENCRYPTION_KEY"])
+def test_web_and_worker_share_their_salt_and_encryption_key(name: str, release: str) -> None:
+    """Peer fault: SALT and ENCRYPTION_KEY differing between web and worker."""
+    settings = settings_of(release)
+    web = environment_of("web", settings).secret[name]
+    worker = environment_of("worker", settings).secret[name]
+    assert web == worker == f"arn:keys:{name}::", (
+        "what one of them encrypts or hashes, the other has to recognise"
+    )
+
+
+@EACH_RELEASE
+def test_web_and_worker_agree_on_all_that_both_get(release: str) -> None:
+    """Peer fault: SALT and ENCRYPTION_KEY, or endpoints, differing between web and worker."""
+    settings = settings_of(release, web={"memory": 4096})
+    web, worker = environment_of("web", settings), environment_of("worker", settings)
+    differing = {
+        name
+        for name in {*web.plain, *web.secret} & {*worker.plain, *worker.secret}
+        if (web.plain.get(name), web.secret.get(name))
+        != (worker.plain.get(name), worker.secret.get(name))
+    }
+    assert differing == {"NODE_OPTIONS"}, "only the heap follows from the container's own size"
+
+
+@pytest.mark.parametrize("cpu", FARGATE_MEMORY_MIB)
+@BOTH
+def test_the_heap_is_three_quarters_of_the_containers_own_memory(
+    container: Container, cpu: int
+) -> None:
+    """Peer fault: a heap as large as the container, which is killed instead (ecs.tf:237-238)."""
+    other: Container = "worker" if container == "web" else "web"
+    for memory in FARGATE_MEMORY_MIB[cpu]:
+        sizes = {container: {"cpu": cpu, "memory": memory}, other: {"cpu": 1024, "memory": 8192}}
+        assert plain(container, **sizes)["NODE_OPTIONS"] == (
+            f"--max-old-space-size={memory * 3 // 4}"
+        ), f"of {memory} MiB, buffers and native code need the other quarter"
+
+
+@EACH_RELEASE
+@BOTH
+def test_passwords_and_keys_arrive_by_reference_and_never_in_the_clear(
+    container: Container, release: str
+) -> None:
+    """Peer fault: passwords in plain environment (app_runner.tf:21-37, SAM template :1026)."""
+    given = environment_of(container, settings_of(release))
+    assert set(given.secret) == SECRET & REQUIRED[container], "these, and no others"
+    assert SECRET & set(given.plain) == set(), "a task definition can be read by many"
+    references = set(given.secret.values())
+    assert [name for name, value in given.plain.items() if value in references] == [], (
+        "a reference in the clear would be taken for the password itself"
+    )
+
+
+@EACH_RELEASE
+@BOTH
+def test_no_connection_string_carries_a_password(container: Container, release: str) -> None:
+    """Peer fault: passwords in plain environment, as a part of DATABASE_URL."""
+    found = plain(container, release)
+    composed = {"DATABASE_URL", "DIRECT_URL", "REDIS_CONNECTION_STRING", "REDIS_CLUSTER_NODES"}
+    assert composed & set(found) == set(), "they would hold the password; the parts do not"
+    with_user = [name for name, value in found.items() if re.search(r"://[^/]*@", value)]
+    assert with_user == [], "a URL's userinfo is a password in the clear"
+
+
+@pytest.mark.parametrize(
+    ("container", "release", "uses"),
+    [
+        ("web", "3.225.4", {"EVENT_UPLOAD", "MEDIA_UPLOAD"}),
+        ("web", "4.16.0", {"EVENT_UPLOAD", "MEDIA_UPLOAD", "BATCH_EXPORT"}),
+        ("worker", "3.225.4", {"EVENT_UPLOAD", "MEDIA_UPLOAD", "BATCH_EXPORT"}),
+        ("worker", "4.16.0", {"EVENT_UPLOAD", "MEDIA_UPLOAD", "BATCH_EXPORT"}),
+    ],
+)
+def test_every_use_of_the_bucket_has_its_region_and_a_prefix_of_its_own(
+    container: Container, release: str, uses: set[str]
+) -> None:
+    """Peer fault: no region for media and batch exports (terraform-aws-langfuse-ecs main.tf)."""
+    found = plain(container, release)
+    s3 = {name: value for name, value in found.items() if name.startswith("LANGFUSE_S3_")}
+    prefixes = {"EVENT_UPLOAD": "events/", "MEDIA_UPLOAD": "media/", "BATCH_EXPORT": "exports/"}
+    expected = {
+        f"LANGFUSE_S3_{use}_{what}": value
+        for use in uses
+        for what, value in (
+            ("BUCKET", ENDPOINTS.bucket),
+            ("PREFIX", prefixes[use]),
+            ("REGION", ENDPOINTS.region),
+        )
+    }
+    if "BATCH_EXPORT" in uses:
+        expected["LANGFUSE_S3_BATCH_EXPORT_ENABLED"] = "true"
+    assert s3 == expected, (
+        "without a region the SDK signs for `auto`; with one prefix the lifecycle rule for events "
+        "would delete media; nothing else about S3 is Langfuse's to know"
+    )
+
+
+@pytest.mark.parametrize("kms", [True, False])
+@EACH_RELEASE
+@BOTH
+def test_langfuse_is_told_nothing_about_encryption_at_rest(
+    container: Container, release: str, kms: bool
+) -> None:
+    """Peer fault: LANGFUSE_S3_MEDIA_UPLOAD_SSE set, which breaks presigned uploads."""
+    given = environment_of(container, settings_of(release, storage={"kms": kms}))
+    assert [name for name in names(given) if "_SSE" in name] == [], (
+        "the header would become part of the signature, and browsers do not send it; the bucket's "
+        "own default encrypts"
+    )
+
+
+@EACH_RELEASE
+@BOTH
+def test_there_are_no_static_s3_keys(container: Container, release: str) -> None:
+    """Peer fault: static S3 keys instead of the task's role."""
+    given = environment_of(container, settings_of(release))
+    keys = [name for name in names(given) if re.search("ACCESS_KEY|SECRET_KEY|AWS_PROFILE", name)]
+    assert keys == [], "the SDK takes the task's role, whose keys change every few hours"
+
+
+@EACH_RELEASE
+@BOTH
+def test_redis_is_spoken_to_over_tls(container: Container, release: str) -> None:
+    """Peer fault: REDIS without the TLS flag, so that the client hangs on an encrypted port."""
+    found = plain(container, release)
+    assert found.get("REDIS_TLS_ENABLED") == "true", "ElastiCache encrypts in transit here"
+    assert "REDIS_TLS_REJECT_UNAUTHORIZED" not in found, "and its certificate is a public one"
+
+
+@EACH_RELEASE
+@BOTH
+def test_postgres_is_spoken_to_over_tls_with_a_bounded_pool(
+    container: Container, release: str
+) -> None:
+    arguments = plain(container, release)["DATABASE_ARGS"].split("&")
+    assert arguments == ["sslmode=require", "connection_limit=10"], (
+        "RDS forces TLS; a micro instance has about 80 connections for all tasks"
+    )
+
+
+@EACH_RELEASE
+@BOTH
+def test_the_server_listens_on_all_addresses(container: Container, release: str) -> None:
+    """Peer fault: HOSTNAME not 0.0.0.0, so that the health check at 127.0.0.1 fails."""
+    assert plain(container, release)["HOSTNAME"] == "0.0.0.0", (  # noqa: S104
+        "ECS sets HOSTNAME to the task's name, and Next.js binds to what it finds there"
+    )
+
+
+@EACH_RELEASE
+def test_web_keeps_connections_longer_than_the_load_balancer(release: str) -> None:
+    """Peer fault: KEEP_ALIVE_TIMEOUT not above the balancer's 60 s, which makes HTTP 502."""
+    milliseconds = int(plain("web", release)["KEEP_ALIVE_TIMEOUT"])
+    assert IDLE_TIMEOUT_SECONDS == 60, "the timeout that keep-alive was chosen for"
+    assert milliseconds >= 1000 * (IDLE_TIMEOUT_SECONDS + 5), (
+        "in milliseconds; the side that opened the connection has to be the one that closes it"
+    )
+
+
+@EACH_RELEASE
+@BOTH
+def test_a_single_clickhouse_server_is_not_taken_for_a_cluster(
+    container: Container, release: str
+) -> None:
+    """Fargate fault: CLICKHOUSE_CLUSTER_ENABLED left at true for a single node."""
+    assert plain(container, release)["CLICKHOUSE_CLUSTER_ENABLED"] == "false", (
+        "the default, true, makes replicated tables, which need a Keeper that is not there"
+    )
+
+
+@pytest.mark.parametrize(("gib", "spill"), [(4, 2**30), (8, 2 * 2**30), (16, 4 * 2**30)])
+@BOTH
+def test_a_group_by_spills_to_disk_at_a_quarter_of_clickhouses_memory(
+    container: Container, gib: int, spill: int
+) -> None:
+    make = environment.web if container == "web" else environment.worker
+    endpoints = replace(ENDPOINTS, clickhouse_memory_bytes=gib * 2**30)
+    found = make(settings_of(), endpoints, CREDENTIALS).plain
+    assert found["CLICKHOUSE_MAX_BYTES_BEFORE_EXTERNAL_GROUP_BY"] == str(spill), (
+        "Langfuse's default is 32 GB, so the server would be killed instead of spilling"
+    )
+
+
+@pytest.mark.parametrize(("days", "value"), [(None, None), (30, "false")])
+@BOTH
+def test_the_log_of_stored_files_is_off_once_files_expire_by_themselves(
+    container: Container, days: int | None, value: str | None
+) -> None:
+    found = plain(container, storage={"eventsRetentionDays": days})
+    assert found.get("LANGFUSE_ENABLE_BLOB_STORAGE_FILE_LOG") == value, (
+        "Langfuse would look for files that the lifecycle rule has deleted"
+    )
+
+
+# --- what the stack file adds
+
+
+@BOTH
+def test_an_own_variable_wins_over_the_programs(container: Container) -> None:
+    own = {
+        container: {"environment": {"LANGFUSE_LOG_FORMAT": "text", "LANGFUSE_LOG_LEVEL": "info"}}
+    }
+    found = plain(container, **own)
+    assert (found["LANGFUSE_LOG_FORMAT"], found["LANGFUSE_LOG_LEVEL"]) == ("text", "info"), (
+        "the user's word is the last one, where it is allowed at all"
+    )
+
+
+def test_an_own_variable_of_one_container_does_not_reach_the_other() -> None:
+    web = plain("web", worker={"environment": {"LANGFUSE_LOG_LEVEL": "info"}})
+    assert "LANGFUSE_LOG_LEVEL" not in web, "web.environment and worker.environment are two keys"
+
+
+def own_secrets(*names: str) -> dict[str, str]:
+    """A secret environment: each variable as a reference to a secret of its own."""
+    return {name: f"arn:own:{name}::" for name in names}
+
+
+@EACH_RELEASE
+@BOTH
+def test_a_secret_variable_reaches_both_containers_by_reference_only(
+    container: Container, release: str
+) -> None:
+    own = own_secrets(
+        "LANGFUSE_EE_LICENSE_KEY", "LANGFUSE_LOG_FORMAT", "LANGFUSE_LOG_LEVEL", "REDIS_KEY_PREFIX"
+    )
+    in_the_clear = {container: {"environment": {"LANGFUSE_LOG_LEVEL": "info"}}}
+    settings = settings_of(release, **in_the_clear)
+    bare = environment_of(container, settings)
+    given = environment_of(container, settings, replace(CREDENTIALS, environment=own))
+    assert given.secret == {**bare.secret, **own}, "beside the program's own, which stay"
+    assert given.plain == {name: each for name, each in bare.plain.items() if name not in own}, (
+        "ECS refuses a name that is in both, the program's as well as the user's"
+    )
+
+
+@pytest.mark.parametrize(
+    ("release", "web", "worker"),
+    [
+        (
+            "3.225.4",
+            {"ADMIN_API_KEY", "AUTH_GOOGLE_CLIENT_SECRET", "SMTP_CONNECTION_URL"},
+            {
+                "BATCH_EXPORT_PAGE_SIZE",
+                "LANGFUSE_QUEUE_METRICS_SAMPLE_RATE",
+                "LANGFUSE_S3_BATCH_EXPORT_ENABLED",
+                "SMTP_CONNECTION_URL",
+            },
+        ),
+        (
+            "4.16.0",
+            {
+                "ADMIN_API_KEY",
+                "AUTH_GOOGLE_CLIENT_SECRET",
+                "LANGFUSE_QUEUE_METRICS_SAMPLE_RATE",
+                "LANGFUSE_S3_BATCH_EXPORT_ENABLED",
+                "SMTP_CONNECTION_URL",
+            },
+            {
+                "BATCH_EXPORT_PAGE_SIZE",
+                "LANGFUSE_QUEUE_METRICS_SAMPLE_RATE",
+                "LANGFUSE_S3_BATCH_EXPORT_ENABLED",
+                "SMTP_CONNECTION_URL",
+            },
+        ),
+    ],
+)
+def test_each_container_gets_only_the_secret_variables_that_it_reads(
+    release: str, web: set[str], worker: set[str]
+) -> None:
+    credentials = replace(CREDENTIALS, environment=own_secrets(*web, *worker))
+    settings = settings_of(release)
+    got = {
+        container: set(environment_of(container, settings, credentials).secret)
+        - set(environment_of(container, settings).secret)
+        for container in CONTAINERS
+    }
+    assert got == {"web": web, "worker": worker}, (
+        "the worker has no use for what signs in; what neither's table has is for both to judge"
+    )
+
+
+def test_a_secret_variable_of_web_alone_takes_nothing_in_the_clear_from_the_worker() -> None:
+    own = replace(CREDENTIALS, environment=own_secrets("KEEP_ALIVE_TIMEOUT", "NODE_OPTIONS"))
+    bare, given = (environment_of("worker", settings_of(), each) for each in (CREDENTIALS, own))
+    assert "KEEP_ALIVE_TIMEOUT" in environment_of("web", settings_of(), own).secret, "web reads it"
+    assert given.secret == {**bare.secret, **own_secrets("NODE_OPTIONS")}, "the worker does not"
+    assert set(bare.plain) - set(given.plain) == {"NODE_OPTIONS"}, "only what it now has as secret"
+
+
+@EACH_RELEASE
+@BOTH
+def test_no_own_variable_can_replace_one_that_holds_an_endpoint_or_a_credential(
+    container: Container, release: str
+) -> None:
+    endpoints = {str(value) for value in vars(ENDPOINTS).values()}
+    given = environment_of(container, settings_of(release))
+    own_keys = {"SALT", "ENCRYPTION_KEY", "NEXTAUTH_SECRET"}
+    wired = {name for name, value in given.plain.items() if value in endpoints} | set(given.secret)
+    assert wired >= REQUIRED[container], "this test finds at least what validation requires"
+    assert {name for name in wired if not WIRED.fullmatch(name)} == own_keys & wired, (
+        "a stack file could point the container at something else than what the stack made; an "
+        "installation that moves here brings keys of its own"
+    )
+
+
+# --- facts about the images
+
+
+@pytest.mark.parametrize(
+    ("port", "path"),
+    [
+        (runtime.WEB_PORT, runtime.WEB_HEALTH_PATH),
+        (runtime.WORKER_PORT, runtime.WORKER_HEALTH_PATH),
+    ],
+)
+def test_a_health_check_uses_what_the_image_has(port: int, path: str) -> None:
+    assert runtime.health_command(port, path) == [
+        "CMD-SHELL",
+        f"wget -q -O /dev/null http://127.0.0.1:{port}{path} || exit 1",
+    ], "there is no curl, and `localhost` may be ::1, where nothing listens"
+
+
+def test_web_and_worker_answer_where_langfuse_documents_it() -> None:
+    assert (runtime.WEB_PORT, runtime.WEB_HEALTH_PATH) == (3000, "/api/public/health"), "web"
+    assert (runtime.WORKER_PORT, runtime.WORKER_HEALTH_PATH) == (3030, "/api/health"), "worker"
+
+
+def test_web_drains_before_fargate_kills_it() -> None:
+    assert runtime.WEB_DRAIN_SECONDS < runtime.STOP_TIMEOUT_SECONDS <= 120, (
+        "120 s is Fargate's most; web goes on serving for 110 s after SIGTERM"
+    )
+
+
+@EACH_RELEASE
+def test_the_encryption_key_that_is_generated_has_the_length_langfuse_validates(
+    release: str,
+) -> None:
+    variable = known("worker", int(release.split(".")[0]))["ENCRYPTION_KEY"]
+    generated = bytes(range(ENCRYPTION_KEY_BYTES)).hex()
+    assert variable.fault(generated) is None, "64 hexadecimal digits, as the message below says"
+    assert variable.fault(generated[:-1]) == "must match [0-9a-f]{64}", "and not one fewer"
+
+
+# --- the table
+
+
+def test_the_table_is_sorted_and_says_one_thing_of_a_variable() -> None:
+    rows = table()
+    assert [row.name for row in rows] == sorted(row.name for row in rows), "for readable diffs"
+    claims = [
+        (row.name, container, major)
+        for row in rows
+        for container in CONTAINERS
+        for major in row.majors
+        if row.read_by in (container, "both")
+    ]
+    doubled = [claim for claim, count in Counter(claims).items() if count > 1]
+    assert doubled == [], "of two rows the last one would win, silently"
+
+
+def test_every_row_of_the_table_is_well_formed() -> None:
+    kinds = {"string", "bool", "url", "integer", "number", "pattern", "one of"}
+    comparison = re.compile(r"((>=|<=|>)\d+(\.\d+)? ?)*")
+    wrong: list[str] = []
+    for row in table():
+        numeric = row.kind in ("integer", "number")
+        well_formed = (
+            re.fullmatch(r"[A-Z][A-Z0-9_]*", row.name)
+            and row.kind in kinds
+            and row.read_by in ("web", "worker", "both")
+            and row.majors
+            and row.majors <= {3, 4}
+            and (not numeric or comparison.fullmatch(row.constraint))
+            and bool(row.constraint) >= (row.kind in ("pattern", "one of"))
+        )
+        if row.kind == "pattern":
+            re.compile(row.constraint)
+        if not well_formed:
+            wrong.append(row.name)
+    assert wrong == [], "a row that cannot be understood accepts everything"
+    assert len(table()) == 568, "a row that got lost makes a variable unknown"
+
+
+@pytest.mark.parametrize(
+    ("name", "container", "major", "there"),
+    [
+        ("NEXTAUTH_SECRET", "web", 3, True),
+        ("NEXTAUTH_SECRET", "worker", 3, False),
+        ("LANGFUSE_S3_BATCH_EXPORT_BUCKET", "web", 3, False),
+        ("LANGFUSE_S3_BATCH_EXPORT_BUCKET", "web", 4, True),
+        ("LANGFUSE_S3_BATCH_EXPORT_BUCKET", "worker", 3, True),
+        ("LANGFUSE_S3_BATCH_EXPORT_BUCKET", "worker", 4, True),
+        ("LANGFUSE_QUEUE_METRICS_SAMPLE_RATE", "worker", 3, True),
+        ("LANGFUSE_QUEUE_METRICS_SAMPLE_RATE", "worker", 4, False),
+    ],
+)
+def test_the_table_is_asked_per_container_and_major(
+    name: str, container: Container, major: int, there: bool
+) -> None:
+    assert (name in known(container, major)) is there, "neither may be ignored"
+
+
+Kind = Literal["string", "bool", "url", "integer", "number", "pattern", "one of"]
+
+
+def variable(kind: Kind, constraint: str = "") -> Variable:
+    return Variable("NAME", "both", kind, constraint, frozenset({3}))
+
+
+@pytest.mark.parametrize(
+    ("kind", "constraint", "value", "fault"),
+    [
+        ("string", "", "", None),
+        ("bool", "", "true", None),
+        ("bool", "", "false", None),
+        ("bool", "", "True", "must be the word true or false"),
+        ("bool", "", "1", "must be the word true or false"),
+        ("bool", "", "", "must be the word true or false"),
+        ("url", "", "https://langfuse.example.com", None),
+        ("url", "", "http://localhost:3000/path", None),
+        ("url", "", "langfuse.example.com", "must be a URL with a scheme"),
+        ("url", "", "https://", "must be a URL with a scheme"),
+        ("url", "", "mailto:ops@example.com", None),
+        ("url", "", "//langfuse.example.com", "must be a URL with a scheme"),
+        ("url", "", "http://[bad", "must be a URL with a scheme"),
+        ("url", "", "https:///", "must be a URL with a scheme"),
+        ("url", "", "http://host:port", "must be a URL with a scheme"),
+        ("url", "", "http://host:65536", "must be a URL with a scheme"),
+        ("url", "", "http://a host", "must be a URL with a scheme"),
+        ("one of", "text json", "json", None),
+        ("one of", "text json", "text json", "must be one of text, json"),
+        ("one of", "text json", "JSON", "must be one of text, json"),
+        ("pattern", "[0-9a-f]{4}", "00ff", None),
+        ("pattern", "[0-9a-f]{4}", "00ff0", "must match [0-9a-f]{4}"),
+        ("pattern", "[0-9a-f]{4}", "00ff\n", "must match [0-9a-f]{4}"),
+        ("integer", "", "-3", None),
+        ("integer", ">0", "1", None),
+        ("integer", ">0", "0", "must be >0"),
+        ("integer", ">0", "1.5", "must be an integer"),
+        ("integer", ">=64 <=2048", "64", None),
+        ("integer", ">=64 <=2048", "2048", None),
+        ("integer", ">=64 <=2048", "63", "must be >=64 <=2048"),
+        ("integer", ">=64 <=2048", "2049", "must be >=64 <=2048"),
+        ("number", ">=0 <=1", "0.25", None),
+        ("number", ">=0 <=1", "1.01", "must be >=0 <=1"),
+        ("number", "", "many", "must be a number"),
+        ("number", "", "-0.5", None),
+        ("number", ">0", "nan", "must be a number"),
+        ("number", "", "nan", "must be a number"),
+        ("number", ">0", "inf", "must be a number"),
+        ("number", "", "1_000.5", "must be a number"),
+        ("number", "", "٣", "must be a number"),
+        ("integer", ">0", "1_000", "must be an integer"),
+        ("integer", ">0", "٣", "must be an integer"),
+        ("number", "", "1e6", None),
+        ("number", "", ".5", None),
+        ("integer", ">0", "1e3", None),
+        ("integer", ">0", "5.0", None),
+    ],
+)
+def test_a_value_is_held_to_the_constraint_of_its_row(
+    kind: Kind, constraint: str, value: str, fault: str | None
+) -> None:
+    assert variable(kind, constraint).fault(value) == fault, (
+        f"{kind} {constraint} has to judge {json.dumps(value)} as zod does"
+    )

@@ -1,0 +1,459 @@
+"""The settings that a stack file loads to.
+
+Proves what the sizing table stands for, that a stack file's own keys win over it, that every form
+Pulumi hands values over in loads the same, that settings cannot change, how a VPC is divided, and
+what of `langfuse:secretEnvironment` reaches the program. What is refused, and in which words, is in
+`test_settings_errors`; what the settings make AWS do is in the tests of the graph.
+"""
+
+import asyncio
+import ipaddress
+import itertools
+import json
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any, Final, TypeVar
+
+import pulumi
+import pytest
+from pydantic import BaseModel, ValidationError
+
+from settings.loading import load
+from settings.model import Settings
+from settings.network import ZONE_SLOTS, AdoptedNetwork, CreatedNetwork
+from settings.section import Section
+from settings.services import ApiGatewayIngress, LoadBalancerIngress
+from settings.sizing import SIZING
+from settings.stack import read
+from settings.stores import AuroraPostgres, PostgresInstance
+
+Result = TypeVar("Result")
+
+DOMAIN: Final = "langfuse.example.com"
+CERTIFICATE: Final = "arn:aws:acm:us-east-1:123456789012:certificate/0a1b2c3d"
+ADOPTED: Final = {
+    "vpcId": "vpc-0123456789abcdef0",
+    "privateSubnetIds": ["subnet-0000000a", "subnet-0000000b"],
+    "publicSubnetIds": ["subnet-0000000c", "subnet-0000000d"],
+}
+
+# The sizing table, written down a second time: a change of a row has to be meant.
+TABLE: Final[Mapping[str, Mapping[str, Any]]] = {
+    "dev": {
+        "deletion_protection": False,
+        "network": {"cidr": "10.0.0.0/16", "zones": 2, "egress": "none", "flow_logs": False},
+        "ingress": {"kind": "apiGateway"},
+        "web": {"cpu": 1024, "memory": 2048, "min_tasks": 1, "max_tasks": 1, "spot": True},
+        "worker": {"cpu": 1024, "memory": 2048, "min_tasks": 1, "max_tasks": 2, "spot": True},
+        "clickhouse": {"replicas": 1, "instance_type": "t4g.medium", "volume_gib": 20},
+        "postgres": {
+            "mode": "instance",
+            "instance_class": "db.t4g.micro",
+            "backup_retention_days": 7,
+        },
+        "redis": {"node_type": "cache.t4g.micro", "replicas": 0},
+        "logs": {"retention_days": 7},
+    },
+    "staging": {
+        "deletion_protection": False,
+        "network": {"cidr": "10.0.0.0/16", "zones": 2, "egress": "natInstance", "flow_logs": False},
+        "ingress": {"kind": "alb"},
+        "web": {"cpu": 1024, "memory": 2048, "min_tasks": 1, "max_tasks": 1, "spot": True},
+        "worker": {"cpu": 1024, "memory": 4096, "min_tasks": 1, "max_tasks": 4, "spot": True},
+        "clickhouse": {"replicas": 1, "instance_type": "t4g.large", "volume_gib": 50},
+        "postgres": {
+            "mode": "auroraServerless",
+            "min_acu": 0.5,
+            "max_acu": 2,
+            "instances": 1,
+            "backup_retention_days": 7,
+        },
+        "redis": {"node_type": "cache.t4g.small", "replicas": 0},
+        "logs": {"retention_days": 30},
+    },
+    "prod": {
+        "deletion_protection": True,
+        "network": {
+            "cidr": "10.0.0.0/16",
+            "zones": 3,
+            "egress": "natGatewayPerZone",
+            "flow_logs": True,
+        },
+        "ingress": {"kind": "alb"},
+        "web": {"cpu": 2048, "memory": 4096, "min_tasks": 2, "max_tasks": 3, "spot": False},
+        "worker": {"cpu": 2048, "memory": 4096, "min_tasks": 2, "max_tasks": 8, "spot": False},
+        "clickhouse": {"replicas": 1, "instance_type": "r7g.large", "volume_gib": 100},
+        "postgres": {
+            "mode": "auroraServerless",
+            "min_acu": 0.5,
+            "max_acu": 8,
+            "instances": 2,
+            "backup_retention_days": 14,
+        },
+        "redis": {"node_type": "cache.t4g.medium", "replicas": 1},
+        "logs": {"retention_days": 90},
+    },
+}
+
+
+def stack_file(size: str, **keys: Any) -> dict[str, Any]:
+    """The least stack file of a size, with more keys."""
+    return {"size": size, **({} if size == "dev" else {"domain": DOMAIN}), **keys}
+
+
+def part(model: BaseModel, like: Mapping[str, Any]) -> dict[str, Any]:
+    """What a section has under the keys of `like`."""
+    return {key: getattr(model, key) for key in like}
+
+
+@pytest.mark.parametrize(
+    ("size", "section"), [(size, section) for size, row in TABLE.items() for section in row]
+)
+def test_a_size_stands_for_its_row_of_the_sizing_table(size: str, section: str) -> None:
+    expected = TABLE[size][section]
+    loaded = getattr(load(stack_file(size)), section)
+    actual = part(loaded, expected) if isinstance(loaded, BaseModel) else loaded
+    assert actual == expected, f"{size} promises these values of {section} to whoever picks it"
+
+
+def test_all_rows_set_the_same_keys_so_that_no_default_decides_silently() -> None:
+    sections = {size: set(row) for size, row in SIZING.items()}
+    assert sections["dev"] == sections["staging"] == sections["prod"], "a row leaves a section out"
+    for section in sections["dev"] - {"deletionProtection", "postgres", "ingress"}:
+        keys = {size: set(row[section]) for size, row in SIZING.items()}
+        assert keys["dev"] == keys["staging"] == keys["prod"], (
+            f"a row leaves a key of {section} to its default, which belongs to no size"
+        )
+
+
+def test_the_default_release_is_the_one_whose_environment_was_checked() -> None:
+    settings = load({"size": "dev"})
+    assert (settings.release, settings.major) == ("3.225.4", 3), "the last 3.x that was checked"
+
+
+@pytest.mark.parametrize(
+    ("release", "major"),
+    [("3.125.0", 3), ("3.125.1", 3), ("3.225.4", 3), ("4.0.0", 4), ("4.16.0", 4)],
+)
+def test_an_exact_release_from_3_125_0_on_is_accepted(release: str, major: int) -> None:
+    settings = load({"size": "dev", "release": release})
+    assert (settings.release, settings.major) == (release, major), "3.125.0 is the first allowed"
+
+
+# A falsy value is the one that a careless merge (`given or row`) would lose.
+@pytest.mark.parametrize(
+    ("size", "section", "key", "value", "name"),
+    [
+        ("dev", "web", "spot", False, "spot"),
+        ("dev", "worker", "spot", False, "spot"),
+        ("prod", "network", "flowLogs", False, "flow_logs"),
+        ("prod", "redis", "replicas", 0, "replicas"),
+        ("prod", "postgres", "minAcu", 0, "min_acu"),
+        ("dev", "logs", "retentionDays", 731, "retention_days"),
+        ("prod", "web", "minTasks", 1, "min_tasks"),
+    ],
+)
+def test_a_value_of_the_stack_file_survives_the_sizing_row_even_if_it_is_false_or_0(
+    size: str, section: str, key: str, value: object, name: str
+) -> None:
+    row = TABLE[size][section]
+    assert row[name] != value, "this test needs a value that differs from the row's"
+    loaded = getattr(load(stack_file(size, **{section: {key: value}})), section)
+    assert part(loaded, row) == {**row, name: value}, "the one key changes, its neighbours stay"
+
+
+@pytest.mark.parametrize("value", [False, "false"])
+def test_protection_that_the_stack_file_switches_off_stays_off_in_prod(value: object) -> None:
+    settings = load(stack_file("prod", deletionProtection=value))
+    assert settings.deletion_protection is False, "or a stack could never be destroyed"
+
+
+@pytest.mark.parametrize("size", ["staging", "prod"])
+def test_choosing_a_postgres_instance_drops_the_rows_aurora_keys(size: str) -> None:
+    postgres = load(stack_file(size, postgres={"mode": "instance"})).postgres
+    assert postgres == PostgresInstance.model_validate(
+        {
+            "mode": "instance",
+            "instanceClass": "db.t4g.micro",
+            "backupRetentionDays": TABLE[size]["postgres"]["backup_retention_days"],
+        }
+    ), "minAcu and the like are the row's, not the user's; what both shapes have is kept"
+
+
+def test_choosing_aurora_drops_the_rows_instance_class() -> None:
+    postgres = load({"size": "dev", "postgres": {"mode": "auroraServerless", "maxAcu": 2}}).postgres
+    assert postgres == AuroraPostgres.model_validate(
+        {
+            "mode": "auroraServerless",
+            "minAcu": 0.5,
+            "maxAcu": 2,
+            "instances": 1,
+            "backupRetentionDays": 7,
+        }
+    ), "instanceClass is the row's, not the user's"
+
+
+def test_choosing_the_other_ingress_needs_no_more_than_its_kind() -> None:
+    alb = load({"size": "dev", "domain": DOMAIN, "ingress": {"kind": "alb"}}).ingress
+    gateway = load({"size": "prod", "ingress": {"kind": "apiGateway"}}).ingress
+    assert alb == LoadBalancerIngress.model_validate(
+        {"kind": "alb", "internal": False, "allowedCidrs": ["0.0.0.0/0"]}
+    ), "open to the world, as Langfuse's own clouds are, until the user narrows it"
+    assert gateway == ApiGatewayIngress.model_validate(
+        {"kind": "apiGateway", "rateLimit": 500, "burstLimit": 1000}
+    ), "API Gateway has a name of its own, so prod without a domain is fine with it"
+
+
+@pytest.mark.parametrize("size", ["dev", "staging", "prod"])
+def test_adopting_a_vpc_drops_the_rows_keys_of_a_created_one(size: str) -> None:
+    network = load(stack_file(size, network=ADOPTED)).network
+    assert network == AdoptedNetwork.model_validate(ADOPTED), (
+        "cidr, zones and egress are the row's, not the user's"
+    )
+    assert not network.public_tasks, "an adopted VPC's tasks go to its private subnets"
+
+
+NATIVE: Final[dict[str, Any]] = {
+    "size": "prod",
+    "release": "4.16.0",
+    "domain": DOMAIN,
+    "deletionProtection": False,
+    "network": {"cidr": "10.1.0.0/20", "zones": 4, "egress": "natGateway", "flowLogs": False},
+    "ingress": {"kind": "alb", "internal": True, "allowedCidrs": ["10.0.0.0/8"]},
+    "web": {"cpu": 4096, "memory": 8192, "environment": {"LANGFUSE_LOG_LEVEL": "debug"}},
+    "postgres": {"mode": "auroraServerless", "minAcu": 0, "maxAcu": 16.5},
+    "storage": {"eventsRetentionDays": 90, "kms": True},
+    "auth": {"disableSignup": True},
+    "alarms": {"email": "ops@example.com", "monthlyBudgetUsd": 500.5},
+}
+
+
+def as_pulumi_hands_it_over(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def test_json_text_and_native_values_load_the_same() -> None:
+    handed_over = {key: as_pulumi_hands_it_over(value) for key, value in NATIVE.items()}
+    assert handed_over["deletionProtection"] == "false", "Pulumi hands everything over as text"
+    assert load(handed_over) == load(NATIVE), "the same stack file, read by two readers"
+
+
+def test_every_camel_case_key_arrives_under_its_snake_case_name() -> None:
+    settings = load(NATIVE)
+    assert isinstance(settings.network, CreatedNetwork), "no key of an adopted VPC is set"
+    assert isinstance(settings.ingress, LoadBalancerIngress), "kind is alb"
+    assert isinstance(settings.postgres, AuroraPostgres), "mode is auroraServerless"
+    assert settings.alarms is not None, "alarms is set"
+    assert {
+        "flowLogs": settings.network.flow_logs,
+        "allowedCidrs": settings.ingress.allowed_cidrs,
+        "maxAcu": settings.postgres.max_acu,
+        "eventsRetentionDays": settings.storage.events_retention_days,
+        "disableSignup": settings.auth.disable_signup,
+        "monthlyBudgetUsd": settings.alarms.monthly_budget_usd,
+        "deletionProtection": settings.deletion_protection,
+    } == {
+        "flowLogs": False,
+        "allowedCidrs": ["10.0.0.0/8"],
+        "maxAcu": 16.5,
+        "eventsRetentionDays": 90,
+        "disableSignup": True,
+        "monthlyBudgetUsd": 500.5,
+        "deletionProtection": False,
+    }, "a key that arrives nowhere would be a switch without a wire"
+
+
+def every_model(model: type[BaseModel]) -> set[type[BaseModel]]:
+    found = {model}
+    pending: list[Any] = [field.annotation for field in model.model_fields.values()]
+    while pending:
+        annotation = pending.pop()
+        pending += getattr(annotation, "__args__", ())
+        if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+            found |= every_model(annotation)
+    return found
+
+
+def name_of(model: type[BaseModel]) -> str:
+    return model.__name__
+
+
+MODELS: Final = sorted(every_model(Settings), key=name_of)
+
+
+@pytest.mark.parametrize("model", MODELS, ids=name_of)
+def test_every_section_is_frozen_and_forbids_what_it_does_not_know(model: type[BaseModel]) -> None:
+    assert issubclass(model, Section), "the base is where both are decided"
+    config = model.model_config
+    assert (config.get("frozen"), config.get("extra")) == (True, "forbid"), (
+        f"{model.__name__} overrides its base"
+    )
+
+
+def test_the_walk_over_the_models_finds_every_section_and_every_shape_of_one() -> None:
+    assert [name_of(model) for model in MODELS] == [
+        "AdoptedNetwork",
+        "Alarms",
+        "ApiGatewayIngress",
+        "AuroraPostgres",
+        "Auth",
+        "ClickHouseOnEc2",
+        "CreatedNetwork",
+        "ElastiCacheRedis",
+        "LoadBalancerIngress",
+        "Logs",
+        "PostgresInstance",
+        "Settings",
+        "Storage",
+        "Web",
+        "Worker",
+    ], "a section that the walk misses would go unchecked"
+
+
+@pytest.mark.parametrize(("section", "key"), [("", "release"), ("web", "cpu"), ("alarms", "email")])
+def test_settings_cannot_be_changed_after_they_were_checked(section: str, key: str) -> None:
+    settings = load(NATIVE)
+    owner = getattr(settings, section) if section else settings
+    with pytest.raises(ValidationError, match="Instance is frozen"):
+        setattr(owner, key, "changed")
+
+
+def created(cidr: str, zones: int) -> CreatedNetwork:
+    return CreatedNetwork.model_validate({"cidr": cidr, "zones": zones})
+
+
+def blocks(network: CreatedNetwork) -> list[ipaddress.IPv4Network]:
+    public, private = network.subnet_blocks()
+    return [ipaddress.IPv4Network(block) for block in [*public, *private]]
+
+
+CIDRS: Final = [f"10.64.0.0/{prefix}" for prefix in range(16, 25)]
+
+
+@pytest.mark.parametrize("cidr", CIDRS)
+def test_a_zones_blocks_stay_the_same_when_zones_are_added(cidr: str) -> None:
+    layouts = [created(cidr, zones).subnet_blocks() for zones in range(2, ZONE_SLOTS + 1)]
+    for (public, private), (more_public, more_private) in itertools.pairwise(layouts):
+        assert more_public[:-1] == public, "a public subnet would be replaced, balancer and all"
+        assert more_private[:-1] == private, "a private subnet would be replaced, stores and all"
+
+
+@pytest.mark.parametrize("cidr", CIDRS)
+@pytest.mark.parametrize("zones", range(2, ZONE_SLOTS + 1))
+def test_subnets_lie_in_the_vpc_never_overlap_and_are_large_enough(cidr: str, zones: int) -> None:
+    found = blocks(created(cidr, zones))
+    assert len(found) == 2 * zones, "one public and one private subnet in each zone"
+    for block in found:
+        assert block.subnet_of(ipaddress.IPv4Network(cidr)), f"{block} is outside of {cidr}"
+        assert block.prefixlen <= 27, f"{block} is too small for a load balancer, which needs a /27"
+    overlapping = [
+        (str(one), str(other))
+        for index, one in enumerate(found)
+        for other in found[index + 1 :]
+        if one.overlaps(other)
+    ]
+    assert overlapping == [], "AWS refuses overlapping subnets"
+
+
+def test_the_blocks_of_the_default_vpc_are_what_they_always_were() -> None:
+    assert created("10.0.0.0/16", 3).subnet_blocks() == (
+        ["10.0.32.0/19", "10.0.96.0/19", "10.0.160.0/19"],
+        ["10.0.0.0/19", "10.0.64.0/19", "10.0.128.0/19"],
+    ), "other blocks would replace every subnet of every stack there is"
+
+
+@pytest.mark.parametrize(
+    ("egress", "public"),
+    [("none", True), ("natInstance", False), ("natGateway", False), ("natGatewayPerZone", False)],
+)
+def test_tasks_are_in_public_subnets_only_when_there_is_no_other_way_out(
+    egress: str, public: bool
+) -> None:
+    network = load({"size": "dev", "network": {"egress": egress}}).network
+    assert network.public_tasks is public, "a task without a way out cannot pull its image"
+
+
+@pytest.mark.parametrize(
+    ("keys", "zone"),
+    [
+        ({}, None),
+        ({"domain": DOMAIN}, "example.com"),
+        ({"domain": "a.b.example.com"}, "b.example.com"),
+        ({"domain": DOMAIN, "ingress": {"hostedZone": DOMAIN}}, DOMAIN),
+        ({"domain": "a.b.example.com", "ingress": {"hostedZone": "example.com"}}, "example.com"),
+        ({"domain": DOMAIN, "ingress": {"certificateArn": CERTIFICATE}}, None),
+        (
+            {
+                "domain": DOMAIN,
+                "ingress": {"certificateArn": CERTIFICATE, "hostedZone": "example.com"},
+            },
+            "example.com",
+        ),
+    ],
+)
+def test_the_zone_that_gets_records_follows_from_domain_certificate_and_zone(
+    keys: dict[str, Any], zone: str | None
+) -> None:
+    assert load({"size": "dev", **keys}).hosted_zone == zone, (
+        "the domain less its first label, unless the user names a zone or brings a certificate"
+    )
+
+
+def in_a_loop(make: Callable[[], Coroutine[Any, Any, Result]]) -> Result:
+    """Run a coroutine in a loop and a context of its own: configuration does not leak out."""
+    loop = asyncio.new_event_loop()
+    try:
+        return loop.run_until_complete(make())
+    finally:
+        loop.close()
+
+
+def read_stack(
+    config: dict[str, str], secret_keys: list[str]
+) -> tuple[Settings, dict[str, tuple[str, bool]]]:
+    """Settings, and the secret environment as values and whether they are secret."""
+
+    async def run() -> tuple[Settings, dict[str, tuple[str, bool]]]:
+        pulumi.runtime.set_all_config(config, secret_keys)
+        settings, secrets = read()
+        return settings, {
+            name: (str(await value.future()), await value.is_secret())
+            for name, value in secrets.environment.items()
+        }
+
+    return in_a_loop(run)
+
+
+@pytest.fixture(autouse=True)
+def _no_configuration_of_the_caller(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("PULUMI_CONFIG", raising=False)
+    monkeypatch.delenv("PULUMI_CONFIG_SECRET_KEYS", raising=False)
+
+
+SECRETS: Final = '{"LANGFUSE_EE_LICENSE_KEY": "langfuse_ee_x", "ADMIN_API_KEY": "y"}'
+
+
+def test_the_secret_environment_arrives_as_secret_outputs_in_order_of_names() -> None:
+    _, environment = read_stack(
+        {"langfuse:size": "dev", "langfuse:secretEnvironment": SECRETS},
+        ["langfuse:secretEnvironment"],
+    )
+    assert list(environment.items()) == [
+        ("ADMIN_API_KEY", ("y", True)),
+        ("LANGFUSE_EE_LICENSE_KEY", ("langfuse_ee_x", True)),
+    ], "an output that is not marked as secret is stored in the state in the clear"
+
+
+def test_configuration_that_the_engine_hands_over_in_the_process_environment_is_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    config = {"langfuse:size": "dev", "langfuse:secretEnvironment": SECRETS, "aws:region": "x"}
+    monkeypatch.setenv("PULUMI_CONFIG", json.dumps(config))
+    monkeypatch.setenv("PULUMI_CONFIG_SECRET_KEYS", '["langfuse:secretEnvironment"]')
+    settings, environment = read_stack({}, [])
+    assert settings == load({"size": "dev"}), "other namespaces' keys are not Langfuse's"
+    assert environment["ADMIN_API_KEY"] == ("y", True), "secret keys come by the same way"
+
+
+def test_a_stack_without_secret_environment_has_an_empty_one() -> None:
+    settings, environment = read_stack({"langfuse:size": "dev"}, [])
+    assert (settings.size, environment) == ("dev", {}), "size is the only key that must be set"

@@ -1,0 +1,1023 @@
+"""What a stack file may not say, and what its author is told.
+
+Proves that each fault is refused, that all of a file's faults come at once, and that every line
+names the key, the value, what is allowed and what to do. Lines are compared whole, since they are
+what a user reads; half of their words are pydantic's, whose version is pinned. It does not prove
+that AWS would accept what is not refused here.
+"""
+
+import asyncio
+import json
+from typing import Any, Final
+
+import pulumi
+import pytest
+
+from settings.loading import SettingsError, load
+from settings.model import RETENTION_DAYS
+from settings.stack import read
+
+DOMAIN: Final = "langfuse.example.com"
+CERTIFICATE: Final = "arn:aws:acm:us-east-1:123456789012:certificate/0a1b2c3d"
+SUBNETS: Final = ["subnet-0000000a", "subnet-0000000b"]
+RELEASE_BOUND: Final = "must be an exact Langfuse release, 3.125.0 or later, of major 3 or 4"
+RELEASE_REMEDY: Final = (
+    '"3.225.4" is the default; floating tags have pointed at other majors before'
+)
+
+
+RELEASES: Final = pytest.mark.parametrize("release", ["3.225.4", "4.16.0"])
+
+
+def problems(size: str = "dev", /, **keys: Any) -> list[str]:
+    """The lines a stack file is refused with."""
+    with pytest.raises(SettingsError) as caught:
+        load({"size": size, **keys})
+    return caught.value.problems
+
+
+def set_it(path: str) -> str:
+    return f"Set it with pulumi config set --path 'langfuse:{path}' VALUE."
+
+
+def test_all_errors_of_a_stack_file_are_told_at_once_each_in_a_line_of_its_own() -> None:
+    with pytest.raises(SettingsError) as caught:
+        load(
+            {
+                "size": "dev",
+                "release": "latest",
+                "network": {"zones": 7},
+                "ingress": {"internal": True},
+                "web": {"cpu": 1024, "memory": 512, "minTasks": 3, "maxTasks": 2, "spott": False},
+                "clickhouse": {"replicas": 3, "volumeGib": 10},
+                "alarms": {"email": "nobody", "monthlyBudgetUsd": 0},
+                "workers": {},
+            }
+        )
+    heading, *lines = str(caught.value).splitlines()
+    assert heading == "11 errors in the stack's configuration; nothing was changed:", (
+        "the user has to know that no resource was touched"
+    )
+    assert lines == [f"  {problem}" for problem in caught.value.problems], "one line each, indented"
+    assert [problem.split(": ")[0] for problem in caught.value.problems] == [
+        "langfuse:release",
+        "langfuse:network.zones",
+        "langfuse:ingress.internal",
+        "langfuse:web.memory",
+        "langfuse:web.maxTasks",
+        "langfuse:web.spott",
+        "langfuse:clickhouse.replicas",
+        "langfuse:clickhouse.volumeGib",
+        "langfuse:alarms.email",
+        "langfuse:alarms.monthlyBudgetUsd",
+        "langfuse:workers",
+    ], "an error that hides behind another costs one more run"
+
+
+def test_a_single_error_is_counted_as_one() -> None:
+    with pytest.raises(SettingsError) as caught:
+        load({})
+    assert str(caught.value) == (
+        "1 error in the stack's configuration; nothing was changed:\n"
+        f"  langfuse:size: is not set, and must be. {set_it('size')}"
+    ), "size has no default: a stack must not become a dev stack by omission"
+
+
+def test_an_unknown_size_does_not_hide_the_other_errors() -> None:
+    assert problems("production", web={"cpu": 3}) == [
+        f"langfuse:size: \"production\": must be 'dev', 'staging' or 'prod'. {set_it('size')}",
+        "langfuse:web.cpu: 3: must be a Fargate CPU size: 256, 512, 1024, 2048, 4096, 8192, 16384. "
+        "1024 is one vCPU.",
+    ], "the rest of the file is checked on dev's row"
+
+
+@pytest.mark.parametrize(
+    ("keys", "path", "value", "nearest"),
+    [
+        ({"webb": 1}, "webb", "1", "web"),
+        ({"Release": "3.225.4"}, "Release", '"3.225.4"', "release"),
+        ({"secretEnviroment": 1}, "secretEnviroment", "1", "secretEnvironment"),
+        pytest.param(
+            {"deletion_protection": True},
+            "deletion_protection",
+            "true",
+            "deletionProtection",
+        ),
+        ({"web": {"enviroment": {}}}, "web.enviroment", "{}", "environment"),
+        pytest.param({"worker": {"min_tasks": 1}}, "worker.min_tasks", "1", "minTasks"),
+        ({"clickhouse": {"volumeGB": 50}}, "clickhouse.volumeGB", "50", "volumeGib"),
+        ({"postgres": {"maxACUs": 4}}, "postgres.maxACUs", "4", "maxAcu"),
+        ({"network": {"cdir": "10.0.0.0/16"}}, "network.cdir", '"10.0.0.0/16"', "cidr"),
+        ({"logs": {"retention": 7}}, "logs.retention", "7", "retentionDays"),
+    ],
+)
+def test_an_unknown_key_is_refused_with_the_nearest_known_one(
+    keys: dict[str, Any], path: str, value: str, nearest: str
+) -> None:
+    assert problems(**keys) == [
+        f"langfuse:{path}: {value}: unknown key; the nearest known one is {nearest}. "
+        "Remove it, or correct its spelling."
+    ], "a misspelt key that is ignored leaves the default in place, unnoticed"
+
+
+def test_an_unknown_key_that_resembles_nothing_gets_no_guess() -> None:
+    assert problems(kubernetes={"a": 1}) == [
+        'langfuse:kubernetes: {"a": 1}: unknown key. Remove it, or correct its spelling.'
+    ], "a wild guess is worse than none"
+
+
+def test_a_misspelt_key_of_an_optional_section_is_told_along_with_what_is_missing() -> None:
+    assert problems(alarms={"emial": "ops@example.com", "monthlyBudgetUsd": 5}) == [
+        f"langfuse:alarms.email: is not set, and must be. {set_it('alarms.email')}",
+        'langfuse:alarms.emial: "ops@example.com": unknown key; the nearest known one is email. '
+        "Remove it, or correct its spelling.",
+    ], "the two lines explain each other"
+
+
+SNAKE_CASE: Final = [
+    ("auth", "disable_signup", True, "disableSignup"),
+    ("storage", "events_retention_days", 30, "eventsRetentionDays"),
+    ("ingress", "rate_limit", 1, "rateLimit"),
+]
+
+
+@pytest.mark.parametrize(("section", "key", "value", "_nearest"), SNAKE_CASE)
+def test_a_snake_case_key_is_refused_in_a_stack_file(
+    section: str, key: str, value: object, _nearest: str
+) -> None:
+    (line,) = problems(**{section: {key: value}})
+    assert line.startswith(f"langfuse:{section}."), "one spelling of a key, in every section"
+
+
+@pytest.mark.parametrize(("section", "key", "value", "nearest"), SNAKE_CASE)
+def test_a_snake_case_key_is_unknown_and_told_as_it_was_written(
+    section: str, key: str, value: object, nearest: str
+) -> None:
+    assert problems(**{section: {key: value}}) == [
+        f"langfuse:{section}.{key}: {json.dumps(value)}: unknown key; the nearest known one is "
+        f"{nearest}. Remove it, or correct its spelling."
+    ], "a line about a key that is not in the file sends its author on a hunt"
+
+
+@pytest.mark.parametrize("key", ["bootstrap", "grafana", "images", "smtp"])
+def test_a_planned_key_is_refused_as_planned_and_not_as_unknown(key: str) -> None:
+    assert problems(**{key: {}}) == [
+        f"langfuse:{key}: {{}}: is planned, and not in this version. Remove {key}."
+    ], "whoever read the design must not hunt for a spelling mistake"
+
+
+@pytest.mark.parametrize(
+    ("keys", "path", "value", "bound"),
+    [
+        ({"auth": {"providers": {}}}, "auth.providers", "{}", "is planned"),
+        ({"ingress": {"waf": True}}, "ingress.waf", "true", "is planned for ingress.kind alb"),
+        (
+            {"domain": DOMAIN, "ingress": {"kind": "alb", "waf": True}},
+            "ingress.waf",
+            "true",
+            "is planned for ingress.kind alb",
+        ),
+    ],
+)
+def test_a_planned_key_of_a_section_is_refused_as_planned_too(
+    keys: dict[str, Any], path: str, value: str, bound: str
+) -> None:
+    assert problems(**keys) == [
+        f"langfuse:{path}: {value}: {bound}, and not in this version. Remove {path}."
+    ], "whatever the shape of the section"
+
+
+# --- release
+
+
+@pytest.mark.parametrize(
+    "release",
+    [
+        "latest",
+        "3",
+        "3.225",
+        "v3.225.4",
+        "3.225.4-rc.1",
+        "3.225.x",
+        "3.225.4.1",
+        " 3.225.4",
+        "3..4",
+        "٣.225.4",
+        "03.225.4",
+        "3.0225.4",
+        "3.225.04",
+        "3.225.4\n",
+        "",
+    ],
+)
+def test_a_release_that_is_not_an_exact_one_is_refused(release: str) -> None:
+    assert problems(release=release) == [
+        f"langfuse:release: {json.dumps(release)}: {RELEASE_BOUND}. {RELEASE_REMEDY}."
+    ], "a floating tag may be another major tomorrow; a tag with a leading zero does not exist"
+
+
+@pytest.mark.parametrize("release", ["2.95.11", "3.0.0", "3.124.0", "3.124.99", "5.0.0", "30.0.0"])
+def test_a_release_that_this_program_does_not_know_is_refused(release: str) -> None:
+    assert problems(release=release) == [
+        f'langfuse:release: "{release}": {RELEASE_BOUND}. {RELEASE_REMEDY}.'
+    ], "before 3.125 today's SDKs are refused; after 4 the environment is unknown"
+
+
+@pytest.mark.parametrize("release", [3, 3.225])
+def test_a_release_that_yaml_read_as_a_number_is_refused(release: float) -> None:
+    assert problems(release=release) == [
+        f"langfuse:release: {release}: input should be a valid string. {set_it('release')}"
+    ], "3.10 would already have become 3.1"
+
+
+# --- services
+
+
+@pytest.mark.parametrize("service", ["web", "worker"])
+@pytest.mark.parametrize(("least", "most"), [(3, 2), (100, 99)])
+def test_fewer_tasks_at_the_most_than_at_the_least_are_refused(
+    service: str, least: int, most: int
+) -> None:
+    assert problems(**{service: {"minTasks": least, "maxTasks": most}}) == [
+        f"langfuse:{service}.maxTasks: {most}: must be at least minTasks, which is {least}. "
+        "Raise it, or lower minTasks."
+    ], "the autoscaling could never be satisfied"
+
+
+@pytest.mark.parametrize("service", ["web", "worker"])
+def test_a_least_above_the_most_of_the_sizing_row_is_refused_too(service: str) -> None:
+    (line,) = problems(**{service: {"minTasks": 5}})
+    assert line.startswith(f"langfuse:{service}.maxTasks: "), "the row's maxTasks is the other half"
+    assert "must be at least minTasks, which is 5. " in line, "5 is what the user wrote"
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "bound"),
+    [
+        ("minTasks", 0, "greater than or equal to 1"),
+        ("minTasks", 101, "less than or equal to 100"),
+        ("maxTasks", 101, "less than or equal to 100"),
+    ],
+)
+def test_a_number_of_tasks_out_of_bounds_is_refused(key: str, value: int, bound: str) -> None:
+    keys = {"minTasks": 1, "maxTasks": 100, key: value}
+    assert problems(web=keys) == [
+        f"langfuse:web.{key}: {value}: input should be {bound}. {set_it(f'web.{key}')}"
+    ], "0 tasks serve nobody, 101 are a typing error"
+
+
+# --- stores
+
+
+def test_three_clickhouse_replicas_are_refused_with_a_reason_of_their_own() -> None:
+    assert problems(clickhouse={"replicas": 3}) == [
+        "langfuse:clickhouse.replicas: 3: 3 replicas are planned, this version runs 1. Set it to 1."
+    ], "3 is right in principle, so the line must not say that only 1 or 3 will do"
+
+
+@pytest.mark.parametrize("replicas", [0, 2, 4, 5])
+def test_a_number_of_clickhouse_replicas_other_than_1_or_3_is_refused(replicas: int) -> None:
+    assert problems(clickhouse={"replicas": replicas}) == [
+        f"langfuse:clickhouse.replicas: {replicas}: must be 1 or 3. {set_it('clickhouse.replicas')}"
+    ], "a Keeper quorum needs an odd number"
+
+
+@pytest.mark.parametrize(
+    ("volume", "bound"),
+    [
+        (0, "greater than or equal to 20"),
+        (19, "greater than or equal to 20"),
+        (16_385, "less than or equal to 16384"),
+    ],
+)
+def test_a_clickhouse_volume_below_20_gib_or_above_gp3s_most_is_refused(
+    volume: int, bound: str
+) -> None:
+    assert problems(clickhouse={"volumeGib": volume}) == [
+        f"langfuse:clickhouse.volumeGib: {volume}: input should be {bound}. "
+        f"{set_it('clickhouse.volumeGib')}"
+    ], "a gp3 volume has 16,384 GiB at the most, and a small one fills up within days"
+
+
+@pytest.mark.parametrize(
+    ("section", "keys", "line"),
+    [
+        ("redis", {"replicas": 6}, "redis.replicas: 6: input should be less than or equal to 5."),
+        (
+            "storage",
+            {"eventsRetentionDays": 6},
+            "storage.eventsRetentionDays: 6: input should be greater than or equal to 7.",
+        ),
+        (
+            "postgres",
+            {"backupRetentionDays": 36},
+            "postgres.backupRetentionDays: 36: input should be less than or equal to 35.",
+        ),
+        (
+            "postgres",
+            {"backupRetentionDays": 0},
+            "postgres.backupRetentionDays: 0: input should be greater than or equal to 1.",
+        ),
+        ("clickhouse", {"mode": "cloud"}, "clickhouse.mode: \"cloud\": must be 'ec2'."),
+        ("redis", {"mode": "memorydb"}, "redis.mode: \"memorydb\": must be 'elasticache'."),
+    ],
+)
+def test_a_stores_value_out_of_bounds_is_refused(
+    section: str, keys: dict[str, Any], line: str
+) -> None:
+    (key,) = keys
+    assert problems(**{section: keys}) == [f"langfuse:{line} {set_it(f'{section}.{key}')}"], (
+        "AWS's limits, found out before anything is made"
+    )
+
+
+@pytest.mark.parametrize("days", [0, 2, 8, 732])
+def test_a_log_retention_that_cloudwatch_does_not_have_is_refused_with_those_it_has(
+    days: int,
+) -> None:
+    assert problems(logs={"retentionDays": days}) == [
+        f"langfuse:logs.retentionDays: {days}: CloudWatch Logs keeps events for one of "
+        f"{', '.join(str(each) for each in RETENTION_DAYS)} days. 30 is a month."
+    ], "CloudWatch takes these numbers only"
+
+
+@pytest.mark.parametrize(
+    ("size", "keys", "key", "value", "mode"),
+    [
+        ("dev", {"minAcu": 1}, "minAcu", "1", "auroraServerless"),
+        ("dev", {"instances": 2}, "instances", "2", "auroraServerless"),
+        ("prod", {"mode": "instance", "maxAcu": 4}, "maxAcu", "4", "auroraServerless"),
+        ("prod", {"instanceClass": "db.t4g.micro"}, "instanceClass", '"db.t4g.micro"', "instance"),
+    ],
+)
+def test_a_key_of_the_other_shape_of_postgres_names_the_shape_that_has_it(
+    size: str, keys: dict[str, Any], key: str, value: str, mode: str
+) -> None:
+    assert problems(size, domain=DOMAIN, postgres=keys) == [
+        f"langfuse:postgres.{key}: {value}: exists only for postgres.mode {mode}. "
+        f"Remove it, or choose postgres.mode {mode}."
+    ], "what the user wrote must not be dropped with the row's keys"
+
+
+def test_a_default_that_contradicts_the_stack_file_is_told_under_its_camel_case_key() -> None:
+    assert problems(postgres={"mode": "auroraServerless", "minAcu": 8}) == [
+        "langfuse:postgres.maxAcu: 4: must be at least minAcu, which is 8.0. "
+        "Raise it, or lower minAcu."
+    ], "maxAcu's default of 4 is checked, though nobody wrote it"
+
+
+@pytest.mark.parametrize(
+    ("section", "key", "value", "allowed"),
+    [
+        ("postgres", "mode", "aurora", "'auroraServerless', 'instance'"),
+        ("ingress", "kind", "nlb", "'alb', 'apiGateway'"),
+    ],
+)
+def test_an_unknown_shape_of_a_section_is_refused_under_the_key_that_chooses_it(
+    section: str, key: str, value: str, allowed: str
+) -> None:
+    assert problems(**{section: {key: value}}) == [
+        f'langfuse:{section}.{key}: "{value}": must be {allowed}. {set_it(f"{section}.{key}")}'
+    ], "key and value as the user wrote them"
+
+
+# --- network
+
+
+@pytest.mark.parametrize("cidr", ["10.0.0.0/8", "10.0.0.0/15", "10.0.0.0/25", "10.0.0.0/32"])
+def test_a_vpc_larger_than_16_or_smaller_than_24_is_refused(cidr: str) -> None:
+    assert problems(network={"cidr": cidr}) == [
+        f'langfuse:network.cidr: "{cidr}": must be an IPv4 network of /16 to /24, such as '
+        "10.0.0.0/16. A /16 leaves the most room; it costs nothing."
+    ], "AWS makes no larger VPC, and a smaller one has no room for four zones"
+
+
+@pytest.mark.parametrize(
+    ("cidr", "fault"),
+    [
+        ("10.0.0.1/16", "10.0.0.1/16 has host bits set"),
+        ("10.0.0/16", "Expected 4 octets in '10.0.0'"),
+        ("10.0.0.0/x", "'x' is not a valid netmask"),
+        ("fd00::/16", "Expected 4 octets in 'fd00::'"),
+    ],
+)
+def test_what_is_not_an_ipv4_network_is_refused_with_what_is_wrong_about_it(
+    cidr: str, fault: str
+) -> None:
+    assert problems(network={"cidr": cidr}) == [
+        f'langfuse:network.cidr: "{cidr}": must be an IPv4 network of /16 to /24, such as '
+        f"10.0.0.0/16 ({fault}). Use the network's first address."
+    ], "the general rule, and this value's own fault"
+
+
+@pytest.mark.parametrize(
+    ("zones", "bound"),
+    [(1, "greater than or equal to 2"), (5, "less than or equal to 4")],
+)
+def test_a_number_of_zones_without_enough_subnets_is_refused(zones: int, bound: str) -> None:
+    assert problems(network={"zones": zones}) == [
+        f"langfuse:network.zones: {zones}: input should be {bound}. {set_it('network.zones')}"
+    ], "a balancer and Aurora need two zones; a VPC is divided into four"
+
+
+@pytest.mark.parametrize(
+    ("given", "missing"),
+    [
+        ({"vpcId": "vpc-00000001"}, ["privateSubnetIds", "publicSubnetIds"]),
+        ({"privateSubnetIds": SUBNETS}, ["vpcId", "publicSubnetIds"]),
+        ({"publicSubnetIds": SUBNETS}, ["vpcId", "privateSubnetIds"]),
+        ({"vpcId": "vpc-00000001", "publicSubnetIds": SUBNETS}, ["privateSubnetIds"]),
+    ],
+)
+def test_adopting_a_vpc_needs_its_id_and_both_lists_of_subnets(
+    given: dict[str, Any], missing: list[str]
+) -> None:
+    assert problems(network=given) == [
+        f"langfuse:network.{key}: is not set, and must be. {set_it(f'network.{key}')}"
+        for key in missing
+    ], "a third of an adoption must not become a new VPC"
+
+
+@pytest.mark.parametrize("key", ["privateSubnetIds", "publicSubnetIds"])
+@pytest.mark.parametrize(
+    ("subnets", "shown"),
+    [
+        ([], "[]"),
+        (["subnet-0000000a"], '["subnet-0000000a"]'),
+        (["subnet-0000000a"] * 2, '["subnet-0000000a", "subnet-0000000a"]'),
+        (
+            [*SUBNETS, "subnet-0000000a"],
+            '["subnet-0000000a", "subnet-0000000b", "subnet-0000000a"]',
+        ),
+    ],
+)
+def test_adopted_subnets_have_to_be_two_or_more_different_ones(
+    key: str, subnets: list[str], shown: str
+) -> None:
+    network = {
+        "vpcId": "vpc-00000001",
+        "privateSubnetIds": ["subnet-00000001", "subnet-00000002"],
+        "publicSubnetIds": ["subnet-00000003", "subnet-00000004"],
+        key: subnets,
+    }
+    kind = key.removesuffix("SubnetIds")
+    shown = shown if len(shown) <= 60 else f"{shown[:57]}..."
+    assert problems(network=network) == [
+        f"langfuse:network.{key}: {shown}: needs two or more different subnets, in two or more "
+        f"availability zones. List the VPC's {kind} subnets."
+    ], "Aurora's subnet group and the balancer both need two zones"
+
+
+def test_an_adopted_vpc_takes_no_key_of_a_created_one() -> None:
+    network = {
+        "vpcId": "vpc-1",
+        "privateSubnetIds": ["eth0", *SUBNETS],
+        "publicSubnetIds": ["subnet-00000003", "subnet-00000004"],
+        "zones": 3,
+    }
+    assert problems(network=network) == [
+        "langfuse:network.vpcId: \"vpc-1\": string should match pattern '^vpc-[0-9a-f]{8,17}$'. "
+        f"{set_it('network.vpcId')}",
+        'langfuse:network.privateSubnetIds.0: "eth0": string should match pattern '
+        f"'^subnet-[0-9a-f]{{8,17}}$'. {set_it('network.privateSubnetIds.0')}",
+        "langfuse:network.zones: 3: exists only for a VPC of the stack. "
+        "Remove it, or choose a VPC of the stack.",
+    ], "the zones of an adopted VPC are its owner's"
+
+
+# --- ingress
+
+
+@pytest.mark.parametrize(
+    ("size", "keys"), [("prod", {}), ("staging", {}), ("dev", {"kind": "alb"})]
+)
+def test_a_load_balancer_without_a_domain_is_refused(size: str, keys: dict[str, Any]) -> None:
+    assert problems(size, ingress=keys) == [
+        'langfuse:ingress.kind: "alb": ingress.kind alb serves https and so needs a domain. '
+        "Set langfuse:domain, or set ingress.kind to apiGateway, which has a name of its own."
+    ], "a certificate is for a name"
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "shown"),
+    [
+        ("allowedCidrs", ["10.0.0.0/8"], '["10.0.0.0/8"]'),
+        ("internal", True, "true"),
+        ("waf", True, "true"),
+    ],
+)
+def test_asking_api_gateway_to_be_closed_to_some_names_the_load_balancer(
+    key: str, value: object, shown: str
+) -> None:
+    (line,) = problems(ingress={key: value})
+    assert line.startswith(f"langfuse:ingress.{key}: {shown}: "), "key and value"
+    assert "ingress.kind alb" in line, (
+        "an HTTP API cannot be restricted, so ignoring the key would leave the door open"
+    )
+
+
+@pytest.mark.parametrize(("key", "value"), [("allowedCidrs", ["10.0.0.0/8"]), ("internal", False)])
+def test_what_api_gateway_cannot_do_exists_only_for_the_load_balancer(
+    key: str, value: object
+) -> None:
+    (line,) = problems("prod", domain=DOMAIN, ingress={"kind": "apiGateway", key: value})
+    assert line.endswith(
+        ": exists only for ingress.kind alb. Remove it, or choose ingress.kind alb."
+    ), "the two ways out, even if what is asked for is what API Gateway does"
+
+
+@pytest.mark.parametrize("key", ["rateLimit", "burstLimit"])
+def test_a_load_balancer_takes_no_limit_that_only_api_gateway_has(key: str) -> None:
+    assert problems(domain=DOMAIN, ingress={"kind": "alb", key: 10}) == [
+        f"langfuse:ingress.{key}: 10: exists only for ingress.kind apiGateway. "
+        "Remove it, or choose ingress.kind apiGateway."
+    ], "a limit that nobody enforces is worse than none"
+
+
+@pytest.mark.parametrize(
+    ("block", "fault"),
+    [
+        ("203.0.113.7/24", "203.0.113.7/24 has host bits set"),
+        ("203.0.113.0/33", "'33' is not a valid netmask"),
+        ("office", "Expected 4 octets in 'office'"),
+    ],
+)
+def test_an_allowed_network_that_is_none_is_refused(block: str, fault: str) -> None:
+    ingress = {"kind": "alb", "allowedCidrs": ["198.51.100.0/24", block]}
+    assert problems(domain=DOMAIN, ingress=ingress) == [
+        f'langfuse:ingress.allowedCidrs.1: "{block}": is not an IPv4 network: {fault}. '
+        "Write it as 203.0.113.0/24, or 203.0.113.7/32 for one address."
+    ], "the line names the one that is wrong, by its index"
+
+
+def test_of_several_allowed_networks_each_wrong_one_is_told_under_its_index() -> None:
+    ingress = {"kind": "alb", "allowedCidrs": ["office", "10.0.0.0/8", "home", 7]}
+    *lines, last = problems(domain=DOMAIN, ingress=ingress)
+    assert lines == [
+        f'langfuse:ingress.allowedCidrs.{index}: "{block}": is not an IPv4 network: '
+        f"Expected 4 octets in '{block}'. "
+        "Write it as 203.0.113.0/24, or 203.0.113.7/32 for one address."
+        for index, block in ((0, "office"), (2, "home"))
+    ], "all errors of a stack file at once, and the right one between them is left alone"
+    assert last == (
+        "langfuse:ingress.allowedCidrs.3: 7: input should be a valid string. "
+        f"{set_it('ingress.allowedCidrs.3')}"
+    ), "what is no text at all is told in the same way"
+
+
+def test_an_empty_list_of_allowed_networks_is_refused() -> None:
+    (line,) = problems(domain=DOMAIN, ingress={"kind": "alb", "allowedCidrs": []})
+    assert line.startswith("langfuse:ingress.allowedCidrs: []: "), "nobody could connect"
+
+
+def test_a_certificate_without_a_domain_is_refused() -> None:
+    (line,) = problems(ingress={"certificateArn": CERTIFICATE})
+    assert line == (
+        f'langfuse:ingress.certificateArn: "{CERTIFICATE}": '
+        "a certificate is for a domain, and none is set. Set langfuse:domain."
+    ), "API Gateway's own name has a certificate"
+
+
+@pytest.mark.parametrize("zone", ["example.org", "xample.com", "a.langfuse.example.com"])
+@pytest.mark.parametrize("kind", ["alb", "apiGateway"])
+def test_a_hosted_zone_that_does_not_hold_the_domain_is_refused(kind: str, zone: str) -> None:
+    assert problems(domain=DOMAIN, ingress={"kind": kind, "hostedZone": zone}) == [
+        f'langfuse:ingress.hostedZone: "{zone}": the domain {DOMAIN} is not in this zone. '
+        "Name the public hosted zone that holds the domain."
+    ], "the certificate would wait for its validation for an hour"
+
+
+@pytest.mark.parametrize(
+    "domain",
+    ["localhost", "example.com", "https://a.example.com", "A.example.com", "a_b.example.com", ""],
+)
+def test_what_is_not_a_host_name_below_a_zone_is_refused_as_a_domain(domain: str) -> None:
+    (line,) = problems(domain=domain)
+    assert line.startswith(f'langfuse:domain: "{domain}": string should match pattern '), (
+        "a zone's own name has no first label to cut off"
+    )
+
+
+# --- alarms
+
+
+@pytest.mark.parametrize("email", ["nobody", "a@", "@example.com", "a b@example.com", ""])
+def test_an_alarm_address_that_is_no_e_mail_address_is_refused(email: str) -> None:
+    (line,) = problems(alarms={"email": email, "monthlyBudgetUsd": 1})
+    assert line.startswith(
+        f'langfuse:alarms.email: "{email}": value is not a valid email address: '
+    ), "AWS would accept some of them, and nobody would be told"
+    assert line.endswith(set_it("alarms.email")), "and what to do"
+
+
+@pytest.mark.parametrize("budget", [0, -1, -0.01])
+def test_a_budget_of_nothing_is_refused(budget: float) -> None:
+    assert problems(alarms={"email": "ops@example.com", "monthlyBudgetUsd": budget}) == [
+        f"langfuse:alarms.monthlyBudgetUsd: {budget}: input should be greater than 0. "
+        f"{set_it('alarms.monthlyBudgetUsd')}"
+    ], "AWS Budgets takes no such limit"
+
+
+@pytest.mark.parametrize(
+    ("budget", "shown"),
+    [("inf", '"inf"'), (float("inf"), "Infinity"), (float("nan"), "NaN"), ("nan", '"nan"')],
+)
+def test_a_budget_without_a_limit_is_refused(budget: object, shown: str) -> None:
+    assert problems(alarms={"email": "ops@example.com", "monthlyBudgetUsd": budget}) == [
+        f"langfuse:alarms.monthlyBudgetUsd: {shown}: input should be a finite number. "
+        f"{set_it('alarms.monthlyBudgetUsd')}"
+    ], "YAML's .inf is a number, too; AWS Budgets refuses it at apply"
+
+
+# --- the containers' own environment
+
+WIRED: Final = "the program sets this from its resources. Remove it."
+IN_THE_CLEAR: Final = (
+    "looks like a secret, and this environment is stored in the clear. "
+    "Put it into the secret key langfuse:secretEnvironment."
+)
+
+
+def environment_problems(
+    environment: dict[str, Any], *, service: str = "web", **keys: Any
+) -> list[str]:
+    return problems(**{service: {"environment": environment}}, **keys)
+
+
+def told(environment: dict[str, str], fault: str, *, service: str = "web") -> list[str]:
+    """The lines that tell one and the same fault of every variable."""
+    return [
+        f'langfuse:{service}.environment.{name}: "{value}": {fault}'
+        for name, value in environment.items()
+    ]
+
+
+WIRED_VARIABLES: Final = {
+    "AWS_REGION": "eu-west-1",
+    "CLICKHOUSE_CLUSTER_ENABLED": "true",
+    "CLICKHOUSE_MIGRATION_URL": "clickhouse://elsewhere:9000",
+    "CLICKHOUSE_PASSWORD": "password",
+    "CLICKHOUSE_URL": "http://elsewhere:8123",
+    "CLICKHOUSE_USER": "default",
+    "DATABASE_HOST": "elsewhere",
+    "DATABASE_PASSWORD": "password",
+    "DATABASE_URL": "postgresql://user:password@elsewhere/langfuse",
+    "DIRECT_URL": "postgresql://user:password@elsewhere/langfuse",
+    "HOSTNAME": "localhost",
+    "LANGFUSE_S3_BATCH_EXPORT_REGION": "eu-west-1",
+    "LANGFUSE_S3_BATCH_EXPORT_SSE": "AES256",
+    "LANGFUSE_S3_EVENT_UPLOAD_BUCKET": "elsewhere",
+    "LANGFUSE_S3_EVENT_UPLOAD_SSE_KMS_KEY_ID": "key",
+    "LANGFUSE_S3_MEDIA_UPLOAD_ACCESS_KEY_ID": "key",
+    "LANGFUSE_S3_MEDIA_UPLOAD_PREFIX": "elsewhere/",
+    "LANGFUSE_S3_MEDIA_UPLOAD_SECRET_ACCESS_KEY": "password",
+    "LANGFUSE_S3_MEDIA_UPLOAD_SSE": "aws:kms",
+    "NEXTAUTH_URL": "http://localhost:3000",
+    "PORT": "80",
+    "REDIS_AUTH": "password",
+    "REDIS_CONNECTION_STRING": "redis://elsewhere:6379",
+    "REDIS_HOST": "elsewhere",
+    "REDIS_SENTINEL_PASSWORD": "password",
+    "REDIS_TLS_ENABLED": "false",
+}
+
+
+@pytest.mark.parametrize("service", ["web", "worker"])
+@RELEASES
+def test_an_own_variable_cannot_replace_one_that_follows_from_the_resources(
+    service: str, release: str
+) -> None:
+    """Peer faults: *_SSE set, which breaks presigned uploads; other stores than the stack's."""
+    assert environment_problems(WIRED_VARIABLES, service=service, release=release) == told(
+        WIRED_VARIABLES, WIRED, service=service
+    ), "the container would talk to something else than what the stack made"
+
+
+@RELEASES
+def test_a_secret_looking_variable_is_refused_in_the_clear_and_sent_to_the_secret_key(
+    release: str,
+) -> None:
+    """Peer fault: passwords in plain environment (app_runner.tf:21-37, SAM template :1026)."""
+    secrets = {
+        "ADMIN_API_KEY": "x",
+        "AUTH_GOOGLE_CLIENT_SECRET": "x",
+        "AWS_ACCESS_KEY_ID": "x",
+        "AWS_SECRET_ACCESS_KEY": "x",
+        "ENCRIPTION_KEY": "x",
+        "ENCRYPTION_KEY": "x",
+        "LANGFUSE_EE_LICENSE_KEY": "x",
+        "LANGFUSE_GOOGLE_CLOUD_STORAGE_CREDENTIALS": "x",
+        "LANGFUSE_INIT_PROJECT_SECRET_KEY": "x",
+        "LANGFUSE_INIT_USER_PASSWORD": "x",
+        "LANGFUSE_S3_CORE_DATA_UPLOAD_SECRET_ACCESS_KEY": "x",
+        "NEXTAUTH_SECRET": "x",
+        "SALT": "x",
+        "SENTRY_AUTH_TOKEN": "x",
+        "SMTP_CONNECTION_URL": "smtp://user:password@mail.example.com:587",
+    }
+    assert environment_problems(secrets, release=release) == told(secrets, IN_THE_CLEAR), (
+        "whoever may describe a task definition would read it"
+    )
+
+
+def test_a_passphrase_is_a_secret_too() -> None:
+    passphrase = {"REDIS_TLS_KEY_PASSPHRASE": "x"}
+    assert environment_problems(passphrase) == told(passphrase, IN_THE_CLEAR), (
+        "it opens the client's private key"
+    )
+
+
+def test_a_variable_that_only_speaks_of_keys_or_tokens_is_not_taken_for_a_secret() -> None:
+    web = {
+        "AUTH_AUTH0_ID_TOKEN_SIGNED_RESPONSE_ALG": "RS256",
+        "AUTH_CUSTOM_ID_TOKEN": "true",
+        "AUTH_DISABLE_USERNAME_PASSWORD": "true",
+        "LANGFUSE_CACHE_API_KEY_ENABLED": "false",
+        "LANGFUSE_CACHE_API_KEY_TTL_SECONDS": "60",
+        "LANGFUSE_S3_EVENT_KEY_MAX_SEGMENT_BYTES": "128",
+        "REDIS_KEY_PREFIX": "langfuse",
+        "REDIS_TLS_KEY_PATH": "/etc/redis.key",
+    }
+    worker = {"LANGFUSE_TOKEN_COUNT_WORKER_POOL_SIZE": "2"}
+    settings = load({"size": "dev", "web": {"environment": web}, "worker": {"environment": worker}})
+    assert (settings.web.environment, settings.worker.environment) == (web, worker), (
+        "their values are no secrets at all"
+    )
+
+
+@pytest.mark.parametrize(
+    ("service", "name", "guess"),
+    [
+        ("web", "LANGFUSE_LOG_LEVL", "; the nearest known one is LANGFUSE_LOG_LEVEL"),
+        ("worker", "langfuse_log_level", "; the nearest known one is LANGFUSE_LOG_LEVEL"),
+        ("worker", "AUTH_DISABLE_SIGNUP", ""),
+        ("web", "FOO", ""),
+    ],
+)
+def test_a_variable_that_the_container_does_not_read_is_refused_on_langfuse_3(
+    service: str, name: str, guess: str
+) -> None:
+    assert environment_problems({name: "info"}, service=service) == [
+        f'langfuse:{service}.environment.{name}: "info": '
+        f"Langfuse 3.225.4 reads no such variable{guess}. "
+        "Check its spelling and that this container reads it."
+    ], "Langfuse would ignore it without a word"
+
+
+def test_a_variable_outside_of_the_table_is_let_through_on_langfuse_4() -> None:
+    settings = load(
+        {"size": "dev", "release": "4.16.0", "web": {"environment": {"LANGFUSE_NEW_IN_4": "x"}}}
+    )
+    assert settings.web.environment == {"LANGFUSE_NEW_IN_4": "x"}, (
+        "the table of Langfuse 4 is not complete, so it cannot say what does not exist"
+    )
+
+
+WRONG_VALUES: Final = {
+    "LANGFUSE_LOG_LEVEL": ("loud", "must be one of trace, debug, info, warn, error, fatal"),
+    "LANGFUSE_LOG_FORMAT": ("JSON", "must be one of text, json"),
+    "LANGFUSE_UI_SUPPORT_HREF": ("example.com", "must be a URL with a scheme"),
+    "LANGFUSE_UI_FEEDBACK_HREF": ("http://[bad", "must be a URL with a scheme"),
+    "REDIS_SOCKET_TIMEOUT_MS": ("5000", r"must match 0|[1-9]\d{4,}"),
+    "CLICKHOUSE_ASYNC_INSERT_BUSY_TIMEOUT_MIN_MS": ("49", "must be >=50"),
+    "LANGFUSE_INIT_PROJECT_RETENTION": ("a", "must be an integer"),
+    "KEEP_ALIVE_TIMEOUT": ("0", "must be >0"),
+}
+
+
+@RELEASES
+def test_a_value_that_langfuse_would_refuse_at_start_is_refused_before(release: str) -> None:
+    environment = {name: value for name, (value, _) in WRONG_VALUES.items()}
+    assert environment_problems(environment, release=release) == [
+        f'langfuse:web.environment.{name}: "{value}": Langfuse refuses this value: it {fault}. '
+        "Correct it."
+        for name, (value, fault) in WRONG_VALUES.items()
+    ], "a container that refuses its environment restarts until the deployment fails"
+
+
+@pytest.mark.parametrize("value", ["True", "False", "TRUE", "yes", "1", ""])
+def test_a_boolean_variable_written_other_than_true_or_false_is_refused(value: str) -> None:
+    """Peer fault: booleans written as `True`, which Langfuse does not take for `true`."""
+    assert environment_problems({"AUTH_DISABLE_SIGNUP": value}) == [
+        f'langfuse:web.environment.AUTH_DISABLE_SIGNUP: "{value}": '
+        "Langfuse refuses this value: it must be the word true or false. Correct it."
+    ], "zod compares with the two words"
+
+
+def test_a_boolean_that_yaml_read_as_one_is_refused_as_a_variables_value() -> None:
+    """Peer fault: booleans written as `True`, by way of Python's `str`."""
+    assert environment_problems({"AUTH_DISABLE_SIGNUP": True}) == [
+        "langfuse:web.environment.AUTH_DISABLE_SIGNUP: true: input should be a valid string. "
+        f"{set_it('web.environment.AUTH_DISABLE_SIGNUP')}"
+    ], "the user has to quote it"
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        ("debug\n  langfuse:size: forged", r'"debug\n  langfuse:size: forged"'),
+        ('"debug"', r'"\"debug\""'),
+        ("x" * 100, f'"{"x" * 56}...'),
+    ],
+    ids=["line-break", "quoted", "long"],
+)
+def test_a_variables_value_is_shown_like_any_other_on_one_line_of_bearable_length(
+    value: str, shown: str
+) -> None:
+    assert environment_problems({"LANGFUSE_LOG_LEVEL": value}) == [
+        f"langfuse:web.environment.LANGFUSE_LOG_LEVEL: {shown}: Langfuse refuses this value: "
+        "it must be one of trace, debug, info, warn, error, fatal. Correct it."
+    ], "an error has one line, and a long value is cut"
+
+
+def test_all_faults_of_the_own_environments_are_told_at_once_after_all_others() -> None:
+    assert problems(
+        release="latest",
+        web={"cpu": 3, "environment": {"FOO": "x", "PORT": "x", "ADMIN_API_KEY": "x", "A": 1}},
+        worker={"environment": {"LANGFUSE_LOG_LEVEL": "loud", "HOSTNAME": "x"}},
+        secretEnvironment='{"PORT": "hunter2", "ENCRIPTION_KEY": "hunter2"}',
+    ) == [
+        f'langfuse:release: "latest": {RELEASE_BOUND}. {RELEASE_REMEDY}.',
+        "langfuse:web.cpu: 3: must be a Fargate CPU size: 256, 512, 1024, 2048, 4096, 8192, 16384. "
+        "1024 is one vCPU.",
+        "langfuse:web.environment.A: 1: input should be a valid string. "
+        f"{set_it('web.environment.A')}",
+        f"langfuse:secretEnvironment.PORT: {WIRED}",
+        "langfuse:secretEnvironment.ENCRIPTION_KEY: Langfuse 3.225.4 reads no such variable; the "
+        "nearest known one is ENCRYPTION_KEY. Check its spelling and that this container reads it.",
+        'langfuse:web.environment.FOO: "x": Langfuse 3.225.4 reads no such variable. '
+        "Check its spelling and that this container reads it.",
+        f'langfuse:web.environment.PORT: "x": {WIRED}',
+        f'langfuse:web.environment.ADMIN_API_KEY: "x": {IN_THE_CLEAR}',
+        'langfuse:worker.environment.LANGFUSE_LOG_LEVEL: "loud": Langfuse refuses this value: '
+        "it must be one of trace, debug, info, warn, error, fatal. Correct it.",
+        f'langfuse:worker.environment.HOSTNAME: "x": {WIRED}',
+    ], "an error that hides behind another costs one more run; a wrong release hides none either"
+
+
+# --- what is not a value at all
+
+
+@pytest.mark.parametrize("section", ["web", "clickhouse", "network", "postgres", "ingress"])
+@pytest.mark.parametrize(
+    ("value", "shown"), [("big", '"big"'), ("{cpu: 1", '"{cpu: 1"'), (None, "null"), ("[1]", "[1]")]
+)
+def test_a_section_that_is_no_object_is_refused_and_not_crashed_on(
+    section: str, value: object, shown: str
+) -> None:
+    (line,) = problems(**{section: value})
+    assert line.startswith(f"langfuse:{section}: {shown}: input should be a valid dictionary"), (
+        "text that looks like JSON but is none is told as it is"
+    )
+
+
+def test_a_long_value_is_cut_so_that_the_line_stays_readable() -> None:
+    (line,) = problems(release="x" * 100)
+    assert line == f'langfuse:release: "{"x" * 56}...: {RELEASE_BOUND}. {RELEASE_REMEDY}.', (
+        "60 characters are enough to recognise it by"
+    )
+
+
+@pytest.mark.parametrize(
+    ("keys", "line"),
+    [
+        (
+            {"clickhouse": {"instanceType": "t3.nano"}},
+            'langfuse:clickhouse.instanceType: "t3.nano": must be a Graviton instance type (t4g, '
+            "c6g to c8g, m6g to m8g, r6g to r8g) with 4 GiB of memory or more. "
+            "t4g.medium is the smallest, r7g.large has 16 GiB.",
+        ),
+        (
+            {"alarms": {"email": "nobody", "monthlyBudgetUsd": 1}},
+            'langfuse:alarms.email: "nobody": value is not a valid email address: An email address '
+            f"must have an @-sign. {set_it('alarms.email')}",
+        ),
+    ],
+)
+def test_a_line_can_be_read_without_stumbling(keys: dict[str, Any], line: str) -> None:
+    assert problems(**keys) == [line], (
+        "there is no instance type T4g.medium, and one full stop is enough"
+    )
+
+
+# --- langfuse:secretEnvironment
+
+
+def refusal_of_reading(config: dict[str, str], secret_keys: list[str]) -> str:
+    """What `pulumi up` prints for a configuration."""
+
+    async def run() -> str:
+        pulumi.runtime.set_all_config(config, secret_keys)
+        with pytest.raises(pulumi.RunError) as caught:
+            read()
+        return str(caught.value)
+
+    loop = asyncio.new_event_loop()
+    try:
+        return loop.run_until_complete(run())
+    finally:
+        loop.close()
+
+
+@pytest.fixture(autouse=True)
+def _no_configuration_of_the_caller(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("PULUMI_CONFIG", raising=False)
+    monkeypatch.delenv("PULUMI_CONFIG_SECRET_KEYS", raising=False)
+
+
+SECRET_KEY: Final = "langfuse:secretEnvironment"
+SET_SECRET: Final = f"Set it with pulumi config set --secret {SECRET_KEY} JSON."
+
+
+def test_a_secret_environment_that_is_stored_in_the_clear_is_refused() -> None:
+    refused = refusal_of_reading(
+        {"langfuse:size": "dev", SECRET_KEY: '{"ADMIN_API_KEY": "hunter2"}'}, []
+    )
+    assert refused.splitlines()[1:] == [
+        f"  {SECRET_KEY}: is stored in the clear, and must be a secret. "
+        f"Set it with pulumi config set --secret {SECRET_KEY} VALUE."
+    ], "it is in the stack file, and so in git"
+    assert "hunter2" not in refused, "and it must not get into the terminal's log as well"
+
+
+@pytest.mark.parametrize("text", ["hunter2", '["hunter2"]', '{"A": {"B": "hunter2"}}', '{"A": 1}'])
+def test_a_secret_environment_that_is_no_object_of_strings_is_refused_without_showing_it(
+    text: str,
+) -> None:
+    refused = refusal_of_reading({"langfuse:size": "dev", SECRET_KEY: text}, [SECRET_KEY])
+    assert refused.splitlines()[1:] == [
+        f"  {SECRET_KEY}: must be a JSON object of strings, such as "
+        f'{{"LANGFUSE_EE_LICENSE_KEY": "…"}}. {SET_SECRET}'
+    ], "one line, without the value, which is a secret"
+
+
+def test_errors_of_the_secrets_and_of_the_settings_are_told_at_once() -> None:
+    refused = refusal_of_reading({"langfuse:size": "big", SECRET_KEY: "x"}, [SECRET_KEY])
+    heading, *lines = refused.splitlines()
+    assert heading.startswith("2 errors "), "both kinds are counted"
+    assert [line.split(": ")[0] for line in lines] == ["  langfuse:size", f"  {SECRET_KEY}"], (
+        "secrets are not checked last, when the settings are right"
+    )
+
+
+def test_a_secret_environment_that_cannot_be_read_does_not_hide_faults_of_the_plain_ones() -> None:
+    assert environment_problems({"HOSTNAME": "x"}, secretEnvironment="x") == [
+        f"{SECRET_KEY}: must be a JSON object of strings, such as "
+        f'{{"LANGFUSE_EE_LICENSE_KEY": "…"}}. {SET_SECRET}',
+        *told({"HOSTNAME": "x"}, WIRED),
+    ], "all errors of a stack file at once"
+
+
+def test_wrong_names_in_the_secret_environment_are_told_without_their_values() -> None:
+    """Peer fault: ENCRIPTION_KEY misspelt, so that the worker had no key (tubone24 ecs.tf:177)."""
+    secrets = {"ENCRIPTION_KEY": "hunter2", "HOSTNAME": "hunter2", "FOO": "hunter2"}
+    refused = refusal_of_reading(
+        {"langfuse:size": "dev", SECRET_KEY: json.dumps(secrets)}, [SECRET_KEY]
+    )
+    check = "Check its spelling and that this container reads it."
+    assert refused.splitlines()[1:] == [
+        f"  {SECRET_KEY}.ENCRIPTION_KEY: Langfuse 3.225.4 reads no such variable; "
+        f"the nearest known one is ENCRYPTION_KEY. {check}",
+        f"  {SECRET_KEY}.HOSTNAME: {WIRED}",
+        f"  {SECRET_KEY}.FOO: Langfuse 3.225.4 reads no such variable. {check}",
+    ], "the same rules for both ways to set a variable, but a secret is never shown"
+
+
+def test_wrong_names_are_told_without_their_values_even_if_they_are_stored_in_the_clear() -> None:
+    refused = refusal_of_reading(
+        {"langfuse:size": "dev", SECRET_KEY: '{"REDIS_AUTH": "hunter2"}'}, []
+    )
+    assert refused.splitlines()[1:] == [
+        f"  {SECRET_KEY}: is stored in the clear, and must be a secret. "
+        f"Set it with pulumi config set --secret {SECRET_KEY} VALUE.",
+        f"  {SECRET_KEY}.REDIS_AUTH: {WIRED}",
+    ], "both at once, and nothing of it in the terminal's log"
+
+
+@RELEASES
+def test_a_secret_variable_cannot_replace_one_that_follows_from_the_resources(release: str) -> None:
+    assert problems(release=release, secretEnvironment=json.dumps(WIRED_VARIABLES)) == [
+        f"{SECRET_KEY}.{name}: {WIRED}" for name in WIRED_VARIABLES
+    ], "web and worker have to agree with the stores and with each other"
+
+
+@RELEASES
+def test_a_secret_variables_value_is_held_to_its_constraint_and_not_shown(release: str) -> None:
+    secrets = {name: value for name, (value, _) in WRONG_VALUES.items()}
+    assert problems(release=release, secretEnvironment=json.dumps(secrets)) == [
+        f"{SECRET_KEY}.{name}: Langfuse refuses this value: it {fault}. Correct it."
+        for name, (_, fault) in WRONG_VALUES.items()
+    ], "a container that refuses its environment restarts until the deployment fails"
+
+
+@pytest.mark.parametrize("name", ["AUTH_GOOGLE_CLIENT_SECRET", "BATCH_EXPORT_PAGE_SIZE"])
+def test_a_secret_variable_that_only_one_container_reads_is_accepted(name: str) -> None:
+    settings = load({"size": "dev", "secretEnvironment": json.dumps({name: "1"})})
+    assert settings == load({"size": "dev"}), "there is one secret environment for both of them"
+
+
+def test_a_secret_variable_outside_of_the_table_is_let_through_on_langfuse_4() -> None:
+    keys = {"size": "dev", "release": "4.16.0"}
+    assert load({**keys, "secretEnvironment": '{"LANGFUSE_NEW_IN_4": "x"}'}) == load(keys), (
+        "the table of Langfuse 4 is not complete, so it cannot say what does not exist"
+    )
