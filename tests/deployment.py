@@ -80,9 +80,10 @@ class Deployment:
         exported = json.loads(self.run("stack", "export", *self._stack()).stdout)
         return cast("list[dict[str, Any]]", exported["deployment"].get("resources") or [])
 
-    def destroy(self, *, check: bool = True) -> subprocess.CompletedProcess[str]:
+    def destroy(self, *options: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Destroy, as a user does: with a preview first."""
-        return self.run("destroy", "--yes", "--parallel", "40", *self._stack(), check=check)
+        command = ("destroy", "--yes", "--parallel", "40", *options)
+        return self.run(*command, *self._stack(), check=check)
 
     def _stack(self) -> tuple[str, str]:
         return "--stack", self.stack.name
