@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from components.langfuse_web import maximum_percent
 from contract.runtime import STOP_TIMEOUT_SECONDS
 from tests.unit.graph import Graph, build, shipped
 
@@ -80,11 +81,15 @@ def test_two_clickhouse_servers_never_share_the_volume(stack: str) -> None:
 def test_a_deployment_starts_one_new_web_task_beside_the_running_ones(
     minimum: int, percent: int
 ) -> None:
-    web = {"minTasks": minimum, "maxTasks": minimum}
-    inputs = service(build("dev", {"size": "dev", "web": web}), "dev", "web")
+    assert maximum_percent(minimum) == percent
+    assert minimum * percent // 100 == minimum + 1, "two new tasks would migrate at once"
+
+
+@pytest.mark.parametrize(("stack", "percent"), [("dev", 200), ("staging", 200), ("prod", 150)])
+def test_web_deployments_have_that_room_and_stop_nothing_first(stack: str, percent: int) -> None:
+    inputs = service(shipped(stack), stack, "web")
     assert inputs["deploymentMaximumPercent"] == percent
     assert inputs["deploymentMinimumHealthyPercent"] == 100
-    assert minimum * percent // 100 == minimum + 1, "two new tasks would migrate at once"
 
 
 @pytest.mark.parametrize("stack", ALL)
