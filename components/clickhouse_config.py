@@ -28,15 +28,22 @@ REMOVED_LOG_TABLES: Final = (
 """System tables that fill the disk and keep an idle server busy.
 https://langfuse.com/self-hosting/configuration/scaling"""
 
+KEPT_LOG_TABLES: Final = ("part_log", "query_log")
+"""System tables that help at night, and that would grow for ever."""
+
+LOG_TABLE_DAYS: Final = 7
+
 _USER_DATA: Final = Path(__file__).with_name("clickhouse_user_data.sh")
 
 
 def server_config() -> str:
     """Build a file for `config.d`, in JSON, which every YAML parser reads."""
     removed: dict[str, Any] = {table: {"@remove": "1"} for table in REMOVED_LOG_TABLES}
+    expiry = f"event_date + INTERVAL {LOG_TABLE_DAYS} DAY DELETE"
     return json.dumps(
         {
             **removed,
+            **{table: {"ttl": expiry} for table in KEPT_LOG_TABLES},
             "logger": {
                 "level": "information",
                 "console": 1,

@@ -367,8 +367,11 @@ def test_a_log_table_that_fills_the_disk_is_removed(name: str) -> None:
 
 def test_nothing_else_of_the_defaults_is_removed_but_the_log_files() -> None:
     found = config()
-    kept = {"query_log", "part_log", "error_log", "crash_log"}
-    assert kept & set(found) == set(), "without query_log nobody can tell what was slow"
+    assert {"error_log", "crash_log"} & set(found) == set()
+    for kept in ("query_log", "part_log"):
+        assert found[kept] == {"ttl": "event_date + INTERVAL 7 DAY DELETE"}, (
+            "without it nobody can tell what was slow; without an end it fills the disk"
+        )
     assert found["logger"] == {
         "level": "information",
         "console": 1,
