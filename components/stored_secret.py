@@ -53,7 +53,7 @@ class StoredSecret(pulumi.ComponentResource):
         version = aws.secretsmanager.SecretVersion(
             name,
             secret_id=secret.id,
-            secret_string=pulumi.Output.secret(pulumi.Output.json_dumps(dict(args.values))),
+            secret_string=pulumi.Output.json_dumps(dict(args.values)),
             opts=kept,
         )
         self.arn = pulumi.Output.all(secret.arn, version.id).apply(lambda values: values[0])

@@ -84,7 +84,7 @@ def main() -> int:
 def _up(console: Console, offline: OfflineStack, environment: dict[str, str]) -> None:
     if offline.replaced_secrets:
         names = ", ".join(offline.replaced_secrets)
-        console.print(f"encrypted settings hold a placeholder here: {names}")
+        console.print(f"encrypted settings are left out or hold a placeholder here: {names}")
     workspace = _workspace(offline, environment)
     with _explained(offline):
         stack = Stack.create_or_select(offline.name, workspace)

@@ -2,7 +2,9 @@
 
 `prepare` writes a project file that points at the program where it is, and a copy of the stack's
 settings, because Pulumi writes into both; the repository's own files are only read. State, plugins
-and the engine's home live in the same scratch folder. It starts no provider and no engine.
+and the engine's home live in the same scratch folder. What the stack file encrypts for somebody
+else cannot be read here: it becomes a placeholder, or is left out where the program wants a secret.
+It starts no provider and no engine.
 """
 
 from __future__ import annotations
@@ -14,6 +16,8 @@ from pathlib import Path
 from typing import Any, cast
 
 import yaml
+
+from settings.messages import NAMESPACE, SECRET_KEYS
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 STATE_FOLDER = REPOSITORY / ".state"
@@ -36,7 +40,7 @@ class OfflineStack:
     name: str
     scratch: Path
     replaced_secrets: tuple[str, ...] = ()
-    """The settings that were encrypted for somebody else, and hold a placeholder here."""
+    """The settings that were encrypted for somebody else: a placeholder here, or left out."""
 
     @property
     def folder(self) -> Path:
@@ -92,10 +96,21 @@ def _settings(
     replaced: list[str] = []
     kept = {key: value for key, value in settings.items() if key not in FOREIGN_SETTINGS}
     config = cast("dict[str, Any]", kept.get("config") or {})
-    kept["config"] = {key: _readable(value, key, replaced) for key, value in config.items()}
+    kept["config"] = readable = dict[str, Any]()
+    for key, value in config.items():
+        if key.removeprefix(f"{NAMESPACE}:") in SECRET_KEYS and _has_secret(value):
+            replaced.append(key)  # the program refuses a placeholder in clear, and needs no value
+        else:
+            readable[key] = _readable(value, key, replaced)
     if SALT in earlier:
         kept[SALT] = earlier[SALT]  # the state's secrets are encrypted with it
     return kept, replaced
+
+
+def _has_secret(value: Any) -> bool:
+    found: list[str] = []
+    _readable(value, "", found)
+    return bool(found)
 
 
 def _readable(value: Any, path: str, replaced: list[str]) -> Any:

@@ -185,9 +185,11 @@ def test_a_certificate_is_issued_validated_and_used_in_one_run() -> None:
     assert validation.inputs["certificateArn"] == certificate.outputs["arn"]
     record = graph.one(RECORD, "langfuse-prod-validation").inputs
     assert record["allowOverwrite"] is True, "a second run must not stop at the first one's record"
-    https = graph.one(LISTENER, "langfuse-prod-https").inputs
-    assert https["certificateArn"] == validation.outputs["certificateArn"], (
-        "the listener waits for the validation (tubone24 app_runner.tf:170 has it commented out)"
+    https = graph.one(LISTENER, "langfuse-prod-https")
+    assert https.inputs["certificateArn"] == validation.outputs["certificateArn"]
+    waits_for = graph.options_of(https).dependencies
+    assert graph.urns[validation.type, validation.name] in waits_for, (
+        "a listener needs an issued certificate (tubone24 app_runner.tf:170 has none validated)"
     )
 
 

@@ -20,12 +20,12 @@ from pathlib import Path
 
 import pytest
 
-from development import pulumi_cli
+from development import pulumi_cli, pulumi_cli_install
 from development.pulumi_cli import PulumiUnavailableError
 
 # The fakes must find a shell's commands though PATH is empty of everything else.
 SHELL = "#!/bin/sh\nPATH=/usr/bin:/bin\n"
-CACHE_NAME = f"pulumi-v{pulumi_cli.INSTALLED}"
+CACHE_NAME = f"pulumi-v{pulumi_cli_install.INSTALLED}"
 
 INSTALLER_THAT_CANNOT_CONNECT = """
 class PulumiCommand:
@@ -92,7 +92,7 @@ class Machine:
 
     def fill_cache(self) -> None:
         """Do what an earlier run did."""
-        self.add_pulumi(f"v{pulumi_cli.INSTALLED}", self.installed)
+        self.add_pulumi(f"v{pulumi_cli_install.INSTALLED}", self.installed)
         self.add_language_host(self.installed)
         self.add("pulumi-language-python-exec", "exit 0", self.installed)
 
@@ -122,7 +122,7 @@ case "$*" in
   "list -m"*) echo {sdk};;
   build*)
     while [ "$1" != -o ]; do shift; done
-    printf '#!/bin/sh\\necho v{pulumi_cli.INSTALLED}\\n' > "$2"; chmod 755 "$2";;
+    printf '#!/bin/sh\\necho v{pulumi_cli_install.INSTALLED}\\n' > "$2"; chmod 755 "$2";;
 esac""",
         )
 
@@ -272,7 +272,7 @@ def test_the_build_names_its_versions_and_the_replaced_module(machine: Machine) 
     calls = machine.calls()
     assert "require github.com/pulumi/pulumi/pkg/v3 v3.250.0" in calls
     assert "require github.com/pulumi/pulumi/sdk/v3 v3.79.0" in calls
-    assert f"replace {pulumi_cli.CLIPBOARD_REPLACEMENT}" in calls
+    assert f"replace {pulumi_cli_install.CLIPBOARD_REPLACEMENT}" in calls
     assert "common/version.Version=v3.250.0" in calls
     assert calls.count("mod tidy") == 2
 
@@ -287,7 +287,7 @@ def test_an_installer_that_hangs_is_stopped(
     machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     machine.set_installer(INSTALLER_THAT_HANGS)
-    monkeypatch.setattr(pulumi_cli, "DOWNLOAD_SECONDS", 0.5)
+    monkeypatch.setattr(pulumi_cli_install, "DOWNLOAD_SECONDS", 0.5)
     started = time.monotonic()
 
     assert "downloading Pulumi took longer than 0 s" in failure_of_ensure()
@@ -344,8 +344,16 @@ def test_the_remains_of_a_killed_run_are_removed(machine: Machine) -> None:
 
 
 def test_a_second_run_waits_for_the_first_and_uses_what_it_made(
-    machine: Machine, capsys: pytest.CaptureFixture[str]
+    machine: Machine, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    spoke = threading.Event()
+    say = pulumi_cli_install.say
+
+    def say_and_tell(message: str) -> None:
+        say(message)
+        spoke.set()
+
+    monkeypatch.setattr(pulumi_cli_install, "say", say_and_tell)
     machine.add_go()
     machine.cache.mkdir(parents=True)
     found: list[Path] = []
@@ -353,7 +361,8 @@ def test_a_second_run_waits_for_the_first_and_uses_what_it_made(
         fcntl.flock(lock, fcntl.LOCK_EX)
         second = threading.Thread(target=lambda: found.append(pulumi_cli.ensure()))
         second.start()
-        second.join(timeout=1)
+        assert spoke.wait(timeout=10), "the second run neither waited nor installed"
+        second.join(timeout=0.2)
         assert second.is_alive(), "the second run did not wait"
         machine.fill_cache()
     second.join(timeout=10)
@@ -439,7 +448,7 @@ def test_the_command_fails_with_a_message_and_no_traceback() -> None:
 def run_command() -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "development.pulumi_cli"],
-        cwd=pulumi_cli.REPOSITORY,
+        cwd=pulumi_cli_install.REPOSITORY,
         capture_output=True,
         text=True,
         check=False,

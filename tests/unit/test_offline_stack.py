@@ -1,0 +1,131 @@
+"""The scratch copy of a stack file: what is kept, what is replaced, and what the program reads.
+
+Proves it of written files and of `settings.stack.read`, which the engine feeds with them; no engine
+runs, so that Pulumi itself accepts the copy is shown by the engine's tests.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, cast
+
+import pulumi
+import pytest
+import yaml
+
+from development.offline_stack import PLACEHOLDER, OfflineStack, OfflineStackError, prepare
+from settings import stack as stack_settings
+
+FOREIGN = {"secure": "v1:bm9ib2R5:c29tZWJvZHkgZWxzZSdz"}
+SALT = "v1:c2FsdA==:v1:bm9uY2U=:Y2hlY2s="
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    folder = tmp_path / "repository"
+    folder.mkdir()
+    (folder / "Pulumi.yaml").write_text("name: langfuse\nruntime: python\n")
+    return folder
+
+
+def prepared(repository: Path, **file: Any) -> tuple[OfflineStack, dict[str, Any]]:
+    """Prepare a stack with this settings file; return it and its copy of the file."""
+    (repository / "Pulumi.dev.yaml").write_text(yaml.safe_dump(file))
+    stack = prepare("dev", repository.parent / "scratch", repository)
+    copy: Any = yaml.safe_load((stack.folder / "Pulumi.dev.yaml").read_text())
+    return stack, cast("dict[str, Any]", copy)
+
+
+def read_by_the_program(config: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """Give the program the settings as the engine does; return its secret variables."""
+    texts = {
+        key: value if isinstance(value, str) else json.dumps(value) for key, value in config.items()
+    }
+    for variable in ("PULUMI_CONFIG", "PULUMI_CONFIG_SECRET_KEYS"):
+        monkeypatch.delenv(variable, raising=False)
+    pulumi.runtime.set_all_config(texts, [])
+    _, secrets = stack_settings.read()
+    return dict(secrets.environment)
+
+
+@pytest.mark.parametrize("key", ["langfuse:secretEnvironment", "secretEnvironment"])
+@pytest.mark.parametrize(
+    "value", [FOREIGN, {"ADMIN_API_KEY": FOREIGN, "LANGFUSE_LOG_LEVEL": "info"}]
+)
+def test_a_foreign_secret_environment_is_left_out_and_named(
+    repository: Path, key: str, value: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stack, copy = prepared(repository, config={"langfuse:size": "dev", key: value})
+
+    assert copy["config"] == {"langfuse:size": "dev"}
+    assert stack.replaced_secrets == (key,)
+    assert read_by_the_program(copy["config"], monkeypatch) == {}
+
+
+def test_a_secret_environment_in_clear_is_kept_for_the_program_to_refuse(repository: Path) -> None:
+    config = {"langfuse:secretEnvironment": '{"ADMIN_API_KEY": "x"}'}
+
+    stack, copy = prepared(repository, config=config)
+
+    assert copy["config"] == config
+    assert stack.replaced_secrets == ()
+
+
+def test_other_foreign_secrets_hold_a_placeholder_at_any_depth(repository: Path) -> None:
+    stack, copy = prepared(
+        repository,
+        config={
+            "aws:secretKey": FOREIGN,
+            "aws:defaultTags": {"tags": {"Owner": FOREIGN, "Stack": "dev"}},
+            "aws:allowedAccountIds": ["123456789012", FOREIGN],
+        },
+    )
+
+    assert copy["config"] == {
+        "aws:secretKey": PLACEHOLDER,
+        "aws:defaultTags": {"tags": {"Owner": PLACEHOLDER, "Stack": "dev"}},
+        "aws:allowedAccountIds": ["123456789012", PLACEHOLDER],
+    }
+    assert set(stack.replaced_secrets) == {
+        "aws:secretKey",
+        "aws:defaultTags.tags.Owner",
+        "aws:allowedAccountIds[1]",
+    }
+
+
+def test_what_ties_the_file_to_somebodys_key_is_left_out(repository: Path) -> None:
+    _, copy = prepared(
+        repository,
+        secretsprovider="awskms://alias/somebody",
+        encryptedkey="a2V5",
+        encryptionsalt=SALT,
+        environment=["somebody/dev"],
+        config={"langfuse:size": "dev"},
+    )
+
+    assert copy == {"config": {"langfuse:size": "dev"}}
+
+
+def test_the_salt_of_an_earlier_run_is_kept(repository: Path) -> None:
+    stack, _ = prepared(repository, config={})
+    (stack.folder / "Pulumi.dev.yaml").write_text(yaml.safe_dump({"encryptionsalt": SALT}))
+
+    _, copy = prepared(repository, encryptionsalt="somebody else's", config={})
+
+    assert copy == {"config": {}, "encryptionsalt": SALT}
+
+
+def test_the_stack_file_itself_is_only_read(repository: Path) -> None:
+    file = {"config": {"langfuse:secretEnvironment": FOREIGN}, "encryptionsalt": SALT}
+
+    prepared(repository, **file)
+
+    assert yaml.safe_load((repository / "Pulumi.dev.yaml").read_text()) == file
+
+
+def test_an_unknown_stack_is_refused_with_the_known_ones(repository: Path) -> None:
+    (repository / "Pulumi.prod.yaml").write_text("config: {}\n")
+
+    with pytest.raises(OfflineStackError, match=r"no stack 'dve'.*Stacks here: prod"):
+        prepare("dve", repository.parent / "scratch", repository)
