@@ -175,7 +175,8 @@ def _pulumi(arguments: Sequence[str], stack: OfflineStack, environment: Mapping[
 
 def _measure_unit_tests(console: Console) -> tuple[float, str]:
     console.print("measuring: unit tests")
-    command = [sys.executable, "-m", "pytest", "tests/unit", "-q", "-p", "no:cacheprovider"]
+    workers = ("-n", "2", "--dist", "worksteal")  # as make unit
+    command = [sys.executable, "-m", "pytest", "tests/unit", "-q", *workers]
     started = time.perf_counter()
     result = _run(command, REPOSITORY, {})
     seconds = time.perf_counter() - started
