@@ -40,7 +40,9 @@ case $$signature in
 esac
 mkdir -p "$$mount_point"
 # Nothing can write below the mount point while the volume is not mounted.
-chattr +i "$$mount_point"
+if command -v chattr > /dev/null; then
+  chattr +i "$$mount_point"
+fi
 echo "$$device $$mount_point xfs defaults,noatime 0 2" >> /etc/fstab
 mount "$$mount_point"
 mkdir -p "$$mount_point/data"
