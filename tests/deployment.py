@@ -15,6 +15,9 @@ from typing import Any, cast
 from development import pulumi_cli
 from development.offline_stack import OfflineStack, prepare
 
+PARALLEL = "16"
+"""Pulumi's own default, four times the cores, waits longer; more overruns a simulated AWS."""
+
 # https://www.pulumi.com/docs/iac/concepts/options/protect/
 PROTECTED_MESSAGE = "cannot be deleted"
 
@@ -63,7 +66,7 @@ class Deployment:
 
     def up(self) -> dict[str, Any]:
         """Deploy; returns the outputs."""
-        self.run("up", "--yes", "--skip-preview", "--parallel", "40", *self._stack())
+        self.run("up", "--yes", "--skip-preview", "--parallel", PARALLEL, *self._stack())
         return cast("dict[str, Any]", json.loads(self.run("stack", "output", "--json").stdout))
 
     def changes(self, *command: str) -> set[Change]:
@@ -82,7 +85,7 @@ class Deployment:
 
     def destroy(self, *options: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Destroy, as a user does: with a preview first."""
-        command = ("destroy", "--yes", "--parallel", "40", *options)
+        command = ("destroy", "--yes", "--parallel", PARALLEL, *options)
         return self.run(*command, *self._stack(), check=check)
 
     def _stack(self) -> tuple[str, str]:
