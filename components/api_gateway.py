@@ -14,6 +14,7 @@ import pulumi_aws as aws
 
 from components.certificate import Certificate
 from components.cluster import Cluster
+from components.discovery import discovery_service
 from components.network import Network
 from components.security_groups import closed_group
 from contract.runtime import WEB_PORT
@@ -34,8 +35,6 @@ ACCESS_LOG: Final = {
     "error": "$context.integrationErrorMessage",
 }
 """No header is logged: they carry API keys."""
-
-DNS_TTL_SECONDS: Final = 10
 
 
 @dataclass(frozen=True)
@@ -75,18 +74,7 @@ class ApiGateway(pulumi.ComponentResource):
             security_group_ids=[group.id],
             opts=child,
         )
-        discovery = aws.servicediscovery.Service(
-            f"{name}-web",
-            name="web",
-            dns_config={
-                "namespace_id": args.cluster.namespace_id,
-                "dns_records": [{"type": "SRV", "ttl": DNS_TTL_SECONDS}],
-                "routing_policy": "MULTIVALUE",
-            },
-            health_check_custom_config={"failure_threshold": 1},
-            force_destroy=True,
-            opts=child,
-        )
+        discovery = discovery_service(f"{name}-web", "web", "SRV", args.cluster, opts=child)
         api = aws.apigatewayv2.Api(
             name,
             protocol_type="HTTP",

@@ -11,6 +11,7 @@ from components.clickhouse_config import CONFIG_VARIABLE, server_config, start_c
 from components.clickhouse_host import DATA_FOLDER, ClickHouseHost, ClickHouseHostArgs
 from components.cluster import Cluster
 from components.container_definition import ContainerDefinition, HealthCheck
+from components.discovery import discovery_service
 from components.location import Location
 from components.network import Network
 from components.security_groups import Door, closed_group
@@ -27,8 +28,6 @@ OPEN_FILES: Final = 262_144
 """https://clickhouse.com/docs/en/operations/tips asks for it; Docker's default stops merges."""
 
 DATA_VOLUME: Final = "data"
-
-DNS_TTL_SECONDS: Final = 10
 
 
 @dataclass(frozen=True)
@@ -97,18 +96,7 @@ class ClickHouse(pulumi.ComponentResource):
             ),
             child,
         )
-        discovery = aws.servicediscovery.Service(
-            name,
-            name="clickhouse",
-            dns_config={
-                "namespace_id": args.cluster.namespace_id,
-                "dns_records": [{"type": "A", "ttl": DNS_TTL_SECONDS}],
-                "routing_policy": "MULTIVALUE",
-            },
-            health_check_custom_config={"failure_threshold": 1},
-            force_destroy=True,
-            opts=child,
-        )
+        discovery = discovery_service(name, "clickhouse", "A", args.cluster, opts=child)
         self.service = aws.ecs.Service(
             name,
             cluster=args.cluster.arn,
