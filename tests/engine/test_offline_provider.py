@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,11 +12,11 @@ from typing import Any
 
 import pytest
 
+from development import pulumi_cli
 from offline.serving import providers
 from offline.unknown import UNKNOWN
 
 ROOT = Path(__file__).resolve().parents[2]
-CACHED_CLIS = Path("~/.cache/langfuse-aws").expanduser()
 LONGEST_RUN = 120
 
 PROJECT = """\
@@ -88,20 +87,6 @@ pulumi.export("account", aws.get_caller_identity().account_id)
 """
 
 
-def cli_folder() -> Path | None:
-    """Where the Pulumi CLI is: on PATH, or the newest that the project keeps."""
-    if found := shutil.which("pulumi"):
-        return Path(found).parent
-    kept = sorted(CACHED_CLIS.glob("pulumi-*/pulumi"), key=lambda path: path.stat().st_mtime)
-    return kept[-1].parent if kept else None
-
-
-CLI = cli_folder()
-pytestmark = pytest.mark.skipif(
-    CLI is None, reason=f"there is no Pulumi CLI, neither on PATH nor in {CACHED_CLIS}"
-)
-
-
 @dataclass
 class Stack:
     """A stack of the small program, with a state file of its own."""
@@ -144,7 +129,7 @@ class Stack:
 
 @pytest.fixture(scope="module")
 def environment() -> Iterator[dict[str, str]]:
-    path = f"{Path(sys.executable).parent}{os.pathsep}{CLI}{os.pathsep}{os.environ['PATH']}"
+    path = pulumi_cli.search_path(pulumi_cli.ensure())
     with providers({**os.environ, "PATH": path, "PULUMI_CONFIG_PASSPHRASE": "x"}) as served:
         yield served
 
