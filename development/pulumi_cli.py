@@ -47,8 +47,9 @@ from development.pulumi_cli_install import (
 
 Version = tuple[int, int, int]
 
-MINIMUM: Version = (3, 200, 0)
-"""The oldest `pulumi` on PATH that is used as it is."""
+MINIMUM: Version = (3, 250, 0)
+"""The oldest `pulumi` on PATH that is used as it is; Pulumi.yaml requires it too. The program needs
+resource hooks and stashes, and this release is the oldest they were tried with."""
 CACHED_FILES = (CLI, LANGUAGE_HOST, LANGUAGE_EXECUTOR)
 
 VERSION_SECONDS = 30

@@ -155,6 +155,22 @@ def _security_group(arguments: Arguments, region: str) -> Answer:
     }
 
 
+def _prefix_list(arguments: Arguments, region: str) -> Answer:
+    name = arguments.get("name") or arguments.get("id")
+    prefix_list = derived("pl-", name, region)
+    return {
+        "id": prefix_list,
+        "arn": _arn("ec2", region, f"prefix-list/{prefix_list}"),
+        "name": name,
+        "addressFamily": "IPv4",
+        "entries": [],
+        "maxEntries": 0,
+        "ownerId": "AWS",
+        "version": 1,
+        "tags": {},
+    }
+
+
 def _architecture(instance_type: str) -> str:
     family = instance_type.partition(".")[0].lstrip("abcdefghijklmnopqrstuvwxyz")
     return "arm64" if "g" in family else "x86_64"
@@ -231,6 +247,7 @@ _FUNCTIONS: dict[str, Callable[[Arguments, str], Answer]] = {
     "aws:index/getRegion": _region,
     "aws:ec2/getAmi": _ami,
     "aws:ec2/getInstanceType": _instance_type,
+    "aws:ec2/getManagedPrefixList": _prefix_list,
     "aws:ec2/getRouteTable": _route_table,
     "aws:ec2/getSecurityGroup": _security_group,
     "aws:ec2/getSubnet": _subnet,

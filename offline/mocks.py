@@ -18,6 +18,7 @@ Properties = dict[str, Any]
 
 _PROVIDERS = "pulumi:providers:"
 _VPC = "awsx:ec2:Vpc"
+_FILES = (pulumi.Asset, pulumi.Archive)
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,7 @@ class OfflineMocks(pulumi.runtime.Mocks):
             message = f"{args.typ} {args.name!r} is registered twice"
             raise ValueError(message)
         given = cast("Properties", args.inputs)  # pyright: ignore[reportUnknownMemberType]
-        inputs = cast("Properties", without_secrets(given))
+        inputs = cast("Properties", without_assets(without_secrets(given)))
         resource_id, outputs = self._created(args, inputs)
         secrets = frozenset(key for key, value in given.items() if is_secret(value))
         self.registrations.append(
@@ -70,7 +71,8 @@ class OfflineMocks(pulumi.runtime.Mocks):
         )
         hidden = random_values.SECRET_OUTPUTS.get(args.typ, frozenset())
         marked = {key: secret(outputs[key]) for key in hidden}
-        return resource_id, {**outputs, **marked, **{key: given[key] for key in secrets}}
+        unchanged = secrets | {key for key, value in given.items() if isinstance(value, _FILES)}
+        return resource_id, {**outputs, **marked, **{key: given[key] for key in unchanged}}
 
     def call(self, args: pulumi.runtime.MockCallArgs) -> tuple[Properties, list[tuple[str, str]]]:
         """The answer of a data source."""
@@ -98,6 +100,17 @@ class OfflineMocks(pulumi.runtime.Mocks):
     def _region_of(self, provider: str | None) -> str:
         provider_id = (provider or "").rpartition("::")[2]
         return self._provider_regions.get(provider_id, self._region)
+
+
+def without_assets(value: Any) -> Any:
+    """The value with files and archives as dicts, as a provider gets them."""
+    if isinstance(value, _FILES):
+        return without_assets(vars(value))
+    if isinstance(value, dict):
+        return {key: without_assets(item) for key, item in cast("Properties", value).items()}
+    if isinstance(value, list):
+        return [without_assets(item) for item in cast("list[Any]", value)]
+    return value
 
 
 def vpc_outputs(name: str, arguments: Properties, region: str) -> Properties:

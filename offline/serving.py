@@ -19,11 +19,16 @@ _STOP_SECONDS = 5
 
 
 @contextmanager
-def providers(environment: Mapping[str, str] | None = None) -> Generator[dict[str, str]]:
-    """Serve the providers; gives the environment in which Pulumi uses them."""
+def providers(
+    environment: Mapping[str, str] | None = None, aws: AwsProvider | None = None
+) -> Generator[dict[str, str]]:
+    """Serve the providers; gives the environment in which Pulumi uses them.
+
+    `aws` may be one that behaves in another way.
+    """
     base = dict(os.environ if environment is None else environment)
     with _awsx() as awsx:
-        served = {"aws": serve(AwsProvider()), "random": serve(RandomProvider())}
+        served = {"aws": serve(aws or AwsProvider()), "random": serve(RandomProvider())}
         try:
             ports = {name: port for name, (_, port) in served.items()}
             yield _environment(base, {**ports, "awsx": _announced_port(awsx)})

@@ -223,6 +223,13 @@ TYPES: dict[str, ResourceType] = {
         naming=Naming(longest=64),
         replaced_by=inputs("name", "packageType"),
     ),
+    "aws:lambda/invocation:Invocation": ResourceType(
+        "{functionName}_{hex32}",
+        {"result": "{{}}"},
+        defaults={"lifecycleScope": "CREATE_ONLY", "qualifier": "$LATEST"},
+        replaced_by=inputs("functionName", "input", "qualifier", "triggers"),
+        tagged=False,
+    ),
     "aws:lambda/permission:Permission": ResourceType(
         "{statementId}",
         {"statementId": "terraform-{hex26}"},

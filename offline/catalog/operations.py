@@ -92,6 +92,12 @@ TYPES: dict[str, ResourceType] = {
         naming=Naming(longest=50),
         replaced_by=inputs("name", "kmsKeyArn"),
     ),
+    "aws:backup/vaultLockConfiguration:VaultLockConfiguration": ResourceType(
+        "{backupVaultName}",
+        {"backupVaultArn": "arn:{partition}:backup:{region}:{account}:backup-vault:{id}"},
+        replaced_by=EVERYTHING,
+        tagged=False,
+    ),
     "aws:backup/plan:Plan": ResourceType(
         "{hex32}",
         {

@@ -214,6 +214,8 @@ def test_what_forces_a_replacement() -> None:
     assert replaced(TASK, {"cpu": "1", "tags": {}}, {"cpu": "2", "tags": {"a": "b"}}) == ["cpu"]
     assert replaced(BUCKET, {"region": "a"}, {"region": "b"}) == ["region"]
     assert replaced(SUBNET, {"vpcId": "a"}, {"vpcId": UNKNOWN}) == ["vpcId"]
+    lock = "aws:backup/vaultLockConfiguration:VaultLockConfiguration"
+    assert replaced(lock, {"maxRetentionDays": 7}, {"maxRetentionDays": 9}) == ["maxRetentionDays"]
 
 
 def test_a_part_of_an_object_can_force_a_replacement() -> None:

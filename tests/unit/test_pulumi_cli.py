@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import yaml
 
 from development import pulumi_cli, pulumi_cli_install
 from development.pulumi_cli import PulumiUnavailableError
@@ -168,7 +169,7 @@ def test_the_minimum_version_itself_is_recent_enough(machine: Machine) -> None:
     assert pulumi_cli.ensure() == machine.programs
 
 
-@pytest.mark.parametrize("version", ["v3.199.9", "v3.99.0", "v2.300.0", "v4.0.0"])
+@pytest.mark.parametrize("version", ["v3.249.9", "v3.99.0", "v2.300.0", "v4.0.0"])
 def test_a_pulumi_of_another_age_is_passed_over_and_named(
     machine: Machine, version: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -178,7 +179,7 @@ def test_a_pulumi_of_another_age_is_passed_over_and_named(
 
     assert pulumi_cli.ensure() == machine.installed
     said = capsys.readouterr().err
-    assert f"pulumi is {version[1:]}; 3.200.0 or newer, below 4.0, is needed" in said
+    assert f"pulumi is {version[1:]}; 3.250.0 or newer, below 4.0, is needed" in said
 
 
 def test_a_language_host_elsewhere_on_path_will_do(
@@ -453,3 +454,11 @@ def run_command() -> subprocess.CompletedProcess[str]:
         text=True,
         check=False,
     )
+
+
+def test_the_project_asks_for_the_same_cli_as_make() -> None:
+    project = yaml.safe_load(
+        (Path(__file__).parents[2] / "Pulumi.yaml").read_text(encoding="utf-8")
+    )
+    least = pulumi_cli.format_version(pulumi_cli.MINIMUM)
+    assert project["requiredPulumiVersion"] == f">={least}"
