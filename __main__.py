@@ -2,6 +2,7 @@
 
 import pulumi
 
+from components.backups import Backups, BackupsArgs
 from components.budget import Budget, BudgetArgs
 from components.clickhouse import ClickHouse, ClickHouseArgs
 from components.cluster import Cluster, ClusterArgs
@@ -10,8 +11,10 @@ from components.ingress import Ingress, IngressArgs
 from components.langfuse_web import LangfuseWeb, LangfuseWebArgs
 from components.langfuse_worker import LangfuseWorker, LangfuseWorkerArgs
 from components.location import Location
+from components.migration import Migration, MigrationArgs
 from components.names import resource_prefix
 from components.network import Network, NetworkArgs
+from components.replacement_guard import ReplacementGuard
 from components.stack_parts import StackParts
 from contract.runtime import WEB_HEALTH_PATH
 from settings import stack
@@ -20,21 +23,40 @@ settings, secrets = stack.read()
 location = Location.current()
 name = resource_prefix(pulumi.get_project(), pulumi.get_stack())
 
-network = Network(name, NetworkArgs(settings.network, location, settings.logs.retention_days))
+guard = ReplacementGuard(name, settings.allow_replace)
+guard.watch()
+
+network = Network(
+    name, NetworkArgs(settings.network, location, settings.logs.retention_days, guard)
+)
 cluster = Cluster(name, ClusterArgs(network.vpc_id))
 ingress = Ingress(name, IngressArgs(settings, network, cluster))
 data_plane = DataPlane(
     name,
-    DataPlaneArgs(
-        settings, network.vpc_id, network.private_subnet_ids, ingress.url, secrets.environment
-    ),
+    DataPlaneArgs(settings, network.vpc_id, network.private_subnet_ids, ingress.url, secrets),
 )
-clickhouse = ClickHouse(f"{name}-clickhouse", ClickHouseArgs(settings, location, network, cluster))
+clickhouse = ClickHouse(
+    f"{name}-clickhouse",
+    ClickHouseArgs(settings, location, network, cluster, secrets.passwords.get("clickhouse")),
+)
+if clickhouse.volume_arns or (settings.backups.copy_region and data_plane.postgres.backup_arn):
+    Backups(
+        f"{name}-backups",
+        BackupsArgs(
+            settings.backups,
+            location,
+            clickhouse.volume_arns,
+            data_plane.postgres.backup_arn,
+            settings.deletion_protection,
+        ),
+    )
 parts = StackParts(settings, location, network, cluster, data_plane, clickhouse, ingress.url)
-web = LangfuseWeb(f"{name}-web", LangfuseWebArgs(parts, ingress))
-worker = LangfuseWorker(f"{name}-worker", LangfuseWorkerArgs(parts, after=[web]))
+migration = Migration(f"{name}-migration", MigrationArgs(parts))
+web = LangfuseWeb(f"{name}-web", LangfuseWebArgs(parts, ingress, migration))
+worker = LangfuseWorker(f"{name}-worker", LangfuseWorkerArgs(parts, migration))
 if settings.alarms is not None:
     Budget(name, BudgetArgs(settings.alarms))
+guard.close(data_plane)
 
 pulumi.export("url", ingress.url)
 pulumi.export("health_url", pulumi.Output.concat(ingress.url, WEB_HEALTH_PATH))
@@ -42,5 +64,11 @@ pulumi.export("cluster_name", cluster.name)
 pulumi.export("web_service_name", web.service.name)
 pulumi.export("worker_service_name", worker.service.name)
 pulumi.export(
-    "log_group_names", [web.log_group_name, worker.log_group_name, clickhouse.log_group_name]
+    "log_group_names",
+    [
+        web.log_group_name,
+        worker.log_group_name,
+        migration.log_group_name,
+        *clickhouse.log_group_names,
+    ],
 )

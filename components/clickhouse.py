@@ -1,33 +1,66 @@
-"""Creates ClickHouse: one server, as an ECS service on an instance and a volume of its own."""
+"""Creates ClickHouse: one server or three, each on an instance and a volume of its own.
+
+Or adopts one that exists. Why so: docs/adr/0002-clickhouse-on-ec2-with-its-own-volume.md, and
+docs/adr/0008-three-clickhouse-servers.md.
+"""
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import pulumi
 import pulumi_aws as aws
 import pulumi_random as random
 
-from components.clickhouse_config import CONFIG_VARIABLE, server_config, start_command
+from components import iam
+from components.clickhouse_backup import (
+    BackupBucket,
+    ClickHouseBackup,
+    ClickHouseBackupArgs,
+    backup_bucket,
+)
+from components.clickhouse_config import (
+    CONFIG_VARIABLE,
+    INTERSERVER_PORT,
+    INTERSERVER_VARIABLE,
+    KEEPER_PORT,
+    NUMBER_FOLDER,
+    RAFT_PORT,
+    server_config,
+    start_command,
+)
 from components.clickhouse_host import DATA_FOLDER, ClickHouseHost, ClickHouseHostArgs
 from components.cluster import Cluster
 from components.container_definition import ContainerDefinition, HealthCheck
 from components.discovery import discovery_service
 from components.location import Location
 from components.network import Network
-from components.security_groups import Door, closed_group
-from components.stored_secret import SecretReference, StoredSecret, StoredSecretArgs
+from components.security_groups import Door, closed_group, connect_members
+from components.stored_secret import (
+    SecretReference,
+    StoredSecret,
+    StoredSecretArgs,
+    external_password,
+)
 from components.task_roles import execution_role, task_role
 from contract.runtime import CLICKHOUSE_HTTP_PORT, CLICKHOUSE_NATIVE_PORT, health_command
+from settings.external_stores import ExternalClickHouse
 from settings.model import Settings
 from settings.releases import clickhouse_image
+from settings.stores import ClickHouseOnEc2
 
 USER: Final = "langfuse"
-DATABASE: Final = "default"
 
 OPEN_FILES: Final = 262_144
 """https://clickhouse.com/docs/en/operations/tips asks for it; Docker's default stops merges."""
 
 DATA_VOLUME: Final = "data"
+NUMBER_VOLUME: Final = "number"
+
+MINIMUM_HEALTHY_PERCENT: Final = {1: 0, 3: 66}
+"""One server stops before another one starts on its volume; of three, one at a time."""
+
+START_RETRIES: Final = {1: 3, 3: 10}
+"""Failed checks after 300 s of start. The first start of three waits for the last instance."""
 
 
 @dataclass(frozen=True)
@@ -38,127 +71,253 @@ class ClickHouseArgs:
     location: Location
     network: Network
     cluster: Cluster
+    password: pulumi.Output[str] | None
+    """Of an external ClickHouse."""
 
 
 class ClickHouse(pulumi.ComponentResource):
-    """The server, its host, its private name and its password."""
+    """The servers, their hosts, names, password and backups."""
 
     http_url: str
-    """HTTP interface, under the private name."""
+    """HTTP interface."""
     native_url: str
     """Native protocol, for migrations."""
+    user: str
+    """Who connects."""
+    identity: pulumi.Output[str]
+    """IDs of the data volumes: others are another database."""
     password: SecretReference
-    """Password of USER."""
-    http_door: Door
+    """Password of `user`."""
+    http_doors: dict[str, Door]
     """Where consumers of the HTTP interface are let in."""
-    native_door: Door
+    native_doors: dict[str, Door]
     """Where migrations are let in."""
-    service: aws.ecs.Service
-    """The running server; depend on it to start after it."""
-    log_group_name: pulumi.Output[str]
-    """Name of the server's log group."""
+    volume_arns: list[pulumi.Output[str]]
+    """What backups are taken of."""
+    log_group_names: list[pulumi.Output[str]]
+    """Names of the servers' and of the backups' log group."""
 
     def __init__(
         self, name: str, args: ClickHouseArgs, opts: pulumi.ResourceOptions | None = None
     ) -> None:
         super().__init__("langfuse:index:ClickHouse", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
-        protected = args.settings.deletion_protection
+        settings = args.settings.clickhouse
+        if isinstance(settings, ExternalClickHouse):
+            self._adopt(name, settings, args, child)
+        else:
+            self._create(name, settings, args, child)
+        self.register_outputs({"httpUrl": self.http_url})
+
+    def _adopt(
+        self,
+        name: str,
+        settings: ExternalClickHouse,
+        args: ClickHouseArgs,
+        child: pulumi.ResourceOptions,
+    ) -> None:
+        self.http_url, self.native_url = settings.url, settings.migration_url
+        self.user = settings.user
+        self.identity = pulumi.Output.from_input(settings.url)
+        self.http_doors, self.native_doors = {}, {}
+        self.volume_arns, self.log_group_names = [], []
+        self.password = external_password(
+            name, "password", args.password, args.settings.deletion_protection, child
+        )
+
+    def _create(
+        self,
+        name: str,
+        settings: ClickHouseOnEc2,
+        args: ClickHouseArgs,
+        child: pulumi.ResourceOptions,
+    ) -> None:
+        servers = server_names(settings.replicas, args.cluster.namespace)
         host = f"clickhouse.{args.cluster.namespace}"
+        self.user = USER
         self.http_url = f"http://{host}:{CLICKHOUSE_HTTP_PORT}"
-        self.native_url = f"clickhouse://{host}:{CLICKHOUSE_NATIVE_PORT}"
+        # Migrations read back at once what they wrote, so they stay with one server.
+        self.native_url = f"clickhouse://{servers[0]}:{CLICKHOUSE_NATIVE_PORT}"
         group = closed_group(name, "ClickHouse server", args.network.vpc_id, opts=child)
-        self.http_door = Door(group.id, CLICKHOUSE_HTTP_PORT)
-        self.native_door = Door(group.id, CLICKHOUSE_NATIVE_PORT)
-        password = random.RandomPassword(
-            f"{name}-password",
-            length=32,
-            special=False,
-            opts=pulumi.ResourceOptions(parent=self, protect=protected),
-        )
-        secret = StoredSecret(
-            f"{name}-credentials",
-            StoredSecretArgs("ClickHouse", {"password": password.result}, protected),
-            child,
-        )
+        self.http_doors = {"clickhouse-http": Door(group.id, CLICKHOUSE_HTTP_PORT)}
+        self.native_doors = {"clickhouse-native": Door(group.id, CLICKHOUSE_NATIVE_PORT)}
+        ways: list[pulumi.Resource] = [_way_to_s3(name, group.id, args.location, child)]
+        if len(servers) > 1:
+            ports = {
+                "native": CLICKHOUSE_NATIVE_PORT,
+                "interserver": INTERSERVER_PORT,
+                "keeper": KEEPER_PORT,
+                "raft": RAFT_PORT,
+            }
+            ways += connect_members(name, group.id, ports, opts=child)
+        secret = self._make_secrets(name, len(servers), args.settings.deletion_protection, child)
         self.password = secret.reference("password")
-        subnet_id = args.network.task_subnet_ids.apply(lambda ids: ids[0])
+        subnet_ids = [
+            args.network.task_subnet_ids.apply(lambda ids, index=index: ids[index])
+            for index in range(len(servers))
+        ]
+        zones = args.network.zones[: len(servers)]
+        if len(set(zones)) < len(servers):
+            raise pulumi.RunError(
+                f"langfuse:clickhouse.replicas: {len(servers)}: the first private subnets are in "
+                f"{', '.join(zones)}. List subnets of {len(servers)} different zones first."
+            )
         machine = ClickHouseHost(
             name,
             ClickHouseHostArgs(
-                settings=args.settings.clickhouse,
+                settings=settings,
                 location=args.location,
-                cluster_name=args.cluster.name,
+                cluster=args.cluster,
                 vpc_id=args.network.vpc_id,
-                subnet_id=subnet_id,
+                zones=zones,
+                subnet_ids=subnet_ids,
                 public=args.network.public_tasks,
-                protected=protected,
+                protected=args.settings.deletion_protection,
             ),
             child,
         )
+        self.volume_arns = machine.volume_arns
+        self.identity = pulumi.Output.all(*machine.volume_ids).apply(",".join)
+        bucket = backup_bucket(name, args.settings, child)
         discovery = discovery_service(name, "clickhouse", "A", args.cluster, opts=child)
-        self.service = aws.ecs.Service(
+        task, logs = self._task(name, settings, args, servers, secret, bucket, child)
+        aws.ecs.Service(
             name,
             cluster=args.cluster.arn,
-            task_definition=self._task(name, args, child).arn,
+            task_definition=task.arn,
             launch_type="EC2",
-            desired_count=1,
-            # Never two servers on one volume.
-            deployment_minimum_healthy_percent=0,
+            desired_count=len(servers),
+            deployment_minimum_healthy_percent=MINIMUM_HEALTHY_PERCENT[len(servers)],
             deployment_maximum_percent=100,
             availability_zone_rebalancing="DISABLED",
+            placement_constraints=[{"type": "distinctInstance"}],
             deployment_circuit_breaker={"enable": True, "rollback": True},
-            network_configuration={"subnets": [subnet_id], "security_groups": [group.id]},
+            network_configuration={"subnets": subnet_ids, "security_groups": [group.id]},
             service_registries={"registry_arn": discovery.arn},
             propagate_tags="SERVICE",
             wait_for_steady_state=True,
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[machine]),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[machine, *ways]),
         )
-        self.register_outputs({"httpUrl": self.http_url, "volumeId": machine.volume_id})
+        backup = ClickHouseBackup(
+            f"{name}-backup",
+            ClickHouseBackupArgs(
+                settings=args.settings,
+                location=args.location,
+                network=args.network,
+                cluster=args.cluster,
+                url=bucket.url,
+                host=host,
+                user=USER,
+                password=self.password,
+                replicated=len(servers) > 1,
+                doors=self.native_doors,
+            ),
+            child,
+        )
+        self.log_group_names = [logs, backup.log_group_name]
 
+    def _make_secrets(
+        self, name: str, servers: int, protected: bool, child: pulumi.ResourceOptions
+    ) -> StoredSecret:
+        kept = pulumi.ResourceOptions(parent=self, protect=protected)
+        values: dict[str, pulumi.Input[str]] = {
+            "password": random.RandomPassword(
+                f"{name}-password", length=32, special=False, opts=kept
+            ).result
+        }
+        if servers > 1:
+            values["interserver"] = random.RandomPassword(
+                f"{name}-interserver", length=32, special=False, opts=kept
+            ).result
+        return StoredSecret(
+            f"{name}-credentials", StoredSecretArgs("ClickHouse", values, protected), child
+        )
+
+    @staticmethod
     def _task(
-        self, name: str, args: ClickHouseArgs, child: pulumi.ResourceOptions
-    ) -> aws.ecs.TaskDefinition:
+        name: str,
+        settings: ClickHouseOnEc2,
+        args: ClickHouseArgs,
+        servers: list[str],
+        secret: StoredSecret,
+        bucket: BackupBucket,
+        child: pulumi.ResourceOptions,
+    ) -> tuple[aws.ecs.TaskDefinition, pulumi.Output[str]]:
         logs = aws.cloudwatch.LogGroup(
             name, retention_in_days=args.settings.logs.retention_days, opts=child
         )
-        self.log_group_name = logs.name
+        secrets = {"CLICKHOUSE_PASSWORD": secret.reference("password")}
+        volumes = {DATA_VOLUME: DATA_FOLDER}
+        mounts = [_mount(DATA_VOLUME, "/var/lib/clickhouse", read_only=False)]
+        if len(servers) > 1:
+            secrets[INTERSERVER_VARIABLE] = secret.reference("interserver")
+            volumes[NUMBER_VOLUME] = NUMBER_FOLDER
+            mounts.append(_mount(NUMBER_VOLUME, NUMBER_FOLDER, read_only=True))
         container = ContainerDefinition(
             name="clickhouse",
             image=clickhouse_image(),
             ports=[CLICKHOUSE_HTTP_PORT, CLICKHOUSE_NATIVE_PORT],
-            health_check=HealthCheck(health_command(CLICKHOUSE_HTTP_PORT, "/ping")),
+            health_check=HealthCheck(
+                health_command(CLICKHOUSE_HTTP_PORT, "/ping"), retries=START_RETRIES[len(servers)]
+            ),
             log_group=logs.name,
             region=args.location.region,
             plain={
-                "CLICKHOUSE_DB": DATABASE,
+                # Without CLICKHOUSE_DB: for it, the image starts a server that no other server
+                # reaches, and which would wait for a quorum for ever. `default` exists anyway.
                 "CLICKHOUSE_USER": USER,
-                CONFIG_VARIABLE: server_config(),
+                CONFIG_VARIABLE: bucket.url.apply(lambda url: server_config(servers, url)),
             },
-            secret={"CLICKHOUSE_PASSWORD": self.password},
+            secret=secrets,
             more={
-                "entryPoint": start_command()[:2],
-                "command": start_command()[2:],
+                "entryPoint": start_command(servers)[:2],
+                "command": start_command(servers)[2:],
                 # No hard limit: the server keeps to its share of the instance by itself.
-                "memoryReservation": int(args.settings.clickhouse.memory_gib * 1024 / 2),
-                "mountPoints": [
-                    {
-                        "containerPath": "/var/lib/clickhouse",
-                        "readOnly": False,
-                        "sourceVolume": DATA_VOLUME,
-                    }
-                ],
+                "memoryReservation": int(settings.memory_gib * 1024 / 2),
+                "mountPoints": mounts,
                 "ulimits": [{"name": "nofile", "softLimit": OPEN_FILES, "hardLimit": OPEN_FILES}],
             },
         )
-        return aws.ecs.TaskDefinition(
+        task = aws.ecs.TaskDefinition(
             name,
             family=name,
             network_mode="awsvpc",
             runtime_platform={"cpu_architecture": "ARM64", "operating_system_family": "LINUX"},
-            execution_role_arn=execution_role(name, logs.arn, [self.password], child).arn,
-            task_role_arn=task_role(name, [], child).arn,
-            volumes=[{"name": DATA_VOLUME, "host_path": DATA_FOLDER}],
+            execution_role_arn=execution_role(name, logs.arn, list(secrets.values()), child).arn,
+            task_role_arn=task_role(name, iam.bucket_access(bucket.arn, None), child).arn,
+            volumes=[{"name": volume, "host_path": path} for volume, path in volumes.items()],
             container_definitions=container.to_json(),
             opts=child,
         )
+        return task, logs.name
+
+
+def server_names(replicas: int, namespace: str) -> list[str]:
+    """Name each server: `clickhouse`, or `clickhouse-1` to `clickhouse-3`, in the namespace."""
+    if replicas == 1:
+        return [f"clickhouse.{namespace}"]
+    return [f"clickhouse-{number}.{namespace}" for number in range(1, replicas + 1)]
+
+
+def _mount(volume: str, path: str, *, read_only: bool) -> dict[str, Any]:
+    return {"containerPath": path, "readOnly": read_only, "sourceVolume": volume}
+
+
+def _way_to_s3(
+    name: str,
+    group_id: pulumi.Output[str],
+    location: Location,
+    child: pulumi.ResourceOptions,
+) -> pulumi.Resource:
+    """Let the server write backups, and connect to nothing else."""
+    prefixes = aws.ec2.get_managed_prefix_list(name=f"com.amazonaws.{location.region}.s3")
+    return aws.vpc.SecurityGroupEgressRule(
+        f"{name}-to-s3",
+        security_group_id=group_id,
+        prefix_list_id=prefixes.id,
+        ip_protocol="tcp",
+        from_port=443,
+        to_port=443,
+        description="to S3",
+        opts=child,
+    )

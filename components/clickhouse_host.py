@@ -1,6 +1,7 @@
-"""Creates ClickHouse's instance and its data volume, which outlives every instance."""
+"""Creates ClickHouse's instances and their data volumes, which outlive every instance."""
 
 import base64
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -9,6 +10,8 @@ import pulumi_aws as aws
 
 from components import iam
 from components.clickhouse_config import user_data
+from components.cluster import Cluster
+from components.discovery import discovery_service
 from components.location import Location
 from components.security_groups import allow_egress, closed_group
 from settings.stores import ClickHouseOnEc2
@@ -26,59 +29,111 @@ ROOT_VOLUME_GIB: Final = 30
 """The size of the ECS-optimised AMI's snapshot; a root volume cannot be smaller."""
 
 
+REPLACEMENT_SECONDS: Final = 600
+"""How long a server has to fetch what it missed, before the next instance is replaced."""
+
+
 @dataclass(frozen=True)
 class ClickHouseHostArgs:
-    """What the host is made from."""
+    """What the hosts are made from."""
 
     settings: ClickHouseOnEc2
     location: Location
-    cluster_name: pulumi.Input[str]
+    cluster: Cluster
     vpc_id: pulumi.Input[str]
-    subnet_id: pulumi.Input[str]
-    """The subnet, and so the availability zone, of the instance and its volume."""
+    zones: Sequence[str]
+    """The availability zone of each instance and its volume."""
+    subnet_ids: Sequence[pulumi.Output[str]]
+    """A subnet in each zone."""
     public: bool
-    """Whether the instance needs a public address to get out."""
+    """Whether the instances need public addresses to get out."""
     protected: bool
 
 
 class ClickHouseHost(pulumi.ComponentResource):
-    """An Auto Scaling group of one instance, and the volume it attaches."""
+    """An Auto Scaling group with an instance in each zone, and the volumes they attach."""
 
-    group_name: pulumi.Output[str]
-    """Name of the Auto Scaling group."""
-    volume_id: pulumi.Output[str]
-    """ID of the data volume."""
+    volume_ids: list[pulumi.Output[str]]
+    """IDs of the data volumes, by the servers' numbers."""
+    volume_arns: list[pulumi.Output[str]]
+    """Their ARNs."""
 
     def __init__(
         self, name: str, args: ClickHouseHostArgs, opts: pulumi.ResourceOptions | None = None
     ) -> None:
         super().__init__("langfuse:index:ClickHouseHost", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
-        zone = aws.ec2.get_subnet_output(
-            id=args.subnet_id, opts=pulumi.InvokeOutputOptions(parent=self)
-        ).availability_zone
-        volume = aws.ebs.Volume(
-            name,
-            availability_zone=zone,
-            size=args.settings.volume_gib,
-            type="gp3",
-            encrypted=True,
-            tags={"Name": name},
-            # A volume cannot move: another zone would mean an empty one.
-            opts=pulumi.ResourceOptions(
-                parent=self,
-                protect=args.protected,
-                retain_on_delete=args.protected,
-                ignore_changes=["availabilityZone"],
-            ),
-        )
-        self.volume_id = volume.id
-        profile = aws.iam.InstanceProfile(
-            name, role=self._role(name, args.location, volume.arn, child).name, opts=child
-        )
+        count = len(args.zones)
+        labels = [name] if count == 1 else [f"{name}-{number}" for number in range(1, count + 1)]
+        volumes = [
+            aws.ebs.Volume(
+                label,
+                availability_zone=zone,
+                size=args.settings.volume_gib,
+                type="gp3",
+                encrypted=True,
+                snapshot_id=args.settings.snapshot_id,
+                tags={"Name": label},
+                opts=pulumi.ResourceOptions(
+                    parent=self, protect=args.protected, retain_on_delete=args.protected
+                ),
+            )
+            for label, zone in zip(labels, args.zones, strict=True)
+        ]
+        self.volume_ids = [volume.id for volume in volumes]
+        self.volume_arns = [volume.arn for volume in volumes]
+        # One server has the name that ECS keeps; each of three needs one of its own.
+        names = [
+            discovery_service(label, f"clickhouse-{number}", "A", args.cluster, opts=child)
+            for number, label in enumerate(labels if count > 1 else [], start=1)
+        ]
         group = closed_group(f"{name}-instance", "ClickHouse instance", args.vpc_id, opts=child)
         egress = allow_egress(f"{name}-instance", group.id, opts=child)
-        template = aws.ec2.LaunchTemplate(
+        boot = pulumi.Output.all(
+            cluster=args.cluster.name,
+            zones=args.zones,
+            volumes=self.volume_ids,
+            names=[service.id for service in names],
+        ).apply(lambda values: _base64(user_data(_boot_values(args.location.region, **values))))
+        role = self._role(name, args, [service.arn for service in names], child)
+        template = self._template(name, args, group.id, role, boot, child)
+        instances = aws.autoscaling.Group(
+            name,
+            min_size=count,
+            max_size=count,
+            desired_capacity=count,
+            vpc_zone_identifiers=args.subnet_ids,
+            # A second instance in a zone would find the zone's volume taken.
+            suspended_processes=["AZRebalance"],
+            launch_template={
+                "id": template.id,
+                "version": template.latest_version.apply(lambda version: str(int(version))),
+            },
+            # Ends an old instance before it starts the new one, since there is one volume, and
+            # one instance at a time.
+            instance_refresh={
+                "strategy": "Rolling",
+                "preferences": {
+                    "min_healthy_percentage": 100 * (count - 1) // count,
+                    "instance_warmup": str(REPLACEMENT_SECONDS),
+                },
+            },
+            tags=[{"key": "Name", "value": name, "propagate_at_launch": True}],
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[egress]),
+        )
+        self.register_outputs({"groupName": instances.name, "volumeIds": self.volume_ids})
+
+    def _template(
+        self,
+        name: str,
+        args: ClickHouseHostArgs,
+        group_id: pulumi.Output[str],
+        role: iam.ServiceRole,
+        boot: pulumi.Output[str],
+        child: pulumi.ResourceOptions,
+    ) -> aws.ec2.LaunchTemplate:
+        profile = aws.iam.InstanceProfile(name, role=role.name, opts=child)
+        return aws.ec2.LaunchTemplate(
             name,
             image_id=f"resolve:ssm:{IMAGE_PARAMETER}",
             instance_type=args.settings.instance_type,
@@ -86,7 +141,7 @@ class ClickHouseHost(pulumi.ComponentResource):
             network_interfaces=[
                 {
                     "associate_public_ip_address": "true" if args.public else "false",
-                    "security_groups": [group.id],
+                    "security_groups": [group_id],
                     "delete_on_termination": "true",
                 }
             ],
@@ -108,70 +163,68 @@ class ClickHouseHost(pulumi.ComponentResource):
             ],
             tag_specifications=[{"resource_type": "instance", "tags": {"Name": name}}],
             update_default_version=True,
-            user_data=pulumi.Output.all(volume=volume.id, cluster=args.cluster_name)
-            .apply(
-                lambda values: user_data(
-                    {
-                        "region": args.location.region,
-                        "cluster": values["cluster"],
-                        "volume_id": values["volume"],
-                        "device": DEVICE,
-                        "mount_point": MOUNT_POINT,
-                    }
-                )
-            )
-            .apply(_base64),
+            user_data=boot,
             opts=child,
         )
-        instances = aws.autoscaling.Group(
-            name,
-            min_size=1,
-            max_size=1,
-            desired_capacity=1,
-            vpc_zone_identifiers=[args.subnet_id],
-            launch_template={
-                "id": template.id,
-                "version": template.latest_version.apply(lambda version: str(int(version))),
-            },
-            # Ends the old instance before it starts the new one: there is one volume.
-            instance_refresh={
-                "strategy": "Rolling",
-                "preferences": {"min_healthy_percentage": 0},
-            },
-            tags=[{"key": "Name", "value": name, "propagate_at_launch": True}],
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[egress]),
-        )
-        self.group_name = instances.name
-        self.register_outputs({"groupName": self.group_name, "volumeId": self.volume_id})
 
-    @staticmethod
     def _role(
+        self,
         name: str,
-        location: Location,
-        volume_arn: pulumi.Output[str],
+        args: ClickHouseHostArgs,
+        names: Sequence[pulumi.Output[str]],
         child: pulumi.ResourceOptions,
-    ) -> aws.iam.Role:
-        """Make the instance's role: join the cluster, be managed by SSM, attach this volume."""
-        instances = volume_arn.apply(lambda arn: f"{arn.rsplit(':', 1)[0]}:instance/*")
+    ) -> iam.ServiceRole:
+        """Make the instances' role.
+
+        It may join the cluster, be managed by SSM, attach these volumes and register these names.
+        """
+        instances = self.volume_arns[0].apply(lambda arn: f"{arn.rsplit(':', 1)[0]}:instance/*")
+        zone = args.cluster.zone_id.apply(
+            lambda zone_id: f"arn:{args.location.partition}:route53:::hostedzone/{zone_id}"
+        )
+        # Cloud Map writes the record in the caller's name.
+        # https://docs.aws.amazon.com/cloud-map/latest/dg/cloud-map-api-permissions-ref.html
+        register = [
+            iam.allow(["servicediscovery:RegisterInstance"], names),
+            iam.allow(["route53:ChangeResourceRecordSets"], [zone]),
+        ]
         return iam.service_role(
             name,
             "ec2.amazonaws.com",
             [
-                iam.allow(["ec2:AttachVolume"], [volume_arn]),
+                iam.allow(["ec2:AttachVolume"], self.volume_arns),
                 iam.allow(
                     ["ec2:AttachVolume"],
                     [instances],
                     {"StringEquals": {"ec2:ResourceTag/Name": name}},
                 ),
+                *(register if names else []),
             ],
             managed={
                 "ecs": iam.managed_policy(
-                    location.partition, "service-role/AmazonEC2ContainerServiceforEC2Role"
+                    args.location.partition, "service-role/AmazonEC2ContainerServiceforEC2Role"
                 ),
-                "ssm": iam.managed_policy(location.partition, "AmazonSSMManagedInstanceCore"),
+                "ssm": iam.managed_policy(args.location.partition, "AmazonSSMManagedInstanceCore"),
             },
             opts=child,
         )
+
+
+def _boot_values(
+    region: str, *, cluster: str, zones: list[str], volumes: list[str], names: list[str]
+) -> dict[str, str]:
+    lines = [
+        f"{zone} {number} {volume}"
+        for number, (zone, volume) in enumerate(zip(zones, volumes, strict=True), start=1)
+    ]
+    return {
+        "region": region,
+        "cluster": cluster,
+        "volumes": "\n".join(lines),
+        "names": "\n".join(f"{number} {name}" for number, name in enumerate(names, start=1)),
+        "device": DEVICE,
+        "mount_point": MOUNT_POINT,
+    }
 
 
 def _base64(text: str) -> str:

@@ -1,17 +1,32 @@
 #!/bin/bash
-# Attaches and mounts ClickHouse's data volume, then lets the ECS agent join the cluster.
+# Attaches and mounts the ClickHouse volume of this zone, then lets the ECS agent join the cluster.
 # The agent starts after this script. When anything here fails, the cluster is not named, so no
 # task can start on an empty folder, and the instance stops itself, to be replaced.
 set -euo pipefail
 trap 'echo "boot failed in line $$LINENO"; shutdown -h +1' ERR
 
-volume=${volume_id}
 mount_point=${mount_point}
 export AWS_DEFAULT_REGION=${region}
 
 command -v aws > /dev/null || dnf install -y awscli-2
 token=$$(curl -sSf -X PUT http://169.254.169.254/latest/api/token -H "X-aws-ec2-metadata-token-ttl-seconds: 300")
 instance=$$(curl -sSf -H "X-aws-ec2-metadata-token: $$token" http://169.254.169.254/latest/meta-data/instance-id)
+zone=$$(curl -sSf -H "X-aws-ec2-metadata-token: $$token" http://169.254.169.254/latest/meta-data/placement/availability-zone)
+
+# A zone has one volume, and so one server.
+volume=
+while read -r its_zone its_number its_volume; do
+  if [[ $$its_zone == "$$zone" ]]; then
+    number=$$its_number
+    volume=$$its_volume
+  fi
+done <<'VOLUMES'
+${volumes}
+VOLUMES
+if [[ -z $$volume ]]; then
+  echo "no volume in zone $$zone"
+  false
+fi
 
 # The instance before this one may still hold the volume.
 for attempt in $$(seq 1 60); do
@@ -62,6 +77,58 @@ OnUnitActiveSec=1h
 WantedBy=timers.target
 UNIT
 systemctl enable --now grow-data-volume.timer
+
+# The container reads which server it is.
+mkdir -p ${number_folder}
+echo "$$number" > ${number_file}
+chmod -R a+rX ${number_folder}
+
+# A server's own name. ECS names the tasks of a service alike, and only healthy ones; Keeper needs
+# to find the others before it can be healthy.
+service=
+while read -r its_number its_service; do
+  if [[ $$its_number == "$$number" ]]; then
+    service=$$its_service
+  fi
+done <<'NAMES'
+${names}
+NAMES
+if [[ -n $$service ]]; then
+  cat > /usr/local/bin/register-server <<'SCRIPT'
+#!/bin/bash
+# Keeps a Cloud Map service at the address of this instance's ClickHouse task.
+find_address='
+import json, sys
+for task in json.load(sys.stdin)["Tasks"]:
+    for container in task["Containers"]:
+        if task["KnownStatus"] == "RUNNING" and container["Name"] == "clickhouse":
+            print(container["Networks"][0]["IPv4Addresses"][0])
+'
+registered=
+while sleep 5; do
+  tasks=$$(curl -sf http://localhost:51678/v1/tasks) || continue
+  address=$$(python3 -c "$$find_address" <<< "$$tasks") || continue
+  if [[ -n $$address && $$address != "$$registered" ]]; then
+    aws servicediscovery register-instance --service-id "$$1" --instance-id server \
+      --attributes "AWS_INSTANCE_IPV4=$$address" || continue
+    registered=$$address
+  fi
+done
+SCRIPT
+  chmod a+rx /usr/local/bin/register-server
+  # What Cloud Map has accepted may still fail there; each start registers again.
+  cat > /etc/systemd/system/register-server.service <<UNIT
+[Service]
+Environment=AWS_DEFAULT_REGION=${region}
+ExecStart=/usr/local/bin/register-server $$service
+Restart=always
+RestartSec=5
+RuntimeMaxSec=15min
+[Install]
+WantedBy=multi-user.target
+UNIT
+  systemctl enable --now register-server.service
+fi
 
 cat > /etc/ecs/ecs.config <<CONFIG
 ECS_CLUSTER=${cluster}

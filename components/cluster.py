@@ -20,10 +20,14 @@ class Cluster(pulumi.ComponentResource):
     """Name of the cluster, known once tasks can be placed in it."""
     arn: pulumi.Output[str]
     """ARN of the cluster, known once tasks can be placed in it."""
+    task_arns: pulumi.Output[str]
+    """ARN pattern of its tasks."""
     namespace: str
     """Domain of the private names, such as `langfuse-dev.internal`."""
     namespace_id: pulumi.Output[str]
     """ID of the Cloud Map namespace."""
+    zone_id: pulumi.Output[str]
+    """ID of the namespace's hosted zone."""
 
     def __init__(
         self, name: str, args: ClusterArgs, opts: pulumi.ResourceOptions | None = None
@@ -41,6 +45,7 @@ class Cluster(pulumi.ComponentResource):
         )
         self.name = providers.cluster_name
         self.arn = pulumi.Output.all(cluster.arn, providers.id).apply(lambda values: values[0])
+        self.task_arns = self.arn.apply(lambda arn: f"{arn.replace(':cluster/', ':task/')}/*")
         self.namespace = f"{name}.internal"
         namespace = aws.servicediscovery.PrivateDnsNamespace(
             name,
@@ -49,5 +54,5 @@ class Cluster(pulumi.ComponentResource):
             description=f"Private names of {name}",
             opts=child,
         )
-        self.namespace_id = namespace.id
+        self.namespace_id, self.zone_id = namespace.id, namespace.hosted_zone
         self.register_outputs({"name": self.name, "arn": self.arn})

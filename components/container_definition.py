@@ -35,7 +35,8 @@ class ContainerDefinition:
     name: str
     image: str
     ports: Sequence[int]
-    health_check: HealthCheck
+    health_check: HealthCheck | None
+    """None for a task that ends by itself."""
     log_group: pulumi.Input[str]
     region: str
     plain: Mapping[str, pulumi.Input[str]] = field(default_factory=dict[str, pulumi.Input[str]])
@@ -48,7 +49,6 @@ class ContainerDefinition:
         return pulumi.Output.json_dumps([self._definition()], sort_keys=True)
 
     def _definition(self) -> dict[str, Any]:
-        check = self.health_check
         return {
             "name": self.name,
             "image": self.image,
@@ -64,13 +64,7 @@ class ContainerDefinition:
                 {"name": name, "valueFrom": self.secret[name].value_from}
                 for name in sorted(self.secret)
             ],
-            "healthCheck": {
-                "command": list(check.command),
-                "interval": check.interval,
-                "timeout": check.timeout,
-                "retries": check.retries,
-                "startPeriod": check.start_period,
-            },
+            **self._health_check(),
             "stopTimeout": STOP_TIMEOUT_SECONDS,
             "logConfiguration": {
                 "logDriver": "awslogs",
@@ -87,4 +81,18 @@ class ContainerDefinition:
             "systemControls": [],
             "volumesFrom": [],
             **self.more,
+        }
+
+    def _health_check(self) -> dict[str, Any]:
+        check = self.health_check
+        if check is None:
+            return {}
+        return {
+            "healthCheck": {
+                "command": list(check.command),
+                "interval": check.interval,
+                "timeout": check.timeout,
+                "retries": check.retries,
+                "startPeriod": check.start_period,
+            }
         }

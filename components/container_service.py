@@ -46,8 +46,6 @@ class ContainerServiceArgs:
     network: Network
     cluster: Cluster
     log_retention_days: int
-    maximum_percent: int
-    """Tasks that may run during a deployment, as a percentage of the desired ones."""
     service: Mapping[str, Any]
     """Further arguments of the ECS service."""
     after: Sequence[pulumi.Resource]
@@ -70,8 +68,10 @@ class ContainerService(pulumi.ComponentResource):
         super().__init__("langfuse:index:ContainerService", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
         group = closed_group(name, f"Langfuse {args.container}", args.network.vpc_id, opts=child)
-        egress = allow_egress(name, group.id, opts=child)
-        open_doors(name, group.id, args.doors, opts=child)
+        ways = [
+            allow_egress(name, group.id, opts=child),
+            *open_doors(name, group.id, args.doors, opts=child),
+        ]
         self.group_id = group.id
         task = self._task(name, args, child)
         self.service = aws.ecs.Service(
@@ -85,10 +85,9 @@ class ContainerService(pulumi.ComponentResource):
                 }
             ],
             platform_version="LATEST",
-            # The first task starts alone; the autoscaling then adds up to minTasks.
-            desired_count=1,
+            desired_count=args.settings.min_tasks,
             deployment_minimum_healthy_percent=100,
-            deployment_maximum_percent=args.maximum_percent,
+            deployment_maximum_percent=200,
             availability_zone_rebalancing="ENABLED",
             deployment_circuit_breaker={"enable": True, "rollback": True},
             network_configuration={
@@ -100,7 +99,7 @@ class ContainerService(pulumi.ComponentResource):
             wait_for_steady_state=True,
             **args.service,
             opts=pulumi.ResourceOptions(
-                parent=self, depends_on=[egress, *args.after], ignore_changes=["desiredCount"]
+                parent=self, depends_on=[*ways, *args.after], ignore_changes=["desiredCount"]
             ),
         )
         self._scale(name, args, child)

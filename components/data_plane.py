@@ -13,6 +13,7 @@ from components.security_groups import Door
 from components.storage import Storage, StorageArgs
 from components.stored_secret import SecretReference, StoredSecret, StoredSecretArgs
 from settings.model import Settings
+from settings.stack import Secrets
 
 ENCRYPTION_KEY_BYTES: Final = 32
 """Langfuse wants 64 hexadecimal digits: AES-256."""
@@ -27,7 +28,7 @@ class DataPlaneArgs:
     subnet_ids: pulumi.Input[Sequence[str]]
     origin: pulumi.Input[str]
     """Origin of Langfuse's user interface."""
-    secret_environment: Mapping[str, pulumi.Output[str]]
+    secrets: Secrets
 
 
 class DataPlane(pulumi.ComponentResource):
@@ -56,12 +57,24 @@ class DataPlane(pulumi.ComponentResource):
         settings, protected = args.settings, args.settings.deletion_protection
         self.postgres = Postgres(
             f"{name}-postgres",
-            PostgresArgs(settings.postgres, args.vpc_id, args.subnet_ids, protected),
+            PostgresArgs(
+                settings.postgres,
+                args.vpc_id,
+                args.subnet_ids,
+                protected,
+                args.secrets.passwords.get("postgres"),
+            ),
             child,
         )
         self.redis = Redis(
             f"{name}-redis",
-            RedisArgs(settings.redis, args.vpc_id, args.subnet_ids, protected),
+            RedisArgs(
+                settings.redis,
+                args.vpc_id,
+                args.subnet_ids,
+                protected,
+                args.secrets.passwords.get("redis"),
+            ),
             child,
         )
         self.storage = Storage(
@@ -74,7 +87,7 @@ class DataPlane(pulumi.ComponentResource):
     @property
     def doors(self) -> dict[str, Door]:
         """Where consumers of the stores are let in."""
-        return {"postgres": self.postgres.door, "redis": self.redis.door}
+        return {**self.postgres.doors, **self.redis.doors}
 
     def _make_keys(self, name: str, protected: bool, child: pulumi.ResourceOptions) -> None:
         kept = pulumi.ResourceOptions(parent=self, protect=protected)
@@ -99,15 +112,16 @@ class DataPlane(pulumi.ComponentResource):
     def _store_environment(
         self, name: str, args: DataPlaneArgs, child: pulumi.ResourceOptions
     ) -> dict[str, SecretReference]:
-        if not args.secret_environment:
+        if not args.secrets.environment:
             return {}
         secret = StoredSecret(
             f"{name}-environment",
             StoredSecretArgs(
                 "langfuse:secretEnvironment",
-                args.secret_environment,
+                args.secrets.environment,
                 args.settings.deletion_protection,
+                given=True,
             ),
             child,
         )
-        return {variable: secret.reference(variable) for variable in args.secret_environment}
+        return {variable: secret.reference(variable) for variable in args.secrets.environment}

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import pulumi
@@ -61,6 +62,14 @@ def bucket_access(
     return statements
 
 
+@dataclass(frozen=True)
+class ServiceRole:
+    """A role of an AWS service. Both are known once its policies are in place."""
+
+    name: pulumi.Output[str]
+    arn: pulumi.Output[str]
+
+
 def service_role(
     name: str,
     service: str,
@@ -68,13 +77,24 @@ def service_role(
     *,
     opts: pulumi.ResourceOptions,
     managed: Mapping[str, str] | None = None,
-) -> aws.iam.Role:
+) -> ServiceRole:
     """Make the role `name` for an AWS service, with one inline policy and managed ones by label."""
     role = aws.iam.Role(name, assume_role_policy=trust(service), opts=opts)
+    policies: list[pulumi.CustomResource] = []
     if statements:
-        aws.iam.RolePolicy(
-            name, role=role.id, policy=pulumi.Output.json_dumps(document(statements)), opts=opts
+        policies.append(
+            aws.iam.RolePolicy(
+                name, role=role.id, policy=pulumi.Output.json_dumps(document(statements)), opts=opts
+            )
         )
     for label, arn in (managed or {}).items():
-        aws.iam.RolePolicyAttachment(f"{name}-{label}", role=role.name, policy_arn=arn, opts=opts)
-    return role
+        policies.append(
+            aws.iam.RolePolicyAttachment(
+                f"{name}-{label}", role=role.name, policy_arn=arn, opts=opts
+            )
+        )
+    ready = pulumi.Output.all(*(policy.id for policy in policies))
+    return ServiceRole(
+        name=pulumi.Output.all(role.name, ready).apply(lambda values: values[0]),
+        arn=pulumi.Output.all(role.arn, ready).apply(lambda values: values[0]),
+    )

@@ -8,6 +8,7 @@ import pulumi_aws as aws
 from components.container_definition import HealthCheck
 from components.container_service import ContainerService, ContainerServiceArgs
 from components.ingress import Ingress
+from components.migration import Migration
 from components.stack_parts import StackParts
 from contract import environment
 from contract.runtime import WEB_HEALTH_PATH, WEB_PORT, health_command
@@ -20,10 +21,12 @@ class LangfuseWebArgs:
 
     parts: StackParts
     ingress: Ingress
+    migration: Migration
+    """Comes first: no task runs on a database that is not its release's."""
 
 
 class LangfuseWeb(pulumi.ComponentResource):
-    """The web container: user interface and API. It runs the migrations when it starts."""
+    """The web container: user interface and API."""
 
     service: aws.ecs.Service
     """The ECS service, steady."""
@@ -41,19 +44,17 @@ class LangfuseWeb(pulumi.ComponentResource):
                 container="web",
                 image=web_image(parts.settings.release),
                 port=WEB_PORT,
-                # Ten failures, so that the first start's migrations are not cut off half-way.
-                health_check=HealthCheck(health_command(WEB_PORT, WEB_HEALTH_PATH), retries=10),
+                health_check=HealthCheck(health_command(WEB_PORT, WEB_HEALTH_PATH)),
                 settings=parts.settings.web,
                 environment=environment.web(parts.settings, parts.endpoints, parts.credentials),
                 statements=parts.statements,
-                doors={**parts.doors, "clickhouse-native": parts.clickhouse.native_door},
+                doors=parts.doors,
                 location=parts.location,
                 network=parts.network,
                 cluster=parts.cluster,
                 log_retention_days=parts.settings.logs.retention_days,
-                maximum_percent=maximum_percent(parts.settings.web.min_tasks),
                 service=args.ingress.attachment,
-                after=[args.ingress.ready, *parts.after],
+                after=[args.ingress.ready, args.migration],
             ),
             pulumi.ResourceOptions(parent=self),
         )
@@ -79,12 +80,3 @@ class LangfuseWeb(pulumi.ComponentResource):
         )
         self.service, self.log_group_name = service.service, service.log_group_name
         self.register_outputs({"serviceName": self.service.name})
-
-
-def maximum_percent(min_tasks: int) -> int:
-    """Compute the deployment's maximum for one new task at a time, as long as minTasks run.
-
-    Two new web tasks would run the same migrations at once. ECS rounds the product down:
-    2 tasks and 150 % make 3.
-    """
-    return -(-100 * (min_tasks + 1) // min_tasks)

@@ -1,6 +1,5 @@
 """Creates Langfuse's worker service, which drains the queues into ClickHouse."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pulumi
@@ -8,6 +7,7 @@ import pulumi_aws as aws
 
 from components.container_definition import HealthCheck
 from components.container_service import ContainerService, ContainerServiceArgs
+from components.migration import Migration
 from components.stack_parts import StackParts
 from contract import environment
 from contract.runtime import WORKER_HEALTH_PATH, WORKER_PORT, health_command
@@ -19,8 +19,8 @@ class LangfuseWorkerArgs:
     """What the worker service is made from."""
 
     parts: StackParts
-    after: Sequence[pulumi.Resource]
-    """Web, which migrates the stores first."""
+    migration: Migration
+    """Comes first: no task runs on a database that is not its release's."""
 
 
 class LangfuseWorker(pulumi.ComponentResource):
@@ -51,9 +51,8 @@ class LangfuseWorker(pulumi.ComponentResource):
                 network=parts.network,
                 cluster=parts.cluster,
                 log_retention_days=parts.settings.logs.retention_days,
-                maximum_percent=200,
                 service={},
-                after=[*args.after, *parts.after],
+                after=[args.migration],
             ),
             pulumi.ResourceOptions(parent=self),
         )

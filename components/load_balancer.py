@@ -9,7 +9,7 @@ import pulumi_aws as aws
 
 from components.network import Network
 from components.security_groups import closed_group
-from contract.runtime import FIRST_START_SECONDS, WEB_DRAIN_SECONDS, WEB_HEALTH_PATH, WEB_PORT
+from contract.runtime import START_SECONDS, WEB_DRAIN_SECONDS, WEB_HEALTH_PATH, WEB_PORT
 from settings.services import LoadBalancerIngress
 
 # https://docs.aws.amazon.com/elasticloadbalancing/latest/application/describe-ssl-policies.html
@@ -122,6 +122,6 @@ class LoadBalancer(pulumi.ComponentResource):
                     "container_port": WEB_PORT,
                 }
             ],
-            "health_check_grace_period_seconds": FIRST_START_SECONDS,
+            "health_check_grace_period_seconds": START_SECONDS,
         }
         self.register_outputs({"dnsName": self.target_name})

@@ -11,6 +11,7 @@ import pulumi_awsx as awsx
 from components import iam
 from components.location import Location
 from components.nat_instance import NatInstance, NatInstanceArgs
+from components.replacement_guard import ReplacementGuard
 from settings.network import AdoptedNetwork, CreatedNetwork
 
 NAT_STRATEGY: Final = {
@@ -32,6 +33,7 @@ class NetworkArgs:
     settings: CreatedNetwork | AdoptedNetwork
     location: Location
     log_retention_days: int
+    guard: ReplacementGuard
 
 
 class Network(pulumi.ComponentResource):
@@ -45,6 +47,8 @@ class Network(pulumi.ComponentResource):
     """Subnets for the stores, one per zone."""
     task_subnet_ids: pulumi.Output[Sequence[str]]
     """Subnets for tasks and instances: the public ones if egress is `none`."""
+    zones: Sequence[str]
+    """Availability zones of `private_subnet_ids`, and of `task_subnet_ids`, in their order."""
     public_tasks: bool
     """Whether tasks and instances need public addresses to get out."""
 
@@ -54,10 +58,12 @@ class Network(pulumi.ComponentResource):
         super().__init__("langfuse:index:Network", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
         self.public_tasks = args.settings.public_tasks
+        # No store can follow into another VPC.
+        agreed = args.guard.remember(self, name, args.settings.identity)
         if isinstance(args.settings, CreatedNetwork):
-            self._create(name, args.settings, args, child)
+            self._create(name, args.settings, args, agreed, child)
         else:
-            self._adopt(args.settings, child)
+            self._adopt(args.settings)
         self.task_subnet_ids = (
             self.public_subnet_ids if self.public_tasks else self.private_subnet_ids
         )
@@ -74,13 +80,15 @@ class Network(pulumi.ComponentResource):
         name: str,
         settings: CreatedNetwork,
         args: NetworkArgs,
+        agreed: pulumi.Resource,
         child: pulumi.ResourceOptions,
     ) -> None:
         public_blocks, private_blocks = settings.subnet_blocks()
+        self.zones = zone_names(settings.zones)
         vpc = awsx.ec2.Vpc(
             name,
             cidr_block=settings.cidr,
-            availability_zone_names=zone_names(settings.zones),
+            availability_zone_names=list(self.zones),
             enable_dns_hostnames=True,
             enable_dns_support=True,
             nat_gateways=awsx.ec2.NatGatewayConfigurationArgs(
@@ -93,7 +101,7 @@ class Network(pulumi.ComponentResource):
                     type=awsx.ec2.SubnetType.PRIVATE, cidr_blocks=private_blocks
                 ),
             ],
-            opts=child,
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[agreed]),
         )
         self.vpc_id = vpc.vpc_id
         self.public_subnet_ids = vpc.public_subnet_ids
@@ -158,14 +166,12 @@ class Network(pulumi.ComponentResource):
             opts=child,
         )
 
-    def _adopt(self, settings: AdoptedNetwork, child: pulumi.ResourceOptions) -> None:
+    def _adopt(self, settings: AdoptedNetwork) -> None:
+        adopted_zones(settings.vpc_id, settings.public_subnet_ids, "publicSubnetIds")
+        self.zones = adopted_zones(settings.vpc_id, settings.private_subnet_ids, "privateSubnetIds")
         self.vpc_id = pulumi.Output.from_input(settings.vpc_id)
-        self.public_subnet_ids = adopted_subnets(
-            settings.vpc_id, settings.public_subnet_ids, "publicSubnetIds", child
-        )
-        self.private_subnet_ids = adopted_subnets(
-            settings.vpc_id, settings.private_subnet_ids, "privateSubnetIds", child
-        )
+        self.public_subnet_ids = pulumi.Output.from_input(settings.public_subnet_ids)
+        self.private_subnet_ids = pulumi.Output.from_input(settings.private_subnet_ids)
 
 
 def zone_names(count: int) -> list[str]:
@@ -186,28 +192,19 @@ def zone_names(count: int) -> list[str]:
     return sorted(names)[:count]
 
 
-def adopted_subnets(
-    vpc_id: str, subnet_ids: Sequence[str], key: str, opts: pulumi.ResourceOptions
-) -> pulumi.Output[Sequence[str]]:
-    """Check that subnets are in the VPC and in two or more zones; returns their IDs."""
-    subnets = [
-        aws.ec2.get_subnet_output(id=each, opts=pulumi.InvokeOutputOptions(parent=opts.parent))
-        for each in subnet_ids
-    ]
-
-    def checked(found: Sequence[aws.ec2.GetSubnetResult]) -> Sequence[str]:
-        strangers = [subnet.id for subnet in found if subnet.vpc_id != vpc_id]
-        if strangers:
-            raise pulumi.RunError(
-                f"langfuse:network.{key}: {', '.join(strangers)} not in {vpc_id}. "
-                "List subnets of the adopted VPC."
-            )
-        zones = {subnet.availability_zone for subnet in found}
-        if len(zones) < 2:
-            raise pulumi.RunError(
-                f"langfuse:network.{key}: all in {', '.join(zones)}. "
-                "List subnets of two or more availability zones."
-            )
-        return subnet_ids
-
-    return pulumi.Output.all(*subnets).apply(checked)
+def adopted_zones(vpc_id: str, subnet_ids: Sequence[str], key: str) -> list[str]:
+    """Check that subnets are in the VPC and in two or more zones; returns their zones."""
+    subnets = [aws.ec2.get_subnet(id=each) for each in subnet_ids]
+    strangers = [subnet.id for subnet in subnets if subnet.vpc_id != vpc_id]
+    if strangers:
+        raise pulumi.RunError(
+            f"langfuse:network.{key}: {', '.join(strangers)} not in {vpc_id}. "
+            "List subnets of the adopted VPC."
+        )
+    zones = [subnet.availability_zone for subnet in subnets]
+    if len(set(zones)) < 2:
+        raise pulumi.RunError(
+            f"langfuse:network.{key}: all in {', '.join(set(zones))}. "
+            "List subnets of two or more availability zones."
+        )
+    return zones

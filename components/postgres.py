@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import pulumi
 import pulumi_aws as aws
@@ -10,8 +10,14 @@ import pulumi_random as random
 
 from components.final_snapshot import final_snapshot_name
 from components.security_groups import Door, closed_group
-from components.stored_secret import SecretReference, StoredSecret, StoredSecretArgs
+from components.stored_secret import (
+    SecretReference,
+    StoredSecret,
+    StoredSecretArgs,
+    external_password,
+)
 from contract.runtime import POSTGRES_PORT
+from settings.external_stores import ExternalPostgres
 from settings.releases import POSTGRES_MAJOR
 from settings.stores import AuroraPostgres, PostgresInstance
 
@@ -29,10 +35,12 @@ INSTANCE_STORAGE_LIMIT_GIB: Final = 200
 class PostgresArgs:
     """What the database is made from."""
 
-    settings: AuroraPostgres | PostgresInstance
+    settings: AuroraPostgres | PostgresInstance | ExternalPostgres
     vpc_id: pulumi.Input[str]
     subnet_ids: pulumi.Input[Sequence[str]]
     protected: bool
+    password: pulumi.Output[str] | None
+    """Of an external database."""
 
 
 class Postgres(pulumi.ComponentResource):
@@ -40,9 +48,15 @@ class Postgres(pulumi.ComponentResource):
 
     host: pulumi.Output[str]
     """`name:port` of the writer, known once the writer serves."""
+    user: str
+    database: str
+    backup_arn: pulumi.Output[str] | None
+    """What AWS Backup can copy; None if the database is external."""
+    identity: pulumi.Output[str]
+    """AWS's own ID of the database: another one is another database."""
     password: SecretReference
     """The owner's password."""
-    door: Door
+    doors: dict[str, Door]
     """Where consumers are let in."""
 
     def __init__(
@@ -50,9 +64,35 @@ class Postgres(pulumi.ComponentResource):
     ) -> None:
         super().__init__("langfuse:index:Postgres", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
+        if isinstance(args.settings, ExternalPostgres):
+            self._adopt(name, args.settings, args, child)
+        else:
+            self._create(name, args.settings, args, child)
+        self.register_outputs({"host": self.host})
+
+    def _adopt(
+        self,
+        name: str,
+        settings: ExternalPostgres,
+        args: PostgresArgs,
+        child: pulumi.ResourceOptions,
+    ) -> None:
+        self.host = pulumi.Output.from_input(f"{settings.host}:{settings.port}")
+        self.user, self.database = settings.user, settings.database
+        self.identity, self.backup_arn, self.doors = self.host, None, {}
+        self.password = external_password(name, "password", args.password, args.protected, child)
+
+    def _create(
+        self,
+        name: str,
+        settings: AuroraPostgres | PostgresInstance,
+        args: PostgresArgs,
+        child: pulumi.ResourceOptions,
+    ) -> None:
+        self.user, self.database = USER, DATABASE
         kept = pulumi.ResourceOptions(parent=self, protect=args.protected)
         group = closed_group(name, "PostgreSQL", args.vpc_id, opts=child)
-        self.door = Door(group.id, POSTGRES_PORT)
+        self.doors = {"postgres": Door(group.id, POSTGRES_PORT)}
         # Alphanumeric: the images' entrypoints put it into a URL without encoding it.
         password = random.RandomPassword(f"{name}-password", length=32, special=False, opts=kept)
         secret = StoredSecret(
@@ -68,19 +108,30 @@ class Postgres(pulumi.ComponentResource):
             "vpc_security_group_ids": [group.id],
             "port": POSTGRES_PORT,
             "storage_encrypted": True,
-            "backup_retention_period": args.settings.backup_retention_days,
+            "backup_retention_period": settings.backup_retention_days,
             "copy_tags_to_snapshot": True,
             "delete_automated_backups": not args.protected,
             "deletion_protection": args.protected,
             "skip_final_snapshot": not args.protected,
-            "final_snapshot_identifier": final_snapshot_name(name, child),
+            "final_snapshot_identifier": final_snapshot_name(
+                name, settings.snapshot_identifier, child
+            ),
+            "snapshot_identifier": settings.snapshot_identifier,
             "apply_immediately": True,
         }
-        if isinstance(args.settings, AuroraPostgres):
-            self.host = _aurora(name, args.settings, password.result, common, child, kept)
+        if isinstance(settings, AuroraPostgres):
+            made = _aurora(name, settings, password.result, common, child, kept)
         else:
-            self.host = _instance(name, args.settings, password.result, common, child, kept)
-        self.register_outputs({"host": self.host})
+            made = _instance(name, settings, password.result, common, child, kept)
+        self.host, self.identity, self.backup_arn = made
+
+
+class Database(NamedTuple):
+    """A database as consumers, the migration and AWS Backup know it."""
+
+    host: pulumi.Output[str]
+    identity: pulumi.Output[str]
+    arn: pulumi.Output[str]
 
 
 def _aurora(
@@ -90,7 +141,7 @@ def _aurora(
     common: dict[str, Any],
     child: pulumi.ResourceOptions,
     kept: pulumi.ResourceOptions,
-) -> pulumi.Output[str]:
+) -> Database:
     parameters = aws.rds.ClusterParameterGroup(
         name,
         family=f"aurora-postgresql{POSTGRES_MAJOR}",
@@ -129,12 +180,14 @@ def _aurora(
             promotion_tier=min(index - 1, 1),
             copy_tags_to_snapshot=True,
             apply_immediately=True,
-            opts=kept,
+            # The data is the cluster's: readers may come and go.
+            opts=child,
         )
         for index in range(1, settings.instances + 1)
     ]
     ready = pulumi.Output.all(*(instance.id for instance in instances))
-    return ready.apply(lambda _: pulumi.Output.concat(cluster.endpoint, f":{POSTGRES_PORT}"))
+    host = ready.apply(lambda _: pulumi.Output.concat(cluster.endpoint, f":{POSTGRES_PORT}"))
+    return Database(host, cluster.cluster_resource_id, cluster.arn)
 
 
 def _instance(
@@ -144,7 +197,7 @@ def _instance(
     common: dict[str, Any],
     child: pulumi.ResourceOptions,
     kept: pulumi.ResourceOptions,
-) -> pulumi.Output[str]:
+) -> Database:
     parameters = aws.rds.ParameterGroup(
         name,
         family=f"postgres{POSTGRES_MAJOR}",
@@ -169,4 +222,5 @@ def _instance(
         **common,
         opts=kept,
     )
-    return pulumi.Output.concat(instance.address, f":{POSTGRES_PORT}")
+    host = pulumi.Output.concat(instance.address, f":{POSTGRES_PORT}")
+    return Database(host, instance.resource_id, instance.arn)

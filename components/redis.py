@@ -9,8 +9,14 @@ import pulumi_random as random
 
 from components.final_snapshot import final_snapshot_name
 from components.security_groups import Door, closed_group
-from components.stored_secret import SecretReference, StoredSecret, StoredSecretArgs
+from components.stored_secret import (
+    SecretReference,
+    StoredSecret,
+    StoredSecretArgs,
+    external_password,
+)
 from contract.runtime import REDIS_PORT
+from settings.external_stores import ExternalRedis
 from settings.releases import VALKEY
 from settings.stores import ElastiCacheRedis
 
@@ -19,10 +25,12 @@ from settings.stores import ElastiCacheRedis
 class RedisArgs:
     """What the cache is made from."""
 
-    settings: ElastiCacheRedis
+    settings: ElastiCacheRedis | ExternalRedis
     vpc_id: pulumi.Input[str]
     subnet_ids: pulumi.Input[Sequence[str]]
     protected: bool
+    password: pulumi.Output[str] | None
+    """Of an external cache."""
 
 
 class Redis(pulumi.ComponentResource):
@@ -30,9 +38,11 @@ class Redis(pulumi.ComponentResource):
 
     host: pulumi.Output[str]
     """Name of the primary."""
+    port: int
+    tls: bool
     password: SecretReference
     """The AUTH token."""
-    door: Door
+    doors: dict[str, Door]
     """Where consumers are let in."""
 
     def __init__(
@@ -40,9 +50,30 @@ class Redis(pulumi.ComponentResource):
     ) -> None:
         super().__init__("langfuse:index:Redis", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
+        if isinstance(args.settings, ExternalRedis):
+            self._adopt(name, args.settings, args, child)
+        else:
+            self._create(name, args.settings, args, child)
+        self.register_outputs({"host": self.host})
+
+    def _adopt(
+        self, name: str, settings: ExternalRedis, args: RedisArgs, child: pulumi.ResourceOptions
+    ) -> None:
+        self.host = pulumi.Output.from_input(settings.host)
+        self.port, self.tls, self.doors = settings.port, settings.tls, {}
+        self.password = external_password(name, "token", args.password, args.protected, child)
+
+    def _create(
+        self,
+        name: str,
+        settings: ElastiCacheRedis,
+        args: RedisArgs,
+        child: pulumi.ResourceOptions,
+    ) -> None:
         kept = pulumi.ResourceOptions(parent=self, protect=args.protected)
         group = closed_group(name, "Valkey", args.vpc_id, opts=child)
-        self.door = Door(group.id, REDIS_PORT)
+        self.port, self.tls = REDIS_PORT, True
+        self.doors = {"redis": Door(group.id, REDIS_PORT)}
         token = random.RandomPassword(f"{name}-token", length=64, special=False, opts=kept)
         secret = StoredSecret(
             f"{name}-credentials",
@@ -58,15 +89,15 @@ class Redis(pulumi.ComponentResource):
             parameters=[{"name": "maxmemory-policy", "value": "noeviction"}],
             opts=child,
         )
-        snapshot = final_snapshot_name(name, child)
-        replicated = args.settings.replicas > 0
+        snapshot = final_snapshot_name(name, None, child)
+        replicated = settings.replicas > 0
         cache = aws.elasticache.ReplicationGroup(
             name,
             description=f"Queue and cache of {name}",
             engine="valkey",
             engine_version=VALKEY,
-            node_type=args.settings.node_type,
-            num_cache_clusters=1 + args.settings.replicas,
+            node_type=settings.node_type,
+            num_cache_clusters=1 + settings.replicas,
             automatic_failover_enabled=replicated,
             multi_az_enabled=replicated,
             port=REDIS_PORT,
@@ -83,4 +114,3 @@ class Redis(pulumi.ComponentResource):
             opts=kept,
         )
         self.host = cache.primary_endpoint_address
-        self.register_outputs({"host": self.host})

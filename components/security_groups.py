@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import pulumi
 import pulumi_aws as aws
@@ -35,9 +36,9 @@ def open_doors(
     doors: Mapping[str, Door],
     *,
     opts: pulumi.ResourceOptions,
-) -> None:
+) -> list[pulumi.Resource]:
     """Let the members of the group `name` in at each door; nobody else gets in by it."""
-    for label, door in doors.items():
+    return [
         aws.vpc.SecurityGroupIngressRule(
             f"{name}-to-{label}",
             security_group_id=door.group_id,
@@ -48,6 +49,8 @@ def open_doors(
             description=f"{name} to {label}",
             opts=opts,
         )
+        for label, door in doors.items()
+    ]
 
 
 def allow_egress(
@@ -65,3 +68,27 @@ def allow_egress(
         description="to anywhere",
         opts=opts,
     )
+
+
+def connect_members(
+    name: str,
+    group_id: pulumi.Input[str],
+    ports: Mapping[str, int],
+    *,
+    opts: pulumi.ResourceOptions,
+) -> list[pulumi.Resource]:
+    """Let the members of the group `name` connect to each other at these ports, by label."""
+    rules: list[pulumi.Resource] = []
+    for label, port in ports.items():
+        rule: dict[str, Any] = {
+            "security_group_id": group_id,
+            "referenced_security_group_id": group_id,
+            "ip_protocol": "tcp",
+            "from_port": port,
+            "to_port": port,
+            "description": f"{label} among members",
+            "opts": opts,
+        }
+        rules.append(aws.vpc.SecurityGroupIngressRule(f"{name}-{label}", **rule))
+        rules.append(aws.vpc.SecurityGroupEgressRule(f"{name}-{label}", **rule))
+    return rules

@@ -1,4 +1,4 @@
-"""What web and worker both need of the rest of the stack."""
+"""What web, worker and the migration need of the rest of the stack."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from functools import cached_property
 
 import pulumi
 
-from components import clickhouse, iam, postgres
+from components import iam
 from components.clickhouse import ClickHouse
 from components.cluster import Cluster
 from components.data_plane import DataPlane
@@ -15,7 +15,6 @@ from components.network import Network
 from components.security_groups import Door
 from components.stored_secret import SecretReference
 from contract.environment import Credentials, Endpoints
-from contract.runtime import REDIS_PORT
 from settings.model import Settings
 
 
@@ -38,14 +37,14 @@ class StackParts:
             url=self.url,
             region=self.location.region,
             database_host=self.data_plane.postgres.host,
-            database_user=postgres.USER,
-            database_name=postgres.DATABASE,
+            database_user=self.data_plane.postgres.user,
+            database_name=self.data_plane.postgres.database,
             redis_host=self.data_plane.redis.host,
-            redis_port=REDIS_PORT,
+            redis_port=self.data_plane.redis.port,
             clickhouse_url=self.clickhouse.http_url,
             clickhouse_migration_url=self.clickhouse.native_url,
-            clickhouse_user=clickhouse.USER,
-            clickhouse_memory_bytes=int(self.settings.clickhouse.memory_gib * 2**30),
+            clickhouse_user=self.clickhouse.user,
+            redis_tls=self.data_plane.redis.tls,
             bucket=self.data_plane.storage.bucket,
         )
 
@@ -71,9 +70,22 @@ class StackParts:
     @property
     def doors(self) -> dict[str, Door]:
         """The stores that both containers connect to."""
-        return {**self.data_plane.doors, "clickhouse-http": self.clickhouse.http_door}
+        return {**self.data_plane.doors, **self.clickhouse.http_doors}
+
+    @property
+    def migration_doors(self) -> dict[str, Door]:
+        """The stores that the migration connects to."""
+        return {**self.data_plane.postgres.doors, **self.clickhouse.native_doors}
+
+    @property
+    def store_identities(self) -> dict[str, pulumi.Output[str]]:
+        """What tells that a database is another one, though it has the old one's name."""
+        return {
+            "postgres": self.data_plane.postgres.identity,
+            "clickhouse": self.clickhouse.identity,
+        }
 
     @property
     def after(self) -> Sequence[pulumi.Resource]:
-        """What must run before the containers start."""
+        """What must run before the databases are migrated."""
         return [self.data_plane, self.clickhouse]

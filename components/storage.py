@@ -1,15 +1,15 @@
 """Creates the S3 bucket for events, media and exports, each below a prefix of its own.
 
-One bucket: docs/adr/0001-one-bucket.md. Versioning stays off, so that a deletion is one.
+One bucket: docs/adr/0001-one-bucket.md.
 """
 
-import json
 from dataclasses import dataclass
 from typing import Final
 
 import pulumi
 import pulumi_aws as aws
 
+from components.bucket import private_bucket, version_objects
 from components.stored_secret import RECOVERY_DAYS
 from contract.environment import EVENTS_PREFIX
 from settings.stores import Storage as StorageSettings
@@ -47,45 +47,9 @@ class Storage(pulumi.ComponentResource):
         child = pulumi.ResourceOptions(parent=self)
         kept = pulumi.ResourceOptions(parent=self, protect=args.protected)
         self.key_arn = self._key(name, kept, args.protected) if args.settings.kms else None
-        bucket = aws.s3.Bucket(name, force_destroy=not args.protected, opts=kept)
-        self.bucket_arn = bucket.arn
-        block = aws.s3.BucketPublicAccessBlock(
-            name,
-            bucket=bucket.id,
-            block_public_acls=True,
-            block_public_policy=True,
-            ignore_public_acls=True,
-            restrict_public_buckets=True,
-            opts=child,
-        )
-        aws.s3.BucketOwnershipControls(
-            name,
-            bucket=bucket.id,
-            rule={"object_ownership": "BucketOwnerEnforced"},
-            opts=child,
-        )
-        encryption = aws.s3.BucketServerSideEncryptionConfiguration(
-            name,
-            bucket=bucket.id,
-            rules=[
-                {
-                    "apply_server_side_encryption_by_default": (
-                        {"sse_algorithm": "aws:kms", "kms_master_key_id": self.key_arn}
-                        if self.key_arn
-                        else {"sse_algorithm": "AES256"}
-                    ),
-                    "bucket_key_enabled": args.settings.kms,
-                }
-            ],
-            opts=child,
-        )
-        policy = aws.s3.BucketPolicy(
-            name,
-            bucket=bucket.id,
-            policy=bucket.arn.apply(tls_only_policy),
-            # S3 refuses two changes of one bucket's access at a time.
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[block]),
-        )
+        bucket = private_bucket(name, protected=args.protected, key_arn=self.key_arn, opts=child)
+        if args.settings.versioning_days is not None:
+            version_objects(bucket, name, child)
         aws.s3.BucketLifecycleConfiguration(
             name, bucket=bucket.id, rules=lifecycle_rules(args.settings), opts=child
         )
@@ -103,8 +67,7 @@ class Storage(pulumi.ComponentResource):
             ],
             opts=child,
         )
-        guarded = pulumi.Output.all(bucket.bucket, policy.id, encryption.id)
-        self.bucket = guarded.apply(lambda values: values[0])
+        self.bucket, self.bucket_arn = bucket.name, bucket.arn
         self.register_outputs({"bucket": self.bucket})
 
     @staticmethod
@@ -119,17 +82,6 @@ class Storage(pulumi.ComponentResource):
         return key.arn
 
 
-def tls_only_policy(bucket_arn: str) -> str:
-    """Build the bucket policy that refuses every request without TLS 1.2 or later."""
-    resources = [bucket_arn, f"{bucket_arn}/*"]
-    deny = {"Effect": "Deny", "Principal": "*", "Action": "s3:*", "Resource": resources}
-    statements = [
-        {**deny, "Sid": "DenyPlainHttp", "Condition": {"Bool": {"aws:SecureTransport": "false"}}},
-        {**deny, "Sid": "DenyOldTls", "Condition": {"NumericLessThan": {"s3:TlsVersion": "1.2"}}},
-    ]
-    return json.dumps({"Version": "2012-10-17", "Statement": statements}, sort_keys=True)
-
-
 def lifecycle_rules(
     settings: StorageSettings,
 ) -> list[aws.s3.BucketLifecycleConfigurationRuleArgsDict]:
@@ -140,7 +92,15 @@ def lifecycle_rules(
             "status": "Enabled",
             "filter": {"prefix": ""},
             "abort_incomplete_multipart_upload": {"days_after_initiation": ABORT_MULTIPART_DAYS},
-        }
+        },
+        {
+            # Always there: what versioning has kept outlives its being switched off.
+            "id": "expire-old-versions",
+            "status": "Enabled",
+            "filter": {"prefix": ""},
+            "noncurrent_version_expiration": {"noncurrent_days": settings.versioning_days or 1},
+            "expiration": {"expired_object_delete_marker": True},
+        },
     ]
     if settings.events_retention_days is not None:
         rules.append(

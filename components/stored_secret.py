@@ -31,6 +31,8 @@ class StoredSecretArgs:
     description: str
     values: Mapping[str, pulumi.Input[str]]
     protected: bool
+    given: bool = False
+    """Whether the values are the user's, who has them and may change them or take them away."""
 
 
 class StoredSecret(pulumi.ComponentResource):
@@ -43,18 +45,18 @@ class StoredSecret(pulumi.ComponentResource):
         self, name: str, args: StoredSecretArgs, opts: pulumi.ResourceOptions | None = None
     ) -> None:
         super().__init__("langfuse:index:StoredSecret", name, None, opts)
-        kept = pulumi.ResourceOptions(parent=self, protect=args.protected)
         secret = aws.secretsmanager.Secret(
             name,
             description=args.description,
             recovery_window_in_days=RECOVERY_DAYS if args.protected else 0,
-            opts=kept,
+            opts=pulumi.ResourceOptions(parent=self, protect=args.protected and not args.given),
         )
         version = aws.secretsmanager.SecretVersion(
             name,
             secret_id=secret.id,
             secret_string=pulumi.Output.json_dumps(dict(args.values)),
-            opts=kept,
+            # A new value is a new version, and Secrets Manager keeps the one before.
+            opts=pulumi.ResourceOptions(parent=self),
         )
         self.arn = pulumi.Output.all(secret.arn, version.id).apply(lambda values: values[0])
         self.register_outputs({"arn": self.arn})
@@ -62,3 +64,17 @@ class StoredSecret(pulumi.ComponentResource):
     def reference(self, key: str) -> SecretReference:
         """One value, to be handed to a container."""
         return SecretReference(self.arn, key)
+
+
+def external_password(
+    name: str,
+    key: str,
+    password: pulumi.Output[str] | None,
+    protected: bool,
+    opts: pulumi.ResourceOptions,
+) -> SecretReference:
+    """Store the password of an external store below `key`; settings have seen that there is one."""
+    if password is None:
+        raise ValueError(f"{name}: settings promise a password for an external store")
+    args = StoredSecretArgs("Password of an external store", {key: password}, protected, given=True)
+    return StoredSecret(f"{name}-credentials", args, opts).reference(key)

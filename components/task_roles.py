@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 import pulumi
-import pulumi_aws as aws
 
 from components import iam
 from components.stored_secret import SecretReference
@@ -16,7 +15,7 @@ def execution_role(
     log_group_arn: pulumi.Output[str],
     secrets: Sequence[SecretReference],
     opts: pulumi.ResourceOptions,
-) -> aws.iam.Role:
+) -> iam.ServiceRole:
     """Make the agent's role: write this log group, read exactly these secrets."""
     statements = [
         iam.allow(
@@ -35,6 +34,6 @@ def execution_role(
 
 def task_role(
     name: str, statements: Sequence[iam.Statement], opts: pulumi.ResourceOptions
-) -> aws.iam.Role:
+) -> iam.ServiceRole:
     """Make the container's own role."""
     return iam.service_role(f"{name}-task", PRINCIPAL, statements, opts=opts)

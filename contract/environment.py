@@ -9,11 +9,14 @@ from typing import Final, Generic, TypeVar
 
 from contract.runtime import KEEP_ALIVE_MILLISECONDS, heap_mib
 from contract.variables import Container, known
+from settings.external_stores import ExternalClickHouse
 from settings.model import Settings
 from settings.services import Service, Web
+from settings.stores import ClickHouseOnEc2
 
 Value = TypeVar("Value")
 Reference = TypeVar("Reference")
+Each = TypeVar("Each")
 
 EVENTS_PREFIX: Final = "events/"
 MEDIA_PREFIX: Final = "media/"
@@ -22,8 +25,22 @@ EXPORTS_PREFIX: Final = "exports/"
 DATABASE_ARGUMENTS: Final = "sslmode=require&connection_limit=10"
 """TLS, and a bound on Prisma's pool, which would otherwise grow with the CPU count."""
 
+V4_TABLES_SINCE: Final = 4
+"""Major whose images write to the new tables unless they are told otherwise."""
+
 BATCH_EXPORT_ON_WEB_SINCE: Final = 4
 """Langfuse 4's web signs download links of exports again on demand."""
+
+NO_MIGRATIONS: Final = {
+    "LANGFUSE_AUTO_CLICKHOUSE_MIGRATION_DISABLED": "true",
+    "LANGFUSE_AUTO_POSTGRES_MIGRATION_DISABLED": "true",
+}
+"""Both services start with these: the migration task alone changes the databases. Only web's
+entrypoint reads them; the worker has them so that no image can begin to migrate there."""
+
+MIGRATION_VARIABLES: Final = frozenset({"CLICKHOUSE_CLUSTER_NAME", "CLICKHOUSE_DB"})
+"""Variables of web's own environment, or secret ones, that its entrypoint hands to the
+migrations."""
 
 FRESH_SINCE: Final = "2025-01-01"
 """Projects made after this date cannot have events that only older Langfuse versions wrote."""
@@ -45,10 +62,10 @@ class Endpoints(Generic[Value]):
     database_name: str
     redis_host: Value
     redis_port: int
+    redis_tls: bool
     clickhouse_url: Value
     clickhouse_migration_url: Value
     clickhouse_user: str
-    clickhouse_memory_bytes: int
     bucket: Value
 
 
@@ -77,11 +94,10 @@ class Environment(Generic[Value, Reference]):
 def web(
     settings: Settings, endpoints: Endpoints[Value], credentials: Credentials[Reference]
 ) -> Environment[Value, Reference]:
-    """Environment of the web container. It runs the migrations when it starts."""
+    """Environment of the web container."""
     plain: dict[str, Value | str] = {
         **_shared(settings, endpoints, settings.web),
         "KEEP_ALIVE_TIMEOUT": str(KEEP_ALIVE_MILLISECONDS),
-        "CLICKHOUSE_MIGRATION_URL": endpoints.clickhouse_migration_url,
         "AUTH_DISABLE_SIGNUP": _boolean(settings.auth.disable_signup),
         "AUTH_DISABLE_USERNAME_PASSWORD": _boolean(settings.auth.disable_password),
         "TELEMETRY_ENABLED": "false",
@@ -99,15 +115,52 @@ def worker(
     plain: dict[str, Value | str] = {
         **_shared(settings, endpoints, settings.worker),
         **_batch_export(endpoints),
+        **(_worker_write_mode(settings) if _sets_write_mode(settings) else {}),
         "LANGFUSE_SKIP_INGESTION_CLICKHOUSE_READ_MIN_PROJECT_CREATE_DATE": FRESH_SINCE,
     }
     return _with_own(settings, plain, _secrets(credentials), settings.worker, credentials)
 
 
+def migration(
+    settings: Settings, endpoints: Endpoints[Value], credentials: Credentials[Reference]
+) -> Environment[Value, Reference]:
+    """Environment of the one-off task that migrates: what web's entrypoint reads, and no more.
+
+    So a change of anything else does not migrate again.
+    """
+    own = _of_migrations(settings.web.environment)
+    own_secrets = _of_migrations(credentials.environment)
+    external = isinstance(settings.clickhouse, ExternalClickHouse)
+    return Environment(
+        plain={
+            **_databases(settings, endpoints),
+            "CLICKHOUSE_MIGRATION_URL": endpoints.clickhouse_migration_url,
+            **({"CLICKHOUSE_MIGRATION_SSL": "true"} if external else {}),
+            **{name: value for name, value in own.items() if name not in own_secrets},
+        },
+        secret={**_database_secrets(credentials), **own_secrets},
+    )
+
+
+def _of_migrations(own: Mapping[str, Each]) -> dict[str, Each]:
+    return {name: value for name, value in own.items() if name in MIGRATION_VARIABLES}
+
+
+def _databases(settings: Settings, endpoints: Endpoints[Value]) -> dict[str, Value | str]:
+    return {
+        "DATABASE_HOST": endpoints.database_host,
+        "DATABASE_USERNAME": endpoints.database_user,
+        "DATABASE_NAME": endpoints.database_name,
+        "DATABASE_ARGS": DATABASE_ARGUMENTS,
+        "CLICKHOUSE_URL": endpoints.clickhouse_url,
+        "CLICKHOUSE_USER": endpoints.clickhouse_user,
+        "CLICKHOUSE_CLUSTER_ENABLED": _boolean(settings.clickhouse.clustered),
+    }
+
+
 def _shared(
     settings: Settings, endpoints: Endpoints[Value], service: Service
 ) -> dict[str, Value | str]:
-    spill_bytes = int(endpoints.clickhouse_memory_bytes * EXTERNAL_GROUP_BY_SHARE)
     plain: dict[str, Value | str] = {
         # ECS puts the task's host name here, and the server would bind to that address alone.
         "HOSTNAME": "0.0.0.0",  # noqa: S104
@@ -115,23 +168,50 @@ def _shared(
         "NODE_OPTIONS": f"--max-old-space-size={heap_mib(service.memory)}",
         "AWS_REGION": endpoints.region,
         "LANGFUSE_LOG_FORMAT": "json",
-        "DATABASE_HOST": endpoints.database_host,
-        "DATABASE_USERNAME": endpoints.database_user,
-        "DATABASE_NAME": endpoints.database_name,
-        "DATABASE_ARGS": DATABASE_ARGUMENTS,
+        **_databases(settings, endpoints),
+        **NO_MIGRATIONS,
         "REDIS_HOST": endpoints.redis_host,
         "REDIS_PORT": str(endpoints.redis_port),
-        "REDIS_TLS_ENABLED": "true",
-        "CLICKHOUSE_URL": endpoints.clickhouse_url,
-        "CLICKHOUSE_USER": endpoints.clickhouse_user,
-        "CLICKHOUSE_CLUSTER_ENABLED": "false",
-        "CLICKHOUSE_MAX_BYTES_BEFORE_EXTERNAL_GROUP_BY": str(spill_bytes),
+        "REDIS_TLS_ENABLED": _boolean(endpoints.redis_tls),
         **_bucket("EVENT_UPLOAD", EVENTS_PREFIX, endpoints),
         **_bucket("MEDIA_UPLOAD", MEDIA_PREFIX, endpoints),
     }
+    if isinstance(settings.clickhouse, ClickHouseOnEc2):
+        spill_bytes = int(settings.clickhouse.memory_gib * 2**30 * EXTERNAL_GROUP_BY_SHARE)
+        plain["CLICKHOUSE_MAX_BYTES_BEFORE_EXTERNAL_GROUP_BY"] = str(spill_bytes)
     if settings.storage.events_retention_days is not None:
         plain["LANGFUSE_ENABLE_BLOB_STORAGE_FILE_LOG"] = "false"
+    if _sets_write_mode(settings):
+        plain |= _write_mode(settings)
     return plain
+
+
+def _sets_write_mode(settings: Settings) -> bool:
+    chosen = settings.v4.write_mode, settings.v4.historic_backfill
+    return settings.major >= V4_TABLES_SINCE or chosen != (None, None)
+
+
+def _write_mode(settings: Settings) -> dict[str, str]:
+    """Say which tables are written, and whether users may read the new ones.
+
+    Always together with what `_worker_write_mode` says: the worker does not start when they
+    contradict each other (Langfuse 4.16.0, worker/src/env.ts, validateV4Flags).
+    """
+    return {
+        "LANGFUSE_MIGRATION_V4_WRITE_MODE": settings.write_mode,
+        "LANGFUSE_MIGRATION_V4_ALLOW_PREVIEW_OPT_IN": _boolean(settings.write_mode != "legacy"),
+    }
+
+
+def _worker_write_mode(settings: Settings) -> dict[str, str]:
+    backfill = settings.v4.historic_backfill
+    if backfill is None:
+        backfill = settings.write_mode != "legacy"
+    direct = settings.write_mode == "events_only"
+    return {
+        "LANGFUSE_MIGRATION_V4_NATIVE_OTEL_BEHAVIOUR": "direct" if direct else "dual_write",
+        "LANGFUSE_BACKGROUND_MIGRATION_V4_ENABLE_HISTORIC_BACKFILL": _boolean(backfill),
+    }
 
 
 def _bucket(use: str, prefix: str, endpoints: Endpoints[Value]) -> dict[str, Value | str]:
@@ -150,11 +230,17 @@ def _batch_export(endpoints: Endpoints[Value]) -> dict[str, Value | str]:
     }
 
 
-def _secrets(credentials: Credentials[Reference]) -> dict[str, Reference]:
+def _database_secrets(credentials: Credentials[Reference]) -> dict[str, Reference]:
     return {
         "DATABASE_PASSWORD": credentials.database_password,
-        "REDIS_AUTH": credentials.redis_password,
         "CLICKHOUSE_PASSWORD": credentials.clickhouse_password,
+    }
+
+
+def _secrets(credentials: Credentials[Reference]) -> dict[str, Reference]:
+    return {
+        **_database_secrets(credentials),
+        "REDIS_AUTH": credentials.redis_password,
         "SALT": credentials.salt,
         "ENCRYPTION_KEY": credentials.encryption_key,
     }

@@ -27,8 +27,12 @@ WEB_DRAIN_SECONDS: Final = 110
 STOP_TIMEOUT_SECONDS: Final = 120
 """Time between SIGTERM and SIGKILL: Fargate's maximum, and more than web's drain."""
 
-FIRST_START_SECONDS: Final = 600
-"""What the first start may take: some 460 migrations run before the port opens."""
+START_SECONDS: Final = 300
+"""What a start may take until the port is open, migrations left aside: a task of its own runs
+them."""
+
+MIGRATION_COMMAND: Final = ("echo", "migrated")
+"""Web's entrypoint migrates both databases and then runs its arguments, which end the task."""
 
 KEEP_ALIVE_MILLISECONDS: Final = 75_000
 """Node's keep-alive. It has to outlast a load balancer's idle timeout of 60 s, or requests get

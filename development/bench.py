@@ -26,6 +26,7 @@ from rich.table import Table
 
 from development import pulumi_cli
 from development.offline_stack import (
+    PLACEHOLDER,
     REPOSITORY,
     SECRETS_PROVIDER,
     OfflineStack,
@@ -151,6 +152,9 @@ def _synthetic(folder: Path, program: str) -> OfflineStack:
 def _create_and_count(stack: OfflineStack, environment: Mapping[str, str]) -> int:
     init = ["stack", "init", stack.name, "--secrets-provider", SECRETS_PROVIDER]
     _pulumi(init, stack, environment)
+    for key in stack.passwords:
+        secret = ["config", "set", "--secret", key, PLACEHOLDER, "--stack", stack.name]
+        _pulumi(secret, stack, environment)
     _timed_preview(stack, environment)  # where it fails, it says so more readably than in JSON
     preview = _pulumi(["preview", "--json", "--stack", stack.name], stack, environment)
     summary: dict[str, Any] = json.loads(preview).get("changeSummary", {})

@@ -18,7 +18,7 @@ from pydantic import BaseModel
 from development.markdown import ABSENT, table
 from settings.capacity import AURORA_STEP_ACU, FARGATE_MEMORY_MIB
 from settings.loading import load
-from settings.messages import NAMESPACE, SECRET_KEYS, VARIANTS
+from settings.messages import DISCRIMINATORS, NAMESPACE, SECRET_KEYS, VARIANTS
 from settings.model import RETENTION_DAYS, Settings
 from settings.releases import LANGFUSE_MINIMUM
 from settings.section import Section
@@ -29,14 +29,15 @@ EXAMPLE_DOMAIN: Final = "langfuse.example.com"
 """Stands for the domain in stacks that need one."""
 
 _CPU_SIZES: Final = ", ".join(str(size) for size in FARGATE_MEMORY_MIB)
+_NAME: Final = "a letter or `_`, then also digits and `.-`"
 CHECKED_BY_CODE: Final[Mapping[str, str]] = {
     "release": f"`X.Y.Z`, {'.'.join(map(str, LANGFUSE_MINIMUM))} or later",
     "domain": "host name",
+    "allowReplace": "list of names of resources",
     "network.cidr": "IPv4 block, /16 to /24",
     "network.vpcId": "VPC ID",
     "network.privateSubnetIds": "list of subnet IDs, 2 or more",
     "network.publicSubnetIds": "list of subnet IDs, 2 or more",
-    "ingress.kind": "`alb` or `apiGateway`",
     "ingress.certificateArn": "ARN of an ACM certificate",
     "ingress.allowedCidrs": "list of IPv4 blocks, 1 or more",
     "web.cpu": f"one of {_CPU_SIZES}",
@@ -45,13 +46,22 @@ CHECKED_BY_CODE: Final[Mapping[str, str]] = {
     "worker.memory": "MiB that Fargate sells with `cpu`",
     "web.environment": "names and texts",
     "worker.environment": "names and texts",
-    "clickhouse.replicas": "1",
+    "clickhouse.replicas": "1, or 3 with three zones",
     "clickhouse.instanceType": f"Graviton, {CLICKHOUSE_MINIMUM_MEMORY_GIB:.0f} GiB or more",
-    "postgres.mode": "`auroraServerless` or `instance`",
+    "clickhouse.snapshotId": "ID of an EBS snapshot",
+    "clickhouse.url": "`https://HOST:PORT`",
+    "clickhouse.migrationUrl": "`clickhouse://HOST:PORT`",
+    "clickhouse.user": _NAME,
     "postgres.instanceClass": "`db.FAMILY.SIZE`",
+    "postgres.snapshotIdentifier": "name or ARN of an RDS snapshot",
+    "postgres.host": "host name or IPv4 address",
+    "postgres.user": _NAME,
+    "postgres.database": _NAME,
     "postgres.minAcu": f"0 to 256 in steps of {AURORA_STEP_ACU}",
     "postgres.maxAcu": f"1 to 256 in steps of {AURORA_STEP_ACU}, minAcu or more",
     "redis.nodeType": "`cache.FAMILY.SIZE`",
+    "redis.host": "host name or IPv4 address",
+    "backups.copyRegion": "AWS region",
     "logs.retentionDays": f"one of {', '.join(map(str, RETENTION_DAYS))}",
 }
 """Bounds that validators know and the fields do not, or that the fields tell as a pattern."""
@@ -63,6 +73,18 @@ SECRET_MEANINGS: Final[Mapping[str, tuple[str, str]]] = {
     "secretEnvironment": (
         "JSON object of names and texts",
         "Langfuse variables for both containers that are secrets, kept in Secrets Manager",
+    ),
+    "clickhousePassword": (
+        "letters, digits and `._~-`",
+        "Password of `clickhouse.user`. Needed with `clickhouse.mode` `external`, and only there",
+    ),
+    "postgresPassword": (
+        "letters, digits and `._~-`",
+        "Password of `postgres.user`. Needed with `postgres.mode` `external`, and only there",
+    ),
+    "redisPassword": (
+        "text",
+        "Password of the Redis. Needed with `redis.mode` `external`, and only there",
     ),
 }
 
@@ -101,8 +123,10 @@ def _keys_of_variants(path: str, variants: Mapping[str, type[BaseModel]]) -> Ite
     for name in dict.fromkeys(chain.from_iterable(map(_properties, variants.values()))):
         having = {tag: model for tag, model in variants.items() if name in _properties(model)}
         first = next(iter(having.values()))
-        tags = () if len(having) == len(variants) else tuple(having)
-        yield replace(_key(f"{path}.{name}", first, name), variants=tags)
+        key = _key(f"{path}.{name}", first, name)
+        if name == DISCRIMINATORS.get(path):
+            key = replace(key, bounds=_either(f"`{tag}`" for tag in variants))
+        yield key if len(having) == len(variants) else replace(key, variants=tuple(having))
 
 
 def _key(path: str, model: type[BaseModel], name: str) -> Key:
@@ -214,7 +238,7 @@ def full_configuration() -> str:
 def _bounds_and_default(key: Key) -> str:
     """Add the default where a size has no value because it has another shape of the section."""
     told = ABSENT not in {value(size, key.path) for size in SIZING}
-    return key.bounds if told or not key.default else f"{key.bounds}; default {key.default}"
+    return key.bounds if told or not key.default else f"{key.bounds}; default `{key.default}`"
 
 
 def _meaning(key: Key) -> str:

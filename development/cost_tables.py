@@ -21,12 +21,18 @@ from components.nat_instance import ROOT_VOLUME_GIB as NAT_ROOT_GIB
 from components.postgres import INSTANCE_STORAGE_GIB
 from development.configuration_tables import EXAMPLE_DOMAIN
 from development.markdown import ABSENT, table
+from settings.external_stores import ExternalClickHouse, ExternalPostgres, ExternalRedis
 from settings.loading import load
 from settings.model import Settings
 from settings.network import CreatedNetwork
 from settings.services import LoadBalancerIngress, Service
 from settings.sizing import SIZING
-from settings.stores import AuroraPostgres
+from settings.stores import (
+    AuroraPostgres,
+    ClickHouseOnEc2,
+    ElastiCacheRedis,
+    PostgresInstance,
+)
 
 PRICES: Final = Path(__file__).resolve().parent.parent / "docs/prices.csv"
 
@@ -60,9 +66,10 @@ def public_addresses(settings: Settings) -> int:
     if not isinstance(network, CreatedNetwork):
         return len(network.public_subnet_ids) if balancer else 0
     tasks = settings.web.min_tasks + settings.worker.min_tasks
-    clickhouse_host = 1
+    clickhouse = settings.clickhouse
+    hosts = clickhouse.replicas if isinstance(clickhouse, ClickHouseOnEc2) else 0
     way_out = {
-        "none": tasks + clickhouse_host,
+        "none": tasks + hosts,
         "natInstance": 1,
         "natGateway": 1,
         "natGatewayPerZone": network.zones,
@@ -72,22 +79,12 @@ def public_addresses(settings: Settings) -> int:
 
 def bill(settings: Settings) -> list[Item]:
     """What a stack costs while it idles, a line for everything that has a price by the hour."""
-    price, clickhouse = prices(), settings.clickhouse
-    gateways = _nat_gateways(settings)
+    price, gateways = prices(), _nat_gateways(settings)
     return [
         *(_tasks(name, getattr(settings, name)) for name in ("web", "worker")),
-        _by_hour(f"ClickHouse, {clickhouse.instance_type}", f"EC2 {clickhouse.instance_type}"),
-        Item(
-            "ClickHouse, volumes",
-            f"({clickhouse.volume_gib} data + {CLICKHOUSE_ROOT_GIB} root) GiB × {price['EBS gp3']}",
-            (clickhouse.volume_gib + CLICKHOUSE_ROOT_GIB) * price["EBS gp3"],
-        ),
-        _postgres(settings),
-        _by_hour(
-            f"Valkey, {settings.redis.node_type}",
-            f"Valkey {settings.redis.node_type}",
-            1 + settings.redis.replicas,
-        ),
+        *_clickhouse(settings.clickhouse),
+        *_postgres(settings.postgres),
+        *_redis(settings.redis),
         *([_nat_instance()] if _egress(settings) == "natInstance" else []),
         *([_by_hour("NAT gateways", "NAT gateway", gateways)] if gateways else []),
         *(
@@ -125,21 +122,51 @@ def _tasks(name: str, service: Service) -> Item:
     )
 
 
-def _postgres(settings: Settings) -> Item:
-    price, postgres = prices(), settings.postgres
+def _clickhouse(clickhouse: ClickHouseOnEc2 | ExternalClickHouse) -> list[Item]:
+    if isinstance(clickhouse, ExternalClickHouse):
+        return []
+    count, price = clickhouse.replicas, prices()["EBS gp3"]
+    gib = clickhouse.volume_gib + CLICKHOUSE_ROOT_GIB
+    servers = f"{count} × " if count > 1 else ""
+    return [
+        _by_hour(
+            f"ClickHouse, {clickhouse.instance_type}", f"EC2 {clickhouse.instance_type}", count
+        ),
+        Item(
+            "ClickHouse, volumes",
+            f"{servers}({clickhouse.volume_gib} data + {CLICKHOUSE_ROOT_GIB} root) GiB × {price}",
+            count * gib * price,
+        ),
+    ]
+
+
+def _redis(redis: ElastiCacheRedis | ExternalRedis) -> list[Item]:
+    if isinstance(redis, ExternalRedis):
+        return []
+    return [_by_hour(f"Valkey, {redis.node_type}", f"Valkey {redis.node_type}", 1 + redis.replicas)]
+
+
+def _postgres(postgres: AuroraPostgres | PostgresInstance | ExternalPostgres) -> list[Item]:
+    price = prices()
+    if isinstance(postgres, ExternalPostgres):
+        return []
     if isinstance(postgres, AuroraPostgres):
         acu = price["Aurora Serverless v2"]
-        return Item(
-            "PostgreSQL, Aurora at its least capacity",
-            f"{postgres.instances} × {postgres.min_acu:g} ACU × {acu} × {HOURS} h",
-            postgres.instances * postgres.min_acu * acu * HOURS,
-        )
+        return [
+            Item(
+                "PostgreSQL, Aurora at its least capacity",
+                f"{postgres.instances} × {postgres.min_acu:g} ACU × {acu} × {HOURS} h",
+                postgres.instances * postgres.min_acu * acu * HOURS,
+            )
+        ]
     hour, storage = price[f"RDS {postgres.instance_class}"], price["RDS gp3"]
-    return Item(
-        f"PostgreSQL, {postgres.instance_class}",
-        f"{hour} × {HOURS} h + {INSTANCE_STORAGE_GIB} GiB × {storage}",
-        hour * HOURS + INSTANCE_STORAGE_GIB * storage,
-    )
+    return [
+        Item(
+            f"PostgreSQL, {postgres.instance_class}",
+            f"{hour} × {HOURS} h + {INSTANCE_STORAGE_GIB} GiB × {storage}",
+            hour * HOURS + INSTANCE_STORAGE_GIB * storage,
+        )
+    ]
 
 
 def _nat_instance() -> Item:

@@ -22,6 +22,7 @@ from typing import Any
 from pulumi.automation import (
     CommandError,
     ConcurrentUpdateError,
+    ConfigValue,
     LocalWorkspace,
     Stack,
     StackNotFoundError,
@@ -33,6 +34,7 @@ from rich.text import Text
 
 from development import pulumi_cli
 from development.offline_stack import (
+    PLACEHOLDER,
     SECRETS_PROVIDER,
     STATE_FOLDER,
     OfflineStack,
@@ -88,6 +90,7 @@ def _up(console: Console, offline: OfflineStack, environment: dict[str, str]) ->
     workspace = _workspace(offline, environment)
     with _explained(offline):
         stack = Stack.create_or_select(offline.name, workspace)
+        set_passwords(workspace, offline)
     with _shown(console, offline) as progress:
         stack.up(on_event=progress, show_secrets=False)
     changed = progress.changed
@@ -101,6 +104,12 @@ def _up(console: Console, offline: OfflineStack, environment: dict[str, str]) ->
     else:
         total = sum(progress.changes.values())
         console.print(f"nothing changed: {total} resources are as they were (0 changes)")
+
+
+def set_passwords(workspace: LocalWorkspace, offline: OfflineStack) -> None:
+    """Give the program the passwords that it needs and that somebody else's key encrypts."""
+    for key in offline.passwords:
+        workspace.set_config(offline.name, key, ConfigValue(PLACEHOLDER, secret=True))
 
 
 def _destroy(console: Console, offline: OfflineStack, environment: dict[str, str]) -> None:

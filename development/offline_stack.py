@@ -4,7 +4,8 @@
 settings, because Pulumi writes into both; the repository's own files are only read. State, plugins
 and the engine's home live in the same scratch folder. What the stack file encrypts for somebody
 else cannot be read here: it becomes a placeholder, or is left out where the program wants a secret.
-It starts no provider and no engine.
+Only `pulumi` can write a secret, so whoever runs it sets the passwords that were left out. This
+starts no provider and no engine.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from typing import Any, cast
 
 import yaml
 
-from settings.messages import NAMESPACE, SECRET_KEYS
+from settings.messages import NAMESPACE, PASSWORD_KEYS, SECRET_KEYS
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 STATE_FOLDER = REPOSITORY / ".state"
@@ -41,6 +42,11 @@ class OfflineStack:
     scratch: Path
     replaced_secrets: tuple[str, ...] = ()
     """The settings that were encrypted for somebody else: a placeholder here, or left out."""
+
+    @property
+    def passwords(self) -> tuple[str, ...]:
+        """The settings that were left out and are needed: set them to PLACEHOLDER, as secrets."""
+        return tuple(key for key in self.replaced_secrets if _bare(key) in PASSWORD_KEYS.values())
 
     @property
     def folder(self) -> Path:
@@ -98,13 +104,17 @@ def _settings(
     config = cast("dict[str, Any]", kept.get("config") or {})
     kept["config"] = readable = dict[str, Any]()
     for key, value in config.items():
-        if key.removeprefix(f"{NAMESPACE}:") in SECRET_KEYS and _has_secret(value):
-            replaced.append(key)  # the program refuses a placeholder in clear, and needs no value
+        if _bare(key) in SECRET_KEYS and _has_secret(value):
+            replaced.append(key)  # the program refuses a placeholder in clear
         else:
             readable[key] = _readable(value, key, replaced)
     if SALT in earlier:
         kept[SALT] = earlier[SALT]  # the state's secrets are encrypted with it
     return kept, replaced
+
+
+def _bare(key: str) -> str:
+    return key.removeprefix(f"{NAMESPACE}:")
 
 
 def _has_secret(value: Any) -> bool:

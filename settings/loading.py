@@ -1,19 +1,21 @@
 """Turns a stack file's `langfuse:` keys into `Settings`, or into all of their errors at once."""
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any, cast
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from settings import messages, own_environment
-from settings.messages import DISCRIMINATORS, NAMESPACE, SECRET_KEYS, VARIANTS
+from settings.messages import DISCRIMINATORS, NAMESPACE, PASSWORD_KEYS, SECRET_KEYS, VARIANTS
 from settings.model import Settings
 from settings.network import network_kind
 from settings.releases import LANGFUSE, LANGFUSE_MAJORS, version_of
 from settings.sizing import DEV, SIZING, Row
 
 _STRINGS = TypeAdapter(dict[str, str])
+_URL_SAFE = re.compile(r"[A-Za-z0-9._~-]+")
 
 
 class SettingsError(ValueError):
@@ -51,6 +53,7 @@ def load(values: Mapping[str, Any]) -> Settings:
     except SettingsError as error:
         problems += error.problems
     problems += own_environment.problems(given, secrets, _release(given))
+    problems += _password_problems(merged, values)
     if settings is None or problems:
         raise SettingsError(problems)
     return settings
@@ -69,6 +72,30 @@ def secret_environment(values: Mapping[str, Any]) -> dict[str, str]:
                 f"Set it with pulumi config set --secret {key} JSON."
             ]
         ) from None
+
+
+def _password_problems(merged: Mapping[str, Any], values: Mapping[str, Any]) -> list[str]:
+    """Find passwords that are missing, or too many; no line has a password in it."""
+    problems: list[str] = []
+    for store, key in PASSWORD_KEYS.items():
+        section = merged.get(store)
+        mode = cast(Mapping[str, Any], section).get("mode") if isinstance(section, Mapping) else ""
+        full = f"{NAMESPACE}:{key}"
+        remedy = f"Set it with pulumi config set --secret {full} VALUE."
+        password = values.get(key)
+        if mode != "external":
+            if password is not None:
+                shape = f"{store}.mode external"
+                problems.append(f"{full}: exists only for {shape}. Remove it, or choose {shape}.")
+        elif not password:
+            problems.append(f"{full}: is not set, and {store}.mode external needs it. {remedy}")
+        elif store != "redis" and not _URL_SAFE.fullmatch(str(password)):
+            problems.append(
+                f"{full}: may have letters, digits and ._~- only, because Langfuse's images put it "
+                f"into a URL as it is. Give the user {merged[store].get('user', 'of the store')} "
+                "such a password."
+            )
+    return problems
 
 
 def _release(given: Mapping[str, Any]) -> str:

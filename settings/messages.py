@@ -7,15 +7,23 @@ from pydantic import BaseModel
 from pydantic.alias_generators import to_camel
 from pydantic_core import ErrorDetails
 
+from settings.external_stores import ExternalClickHouse, ExternalPostgres, ExternalRedis
 from settings.model import Settings
 from settings.network import AdoptedNetwork, CreatedNetwork
 from settings.services import ApiGatewayIngress, LoadBalancerIngress
-from settings.stores import AuroraPostgres, PostgresInstance
+from settings.stores import AuroraPostgres, ClickHouseOnEc2, ElastiCacheRedis, PostgresInstance
 from settings.wording import nearest, shown
 
 NAMESPACE: Final = "langfuse"
 
-SECRET_KEYS: Final = ("secretEnvironment",)
+PASSWORD_KEYS: Final[Mapping[str, str]] = {
+    "clickhouse": "clickhousePassword",
+    "postgres": "postgresPassword",
+    "redis": "redisPassword",
+}
+"""The secret key of each store that may be external."""
+
+SECRET_KEYS: Final = ("secretEnvironment", *PASSWORD_KEYS.values())
 """Top-level keys that hold secrets: a secret inside an object reads back as plain text
 (https://github.com/pulumi/pulumi/issues/6531)."""
 
@@ -32,11 +40,22 @@ PLANNED: Final[Mapping[str, str]] = {
 VARIANTS: Final[Mapping[str, Mapping[str, type[BaseModel]]]] = {
     "network": {"created": CreatedNetwork, "adopted": AdoptedNetwork},
     "ingress": {"alb": LoadBalancerIngress, "apiGateway": ApiGatewayIngress},
-    "postgres": {"auroraServerless": AuroraPostgres, "instance": PostgresInstance},
+    "clickhouse": {"ec2": ClickHouseOnEc2, "external": ExternalClickHouse},
+    "postgres": {
+        "auroraServerless": AuroraPostgres,
+        "instance": PostgresInstance,
+        "external": ExternalPostgres,
+    },
+    "redis": {"elasticache": ElastiCacheRedis, "external": ExternalRedis},
 }
 """Sections that come in several shapes, and the word that tells them apart."""
 
-DISCRIMINATORS: Final = {"ingress": "kind", "postgres": "mode"}
+DISCRIMINATORS: Final = {
+    "ingress": "kind",
+    "clickhouse": "mode",
+    "postgres": "mode",
+    "redis": "mode",
+}
 
 
 def line(error: ErrorDetails) -> str:
@@ -56,13 +75,22 @@ def line(error: ErrorDetails) -> str:
         location[1] = to_camel(location[1])  # a default's error has the field's Python name
     path = ".".join(location)
     bound, remedy = _bound_and_remedy(error, path, context)
-    value_shown = "" if error["type"] == "missing" else f" {shown(value)}:"
+    hidden = error["type"] == "missing" or (
+        error["type"] == "extra_forbidden" and _meant_as_secret(path)
+    )
+    value_shown = "" if hidden else f" {shown(value)}:"
     return f"{NAMESPACE}:{path}:{value_shown} {bound}. {_sentence(remedy)}."
 
 
 def keys(model: type[BaseModel]) -> set[str]:
     """The keys of a section as the stack file writes them."""
     return {field.alias or name for name, field in model.model_fields.items()}
+
+
+def _meant_as_secret(path: str) -> bool:
+    """Whether an unknown key looks like a secret one, so that its value must not be shown."""
+    section, _, key = path.rpartition(".")
+    return bool(nearest(key, PASSWORD_KEYS.values() if section else SECRET_KEYS))
 
 
 def _member(value: Any, key: str) -> Any:
@@ -97,10 +125,15 @@ def _unknown_key(path: str) -> tuple[str, str]:
     if path in PLANNED:
         return PLANNED[path], f"remove {path}"
     section, _, key = path.rpartition(".")
-    for tag, model in VARIANTS.get(section, {}).items():
-        if key in keys(model):
-            shape = _shape(section, tag)
-            return f"exists only for {shape}", f"remove it, or choose {shape}"
+    having = [tag for tag, model in VARIANTS.get(section, {}).items() if key in keys(model)]
+    if having:
+        shape = _shape(section, " or ".join(having))
+        return f"exists only for {shape}", f"remove it, or choose {shape}"
+    if section in PASSWORD_KEYS and key == "password":
+        secret = f"{NAMESPACE}:{PASSWORD_KEYS[section]}"
+        return "is a secret, and stored in the clear here", (
+            f"remove it, and set it with pulumi config set --secret {secret} VALUE"
+        )
     models = [*VARIANTS.get(section, {}).values()] or [_section_model(section)]
     known = {each for model in models for each in keys(model)}
     if not section:

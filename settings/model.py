@@ -1,17 +1,29 @@
 """The settings of one stack: every key of the `langfuse:` namespace but the secrets."""
 
-from typing import Final, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import EmailStr, Field, ValidationInfo, field_validator
 
+from settings.data_safety import DEFAULT_WRITE_MODE, V4, Backups, WriteMode
 from settings.network import CreatedNetwork, Network
 from settings.releases import LANGFUSE, LANGFUSE_MAJORS, LANGFUSE_MINIMUM, version_of
 from settings.section import Section, refusal
 from settings.services import ApiGatewayIngress, Ingress, Web, Worker
-from settings.stores import ClickHouseOnEc2, ElastiCacheRedis, Postgres, PostgresInstance, Storage
+from settings.stores import (
+    ClickHouse,
+    ClickHouseOnEc2,
+    ElastiCacheRedis,
+    Postgres,
+    PostgresInstance,
+    Redis,
+    Storage,
+)
 
 # https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html
 RETENTION_DAYS: Final = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731)
+
+
+ResourceName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9-]*$")]
 
 
 class Auth(Section):
@@ -64,17 +76,24 @@ class Settings(Section):
         description="Keep every store on destroy or replacement: Pulumi's protect, AWS's own "
         "protection, final snapshots, secret recovery",
     )
+    allow_replace: list[ResourceName] = Field(
+        [],
+        description="Names of stores that the next `pulumi up` may replace or delete; any other "
+        "is refused in the preview. Take it away afterwards",
+    )
     network: Network = CreatedNetwork()  # pyright: ignore[reportCallIssue]
     ingress: Ingress = ApiGatewayIngress(kind="apiGateway")  # pyright: ignore[reportCallIssue]
     web: Web = Web()  # pyright: ignore[reportCallIssue]
     worker: Worker = Worker()  # pyright: ignore[reportCallIssue]
-    clickhouse: ClickHouseOnEc2 = ClickHouseOnEc2()  # pyright: ignore[reportCallIssue]
+    clickhouse: ClickHouse = ClickHouseOnEc2(mode="ec2")  # pyright: ignore[reportCallIssue]
     postgres: Postgres = PostgresInstance(mode="instance")  # pyright: ignore[reportCallIssue]
-    redis: ElastiCacheRedis = ElastiCacheRedis()  # pyright: ignore[reportCallIssue]
+    redis: Redis = ElastiCacheRedis(mode="elasticache")  # pyright: ignore[reportCallIssue]
     storage: Storage = Storage()  # pyright: ignore[reportCallIssue]
+    backups: Backups = Backups()  # pyright: ignore[reportCallIssue]
     auth: Auth = Auth()  # pyright: ignore[reportCallIssue]
     alarms: Alarms | None = None
     logs: Logs = Logs()  # pyright: ignore[reportCallIssue]
+    v4: V4 = V4()  # pyright: ignore[reportCallIssue]
 
     @field_validator("release")
     @classmethod
@@ -116,6 +135,23 @@ class Settings(Section):
                 key="hostedZone",
             )
         return value
+
+    @field_validator("clickhouse")
+    @classmethod
+    def _clickhouse(cls, value: ClickHouse, info: ValidationInfo) -> ClickHouse:
+        network = info.data.get("network")
+        if value.mode == "ec2" and network is not None and network.zone_count < value.replicas:
+            raise refusal(
+                f"every server has a zone of its own, and the network has {network.zone_count}",
+                "set langfuse:network.zones to 3, or list three subnets of an adopted VPC",
+                key="replicas",
+            )
+        return value
+
+    @property
+    def write_mode(self) -> WriteMode:
+        """Which tables Langfuse writes."""
+        return self.v4.write_mode or DEFAULT_WRITE_MODE[self.major]
 
     @property
     def major(self) -> int:

@@ -46,6 +46,16 @@ class CreatedNetwork(Section):
         """Whether tasks and instances sit in public subnets, with public addresses."""
         return self.egress == "none"
 
+    @property
+    def identity(self) -> dict[str, str]:
+        """What makes it this VPC and no other."""
+        return {"network.cidr": self.cidr}
+
+    @property
+    def zone_count(self) -> int:
+        """Zones that have a subnet."""
+        return self.zones
+
     def subnet_blocks(self) -> tuple[list[str], list[str]]:
         """CIDR blocks of the public and of the private subnets, one of each per zone.
 
@@ -84,6 +94,16 @@ class AdoptedNetwork(Section):
                 f"list the VPC's {kind} subnets",
             )
         return value
+
+    @property
+    def identity(self) -> dict[str, str]:
+        """What makes it this VPC and no other."""
+        return {"network.vpcId": self.vpc_id}
+
+    @property
+    def zone_count(self) -> int:
+        """Zones that have a private subnet, if each of them is in another one."""
+        return len(self.private_subnet_ids)
 
     @property
     def public_tasks(self) -> bool:

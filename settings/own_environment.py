@@ -15,7 +15,10 @@ from settings.wording import nearest, shown
 
 WIRED: Final = re.compile(
     r"HOSTNAME|PORT|NEXTAUTH_URL|AWS_REGION|DATABASE_\w+|DIRECT_URL|"
-    r"CLICKHOUSE_(URL|MIGRATION_URL|USER|PASSWORD|CLUSTER_ENABLED)|"
+    r"CLICKHOUSE_(URL|MIGRATION_URL|MIGRATION_SSL|USER|PASSWORD|CLUSTER_ENABLED)|"
+    r"LANGFUSE_AUTO_\w+_MIGRATION_DISABLED|"
+    r"LANGFUSE_MIGRATION_V4_(WRITE_MODE|NATIVE_OTEL_BEHAVIOUR|ALLOW_PREVIEW_OPT_IN)|"
+    r"LANGFUSE_BACKGROUND_MIGRATION_V4_ENABLE_HISTORIC_BACKFILL|"
     r"REDIS_(HOST|PORT|AUTH|CONNECTION_STRING|TLS_ENABLED|CLUSTER_\w+|SENTINEL_\w+)|"
     r"LANGFUSE_S3_(EVENT|MEDIA)_UPLOAD_\w*(BUCKET|PREFIX|REGION|ENDPOINT|ACCESS_KEY\w*|SSE\w*)|"
     r"LANGFUSE_S3_BATCH_EXPORT_\w*(BUCKET|PREFIX|REGION|ENDPOINT|ACCESS_KEY\w*|SSE\w*)"
@@ -74,7 +77,7 @@ def _faults(
     name: str, value: str, table: Mapping[str, Variable], release: str
 ) -> Iterator[tuple[str, str]]:
     if WIRED.fullmatch(name):
-        yield "the program sets this from its resources", "Remove it"
+        yield "the program sets this itself", f"{_instead(name)}Remove it"
     elif name not in table:
         if version_of(release)[0] == min(LANGFUSE_MAJORS):
             yield (
@@ -83,6 +86,10 @@ def _faults(
             )
     elif fault := table[name].fault(value):
         yield f"Langfuse refuses this value: it {fault}", "Correct it"
+
+
+def _instead(name: str) -> str:
+    return "Use langfuse:v4, which sets all that go together. " if "MIGRATION_V4" in name else ""
 
 
 def _line(key: str, value: str, bound: str, remedy: str) -> str:

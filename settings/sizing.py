@@ -15,13 +15,20 @@ DEV: Final[Row] = {
     "ingress": {"kind": "apiGateway"},
     "web": {"cpu": 1024, "memory": 2048, "minTasks": 1, "maxTasks": 1, "spot": True},
     "worker": {"cpu": 1024, "memory": 2048, "minTasks": 1, "maxTasks": 2, "spot": True},
-    "clickhouse": {"instanceType": "t4g.medium", "volumeGib": 20},
+    "clickhouse": {
+        "mode": "ec2",
+        "instanceType": "t4g.medium",
+        "volumeGib": 20,
+        "backupRetentionDays": 7,
+    },
     "postgres": {
         "mode": "instance",
         "instanceClass": "db.t4g.micro",
         "backupRetentionDays": 7,
     },
-    "redis": {"nodeType": "cache.t4g.micro", "replicas": 0},
+    "redis": {"mode": "elasticache", "nodeType": "cache.t4g.micro", "replicas": 0},
+    "storage": {"versioningDays": None},
+    "backups": {"hourlyRetentionDays": 0, "dailyRetentionDays": 7},
     "logs": {"retentionDays": 7},
 }
 
@@ -31,7 +38,12 @@ STAGING: Final[Row] = {
     "ingress": {"kind": "alb"},
     "web": {"cpu": 1024, "memory": 2048, "minTasks": 1, "maxTasks": 1, "spot": True},
     "worker": {"cpu": 1024, "memory": 4096, "minTasks": 1, "maxTasks": 4, "spot": True},
-    "clickhouse": {"instanceType": "t4g.large", "volumeGib": 50},
+    "clickhouse": {
+        "mode": "ec2",
+        "instanceType": "t4g.large",
+        "volumeGib": 50,
+        "backupRetentionDays": 7,
+    },
     "postgres": {
         "mode": "auroraServerless",
         "minAcu": 0.5,
@@ -39,7 +51,9 @@ STAGING: Final[Row] = {
         "instances": 1,
         "backupRetentionDays": 7,
     },
-    "redis": {"nodeType": "cache.t4g.small", "replicas": 0},
+    "redis": {"mode": "elasticache", "nodeType": "cache.t4g.small", "replicas": 0},
+    "storage": {"versioningDays": None},
+    "backups": {"hourlyRetentionDays": 0, "dailyRetentionDays": 14},
     "logs": {"retentionDays": 30},
 }
 
@@ -54,7 +68,12 @@ PROD: Final[Row] = {
     "ingress": {"kind": "alb"},
     "web": {"cpu": 2048, "memory": 4096, "minTasks": 2, "maxTasks": 3, "spot": False},
     "worker": {"cpu": 2048, "memory": 4096, "minTasks": 2, "maxTasks": 8, "spot": False},
-    "clickhouse": {"instanceType": "r7g.large", "volumeGib": 100},
+    "clickhouse": {
+        "mode": "ec2",
+        "instanceType": "r7g.large",
+        "volumeGib": 100,
+        "backupRetentionDays": 28,
+    },
     "postgres": {
         "mode": "auroraServerless",
         "minAcu": 0.5,
@@ -62,7 +81,9 @@ PROD: Final[Row] = {
         "instances": 2,
         "backupRetentionDays": 14,
     },
-    "redis": {"nodeType": "cache.t4g.medium", "replicas": 1},
+    "redis": {"mode": "elasticache", "nodeType": "cache.t4g.medium", "replicas": 1},
+    "storage": {"versioningDays": 14},
+    "backups": {"hourlyRetentionDays": 2, "dailyRetentionDays": 35},
     "logs": {"retentionDays": 90},
 }
 

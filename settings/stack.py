@@ -7,7 +7,7 @@ from pulumi.runtime import is_config_secret
 from pulumi.runtime.config import CONFIG, get_config_env, get_config_secret_keys_env
 
 from settings.loading import SettingsError, load, secret_environment
-from settings.messages import NAMESPACE, SECRET_KEYS
+from settings.messages import NAMESPACE, PASSWORD_KEYS, SECRET_KEYS
 from settings.model import Settings
 
 
@@ -17,6 +17,8 @@ class Secrets:
 
     environment: dict[str, pulumi.Output[str]]
     """Variables for the containers, from `langfuse:secretEnvironment`."""
+    passwords: dict[str, pulumi.Output[str]]
+    """Passwords of external stores, by `clickhouse`, `postgres` and `redis`."""
 
 
 def read() -> tuple[Settings, Secrets]:
@@ -41,7 +43,12 @@ def read() -> tuple[Settings, Secrets]:
                 name: pulumi.Output.secret(value)
                 for name, value in sorted(secret_environment(values).items())
             }
-            return settings, Secrets(environment)
+            passwords = {
+                store: pulumi.Output.secret(values[key])
+                for store, key in PASSWORD_KEYS.items()
+                if key in values
+            }
+            return settings, Secrets(environment, passwords)
     raise pulumi.RunError(str(SettingsError(problems)))
 
 

@@ -1,10 +1,14 @@
-"""The sections of the stores: `clickhouse`, `postgres`, `redis` and `storage`."""
+"""The sections of the stores: `clickhouse`, `postgres`, `redis` and `storage`.
+
+Stores that exist already are in settings.external_stores.
+"""
 
 from typing import Annotated, Final, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
 from settings.capacity import AURORA_MAXIMUM_ACU, AURORA_STEP_ACU, graviton_memory_gib
+from settings.external_stores import ExternalClickHouse, ExternalPostgres, ExternalRedis
 from settings.section import Section, refusal
 
 CLICKHOUSE_MINIMUM_MEMORY_GIB: Final = 4.0
@@ -21,20 +25,24 @@ BackupRetentionDays = Annotated[
 ]
 
 
+SnapshotId = Annotated[str | None, Field(pattern=r"^snap-[0-9a-f]{8,17}$")]
+
+
 class ClickHouseOnEc2(Section):
     """ClickHouse as an ECS service on an instance and a volume of its own."""
 
-    mode: Literal["ec2"] = Field("ec2", description="Where ClickHouse runs")
-    replicas: Literal[1, 3] = Field(1, description="ClickHouse servers")
+    mode: Literal["ec2"] = Field(description="Where ClickHouse runs")
+    replicas: Literal[1, 3] = Field(
+        1, description="ClickHouse servers, each in a zone of its own with the whole data"
+    )
     instance_type: str = Field("t4g.large", description="A Graviton instance type of 4 GiB or more")
-    volume_gib: int = Field(50, ge=20, le=16_384, description="Size of the gp3 data volume, GiB")
-
-    @field_validator("replicas")
-    @classmethod
-    def _replicas(cls, value: int) -> int:
-        if value != 1:
-            raise refusal("3 replicas are planned, this version runs 1", "set it to 1")
-        return value
+    volume_gib: int = Field(50, ge=20, le=16_384, description="Size of a gp3 data volume, GiB")
+    backup_retention_days: int = Field(
+        14, ge=1, le=365, description="Days that ClickHouse's own backups in S3 can be restored"
+    )
+    snapshot_id: SnapshotId = Field(
+        None, description="EBS snapshot that new data volumes begin with; see docs/operations.md"
+    )
 
     @field_validator("instance_type")
     @classmethod
@@ -49,9 +57,23 @@ class ClickHouseOnEc2(Section):
         return value
 
     @property
+    def clustered(self) -> bool:
+        """Whether the tables are replicated ones, in a cluster named `default`."""
+        return self.replicas > 1
+
+    @property
     def memory_gib(self) -> float:
         """Memory of the instance."""
         return graviton_memory_gib(self.instance_type) or CLICKHOUSE_MINIMUM_MEMORY_GIB
+
+
+SnapshotIdentifier = Annotated[
+    str | None,
+    Field(
+        pattern=r"^[A-Za-z][A-Za-z0-9:-]{0,1010}$",
+        description="Snapshot that a new database begins with; see docs/operations.md",
+    ),
+]
 
 
 class AuroraPostgres(Section):
@@ -62,6 +84,7 @@ class AuroraPostgres(Section):
     max_acu: float = Field(4, ge=1, le=AURORA_MAXIMUM_ACU, description="Most capacity, ACU")
     instances: int = Field(1, ge=1, le=16, description="Writer and readers together")
     backup_retention_days: BackupRetentionDays = 7
+    snapshot_identifier: SnapshotIdentifier = None
 
     @field_validator("min_acu", "max_acu")
     @classmethod
@@ -87,15 +110,19 @@ class PostgresInstance(Section):
         "db.t4g.micro", pattern=r"^db\.[a-z0-9]+\.[a-z0-9]+$", description="RDS instance class"
     )
     backup_retention_days: BackupRetentionDays = 7
+    snapshot_identifier: SnapshotIdentifier = None
 
 
-Postgres = Annotated[AuroraPostgres | PostgresInstance, Field(discriminator="mode")]
+Postgres = Annotated[
+    AuroraPostgres | PostgresInstance | ExternalPostgres, Field(discriminator="mode")
+]
+ClickHouse = Annotated[ClickHouseOnEc2 | ExternalClickHouse, Field(discriminator="mode")]
 
 
 class ElastiCacheRedis(Section):
     """ElastiCache for Valkey, node-based, cluster mode off."""
 
-    mode: Literal["elasticache"] = Field("elasticache", description="Where Redis runs")
+    mode: Literal["elasticache"] = Field(description="Where Redis runs")
     node_type: str = Field(
         "cache.t4g.micro",
         pattern=r"^cache\.[a-z0-9]+\.[a-z0-9]+$",
@@ -106,6 +133,9 @@ class ElastiCacheRedis(Section):
     )
 
 
+Redis = Annotated[ElastiCacheRedis | ExternalRedis, Field(discriminator="mode")]
+
+
 class Storage(Section):
     """The S3 bucket."""
 
@@ -113,5 +143,10 @@ class Storage(Section):
         None,
         ge=7,
         description="Days until raw events expire; not set: kept. Media never expires",
+    )
+    versioning_days: int | None = Field(
+        None,
+        ge=1,
+        description="Days that deleted and overwritten objects can be had back; not set: none",
     )
     kms: bool = Field(False, description="Encrypt with a KMS key of the stack instead of SSE-S3")

@@ -2,10 +2,14 @@
 
 import difflib
 import json
+import re
 from collections.abc import Iterable
 from typing import Any, Final
 
 _SHOWN_CHARACTERS: Final = 60
+
+_IN_A_URL: Final = re.compile(r'(?<=://).*[@?].*(?=")')
+"""What of a URL may have a password in it: the user before the host, or the query."""
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
@@ -16,6 +20,6 @@ def nearest(name: str, known: Iterable[str]) -> str:
 
 
 def shown(value: Any) -> str:
-    """A value on one line, as JSON, cut where it gets long."""
-    text = json.dumps(value, default=str)
+    """A value on one line, as JSON, cut where it gets long, and where a URL has a password."""
+    text = _IN_A_URL.sub("…", json.dumps(value, default=str))
     return text if len(text) <= _SHOWN_CHARACTERS else f"{text[: _SHOWN_CHARACTERS - 3]}..."

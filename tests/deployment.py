@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import Any, cast
 
 from development import pulumi_cli
-from development.offline_stack import OfflineStack, prepare
+from development.offline_stack import PLACEHOLDER, OfflineStack, prepare
 
-PARALLEL = "16"
-"""Pulumi's own default, four times the cores, waits longer; more overruns a simulated AWS."""
+PARALLEL = "8"
+"""Pulumi's own default is four times the cores. More overruns a simulated AWS, which then loses
+answers to requests that are sent again."""
 
 # https://www.pulumi.com/docs/iac/concepts/options/protect/
 PROTECTED_MESSAGE = "cannot be deleted"
@@ -44,6 +45,8 @@ class Deployment:
         """Prepare the stack `name` of the repository."""
         deployment = Deployment(prepare(name, scratch), providers)
         deployment.run("stack", "init", name)
+        for key in deployment.stack.passwords:
+            deployment.run("config", "set", "--secret", key, PLACEHOLDER, "--stack", name)
         return deployment
 
     def run(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
@@ -51,7 +54,7 @@ class Deployment:
         done = subprocess.run(
             ["pulumi", *arguments, "--non-interactive"],
             cwd=self.stack.folder,
-            env=self._environment,
+            env=self.environment,
             capture_output=True,
             text=True,
             check=False,
@@ -64,9 +67,9 @@ class Deployment:
         """Set a key of the `langfuse:` namespace."""
         self.run("config", "set", "--path", f"langfuse:{path}", value, "--stack", self.stack.name)
 
-    def up(self) -> dict[str, Any]:
+    def up(self, *options: str) -> dict[str, Any]:
         """Deploy; returns the outputs."""
-        self.run("up", "--yes", "--skip-preview", "--parallel", PARALLEL, *self._stack())
+        self.run("up", "--yes", "--skip-preview", "--parallel", PARALLEL, *options, *self._stack())
         return cast("dict[str, Any]", json.loads(self.run("stack", "output", "--json").stdout))
 
     def changes(self, *command: str) -> set[Change]:
@@ -92,7 +95,8 @@ class Deployment:
         return "--stack", self.stack.name
 
     @cached_property
-    def _environment(self) -> dict[str, str]:
+    def environment(self) -> dict[str, str]:
+        """What `pulumi` needs in its environment."""
         path = pulumi_cli.search_path(pulumi_cli.ensure())
         return self.stack.environment({**os.environ, **self.providers, "PATH": path})
 

@@ -44,7 +44,7 @@ def test_a_stack_comes_up_and_then_has_nothing_to_change(
     assert deployment.changes("refresh", "--preview-only") == set()
 
 
-def test_a_new_release_changes_two_services_and_their_task_definitions(
+def test_a_new_release_migrates_and_changes_two_services_and_their_task_definitions(
     environment: dict[str, str], tmp_path: Path
 ) -> None:
     deployment = Deployment.of("prod", tmp_path, environment)
@@ -55,6 +55,9 @@ def test_a_new_release_changes_two_services_and_their_task_definitions(
         (f"aws:ecs/{kind}", f"langfuse-prod-{container}")
         for kind in ("service:Service", "taskDefinition:TaskDefinition")
         for container in ("web", "worker")
+    } | {
+        ("aws:ecs/taskDefinition:TaskDefinition", "langfuse-prod-migration"),
+        ("aws:lambda/invocation:Invocation", "langfuse-prod-migration"),
     }, "an upgrade touches no store"
 
 

@@ -16,11 +16,17 @@ from typing import Any, cast
 
 import pulumi
 import yaml
+from pulumi.runtime import resource as registering
 from pulumi.runtime.mocks import MockMonitor
+from pulumi.runtime.proto import source_pb2
 
 from offline.mocks import OfflineMocks, Registration
+from settings.messages import SECRET_KEYS
 
 ROOT = Path(__file__).parents[2]
+
+# Looking up who registers each resource is an eighth of a run, and nobody here asks.
+registering._get_stack_trace = source_pb2.StackTrace  # pyright: ignore[reportPrivateUsage]
 
 
 @dataclass(frozen=True)
@@ -133,9 +139,12 @@ def _built(stack: str, config_json: str, region: str) -> Graph:
             f"langfuse:{key}": value if isinstance(value, str) else json.dumps(value)
             for key, value in config.items()
         },
-        ["langfuse:secretEnvironment"],
+        [f"langfuse:{key}" for key in SECRET_KEYS],
     )
     pulumi.runtime.set_mocks(mocks, project="langfuse", stack=stack, preview=False, monitor=monitor)
+
+    if root := pulumi.runtime.get_root_resource():
+        root._transformations = []  # pyright: ignore[reportPrivateUsage] -- it outlives a run
 
     @pulumi.runtime.test  # pyright: ignore[reportUnknownMemberType]
     def run() -> None:
@@ -166,6 +175,23 @@ def end(loop: asyncio.AbstractEventLoop) -> None:
 def shipped(stack: str) -> Graph:
     """The graph of one of the stack files in the repository."""
     return build(stack, shipped_config(stack))
+
+
+def varied() -> Graph:
+    """A dev stack with settings of its own that have nothing to do with each other: one run."""
+    architecture = {"architecture": "x86_64"}
+    return build(
+        "dev",
+        {
+            "size": "dev",
+            "release": "4.16.0",
+            "domain": "langfuse.example.com",
+            "web": architecture,
+            "worker": architecture,
+            "auth": {"disableSignup": True, "disablePassword": True},
+            "alarms": {"email": "ops@example.com", "monthlyBudgetUsd": 300},
+        },
+    )
 
 
 def shipped_config(stack: str) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from settings.capacity import FARGATE_MEMORY_MIB, fargate_memory_range, graviton
 from settings.loading import SettingsError, load
 from settings.services import Service
 from settings.sizing import SIZING
+from settings.stores import ClickHouseOnEc2
 
 # https://docs.aws.amazon.com/AmazonECS/latest/developerguide/fargate-tasks-services.html, in GB:
 # least, most and step of the memory that goes with a number of CPU units.
@@ -132,9 +133,10 @@ def test_what_is_not_a_graviton_instance_type_has_no_memory(instance_type: str) 
 def test_an_arm64_instance_of_four_gibibytes_or_more_may_run_clickhouse(
     instance_type: str,
 ) -> None:
-    settings = load({"size": "dev", "clickhouse": {"instanceType": instance_type}})
-    assert settings.clickhouse.instance_type == instance_type, "4 GiB is enough, as documented"
-    assert settings.clickhouse.memory_gib == graviton_memory_gib(instance_type), (
+    found = load({"size": "dev", "clickhouse": {"instanceType": instance_type}}).clickhouse
+    assert isinstance(found, ClickHouseOnEc2)
+    assert found.instance_type == instance_type, "4 GiB is enough, as documented"
+    assert found.memory_gib == graviton_memory_gib(instance_type), (
         "the settings must hand on the memory of the type that was chosen"
     )
 

@@ -1,9 +1,10 @@
 """ClickHouse's configuration, its start command and the instance's boot script.
 
-The boot script and the start command are run for real, by bash, in a temporary folder, with stubs
-for everything that would touch a machine: AWS's CLI, the metadata service, disks, systemd. Proves
-what they do, in which order, and what they leave undone when a step fails. It does not prove that
-Amazon Linux's own tools behave as the stubs do, nor that ClickHouse understands the configuration.
+The boot script, the script it installs and the start command are run for real, by bash, in a
+temporary folder, with stubs for everything that would touch a machine: AWS's CLI, the metadata
+service, the ECS agent, disks, systemd. Proves what they do, in which order, and what they leave
+undone when a step fails. It does not prove that Amazon Linux's own tools behave as the stubs do,
+nor that ClickHouse understands the configuration: see tests/engine/test_clickhouse_engine.py.
 """
 
 import json
@@ -11,7 +12,8 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Mapping
+import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, cast
@@ -22,31 +24,51 @@ import yaml
 from components.clickhouse_config import (
     CONFIG_FILE,
     CONFIG_VARIABLE,
+    INTERSERVER_PORT,
+    INTERSERVER_VARIABLE,
+    KEEPER_PORT,
+    NAME_VARIABLE,
+    NUMBER_FILE,
+    NUMBER_VARIABLE,
+    RAFT_PORT,
     server_config,
     start_command,
     user_data,
 )
 from components.clickhouse_host import DATA_FOLDER, DEVICE, MOUNT_POINT
 
-VOLUME: Final = "vol-0123456789abcdef0"
-BY_ID: Final = "/dev/disk/by-id/nvme-Amazon_Elastic_Block_Store_vol0123456789abcdef0"
+VOLUME: Final = "vol-0123456789abcdef2"
+DISKS: Final = "/dev/disk/by-id/nvme-Amazon_Elastic_Block_Store_"
+BY_ID: Final = f"{DISKS}vol0123456789abcdef2"
 VALUES: Final[Mapping[str, str]] = {
     "region": "eu-west-1",
     "cluster": "langfuse-dev-cluster-1a2b3c4",
-    "volume_id": VOLUME,
+    "volumes": f"eu-west-1a 1 vol-0123456789abcdef1\neu-west-1b 2 {VOLUME}\n"
+    "eu-west-1c 3 vol-0123456789abcdef3",
     "device": DEVICE,
     "mount_point": MOUNT_POINT,
+    "names": "1 srv-aaaa\n2 srv-bbbb\n3 srv-cccc",
 }
 
+SERVERS: Final = tuple(f"clickhouse-{number}.langfuse-prod.internal" for number in (1, 2, 3))
+BACKUPS: Final = "https://langfuse-backups.s3.eu-west-1.amazonaws.com/clickhouse/"
+
 BASH: Final = "/bin/bash"
+PROGRAMS: Final = "usr/local/bin"
+UNIT: Final = "/etc/systemd/system/register-server.service"
 
 # What each stub does once it has noted its call. $ROOT is the temporary folder.
 STUBS: Final[Mapping[str, str]] = {
     "aws": "",
     "blkid": "exit 2",
     "chattr": "",
+    "chmod": 'exec "$CHMOD" "$@"',
     "chown": "",
-    "curl": 'case "$*" in *api/token*) echo TOKEN;; *) echo i-0123456789abcdef0;; esac',
+    "curl": """case "$*" in
+*api/token*) echo TOKEN;;
+*placement/availability-zone) echo eu-west-1b;;
+*) echo i-0123456789abcdef0;;
+esac""",
     "dnf": "",
     "mkdir": 'exec "$MKDIR" "$@"',
     "mkfs.xfs": "",
@@ -63,6 +85,7 @@ class Boot:
     """What a run of the boot script left behind."""
 
     code: int
+    log: str
     calls: list[str]
     """Commands in order, with their arguments, as if the folder were the root."""
     joined: bool
@@ -86,11 +109,18 @@ def boot(
     *,
     without: str = "",
     device: bool = True,
+    values: Mapping[str, str] = VALUES,
 ) -> Boot:
     """Run the boot script in `root`, with other behaviours of some stubs."""
     tools, calls = root / "tools", root / "calls"
-    for folder in (tools, root / "etc/ecs", root / "etc/systemd/system", (root / BY_ID[1:]).parent):
-        folder.mkdir(parents=True)
+    for folder in (
+        "tools",
+        "etc/ecs",
+        "etc/systemd/system",
+        DISKS[1 : DISKS.rindex("/")],
+        PROGRAMS,
+    ):
+        (root / folder).mkdir(parents=True)
     for name, body in {**STUBS, **(behaviours or {})}.items():
         if name != without:
             stub = tools / name
@@ -99,28 +129,33 @@ def boot(
     (tools / "cat").symlink_to(shutil.which("cat") or "/bin/cat")
     calls.touch()
     if device:
-        (root / BY_ID[1:]).touch()
+        for line in values["volumes"].splitlines():
+            (root / f"{DISKS[1:]}{line.split()[2].replace('-', '')}").touch()
     mount_point = f"{root}{MOUNT_POINT}"
-    text = user_data({**VALUES, "mount_point": mount_point})
+    text = user_data({**values, "mount_point": mount_point})
     # A file stands for the device; only its kind differs.
     text = text.replace("[[ -b ", "[[ -e ")
-    for folder in ("/etc/", "/dev/disk/"):
+    for folder in ("/etc/", "/dev/disk/", f"/{PROGRAMS}/"):
         text = text.replace(folder, f"{root}{folder}")
     run = subprocess.run(
         [BASH, "-c", text],
         check=False,
         capture_output=True,
+        text=True,
         cwd=root,
         env={
             "CALLS": str(calls),
+            "CHMOD": shutil.which("chmod") or "/bin/chmod",
             "MKDIR": shutil.which("mkdir") or "/bin/mkdir",
             "PATH": str(tools),
             "ROOT": str(root),
         },
         timeout=20,
+        umask=0o077,
     )
     return Boot(
         code=run.returncode,
+        log=run.stdout,
         calls=calls.read_text(encoding="utf-8").replace(str(root), "").splitlines(),
         joined=(root / "etc/ecs/ecs.config").exists(),
         root=root,
@@ -159,7 +194,11 @@ def test_a_new_volume_is_formatted_mounted_and_only_then_offered_to_the_cluster(
         f"mkdir -p {DATA_FOLDER}",
         f"chown 101:101 {DATA_FOLDER}",
         "systemctl enable --now grow-data-volume.timer",
-    ], "attach, format, seal the mount point, mount, hand over to ClickHouse's user 101"
+        "mkdir -p /etc/langfuse-clickhouse",
+        "chmod -R a+rX /etc/langfuse-clickhouse",
+        "chmod a+rx /usr/local/bin/register-server",
+        "systemctl enable --now register-server.service",
+    ], "attach, format, seal the mount point, mount, hand over to ClickHouse's user 101, be found"
     assert (first.code, first.joined) == (0, True), "the agent may start"
 
 
@@ -197,7 +236,7 @@ def test_the_cluster_is_named_in_the_agents_configuration(first: Boot) -> None:
 
 
 @pytest.mark.parametrize(
-    "failing", ["curl", "mkfs.xfs", "mkdir", "chattr", "mount", "chown", "systemctl"]
+    "failing", ["curl", "mkfs.xfs", "mkdir", "chattr", "mount", "chown", "chmod", "systemctl"]
 )
 def test_when_a_step_fails_the_cluster_is_not_joined_and_the_instance_stops(
     tmp_path: Path, failing: str
@@ -256,6 +295,8 @@ def test_the_instance_asks_who_it_is_with_a_session_token(first: Boot) -> None:
         "-H X-aws-ec2-metadata-token-ttl-seconds: 300",
         "curl -sSf -H X-aws-ec2-metadata-token: TOKEN "
         "http://169.254.169.254/latest/meta-data/instance-id",
+        "curl -sSf -H X-aws-ec2-metadata-token: TOKEN "
+        "http://169.254.169.254/latest/meta-data/placement/availability-zone",
     ], "the launch template requires IMDSv2; -f makes an HTTP error one of the script's"
 
 
@@ -284,6 +325,64 @@ def test_a_volume_that_grew_is_used_by_a_timer(first: Boot) -> None:
     assert "OnUnitActiveSec=1h\n" in timer, "within the hour, without a new instance"
 
 
+def numbered(number: int) -> tuple[str, str]:
+    """The zone and volume of a server."""
+    return f"eu-west-1{'abc'[number - 1]}", f"vol-0123456789abcdef{number}"
+
+
+def in_zone(zone: str) -> dict[str, str]:
+    """`curl` on an instance in that zone."""
+    return {"curl": STUBS["curl"].replace("eu-west-1b", zone)}
+
+
+@pytest.mark.parametrize("number", [1, 2, 3])
+def test_an_instance_takes_the_number_and_the_volume_of_its_zone(
+    tmp_path: Path, number: int
+) -> None:
+    zone, volume = numbered(number)
+    result = boot(tmp_path, in_zone(zone))
+    assert result.named("aws") == [ATTACH.replace(VOLUME, volume)], "a volume cannot leave its zone"
+    assert result.named("mkfs.xfs") == [f"mkfs.xfs {BY_ID[:-1]}{number}"], "and no other"
+    assert result.file(NUMBER_FILE) == f"{number}\n", "who the container is"
+    service = "srv-" + "abc"[number - 1] * 4
+    assert f"/register-server {service}\n" in result.file(UNIT), "and how the others find it"
+    assert (result.code, result.joined) == (0, True), "in every zone"
+
+
+@pytest.mark.parametrize("zone", ["eu-west-1d", "eu-west-1", "eu-west-1ab"])
+def test_an_instance_in_a_zone_without_a_volume_does_not_join_the_cluster(
+    tmp_path: Path, zone: str
+) -> None:
+    result = boot(tmp_path, in_zone(zone))
+    assert f"no volume in zone {zone}\n" in result.log, "it says why"
+    assert result.named("aws") == [], "it takes nobody's volume"
+    assert (result.code != 0, result.joined) == (True, False), "no task may start there"
+    assert result.calls[-1] == "shutdown -h +1", "and no money is lost on it"
+
+
+def test_the_container_may_read_the_number_and_not_write_it(first: Boot) -> None:
+    number = first.root / NUMBER_FILE[1:]
+    assert (number.stat().st_mode & 0o777, number.parent.stat().st_mode & 0o777) == (
+        0o644,
+        0o755,
+    ), "the server runs as 101, the file is root's"
+
+
+def test_the_number_is_there_before_a_task_can_start() -> None:
+    text = user_data(VALUES)
+    assert text.index(f"> {NUMBER_FILE}\n") < text.index("\nECS_CLUSTER="), "the agent comes later"
+
+
+def test_a_single_server_has_a_number_and_registers_nothing(tmp_path: Path) -> None:
+    one = {**VALUES, "volumes": f"eu-west-1b 1 {VOLUME}", "names": ""}
+    result = boot(tmp_path, values=one)
+    assert (result.file(NUMBER_FILE), result.joined) == ("1\n", True), "the same script serves it"
+    assert result.named("systemctl") == ["systemctl enable --now grow-data-volume.timer"], (
+        "ECS keeps its name"
+    )
+    assert not (tmp_path / UNIT[1:]).exists(), "nothing is left behind either"
+
+
 def test_the_boot_script_is_valid_bash() -> None:
     check = subprocess.run(
         [BASH, "-n"], check=False, input=user_data(VALUES), capture_output=True, text=True
@@ -300,13 +399,24 @@ def test_no_placeholder_is_left_and_bashs_own_variables_are() -> None:
     bashs = set(re.findall(r"\$([a-zA-Z_]+)", text))
     assert bashs == {
         "LINENO",
+        "address",
         "attempt",
         "device",
+        "find_address",
         "instance",
+        "its_number",
+        "its_service",
+        "its_volume",
+        "its_zone",
         "mount_point",
+        "number",
+        "registered",
+        "service",
         "signature",
+        "tasks",
         "token",
         "volume",
+        "zone",
     }, "these are set by bash or by the script itself"
     for value in VALUES.values():
         assert value in text, f"{value} has to be filled in"
@@ -323,15 +433,150 @@ def test_the_boot_script_fits_into_user_data() -> None:
     assert size < 16 * 1024, "EC2 takes 16 KiB before base64"
 
 
+# --- the script that registers the server
+
+
+def tasks(*tasks: tuple[str, str, str]) -> str:
+    """What the ECS agent tells of tasks, each a status, a container's name and an address.
+
+    https://github.com/aws/amazon-ecs-agent/blob/master/agent/handlers/v1/response.go
+    """
+    return json.dumps(
+        {
+            "Tasks": [
+                {
+                    "Arn": "arn:aws:ecs:eu-west-1:111122223333:task/langfuse/0123",
+                    "KnownStatus": status,
+                    "Containers": [
+                        {
+                            "DockerId": "9581",
+                            "Name": name,
+                            "Networks": [{"NetworkMode": "awsvpc", "IPv4Addresses": [address]}],
+                        }
+                    ],
+                }
+                for status, name, address in tasks
+            ]
+        }
+    )
+
+
+def running(address: str) -> str:
+    """What the agent tells when the server runs at that address."""
+    return tasks(("RUNNING", "clickhouse", address))
+
+
+def registrations(root: Path, answers: Sequence[str], aws: str = "") -> list[str]:
+    """Run the installed script, one round for each answer of the agent; return AWS's calls."""
+    script = (boot(root).root / PROGRAMS / "register-server").read_text(encoding="utf-8")
+    (root / "tools/python3").symlink_to(sys.executable)
+    for number, answer in enumerate(answers, start=1):
+        (root / f"answer-{number}").write_text(answer)
+    next_round = 'echo >> "$ROOT/rounds"; mapfile -t rounds < "$ROOT/rounds"; round=${#rounds[@]}\n'
+    stubs = {
+        "aws": f'echo "$*" >> "$ROOT/registered"\n{aws}',
+        "curl": 'mapfile -t rounds < "$ROOT/rounds"; cat "$ROOT/answer-${#rounds[@]}"\n'
+        "[[ -s $ROOT/answer-${#rounds[@]} && $* == *http://localhost:51678/v1/tasks ]]",
+        "sleep": f"[[ $1 == 5 ]] || exit 1\n{next_round}(( round <= {len(answers)} ))",
+    }
+    for name, body in stubs.items():
+        (root / "tools" / name).write_text(f"#!{BASH}\n{body}\n")
+    (root / "registered").touch()
+    subprocess.run(
+        [BASH, "-c", script, "register-server", "srv-bbbb"],
+        check=False,
+        capture_output=True,
+        env={"PATH": str(root / "tools"), "ROOT": str(root)},
+        timeout=20,
+    )
+    assert (root / "rounds").read_text() == "\n" * (len(answers) + 1), "no answer ends the script"
+    return (root / "registered").read_text(encoding="utf-8").splitlines()
+
+
+def registration(address: str) -> str:
+    """The call that registers that address."""
+    return (
+        "servicediscovery register-instance --service-id srv-bbbb --instance-id server "
+        f"--attributes AWS_INSTANCE_IPV4={address}"
+    )
+
+
+def test_an_address_is_registered_once(tmp_path: Path) -> None:
+    assert registrations(tmp_path, [running("10.0.1.7")] * 4) == [registration("10.0.1.7")], (
+        "every five seconds it looks, and calls AWS only when something changed"
+    )
+
+
+def test_a_changed_address_is_followed(tmp_path: Path) -> None:
+    found = registrations(
+        tmp_path, [running("10.0.1.7"), tasks(), running("10.0.1.9"), running("10.0.1.9")]
+    )
+    assert found == [registration("10.0.1.7"), registration("10.0.1.9")], (
+        "each task has an address of its own; between two the old one stays"
+    )
+
+
+def test_a_registration_that_failed_is_tried_again(tmp_path: Path) -> None:
+    busy = 'mapfile -t tries < "$ROOT/registered"; (( ${#tries[@]} > 2 ))'
+    assert registrations(tmp_path, [running("10.0.1.7")] * 5, busy) == (
+        [registration("10.0.1.7")] * 3
+    ), "refused twice, then accepted, then left alone"
+
+
+@pytest.mark.parametrize(
+    "nothing",
+    [
+        "",
+        "<html>",
+        "{}",
+        tasks(),
+        tasks(("STOPPED", "clickhouse", "10.0.1.7")),
+        tasks(("PENDING", "clickhouse", "10.0.1.7")),
+        tasks(("RUNNING", "backup", "10.0.1.7")),
+    ],
+    ids=["no agent", "no JSON", "no list", "no task", "stopped", "pending", "another container"],
+)
+def test_only_a_running_server_is_registered(tmp_path: Path, nothing: str) -> None:
+    found = registrations(tmp_path, [nothing, running("10.0.1.9")])
+    assert found == [registration("10.0.1.9")], "the script waits for it"
+
+
+def test_a_server_is_found_beside_other_tasks(tmp_path: Path) -> None:
+    both = tasks(
+        ("STOPPED", "clickhouse", "10.0.1.7"),
+        ("RUNNING", "clickhouse", "10.0.1.8"),
+        ("RUNNING", "backup", "10.0.1.9"),
+    )
+    assert registrations(tmp_path, [both]) == [registration("10.0.1.8")], (
+        "the agent remembers stopped tasks for hours"
+    )
+
+
+def test_the_script_is_started_with_its_service_and_for_ever(first: Boot) -> None:
+    unit = first.file(UNIT)
+    assert "ExecStart=/usr/local/bin/register-server srv-bbbb\n" in unit, "the name of server 2"
+    assert "Environment=AWS_DEFAULT_REGION=eu-west-1\n" in unit, "the CLI has no other source"
+    assert "Restart=always\n" in unit, "without its name a restarted server finds no quorum"
+    assert "RuntimeMaxSec=15min\n" in unit, "Cloud Map accepts first and may fail later"
+    assert "WantedBy=multi-user.target\n" in unit, "also after a reboot"
+    script = first.root / PROGRAMS / "register-server"
+    assert os.access(script, os.X_OK), "systemd runs the file itself"
+    assert script.read_text(encoding="utf-8").startswith("#!/bin/bash\n"), "by bash"
+
+
 # --- the server's configuration
 
 
-def config() -> dict[str, Any]:
-    return cast("dict[str, Any]", json.loads(server_config()))
+def config(servers: Sequence[str] = (), backup_url: str | None = None) -> dict[str, Any]:
+    return cast("dict[str, Any]", json.loads(server_config(servers, backup_url)))
 
 
-def test_the_configuration_is_canonical_json_and_so_yaml_too() -> None:
-    text = server_config()
+@pytest.mark.parametrize("servers", [(), SERVERS[:1], SERVERS])
+@pytest.mark.parametrize("backup_url", [None, BACKUPS])
+def test_the_configuration_is_canonical_json_and_so_yaml_too(
+    servers: Sequence[str], backup_url: str | None
+) -> None:
+    text = server_config(servers, backup_url)
     assert text == json.dumps(json.loads(text), sort_keys=True), "the same text in every run"
     assert yaml.safe_load(text) == json.loads(text), "ClickHouse reads it as a .yaml file"
     assert CONFIG_FILE.endswith(".yaml"), "by the file's name ClickHouse chooses the parser"
@@ -380,30 +625,199 @@ def test_nothing_else_of_the_defaults_is_removed_but_the_log_files() -> None:
     }, "to CloudWatch by the console, and not onto the data volume's neighbour as well"
 
 
-# --- the start command
+# --- the configuration of several servers
 
 
-def start(root: Path, value: str, folder: bool = True) -> subprocess.CompletedProcess[str]:
-    """Run the container's command with its configuration in `value`."""
-    entrypoint = root / "entrypoint.sh"
-    entrypoint.write_text(f"#!{BASH}\necho server\n")
-    entrypoint.chmod(0o755)
-    target = root / CONFIG_FILE[1:]
-    if folder:
-        target.parent.mkdir(parents=True)
-    *shell, text = start_command()
-    text = text.replace(CONFIG_FILE, str(target)).replace("/entrypoint.sh", str(entrypoint))
-    return subprocess.run(
-        [*shell, text],
-        check=False,
-        capture_output=True,
-        text=True,
-        env={"PATH": os.defpath, **({CONFIG_VARIABLE: value} if value else {})},
+def test_one_server_is_no_cluster() -> None:
+    assert config(SERVERS[:1]) == config(), "as it was before there were clusters"
+    assert {"keeper_server", "macros", "remote_servers", "zookeeper"} & set(config()) == set(), (
+        "a Keeper would be a second thing to fail"
     )
 
 
+def test_a_cluster_adds_to_the_configuration_and_changes_nothing_of_it() -> None:
+    added = {key for key in config(SERVERS) if key not in config()}
+    assert added == {
+        "distributed_ddl",
+        "interserver_http_credentials",
+        "interserver_http_host",
+        "interserver_http_port",
+        "keeper_server",
+        "macros",
+        "remote_servers",
+        "zookeeper",
+    }
+    assert {key: config(SERVERS)[key] for key in config()} == config(), "logs, memory, time zone"
+
+
+def test_the_cluster_is_one_shard_on_all_servers() -> None:
+    assert config(SERVERS)["remote_servers"] == {
+        "@replace": "1",
+        "default": {
+            "secret": {"@from_env": INTERSERVER_VARIABLE},
+            "shard": {
+                "internal_replication": True,
+                "replica": [{"host": server, "port": 9000} for server in SERVERS],
+            },
+        },
+    }, "Langfuse's migrations name the cluster `default`, and allow one shard"
+
+
+def test_each_keeper_has_the_number_of_its_server() -> None:
+    keeper = config(SERVERS)["keeper_server"]
+    assert keeper["server_id"] == {"@from_env": NUMBER_VARIABLE}, "one text for all servers"
+    assert keeper["raft_configuration"]["server"] == [
+        {"id": 1, "hostname": SERVERS[0], "port": 9234},
+        {"id": 2, "hostname": SERVERS[1], "port": 9234},
+        {"id": 3, "hostname": SERVERS[2], "port": 9234},
+    ], "a Keeper under another's number would lose what was agreed"
+
+
+def test_servers_ask_the_keepers_at_their_port() -> None:
+    found = config(SERVERS)
+    assert found["zookeeper"]["node"] == [{"host": server, "port": 9181} for server in SERVERS], (
+        "any of them, so that one may be gone"
+    )
+    assert found["keeper_server"]["tcp_port"] == 9181, "where they listen"
+    assert found["interserver_http_port"] == 9009, "for parts"
+    assert (KEEPER_PORT, RAFT_PORT, INTERSERVER_PORT) == (9181, 9234, 9009), "for security groups"
+
+
+def test_what_keepers_agreed_on_outlives_the_instance() -> None:
+    keeper = config(SERVERS)["keeper_server"]
+    for key in ("log_storage_path", "snapshot_storage_path"):
+        assert keeper[key].startswith("/var/lib/clickhouse/coordination/"), "on the data volume"
+    assert keeper["log_storage_path"] != keeper["snapshot_storage_path"], "each its own folder"
+
+
+def test_a_keeper_waits_for_the_others() -> None:
+    assert config(SERVERS)["keeper_server"]["coordination_settings"] == {
+        "operation_timeout_ms": 10_000,
+        "session_timeout_ms": 30_000,
+        "startup_timeout": 600_000,
+        "raft_logs_level": "information",
+    }, "instances come up minutes apart"
+
+
+def test_a_server_goes_by_its_own_name() -> None:
+    found, name = config(SERVERS), {"@from_env": NAME_VARIABLE}
+    assert found["macros"] == {"cluster": "default", "shard": "1", "replica": name}, (
+        "Replicated tables are named by them"
+    )
+    assert found["interserver_http_host"] == name, "the task's host name says nothing to others"
+    assert found["distributed_ddl"] == {"path": "/clickhouse/task_queue/ddl", "host_name": name}, (
+        "so it finds its tasks, also while DNS lags"
+    )
+
+
+def test_no_secret_is_in_the_text() -> None:
+    found = config(SERVERS)
+    assert found["interserver_http_credentials"] == {
+        "user": "interserver",
+        "password": {"@from_env": INTERSERVER_VARIABLE},
+    }, "the text is in the task definition for all to read"
+    words = {"password", "secret"}
+    plain = [line for line in leaves(found) if words & set(line[:-1]) and line[-2] != "@from_env"]
+    assert plain == [], "secrets come by environment variables"
+
+
+def leaves(tree: object, path: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
+    """Every value of a tree, as the path to it and the value."""
+    if isinstance(tree, dict):
+        branches = cast("dict[str, object]", tree).items()
+        return [leaf for key, value in branches for leaf in leaves(value, (*path, key))]
+    if isinstance(tree, list):
+        return [leaf for value in cast("list[object]", tree) for leaf in leaves(value, path)]
+    return [(*path, str(tree))]
+
+
+@pytest.mark.parametrize("servers", [(), SERVERS])
+def test_backups_use_the_task_roles_credentials(servers: Sequence[str]) -> None:
+    found = config(servers, BACKUPS)
+    assert found["s3"] == {"backups": {"endpoint": BACKUPS, "use_environment_credentials": True}}, (
+        "below this address, and no key anywhere"
+    )
+    assert found["backups"] == {"allow_concurrent_backups": False}, "one slow backup at a time"
+    assert {key: value for key, value in found.items() if key not in ("s3", "backups")} == (
+        config(servers)
+    ), "nothing else changes"
+
+
+# --- the start command
+
+
+def start(
+    root: Path,
+    value: str,
+    folder: bool = True,
+    *,
+    servers: Sequence[str] = (),
+    number: str | None = None,
+    more: Mapping[str, str] | None = None,
+) -> subprocess.CompletedProcess[str]:
+    """Run the container's command with its configuration in `value` and `number` in its file."""
+    entrypoint = root / "entrypoint.sh"
+    entrypoint.write_text(f"#!{BASH}\necho server ${NUMBER_VARIABLE} ${NAME_VARIABLE}\n")
+    entrypoint.chmod(0o755)
+    target, number_file = root / CONFIG_FILE[1:], root / NUMBER_FILE[1:]
+    if folder:
+        target.parent.mkdir(parents=True)
+    if number is not None:
+        number_file.parent.mkdir(parents=True)
+        number_file.write_text(number)
+    *shell, text = start_command(servers)
+    text = text.replace(CONFIG_FILE, str(target)).replace("/entrypoint.sh", str(entrypoint))
+    return subprocess.run(
+        [*shell, text.replace(NUMBER_FILE, str(number_file))],
+        check=False,
+        capture_output=True,
+        text=True,
+        env={"PATH": os.defpath, **({CONFIG_VARIABLE: value} if value else {}), **(more or {})},
+    )
+
+
+SECRET: Final[Mapping[str, str]] = {INTERSERVER_VARIABLE: "0123456789abcdef"}
+
+
+@pytest.mark.parametrize("number", [1, 2, 3])
+def test_a_server_starts_under_the_name_of_its_number(tmp_path: Path, number: int) -> None:
+    run = start(tmp_path, "{}", servers=SERVERS, number=f"{number}\n", more=SECRET)
+    assert run.stdout == f"server {number} {SERVERS[number - 1]}\n", "both reach the server"
+    assert (run.returncode, (tmp_path / CONFIG_FILE[1:]).read_text()) == (0, "{}"), "configured"
+
+
+@pytest.mark.parametrize("number", [None, "", "\n", "0", "4", "01", "12", "1 2", "one", "*", "-1"])
+def test_a_server_that_does_not_know_its_number_does_not_start(
+    tmp_path: Path, number: str | None
+) -> None:
+    run = start(tmp_path, "{}", servers=SERVERS, number=number, more=SECRET)
+    assert (run.returncode != 0, run.stdout) == (True, ""), "it would be a second server 1"
+    assert NUMBER_FILE in run.stderr, "and the log names the file"
+
+
+@pytest.mark.parametrize("more", [{}, {INTERSERVER_VARIABLE: ""}], ids=["unset", "empty"])
+def test_a_server_of_a_cluster_does_not_start_without_the_shared_secret(
+    tmp_path: Path, more: Mapping[str, str]
+) -> None:
+    run = start(tmp_path, "{}", servers=SERVERS, number="1", more=more)
+    assert (run.returncode != 0, run.stdout) == (True, ""), "ClickHouse would only warn"
+    assert INTERSERVER_VARIABLE in run.stderr, "and the log names the variable"
+
+
+@pytest.mark.parametrize("servers", [(), SERVERS[:1]])
+def test_a_single_server_needs_no_number(tmp_path: Path, servers: Sequence[str]) -> None:
+    run = start(tmp_path, "{}", servers=servers)
+    assert (run.returncode, run.stdout) == (0, "server\n"), "nor a secret"
+
+
 @pytest.mark.parametrize(
-    "value", [server_config(), '{"a": "%s \\\\n $HOME `id` \'quoted\'"}'], ids=["ours", "awkward"]
+    "value",
+    [
+        server_config([], None),
+        server_config(SERVERS, BACKUPS),
+        '{"a": "%s \\\\n $HOME `id` \'quoted\'"}',
+    ],
+    ids=["one", "three", "awkward"],
 )
 def test_the_server_starts_with_exactly_the_configuration_of_its_variable(
     tmp_path: Path, value: str
@@ -422,8 +836,11 @@ def test_the_server_does_not_start_without_its_configuration(
     assert run.stdout == "", "on defaults it would take all of the memory"
 
 
-def test_the_shell_gives_way_to_the_server() -> None:
-    assert start_command()[-1].endswith("&& exec /entrypoint.sh"), (
+@pytest.mark.parametrize("servers", [(), SERVERS])
+def test_the_shell_gives_way_to_the_server(servers: Sequence[str]) -> None:
+    assert start_command(servers)[-1].endswith("&& exec /entrypoint.sh"), (
         "without exec the shell would keep SIGTERM to itself, and the server would be killed"
     )
-    assert start_command()[:2] == ["/bin/bash", "-euc"], "the image has bash; -eu stops at an error"
+    assert start_command(servers)[:2] == ["/bin/bash", "-euc"], (
+        "the image has bash; -eu stops at an error"
+    )

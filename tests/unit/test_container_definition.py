@@ -127,6 +127,12 @@ def test_a_secret_is_a_reference_to_one_key_of_one_secret() -> None:
     ], "ARN, JSON key, and empty version stage and ID: always the current value"
 
 
+def test_a_task_that_ends_by_itself_has_no_health_check() -> None:
+    found = definition(health_check=None)
+    assert {**found, "healthCheck": {}} == {**definition(), "healthCheck": {}}
+    assert "healthCheck" not in found, "ECS gives no empty one back"
+
+
 def test_further_keys_are_added_and_win_over_the_defaults() -> None:
     mount = {"containerPath": "/var/lib/clickhouse", "readOnly": False, "sourceVolume": "data"}
     found = definition(more={"mountPoints": [mount], "memoryReservation": 2048})

@@ -3,8 +3,9 @@
 Proves, for Langfuse 3.225.4 and 4.16.0 and for web and worker: every variable exists in the table
 for that container, every value in the clear holds its constraint, nothing that validation requires
 is missing, and that the faults found in other people's stacks are not made here. It does not prove
-that the table itself agrees with Langfuse's sources, that the secrets' values are right (only their
-names are seen here), or that the task definitions carry all this: that is the graph's business.
+that the table itself agrees with Langfuse's sources, that the rules of Langfuse's worker are still
+what they were, that the secrets' values are right (only their names are seen here), or that the
+task definitions carry all this: that is the graph's business.
 """
 
 import json
@@ -21,6 +22,7 @@ from contract import environment, runtime
 from contract.environment import Credentials, Endpoints, Environment
 from contract.variables import Container, Variable, known, table
 from settings.capacity import FARGATE_MEMORY_MIB
+from settings.external_stores import ExternalClickHouse
 from settings.loading import load
 from settings.model import Settings
 from settings.own_environment import WIRED
@@ -38,10 +40,10 @@ ENDPOINTS: Final = Endpoints[str](
     database_name="langfuse",
     redis_host="master.langfuse-dev.abc.use1.cache.amazonaws.com",
     redis_port=6379,
+    redis_tls=True,
     clickhouse_url="http://clickhouse.langfuse-dev.internal:8123",
     clickhouse_migration_url="clickhouse://clickhouse.langfuse-dev.internal:9000",
     clickhouse_user="langfuse",
-    clickhouse_memory_bytes=8 * 2**30,
     bucket="langfuse-dev-storage-1a2b3c4",
 )
 
@@ -74,7 +76,7 @@ REQUIRED_BY_BOTH: Final = frozenset(
     }
 )
 REQUIRED: Final[dict[Container, frozenset[str]]] = {
-    "web": REQUIRED_BY_BOTH | {"CLICKHOUSE_MIGRATION_URL", "NEXTAUTH_SECRET"},
+    "web": REQUIRED_BY_BOTH | {"NEXTAUTH_SECRET"},
     "worker": REQUIRED_BY_BOTH,
 }
 
@@ -87,12 +89,29 @@ SECRET: Final = REQUIRED_BY_BOTH & {
     "SALT",
 } | {"NEXTAUTH_SECRET"}
 
+EXTERNAL: Final[dict[str, Any]] = {
+    "clickhouse": {
+        "mode": "external",
+        "url": "https://abc.clickhouse.cloud:8443",
+        "migrationUrl": "clickhouse://abc.clickhouse.cloud:9440",
+    },
+    "clickhousePassword": "x",
+    "postgres": {"mode": "external", "host": "db.example.com"},
+    "postgresPassword": "x",
+    "redis": {"mode": "external", "host": "redis.example.com", "tls": False},
+    "redisPassword": "x",
+}
+THREE_SERVERS: Final[dict[str, Any]] = {"network": {"zones": 3}, "clickhouse": {"replicas": 3}}
+
 # Settings that change what the containers get.
 VARIATIONS: Final[dict[str, dict[str, Any]]] = {
     "dev": {"size": "dev"},
     "prod": {"size": "prod", "domain": "langfuse.example.com"},
     "closed": {"size": "dev", "auth": {"disableSignup": True, "disablePassword": True}},
     "forgetful": {"size": "dev", "storage": {"eventsRetentionDays": 30, "kms": True}},
+    "external": EXTERNAL,
+    "three servers": THREE_SERVERS,
+    "dual": {"v4": {"writeMode": "dual"}},
 }
 
 
@@ -126,7 +145,7 @@ def test_every_variable_of_a_container_is_one_that_it_reads(
 ) -> None:
     """Peer fault: ENCRIPTION_KEY misspelt, so that the worker had no key (tubone24 ecs.tf:177)."""
     settings = settings_of(release, **VARIATIONS[variation])
-    variables = known(container, settings.major)
+    variables = {*known(container, settings.major), *environment.NO_MIGRATIONS}
     unknown = [name for name in names(environment_of(container, settings)) if name not in variables]
     assert unknown == [], f"Langfuse {release}'s {container} would ignore them without a word"
 
@@ -138,7 +157,10 @@ def test_every_value_in_the_clear_holds_the_constraint_of_its_variable(
     container: Container, release: str, variation: str
 ) -> None:
     settings = settings_of(release, **VARIATIONS[variation])
-    variables = known(container, settings.major)
+    of_web = known("web", settings.major)
+    variables = known(container, settings.major) | {
+        name: of_web[name] for name in environment.NO_MIGRATIONS
+    }
     faults = {
         name: fault
         for name, value in environment_of(container, settings).plain.items()
@@ -193,16 +215,112 @@ def test_every_endpoint_arrives_under_the_name_langfuse_reads(
 
 
 @EACH_RELEASE
-def test_only_web_gets_what_migrations_and_sign_in_need(release: str) -> None:
+def test_only_web_gets_what_sign_in_needs(release: str) -> None:
     web = environment_of("web", settings_of(release))
     worker = environment_of("worker", settings_of(release))
-    assert web.plain["CLICKHOUSE_MIGRATION_URL"] == ENDPOINTS.clickhouse_migration_url, (
-        "web migrates when it starts"
-    )
     assert web.secret["NEXTAUTH_SECRET"] == CREDENTIALS.nextauth_secret, "web signs sessions"
-    assert {"CLICKHOUSE_MIGRATION_URL", "NEXTAUTH_SECRET"} & set(names(worker)) == set(), (
-        "a worker needs neither, and a secret that is not needed should not be given"
+    assert "NEXTAUTH_SECRET" not in names(worker), "a secret that is not needed is not given"
+
+
+@EACH_RELEASE
+def test_services_do_not_migrate_and_the_migration_can(release: str) -> None:
+    settings = settings_of(release, web={"environment": {"CLICKHOUSE_DB": "default"}})
+    for container in CONTAINERS:
+        plain = environment_of(container, settings).plain
+        assert "CLICKHOUSE_MIGRATION_URL" not in plain
+        assert plain["LANGFUSE_AUTO_POSTGRES_MIGRATION_DISABLED"] == "true"
+        assert plain["LANGFUSE_AUTO_CLICKHOUSE_MIGRATION_DISABLED"] == "true", container
+    found = environment.migration(settings, ENDPOINTS, CREDENTIALS)
+    assert not [name for name in found.plain if name.endswith("_DISABLED")]
+    assert dict(found.plain) == {
+        "CLICKHOUSE_CLUSTER_ENABLED": "false",
+        "CLICKHOUSE_DB": "default",
+        "CLICKHOUSE_MIGRATION_URL": ENDPOINTS.clickhouse_migration_url,
+        "CLICKHOUSE_URL": ENDPOINTS.clickhouse_url,
+        "CLICKHOUSE_USER": ENDPOINTS.clickhouse_user,
+        "DATABASE_ARGS": "sslmode=require&connection_limit=10",
+        "DATABASE_HOST": ENDPOINTS.database_host,
+        "DATABASE_NAME": ENDPOINTS.database_name,
+        "DATABASE_USERNAME": ENDPOINTS.database_user,
+    }
+    assert dict(found.secret) == {
+        "CLICKHOUSE_PASSWORD": CREDENTIALS.clickhouse_password,
+        "DATABASE_PASSWORD": CREDENTIALS.database_password,
+    }
+
+
+@pytest.mark.parametrize("variation", VARIATIONS)
+@EACH_RELEASE
+def test_every_variable_of_the_migration_is_one_of_webs_and_holds_its_constraint(
+    release: str, variation: str
+) -> None:
+    settings = settings_of(release, **VARIATIONS[variation])
+    found = environment.migration(settings, ENDPOINTS, CREDENTIALS)
+    variables = known("web", settings.major)
+    assert set(names(found)) <= set(variables), "it is web's image that reads them"
+    faults = {name: variables[name].fault(value) for name, value in found.plain.items()}
+    assert {name: fault for name, fault in faults.items() if fault} == {}, "or no service starts"
+    services = environment_of("web", settings)
+    assert {name for name, value in found.plain.items() if services.plain.get(name) != value} <= {
+        "CLICKHOUSE_MIGRATION_URL",
+        "CLICKHOUSE_MIGRATION_SSL",
+    }, "what is migrated is what web and worker use"
+    assert found.secret.items() <= services.secret.items(), "with the same passwords"
+
+
+@EACH_RELEASE
+def test_a_migration_speaks_tls_to_an_external_clickhouse_and_to_no_other(release: str) -> None:
+    ssl = {
+        name: environment.migration(settings_of(release, **keys), ENDPOINTS, CREDENTIALS).plain.get(
+            "CLICKHOUSE_MIGRATION_SSL"
+        )
+        for name, keys in VARIATIONS.items()
+    }
+    assert ssl == {**dict.fromkeys(VARIATIONS), "external": "true"}, (
+        "the native protocol has no scheme that says so; our own servers have no certificate"
     )
+
+
+@pytest.mark.parametrize("host", ["abc.clickhouse.cloud", "10.0.0.7", "clickhouse"])
+@EACH_RELEASE
+def test_the_urls_of_an_external_clickhouse_are_ones_that_langfuse_takes(
+    release: str, host: str
+) -> None:
+    urls = {"url": f"https://{host}:8443/", "migrationUrl": f"clickhouse://{host}:9440"}
+    keys = {**EXTERNAL, "clickhouse": {"mode": "external", **urls}}
+    clickhouse = settings_of(release, **keys).clickhouse
+    assert isinstance(clickhouse, ExternalClickHouse), "mode is external"
+    variables = known("web", int(release.split(".")[0]))
+    assert variables["CLICKHOUSE_URL"].fault(clickhouse.url) is None, "what settings accept"
+    assert variables["CLICKHOUSE_MIGRATION_URL"].fault(clickhouse.migration_url) is None, "as well"
+
+
+@EACH_RELEASE
+def test_only_what_the_migrations_read_of_webs_own_variables_reaches_them(release: str) -> None:
+    own = {
+        "CLICKHOUSE_DB": "traces",
+        "CLICKHOUSE_CLUSTER_NAME": "blue",
+        "LANGFUSE_LOG_LEVEL": "info",
+    }
+    settings = settings_of(release, web={"environment": own})
+    bare = environment.migration(settings_of(release), ENDPOINTS, CREDENTIALS)
+    found = environment.migration(settings, ENDPOINTS, CREDENTIALS)
+    assert found.plain == {
+        **bare.plain,
+        "CLICKHOUSE_DB": "traces",
+        "CLICKHOUSE_CLUSTER_NAME": "blue",
+    }, "another log level must not migrate again"
+    assert found.secret == bare.secret, "and no secret comes along"
+
+
+@EACH_RELEASE
+def test_a_database_that_is_named_in_a_secret_is_the_one_that_is_migrated(release: str) -> None:
+    own = replace(CREDENTIALS, environment=own_secrets("CLICKHOUSE_DB", "LANGFUSE_EE_LICENSE_KEY"))
+    settings = settings_of(release, web={"environment": {"CLICKHOUSE_DB": "default"}})
+    bare = environment.migration(settings_of(release), ENDPOINTS, CREDENTIALS)
+    found = environment.migration(settings, ENDPOINTS, own)
+    assert found.secret == {**bare.secret, **own_secrets("CLICKHOUSE_DB")}, "web has it so, too"
+    assert found.plain == bare.plain, "ECS refuses a name that is in both"
 
 
 @pytest.mark.parametrize(
@@ -364,12 +482,17 @@ def test_there_are_no_static_s3_keys(container: Container, release: str) -> None
     assert keys == [], "the SDK takes the task's role, whose keys change every few hours"
 
 
+@pytest.mark.parametrize(("tls", "word"), [(True, "true"), (False, "false")])
 @EACH_RELEASE
 @BOTH
-def test_redis_is_spoken_to_over_tls(container: Container, release: str) -> None:
+def test_redis_is_spoken_to_over_tls_if_it_speaks_tls(
+    container: Container, release: str, tls: bool, word: str
+) -> None:
     """Peer fault: REDIS without the TLS flag, so that the client hangs on an encrypted port."""
-    found = plain(container, release)
-    assert found.get("REDIS_TLS_ENABLED") == "true", "ElastiCache encrypts in transit here"
+    make = environment.web if container == "web" else environment.worker
+    endpoints = replace(ENDPOINTS, redis_tls=tls)
+    found = make(settings_of(release), endpoints, CREDENTIALS).plain
+    assert found.get("REDIS_TLS_ENABLED") == word, "ElastiCache does; an external one may not"
     assert "REDIS_TLS_REJECT_UNAUTHORIZED" not in found, "and its certificate is a public one"
 
 
@@ -403,28 +526,52 @@ def test_web_keeps_connections_longer_than_the_load_balancer(release: str) -> No
     )
 
 
+@pytest.mark.parametrize(
+    ("keys", "word"),
+    [
+        ({}, "false"),
+        (THREE_SERVERS, "true"),
+        (EXTERNAL, "false"),
+        ({**EXTERNAL, "clickhouse": {**EXTERNAL["clickhouse"], "cluster": True}}, "true"),
+    ],
+    ids=["one", "three", "external", "external cluster"],
+)
 @EACH_RELEASE
-@BOTH
-def test_a_single_clickhouse_server_is_not_taken_for_a_cluster(
-    container: Container, release: str
+def test_a_single_clickhouse_server_is_not_taken_for_a_cluster_nor_a_cluster_for_one(
+    release: str, keys: dict[str, Any], word: str
 ) -> None:
     """Fargate fault: CLICKHOUSE_CLUSTER_ENABLED left at true for a single node."""
-    assert plain(container, release)["CLICKHOUSE_CLUSTER_ENABLED"] == "false", (
-        "the default, true, makes replicated tables, which need a Keeper that is not there"
-    )
+    settings = settings_of(release, **keys)
+    migration = environment.migration(settings, ENDPOINTS, CREDENTIALS)
+    containers = [environment_of(container, settings) for container in CONTAINERS]
+    assert [each.plain["CLICKHOUSE_CLUSTER_ENABLED"] for each in (migration, *containers)] == (
+        [word] * 3
+    ), "the default, true, makes replicated tables, which need a Keeper; all three must agree"
 
 
-@pytest.mark.parametrize(("gib", "spill"), [(4, 2**30), (8, 2 * 2**30), (16, 4 * 2**30)])
+@pytest.mark.parametrize(
+    ("instance_type", "spill"),
+    [("t4g.medium", 2**30), ("t4g.large", 2 * 2**30), ("r7g.large", 4 * 2**30)],
+)
+@EACH_RELEASE
 @BOTH
 def test_a_group_by_spills_to_disk_at_a_quarter_of_clickhouses_memory(
-    container: Container, gib: int, spill: int
+    container: Container, release: str, instance_type: str, spill: int
 ) -> None:
-    make = environment.web if container == "web" else environment.worker
-    endpoints = replace(ENDPOINTS, clickhouse_memory_bytes=gib * 2**30)
-    found = make(settings_of(), endpoints, CREDENTIALS).plain
+    found = plain(container, release, clickhouse={"instanceType": instance_type})
     assert found["CLICKHOUSE_MAX_BYTES_BEFORE_EXTERNAL_GROUP_BY"] == str(spill), (
         "Langfuse's default is 32 GB, so the server would be killed instead of spilling"
     )
+
+
+@EACH_RELEASE
+@BOTH
+def test_when_an_external_clickhouse_spills_is_its_owners_business(
+    container: Container, release: str
+) -> None:
+    assert "CLICKHOUSE_MAX_BYTES_BEFORE_EXTERNAL_GROUP_BY" not in plain(
+        container, release, **EXTERNAL
+    ), "nobody here knows its memory"
 
 
 @pytest.mark.parametrize(("days", "value"), [(None, None), (30, "false")])
@@ -435,6 +582,81 @@ def test_the_log_of_stored_files_is_off_once_files_expire_by_themselves(
     found = plain(container, storage={"eventsRetentionDays": days})
     assert found.get("LANGFUSE_ENABLE_BLOB_STORAGE_FILE_LOG") == value, (
         "Langfuse would look for files that the lifecycle rule has deleted"
+    )
+
+
+# --- the tables of Langfuse 4
+
+WRITE_MODE: Final = "LANGFUSE_MIGRATION_V4_WRITE_MODE"
+PREVIEW: Final = "LANGFUSE_MIGRATION_V4_ALLOW_PREVIEW_OPT_IN"
+OTEL: Final = "LANGFUSE_MIGRATION_V4_NATIVE_OTEL_BEHAVIOUR"
+BACKFILL: Final = "LANGFUSE_BACKGROUND_MIGRATION_V4_ENABLE_HISTORIC_BACKFILL"
+OF_WEB: Final = {WRITE_MODE, PREVIEW}
+OF_WORKER: Final = {WRITE_MODE, PREVIEW, OTEL, BACKFILL}
+
+# By Langfuse 3 alone, when nothing is set (worker/src/env.ts of 3.225.4).
+UNSET: Final = {WRITE_MODE: "legacy", OTEL: "dual_write", PREVIEW: "false", BACKFILL: "false"}
+
+
+def contradictions(found: dict[str, str]) -> list[str]:
+    """Why Langfuse 4.16.0's worker refuses to start (worker/src/env.ts, validateV4Flags)."""
+    mode, otel, preview = found[WRITE_MODE], found[OTEL], found[PREVIEW]
+    rules = {
+        "legacy does not read what direct writes": mode == "legacy" and otel == "direct",
+        "events_only does not write twice": mode == "events_only" and otel == "dual_write",
+        "web reads old tables": mode == "events_only" and preview != "true",
+    }
+    return [rule for rule, broken in rules.items() if broken]
+
+
+@pytest.mark.parametrize("backfill", [None, True, False])
+@pytest.mark.parametrize("mode", [None, "legacy", "dual", "events_only"])
+@EACH_RELEASE
+def test_the_variables_of_the_write_mode_never_contradict_each_other(
+    release: str, mode: str | None, backfill: bool | None
+) -> None:
+    given = {"writeMode": mode, "historicBackfill": backfill}
+    settings = settings_of(
+        release, v4={key: each for key, each in given.items() if each is not None}
+    )
+    web, worker = (dict(environment_of(each, settings).plain) for each in CONTAINERS)
+    untouched = settings.major == 3 and mode is None and backfill is None
+    assert OF_WORKER & set(web) == (set() if untouched else OF_WEB), "all that web reads, or none"
+    assert OF_WORKER & set(worker) == (set() if untouched else OF_WORKER), "all four, or none"
+    assert {name: web.get(name) for name in OF_WEB} == {name: worker.get(name) for name in OF_WEB}
+    assert set(known("web", settings.major)) >= OF_WEB, "web reads them"
+    assert set(known("worker", settings.major)) >= OF_WORKER, "the worker reads them"
+    effective = {name: worker.get(name, value) for name, value in UNSET.items()}
+    assert contradictions(effective) == [], "the worker would not start"
+    expected = mode or {3: "legacy", 4: "events_only"}[settings.major]
+    assert effective[WRITE_MODE] == expected, "the mode that was asked for, or Langfuse's own"
+    filled = expected != "legacy" if backfill is None else backfill
+    assert effective[BACKFILL] == ("true" if filled else "false"), "as asked for, or as Langfuse 4"
+
+
+@pytest.mark.parametrize(
+    ("found", "broken"),
+    [
+        ({}, 0),
+        ({OTEL: "direct"}, 1),
+        ({WRITE_MODE: "events_only"}, 2),
+        ({WRITE_MODE: "events_only", OTEL: "direct"}, 1),
+        ({WRITE_MODE: "events_only", OTEL: "direct", PREVIEW: "true"}, 0),
+        ({WRITE_MODE: "dual", OTEL: "direct"}, 0),
+    ],
+)
+def test_this_files_copy_of_the_workers_rules_finds_contradictions(
+    found: dict[str, str], broken: int
+) -> None:
+    assert len(contradictions({**UNSET, **found})) == broken, (
+        "a rule that finds nothing proves none"
+    )
+
+
+def test_what_is_decided_together_cannot_be_set_alone() -> None:
+    together = {*environment.NO_MIGRATIONS, *OF_WORKER, "CLICKHOUSE_MIGRATION_SSL"}
+    assert {name for name in together if not WIRED.fullmatch(name)} == set(), (
+        "an own variable would win over the program's"
     )
 
 

@@ -24,9 +24,20 @@ def database(graph: Graph) -> dict[str, Any]:
     return found.inputs
 
 
-def rules(graph: Graph) -> list[dict[str, Any]]:
+def changed() -> Graph:
+    """A stack with a KMS key, events that expire and a secret variable."""
+    config: dict[str, Any] = {
+        "size": "dev",
+        "storage": {"kms": True, "eventsRetentionDays": 30},
+        "secretEnvironment": {"LANGFUSE_EE_LICENSE_KEY": "langfuse_ee_0123"},
+    }
+    return build("dev", config)
+
+
+def rules(graph: Graph, stack: str) -> list[dict[str, Any]]:
+    """The lifecycle rules of Langfuse's bucket."""
     token = "aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration"
-    return graph.one(token).inputs["rules"]
+    return graph.one(token, f"langfuse-{stack}-storage").inputs["rules"]
 
 
 def test_dev_has_one_instance_and_the_others_aurora() -> None:
@@ -140,19 +151,24 @@ def test_secret_values_are_secret_to_pulumi(stack: str) -> None:
 
 
 @pytest.mark.parametrize("stack", ALL)
-def test_the_bucket_is_private_encrypted_owned_and_tls_only(stack: str) -> None:
-    graph = shipped(stack)
-    bucket = graph.one(BUCKET)
-    block = graph.one("aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock").inputs
+@pytest.mark.parametrize("label", ["storage", "clickhouse-backups"])
+def test_each_bucket_is_private_encrypted_owned_and_tls_only(label: str, stack: str) -> None:
+    graph, name = shipped(stack), f"langfuse-{stack}-{label}"
+    assert len(graph.of_type(BUCKET)) == 2
+    bucket = graph.one(BUCKET, name)
+    block = graph.one("aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock", name).inputs
     flags = ("blockPublicAcls", "blockPublicPolicy", "ignorePublicAcls", "restrictPublicBuckets")
     assert [block[flag] for flag in flags] == [True] * 4
-    ownership = graph.one("aws:s3/bucketOwnershipControls:BucketOwnershipControls").inputs
+    ownership = graph.one("aws:s3/bucketOwnershipControls:BucketOwnershipControls", name).inputs
     assert ownership["rule"] == {"objectOwnership": "BucketOwnerEnforced"}
     encryption = graph.one(
-        "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration"
+        "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration",
+        name,
     ).inputs["rules"]
     assert encryption[0]["applyServerSideEncryptionByDefault"] == {"sseAlgorithm": "AES256"}
-    policy = json.loads(graph.one("aws:s3/bucketPolicy:BucketPolicy").inputs["policy"])
+    guards = [block, ownership, graph.one("aws:s3/bucketPolicy:BucketPolicy", name).inputs]
+    assert [guard["bucket"] for guard in guards] == [bucket.id] * 3
+    policy = json.loads(guards[-1]["policy"])
     conditions = [statement["Condition"] for statement in policy["Statement"]]
     assert {statement["Effect"] for statement in policy["Statement"]} == {"Deny"}
     assert {"Bool": {"aws:SecureTransport": "false"}} in conditions
@@ -171,16 +187,34 @@ def test_uploads_from_the_browser_are_allowed_from_the_stacks_own_origin_only() 
 
 
 def test_only_events_can_expire_and_only_when_asked_to() -> None:
-    assert [rule["id"] for rule in rules(shipped("prod"))] == ["abort-multipart-uploads"]
-    graph = build("dev", {"size": "dev", "storage": {"eventsRetentionDays": 30}})
-    abort, expire = rules(graph)
+    abort, old = rules(shipped("dev"), "dev")
     assert "expiration" not in abort
+    assert old["expiration"] == {"expiredObjectDeleteMarker": True}
+    assert old["noncurrentVersionExpiration"] == {"noncurrentDays": 1}, (
+        "a bucket that was versioned once would keep its old versions for ever"
+    )
+    graph = changed()
+    _, _, expire = rules(graph, "dev")
     assert (expire["filter"], expire["expiration"]) == ({"prefix": "events/"}, {"days": 30})
     assert graph.environment("web")["LANGFUSE_ENABLE_BLOB_STORAGE_FILE_LOG"] == "false"
 
 
+def test_deleted_objects_can_be_had_back_for_as_long_as_asked_for() -> None:
+    token = "aws:s3/bucketVersioning:BucketVersioning"
+    names = [each.name for each in shipped("dev").of_type(token)]
+    assert names == ["langfuse-dev-clickhouse-backups"], "otherwise a deletion is one"
+    prod = shipped("prod")
+    versioning = prod.one(token, "langfuse-prod-storage").inputs
+    assert versioning["versioningConfiguration"] == {"status": "Enabled"}
+    expire = rules(prod, "prod")[-1]
+    assert expire["noncurrentVersionExpiration"] == {"noncurrentDays": 14}
+    assert expire["expiration"] == {"expiredObjectDeleteMarker": True}, (
+        "the markers of deletions would stay; what nobody deleted must never expire"
+    )
+
+
 def test_a_kms_key_rotates_and_the_containers_may_use_it() -> None:
-    graph = build("dev", {"size": "dev", "storage": {"kms": True}})
+    graph = changed()
     key = graph.one("aws:kms/key:Key")
     assert key.inputs["enableKeyRotation"] is True
     for container in ("web", "worker"):
@@ -193,8 +227,7 @@ def test_a_kms_key_rotates_and_the_containers_may_use_it() -> None:
 
 
 def test_secret_variables_of_the_stack_file_reach_both_containers_as_references() -> None:
-    own = {"LANGFUSE_EE_LICENSE_KEY": "langfuse_ee_0123"}
-    graph = build("dev", {"size": "dev", "secretEnvironment": own})
+    graph = changed()
     secret = graph.one(SECRET, "langfuse-dev-environment").id
     for container in ("web", "worker"):
         reference = graph.secrets(container)["LANGFUSE_EE_LICENSE_KEY"]

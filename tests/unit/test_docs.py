@@ -7,15 +7,16 @@ targets, outputs, settings, components. Whether the sentences around them are tr
 import ast
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
+from pydantic import BaseModel
 
 from components.nat_instance import INSTANCE_TYPE as NAT_INSTANCE_TYPE
 from development import configuration_tables, cost_tables, docs
 from settings.loading import load
-from settings.messages import SECRET_KEYS
+from settings.messages import DISCRIMINATORS, SECRET_KEYS, VARIANTS, keys
 from settings.model import Settings
 from settings.network import CreatedNetwork
 from settings.sizing import SIZING
@@ -36,7 +37,7 @@ FENCE = re.compile(r"^ *```(\w*)\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 SPAN = re.compile(r"`([^`\n]+)`")
 MAKE = re.compile(r"(?:^|[\s(])make ((?:[A-Za-z_]+=\S+ )*)([a-z][a-z-]*)")
-KEY = re.compile(r"langfuse:(?!index:)([a-zA-Z]+(?:\.[a-zA-Z]+)*)")
+KEY = re.compile(r"langfuse:(?!index:)([a-zA-Z][a-zA-Z0-9]*(?:\.[a-zA-Z]+)*)")
 TOKEN = re.compile(r'"(langfuse:index:\w+)"')
 FREE_MAPPINGS = ("web.environment.", "worker.environment.")
 
@@ -113,6 +114,69 @@ def test_the_configuration_table_has_every_key_once() -> None:
 def test_every_key_has_a_meaning() -> None:
     silent = [key.path for key in configuration_tables.all_keys() if not key.meaning]
     assert not silent, f"no description in settings/ for {silent}"
+
+
+def test_a_key_that_several_shapes_have_means_the_same_in_each() -> None:
+    differing = [
+        f"{section}.{name}"
+        for section, shapes in VARIANTS.items()
+        for name in {name for model in shapes.values() for name in keys(model)}
+        if len(set(meanings(shapes.values(), name))) > 1
+    ]
+    assert not differing, f"the table has the first shape's description of {differing} alone"
+
+
+def meanings(models: Iterable[type[BaseModel]], name: str) -> Iterator[str]:
+    for model in models:
+        for field in model.model_fields.values():
+            if field.alias == name:
+                yield re.sub(r" \(kind \w+\)$", "", field.description or "")
+
+
+@pytest.mark.parametrize("section", DISCRIMINATORS)
+def test_the_key_that_chooses_a_shape_is_listed_with_every_shape(section: str) -> None:
+    path = f"{section}.{DISCRIMINATORS[section]}"
+    (key,) = [key for key in configuration_tables.all_keys() if key.path == path]
+    assert set(SPAN.findall(key.bounds)) == set(VARIANTS[section])
+    assert not key.variants, "it is a key of all of them"
+
+
+def test_the_key_of_some_shapes_is_listed_with_those() -> None:
+    variants = {key.path: key.variants for key in configuration_tables.all_keys()}
+    assert variants["postgres.backupRetentionDays"] == ("auroraServerless", "instance")
+    assert variants["postgres.host"] == ("external",)
+    assert variants["redis.replicas"] == ("elasticache",)
+
+
+@pytest.mark.parametrize("section", ["clickhouse", "postgres", "redis"])
+def test_what_an_external_store_needs_is_listed_as_required(section: str) -> None:
+    model = VARIANTS[section]["external"]
+    needed = {
+        f"{section}.{field.alias}"
+        for field in model.model_fields.values()
+        if field.is_required() and field.alias != DISCRIMINATORS[section]
+    }
+    listed = {
+        key.path
+        for key in configuration_tables.all_keys()
+        if key.path.startswith(f"{section}.") and key.bounds.endswith("; required")
+    }
+    assert listed == needed, "no other shape of a store has a key that must be set"
+
+
+def test_no_pattern_hides_behind_the_word_text() -> None:
+    untold = [
+        key.path
+        for key in configuration_tables.all_keys()
+        if re.match(r"(list of )?text\b", key.bounds) and key.path != "ingress.hostedZone"
+    ]
+    assert not untold, f"CHECKED_BY_CODE lacks {untold}"
+
+
+def test_no_bound_is_written_down_for_a_key_that_is_gone() -> None:
+    paths = {key.path for key in configuration_tables.all_keys()}
+    assert set(configuration_tables.CHECKED_BY_CODE) <= paths
+    assert set(configuration_tables.SECRET_MEANINGS) == set(SECRET_KEYS)
 
 
 def test_every_size_has_a_stack_file() -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.graph import shipped
+from tests.unit.graph import shipped, varied
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -30,8 +30,10 @@ def test_components_have_tokens_of_the_langfuse_package() -> None:
     assert components == {
         f"langfuse:index:{name}"
         for name in (
+            "Backups",
             "Certificate",
             "ClickHouse",
+            "ClickHouseBackup",
             "ClickHouseHost",
             "Cluster",
             "ContainerService",
@@ -40,6 +42,7 @@ def test_components_have_tokens_of_the_langfuse_package() -> None:
             "LangfuseWeb",
             "LangfuseWorker",
             "LoadBalancer",
+            "Migration",
             "NatInstance",
             "Network",
             "Postgres",
@@ -64,10 +67,7 @@ def test_every_resource_has_a_component_above_it() -> None:
 
 
 def test_a_budget_mails_before_the_money_is_spent() -> None:
-    from tests.unit.graph import build
-
-    alarms = {"email": "ops@example.com", "monthlyBudgetUsd": 300}
-    budget = build("dev", {"size": "dev", "alarms": alarms}).one("aws:budgets/budget:Budget").inputs
+    budget = varied().one("aws:budgets/budget:Budget").inputs
     assert (budget["limitAmount"], budget["limitUnit"]) == ("300.0", "USD")
     told = [
         (each["notificationType"], each["threshold"], each["subscriberEmailAddresses"])

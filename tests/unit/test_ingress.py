@@ -5,13 +5,15 @@ from typing import Any
 import pytest
 
 from contract.runtime import KEEP_ALIVE_MILLISECONDS
-from tests.unit.graph import Graph, build, shipped
+from tests.unit.graph import Graph, build, shipped, varied
 
 LISTENER = "aws:lb/listener:Listener"
 RECORD = "aws:route53/record:Record"
 STAGE = "aws:apigatewayv2/stage:Stage"
 API = "aws:apigatewayv2/api:Api"
 CERTIFICATE = "arn:aws:acm:us-east-1:123456789012:certificate/01234567-89ab-cdef-0123-456789abcdef"
+
+ALLOWED = ["203.0.113.0/24", "198.51.100.7/32"]
 
 
 def prod(**ingress: Any) -> Graph:
@@ -56,14 +58,14 @@ def test_the_target_group_asks_langfuse_how_it_is_and_waits_for_it_to_drain() ->
 
 
 def test_an_internal_load_balancer_stays_in_private_subnets() -> None:
-    graph = prod(internal=True)
+    graph = prod(internal=True, allowedCidrs=ALLOWED)
     balancer = graph.one("aws:lb/loadBalancer:LoadBalancer").inputs
     assert balancer["internal"] is True
     assert balancer["subnets"] == graph.one("awsx:ec2:Vpc").outputs["privateSubnetIds"]
 
 
 def test_only_allowed_networks_may_connect() -> None:
-    graph = prod(allowedCidrs=["203.0.113.0/24", "198.51.100.7/32"])
+    graph = prod(internal=True, allowedCidrs=ALLOWED)
     entering = {(source, port) for source, group, port in graph.doors() if group.endswith("-alb")}
     assert entering == {
         ("203.0.113.0/24", 80),
@@ -77,10 +79,12 @@ DOORS = {
     ("{}-web", "{}-postgres", 5432),
     ("{}-web", "{}-redis", 6379),
     ("{}-web", "{}-clickhouse", 8123),
-    ("{}-web", "{}-clickhouse", 9000),
     ("{}-worker", "{}-postgres", 5432),
     ("{}-worker", "{}-redis", 6379),
     ("{}-worker", "{}-clickhouse", 8123),
+    ("{}-migration", "{}-postgres", 5432),
+    ("{}-migration", "{}-clickhouse", 9000),
+    ("{}-clickhouse-backup", "{}-clickhouse", 9000),
 }
 ENTRANCES = {
     "dev": {("{}-vpc-link", "{}-web", 3000)},
@@ -160,7 +164,7 @@ def test_without_a_domain_langfuse_knows_the_apis_own_https_name_from_the_first_
 
 
 def test_with_a_domain_the_api_is_mapped_to_it_and_has_no_other_name() -> None:
-    graph = build("dev", {"size": "dev", "domain": "langfuse.example.com"})
+    graph = varied()
     domain = graph.one("aws:apigatewayv2/domainName:DomainName")
     mapping = graph.one("aws:apigatewayv2/apiMapping:ApiMapping").inputs
     configuration = domain.inputs["domainNameConfiguration"]

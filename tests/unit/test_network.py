@@ -5,7 +5,7 @@ from typing import Any
 import pulumi
 import pytest
 
-from tests.unit.graph import build, shipped
+from tests.unit.graph import Graph, build, shipped
 
 ROUTE = "aws:ec2/route:Route"
 NAT_STRATEGIES = {
@@ -20,9 +20,18 @@ def dev(network: dict[str, Any]) -> dict[str, Any]:
     return {"size": "dev", "network": network}
 
 
+SHIPPED = {"none": "dev", "natInstance": "staging", "natGatewayPerZone": "prod"}
+
+
+def with_egress(egress: str) -> Graph:
+    if egress in SHIPPED:
+        return shipped(SHIPPED[egress])
+    return build("dev", dev({"egress": egress, "zones": 4}))
+
+
 @pytest.mark.parametrize(("egress", "strategy"), NAT_STRATEGIES.items())
 def test_each_way_out_asks_awsx_for_its_number_of_nat_gateways(egress: str, strategy: str) -> None:
-    vpc = build("dev", dev({"egress": egress, "zones": 3})).one("awsx:ec2:Vpc")
+    vpc = with_egress(egress).one("awsx:ec2:Vpc")
     assert vpc.inputs["natGateways"] == {"strategy": strategy}, (
         "a flag that is read the wrong way round once made three gateways of one "
         "(langfuse-terraform-aws vpc.tf:24)"
@@ -32,7 +41,7 @@ def test_each_way_out_asks_awsx_for_its_number_of_nat_gateways(egress: str, stra
 
 def test_only_egress_none_puts_tasks_in_public_subnets() -> None:
     for egress in NAT_STRATEGIES:
-        graph = build("dev", dev({"egress": egress}))
+        graph = with_egress(egress)
         subnets = graph.one("awsx:ec2:Vpc").outputs
         for service in graph.of_type("aws:ecs/service:Service"):
             network = service.inputs["networkConfiguration"]
@@ -44,23 +53,28 @@ def test_only_egress_none_puts_tasks_in_public_subnets() -> None:
 
 def test_stores_are_in_private_subnets_whatever_the_way_out() -> None:
     for egress in NAT_STRATEGIES:
-        graph = build("dev", dev({"egress": egress}))
+        graph = with_egress(egress)
         private = graph.one("awsx:ec2:Vpc").outputs["privateSubnetIds"]
         for token in ("aws:rds/subnetGroup:SubnetGroup", "aws:elasticache/subnetGroup:SubnetGroup"):
             assert graph.one(token).inputs["subnetIds"] == private, f"{token} with egress {egress}"
 
 
 def test_the_subnets_of_a_zone_stay_when_zones_are_added() -> None:
-    def blocks(zones: int) -> list[list[str]]:
-        vpc = build("dev", dev({"zones": zones})).one("awsx:ec2:Vpc")
-        return [spec["cidrBlocks"] for spec in vpc.inputs["subnetSpecs"]]
+    def blocks(graph: Graph) -> list[list[str]]:
+        return [spec["cidrBlocks"] for spec in graph.one("awsx:ec2:Vpc").inputs["subnetSpecs"]]
 
-    for fewer, more in zip(blocks(2), blocks(4), strict=True):
+    four = with_egress("natGateway")
+    assert [len(each) for each in blocks(shipped("dev"))] == [2, 2]
+    for fewer, more in zip(blocks(shipped("dev")), blocks(four), strict=True):
         assert more[:2] == fewer, "a moved subnet would replace the database's subnet group"
 
 
 def test_a_zone_without_vpc_links_is_not_used() -> None:
-    zones = build("dev", dev({"zones": 4})).one("awsx:ec2:Vpc").inputs["availabilityZoneNames"]
+    zones = (
+        build("dev", dev({"egress": "natGateway", "zones": 4}))
+        .one("awsx:ec2:Vpc")
+        .inputs["availabilityZoneNames"]
+    )
     assert zones == ["us-east-1a", "us-east-1b", "us-east-1d", "us-east-1e"], "c is use1-az3 here"
     tokyo = build("dev", dev({"zones": 3}), region="ap-northeast-1").one("awsx:ec2:Vpc")
     assert tokyo.inputs["availabilityZoneNames"] == [
@@ -135,14 +149,18 @@ def test_an_adopted_vpc_is_used_and_nothing_of_it_is_made() -> None:
     assert network["assignPublicIp"] is False
     groups = graph.of_type("aws:ec2/securityGroup:SecurityGroup")
     assert {group.inputs["vpcId"] for group in groups} == {VPC_ID}
+    volume = graph.one("aws:ebs/volume:Volume").inputs
+    assert volume["availabilityZone"] == "us-east-1b", "the first private subnet's"
+    stash = graph.one("pulumi:index:Stash", "langfuse-dev-network").inputs
+    assert stash == {"input": {"network.vpcId": VPC_ID}}, "stores cannot follow into another VPC"
 
 
 def test_adopted_subnets_of_one_zone_are_refused() -> None:
     one_zone = ["subnet-00000000000000001", "subnet-00000000000000004"]
-    with pytest.raises(Exception, match=r"langfuse:network.privateSubnetIds: all in us-east-1"):
+    with pytest.raises(pulumi.RunError, match=r"langfuse:network.privateSubnetIds: all in us-e"):
         build("dev", dev({**ADOPTED, "privateSubnetIds": one_zone}))
 
 
 def test_adopted_subnets_of_another_vpc_are_refused() -> None:
-    with pytest.raises(Exception, match=r"subnet-0\d+.* not in vpc-0fffffffffffffff0"):
+    with pytest.raises(pulumi.RunError, match=r"subnet-0\d+.* not in vpc-0fffffffffffffff0"):
         build("dev", dev({**ADOPTED, "vpcId": "vpc-0fffffffffffffff0"}))

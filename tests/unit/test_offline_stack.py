@@ -1,21 +1,29 @@
 """The scratch copy of a stack file: what is kept, what is replaced, and what the program reads.
 
-Proves it of written files and of `settings.stack.read`, which the engine feeds with them; no engine
-runs, so that Pulumi itself accepts the copy is shown by the engine's tests.
+Proves it of written files and of `settings.stack.read`, which the engine feeds with them, and that
+both of those who run `pulumi` ask it to set what is left out and needed; no engine runs, so that
+Pulumi itself accepts the copy is shown by the engine's tests.
 """
 
 from __future__ import annotations
 
+import asyncio
 import json
+import subprocess
 from pathlib import Path
 from typing import Any, cast
+from unittest.mock import ANY, Mock, call
 
 import pulumi
 import pytest
 import yaml
+from pulumi.automation import ConfigValue, LocalWorkspace
 
+from development.demo import set_passwords
 from development.offline_stack import PLACEHOLDER, OfflineStack, OfflineStackError, prepare
 from settings import stack as stack_settings
+from settings.messages import PASSWORD_KEYS
+from tests import deployment
 
 FOREIGN = {"secure": "v1:bm9ib2R5:c29tZWJvZHkgZWxzZSdz"}
 SALT = "v1:c2FsdA==:v1:bm9uY2U=:Y2hlY2s="
@@ -37,16 +45,23 @@ def prepared(repository: Path, **file: Any) -> tuple[OfflineStack, dict[str, Any
     return stack, cast("dict[str, Any]", copy)
 
 
-def read_by_the_program(config: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    """Give the program the settings as the engine does; return its secret variables."""
+def read_by_the_program(
+    config: dict[str, Any], monkeypatch: pytest.MonkeyPatch, secret: tuple[str, ...] = ()
+) -> dict[str, Any]:
+    """Give the program the settings as the engine does; return its secrets."""
     texts = {
         key: value if isinstance(value, str) else json.dumps(value) for key, value in config.items()
     }
     for variable in ("PULUMI_CONFIG", "PULUMI_CONFIG_SECRET_KEYS"):
         monkeypatch.delenv(variable, raising=False)
-    pulumi.runtime.set_all_config(texts, [])
-    _, secrets = stack_settings.read()
-    return dict(secrets.environment)
+
+    async def run() -> dict[str, Any]:
+        pulumi.runtime.set_all_config(texts, list(secret))
+        _, secrets = stack_settings.read()
+        found = {**secrets.environment, **secrets.passwords}
+        return {name: await value.future() for name, value in found.items()}
+
+    return asyncio.get_event_loop().run_until_complete(run())
 
 
 @pytest.mark.parametrize("key", ["langfuse:secretEnvironment", "secretEnvironment"])
@@ -60,7 +75,102 @@ def test_a_foreign_secret_environment_is_left_out_and_named(
 
     assert copy["config"] == {"langfuse:size": "dev"}
     assert stack.replaced_secrets == (key,)
+    assert stack.passwords == (), "the program needs no variable of somebody else's"
     assert read_by_the_program(copy["config"], monkeypatch) == {}
+
+
+EXTERNAL = {
+    "langfuse:clickhouse": {
+        "mode": "external",
+        "url": "https://abc.clickhouse.cloud:8443",
+        "migrationUrl": "clickhouse://abc.clickhouse.cloud:9440",
+    },
+    "langfuse:postgres": {"mode": "external", "host": "db.example.com"},
+    "langfuse:redis": {"mode": "external", "host": "redis.example.com"},
+}
+PASSWORDS = tuple(f"langfuse:{key}" for key in PASSWORD_KEYS.values())
+OF_SOMEBODY = {
+    "langfuse:size": "dev",
+    **EXTERNAL,
+    **dict.fromkeys(PASSWORDS, FOREIGN),
+    "langfuse:secretEnvironment": FOREIGN,
+}
+
+
+def test_foreign_passwords_are_left_out_and_named_as_needed(repository: Path) -> None:
+    stack, copy = prepared(repository, config=OF_SOMEBODY)
+
+    assert copy["config"] == {"langfuse:size": "dev", **EXTERNAL}
+    assert stack.replaced_secrets == (*PASSWORDS, "langfuse:secretEnvironment")
+    assert stack.passwords == PASSWORDS
+
+
+def test_a_password_is_named_as_the_stack_file_writes_it(repository: Path) -> None:
+    stack, copy = prepared(repository, config={"redisPassword": FOREIGN})
+
+    assert copy["config"] == {}
+    assert stack.passwords == ("redisPassword",)
+
+
+def test_a_password_in_clear_is_kept_for_the_program_to_refuse(repository: Path) -> None:
+    config = {"langfuse:redisPassword": "hunter2"}
+
+    stack, copy = prepared(repository, config=config)
+
+    assert copy["config"] == config
+    assert stack.passwords == ()
+
+
+def test_the_program_takes_the_placeholder_for_the_passwords(
+    repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stack, copy = prepared(repository, config=OF_SOMEBODY)
+    config = copy["config"] | dict.fromkeys(stack.passwords, PLACEHOLDER)
+
+    assert read_by_the_program(config, monkeypatch, stack.passwords) == dict.fromkeys(
+        ("clickhouse", "postgres", "redis"), PLACEHOLDER
+    )
+    with pytest.raises(pulumi.RunError, match="clickhousePassword: is not set"):
+        read_by_the_program(copy["config"], monkeypatch)
+
+
+def test_the_demonstration_sets_the_passwords_as_secrets(repository: Path) -> None:
+    stack, _ = prepared(repository, config=OF_SOMEBODY)
+    workspace = Mock(spec=LocalWorkspace)
+
+    set_passwords(workspace, stack)
+
+    calls = workspace.set_config.mock_calls
+    assert calls == [call("dev", key, ANY) for key in PASSWORDS]
+    values = [cast("ConfigValue", each.args[2]) for each in calls]
+    assert {(value.value, value.secret) for value in values} == {(PLACEHOLDER, True)}
+
+
+@pytest.mark.parametrize(
+    ("config", "passwords"), [(OF_SOMEBODY, PASSWORDS), ({"langfuse:size": "dev"}, ())]
+)
+def test_a_test_deployment_sets_the_passwords_after_its_stack_is_made(
+    repository: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    config: dict[str, Any],
+    passwords: tuple[str, ...],
+) -> None:
+    stack, _ = prepared(repository, config=config)
+    commands: list[list[str]] = []
+
+    def run(command: list[str], **_: Any) -> subprocess.CompletedProcess[str]:
+        commands.append(command)
+        return subprocess.CompletedProcess(command, 0, "", "")
+
+    monkeypatch.setattr(deployment, "prepare", Mock(return_value=stack))
+    monkeypatch.setattr(deployment.pulumi_cli, "ensure", lambda: repository)
+    monkeypatch.setattr(deployment.subprocess, "run", run)
+    deployment.Deployment.of("dev", repository, {})
+
+    assert [command[1:-1] for command in commands] == [
+        ["stack", "init", "dev"],
+        *(["config", "set", "--secret", key, PLACEHOLDER, "--stack", "dev"] for key in passwords),
+    ]
 
 
 def test_a_secret_environment_in_clear_is_kept_for_the_program_to_refuse(repository: Path) -> None:

@@ -9,25 +9,77 @@ from typing import Any
 
 import pytest
 
+from components.replacement_guard import REPLACING
 from offline.mocks import Registration
 from tests.unit.graph import Graph, build, shipped
 
 PROTECTED_TYPES = {
+    "aws:backup/vault:Vault",
     "aws:ebs/volume:Volume",
     "aws:elasticache/replicationGroup:ReplicationGroup",
     "aws:kms/key:Key",
     "aws:rds/cluster:Cluster",
-    "aws:rds/clusterInstance:ClusterInstance",
     "aws:rds/instance:Instance",
     "aws:s3/bucket:Bucket",
     "aws:secretsmanager/secret:Secret",
-    "aws:secretsmanager/secretVersion:SecretVersion",
     "random:index/randomBytes:RandomBytes",
     "random:index/randomPassword:RandomPassword",
 }
 """Every type whose loss loses data, or a key that data needs."""
 
+UNGUARDED_TYPES = {"aws:secretsmanager/secret:Secret"}
+"""Protected types that the replacement guard leaves alone: a secret's generated values are guarded
+where they are generated, and make the same secret again."""
+
+MODULES_WITHOUT_DATA = {
+    "aws:acm",
+    "aws:apigatewayv2",
+    "aws:appautoscaling",
+    "aws:autoscaling",
+    "aws:budgets",
+    "aws:cloudwatch",
+    "aws:ec2",
+    "aws:ecs",
+    "aws:iam",
+    "aws:lambda",
+    "aws:lb",
+    "aws:route53",
+    "aws:scheduler",
+    "aws:servicediscovery",
+    "aws:vpc",
+    "awsx:ec2",
+    "langfuse:index",
+    "pulumi:index",
+}
+"""Parts of AWS in which no type bears data; of logs, Langfuse keeps what counts in its stores."""
+
+TYPES_WITHOUT_DATA = {
+    "aws:secretsmanager/secretVersion:SecretVersion",  # the secret keeps the one before
+    "aws:backup/plan:Plan",
+    "aws:backup/selection:Selection",
+    "aws:backup/vaultLockConfiguration:VaultLockConfiguration",
+    "aws:elasticache/parameterGroup:ParameterGroup",
+    "aws:elasticache/subnetGroup:SubnetGroup",
+    "aws:rds/clusterInstance:ClusterInstance",  # the cluster holds the data
+    "aws:rds/clusterParameterGroup:ClusterParameterGroup",
+    "aws:rds/parameterGroup:ParameterGroup",
+    "aws:rds/subnetGroup:SubnetGroup",
+    "aws:s3/bucketCorsConfiguration:BucketCorsConfiguration",
+    "aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration",
+    "aws:s3/bucketOwnershipControls:BucketOwnershipControls",
+    "aws:s3/bucketPolicy:BucketPolicy",
+    "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock",
+    "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration",
+    "aws:s3/bucketVersioning:BucketVersioning",
+    "random:index/randomId:RandomId",  # part of a final snapshot's name
+}
+"""Types without data beside those that have some."""
+
+GIVEN_SECRETS = {("aws:secretsmanager/secret:Secret", "langfuse-some-environment")}
+"""Secrets with the user's own values; for external passwords see test_external_stores.py."""
+
 SWITCHES: dict[str, Callable[[dict[str, Any]], tuple[Any, ...]]] = {
+    "aws:backup/vault:Vault": lambda inputs: (not inputs["forceDestroy"],),
     "aws:rds/cluster:Cluster": lambda inputs: (
         inputs["deletionProtection"],
         not inputs["skipFinalSnapshot"],
@@ -56,8 +108,11 @@ def graph(size: str, protected: bool) -> Graph:
         "ingress": {"kind": "alb"},
         "storage": {"kms": True},
         "secretEnvironment": {"LANGFUSE_EE_LICENSE_KEY": "x"},
+        "backups": {"copyRegion": "eu-west-1", "vaultLock": True},
         "deletionProtection": protected,
     }
+    if size == "prod":
+        config["clickhouse"] = {"replicas": 3}
     return build("some", config)
 
 
@@ -69,10 +124,39 @@ def resources(found: Graph, types: set[str]) -> list[Registration]:
 @pytest.mark.parametrize("protected", [True, False])
 def test_everything_that_bears_data_follows_the_switch(size: str, protected: bool) -> None:
     found = graph(size, protected)
-    followers = resources(found, PROTECTED_TYPES)
-    assert len({each.type for each in followers}) >= len(PROTECTED_TYPES) - 2, "aurora or instance"
+    followers = [
+        each
+        for each in resources(found, PROTECTED_TYPES)
+        if (each.type, each.name) not in GIVEN_SECRETS
+    ]
+    assert len({each.type for each in followers}) == len(PROTECTED_TYPES) - 1, "one PostgreSQL"
     wrong = [each.name for each in followers if found.options_of(each).protect is not protected]
     assert wrong == []
+
+
+@pytest.mark.parametrize("size", ["dev", "prod"])
+def test_a_value_that_the_user_gives_can_change_and_be_taken_away(size: str) -> None:
+    found = graph(size, protected=True)
+    for kind, name in GIVEN_SECRETS:
+        assert not found.options_of(found.one(kind, name)).protect
+    for version in found.of_type("aws:secretsmanager/secretVersion:SecretVersion"):
+        assert not found.options_of(version).protect, "a change replaces a version"
+
+
+def test_what_is_protected_is_guarded_against_replacement_and_the_other_way_round() -> None:
+    assert set(REPLACING) == PROTECTED_TYPES - UNGUARDED_TYPES
+
+
+@pytest.mark.parametrize("size", ["dev", "prod"])
+def test_of_every_type_it_is_known_whether_it_bears_data(size: str) -> None:
+    types = {each.type for each in graph(size, protected=True).registrations}
+    types |= {each.type for each in shipped(size).registrations}
+    unknown = {
+        each
+        for each in types - PROTECTED_TYPES - TYPES_WITHOUT_DATA
+        if ":".join(each.split("/")[0].split(":")[:2]) not in MODULES_WITHOUT_DATA
+    }
+    assert unknown == set(), "does it? Then protect it and guard it; if not, list it here"
 
 
 @pytest.mark.parametrize("size", ["dev", "prod"])
@@ -110,9 +194,17 @@ def test_the_switch_adds_and_removes_no_resource(size: str) -> None:
 @pytest.mark.parametrize("protected", [True, False])
 def test_a_protected_volume_outlives_even_its_removal_from_the_stack(protected: bool) -> None:
     found = graph("prod", protected)
-    volume = found.one("aws:ebs/volume:Volume")
-    assert found.options_of(volume).retain_on_delete is protected
-    assert "finalSnapshot" not in volume.inputs, "AWS's provider cannot change it afterwards"
+    volumes = found.of_type("aws:ebs/volume:Volume")
+    assert len(volumes) == 3
+    for volume in volumes:
+        assert found.options_of(volume).retain_on_delete is protected
+        assert "finalSnapshot" not in volume.inputs, "AWS's provider cannot change it afterwards"
+
+
+def test_readers_of_the_database_may_come_and_go() -> None:
+    found = graph("prod", protected=True)
+    instances = found.of_type("aws:rds/clusterInstance:ClusterInstance")
+    assert [found.options_of(each).protect for each in instances] == [False, False]
 
 
 def test_a_final_snapshot_is_named_by_chance_so_that_a_stack_can_be_destroyed_twice() -> None:
@@ -157,17 +249,15 @@ def physical_names(found: Graph) -> set[str]:
     return names | {task.outputs["family"] for task in tasks}
 
 
-@pytest.mark.parametrize(
-    ("one", "other"),
-    [
-        ("dev", "prod"),
-        ("a-team-with-a-rather-long-name-dev", "a-team-with-a-rather-long-name-prod"),
-        ("Team.One", "team-one"),
-    ],
-)
-def test_two_stacks_in_one_account_share_no_physical_name(one: str, other: str) -> None:
-    config = {"size": "prod", "domain": "langfuse.example.com"}
-    names = [physical_names(build(stack, config)) for stack in (one, other)]
+def test_two_stacks_in_one_account_share_no_physical_name() -> None:
+    stacks = ("a-team-with-a-rather-long-name-dev", "a-team-with-a-rather-long-name-prod")
+    config: dict[str, Any] = {
+        "size": "prod",
+        "domain": "langfuse.example.com",
+        "clickhouse": {"replicas": 3},
+        "backups": {"copyRegion": "eu-west-1", "vaultLock": True},
+    }
+    names = [physical_names(build(stack, config)) for stack in stacks]
     assert len(names[0]) > 30, "the comparison is not empty"
     assert names[0] & names[1] == set(), (
         "fixed names allow one environment per account (tubone24, langfuse-terraform-aws s3.tf:62)"

@@ -1,19 +1,28 @@
-"""The three ECS services: definitions, deployments, roles and scaling, as registered."""
+"""The ECS services and tasks: definitions, deployments, roles and scaling, as registered."""
 
 import json
 from typing import Any
 
 import pytest
 
-from components.langfuse_web import maximum_percent
 from contract.runtime import STOP_TIMEOUT_SECONDS
-from tests.unit.graph import Graph, build, shipped
+from tests.unit.graph import Graph, shipped, varied
 
 SERVICE = "aws:ecs/service:Service"
 TASK = "aws:ecs/taskDefinition:TaskDefinition"
 TARGET = "aws:appautoscaling/target:Target"
+ROLE = "aws:iam/role:Role"
+POLICY = "aws:iam/rolePolicy:RolePolicy"
 ALL = ["dev", "staging", "prod"]
 CONTAINERS = ["web", "worker", "clickhouse"]
+TASKS = {
+    "web": "web",
+    "worker": "worker",
+    "clickhouse": "clickhouse",
+    "migration": "migration",
+    "backup": "clickhouse-backup",
+}
+"""Each container, and how its task's resources are named after the stack."""
 
 
 def service(graph: Graph, stack: str, container: str) -> dict[str, Any]:
@@ -46,14 +55,25 @@ def test_health_checks_ask_the_paths_of_the_contract() -> None:
     }
 
 
-def test_a_first_start_has_ten_minutes_for_its_migrations() -> None:
-    check = shipped("dev").container("web")["healthCheck"]
-    seconds = check["startPeriod"] + check["interval"] * check["retries"]
-    assert seconds >= 600, (
+def test_no_health_check_cuts_a_migration_off() -> None:
+    definition = shipped("prod").container("migration")
+    assert "healthCheck" not in definition, (
         "75 s cut long migrations off half-way (langfuse-with-aws-cdk web.ts:103)"
     )
-    grace = service(shipped("prod"), "prod", "web")["healthCheckGracePeriodSeconds"]
-    assert grace >= 600, "the load balancer must wait as well"
+
+
+@pytest.mark.parametrize("container", ["migration", "backup"])
+def test_a_task_that_ends_by_itself_logs_as_the_services_do(container: str) -> None:
+    graph = shipped("prod")
+    definition, web = graph.container(container), graph.container("web")
+    assert (definition["portMappings"], "healthCheck" in definition) == ([], False)
+    assert definition["stopTimeout"] == 120
+    group = graph.one("aws:cloudwatch/logGroup:LogGroup", f"langfuse-prod-{TASKS[container]}")
+    assert definition["logConfiguration"]["options"] == {
+        **web["logConfiguration"]["options"],
+        "awslogs-group": group.outputs["name"],
+        "awslogs-stream-prefix": container,
+    }
 
 
 @pytest.mark.parametrize("stack", ALL)
@@ -75,36 +95,33 @@ def test_two_clickhouse_servers_never_share_the_volume(stack: str) -> None:
     assert inputs["availabilityZoneRebalancing"] == "DISABLED", "it would start a second one too"
 
 
-@pytest.mark.parametrize(
-    ("minimum", "percent"), [(1, 200), (2, 150), (3, 134), (4, 125), (6, 117), (7, 115)]
-)
-def test_a_deployment_starts_one_new_web_task_beside_the_running_ones(
-    minimum: int, percent: int
-) -> None:
-    assert maximum_percent(minimum) == percent
-    assert minimum * percent // 100 == minimum + 1, "two new tasks would migrate at once"
-
-
-@pytest.mark.parametrize(("stack", "percent"), [("dev", 200), ("staging", 200), ("prod", 150)])
-def test_web_deployments_have_that_room_and_stop_nothing_first(stack: str, percent: int) -> None:
-    inputs = service(shipped(stack), stack, "web")
-    assert inputs["deploymentMaximumPercent"] == percent
+@pytest.mark.parametrize("stack", ALL)
+@pytest.mark.parametrize("container", ["web", "worker"])
+def test_a_deployment_stops_no_task_before_another_one_serves(stack: str, container: str) -> None:
+    inputs = service(shipped(stack), stack, container)
+    assert inputs["deploymentMaximumPercent"] == 200
     assert inputs["deploymentMinimumHealthyPercent"] == 100
 
 
 @pytest.mark.parametrize("stack", ALL)
 @pytest.mark.parametrize("container", ["web", "worker"])
-def test_the_first_task_starts_alone_and_autoscaling_adds_the_rest(
-    stack: str, container: str
-) -> None:
+def test_a_service_starts_at_its_least_and_autoscaling_goes_on(stack: str, container: str) -> None:
     graph = shipped(stack)
     found = graph.one(SERVICE, f"langfuse-{stack}-{container}")
     target = graph.one(TARGET, f"langfuse-{stack}-{container}").inputs
-    assert found.inputs["desiredCount"] == 1
+    assert found.inputs["desiredCount"] == target["minCapacity"]
     assert graph.options_of(found).ignore_changes == {"desiredCount"}
     cluster = graph.one("aws:ecs/cluster:Cluster").outputs["name"]
     assert target["resourceId"] == f"service/{cluster}/{found.outputs['name']}"
     assert 1 <= target["minCapacity"] <= target["maxCapacity"]
+
+
+def test_web_starts_when_the_load_balancer_can_reach_it() -> None:
+    graph = shipped("prod")
+    waited = graph.options_of(graph.one(SERVICE, "langfuse-prod-web")).dependencies
+    assert graph.urns["aws:lb/listener:Listener", "langfuse-prod-https"] in waited, (
+        "ECS refuses a target group that no listener uses"
+    )
 
 
 def test_prod_keeps_two_of_each_running() -> None:
@@ -134,13 +151,14 @@ def test_tasks_run_on_graviton_unless_told_otherwise(container: str) -> None:
     graph = shipped("dev")
     task = graph.one(TASK, f"langfuse-dev-{container}").inputs
     assert task["runtimePlatform"]["cpuArchitecture"] == "ARM64"
-    other = build("dev", {"size": "dev", container: {"architecture": "x86_64"}})
-    task = other.one(TASK, f"langfuse-dev-{container}").inputs
+    task = varied().one(TASK, f"langfuse-dev-{container}").inputs
     assert task["runtimePlatform"]["cpuArchitecture"] == "X86_64"
+    migration = varied().one(TASK, "langfuse-dev-migration").inputs["runtimePlatform"]
+    assert migration["cpuArchitecture"] == "X86_64", "it runs web's image"
 
 
 def test_images_are_exact_releases() -> None:
-    graph = build("dev", {"size": "dev", "release": "4.16.0"})
+    graph = varied()
     images = [graph.container(name)["image"] for name in CONTAINERS]
     assert images == [
         "ghcr.io/langfuse/langfuse:4.16.0",
@@ -149,26 +167,11 @@ def test_images_are_exact_releases() -> None:
     ], ":latest, :3 and no ClickHouse tag at all are what the peers run"
 
 
-def test_worker_starts_after_web_and_web_after_the_stores() -> None:
-    graph = shipped("prod")
-    urns = graph.urns
-    web = graph.options_of(graph.one(SERVICE, "langfuse-prod-web")).dependencies
-    worker = graph.options_of(graph.one(SERVICE, "langfuse-prod-worker")).dependencies
-    assert urns[SERVICE, "langfuse-prod-web"] in worker, "web migrates the stores for both"
-    for waited in (
-        (SERVICE, "langfuse-prod-clickhouse"),
-        ("aws:rds/clusterInstance:ClusterInstance", "langfuse-prod-postgres-1"),
-        ("aws:elasticache/replicationGroup:ReplicationGroup", "langfuse-prod-redis"),
-        ("aws:lb/listener:Listener", "langfuse-prod-https"),
-    ):
-        assert urns[waited] in web, f"web would start before {waited}"
-
-
 @pytest.mark.parametrize("stack", ALL)
 @pytest.mark.parametrize("container", ["web", "worker"])
 def test_containers_may_use_their_bucket_and_nothing_else(stack: str, container: str) -> None:
     graph = shipped(stack)
-    bucket = graph.one("aws:s3/bucket:Bucket").outputs["arn"]
+    bucket = graph.one("aws:s3/bucket:Bucket", f"langfuse-{stack}-storage").outputs["arn"]
     assert graph.policy(f"langfuse-{stack}-{container}-task") == [
         {"Effect": "Allow", "Action": ["s3:ListBucket"], "Resource": [bucket]},
         {
@@ -185,10 +188,23 @@ def test_containers_may_use_their_bucket_and_nothing_else(stack: str, container:
 
 
 @pytest.mark.parametrize("stack", ALL)
-@pytest.mark.parametrize("container", CONTAINERS)
+@pytest.mark.parametrize("container", ["migration", "clickhouse-backup"])
+def test_the_other_tasks_may_use_nothing(stack: str, container: str) -> None:
+    graph = shipped(stack)
+    role = graph.one(ROLE, f"langfuse-{stack}-{container}-task")
+    assert role.name not in {each.name for each in graph.of_type(POLICY)}
+    used = {
+        each.inputs["role"]
+        for each in graph.of_type("aws:iam/rolePolicyAttachment:RolePolicyAttachment")
+    }
+    assert role.outputs["name"] not in used
+
+
+@pytest.mark.parametrize("stack", ALL)
+@pytest.mark.parametrize("container", TASKS)
 def test_the_agent_may_read_exactly_the_containers_secrets(stack: str, container: str) -> None:
     graph = shipped(stack)
-    _, read = graph.policy(f"langfuse-{stack}-{container}-execution")
+    _, read = graph.policy(f"langfuse-{stack}-{TASKS[container]}-execution")
     used = {reference.rsplit(":", 3)[0] for reference in graph.secrets(container).values()}
     assert read["Action"] == ["secretsmanager:GetSecretValue"]
     assert set(read["Resource"]) == used
@@ -196,9 +212,11 @@ def test_the_agent_may_read_exactly_the_containers_secrets(stack: str, container
 
 @pytest.mark.parametrize("stack", ALL)
 def test_no_statement_of_any_role_is_a_wildcard(stack: str) -> None:
-    for policy in shipped(stack).of_type("aws:iam/rolePolicy:RolePolicy"):
+    for policy in shipped(stack).of_type(POLICY):
         for statement in json.loads(policy.inputs["policy"])["Statement"]:
-            assert "*" not in statement["Resource"], policy.name
+            listing = statement["Action"] == ["ecs:ListTasks"]  # the API has no resource to name
+            assert listing is ("*" in statement["Resource"]), policy.name
+            assert not listing or set(statement["Condition"]["ArnEquals"]) == {"ecs:cluster"}
             assert not any("*" in action for action in statement["Action"]), policy.name
 
 
@@ -228,8 +246,8 @@ def test_clickhouse_writes_to_a_volume_that_outlives_its_instance() -> None:
     volume = graph.one("aws:ebs/volume:Volume")
     assert (volume.inputs["type"], volume.inputs["encrypted"]) == ("gp3", True)
     assert volume.inputs["size"] == 100
-    assert graph.options_of(volume).ignore_changes == {"availabilityZone"}, (
-        "another zone would mean a new, empty volume"
+    assert "availabilityZone" not in graph.options_of(volume).ignore_changes, (
+        "another zone would mean a new, empty volume; the replacement guard refuses it"
     )
     template = graph.one("aws:ec2/launchTemplate:LaunchTemplate").inputs
     assert all(device["ebs"]["encrypted"] == "true" for device in template["blockDeviceMappings"])
@@ -248,7 +266,8 @@ def test_the_clickhouse_instance_is_replaced_one_at_a_time_in_the_volumes_zone(s
     graph = shipped(stack)
     group = graph.one("aws:autoscaling/group:Group").inputs
     assert [group[key] for key in ("minSize", "maxSize", "desiredCapacity")] == [1, 1, 1]
-    assert group["instanceRefresh"]["preferences"] == {"minHealthyPercentage": 0}
+    preferences = group["instanceRefresh"]["preferences"]
+    assert preferences == {"minHealthyPercentage": 0, "instanceWarmup": "600"}
     clickhouse = service(graph, stack, "clickhouse")["networkConfiguration"]["subnets"]
     assert group["vpcZoneIdentifiers"] == clickhouse
     assert len(clickhouse) == 1

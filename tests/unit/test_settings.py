@@ -2,7 +2,7 @@
 
 Proves what the sizing table stands for, that a stack file's own keys win over it, that every form
 Pulumi hands values over in loads the same, that settings cannot change, how a VPC is divided, and
-what of `langfuse:secretEnvironment` reaches the program. What is refused, and in which words, is in
+what of the secret keys reaches the program. What is refused, and in which words, is in
 `test_settings_errors`; what the settings make AWS do is in the tests of the graph.
 """
 
@@ -17,14 +17,20 @@ import pulumi
 import pytest
 from pydantic import BaseModel, ValidationError
 
+from settings.external_stores import ExternalClickHouse, ExternalPostgres, ExternalRedis
 from settings.loading import load
 from settings.model import Settings
 from settings.network import ZONE_SLOTS, AdoptedNetwork, CreatedNetwork
 from settings.section import Section
 from settings.services import ApiGatewayIngress, LoadBalancerIngress
 from settings.sizing import SIZING
-from settings.stack import read
-from settings.stores import AuroraPostgres, PostgresInstance
+from settings.stack import Secrets, read
+from settings.stores import (
+    AuroraPostgres,
+    ClickHouseOnEc2,
+    ElastiCacheRedis,
+    PostgresInstance,
+)
 
 Result = TypeVar("Result")
 
@@ -44,13 +50,28 @@ TABLE: Final[Mapping[str, Mapping[str, Any]]] = {
         "ingress": {"kind": "apiGateway"},
         "web": {"cpu": 1024, "memory": 2048, "min_tasks": 1, "max_tasks": 1, "spot": True},
         "worker": {"cpu": 1024, "memory": 2048, "min_tasks": 1, "max_tasks": 2, "spot": True},
-        "clickhouse": {"replicas": 1, "instance_type": "t4g.medium", "volume_gib": 20},
+        "clickhouse": {
+            "mode": "ec2",
+            "replicas": 1,
+            "instance_type": "t4g.medium",
+            "volume_gib": 20,
+            "backup_retention_days": 7,
+            "snapshot_id": None,
+        },
         "postgres": {
             "mode": "instance",
             "instance_class": "db.t4g.micro",
             "backup_retention_days": 7,
+            "snapshot_identifier": None,
         },
-        "redis": {"node_type": "cache.t4g.micro", "replicas": 0},
+        "redis": {"mode": "elasticache", "node_type": "cache.t4g.micro", "replicas": 0},
+        "storage": {"events_retention_days": None, "versioning_days": None, "kms": False},
+        "backups": {
+            "hourly_retention_days": 0,
+            "daily_retention_days": 7,
+            "copy_region": None,
+            "vault_lock": False,
+        },
         "logs": {"retention_days": 7},
     },
     "staging": {
@@ -59,15 +80,30 @@ TABLE: Final[Mapping[str, Mapping[str, Any]]] = {
         "ingress": {"kind": "alb"},
         "web": {"cpu": 1024, "memory": 2048, "min_tasks": 1, "max_tasks": 1, "spot": True},
         "worker": {"cpu": 1024, "memory": 4096, "min_tasks": 1, "max_tasks": 4, "spot": True},
-        "clickhouse": {"replicas": 1, "instance_type": "t4g.large", "volume_gib": 50},
+        "clickhouse": {
+            "mode": "ec2",
+            "replicas": 1,
+            "instance_type": "t4g.large",
+            "volume_gib": 50,
+            "backup_retention_days": 7,
+            "snapshot_id": None,
+        },
         "postgres": {
             "mode": "auroraServerless",
             "min_acu": 0.5,
             "max_acu": 2,
             "instances": 1,
             "backup_retention_days": 7,
+            "snapshot_identifier": None,
         },
-        "redis": {"node_type": "cache.t4g.small", "replicas": 0},
+        "redis": {"mode": "elasticache", "node_type": "cache.t4g.small", "replicas": 0},
+        "storage": {"events_retention_days": None, "versioning_days": None, "kms": False},
+        "backups": {
+            "hourly_retention_days": 0,
+            "daily_retention_days": 14,
+            "copy_region": None,
+            "vault_lock": False,
+        },
         "logs": {"retention_days": 30},
     },
     "prod": {
@@ -81,15 +117,30 @@ TABLE: Final[Mapping[str, Mapping[str, Any]]] = {
         "ingress": {"kind": "alb"},
         "web": {"cpu": 2048, "memory": 4096, "min_tasks": 2, "max_tasks": 3, "spot": False},
         "worker": {"cpu": 2048, "memory": 4096, "min_tasks": 2, "max_tasks": 8, "spot": False},
-        "clickhouse": {"replicas": 1, "instance_type": "r7g.large", "volume_gib": 100},
+        "clickhouse": {
+            "mode": "ec2",
+            "replicas": 1,
+            "instance_type": "r7g.large",
+            "volume_gib": 100,
+            "backup_retention_days": 28,
+            "snapshot_id": None,
+        },
         "postgres": {
             "mode": "auroraServerless",
             "min_acu": 0.5,
             "max_acu": 8,
             "instances": 2,
             "backup_retention_days": 14,
+            "snapshot_identifier": None,
         },
-        "redis": {"node_type": "cache.t4g.medium", "replicas": 1},
+        "redis": {"mode": "elasticache", "node_type": "cache.t4g.medium", "replicas": 1},
+        "storage": {"events_retention_days": None, "versioning_days": 14, "kms": False},
+        "backups": {
+            "hourly_retention_days": 2,
+            "daily_retention_days": 35,
+            "copy_region": None,
+            "vault_lock": False,
+        },
         "logs": {"retention_days": 90},
     },
 }
@@ -149,6 +200,10 @@ def test_an_exact_release_from_3_125_0_on_is_accepted(release: str, major: int) 
         ("prod", "redis", "replicas", 0, "replicas"),
         ("prod", "postgres", "minAcu", 0, "min_acu"),
         ("dev", "logs", "retentionDays", 731, "retention_days"),
+        ("prod", "backups", "hourlyRetentionDays", 0, "hourly_retention_days"),
+        ("prod", "storage", "versioningDays", None, "versioning_days"),
+        ("dev", "backups", "vaultLock", True, "vault_lock"),
+        ("dev", "clickhouse", "snapshotId", "snap-0123456789abcdef0", "snapshot_id"),
         ("prod", "web", "minTasks", 1, "min_tasks"),
     ],
 )
@@ -203,6 +258,201 @@ def test_choosing_the_other_ingress_needs_no_more_than_its_kind() -> None:
     ), "API Gateway has a name of its own, so prod without a domain is fine with it"
 
 
+CLICKHOUSE: Final = {
+    "mode": "external",
+    "url": "https://abc.clickhouse.cloud:8443",
+    "migrationUrl": "clickhouse://abc.clickhouse.cloud:9440",
+}
+POSTGRES: Final = {"mode": "external", "host": "db.example.com"}
+REDIS: Final = {"mode": "external", "host": "10.0.0.1"}
+EXTERNAL: Final[Mapping[str, Mapping[str, Any]]] = {
+    "clickhouse": CLICKHOUSE,
+    "postgres": POSTGRES,
+    "redis": REDIS,
+}
+PASSWORDS: Final = {
+    "clickhouse": {"clickhousePassword": "click-house_1.~"},
+    "postgres": {"postgresPassword": "post-gres_1.~"},
+    "redis": {"redisPassword": '{"r@d": "1/?"}'},
+}
+
+
+def with_external(*stores: str) -> dict[str, Any]:
+    """The keys that make these stores external ones, and their passwords."""
+    return {
+        **{store: EXTERNAL[store] for store in stores},
+        **{key: value for store in stores for key, value in PASSWORDS[store].items()},
+    }
+
+
+@pytest.mark.parametrize("redis", [(), ("redis",)])
+@pytest.mark.parametrize("postgres", [(), ("postgres",)])
+@pytest.mark.parametrize("clickhouse", [(), ("clickhouse",)])
+@pytest.mark.parametrize("size", ["dev", "staging", "prod"])
+def test_any_store_may_be_external_beside_any_other(
+    size: str, clickhouse: tuple[str, ...], postgres: tuple[str, ...], redis: tuple[str, ...]
+) -> None:
+    stores = [*clickhouse, *postgres, *redis]
+    settings = load(stack_file(size, **with_external(*stores)))
+    bare = load(stack_file(size))
+    assert [store for store in EXTERNAL if getattr(settings, store).mode == "external"] == stores
+    for store in set(EXTERNAL) - set(stores):
+        assert getattr(settings, store) == getattr(bare, store), f"{store} is the row's, untouched"
+
+
+@pytest.mark.parametrize("size", ["dev", "staging", "prod"])
+def test_an_external_store_drops_the_keys_that_its_row_has_for_another_shape(size: str) -> None:
+    settings = load(stack_file(size, **with_external(*EXTERNAL)))
+    assert settings.clickhouse == ExternalClickHouse.model_validate(
+        {**CLICKHOUSE, "user": "default", "cluster": False}
+    ), "instanceType and the like are the row's, not the user's"
+    assert settings.postgres == ExternalPostgres.model_validate(
+        {**POSTGRES, "port": 5432, "user": "langfuse", "database": "langfuse"}
+    ), "a PostgreSQL of our own has these names, too"
+    assert settings.redis == ExternalRedis.model_validate({**REDIS, "port": 6379, "tls": True}), (
+        "in the clear only if the user says so"
+    )
+
+
+def test_an_external_store_takes_each_of_its_keys() -> None:
+    settings = load(
+        {
+            "size": "dev",
+            **with_external("clickhouse", "postgres", "redis"),
+            "clickhouse": {**CLICKHOUSE, "user": "lang.fuse-1", "cluster": True},
+            "postgres": {**POSTGRES, "port": 6432, "user": "_lf", "database": "traces"},
+            "redis": {**REDIS, "port": 6380, "tls": False},
+        }
+    )
+    assert isinstance(settings.clickhouse, ExternalClickHouse), "mode is external"
+    assert isinstance(settings.postgres, ExternalPostgres), "mode is external"
+    assert isinstance(settings.redis, ExternalRedis), "mode is external"
+    assert (settings.clickhouse.user, settings.clickhouse.clustered) == ("lang.fuse-1", True)
+    assert settings.postgres.model_dump() == {
+        "mode": "external",
+        "host": "db.example.com",
+        "port": 6432,
+        "user": "_lf",
+        "database": "traces",
+    }
+    assert (settings.redis.port, settings.redis.tls) == (6380, False)
+
+
+@pytest.mark.parametrize(
+    ("given", "normal"),
+    [
+        ("https://ABC.clickhouse.cloud:8443/", "https://abc.clickhouse.cloud:8443"),
+        ("https://10.0.0.7:8443", "https://10.0.0.7:8443"),
+        ("https://clickhouse:65535", "https://clickhouse:65535"),
+        ("HTTPS://x:1", "https://x:1"),
+    ],
+)
+def test_a_clickhouse_url_is_normal_once_it_is_loaded(given: str, normal: str) -> None:
+    settings = load(
+        {"size": "dev", **with_external("clickhouse"), "clickhouse": {**CLICKHOUSE, "url": given}}
+    )
+    assert isinstance(settings.clickhouse, ExternalClickHouse), "mode is external"
+    assert settings.clickhouse.url == normal, "another spelling is no other ClickHouse"
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["10.0.0.1", "redis", "a.b", "master.x-1.abc.use1.cache.amazonaws.com", "1.example.com"],
+)
+def test_an_external_store_is_found_by_a_host_name_or_an_address(host: str) -> None:
+    settings = load({"size": "dev", **with_external("redis"), "redis": {**REDIS, "host": host}})
+    assert settings.redis == ExternalRedis.model_validate({"mode": "external", "host": host})
+
+
+def test_the_words_that_choose_the_stores_of_the_stack_are_accepted_too() -> None:
+    settings = load(
+        {"size": "dev", "clickhouse": {"mode": "ec2"}, "redis": {"mode": "elasticache"}}
+    )
+    assert settings == load({"size": "dev"}), "they are the row's"
+    assert isinstance(settings.clickhouse, ClickHouseOnEc2), "mode is ec2"
+    assert isinstance(settings.redis, ElastiCacheRedis), "mode is elasticache"
+
+
+THREE_SUBNETS: Final = ["subnet-0000000a", "subnet-0000000b", "subnet-0000000c"]
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        {"size": "dev", "network": {"zones": 3}},
+        {"size": "dev", "network": {"zones": 4}},
+        {"size": "prod", "domain": DOMAIN},
+        {"size": "dev", "network": {**ADOPTED, "privateSubnetIds": THREE_SUBNETS}},
+    ],
+    ids=["three zones", "four zones", "prod", "adopted"],
+)
+def test_three_clickhouse_servers_are_accepted_where_there_are_three_zones(
+    keys: dict[str, Any],
+) -> None:
+    clickhouse = load({**keys, "clickhouse": {"replicas": 3}}).clickhouse
+    assert isinstance(clickhouse, ClickHouseOnEc2), "mode is ec2"
+    assert (clickhouse.replicas, clickhouse.clustered) == (3, True), "a cluster, with a quorum"
+
+
+def test_one_clickhouse_server_is_no_cluster() -> None:
+    assert not load({"size": "dev"}).clickhouse.clustered, "its tables are not replicated ones"
+
+
+@pytest.mark.parametrize(
+    "region", ["eu-west-1", "us-gov-west-1", "ap-southeast-4", "us-iso-east-1"]
+)
+def test_a_second_region_is_one_of_any_partition(region: str) -> None:
+    assert load({"size": "dev", "backups": {"copyRegion": region}}).backups.copy_region == region
+
+
+@pytest.mark.parametrize("snapshot", ["snap-01234567", "snap-0123456789abcdef0"])
+def test_a_clickhouse_volume_may_begin_with_an_ebs_snapshot(snapshot: str) -> None:
+    clickhouse = load({"size": "dev", "clickhouse": {"snapshotId": snapshot}}).clickhouse
+    assert isinstance(clickhouse, ClickHouseOnEc2), "mode is ec2"
+    assert clickhouse.snapshot_id == snapshot, "old IDs are short"
+
+
+@pytest.mark.parametrize("size", ["dev", "staging"])
+@pytest.mark.parametrize(
+    "snapshot",
+    [
+        "before-4",
+        "rds:langfuse-dev-2026-01-01-00-00",
+        "awsbackup:job-0a1b2c3d-0000-1111-2222-333344445555",
+        "arn:aws:rds:us-east-1:123456789012:cluster-snapshot:awsbackup:job-0a1b2c3d",
+    ],
+)
+def test_a_database_may_begin_with_a_snapshot_of_any_origin(size: str, snapshot: str) -> None:
+    postgres = load(stack_file(size, postgres={"snapshotIdentifier": snapshot})).postgres
+    assert not isinstance(postgres, ExternalPostgres), "the row makes a database"
+    assert postgres.snapshot_identifier == snapshot, "one's own, RDS's or AWS Backup's, or its ARN"
+
+
+def test_the_stores_that_may_be_replaced_are_named_one_by_one() -> None:
+    names = ["langfuse-dev", "langfuse-dev-clickhouse-1"]
+    assert load({"size": "dev"}).allow_replace == [], "none, unless it is said"
+    assert load({"size": "dev", "allowReplace": names}).allow_replace == names
+    assert load({"size": "dev", "allowReplace": json.dumps(names)}).allow_replace == names, (
+        "Pulumi hands lists over as text"
+    )
+
+
+@pytest.mark.parametrize(
+    ("release", "given", "mode"),
+    [
+        ("3.225.4", None, "legacy"),
+        ("3.225.4", "dual", "dual"),
+        ("4.16.0", None, "events_only"),
+        ("4.16.0", "legacy", "legacy"),
+    ],
+)
+def test_the_write_mode_is_langfuses_own_unless_it_is_given(
+    release: str, given: str | None, mode: str
+) -> None:
+    v4 = {} if given is None else {"writeMode": given}
+    assert load({"size": "dev", "release": release, "v4": v4}).write_mode == mode
+
+
 @pytest.mark.parametrize("size", ["dev", "staging", "prod"])
 def test_adopting_a_vpc_drops_the_rows_keys_of_a_created_one(size: str) -> None:
     network = load(stack_file(size, network=ADOPTED)).network
@@ -221,7 +471,15 @@ NATIVE: Final[dict[str, Any]] = {
     "ingress": {"kind": "alb", "internal": True, "allowedCidrs": ["10.0.0.0/8"]},
     "web": {"cpu": 4096, "memory": 8192, "environment": {"LANGFUSE_LOG_LEVEL": "debug"}},
     "postgres": {"mode": "auroraServerless", "minAcu": 0, "maxAcu": 16.5},
-    "storage": {"eventsRetentionDays": 90, "kms": True},
+    "storage": {"eventsRetentionDays": 90, "versioningDays": 3, "kms": True},
+    "backups": {
+        "hourlyRetentionDays": 1,
+        "dailyRetentionDays": 30,
+        "copyRegion": "eu-west-1",
+        "vaultLock": True,
+    },
+    "allowReplace": ["langfuse-prod"],
+    "v4": {"writeMode": "dual", "historicBackfill": False},
     "auth": {"disableSignup": True},
     "alarms": {"email": "ops@example.com", "monthlyBudgetUsd": 500.5},
 }
@@ -251,6 +509,10 @@ def test_every_camel_case_key_arrives_under_its_snake_case_name() -> None:
         "disableSignup": settings.auth.disable_signup,
         "monthlyBudgetUsd": settings.alarms.monthly_budget_usd,
         "deletionProtection": settings.deletion_protection,
+        "versioningDays": settings.storage.versioning_days,
+        "backups": settings.backups.model_dump(),
+        "allowReplace": settings.allow_replace,
+        "v4": settings.v4.model_dump(),
     } == {
         "flowLogs": False,
         "allowedCidrs": ["10.0.0.0/8"],
@@ -259,6 +521,15 @@ def test_every_camel_case_key_arrives_under_its_snake_case_name() -> None:
         "disableSignup": True,
         "monthlyBudgetUsd": 500.5,
         "deletionProtection": False,
+        "versioningDays": 3,
+        "backups": {
+            "hourly_retention_days": 1,
+            "daily_retention_days": 30,
+            "copy_region": "eu-west-1",
+            "vault_lock": True,
+        },
+        "allowReplace": ["langfuse-prod"],
+        "v4": {"write_mode": "dual", "historic_backfill": False},
     }, "a key that arrives nowhere would be a switch without a wire"
 
 
@@ -296,14 +567,19 @@ def test_the_walk_over_the_models_finds_every_section_and_every_shape_of_one() -
         "ApiGatewayIngress",
         "AuroraPostgres",
         "Auth",
+        "Backups",
         "ClickHouseOnEc2",
         "CreatedNetwork",
         "ElastiCacheRedis",
+        "ExternalClickHouse",
+        "ExternalPostgres",
+        "ExternalRedis",
         "LoadBalancerIngress",
         "Logs",
         "PostgresInstance",
         "Settings",
         "Storage",
+        "V4",
         "Web",
         "Worker",
     ], "a section that the walk misses would go unchecked"
@@ -407,17 +683,27 @@ def in_a_loop(make: Callable[[], Coroutine[Any, Any, Result]]) -> Result:
         loop.close()
 
 
+def environment_of(secrets: Secrets) -> Mapping[str, pulumi.Output[str]]:
+    return secrets.environment
+
+
+def passwords_of(secrets: Secrets) -> Mapping[str, pulumi.Output[str]]:
+    return secrets.passwords
+
+
 def read_stack(
-    config: dict[str, str], secret_keys: list[str]
+    config: dict[str, str],
+    secret_keys: list[str],
+    which: Callable[[Secrets], Mapping[str, pulumi.Output[str]]] = environment_of,
 ) -> tuple[Settings, dict[str, tuple[str, bool]]]:
-    """Settings, and the secret environment as values and whether they are secret."""
+    """Settings, and some secrets as values and whether they are secret."""
 
     async def run() -> tuple[Settings, dict[str, tuple[str, bool]]]:
         pulumi.runtime.set_all_config(config, secret_keys)
         settings, secrets = read()
         return settings, {
             name: (str(await value.future()), await value.is_secret())
-            for name, value in secrets.environment.items()
+            for name, value in which(secrets).items()
         }
 
     return in_a_loop(run)
@@ -457,3 +743,19 @@ def test_configuration_that_the_engine_hands_over_in_the_process_environment_is_
 def test_a_stack_without_secret_environment_has_an_empty_one() -> None:
     settings, environment = read_stack({"langfuse:size": "dev"}, [])
     assert (settings.size, environment) == ("dev", {}), "size is the only key that must be set"
+
+
+@pytest.mark.parametrize("stores", [(), ("redis",), ("clickhouse", "postgres", "redis")])
+def test_the_passwords_of_external_stores_arrive_as_secret_outputs_under_the_stores_names(
+    stores: tuple[str, ...],
+) -> None:
+    keys = {f"langfuse:{key}": value for key, value in with_external(*stores).items()}
+    config = {"langfuse:size": "dev", **keys}
+    secret = [key for key in config if key.endswith("Password")]
+    settings, passwords = read_stack(
+        {key: as_pulumi_hands_it_over(value) for key, value in config.items()}, secret, passwords_of
+    )
+    assert passwords == {
+        store: (value, True) for store in stores for value in PASSWORDS[store].values()
+    }, "as they are, each at its store, and never in the state in the clear"
+    assert settings == load({"size": "dev", **with_external(*stores)}), "and nowhere else"

@@ -49,13 +49,15 @@ def test_all_errors_of_a_stack_file_are_told_at_once_each_in_a_line_of_its_own()
                 "network": {"zones": 7},
                 "ingress": {"internal": True},
                 "web": {"cpu": 1024, "memory": 512, "minTasks": 3, "maxTasks": 2, "spott": False},
-                "clickhouse": {"replicas": 3, "volumeGib": 10},
+                "clickhouse": {"replicas": 2, "volumeGib": 10},
+                "backups": {"copyRegion": "eu"},
+                "redisPassword": "x",
                 "alarms": {"email": "nobody", "monthlyBudgetUsd": 0},
                 "workers": {},
             }
         )
     heading, *lines = str(caught.value).splitlines()
-    assert heading == "11 errors in the stack's configuration; nothing was changed:", (
+    assert heading == "13 errors in the stack's configuration; nothing was changed:", (
         "the user has to know that no resource was touched"
     )
     assert lines == [f"  {problem}" for problem in caught.value.problems], "one line each, indented"
@@ -68,9 +70,11 @@ def test_all_errors_of_a_stack_file_are_told_at_once_each_in_a_line_of_its_own()
         "langfuse:web.spott",
         "langfuse:clickhouse.replicas",
         "langfuse:clickhouse.volumeGib",
+        "langfuse:backups.copyRegion",
         "langfuse:alarms.email",
         "langfuse:alarms.monthlyBudgetUsd",
         "langfuse:workers",
+        "langfuse:redisPassword",
     ], "an error that hides behind another costs one more run"
 
 
@@ -96,7 +100,6 @@ def test_an_unknown_size_does_not_hide_the_other_errors() -> None:
     [
         ({"webb": 1}, "webb", "1", "web"),
         ({"Release": "3.225.4"}, "Release", '"3.225.4"', "release"),
-        ({"secretEnviroment": 1}, "secretEnviroment", "1", "secretEnvironment"),
         pytest.param(
             {"deletion_protection": True},
             "deletion_protection",
@@ -109,6 +112,12 @@ def test_an_unknown_size_does_not_hide_the_other_errors() -> None:
         ({"postgres": {"maxACUs": 4}}, "postgres.maxACUs", "4", "maxAcu"),
         ({"network": {"cdir": "10.0.0.0/16"}}, "network.cdir", '"10.0.0.0/16"', "cidr"),
         ({"logs": {"retention": 7}}, "logs.retention", "7", "retentionDays"),
+        ({"allowReplaced": []}, "allowReplaced", "[]", "allowReplace"),
+        ({"backup": {}}, "backup", "{}", "backups"),
+        ({"backups": {"region": 1}}, "backups.region", "1", "copyRegion"),
+        ({"v4": {"writemode": "dual"}}, "v4.writemode", '"dual"', "writeMode"),
+        ({"clickhouse": {"snapshot": 1}}, "clickhouse.snapshot", "1", "snapshotId"),
+        ({"redis": {"nodetype": 1}}, "redis.nodetype", "1", "nodeType"),
     ],
 )
 def test_an_unknown_key_is_refused_with_the_nearest_known_one(
@@ -118,6 +127,38 @@ def test_an_unknown_key_is_refused_with_the_nearest_known_one(
         f"langfuse:{path}: {value}: unknown key; the nearest known one is {nearest}. "
         "Remove it, or correct its spelling."
     ], "a misspelt key that is ignored leaves the default in place, unnoticed"
+
+
+@pytest.mark.parametrize(
+    ("key", "nearest"),
+    [
+        ("secretEnviroment", "secretEnvironment"),
+        ("clickhousePasword", "clickhousePassword"),
+        ("postgres_password", "postgresPassword"),
+        ("RedisPassword", "redisPassword"),
+    ],
+)
+def test_a_misspelt_secret_key_is_refused_without_showing_the_secret(
+    key: str, nearest: str
+) -> None:
+    assert problems(**{key: "hunter2"}) == [
+        f"langfuse:{key}: unknown key; the nearest known one is {nearest}. "
+        "Remove it, or correct its spelling."
+    ], "it was set with --secret, and must not get into the terminal's log"
+
+
+@pytest.mark.parametrize("key", ["Password", "redisPassword", "passwords"])
+def test_a_password_under_a_wrong_name_within_a_section_is_not_shown(key: str) -> None:
+    (line,) = problems(redis={key: "hunter2"})
+    assert line.startswith(f"langfuse:redis.{key}: unknown key"), "the key is enough to find it by"
+
+
+@pytest.mark.parametrize("store", ["clickhouse", "postgres", "redis"])
+def test_a_password_in_a_stores_section_is_refused_and_sent_to_its_secret_key(store: str) -> None:
+    assert problems(**{store: {"password": "hunter2"}}) == [
+        f"langfuse:{store}.password: is a secret, and stored in the clear here. Remove it, and set "
+        f"it with pulumi config set --secret langfuse:{store}Password VALUE."
+    ], "it belongs to the section, and a section cannot hold a secret"
 
 
 def test_an_unknown_key_that_resembles_nothing_gets_no_guess() -> None:
@@ -269,10 +310,35 @@ def test_a_number_of_tasks_out_of_bounds_is_refused(key: str, value: int, bound:
 # --- stores
 
 
-def test_three_clickhouse_replicas_are_refused_with_a_reason_of_their_own() -> None:
-    assert problems(clickhouse={"replicas": 3}) == [
-        "langfuse:clickhouse.replicas: 3: 3 replicas are planned, this version runs 1. Set it to 1."
-    ], "3 is right in principle, so the line must not say that only 1 or 3 will do"
+@pytest.mark.parametrize(
+    ("size", "network", "zones"),
+    [
+        ("dev", {}, 2),
+        ("prod", {"zones": 2}, 2),
+        (
+            "prod",
+            {
+                "vpcId": "vpc-00000001",
+                "privateSubnetIds": SUBNETS,
+                "publicSubnetIds": ["subnet-00000003", "subnet-00000004", "subnet-00000005"],
+            },
+            2,
+        ),
+    ],
+    ids=["row", "two zones", "adopted"],
+)
+def test_three_clickhouse_replicas_are_refused_in_fewer_than_three_zones(
+    size: str, network: dict[str, Any], zones: int
+) -> None:
+    assert problems(size, domain=DOMAIN, network=network, clickhouse={"replicas": 3}) == [
+        "langfuse:clickhouse.replicas: 3: every server has a zone of its own, and the network has "
+        f"{zones}. Set langfuse:network.zones to 3, or list three subnets of an adopted VPC."
+    ], "of two servers in one zone the quorum goes with the zone"
+
+
+def test_a_wrong_network_does_not_bring_an_error_of_the_replicas_along() -> None:
+    (line,) = problems(network={"zones": 9}, clickhouse={"replicas": 3})
+    assert line.startswith("langfuse:network.zones: 9: "), "how many zones there are, nobody knows"
 
 
 @pytest.mark.parametrize("replicas", [0, 2, 4, 5])
@@ -318,8 +384,62 @@ def test_a_clickhouse_volume_below_20_gib_or_above_gp3s_most_is_refused(
             {"backupRetentionDays": 0},
             "postgres.backupRetentionDays: 0: input should be greater than or equal to 1.",
         ),
-        ("clickhouse", {"mode": "cloud"}, "clickhouse.mode: \"cloud\": must be 'ec2'."),
-        ("redis", {"mode": "memorydb"}, "redis.mode: \"memorydb\": must be 'elasticache'."),
+        (
+            "clickhouse",
+            {"mode": "cloud"},
+            "clickhouse.mode: \"cloud\": must be 'ec2', 'external'.",
+        ),
+        (
+            "redis",
+            {"mode": "memorydb"},
+            "redis.mode: \"memorydb\": must be 'elasticache', 'external'.",
+        ),
+        (
+            "clickhouse",
+            {"backupRetentionDays": 0},
+            "clickhouse.backupRetentionDays: 0: input should be greater than or equal to 1.",
+        ),
+        (
+            "clickhouse",
+            {"backupRetentionDays": 366},
+            "clickhouse.backupRetentionDays: 366: input should be less than or equal to 365.",
+        ),
+        (
+            "storage",
+            {"versioningDays": 0},
+            "storage.versioningDays: 0: input should be greater than or equal to 1.",
+        ),
+        (
+            "backups",
+            {"hourlyRetentionDays": 36},
+            "backups.hourlyRetentionDays: 36: input should be less than or equal to 35.",
+        ),
+        (
+            "backups",
+            {"hourlyRetentionDays": -1},
+            "backups.hourlyRetentionDays: -1: input should be greater than or equal to 0.",
+        ),
+        (
+            "backups",
+            {"dailyRetentionDays": 0},
+            "backups.dailyRetentionDays: 0: input should be greater than or equal to 1.",
+        ),
+        (
+            "backups",
+            {"dailyRetentionDays": 3651},
+            "backups.dailyRetentionDays: 3651: input should be less than or equal to 3650.",
+        ),
+        (
+            "v4",
+            {"writeMode": "both"},
+            "v4.writeMode: \"both\": must be 'legacy', 'dual' or 'events_only'.",
+        ),
+        (
+            "v4",
+            {"historicBackfill": "later"},
+            'v4.historicBackfill: "later": input should be a valid boolean, unable to interpret '
+            "input.",
+        ),
     ],
 )
 def test_a_stores_value_out_of_bounds_is_refused(
@@ -359,6 +479,15 @@ def test_a_key_of_the_other_shape_of_postgres_names_the_shape_that_has_it(
     ], "what the user wrote must not be dropped with the row's keys"
 
 
+@pytest.mark.parametrize("key", ["backupRetentionDays", "snapshotIdentifier"])
+def test_a_key_of_several_other_shapes_names_them_all(key: str) -> None:
+    keys = {"mode": "external", "host": "db.example.com", key: "1"}
+    shapes = "postgres.mode auroraServerless or instance"
+    assert problems(postgres=keys, postgresPassword="x") == [
+        f'langfuse:postgres.{key}: "1": exists only for {shapes}. Remove it, or choose {shapes}.'
+    ], "of three shapes two have it, and neither is the only way out"
+
+
 def test_a_default_that_contradicts_the_stack_file_is_told_under_its_camel_case_key() -> None:
     assert problems(postgres={"mode": "auroraServerless", "minAcu": 8}) == [
         "langfuse:postgres.maxAcu: 4: must be at least minAcu, which is 8.0. "
@@ -369,7 +498,7 @@ def test_a_default_that_contradicts_the_stack_file_is_told_under_its_camel_case_
 @pytest.mark.parametrize(
     ("section", "key", "value", "allowed"),
     [
-        ("postgres", "mode", "aurora", "'auroraServerless', 'instance'"),
+        ("postgres", "mode", "aurora", "'auroraServerless', 'instance', 'external'"),
         ("ingress", "kind", "nlb", "'alb', 'apiGateway'"),
     ],
 )
@@ -379,6 +508,285 @@ def test_an_unknown_shape_of_a_section_is_refused_under_the_key_that_chooses_it(
     assert problems(**{section: {key: value}}) == [
         f'langfuse:{section}.{key}: "{value}": must be {allowed}. {set_it(f"{section}.{key}")}'
     ], "key and value as the user wrote them"
+
+
+# --- snapshots, copies, replacements
+
+
+@pytest.mark.parametrize(
+    ("section", "key", "value", "pattern"),
+    [
+        *[
+            ("clickhouse", "snapshotId", value, "^snap-[0-9a-f]{8,17}$")
+            for value in ("snap-1", "vol-0123456789abcdef0", "snap-0123456G", "")
+        ],
+        *[
+            ("postgres", "snapshotIdentifier", value, "^[A-Za-z][A-Za-z0-9:-]{0,1010}$")
+            for value in ("1-before", "before 4", "")
+        ],
+        *[
+            ("backups", "copyRegion", value, r"^[a-z]{2}(-[a-z]+)+-\d$")
+            for value in ("eu", "eu-west", "EU-WEST-1", "eu-west-1a", "eu-west-1\n", "")
+        ],
+    ],
+)
+def test_what_names_no_snapshot_or_region_is_refused(
+    section: str, key: str, value: str, pattern: str
+) -> None:
+    assert problems(**{section: {key: value}}) == [
+        f"langfuse:{section}.{key}: {json.dumps(value)}: string should match pattern '{pattern}'. "
+        f"{set_it(f'{section}.{key}')}"
+    ], "AWS would find out halfway through an update"
+
+
+def test_what_names_no_resource_cannot_be_replaced() -> None:
+    pattern = "string should match pattern '^[A-Za-z0-9][A-Za-z0-9-]*$'."
+    urn = "urn:pulumi:dev::langfuse"
+    assert problems(allowReplace=["langfuse-dev", urn, 7, "*"]) == [
+        f'langfuse:allowReplace.1: "{urn}": {pattern} {set_it("allowReplace.1")}',
+        f"langfuse:allowReplace.2: 7: input should be a valid string. {set_it('allowReplace.2')}",
+        f'langfuse:allowReplace.3: "*": {pattern} {set_it("allowReplace.3")}',
+    ], "a name that fits nothing would allow nothing; a pattern must not allow everything"
+
+
+def test_one_name_alone_is_no_list_of_names() -> None:
+    assert problems(allowReplace="langfuse-dev") == [
+        'langfuse:allowReplace: "langfuse-dev": input should be a valid list. '
+        f"{set_it('allowReplace')}"
+    ], "nor are its letters the names"
+
+
+# --- stores that exist already
+
+CLICKHOUSE: Final = {
+    "mode": "external",
+    "url": "https://abc.clickhouse.cloud:8443",
+    "migrationUrl": "clickhouse://abc.clickhouse.cloud:9440",
+}
+POSTGRES: Final = {"mode": "external", "host": "db.example.com"}
+REDIS: Final = {"mode": "external", "host": "redis.example.com"}
+EXTERNAL: Final = {"clickhouse": CLICKHOUSE, "postgres": POSTGRES, "redis": REDIS}
+HOST_PATTERN: Final = (
+    "'^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\\.)*[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$'"
+)
+
+
+@pytest.mark.parametrize("size", ["dev", "staging", "prod"])
+@pytest.mark.parametrize(
+    ("store", "missing"),
+    [("clickhouse", ["url", "migrationUrl"]), ("postgres", ["host"]), ("redis", ["host"])],
+)
+def test_an_external_store_needs_an_address_and_nothing_of_its_row(
+    size: str, store: str, missing: list[str]
+) -> None:
+    keys = {store: {"mode": "external"}, f"{store}Password": "x"}
+    assert problems(size, domain=DOMAIN, **keys) == [
+        f"langfuse:{store}.{key}: is not set, and must be. {set_it(f'{store}.{key}')}"
+        for key in missing
+    ], "a line about the row's instanceType would be about a key that is not in the file"
+
+
+@pytest.mark.parametrize(
+    ("store", "key", "value", "shape"),
+    [
+        ("clickhouse", "volumeGib", 50, "clickhouse.mode ec2"),
+        ("clickhouse", "snapshotId", "snap-01234567", "clickhouse.mode ec2"),
+        ("postgres", "instanceClass", "db.t4g.micro", "postgres.mode instance"),
+        ("redis", "replicas", 1, "redis.mode elasticache"),
+    ],
+)
+def test_an_external_store_takes_no_key_of_one_that_is_made(
+    store: str, key: str, value: object, shape: str
+) -> None:
+    keys = {store: {**EXTERNAL[store], key: value}, f"{store}Password": "x"}
+    assert problems(**keys) == [
+        f"langfuse:{store}.{key}: {json.dumps(value)}: exists only for {shape}. "
+        f"Remove it, or choose {shape}."
+    ], "what the user wrote must not be dropped with the row's keys"
+
+
+@pytest.mark.parametrize(
+    ("store", "key", "value"),
+    [
+        ("clickhouse", "cluster", True),
+        ("clickhouse", "user", "default"),
+        ("postgres", "host", "db.example.com"),
+        ("redis", "tls", False),
+    ],
+)
+def test_a_store_that_is_made_takes_no_key_of_an_external_one(
+    store: str, key: str, value: object
+) -> None:
+    shape = f"{store}.mode external"
+    assert problems(**{store: {key: value}}) == [
+        f"langfuse:{store}.{key}: {json.dumps(value)}: exists only for {shape}. "
+        f"Remove it, or choose {shape}."
+    ], "the stack would make a store beside the one that was meant"
+
+
+@pytest.mark.parametrize(
+    ("key", "scheme", "example"),
+    [
+        ("url", "https", "https://abc.clickhouse.cloud:8443"),
+        ("migrationUrl", "clickhouse", "clickhouse://abc.clickhouse.cloud:9440"),
+    ],
+)
+@pytest.mark.parametrize(
+    ("form", "shown"),
+    [
+        ("http://h.example.com:8123", ""),
+        ("tcp://h.example.com:9000", ""),
+        ("h.example.com:8443", ""),
+        ("SCHEME://h.example.com", ""),
+        ("SCHEME://h.example.com:", ""),
+        ("SCHEME://h.example.com:0", ""),
+        ("SCHEME://h.example.com:65536", ""),
+        ("SCHEME://h.example.com:08443", ""),
+        ("SCHEME://h.example.com:٣", ""),
+        ("SCHEME://:8443", ""),
+        ("SCHEME://h.example.com:8443/default", ""),
+        ("SCHEME://h.example.com:8443#x", ""),
+        ("SCHEME://h example.com:8443", ""),
+        ("SCHEME://h,g:8443", ""),
+        ("SCHEME://[::1]:8443", ""),
+        (" SCHEME://h.example.com:8443", ""),
+        ("SCHEME://h.example.com:8443\n", ""),
+        ("SCHEME://default:hunter2@h.example.com:8443", "SCHEME://…"),
+        ("SCHEME://default:hun/ter?2@h.example.com:8443", "SCHEME://…"),
+        ("SCHEME://h.example.com:8443?username=default&password=hunter2", "SCHEME://…"),
+        ("", ""),
+    ],
+)
+def test_a_clickhouse_url_is_scheme_host_and_port_and_nothing_more(
+    key: str, scheme: str, example: str, form: str, shown: str
+) -> None:
+    value = form.replace("SCHEME", scheme)
+    told = f'"{shown}"'.replace("SCHEME", scheme) if shown else json.dumps(value)
+    assert problems(clickhouse={**CLICKHOUSE, key: value}, clickhousePassword="x") == [
+        f"langfuse:clickhouse.{key}: {told}: must be {scheme}://HOST:PORT and nothing more. "
+        f"Write it as {example}; user and password have keys of their own, and TLS is a must."
+    ], "the password goes to Secrets Manager, and never into a line"
+
+
+def test_the_two_urls_of_a_clickhouse_cannot_be_swapped() -> None:
+    swapped = {"url": CLICKHOUSE["migrationUrl"], "migrationUrl": CLICKHOUSE["url"]}
+    lines = problems(clickhouse={"mode": "external", **swapped}, clickhousePassword="x")
+    assert [line.split(": ")[0] for line in lines] == [
+        "langfuse:clickhouse.url",
+        "langfuse:clickhouse.migrationUrl",
+    ], "two protocols, two ports"
+
+
+@pytest.mark.parametrize("store", ["postgres", "redis"])
+@pytest.mark.parametrize(
+    "host",
+    ["db.example.com:5432", "https://db.example.com", "DB.example.com", "-db", "db-.a", "a b", ""],
+)
+def test_a_host_is_a_name_or_an_address_and_nothing_more(store: str, host: str) -> None:
+    keys = {store: {"mode": "external", "host": host}, f"{store}Password": "x"}
+    assert problems(**keys) == [
+        f'langfuse:{store}.host: "{host}": string should match pattern {HOST_PATTERN}. '
+        f"{set_it(f'{store}.host')}"
+    ], "the port has a key of its own"
+
+
+@pytest.mark.parametrize("store", ["postgres", "redis"])
+@pytest.mark.parametrize(
+    ("port", "bound"),
+    [(0, "greater than or equal to 1"), (65_536, "less than or equal to 65535")],
+)
+def test_a_port_that_does_not_exist_is_refused(store: str, port: int, bound: str) -> None:
+    keys = {store: {**EXTERNAL[store], "port": port}, f"{store}Password": "x"}
+    assert problems(**keys) == [
+        f"langfuse:{store}.port: {port}: input should be {bound}. {set_it(f'{store}.port')}"
+    ], "TCP has 16 bits for it"
+
+
+@pytest.mark.parametrize(
+    ("store", "key"), [("clickhouse", "user"), ("postgres", "user"), ("postgres", "database")]
+)
+@pytest.mark.parametrize("name", ["a b", "a@b", "a/b", "1a", "a?sslmode=disable", ""])
+def test_a_name_that_would_break_a_connection_url_is_refused(
+    store: str, key: str, name: str
+) -> None:
+    keys = {store: {**EXTERNAL[store], key: name}, f"{store}Password": "x"}
+    assert problems(**keys) == [
+        f'langfuse:{store}.{key}: "{name}": string should match pattern '
+        f"'^[A-Za-z_][A-Za-z0-9_.-]*$'. {set_it(f'{store}.{key}')}"
+    ], "Langfuse's images put it into a URL as it is"
+
+
+@pytest.mark.parametrize("store", EXTERNAL)
+@pytest.mark.parametrize("given", [{}, {"": ""}], ids=["not set", "empty"])
+def test_an_external_store_without_its_password_is_refused(
+    store: str, given: dict[str, str]
+) -> None:
+    key = f"langfuse:{store}Password"
+    password = {f"{store}Password": value for value in given.values()}
+    assert problems(**{store: EXTERNAL[store]}, **password) == [
+        f"{key}: is not set, and {store}.mode external needs it. "
+        f"Set it with pulumi config set --secret {key} VALUE."
+    ], "without --secret it would be in the stack file, and so in git"
+
+
+@pytest.mark.parametrize("store", EXTERNAL)
+@pytest.mark.parametrize("password", ["hunter2", ""])
+@pytest.mark.parametrize("size", ["dev", "prod"])
+def test_a_password_of_a_store_that_is_made_is_refused(
+    size: str, store: str, password: str
+) -> None:
+    shape = f"{store}.mode external"
+    assert problems(size, domain=DOMAIN, **{f"{store}Password": password}) == [
+        f"langfuse:{store}Password: exists only for {shape}. Remove it, or choose {shape}."
+    ], "the program makes passwords of its own, so this one would be for nothing"
+
+
+@pytest.mark.parametrize("store", ["clickhouse", "postgres"])
+@pytest.mark.parametrize(
+    "password",
+    [
+        "hun@ter2",
+        "hunter/2",
+        "hun:ter2",
+        "hunter2?",
+        "hunter#2",
+        "hunter%2",
+        "hünter2",
+        "hunter2\n",
+    ],
+)
+def test_a_password_that_would_break_a_connection_url_is_refused_without_showing_it(
+    store: str, password: str
+) -> None:
+    keys = {store: {**EXTERNAL[store], "user": "alice"}, f"{store}Password": password}
+    assert problems(**keys) == [
+        f"langfuse:{store}Password: may have letters, digits and ._~- only, because Langfuse's "
+        "images put it into a URL as it is. Give the user alice such a password."
+    ], "migrations would look for another host, or cut the password off"
+
+
+def test_a_password_that_is_no_text_is_refused_and_not_crashed_on() -> None:
+    (line,) = problems(clickhouse=CLICKHOUSE, clickhousePassword={"secure": "hunter2"})
+    assert line.startswith("langfuse:clickhousePassword: may have letters, digits"), "of YAML's own"
+    assert "hunter2" not in line, "not even encrypted"
+
+
+def test_all_faults_of_the_passwords_are_told_at_once_and_after_all_others() -> None:
+    lines = problems(
+        clickhouse={**CLICKHOUSE, "url": "http://abc:8123"},
+        clickhousePassword="hun@ter2",
+        postgres=POSTGRES,
+        redisPassword="hunter2",
+        web={"environment": {"PORT": "1"}},
+    )
+    assert [line.split(": ")[0] for line in lines] == [
+        "langfuse:clickhouse.url",
+        "langfuse:web.environment.PORT",
+        "langfuse:clickhousePassword",
+        "langfuse:postgresPassword",
+        "langfuse:redisPassword",
+    ], "an error that hides behind another costs one more run"
+    assert "hunter2" not in "".join(lines), "none of them shows a password"
 
 
 # --- network
@@ -631,7 +1039,10 @@ def test_a_budget_without_a_limit_is_refused(budget: object, shown: str) -> None
 
 # --- the containers' own environment
 
-WIRED: Final = "the program sets this from its resources. Remove it."
+WIRED: Final = "the program sets this itself. Remove it."
+OF_V4: Final = (
+    "the program sets this itself. Use langfuse:v4, which sets all that go together. Remove it."
+)
 IN_THE_CLEAR: Final = (
     "looks like a secret, and this environment is stored in the clear. "
     "Put it into the secret key langfuse:secretEnvironment."
@@ -647,14 +1058,20 @@ def environment_problems(
 def told(environment: dict[str, str], fault: str, *, service: str = "web") -> list[str]:
     """The lines that tell one and the same fault of every variable."""
     return [
-        f'langfuse:{service}.environment.{name}: "{value}": {fault}'
+        f'langfuse:{service}.environment.{name}: "{without_password(value)}": {fault}'
         for name, value in environment.items()
     ]
+
+
+def without_password(value: str) -> str:
+    """A URL with a password is cut after its scheme."""
+    return f"{value.split('://')[0]}://…" if "://user:password@" in value else value
 
 
 WIRED_VARIABLES: Final = {
     "AWS_REGION": "eu-west-1",
     "CLICKHOUSE_CLUSTER_ENABLED": "true",
+    "CLICKHOUSE_MIGRATION_SSL": "false",
     "CLICKHOUSE_MIGRATION_URL": "clickhouse://elsewhere:9000",
     "CLICKHOUSE_PASSWORD": "password",
     "CLICKHOUSE_URL": "http://elsewhere:8123",
@@ -664,6 +1081,8 @@ WIRED_VARIABLES: Final = {
     "DATABASE_URL": "postgresql://user:password@elsewhere/langfuse",
     "DIRECT_URL": "postgresql://user:password@elsewhere/langfuse",
     "HOSTNAME": "localhost",
+    "LANGFUSE_AUTO_CLICKHOUSE_MIGRATION_DISABLED": "false",
+    "LANGFUSE_AUTO_POSTGRES_MIGRATION_DISABLED": "false",
     "LANGFUSE_S3_BATCH_EXPORT_REGION": "eu-west-1",
     "LANGFUSE_S3_BATCH_EXPORT_SSE": "AES256",
     "LANGFUSE_S3_EVENT_UPLOAD_BUCKET": "elsewhere",
@@ -691,6 +1110,38 @@ def test_an_own_variable_cannot_replace_one_that_follows_from_the_resources(
     assert environment_problems(WIRED_VARIABLES, service=service, release=release) == told(
         WIRED_VARIABLES, WIRED, service=service
     ), "the container would talk to something else than what the stack made"
+
+
+WRITE_MODE_VARIABLES: Final = {
+    "LANGFUSE_MIGRATION_V4_WRITE_MODE": "legacy",
+    "LANGFUSE_MIGRATION_V4_ALLOW_PREVIEW_OPT_IN": "false",
+    "LANGFUSE_MIGRATION_V4_NATIVE_OTEL_BEHAVIOUR": "dual_write",
+    "LANGFUSE_BACKGROUND_MIGRATION_V4_ENABLE_HISTORIC_BACKFILL": "false",
+}
+
+
+@pytest.mark.parametrize("service", ["web", "worker"])
+@RELEASES
+def test_an_own_variable_of_the_write_mode_is_refused_and_sent_to_the_key_that_sets_all(
+    service: str, release: str
+) -> None:
+    assert environment_problems(WRITE_MODE_VARIABLES, service=service, release=release) == told(
+        WRITE_MODE_VARIABLES, OF_V4, service=service
+    ), "one of the four alone, or in one container alone, contradicts the others"
+
+
+@RELEASES
+def test_a_secret_variable_of_the_write_mode_is_refused_too(release: str) -> None:
+    secrets = json.dumps(WRITE_MODE_VARIABLES)
+    assert problems(release=release, secretEnvironment=secrets) == [
+        f"{SECRET_KEY}.{name}: {OF_V4}" for name in WRITE_MODE_VARIABLES
+    ], "there is one place for them"
+
+
+def test_the_variable_that_drops_the_old_tables_is_the_users_own() -> None:
+    own = {"LANGFUSE_BACKGROUND_MIGRATION_V4_DROP_PID_TID_SORTING_TABLES": "true"}
+    worker = load({"size": "dev", "worker": {"environment": own}}).worker
+    assert worker.environment == own, "it does not have to agree with the other four"
 
 
 @RELEASES
@@ -858,7 +1309,10 @@ def test_all_faults_of_the_own_environments_are_told_at_once_after_all_others() 
 # --- what is not a value at all
 
 
-@pytest.mark.parametrize("section", ["web", "clickhouse", "network", "postgres", "ingress"])
+@pytest.mark.parametrize(
+    "section",
+    ["web", "clickhouse", "network", "postgres", "redis", "ingress", "backups", "v4"],
+)
 @pytest.mark.parametrize(
     ("value", "shown"), [("big", '"big"'), ("{cpu: 1", '"{cpu: 1"'), (None, "null"), ("[1]", "[1]")]
 )
@@ -927,6 +1381,26 @@ def _no_configuration_of_the_caller(monkeypatch: pytest.MonkeyPatch) -> None:
 
 SECRET_KEY: Final = "langfuse:secretEnvironment"
 SET_SECRET: Final = f"Set it with pulumi config set --secret {SECRET_KEY} JSON."
+
+
+@pytest.mark.parametrize("store", EXTERNAL)
+def test_a_password_that_is_stored_in_the_clear_is_refused_without_showing_it(store: str) -> None:
+    key = f"langfuse:{store}Password"
+    config = {"langfuse:size": "dev", f"langfuse:{store}": json.dumps(EXTERNAL[store])}
+    refused = refusal_of_reading({**config, key: "hunter2"}, [])
+    assert refused.splitlines()[1:] == [
+        f"  {key}: is stored in the clear, and must be a secret. "
+        f"Set it with pulumi config set --secret {key} VALUE."
+    ], "it is in the stack file, and so in git, but not in the terminal's log"
+
+
+def test_a_wrong_password_in_the_clear_has_both_lines() -> None:
+    config = {"langfuse:size": "dev", "langfuse:clickhousePassword": "hunter2"}
+    lines = refusal_of_reading(config, []).splitlines()[1:]
+    assert [line.split(". ")[0] for line in lines] == [
+        "  langfuse:clickhousePassword: is stored in the clear, and must be a secret",
+        "  langfuse:clickhousePassword: exists only for clickhouse.mode external",
+    ], "both at once"
 
 
 def test_a_secret_environment_that_is_stored_in_the_clear_is_refused() -> None:

@@ -1,0 +1,203 @@
+"""Creates ClickHouse's own backups: a bucket, and a daily task that has the servers write to it.
+
+A full backup in each ISO week, and incremental ones on the other days. They can be read by another
+ClickHouse, in another zone or account, which snapshots of a volume cannot.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import pulumi
+import pulumi_aws as aws
+
+from components import iam
+from components.bucket import private_bucket, version_objects
+from components.clickhouse_config import CLUSTER
+from components.cluster import Cluster
+from components.container_definition import ContainerDefinition
+from components.location import Location
+from components.network import Network
+from components.security_groups import Door, allow_egress, closed_group, open_doors
+from components.stored_secret import SecretReference
+from components.task_roles import execution_role, task_role
+from settings.model import Settings
+from settings.releases import clickhouse_image
+from settings.stores import ClickHouseOnEc2
+
+CONTAINER: Final = "backup"
+FOLDER: Final = "clickhouse"
+
+SCHEDULE: Final = "cron(30 2 * * ? *)"
+"""Daily, UTC; in the night of Europe and the Americas."""
+WINDOW_MINUTES: Final = 30
+RETRIES: Final = 3
+
+CPU_UNITS: Final = 256
+MEMORY_MIB: Final = 512
+"""Fargate's least: the task only waits, the servers work."""
+
+WEEK_DAYS: Final = 7
+"""An incremental backup needs the full one of its week, which is up to a week older."""
+OLD_VERSION_DAYS: Final = 7
+ABORT_MULTIPART_DAYS: Final = 7
+
+_SCRIPT: Final = Path(__file__).with_name("clickhouse_backup.sh")
+
+
+@dataclass(frozen=True)
+class BackupBucket:
+    """Where backups are."""
+
+    arn: pulumi.Output[str]
+    url: pulumi.Output[str]
+    """Folder of all backups: https, host and path, without a slash at the end."""
+
+
+@dataclass(frozen=True)
+class ClickHouseBackupArgs:
+    """What the backups are made from."""
+
+    settings: Settings
+    location: Location
+    network: Network
+    cluster: Cluster
+    url: pulumi.Output[str]
+    host: str
+    user: str
+    password: SecretReference
+    replicated: bool
+    doors: Mapping[str, Door]
+
+
+class ClickHouseBackup(pulumi.ComponentResource):
+    """The schedule and its task. The task also restores: see docs/operations.md."""
+
+    log_group_name: pulumi.Output[str]
+    """Name of the task's log group."""
+
+    def __init__(
+        self, name: str, args: ClickHouseBackupArgs, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        super().__init__("langfuse:index:ClickHouseBackup", name, None, opts)
+        child = pulumi.ResourceOptions(parent=self)
+        group = closed_group(name, "ClickHouse backup", args.network.vpc_id, opts=child)
+        allow_egress(name, group.id, opts=child)
+        open_doors(name, group.id, args.doors, opts=child)
+        logs = aws.cloudwatch.LogGroup(
+            name, retention_in_days=args.settings.logs.retention_days, opts=child
+        )
+        self.log_group_name = logs.name
+        execution = execution_role(name, logs.arn, [args.password], child)
+        own = task_role(name, [], child)
+        script = _SCRIPT.read_text(encoding="utf-8")
+        container = ContainerDefinition(
+            name=CONTAINER,
+            image=clickhouse_image(),
+            ports=[],
+            health_check=None,
+            log_group=logs.name,
+            region=args.location.region,
+            plain={
+                "CLICKHOUSE_HOST": args.host,
+                "CLICKHOUSE_USER": args.user,
+                "BACKUP_URL": args.url,
+                "BACKUP_ON_CLUSTER": f"ON CLUSTER {CLUSTER}" if args.replicated else "",
+            },
+            secret={"CLICKHOUSE_PASSWORD": args.password},
+            more={"entryPoint": ["/bin/bash", "-euc"], "command": [script]},
+        )
+        task = aws.ecs.TaskDefinition(
+            name,
+            family=name,
+            cpu=str(CPU_UNITS),
+            memory=str(MEMORY_MIB),
+            network_mode="awsvpc",
+            requires_compatibilities=["FARGATE"],
+            runtime_platform={"cpu_architecture": "ARM64", "operating_system_family": "LINUX"},
+            execution_role_arn=execution.arn,
+            task_role_arn=own.arn,
+            container_definitions=container.to_json(),
+            opts=child,
+        )
+        scheduler = iam.service_role(
+            f"{name}-scheduler",
+            "scheduler.amazonaws.com",
+            [
+                iam.allow(
+                    ["ecs:RunTask"],
+                    [pulumi.Output.concat(task.arn_without_revision, ":*")],
+                    {"ArnEquals": {"ecs:cluster": args.cluster.arn}},
+                ),
+                iam.allow(["ecs:TagResource"], [args.cluster.task_arns]),
+                iam.allow(
+                    ["iam:PassRole"],
+                    [execution.arn, own.arn],
+                    {"StringEquals": {"iam:PassedToService": "ecs-tasks.amazonaws.com"}},
+                ),
+            ],
+            opts=child,
+        )
+        aws.scheduler.Schedule(
+            name,
+            description=f"Daily backup of {name}",
+            schedule_expression=SCHEDULE,
+            schedule_expression_timezone="UTC",
+            flexible_time_window={
+                "mode": "FLEXIBLE",
+                "maximum_window_in_minutes": WINDOW_MINUTES,
+            },
+            target={
+                "arn": args.cluster.arn,
+                "role_arn": scheduler.arn,
+                "ecs_parameters": {
+                    "task_definition_arn": task.arn,
+                    "launch_type": "FARGATE",
+                    "platform_version": "LATEST",
+                    "propagate_tags": "TASK_DEFINITION",
+                    "task_count": 1,
+                    "network_configuration": {
+                        "subnets": args.network.task_subnet_ids,
+                        "security_groups": [group.id],
+                        "assign_public_ip": args.network.public_tasks,
+                    },
+                },
+                "retry_policy": {"maximum_retry_attempts": RETRIES},
+            },
+            opts=child,
+        )
+        self.register_outputs({"logGroupName": self.log_group_name})
+
+
+def backup_bucket(name: str, settings: Settings, opts: pulumi.ResourceOptions) -> BackupBucket:
+    """Make the bucket of the backups.
+
+    It is not Langfuse's: web and worker can neither read nor delete a backup.
+    """
+    if not isinstance(settings.clickhouse, ClickHouseOnEc2):
+        raise TypeError("an external ClickHouse has backups of its own")
+    label = f"{name}-backups"
+    bucket = private_bucket(label, protected=settings.deletion_protection, key_arn=None, opts=opts)
+    version_objects(bucket, label, opts)
+    aws.s3.BucketLifecycleConfiguration(
+        label,
+        bucket=bucket.id,
+        rules=[
+            {
+                "id": "expire-backups",
+                "status": "Enabled",
+                "filter": {"prefix": ""},
+                "expiration": {"days": settings.clickhouse.backup_retention_days + WEEK_DAYS},
+                "noncurrent_version_expiration": {"noncurrent_days": OLD_VERSION_DAYS},
+                "abort_incomplete_multipart_upload": {
+                    "days_after_initiation": ABORT_MULTIPART_DAYS
+                },
+            }
+        ],
+        opts=opts,
+    )
+    url = pulumi.Output.all(bucket.domain_name, bucket.name).apply(
+        lambda values: f"https://{values[0]}/{FOLDER}"
+    )
+    return BackupBucket(bucket.arn, url)

@@ -1,0 +1,203 @@
+"""Refuses, already in the preview, an update that would replace or delete what bears data.
+
+A `pulumi.Stash` beside each such resource remembers the inputs whose change replaces it. If they
+differ from the last ones, the stash's hook fails, and so the resource, which depends on the stash,
+is not touched. One more stash remembers which resources there are.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import pulumi
+from pulumi.output import Unknown
+from pydantic.alias_generators import to_camel
+
+REPLACING: Final[Mapping[str, frozenset[str]]] = {
+    # Only vaults name a region.
+    "aws:backup/vault:Vault": frozenset({"kms_key_arn", "name", "region"}),
+    "aws:ebs/volume:Volume": frozenset(
+        {"availability_zone", "encrypted", "kms_key_id", "multi_attach_enabled", "outpost_arn"}
+    ),
+    "aws:elasticache/replicationGroup:ReplicationGroup": frozenset(
+        {
+            "at_rest_encryption_enabled",
+            "data_tiering_enabled",
+            "engine",
+            "global_replication_group_id",
+            "kms_key_id",
+            "network_type",
+            "port",
+            "replication_group_id",
+            "security_group_names",
+            "subnet_group_name",
+            "transit_encryption_enabled",
+        }
+    ),
+    "aws:kms/key:Key": frozenset(
+        {"custom_key_store_id", "customer_master_key_spec", "key_usage", "multi_region"}
+    ),
+    "aws:rds/cluster:Cluster": frozenset(
+        {
+            "availability_zones",
+            "cluster_identifier",
+            "cluster_identifier_prefix",
+            "database_name",
+            "db_subnet_group_name",
+            "db_system_id",
+            "engine",
+            "engine_mode",
+            "kms_key_id",
+            "master_username",
+            "source_region",
+            "storage_encrypted",
+        }
+    ),
+    "aws:rds/instance:Instance": frozenset(
+        {
+            "availability_zone",
+            "backup_target",
+            "character_set_name",
+            "db_name",
+            "engine",
+            "kms_key_id",
+            "nchar_character_set_name",
+            "storage_encrypted",
+            "timezone",
+            "username",
+        }
+    ),
+    "aws:s3/bucket:Bucket": frozenset(
+        {"bucket", "bucket_namespace", "bucket_prefix", "object_lock_enabled"}
+    ),
+    "random:index/randomBytes:RandomBytes": frozenset({"keepers", "length"}),
+    "random:index/randomPassword:RandomPassword": frozenset(
+        {
+            "keepers",
+            "length",
+            "lower",
+            "min_lower",
+            "min_numeric",
+            "min_special",
+            "min_upper",
+            "number",
+            "numeric",
+            "override_special",
+            "special",
+            "upper",
+        }
+    ),
+}
+"""Types that bear data, or a key that data needs, and the inputs whose change replaces them, from
+the AWS provider's schemas. What a store begins with is in BEGINNINGS."""
+
+BEGINNINGS: Final[Mapping[str, Sequence[str]]] = {
+    "aws:ebs/volume:Volume": ["snapshotId"],
+    "aws:rds/cluster:Cluster": ["snapshotIdentifier"],
+    "aws:rds/instance:Instance": ["snapshotIdentifier"],
+}
+"""Inputs that count when a store is made, and never again, unless its replacement is allowed."""
+
+HINTS: Final[Mapping[str, str]] = {
+    "aws:ebs/volume:Volume": "A ClickHouse with another number of servers begins on empty volumes, "
+    "because its tables are of another kind: back up, deploy another stack and restore there "
+    "(docs/operations.md, ClickHouse with three servers). ",
+}
+"""What to say besides of a resource that would be deleted."""
+
+STASH: Final = "pulumi:index:Stash"
+
+
+class ReplacementGuard:
+    """Watches every resource of the stack from `watch` on."""
+
+    def __init__(self, name: str, allowed: Sequence[str]) -> None:
+        self._stores = f"{name}-stores"
+        self._allowed = frozenset(allowed)
+        self._guarded: dict[str, tuple[str, str]] = {}
+        self._hook = pulumi.ResourceHook(
+            "replacement-guard", self._check, pulumi.ResourceHookOptions(on_dry_run=True)
+        )
+
+    def watch(self) -> None:
+        """Begin; resources that are made before are not guarded."""
+        pulumi.runtime.register_stack_transformation(self._guard)
+
+    def remember(
+        self, component: pulumi.ComponentResource, name: str, value: Mapping[str, str]
+    ) -> pulumi.Resource:
+        """Guard what a component makes in another process; it must depend on what is returned."""
+        kind = component.pulumi_resource_type
+        label = f"{name}-{kind.rsplit(':', 1)[-1].lower()}"
+        self._guarded[label] = (kind, name)
+        return self._stash(label, value, component)
+
+    def close(self, parent: pulumi.Resource) -> None:
+        """End: everything is made, and what is missing now would be deleted."""
+        there = {" ".join(resource): True for resource in sorted(self._guarded.values())}
+        self._stash(self._stores, there, parent)
+
+    def _stash(self, name: str, value: Any, parent: pulumi.Resource | None) -> pulumi.Stash:
+        hooks = pulumi.ResourceHookBinding(before_update=[self._hook])
+        return pulumi.Stash(
+            name, input=value, opts=pulumi.ResourceOptions(parent=parent, hooks=hooks)
+        )
+
+    def _guard(
+        self, args: pulumi.ResourceTransformationArgs
+    ) -> pulumi.ResourceTransformationResult | None:
+        if args.type_ not in REPLACING:
+            return None
+        # A bucket and its key have the same name.
+        label = f"{args.name}-{args.type_.rsplit(':', 1)[-1].lower()}"
+        self._guarded[label] = (args.type_, args.name)
+        value = {
+            to_camel(key): args.props[key]
+            for key in sorted(REPLACING[args.type_])
+            if args.props.get(key) is not None
+        }
+        more = pulumi.ResourceOptions(depends_on=[self._stash(label, value, args.opts.parent)])
+        if args.name in self._allowed:
+            args.opts.protect = False
+        else:
+            more.ignore_changes = list(BEGINNINGS.get(args.type_, ()))
+        return pulumi.ResourceTransformationResult(
+            props=args.props, opts=pulumi.ResourceOptions.merge(args.opts, more)
+        )
+
+    def _check(self, args: pulumi.ResourceHookArgs) -> None:
+        old: dict[str, Any] = (args.old_inputs or {}).get("input") or {}
+        new: dict[str, Any] = (args.new_inputs or {}).get("input") or {}
+        if args.name == self._stores:
+            gone = [resource.split(" ") for resource in sorted(set(old) - set(new))]
+            lines = [_deleted(kind, name) for kind, name in gone if name not in self._allowed]
+        else:
+            kind, name = self._guarded[args.name]
+            lines = [
+                _replaced(kind, name, key, old.get(key), new.get(key))
+                for key in sorted({*old, *new})
+                if old.get(key) != new.get(key) and name not in self._allowed
+            ]
+        if lines:
+            raise pulumi.RunError("\n".join(lines))
+
+
+def _replaced(kind: str, name: str, key: str, old: Any, new: Any) -> str:
+    to = "what only the update itself will tell" if isinstance(new, Unknown) else repr(new)
+    return (
+        f"{name} ({kind}) would be replaced by an empty one: {key} changes from {old!r} to {to}. "
+        f"{_way_out(name)}"
+    )
+
+
+def _deleted(kind: str, name: str) -> str:
+    return (
+        f"{name} ({kind}) would be deleted: this configuration no longer has it. "
+        f"{HINTS.get(kind, '')}{_way_out(name)}"
+    )
+
+
+def _way_out(name: str) -> str:
+    return (
+        "Take the change back; or, if you mean it, take a snapshot and allow it by name: "
+        f"pulumi config set --path 'langfuse:allowReplace[0]' {name}"
+    )
