@@ -7,6 +7,7 @@ WORKERS ?= 2
 
 VENV := .venv
 STAMP := $(VENV)/.stamp
+ENGINE_STAMP := $(VENV)/.stamp-engine
 RUN := $(VENV)/bin/python -m
 # The virtual environment comes first: a Python language host takes the python3 it finds on PATH.
 WITH_CLI = cli="$$($(RUN) development.pulumi_cli)" && PATH="$(CURDIR)/$(VENV)/bin:$$cli:$$PATH"
@@ -32,7 +33,7 @@ types: $(STAMP) ## pyright in strict mode
 unit: $(STAMP) ## tests without the engine
 	$(RUN) pytest tests/unit -q -n $(WORKERS) --dist worksteal
 
-engine: $(STAMP) ## tests with the real engine on in-memory providers
+engine: $(ENGINE_STAMP) ## tests with the real engine on in-memory providers
 	$(WITH_CLI) $(RUN) pytest tests/engine -q -n $(WORKERS)
 
 provider-test: $(STAMP) ## tests with the AWS provider that the calling environment offers
@@ -59,4 +60,9 @@ $(STAMP): requirements.txt requirements-dev.txt
 	@echo "making $(VENV) with the requirements (once, and when they change)" >&2
 	@$(PYTHON) -m venv $(VENV)
 	@$(RUN) pip install --quiet --disable-pip-version-check -r requirements.txt -r requirements-dev.txt
+	@touch $@
+
+$(ENGINE_STAMP): $(STAMP) requirements-engine.txt
+	@echo "adding a ClickHouse engine to $(VENV) (once, half a gigabyte)" >&2
+	@$(RUN) pip install --quiet --disable-pip-version-check -r requirements-engine.txt
 	@touch $@

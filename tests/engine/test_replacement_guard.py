@@ -1,0 +1,128 @@
+"""The replacement guard under the real engine: what a preview of a dangerous change says.
+
+It proves that such a preview fails with one message, that nothing is changed by an `up` without a
+preview either, and that a name in `allowReplace` lets the change pass. AWS is the in-memory one.
+"""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from offline.serving import providers
+from tests.deployment import Deployment
+
+WAY_OUT = "pulumi config set --path 'langfuse:allowReplace[0]' {}"
+
+
+@pytest.fixture(scope="module")
+def environment() -> Iterator[dict[str, str]]:
+    with providers() as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def deployment(environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Deployment:
+    """Bring up one unprotected stack; the tests only preview, or are refused."""
+    found = Deployment.of("dev", tmp_path_factory.mktemp("guard"), environment)
+    for key, value in {"network.zones": "3", "postgres.mode": "auroraServerless"}.items():
+        found.configure(key, value)
+    found.up()
+    return found
+
+
+def refused(deployment: Deployment, command: str, config: dict[str, str]) -> str:
+    """What a command that must fail prints with a changed configuration, which is put back."""
+    before = deployment.state()
+    file = deployment.stack.folder / f"Pulumi.{deployment.stack.name}.yaml"
+    kept = file.read_text(encoding="utf-8")
+    for key, value in config.items():
+        deployment.configure(key, value)
+    options = ["--yes", "--skip-preview"] if command == "up" else []
+    done = deployment.run(command, *options, "--stack", deployment.stack.name, check=False)
+    file.write_text(kept, encoding="utf-8")
+    assert done.returncode != 0, f"{command} with {config} was allowed"
+    assert ids(deployment.state()) >= ids(before), "something that was there is gone"
+    return done.stdout + done.stderr
+
+
+def ids(state: list[dict[str, Any]]) -> set[tuple[str, str]]:
+    kinds = ("aws:ebs/", "aws:rds/cluster:", "aws:s3/bucket:", "aws:elasticache/replication")
+    return {(each["urn"], each["id"]) for each in state if each["type"].startswith(kinds)}
+
+
+@pytest.mark.parametrize("command", ["preview", "up"])
+@pytest.mark.parametrize(
+    ("config", "resource", "words"),
+    [
+        (
+            {"postgres.mode": "instance"},
+            "langfuse-dev-postgres",
+            "(aws:rds/cluster:Cluster) would be deleted: this configuration no longer has it",
+        ),
+        (
+            {"clickhouse.replicas": "3"},
+            "langfuse-dev-clickhouse",
+            "A ClickHouse with another number of servers begins on empty volumes",
+        ),
+        (
+            {"network.cidr": "10.9.0.0/16"},
+            "langfuse-dev",
+            "would be replaced by an empty one: network.cidr changes from '10.0.0.0/16'",
+        ),
+    ],
+    ids=["another database", "more ClickHouse servers", "another network"],
+)
+def test_a_change_that_would_lose_data_is_refused_with_a_way_out(
+    deployment: Deployment, command: str, config: dict[str, str], resource: str, words: str
+) -> None:
+    printed = refused(deployment, command, config)
+    lines = [line for line in printed.splitlines() if resource in line and "allowReplace" in line]
+    assert lines, printed
+    assert words in lines[0]
+    assert WAY_OUT.format(resource) in lines[0]
+
+
+def test_every_replaced_property_is_named(environment: dict[str, str], tmp_path: Path) -> None:
+    deployment = Deployment.of("dev", tmp_path, environment)
+    subnets = [f"subnet-0000000000000000{number}" for number in (1, 2)]
+    for kind in ("private", "public"):
+        for index, subnet in enumerate(subnets):
+            deployment.configure(f"network.{kind}SubnetIds[{index}]", subnet)
+    deployment.configure("network.vpcId", "vpc-0123456789abcdef0")
+    deployment.up()
+    swapped = {
+        f"network.privateSubnetIds[{index}]": subnet
+        for index, subnet in enumerate(reversed(subnets))
+    }
+    printed = refused(deployment, "preview", swapped)
+    assert (
+        "langfuse-dev-clickhouse (aws:ebs/volume:Volume) would be replaced by an empty one: "
+        "availabilityZone changes from 'us-east-1b' to 'us-east-1c'."
+    ) in printed, "the volume cannot follow its instance into another zone"
+
+
+def test_a_named_resource_may_be_replaced_and_only_that_one(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    deployment = Deployment.of("prod", tmp_path, environment)
+    deployment.up()
+    before = ids(deployment.state())
+    deployment.configure("clickhouse.snapshotId", "snap-0123456789abcdef0")
+    assert deployment.changes() == set(), "what a volume begins with counts when it is made"
+    deployment.configure("allowReplace[0]", "langfuse-prod-clickhouse")
+    deployment.up()
+    gone = {urn.split("::")[-1] for urn, _ in before - ids(deployment.state())}
+    assert gone == {"langfuse-prod-clickhouse"}
+    (volume,) = [each for each in deployment.state() if each["type"] == "aws:ebs/volume:Volume"]
+    assert volume["inputs"]["snapshotId"] == "snap-0123456789abcdef0"
+    invocations = [each for each in deployment.state() if "Invocation" in each["type"]]
+    triggers = json.dumps([each["inputs"]["triggers"] for each in invocations])
+    assert volume["id"] in triggers, "another database is migrated again"
+    deployment.run("config", "rm", "--path", "langfuse:allowReplace", "--stack", "prod")
+    assert {each.type for each in deployment.changes()} <= {"pulumi:pulumi:Stack"}
+    deployment.up()
+    (kept,) = [each for each in deployment.state() if each["type"] == "aws:ebs/volume:Volume"]
+    assert (kept["id"], kept["protect"]) == (volume["id"], True)

@@ -1,0 +1,135 @@
+"""Stacks that no shipped file describes, under the real engine on the in-memory providers.
+
+It proves that they preview without a word of warning, come up, and then have nothing to change.
+"""
+
+import json
+from collections.abc import Iterator
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from offline.serving import providers
+from tests.deployment import Deployment
+
+EXTERNAL: dict[str, dict[str, str]] = {
+    "clickhouse": {
+        "clickhouse.mode": "external",
+        "clickhouse.url": "https://abc.clickhouse.cloud:8443",
+        "clickhouse.migrationUrl": "clickhouse://abc.clickhouse.cloud:9440",
+    },
+    "postgres": {"postgres.mode": "external", "postgres.host": "db.example.com"},
+    "redis": {"redis.mode": "external", "redis.host": "cache.example.com"},
+}
+TYPES = {
+    "clickhouse": "aws:ebs/volume:Volume",
+    "postgres": "aws:rds/instance:Instance",
+    "redis": "aws:elasticache/replicationGroup:ReplicationGroup",
+}
+PASSWORD = "Secret-of-the-store"
+
+
+@pytest.fixture(scope="module")
+def environment() -> Iterator[dict[str, str]]:
+    with providers() as found:
+        yield found
+
+
+def make_external(deployment: Deployment, stores: list[str]) -> None:
+    for store in stores:
+        for key, value in EXTERNAL[store].items():
+            deployment.configure(key, value)
+        secret = ("--secret", f"langfuse:{store}Password", PASSWORD)
+        deployment.run("config", "set", *secret, "--stack", deployment.stack.name)
+
+
+@pytest.mark.parametrize("external", list(product([False, True], repeat=3)))
+def test_every_combination_of_external_stores_previews_clean(
+    external: tuple[bool, ...], environment: dict[str, str], tmp_path: Path
+) -> None:
+    stores = [store for store, chosen in zip(EXTERNAL, external, strict=True) if chosen]
+    deployment = Deployment.of("dev", tmp_path, environment)
+    make_external(deployment, stores)
+    done = deployment.run("preview", "--json", "--stack", "dev")
+    found = json.loads(done.stdout)
+    told = [each for each in found.get("diagnostics", []) if each["severity"] != "debug"]
+    assert told == [], "a preview that warns is not clean"
+    planned = {step["newState"]["type"] for step in found["steps"]}
+    for store, kind in TYPES.items():
+        assert (kind in planned) is (store not in stores), store
+    assert PASSWORD not in done.stdout + done.stderr
+
+
+def test_a_stack_of_external_stores_comes_up_and_its_passwords_can_be_changed(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    deployment = Deployment.of("prod", tmp_path, environment)
+    make_external(deployment, list(EXTERNAL))
+    deployment.up()
+    assert deployment.changes() == set()
+    secret = ("--secret", "langfuse:postgresPassword", "Another-one")
+    deployment.run("config", "set", *secret, "--stack", "prod")
+    deployment.up()
+    text = deployment.run("stack", "export", "--stack", "prod").stdout
+    assert PASSWORD not in text
+    assert "Another-one" not in text
+
+
+def test_three_clickhouse_servers_have_three_zones_volumes_and_names(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    deployment = Deployment.of("prod", tmp_path, environment)
+    deployment.configure("clickhouse.replicas", "3")
+    deployment.up()
+    assert deployment.changes() == set()
+    volumes = of_type(deployment, "aws:ebs/volume:Volume")
+    assert {each["urn"].split("::")[-1] for each in volumes} == {
+        f"langfuse-prod-clickhouse-{number}" for number in (1, 2, 3)
+    }
+    assert len({each["outputs"]["availabilityZone"] for each in volumes}) == 3
+    names = of_type(deployment, "aws:servicediscovery/service:Service")
+    assert {each["outputs"]["name"] for each in names} == {
+        "clickhouse",
+        "clickhouse-1",
+        "clickhouse-2",
+        "clickhouse-3",
+    }
+    deployment.configure("clickhouse.replicas", "1")
+    refused = deployment.run("preview", "--stack", "prod", check=False)
+    assert refused.returncode != 0
+    assert "langfuse-prod-clickhouse-1 (aws:ebs/volume:Volume) would be" in (
+        refused.stdout + refused.stderr
+    ), "fewer servers lose data as more do"
+
+
+def test_langfuse_4_comes_up_from_3_and_each_step_of_its_move_is_an_update(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    deployment = Deployment.of("dev", tmp_path, environment)
+    deployment.up()
+    deployment.configure("release", "4.16.0")
+    for mode in ("legacy", "dual", "events_only"):
+        deployment.configure("v4.writeMode", mode)
+        deployment.up()
+        assert deployment.changes() == set()
+        for container in ("web", "worker"):
+            variables = environment_of(deployment, container)
+            assert variables["LANGFUSE_MIGRATION_V4_WRITE_MODE"] == mode
+            opted = "false" if mode == "legacy" else "true"
+            assert variables["LANGFUSE_MIGRATION_V4_ALLOW_PREVIEW_OPT_IN"] == opted
+        otel = environment_of(deployment, "worker")["LANGFUSE_MIGRATION_V4_NATIVE_OTEL_BEHAVIOUR"]
+        assert otel == ("direct" if mode == "events_only" else "dual_write")
+
+
+def of_type(deployment: Deployment, kind: str) -> list[dict[str, Any]]:
+    return [each for each in deployment.state() if each["type"] == kind]
+
+
+def environment_of(deployment: Deployment, container: str) -> dict[str, str]:
+    for task in of_type(deployment, "aws:ecs/taskDefinition:TaskDefinition"):
+        for definition in json.loads(task["outputs"]["containerDefinitions"]):
+            if definition["name"] == container:
+                return {each["name"]: each["value"] for each in definition["environment"]}
+    raise AssertionError(f"no container {container}")
