@@ -14,10 +14,19 @@ SERVICE: Final = "aws:ecs/service:Service"
 INGRESS_RULE: Final = "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule"
 EGRESS_RULE: Final = "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule"
 
-SEEN_BY_PREVIEW: Final = frozenset({(CACHE, "transitEncryptionMode"), (SCALING_TARGET, "tagsAll")})
+FUNCTION: Final = "aws:lambda/function:Function"
+
+SEEN_BY_PREVIEW: Final = frozenset(
+    {
+        (CACHE, "transitEncryptionMode"),
+        (SCALING_TARGET, "tagsAll"),
+        (FUNCTION, "loggingConfig"),
+    }
+)
 
 SEEN_BY_REFRESH: Final = SEEN_BY_PREVIEW | {
     (SERVICE, "capacityProviderStrategies"),
+    (SERVICE, "placementConstraints"),
     (INGRESS_RULE, "description"),
     (EGRESS_RULE, "description"),
 }

@@ -9,6 +9,9 @@ from tests.provider.aws import client
 
 Ports = set[tuple[str, str, int]]
 
+COPY_REGION = "eu-central-1"
+"""Where the one stack that copies its backups copies them."""
+
 
 @dataclass(frozen=True)
 class Account:
@@ -71,6 +74,21 @@ class Account:
             if not rule["IsEgress"]
         }
 
+    def close_door(self, source: str, target: str) -> None:
+        """Delete the rules that let one group into another."""
+        groups = {name: group for group, name in self.security_groups().items()}
+        ec2 = self.client("ec2")
+        rules = ec2.describe_security_group_rules(
+            Filters=[{"Name": "group-id", "Values": [groups[target]]}]
+        )["SecurityGroupRules"]
+        ids = [
+            rule["SecurityGroupRuleId"]
+            for rule in rules
+            if rule.get("ReferencedGroupInfo", {}).get("GroupId") == groups[source]
+            and not rule["IsEgress"]
+        ]
+        ec2.revoke_security_group_ingress(GroupId=groups[target], SecurityGroupRuleIds=ids)
+
     def bucket(self) -> str:
         """Name of the stack's bucket."""
         buckets = self.client("s3").list_buckets()["Buckets"]
@@ -96,12 +114,101 @@ class Account:
         found = elasticache.describe_cache_parameters(CacheParameterGroupName=name)["Parameters"]
         return {each["ParameterName"]: each["ParameterValue"] for each in found}
 
-    def volume(self) -> dict[str, Any]:
-        """ClickHouse's data volume."""
-        (found,) = self.client("ec2").describe_volumes(
-            Filters=[{"Name": "tag:Name", "Values": [f"{self.prefix}-clickhouse"]}]
-        )["Volumes"]
+    def volumes(self) -> list[dict[str, Any]]:
+        """ClickHouse's data volumes."""
+        names = [f"{self.prefix}-clickhouse", f"{self.prefix}-clickhouse-?"]
+        return self.client("ec2").describe_volumes(Filters=[{"Name": "tag:Name", "Values": names}])[
+            "Volumes"
+        ]
+
+    def instance_zones(self) -> list[str]:
+        """Zones of the subnets that ClickHouse's instances are started in."""
+        groups = self.client("autoscaling").describe_auto_scaling_groups()["AutoScalingGroups"]
+        (found,) = [
+            each["VPCZoneIdentifier"].split(",")
+            for each in groups
+            if each["AutoScalingGroupName"].startswith(f"{self.prefix}-clickhouse")
+        ]
+        subnets = self.client("ec2").describe_subnets(SubnetIds=found)["Subnets"]
+        return sorted(each["AvailabilityZone"] for each in subnets)
+
+    def migrations(self, cluster: str) -> list[dict[str, Any]]:
+        """The tasks that migrated the databases so far."""
+        ecs = self.client("ecs")
+        # By the cluster: the simulation lists no task of a revision that is no longer active.
+        arns = [
+            arn
+            for status in ("RUNNING", "STOPPED")
+            for arn in ecs.list_tasks(cluster=cluster, desiredStatus=status)["taskArns"]
+        ]
+        tasks: list[dict[str, Any]] = (
+            ecs.describe_tasks(cluster=cluster, tasks=arns)["tasks"] if arns else []
+        )
+        family = f":task-definition/{self.prefix}-migration:"
+        return [task for task in tasks if family in task["taskDefinitionArn"]]
+
+    def backup_bucket(self) -> str:
+        """Name of the bucket of ClickHouse's own backups."""
+        buckets = self.client("s3").list_buckets()["Buckets"]
+        (found,) = [
+            each["Name"]
+            for each in buckets
+            if each["Name"].startswith(f"{self.prefix}-clickhouse-backups-")
+        ]
         return found
+
+    def vaults(self, region: str) -> list[dict[str, Any]]:
+        """The stack's backup vaults in a region."""
+        found = client("backup", region).list_backup_vaults()["BackupVaultList"]
+        return [each for each in found if each["BackupVaultName"].startswith(self.prefix)]
+
+    def delete_vaults(self) -> None:
+        """Delete the stack's vaults, which are empty."""
+        for region in (self.region, COPY_REGION):
+            for vault in self.vaults(region):
+                client("backup", region).delete_backup_vault(
+                    BackupVaultName=vault["BackupVaultName"]
+                )
+
+    def secrets(self) -> set[str]:
+        """ARNs of all secrets."""
+        found = self.client("secretsmanager").list_secrets()["SecretList"]
+        return {each["ARN"] for each in found}
+
+    def plans(self) -> dict[str, dict[str, Any]]:
+        """The stack's backup plans by name."""
+        backup = self.client("backup")
+        return {
+            each["BackupPlanName"]: backup.get_backup_plan(BackupPlanId=each["BackupPlanId"])[
+                "BackupPlan"
+            ]
+            for each in backup.list_backup_plans()["BackupPlansList"]
+            if each["BackupPlanName"].startswith(self.prefix)
+        }
+
+    def backed_up(self, selections: Mapping[str, str]) -> set[str]:
+        """ARNs that selections hold, whose IDs are given by those of their plans.
+
+        The simulation cannot list them.
+        """
+        backup = self.client("backup")
+        return {
+            arn
+            for selection, plan in selections.items()
+            for arn in backup.get_backup_selection(BackupPlanId=plan, SelectionId=selection)[
+                "BackupSelection"
+            ]["Resources"]
+        }
+
+    def schedule(self) -> dict[str, Any]:
+        """The schedule of ClickHouse's own backup."""
+        scheduler = self.client("scheduler")
+        (name,) = [
+            each["Name"]
+            for each in scheduler.list_schedules()["Schedules"]
+            if each["Name"].startswith(f"{self.prefix}-clickhouse-backup")
+        ]
+        return scheduler.get_schedule(Name=name)
 
     def leftovers(self) -> dict[str, list[str]]:
         """Everything of a stack that is still there, by kind; empty after a good destroy."""
@@ -153,6 +260,18 @@ class Account:
             "VPCs": [
                 f"{self.prefix} {each['VpcId']}"
                 for each in ec2.describe_vpcs(Filters=named)["Vpcs"]
+            ],
+            "vaults": [
+                each["BackupVaultName"]
+                for region in {self.region, COPY_REGION}
+                for each in self.vaults(region)
+            ],
+            "backup plans": list(self.plans()),
+            "schedules": [
+                each["Name"] for each in self.client("scheduler").list_schedules()["Schedules"]
+            ],
+            "functions": [
+                each["FunctionName"] for each in self.client("lambda").list_functions()["Functions"]
             ],
             "security groups": list(self.security_groups().values()),
         }

@@ -1,8 +1,11 @@
 """Proves with boto3 alone that the gaps of `gaps.py` are the simulation's."""
 
+import io
 import uuid
+import zipfile
 
 import pytest
+from botocore.exceptions import ClientError
 
 from tests.provider.aws import client
 
@@ -43,6 +46,23 @@ def test_the_simulation_forgets_the_tags_of_scaling_targets(name: str) -> None:
     )["ScalableTargets"]
     arn = found[0].get("ScalableTargetARN")
     assert arn is None or scaling.list_tags_for_resource(ResourceARN=arn)["Tags"] == {}
+
+
+def test_the_simulation_forgets_where_a_services_tasks_may_be_placed(name: str) -> None:
+    ecs = client("ecs")
+    ecs.create_cluster(clusterName=name)
+    ecs.register_task_definition(
+        family=name, containerDefinitions=[{"name": "one", "image": "one", "memory": 128}]
+    )
+    ecs.create_service(
+        cluster=name,
+        serviceName=name,
+        taskDefinition=name,
+        desiredCount=0,
+        placementConstraints=[{"type": "distinctInstance"}],
+    )
+    (found,) = ecs.describe_services(cluster=name, services=[name])["services"]
+    assert not found.get("placementConstraints")
 
 
 def test_the_simulation_forgets_the_capacity_providers_of_services(name: str) -> None:
@@ -106,6 +126,33 @@ def test_the_simulation_forgets_the_groups_of_instances_with_a_public_address(na
     )["Instances"]
     (found,) = ec2.describe_instances(InstanceIds=[made["InstanceId"]])["Reservations"]
     assert found["Instances"][0]["SecurityGroups"] == []
+
+
+def test_the_simulation_cannot_say_what_is_in_a_vault(name: str) -> None:
+    backup = client("backup")
+    backup.create_backup_vault(BackupVaultName=name)
+    with pytest.raises(ClientError, match="404"):
+        backup.list_recovery_points_by_backup_vault(BackupVaultName=name)
+    backup.delete_backup_vault(BackupVaultName=name)
+
+
+def test_the_simulation_forgets_where_functions_log(name: str) -> None:
+    trust = '{"Version": "2012-10-17", "Statement": []}'
+    role = client("iam").create_role(RoleName=name, AssumeRolePolicyDocument=trust)
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("one.py", "def handler(event, context): return {}")
+    function = client("lambda")
+    function.create_function(
+        FunctionName=name,
+        Runtime="python3.13",
+        Role=role["Role"]["Arn"],
+        Handler="one.handler",
+        Code={"ZipFile": file.getvalue()},
+        LoggingConfig={"LogFormat": "Text", "LogGroup": name},
+    )
+    found = function.get_function(FunctionName=name)["Configuration"]
+    assert found.get("LoggingConfig", {}).get("LogGroup") != name
 
 
 def test_the_simulation_gives_every_database_of_a_region_the_same_resource_id(name: str) -> None:

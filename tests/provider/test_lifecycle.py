@@ -8,13 +8,14 @@ its steps build on each other.
 import json
 import re
 import uuid
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from contract.environment import NO_MIGRATIONS
 from contract.variables import known
 from tests.deployment import PROTECTED_MESSAGE, Deployment
 from tests.provider.aws import client
@@ -25,16 +26,19 @@ from tests.provider.gaps import (
     SEEN_BY_REFRESH_OF_A_NAT_INSTANCE,
     SEEN_BY_REFRESH_OF_RDS,
 )
-from tests.provider.readback import Account
+from tests.provider.readback import COPY_REGION, Account, Ports
 
 FEWEST_RESOURCES = 100
 LOST_ANSWER = "InvalidPermission.NotFound"
+UNLISTED_VAULT = "ListRecoveryPointsByBackupVault"
 
 SERVICE_DOORS = {
     ("{}-web", "{}-postgres", 5432),
     ("{}-web", "{}-redis", 6379),
     ("{}-web", "{}-clickhouse", 8123),
-    ("{}-web", "{}-clickhouse", 9000),
+    ("{}-migration", "{}-postgres", 5432),
+    ("{}-migration", "{}-clickhouse", 9000),
+    ("{}-clickhouse-backup", "{}-clickhouse", 9000),
     ("{}-worker", "{}-postgres", 5432),
     ("{}-worker", "{}-redis", 6379),
     ("{}-worker", "{}-clickhouse", 8123),
@@ -44,6 +48,9 @@ BALANCER_DOORS = {
     ("0.0.0.0/0", "{}-alb", 443),
     ("{}-alb", "{}-web", 3000),
 }
+
+
+CLUSTER_DOORS = {("{}-clickhouse", "{}-clickhouse", port) for port in (9000, 9009, 9181, 9234)}
 
 
 @dataclass(frozen=True)
@@ -60,6 +67,10 @@ class Story:
     updated: Callable[[Account, dict[str, Any]], None]
     """Asserts with boto3 that the update arrived; gets the stack's outputs."""
     gaps: frozenset[tuple[str, str]]
+    config: Mapping[str, str] = field(default_factory=dict[str, str])
+    """What the stack sets besides its file."""
+    migrations: int = 1
+    """Migrations after the update."""
 
     @property
     def account(self) -> Account:
@@ -72,6 +83,11 @@ def worker_gets_more_memory(account: Account, outputs: dict[str, Any]) -> None:
     plain = account.environment(task["containerDefinitions"][0])
     assert task["memory"] == "4096"
     assert plain["NODE_OPTIONS"] == "--max-old-space-size=3072"
+
+
+def next_release_and_more_capacity(deployment: Deployment) -> None:
+    deployment.configure("release", "3.226.0")
+    deployment.configure("postgres.maxAcu", "16")
 
 
 def aurora_scales_further(account: Account, outputs: dict[str, Any]) -> None:
@@ -87,8 +103,11 @@ def aurora_scales_further(account: Account, outputs: dict[str, Any]) -> None:
 def events_expire(account: Account, outputs: dict[str, Any]) -> None:
     bucket = account.bucket()
     rules = account.client("s3").get_bucket_lifecycle_configuration(Bucket=bucket)["Rules"]
-    expiring = {rule["Filter"]["Prefix"]: rule["Expiration"]["Days"] for rule in rules[1:]}
-    assert expiring == {"events/": 30}
+    by_name = {rule["ID"]: rule for rule in rules}
+    assert by_name["expire-events"]["Filter"]["Prefix"] == "events/"
+    assert by_name["expire-events"]["Expiration"]["Days"] == 30
+    old = by_name["expire-old-versions"]["NoncurrentVersionExpiration"]
+    assert old["NoncurrentDays"] == 14, "a versioned bucket would grow for ever"
     plain = account.environment(
         account.container(outputs["cluster_name"], outputs["web_service_name"])
     )
@@ -110,18 +129,24 @@ STORIES = [
         "us-east-1",
         "staging.example.com",
         frozenset(SERVICE_DOORS | BALANCER_DOORS | {("10.0.0.0/16", "{}-nat", -1)}),
-        lambda deployment: deployment.configure("postgres.maxAcu", "16"),
+        next_release_and_more_capacity,
         aurora_scales_further,
         SEEN_BY_REFRESH_OF_A_NAT_INSTANCE,
+        migrations=2,
     ),
     Story(
         "prod",
         "eu-west-1",
         "example.com",
-        frozenset(SERVICE_DOORS | BALANCER_DOORS),
+        frozenset(SERVICE_DOORS | BALANCER_DOORS | CLUSTER_DOORS),
         lambda deployment: deployment.configure("storage.eventsRetentionDays", "30"),
         events_expire,
         SEEN_BY_REFRESH,
+        {
+            "clickhouse.replicas": "3",
+            "backups.copyRegion": COPY_REGION,
+            "backups.vaultLock": "true",
+        },
     ),
 ]
 
@@ -133,6 +158,8 @@ def test_a_stack_comes_up_stays_as_it_is_changes_and_goes(story: Story, tmp_path
     account = story.account
     deployment = Deployment.of(story.stack, tmp_path, {})
     deployment.run("config", "set", "aws:region", story.region, "--stack", story.stack)
+    for key, value in story.config.items():
+        deployment.configure(key, value)
     with EcsScheduler(story.region):
         live(story, account, deployment)
 
@@ -144,6 +171,8 @@ def live(story: Story, account: Account, deployment: Deployment) -> None:
     check_containers(account, outputs)
     check_secrets(account, outputs)
     check_stores(account, replicated=story.stack == "prod")
+    check_migrations(account, outputs, 1)
+    check_backups(account, deployment, copied="backups.copyRegion" in story.config)
     prefix = account.prefix
     doors = {(source.format(prefix), to.format(prefix), port) for source, to, port in story.doors}
     assert account.entrances() == doors
@@ -155,24 +184,30 @@ def live(story: Story, account: Account, deployment: Deployment) -> None:
 
     story.update(deployment)
     story.updated(account, deployment.up())
+    check_migrations(account, outputs, story.migrations)
+    if story.stack == "dev":
+        check_that_up_mends_what_somebody_deleted(account, deployment, outputs, doors)
 
     if story.stack == "prod":
         check_that_destroy_destroys_nothing(deployment)
         deployment.configure("deletionProtection", "false")
         deployment.up()
-    destroy(deployment)
+    destroy(account, deployment)
     assert deployment.state() == []
     assert account.leftovers() == {}
 
 
-def destroy(deployment: Deployment) -> None:
-    """Destroy; again, if the simulation's server lost an answer.
+def destroy(account: Account, deployment: Deployment) -> None:
+    """Destroy; again, for what the simulation alone cannot do.
 
-    It does so now and then under load. The provider then sends the request a second time, is told
-    that the rule is gone, and takes that for an error.
+    It cannot list what is in a vault, so the provider cannot empty one; and under load its server
+    loses an answer now and then, the provider sends the request a second time, is told that the
+    rule is gone, and takes that for an error.
     """
     done = deployment.destroy(check=False)
-    if done.returncode and LOST_ANSWER in done.stdout + done.stderr:
+    said = done.stdout + done.stderr
+    if done.returncode and (UNLISTED_VAULT in said or LOST_ANSWER in said):
+        account.delete_vaults()
         done = deployment.destroy("--refresh", check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 
@@ -187,6 +222,8 @@ def check_containers(account: Account, outputs: dict[str, Any]) -> None:
         plain = account.environment(definition)
         variables = known(container, 3)
         for name, value in plain.items():
+            if name in NO_MIGRATIONS:
+                continue
             assert name in variables, (
                 f"{container} of {account.prefix} gets {name}, which it does not read"
             )
@@ -228,8 +265,11 @@ def check_stores(account: Account, *, replicated: bool) -> None:
     assert len(cache["MemberClusters"]) == (2 if replicated else 1)
     assert account.cache_parameters()["maxmemory-policy"] == "noeviction"
 
-    volume = account.volume()
-    assert (volume["VolumeType"], volume["Encrypted"]) == ("gp3", True)
+    volumes = account.volumes()
+    assert len(volumes) == (3 if replicated else 1)
+    assert all((each["VolumeType"], each["Encrypted"]) == ("gp3", True) for each in volumes)
+    zones = sorted(each["AvailabilityZone"] for each in volumes)
+    assert zones == account.instance_zones(), "an instance finds the volume of its zone"
 
     s3, bucket = account.client("s3"), account.bucket()
     block = s3.get_public_access_block(Bucket=bucket)["PublicAccessBlockConfiguration"]
@@ -253,3 +293,83 @@ def check_that_destroy_destroys_nothing(deployment: Deployment) -> None:
     assert done.returncode != 0
     assert PROTECTED_MESSAGE in done.stdout + done.stderr
     assert [each["urn"] for each in deployment.state()] == [each["urn"] for each in before]
+
+
+def check_migrations(account: Account, outputs: dict[str, Any], count: int) -> None:
+    """The gate's function has run so many tasks, to their ends."""
+    tasks = account.migrations(outputs["cluster_name"])
+    assert len(tasks) == count
+    for task in tasks:
+        assert task["lastStatus"] == "STOPPED"
+        assert [each["exitCode"] for each in task["containers"]] == [0]
+    definitions = {task["taskDefinitionArn"] for task in tasks}
+    assert len(definitions) == count, "each migration is another revision's"
+
+
+def check_backups(account: Account, deployment: Deployment, *, copied: bool) -> None:
+    plans = account.plans()
+    (volumes,) = [plan for name, plan in plans.items() if "-volumes" in name]
+    selections = {
+        each["id"]: each["outputs"]["planId"]
+        for each in deployment.state()
+        if each["type"] == "aws:backup/selection:Selection"
+    }
+    arns = account.backed_up(selections)
+    found = {arn.rsplit("/", 1)[-1] for arn in arns if ":volume/" in arn}
+    assert found == {each["VolumeId"] for each in account.volumes()}
+    assert len([arn for arn in arns if ":rds:" in arn]) == (1 if copied else 0)
+    rules = {rule["RuleName"]: rule for rule in volumes["Rules"]}
+    assert set(rules) == ({"daily", "hourly"} if copied else {"daily"})
+    assert len(plans) == (2 if copied else 1), "PostgreSQL's copies have a plan of their own"
+    (vault,) = account.vaults(account.region)
+    assert rules["daily"]["TargetBackupVaultName"] == vault["BackupVaultName"]
+    copies = [each["DestinationBackupVaultArn"] for each in rules["daily"].get("CopyActions", [])]
+    if copied:
+        (other,) = account.vaults(COPY_REGION)
+        assert copies == [other["BackupVaultArn"]]
+        assert vault["Locked"] is True
+        assert (vault["MinRetentionDays"], vault["MaxRetentionDays"]) == (2, 35)
+    else:
+        assert copies == []
+
+    bucket, s3 = account.backup_bucket(), account.client("s3")
+    assert s3.get_bucket_versioning(Bucket=bucket)["Status"] == "Enabled"
+    assert all(s3.get_public_access_block(Bucket=bucket)["PublicAccessBlockConfiguration"].values())
+    (rule,) = s3.get_bucket_lifecycle_configuration(Bucket=bucket)["Rules"]
+    assert rule["Expiration"]["Days"] >= 14, "a full backup outlives the week that needs it"
+
+    schedule = account.schedule()
+    assert (schedule["State"], schedule["ScheduleExpression"]) == ("ENABLED", "cron(30 2 * * ? *)")
+    target = schedule["Target"]["EcsParameters"]
+    task = account.client("ecs").describe_task_definition(
+        taskDefinition=target["TaskDefinitionArn"]
+    )["taskDefinition"]
+    (container,) = task["containerDefinitions"]
+    assert container["command"][0].startswith("#!/bin/bash")
+    plain = account.environment(container)
+    assert plain["BACKUP_URL"].startswith(f"https://{bucket}.s3.")
+    assert plain["BACKUP_ON_CLUSTER"] == ("ON CLUSTER default" if copied else "")
+
+
+def check_that_up_mends_what_somebody_deleted(
+    account: Account, deployment: Deployment, outputs: dict[str, Any], doors: Ports
+) -> None:
+    """Delete a rule and a secret by hand; `up --refresh` makes both again, with the same value."""
+    before = encryption_key(account, outputs)
+    value = account.resolved_secret(before)
+    secret = before.rsplit(":", 3)[0]
+    account.client("secretsmanager").delete_secret(SecretId=secret, ForceDeleteWithoutRecovery=True)
+    account.close_door(f"{account.prefix}-web", f"{account.prefix}-postgres")
+    assert account.entrances() != doors
+    assert secret not in account.secrets()
+    # New outputs: what the simulation forgets of services makes a refresh replace them.
+    outputs = deployment.up("--refresh")
+    assert account.entrances() == doors
+    assert account.resolved_secret(encryption_key(account, outputs)) == value, "the same key"
+
+
+def encryption_key(account: Account, outputs: dict[str, Any]) -> str:
+    """The reference that web has."""
+    definition = account.container(outputs["cluster_name"], outputs["web_service_name"])
+    references = {each["name"]: each["valueFrom"] for each in definition["secrets"]}
+    return references["ENCRYPTION_KEY"]
