@@ -1,0 +1,16 @@
+"""The command line: `python -m automation`."""
+
+import typer
+
+from automation import restore
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="Operate a stack of Langfuse.",
+)
+app.add_typer(restore.app, name="restore")
+
+if __name__ == "__main__":
+    app(prog_name="python -m automation")

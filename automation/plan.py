@@ -1,0 +1,106 @@
+"""A plan: what was found, what will be lost, and steps. It is shown, asked for, and carried out."""
+
+import sys
+import time
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import typer
+from botocore.exceptions import BotoCoreError, ClientError
+from pulumi import automation as auto
+from rich.console import Console
+
+console = Console(highlight=False, soft_wrap=True)
+errors = Console(highlight=False, soft_wrap=True, stderr=True)
+
+
+class UserError(Exception):
+    """One line for whoever called: what, where, the bound, the remedy."""
+
+
+EXPECTED = (UserError, BotoCoreError, ClientError, auto.errors.CommandError)
+"""What needs no traceback: the message says it all."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One thing to do."""
+
+    title: str
+    action: Callable[[], None]
+    failed: str
+    """What state things are in if it fails."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a command will do, worked out before it changes anything."""
+
+    found: Sequence[str]
+    lost: Sequence[str]
+    steps: Sequence[Step]
+    go_on: str = "Correct the cause and run the same command again: it goes on from there."
+
+
+def show(plan: Plan) -> None:
+    """Print it."""
+    for title, lines in (
+        ("Found", plan.found),
+        ("Lost", plan.lost or ["Nothing."]),
+        ("Steps", [f"{number}. {step.title}" for number, step in enumerate(plan.steps, start=1)]),
+    ):
+        console.print(title, style="bold")
+        for line in lines:
+            console.print(f"  {line}", markup=False)
+
+
+def carry_out(plan: Plan, *, yes: bool) -> None:
+    """Show the plan, ask unless `yes`, and take its steps. Ends the command if one fails."""
+    show(plan)
+    if not yes:
+        if not has_terminal():
+            raise UserError(
+                "nothing was changed: there is no terminal to ask at. --yes goes on without asking."
+            )
+        if not typer.confirm("Go on?", default=False):
+            raise UserError("nothing was changed.")
+    for number, step in enumerate(plan.steps, start=1):
+        label = f"Step {number} of {len(plan.steps)}"
+        console.print(f"{label}: {step.title}", style="bold", markup=False)
+        begin = time.monotonic()
+        try:
+            step.action()
+        except BaseException as error:
+            for line in (f"error: {label} failed: {one_line(error)}", step.failed, plan.go_on):
+                errors.print(line, markup=False)
+            if isinstance(error, (*EXPECTED, KeyboardInterrupt)):
+                raise typer.Exit(1) from None
+            raise
+        console.print(f"{label}: done after {time.monotonic() - begin:.0f} s")
+
+
+def has_terminal() -> bool:
+    """Whether somebody can be asked."""
+    return sys.stdin.isatty()
+
+
+@contextmanager
+def one_line_errors() -> Generator[None]:
+    """End the command with one line where a traceback would help nobody."""
+    try:
+        yield
+    except EXPECTED as error:
+        errors.print(f"error: {one_line(error)}", markup=False)
+        raise typer.Exit(1) from None
+
+
+def one_line(error: BaseException) -> str:
+    """Say what an error is about."""
+    text = str(error)
+    if isinstance(error, auto.errors.CommandError):
+        # Its text is the command's exit code, stdout and stderr.
+        lines = [line.strip() for line in text.rpartition("stderr: ")[2].splitlines()]
+        said = [line for line in lines if line.startswith("error:")] or lines or [text]
+        return f"pulumi: {said[0].removeprefix('error:').strip()}"
+    return " ".join(text.split()) or type(error).__name__

@@ -1,0 +1,228 @@
+"""Restores one of ClickHouse's own backups, by the task that makes them."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final
+
+from automation.deployed import Deployed
+from automation.plan import Plan, Step, UserError, console
+from components.clickhouse_backup import CONTAINER, FOLDER
+from settings.external_stores import ExternalClickHouse
+
+BACKUP: Final = re.compile(r"(?P<kind>full|incremental)-\d{8}T\d{6}Z")
+DATABASE: Final = re.compile(r"[a-z_][a-z0-9_]*")
+OWN_DATABASES: Final = ("default", "information_schema", "system")
+
+POLL_SECONDS: Final = 15
+LONGEST_HOURS: Final = 12
+"""How long the task itself waits for the server."""
+
+
+@dataclass(frozen=True)
+class Backup:
+    """A complete backup."""
+
+    week: str
+    label: str
+    completed: datetime
+
+    @property
+    def name(self) -> str:
+        """What `--from` takes."""
+        return f"{self.week}/{self.label}"
+
+    @property
+    def kind(self) -> str:
+        """`full` or `incremental`."""
+        return self.label.split("-")[0]
+
+    @property
+    def time(self) -> str:
+        """When it was begun: sorts as text."""
+        return self.label.split("-")[1]
+
+
+@dataclass
+class RestoreTask:
+    """The task, before and after its start."""
+
+    ecs: Any
+    cluster: str
+    definition: dict[str, Any]
+    network: dict[str, Any]
+    environment: dict[str, str]
+    arn: str = field(default="", init=False)
+
+    def start(self) -> None:
+        """Start it on Fargate."""
+        answer = self.ecs.run_task(
+            cluster=self.cluster,
+            taskDefinition=self.definition["taskDefinitionArn"],
+            launchType="FARGATE",
+            platformVersion="LATEST",
+            count=1,
+            propagateTags="TASK_DEFINITION",
+            networkConfiguration={"awsvpcConfiguration": self.network},
+            overrides={
+                "containerOverrides": [
+                    {
+                        "name": CONTAINER,
+                        "environment": [
+                            {"name": key, "value": value} for key, value in self.environment.items()
+                        ],
+                    }
+                ]
+            },
+        )
+        if not answer["tasks"]:
+            reasons = [
+                " ".join(filter(None, (each.get("reason"), each.get("detail"))))
+                for each in answer["failures"]
+            ]
+            raise UserError(f"ECS did not start the task: {'; '.join(reasons) or 'no reason'}.")
+        self.arn = answer["tasks"][0]["taskArn"]
+        console.print(f"{self.arn}\n{self.log}", markup=False)
+
+    def wait(self) -> None:
+        """Wait for its end, which must be a good one."""
+        self.ecs.get_waiter("tasks_stopped").wait(
+            cluster=self.cluster,
+            tasks=[self.arn],
+            WaiterConfig={
+                "Delay": POLL_SECONDS,
+                "MaxAttempts": LONGEST_HOURS * 3600 // POLL_SECONDS,
+            },
+        )
+        task = self.ecs.describe_tasks(cluster=self.cluster, tasks=[self.arn])["tasks"][0]
+        container = next(each for each in task["containers"] if each["name"] == CONTAINER)
+        code = container.get("exitCode")
+        said = (
+            f"exit code {'none' if code is None else code}; ECS: "
+            f"{task.get('stoppedReason', 'no reason')}; "
+            f"{container.get('reason', 'nothing about the container')}. {self.log}"
+        )
+        if code != 0:
+            raise UserError(said)
+        console.print(said, markup=False)
+
+    @property
+    def log(self) -> str:
+        """Where it writes."""
+        container = next(
+            each for each in self.definition["containerDefinitions"] if each["name"] == CONTAINER
+        )
+        options = container["logConfiguration"]["options"]
+        task_id = self.arn.rsplit("/", 1)[-1]
+        stream = f"{options['awslogs-stream-prefix']}/{CONTAINER}/{task_id}"
+        return f"Log group {options['awslogs-group']}, log stream {stream}."
+
+
+def backups(deployed: Deployed) -> Sequence[Backup]:
+    """List the complete backups, newest first; an incremental one needs its week's full one."""
+    s3, bucket = deployed.aws("s3"), _bucket(deployed)
+    complete: list[Backup] = []
+    for week in _folders(s3, bucket, f"{FOLDER}/"):
+        for folder in _folders(s3, bucket, week):
+            label = folder.split("/")[-2]
+            if not BACKUP.fullmatch(label):
+                continue
+            # ClickHouse writes it last.
+            last = s3.list_objects_v2(Bucket=bucket, Prefix=f"{folder}.backup", MaxKeys=1)
+            complete += [
+                Backup(week.split("/")[-2], label, each["LastModified"])
+                for each in last.get("Contents", [])
+                if each["Key"] == f"{folder}.backup"
+            ]
+    full = {each.week for each in complete if each.kind == "full"}
+    usable = [each for each in complete if each.week in full]
+    return sorted(usable, key=lambda each: each.time, reverse=True)
+
+
+def plan(deployed: Deployed, source: str, database: str | None) -> Plan:
+    """Work out the restore, or refuse it."""
+    if database is not None and (not DATABASE.fullmatch(database) or database in OWN_DATABASES):
+        raise UserError(
+            f"--as {database}: is not the name of a new database: a-z, 0-9 and _, not beginning "
+            f"with a digit, and none of {', '.join(OWN_DATABASES)}. For example: --as restored."
+        )
+    found = backups(deployed)
+    ecs, name = deployed.aws("ecs"), f"{deployed.prefix}-clickhouse-backup"
+    family = deployed.resource("aws:ecs/taskDefinition:TaskDefinition", name).outputs["family"]
+    # The family's newest revision that is active.
+    definition = ecs.describe_task_definition(taskDefinition=family)["taskDefinition"]
+    container = next(
+        each for each in definition["containerDefinitions"] if each["name"] == CONTAINER
+    )
+    (url,) = [each["value"] for each in container["environment"] if each["name"] == "BACKUP_URL"]
+    wanted = source.removeprefix(url).strip("/")
+    backup = next((each for each in found if each.name == wanted), None)
+    if backup is None:
+        raise UserError(
+            f"--from {source}: there is no such complete backup below {url}/. restore "
+            f"clickhouse-backup --stack {deployed.name} --list shows those that are."
+        )
+    target = deployed.resource("aws:scheduler/schedule:Schedule", name).inputs["target"]
+    network = target["ecsParameters"]["networkConfiguration"]
+    task = RestoreTask(
+        ecs=ecs,
+        cluster=target["arn"],
+        definition=definition,
+        network={
+            "subnets": network["subnets"],
+            "securityGroups": network["securityGroups"],
+            "assignPublicIp": "ENABLED" if network.get("assignPublicIp") else "DISABLED",
+        },
+        environment={
+            "RESTORE_FROM": f"{url}/{backup.name}/",
+            **({"RESTORE_AS": database} if database else {}),
+        },
+    )
+    into = database or "default"
+    return Plan(
+        found=[
+            f"Stack {deployed.name} in {deployed.region}.",
+            f"Backup {backup.name}, complete since {backup.completed:%Y-%m-%d %H:%M} UTC.",
+            f"Task definition {definition['taskDefinitionArn']}.",
+        ],
+        lost=[],
+        steps=[
+            Step(
+                f"Start the task that restores it into the database {into}"
+                + (
+                    ", which is another one than Langfuse's."
+                    if database
+                    else ". It fails if one of the tables there has rows."
+                ),
+                task.start,
+                "No task runs; nothing was changed.",
+            ),
+            Step(
+                f"Wait for its end, up to {LONGEST_HOURS} h.",
+                task.wait,
+                f"If it still runs, it goes on alone. If it has ended, {into} may hold a part of "
+                "the backup; its log says more.",
+            ),
+        ],
+        go_on="Read the log, correct the cause, and run the same command again. ClickHouse "
+        "restores only into tables without rows: take away what was restored in part, or name "
+        "another database with --as.",
+    )
+
+
+def _bucket(deployed: Deployed) -> str:
+    if isinstance(deployed.settings.clickhouse, ExternalClickHouse):
+        raise UserError(
+            f"stack {deployed.name}: langfuse:clickhouse.mode is external, so this stack makes no "
+            "backups of it. Restore it where it runs."
+        )
+    name = f"{deployed.prefix}-clickhouse-backups"
+    return deployed.resource("aws:s3/bucket:Bucket", name).outputs["bucket"]
+
+
+def _folders(s3: Any, bucket: str, prefix: str) -> Sequence[str]:
+    pages = s3.get_paginator("list_objects_v2").paginate(
+        Bucket=bucket, Prefix=prefix, Delimiter="/"
+    )
+    return [each["Prefix"] for page in pages for each in page.get("CommonPrefixes", [])]

@@ -1,0 +1,208 @@
+"""The restore commands under the real Pulumi engine, on the in-memory providers.
+
+It proves that the commands find what they need in a real state, that a restore replaces the store
+it is for and no other one, that the migration waits until that store serves, that the old store
+goes last, and that nothing is left to change, or unguarded, afterwards. AWS's side is a script:
+that snapshots, instances and tasks do what they are told is not tried here.
+"""
+
+import dataclasses
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+
+from automation import restore_backup, restore_objects, restore_postgres, restore_volume
+from automation.deployed import Deployed, open_stack
+from automation.plan import carry_out
+from components.replacement_guard import BEGINNINGS, REPLACING
+from offline.serving import providers
+from tests.deployment import Deployment
+from tests.unit import test_restore_clickhouse as clickhouse
+from tests.unit import test_restore_postgres as postgres
+from tests.unit.test_restore import NOON, Answer, Aws, always
+
+VOLUME = "aws:ebs/volume:Volume"
+SNAPSHOT = clickhouse.SNAPSHOT
+
+
+@pytest.fixture(scope="module")
+def environment() -> Iterator[dict[str, str]]:
+    with providers() as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def dev(environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Deployment:
+    """Bring up one unprotected stack."""
+    deployment = Deployment.of("dev", tmp_path_factory.mktemp("restore"), environment)
+    deployment.up()
+    return deployment
+
+
+@pytest.fixture(autouse=True)
+def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let botocore's waiters ask at once."""
+    monkeypatch.setattr("botocore.waiter.time.sleep", always(None))
+
+
+def opened(
+    deployment: Deployment,
+    monkeypatch: pytest.MonkeyPatch,
+    answers: dict[str, Answer | list[Answer]],
+) -> tuple[Deployed, list[Any]]:
+    """The stack as the commands open it, but for its AWS; and what that is asked."""
+    for name, value in deployment.environment.items():
+        monkeypatch.setenv(name, value)
+    log: list[Any] = []
+    found = open_stack(deployment.stack.name, deployment.stack.folder)
+    return dataclasses.replace(found, aws=Aws(answers, log).client), log
+
+
+def stores(deployment: Deployment) -> dict[tuple[str, str], tuple[str, bool]]:
+    """ID and protection of everything that bears data, by type and name."""
+    return {
+        (each["type"], each["urn"].split("::")[-1]): (each["id"], each.get("protect", False))
+        for each in deployment.state()
+        if each["type"] in REPLACING
+    }
+
+
+def changed(before: dict[Any, Any], after: dict[Any, Any]) -> set[Any]:
+    return {key for key in {*before, *after} if before.get(key) != after.get(key)}
+
+
+def stack_file(deployment: Deployment) -> str:
+    return (deployment.stack.folder / f"Pulumi.{deployment.stack.name}.yaml").read_text("utf-8")
+
+
+def one(deployment: Deployment, kind: str) -> list[dict[str, Any]]:
+    return [each for each in deployment.state() if each["type"] == kind]
+
+
+def test_the_volume_alone_is_replaced_and_the_migration_waits_for_it(
+    dev: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = stores(dev)
+    old = before[VOLUME, "langfuse-dev-clickhouse"][0]
+    halfway: list[Any] = []
+
+    def fail_once(_: dict[str, Any]) -> dict[str, Any]:
+        (run,) = one(dev, "aws:lambda/invocation:Invocation")
+        volumes = [(each["id"] == old, each.get("delete")) for each in one(dev, VOLUME)]
+        halfway.append((old in run["inputs"]["triggers"].values(), sorted(volumes)))
+        status = ["InProgress", "Failed", "Successful", "Successful"][len(halfway) - 1]
+        return {"InstanceRefreshes": [clickhouse.refresh(status)]}
+
+    answers = clickhouse.aws(DescribeInstanceRefreshes=fail_once)
+    deployed, log = opened(dev, monkeypatch, answers)
+    deployed.configure("clickhouse.snapshotId", SNAPSHOT)
+    assert dev.changes() == set(), "what a volume begins with counts when it is made"
+    with pytest.raises(typer.Exit):
+        carry_out(restore_volume.plan(deployed, SNAPSHOT), yes=True)
+    assert "langfuse:allowReplace" in stack_file(dev)
+    carry_out(restore_volume.plan(deployed.now(), SNAPSHOT), yes=True)
+
+    assert halfway == [(True, [(False, None), (True, True)])] * 4, (
+        "while the instance is replaced nothing has migrated, and the old volume is still there"
+    )
+    after = stores(dev)
+    assert changed(before, after) == {(VOLUME, "langfuse-dev-clickhouse")}
+    (volume,) = one(dev, VOLUME)
+    assert volume["inputs"]["snapshotId"] == SNAPSHOT
+    (run,) = one(dev, "aws:lambda/invocation:Invocation")
+    assert volume["id"] in run["inputs"]["triggers"].values(), "the restored data is migrated"
+    asked = [each[1] for each in log if each[0] == "DescribeVolumes"]
+    assert asked == [{"VolumeIds": [volume["id"]]}]
+    assert "allowReplace" not in stack_file(dev)
+    assert SNAPSHOT in stack_file(dev)
+    assert dev.changes() == set()
+
+
+def test_a_protected_stack_is_restored_and_protected_again(
+    environment: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deployment = Deployment.of("prod", tmp_path, environment)
+    deployment.up()
+    before = stores(deployment)
+    answers: dict[str, Answer | list[Answer]] = {
+        **clickhouse.aws(
+            DescribeInstanceRefreshes={"InstanceRefreshes": [clickhouse.refresh("Successful")]}
+        ),
+        "DescribeDBClusterSnapshots": postgres.of_cluster(),
+        "ModifyDBCluster": {},
+    }
+    deployed, log = opened(deployment, monkeypatch, answers)
+    cluster = deployed.resource(postgres.CLUSTER_TYPE, "langfuse-prod-postgres").outputs
+    volume_plan = restore_volume.plan(deployed, SNAPSHOT)
+    assert "it stays in AWS" in volume_plan.lost[1]
+    carry_out(volume_plan, yes=True)
+    carry_out(restore_postgres.plan(deployed.now(), "nightly"), yes=True)
+
+    assert [each[1]["DBClusterIdentifier"] for each in log if each[0] == "ModifyDBCluster"] == [
+        cluster["clusterIdentifier"]
+    ]
+    after = stores(deployment)
+    assert changed(before, after) == {
+        (VOLUME, "langfuse-prod-clickhouse"),
+        (postgres.CLUSTER_TYPE, "langfuse-prod-postgres"),
+    }
+    assert {
+        kind: protected for (kind, _), (_, protected) in after.items() if kind in BEGINNINGS
+    } == {
+        VOLUME: True,
+        postgres.CLUSTER_TYPE: True,
+    }
+    assert "allowReplace" not in stack_file(deployment)
+    assert deployment.changes() == set()
+
+
+def test_the_other_plans_find_what_they_need_in_a_real_state(
+    dev: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (definition,) = [
+        each["inputs"]
+        for each in one(dev, "aws:ecs/taskDefinition:TaskDefinition")
+        if each["urn"].endswith("-clickhouse-backup")
+    ]
+    described = {
+        "taskDefinitionArn": "newest",
+        "containerDefinitions": json.loads(definition["containerDefinitions"]),
+    }
+    marker = {"Key": "media/1", "VersionId": "1", "LastModified": NOON, "IsLatest": True}
+    answers: dict[str, Answer | list[Answer]] = {
+        "ListObjectsV2": clickhouse.Bucket(*clickhouse.KEYS).list,
+        "DescribeTaskDefinition": {"taskDefinition": described},
+        "RunTask": clickhouse.ended(None),
+        "DescribeTasks": clickhouse.ended(0),
+        "GetBucketVersioning": {"Status": "Enabled"},
+        "ListObjectVersions": {"DeleteMarkers": [marker]},
+        "DeleteObjects": {},
+        "DescribeDBSnapshots": postgres.of_instance(),
+    }
+    deployed, log = opened(dev, monkeypatch, answers)
+    buckets = {
+        each["urn"].split("::")[-1]: each["outputs"]["bucket"]
+        for each in one(dev, "aws:s3/bucket:Bucket")
+    }
+    backups = buckets["langfuse-dev-clickhouse-backups"]
+    monkeypatch.setattr(clickhouse, "BACKUPS", backups)
+    carry_out(restore_backup.plan(deployed, clickhouse.FULL, "restored"), yes=True)
+    carry_out(restore_objects.plan(deployed, "media/", NOON), yes=True)
+    asked = dict(log)
+    assert asked["RunTask"]["taskDefinition"] == "newest"
+    assert asked["RunTask"]["overrides"]["containerOverrides"][0]["environment"] == [
+        {
+            "name": "RESTORE_FROM",
+            "value": f"https://{backups}.s3.us-east-1.amazonaws.com/clickhouse/{clickhouse.FULL}/",
+        },
+        {"name": "RESTORE_AS", "value": "restored"},
+    ]
+    assert asked["RunTask"]["networkConfiguration"]["awsvpcConfiguration"]["subnets"]
+    assert asked["DeleteObjects"]["Bucket"] == buckets["langfuse-dev-storage"]
+    (database,) = one(dev, "aws:rds/instance:Instance")
+    plan = restore_postgres.plan(deployed, "nightly")
+    assert plan.found[-1] == f"Database {database['outputs']['identifier']}."
