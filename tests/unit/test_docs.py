@@ -300,3 +300,31 @@ def test_spot_is_counted_at_its_share_of_the_price() -> None:
 )
 def test_public_addresses_follow_the_way_out(network: dict[str, object], addresses: int) -> None:
     assert cost_tables.public_addresses(load({"size": "dev", "network": network})) == addresses
+
+
+def test_every_fault_says_where_it_is_tested_and_every_test_that_is_named_exists() -> None:
+    text = (ROOT / "docs/reliability.md").read_text(encoding="utf-8")
+    table = text.split("| --- | --- | --- |")[1].split("\n\n")[0].strip().splitlines()
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in table]
+    assert len(rows) >= 12
+    assert all(len(row) == 3 and all(row) for row in rows)
+    named = {name for row in rows for name in re.findall(r"test_[a-z_]+\*?\.py", row[2])}
+    missing = [name for name in named if not list((ROOT / "tests").rglob(name))]
+    assert missing == []
+    silent = [row[0] for row in rows if not re.search(r"test_[a-z_]+\*?\.py", row[2])]
+    assert silent == [], "a fault without a test"
+
+
+def test_three_clickhouse_servers_cost_three_times_one_and_external_ones_nothing() -> None:
+    def clickhouse(**keys: object) -> float:
+        items = cost_tables.bill(load({"size": "dev", **keys}))
+        return sum(item.usd for item in items if item.name.startswith("ClickHouse"))
+
+    one = clickhouse()
+    three = clickhouse(network={"zones": 3}, clickhouse={"replicas": 3})
+    url = "clickhouse.example.com"
+    external = {"mode": "external", "url": f"https://{url}:8443"}
+    external["migrationUrl"] = f"clickhouse://{url}:9440"
+    assert three == pytest.approx(3 * one)  # pyright: ignore[reportUnknownMemberType]
+    assert one > 0
+    assert clickhouse(clickhouse=external, clickhousePassword="x") == 0
