@@ -104,8 +104,6 @@ HINTS: Final[Mapping[str, str]] = {
 }
 """What to say besides of a resource that would be deleted."""
 
-STASH: Final = "pulumi:index:Stash"
-
 
 class ReplacementGuard:
     """Watches every resource of the stack from `watch` on."""
@@ -157,7 +155,7 @@ class ReplacementGuard:
         }
         more = pulumi.ResourceOptions(depends_on=[self._stash(label, value, args.opts.parent)])
         if args.name in self._allowed:
-            args.opts.protect = False
+            more.protect = False
         else:
             more.ignore_changes = list(BEGINNINGS.get(args.type_, ()))
         return pulumi.ResourceTransformationResult(
