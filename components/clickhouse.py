@@ -56,6 +56,10 @@ OPEN_FILES: Final = 262_144
 DATA_VOLUME: Final = "data"
 NUMBER_VOLUME: Final = "number"
 
+MEMORY_RESERVATION_MIB: Final = 1024
+"""What ECS must find free on an instance, whatever its type: another type is no other task, or ECS
+and the Auto Scaling group would stop one server each at the same time."""
+
 MINIMUM_HEALTHY_PERCENT: Final = {1: 0, 3: 66}
 """One server stops before another one starts on its volume; of three, one at a time."""
 
@@ -180,7 +184,7 @@ class ClickHouse(pulumi.ComponentResource):
         self.identity = pulumi.Output.all(*machine.volume_ids).apply(",".join)
         bucket = backup_bucket(name, args.settings, child)
         discovery = discovery_service(name, "clickhouse", "A", args.cluster, opts=child)
-        task, logs = self._task(name, settings, args, servers, secret, bucket, child)
+        task, logs = self._task(name, args, servers, secret, bucket, child)
         aws.ecs.Service(
             name,
             cluster=args.cluster.arn,
@@ -236,7 +240,6 @@ class ClickHouse(pulumi.ComponentResource):
     @staticmethod
     def _task(
         name: str,
-        settings: ClickHouseOnEc2,
         args: ClickHouseArgs,
         servers: list[str],
         secret: StoredSecret,
@@ -273,7 +276,7 @@ class ClickHouse(pulumi.ComponentResource):
                 "entryPoint": start_command(servers)[:2],
                 "command": start_command(servers)[2:],
                 # No hard limit: the server keeps to its share of the instance by itself.
-                "memoryReservation": int(settings.memory_gib * 1024 / 2),
+                "memoryReservation": MEMORY_RESERVATION_MIB,
                 "mountPoints": mounts,
                 "ulimits": [{"name": "nofile", "softLimit": OPEN_FILES, "hardLimit": OPEN_FILES}],
             },

@@ -269,3 +269,21 @@ def test_three_servers_in_two_zones_are_refused() -> None:
     }
     with pytest.raises(pulumi.RunError, match=r"langfuse:clickhouse.replicas: 3: .* us-east-1a"):
         build("dev", {"size": "dev", "network": network, "clickhouse": {"replicas": 3}})
+
+
+def test_another_instance_type_changes_the_instances_and_not_the_task() -> None:
+    larger = build(
+        "prod",
+        {
+            "size": "prod",
+            "domain": "langfuse.example.com",
+            "clickhouse": {"instanceType": "r7g.xlarge"},
+        },
+    )
+    for kind in ("aws:ecs/taskDefinition:TaskDefinition", "aws:ecs/service:Service"):
+        assert larger.one(kind, CLICKHOUSE).inputs == prod(1).one(kind, CLICKHOUSE).inputs, (
+            "ECS and the Auto Scaling group would stop one server each at the same time"
+        )
+    template = "aws:ec2/launchTemplate:LaunchTemplate"
+    types = [each.one(template).inputs["instanceType"] for each in (prod(1), larger)]
+    assert types == ["r7g.large", "r7g.xlarge"]
