@@ -5,32 +5,25 @@ docs/adr/0008-three-clickhouse-servers.md.
 """
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import pulumi
 import pulumi_aws as aws
 import pulumi_random as random
 
-from components import iam
 from components.clickhouse_backup import (
-    BackupBucket,
     ClickHouseBackup,
     ClickHouseBackupArgs,
     backup_bucket,
 )
 from components.clickhouse_config import (
-    CONFIG_VARIABLE,
     INTERSERVER_PORT,
-    INTERSERVER_VARIABLE,
     KEEPER_PORT,
-    NUMBER_FOLDER,
     RAFT_PORT,
-    server_config,
-    start_command,
 )
-from components.clickhouse_host import DATA_FOLDER, ClickHouseHost, ClickHouseHostArgs
+from components.clickhouse_host import ClickHouseHost, ClickHouseHostArgs
+from components.clickhouse_task import ClickHouseTaskArgs, clickhouse_task
 from components.cluster import Cluster
-from components.container_definition import ContainerDefinition, HealthCheck
 from components.discovery import discovery_service
 from components.location import Location
 from components.network import Network
@@ -41,30 +34,15 @@ from components.stored_secret import (
     StoredSecretArgs,
     external_password,
 )
-from components.task_roles import execution_role, task_role
-from contract.runtime import CLICKHOUSE_HTTP_PORT, CLICKHOUSE_NATIVE_PORT, health_command
+from contract.runtime import CLICKHOUSE_HTTP_PORT, CLICKHOUSE_NATIVE_PORT
 from settings.external_stores import ExternalClickHouse
 from settings.model import Settings
-from settings.releases import clickhouse_image
 from settings.stores import ClickHouseOnEc2
 
 USER: Final = "langfuse"
 
-OPEN_FILES: Final = 262_144
-"""https://clickhouse.com/docs/en/operations/tips asks for it; Docker's default stops merges."""
-
-DATA_VOLUME: Final = "data"
-NUMBER_VOLUME: Final = "number"
-
-MEMORY_RESERVATION_MIB: Final = 1024
-"""What ECS must find free on an instance, whatever its type: another type is no other task, or ECS
-and the Auto Scaling group would stop one server each at the same time."""
-
 MINIMUM_HEALTHY_PERCENT: Final = {1: 0, 3: 66}
 """One server stops before another one starts on its volume; of three, one at a time."""
-
-START_RETRIES: Final = {1: 3, 3: 10}
-"""Failed checks after 300 s of start. The first start of three waits for the last instance."""
 
 
 @dataclass(frozen=True)
@@ -184,7 +162,18 @@ class ClickHouse(pulumi.ComponentResource):
         self.identity = pulumi.Output.all(*machine.volume_ids).apply(",".join)
         bucket = backup_bucket(name, args.settings, child)
         discovery = discovery_service(name, "clickhouse", "A", args.cluster, opts=child)
-        task, logs = self._task(name, args, servers, secret, bucket, child)
+        task, logs = clickhouse_task(
+            name,
+            ClickHouseTaskArgs(
+                servers=servers,
+                user=USER,
+                secret=secret,
+                bucket=bucket,
+                location=args.location,
+                log_retention_days=args.settings.logs.retention_days,
+            ),
+            child,
+        )
         aws.ecs.Service(
             name,
             cluster=args.cluster.arn,
@@ -237,73 +226,12 @@ class ClickHouse(pulumi.ComponentResource):
             f"{name}-credentials", StoredSecretArgs("ClickHouse", values, protected), child
         )
 
-    @staticmethod
-    def _task(
-        name: str,
-        args: ClickHouseArgs,
-        servers: list[str],
-        secret: StoredSecret,
-        bucket: BackupBucket,
-        child: pulumi.ResourceOptions,
-    ) -> tuple[aws.ecs.TaskDefinition, pulumi.Output[str]]:
-        logs = aws.cloudwatch.LogGroup(
-            name, retention_in_days=args.settings.logs.retention_days, opts=child
-        )
-        secrets = {"CLICKHOUSE_PASSWORD": secret.reference("password")}
-        volumes = {DATA_VOLUME: DATA_FOLDER}
-        mounts = [_mount(DATA_VOLUME, "/var/lib/clickhouse", read_only=False)]
-        if len(servers) > 1:
-            secrets[INTERSERVER_VARIABLE] = secret.reference("interserver")
-            volumes[NUMBER_VOLUME] = NUMBER_FOLDER
-            mounts.append(_mount(NUMBER_VOLUME, NUMBER_FOLDER, read_only=True))
-        container = ContainerDefinition(
-            name="clickhouse",
-            image=clickhouse_image(),
-            ports=[CLICKHOUSE_HTTP_PORT, CLICKHOUSE_NATIVE_PORT],
-            health_check=HealthCheck(
-                health_command(CLICKHOUSE_HTTP_PORT, "/ping"), retries=START_RETRIES[len(servers)]
-            ),
-            log_group=logs.name,
-            region=args.location.region,
-            plain={
-                # Without CLICKHOUSE_DB: for it, the image starts a server that no other server
-                # reaches, and which would wait for a quorum for ever. `default` exists anyway.
-                "CLICKHOUSE_USER": USER,
-                CONFIG_VARIABLE: bucket.url.apply(lambda url: server_config(servers, url)),
-            },
-            secret=secrets,
-            more={
-                "entryPoint": start_command(servers)[:2],
-                "command": start_command(servers)[2:],
-                # No hard limit: the server keeps to its share of the instance by itself.
-                "memoryReservation": MEMORY_RESERVATION_MIB,
-                "mountPoints": mounts,
-                "ulimits": [{"name": "nofile", "softLimit": OPEN_FILES, "hardLimit": OPEN_FILES}],
-            },
-        )
-        task = aws.ecs.TaskDefinition(
-            name,
-            family=name,
-            network_mode="awsvpc",
-            runtime_platform={"cpu_architecture": "ARM64", "operating_system_family": "LINUX"},
-            execution_role_arn=execution_role(name, logs.arn, list(secrets.values()), child).arn,
-            task_role_arn=task_role(name, iam.bucket_access(bucket.arn, None), child).arn,
-            volumes=[{"name": volume, "host_path": path} for volume, path in volumes.items()],
-            container_definitions=container.to_json(),
-            opts=child,
-        )
-        return task, logs.name
-
 
 def server_names(replicas: int, namespace: str) -> list[str]:
     """Name each server: `clickhouse`, or `clickhouse-1` to `clickhouse-3`, in the namespace."""
     if replicas == 1:
         return [f"clickhouse.{namespace}"]
     return [f"clickhouse-{number}.{namespace}" for number in range(1, replicas + 1)]
-
-
-def _mount(volume: str, path: str, *, read_only: bool) -> dict[str, Any]:
-    return {"containerPath": path, "readOnly": read_only, "sourceVolume": volume}
 
 
 def _way_to_s3(

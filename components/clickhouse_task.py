@@ -1,0 +1,109 @@
+"""Makes the task definition of a ClickHouse server. All servers share it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import pulumi
+import pulumi_aws as aws
+
+from components import iam
+from components.clickhouse_backup import BackupBucket
+from components.clickhouse_config import (
+    CONFIG_VARIABLE,
+    INTERSERVER_VARIABLE,
+    NUMBER_FOLDER,
+    server_config,
+    start_command,
+)
+from components.clickhouse_host import DATA_FOLDER
+from components.container_definition import ContainerDefinition, HealthCheck
+from components.location import Location
+from components.stored_secret import StoredSecret
+from components.task_roles import execution_role, task_role
+from contract.runtime import CLICKHOUSE_HTTP_PORT, CLICKHOUSE_NATIVE_PORT, health_command
+from settings.releases import clickhouse_image
+
+OPEN_FILES: Final = 262_144
+"""https://clickhouse.com/docs/en/operations/tips asks for it; Docker's default stops merges."""
+
+DATA_VOLUME: Final = "data"
+NUMBER_VOLUME: Final = "number"
+
+MEMORY_RESERVATION_MIB: Final = 1024
+"""What ECS must find free on an instance, whatever its type: another type is no other task, or ECS
+and the Auto Scaling group would stop one server each at the same time."""
+
+START_RETRIES: Final = {1: 3, 3: 10}
+"""Failed checks after 300 s of start. The first start of three waits for the last instance."""
+
+
+@dataclass(frozen=True)
+class ClickHouseTaskArgs:
+    """What the task definition is made from."""
+
+    servers: Sequence[str]
+    """Private names of the servers."""
+    user: str
+    secret: StoredSecret
+    """With `password`, and `interserver` if there are several servers."""
+    bucket: BackupBucket
+    """Where backups go."""
+    location: Location
+    log_retention_days: int
+
+
+def clickhouse_task(
+    name: str, args: ClickHouseTaskArgs, child: pulumi.ResourceOptions
+) -> tuple[aws.ecs.TaskDefinition, pulumi.Output[str]]:
+    """Make the task definition, its roles and its log group; returns it with the group's name."""
+    servers = args.servers
+    logs = aws.cloudwatch.LogGroup(name, retention_in_days=args.log_retention_days, opts=child)
+    secrets = {"CLICKHOUSE_PASSWORD": args.secret.reference("password")}
+    volumes = {DATA_VOLUME: DATA_FOLDER}
+    mounts = [_mount(DATA_VOLUME, "/var/lib/clickhouse", read_only=False)]
+    if len(servers) > 1:
+        secrets[INTERSERVER_VARIABLE] = args.secret.reference("interserver")
+        volumes[NUMBER_VOLUME] = NUMBER_FOLDER
+        mounts.append(_mount(NUMBER_VOLUME, NUMBER_FOLDER, read_only=True))
+    container = ContainerDefinition(
+        name="clickhouse",
+        image=clickhouse_image(),
+        ports=[CLICKHOUSE_HTTP_PORT, CLICKHOUSE_NATIVE_PORT],
+        health_check=HealthCheck(
+            health_command(CLICKHOUSE_HTTP_PORT, "/ping"), retries=START_RETRIES[len(servers)]
+        ),
+        log_group=logs.name,
+        region=args.location.region,
+        plain={
+            # Without CLICKHOUSE_DB: for it, the image starts a server that no other server
+            # reaches, and which would wait for a quorum for ever. `default` exists anyway.
+            "CLICKHOUSE_USER": args.user,
+            CONFIG_VARIABLE: args.bucket.url.apply(lambda url: server_config(servers, url)),
+        },
+        secret=secrets,
+        more={
+            "entryPoint": start_command(servers)[:2],
+            "command": start_command(servers)[2:],
+            # No hard limit: the server keeps to its share of the instance by itself.
+            "memoryReservation": MEMORY_RESERVATION_MIB,
+            "mountPoints": mounts,
+            "ulimits": [{"name": "nofile", "softLimit": OPEN_FILES, "hardLimit": OPEN_FILES}],
+        },
+    )
+    task = aws.ecs.TaskDefinition(
+        name,
+        family=name,
+        network_mode="awsvpc",
+        runtime_platform={"cpu_architecture": "ARM64", "operating_system_family": "LINUX"},
+        execution_role_arn=execution_role(name, logs.arn, list(secrets.values()), child).arn,
+        task_role_arn=task_role(name, iam.bucket_access(args.bucket.arn, None), child).arn,
+        volumes=[{"name": volume, "host_path": path} for volume, path in volumes.items()],
+        container_definitions=container.to_json(),
+        opts=child,
+    )
+    return task, logs.name
+
+
+def _mount(volume: str, path: str, *, read_only: bool) -> dict[str, Any]:
+    return {"containerPath": path, "readOnly": read_only, "sourceVolume": volume}
