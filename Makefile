@@ -34,7 +34,7 @@ unit: $(STAMP) ## tests without the engine
 	$(RUN) pytest tests/unit -q -n $(WORKERS) --dist worksteal
 
 engine: $(ENGINE_STAMP) ## tests with the real engine on in-memory providers
-	$(WITH_CLI) $(RUN) pytest tests/engine -q -n $(WORKERS)
+	$(WITH_CLI) $(RUN) pytest tests/engine -q -n $(WORKERS) --dist loadgroup
 
 provider-test: $(STAMP) ## tests with the AWS provider that the calling environment offers
 	$(WITH_CLI) $(RUN) pytest tests/provider -q -n 3 --dist load

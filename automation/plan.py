@@ -11,8 +11,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 from pulumi import automation as auto
 from rich.console import Console
 
-console = Console(highlight=False, soft_wrap=True)
-errors = Console(highlight=False, soft_wrap=True, stderr=True)
+console = Console(highlight=False, soft_wrap=True, emoji=False)
+errors = Console(highlight=False, soft_wrap=True, emoji=False, stderr=True)
 
 
 class UserError(Exception):

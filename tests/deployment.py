@@ -67,6 +67,13 @@ class Deployment:
         """Set a key of the `langfuse:` namespace."""
         self.run("config", "set", "--path", f"langfuse:{path}", value, "--stack", self.stack.name)
 
+    def configure_all(self, plain: Mapping[str, str], secret: Mapping[str, str]) -> None:
+        """Set several keys of the `langfuse:` namespace with one command."""
+        keys = [f"--plaintext=langfuse:{path}={value}" for path, value in plain.items()]
+        keys += [f"--secret=langfuse:{path}={value}" for path, value in secret.items()]
+        if keys:
+            self.run("config", "set-all", "--path", *keys, "--stack", self.stack.name)
+
     def up(self, *options: str) -> dict[str, Any]:
         """Deploy; returns the outputs."""
         self.run("up", "--yes", "--skip-preview", "--parallel", PARALLEL, *options, *self._stack())

@@ -64,7 +64,7 @@ def test_a_new_release_migrates_and_changes_two_services_and_their_task_definiti
 def test_sizing_up_every_store_replaces_none(environment: dict[str, str], tmp_path: Path) -> None:
     deployment = Deployment.of("prod", tmp_path, environment)
     deployment.up()
-    for path, value in {
+    larger = {
         "clickhouse.volumeGib": "200",
         "clickhouse.instanceType": "r7g.xlarge",
         "postgres.maxAcu": "16",
@@ -74,8 +74,8 @@ def test_sizing_up_every_store_replaces_none(environment: dict[str, str], tmp_pa
         "network.zones": "4",
         "network.egress": "natGateway",
         "storage.kms": "true",
-    }.items():
-        deployment.configure(path, value)
+    }
+    deployment.configure_all(larger, {})
     stores = (
         "aws:rds/",
         "aws:elasticache/",

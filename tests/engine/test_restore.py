@@ -83,6 +83,7 @@ def one(deployment: Deployment, kind: str) -> list[dict[str, Any]]:
     return [each for each in deployment.state() if each["type"] == kind]
 
 
+@pytest.mark.xdist_group("one stack to restore")
 def test_the_volume_alone_is_replaced_and_the_migration_waits_for_it(
     dev: Deployment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -160,6 +161,7 @@ def test_a_protected_stack_is_restored_and_protected_again(
     assert deployment.changes() == set()
 
 
+@pytest.mark.xdist_group("one stack to restore")
 def test_the_other_plans_find_what_they_need_in_a_real_state(
     dev: Deployment, monkeypatch: pytest.MonkeyPatch
 ) -> None:

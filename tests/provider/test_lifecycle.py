@@ -158,8 +158,7 @@ def test_a_stack_comes_up_stays_as_it_is_changes_and_goes(story: Story, tmp_path
     account = story.account
     deployment = Deployment.of(story.stack, tmp_path, {})
     deployment.run("config", "set", "aws:region", story.region, "--stack", story.stack)
-    for key, value in story.config.items():
-        deployment.configure(key, value)
+    deployment.configure_all(story.config, {})
     with EcsScheduler(story.region):
         live(story, account, deployment)
 

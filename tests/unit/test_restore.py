@@ -486,3 +486,9 @@ def test_an_update_that_fails_is_one_line(stderr: str, line: str) -> None:
 
     world.stack.on_up = fail
     assert refusal(world.deployed.up) == line
+
+
+def test_an_arn_is_shown_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+    arn = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:langfuse"
+    plan_module.show(Plan(found=[arn], lost=[], steps=[]))
+    assert arn in capsys.readouterr().out, "rich draws :secret: as a picture"
