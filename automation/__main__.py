@@ -3,6 +3,7 @@
 import typer
 
 from automation import restore
+from automation.smoke import smoke
 
 app = typer.Typer(
     add_completion=False,
@@ -11,6 +12,7 @@ app = typer.Typer(
     help="Operate a stack of Langfuse.",
 )
 app.add_typer(restore.app, name="restore")
+app.command()(smoke)
 
 if __name__ == "__main__":
     app(prog_name="python -m automation")
