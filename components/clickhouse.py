@@ -160,7 +160,12 @@ class ClickHouse(pulumi.ComponentResource):
         )
         self.volume_arns = machine.volume_arns
         self.identity = pulumi.Output.all(*machine.volume_ids).apply(",".join)
-        bucket = backup_bucket(name, args.settings, child)
+        bucket = backup_bucket(
+            name,
+            settings.backup_retention_days,
+            protected=args.settings.deletion_protection,
+            opts=child,
+        )
         discovery = discovery_service(name, "clickhouse", "A", args.cluster, opts=child)
         task, logs = clickhouse_task(
             name,
@@ -194,7 +199,7 @@ class ClickHouse(pulumi.ComponentResource):
         backup = ClickHouseBackup(
             f"{name}-backup",
             ClickHouseBackupArgs(
-                settings=args.settings,
+                log_retention_days=args.settings.logs.retention_days,
                 location=args.location,
                 network=args.network,
                 cluster=args.cluster,

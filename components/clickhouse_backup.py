@@ -16,15 +16,13 @@ from components import iam
 from components.bucket import private_bucket, version_objects
 from components.clickhouse_config import CLUSTER
 from components.cluster import Cluster
-from components.container_definition import ContainerDefinition
+from components.fargate_task import FargateTaskArgs, fargate_task, run_task_statements
 from components.location import Location
 from components.network import Network
-from components.security_groups import Door, allow_egress, closed_group, open_doors
+from components.security_groups import Door
 from components.stored_secret import SecretReference
-from components.task_roles import execution_role, task_role
-from settings.model import Settings
+from contract.environment import Environment
 from settings.releases import clickhouse_image
-from settings.stores import ClickHouseOnEc2
 
 CONTAINER: Final = "backup"
 FOLDER: Final = "clickhouse"
@@ -59,7 +57,7 @@ class BackupBucket:
 class ClickHouseBackupArgs:
     """What the backups are made from."""
 
-    settings: Settings
+    log_retention_days: int
     location: Location
     network: Network
     cluster: Cluster
@@ -82,61 +80,39 @@ class ClickHouseBackup(pulumi.ComponentResource):
     ) -> None:
         super().__init__("langfuse:index:ClickHouseBackup", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
-        group = closed_group(name, "ClickHouse backup", args.network.vpc_id, opts=child)
-        allow_egress(name, group.id, opts=child)
-        open_doors(name, group.id, args.doors, opts=child)
-        logs = aws.cloudwatch.LogGroup(
-            name, retention_in_days=args.settings.logs.retention_days, opts=child
-        )
-        self.log_group_name = logs.name
-        execution = execution_role(name, logs.arn, [args.password], child)
-        own = task_role(name, [], child)
-        script = _SCRIPT.read_text(encoding="utf-8")
-        container = ContainerDefinition(
-            name=CONTAINER,
-            image=clickhouse_image(),
-            ports=[],
-            health_check=None,
-            log_group=logs.name,
-            region=args.location.region,
-            plain={
-                "CLICKHOUSE_HOST": args.host,
-                "CLICKHOUSE_USER": args.user,
-                "BACKUP_URL": args.url,
-                "BACKUP_ON_CLUSTER": f"ON CLUSTER {CLUSTER}" if args.replicated else "",
-            },
-            secret={"CLICKHOUSE_PASSWORD": args.password},
-            more={"entryPoint": ["/bin/bash", "-euc"], "command": [script]},
-        )
-        task = aws.ecs.TaskDefinition(
+        task = fargate_task(
             name,
-            family=name,
-            cpu=str(CPU_UNITS),
-            memory=str(MEMORY_MIB),
-            network_mode="awsvpc",
-            requires_compatibilities=["FARGATE"],
-            runtime_platform={"cpu_architecture": "ARM64", "operating_system_family": "LINUX"},
-            execution_role_arn=execution.arn,
-            task_role_arn=own.arn,
-            container_definitions=container.to_json(),
-            opts=child,
+            FargateTaskArgs(
+                description="ClickHouse backup",
+                container=CONTAINER,
+                image=clickhouse_image(),
+                cpu=CPU_UNITS,
+                memory=MEMORY_MIB,
+                environment=Environment(
+                    plain={
+                        "CLICKHOUSE_HOST": args.host,
+                        "CLICKHOUSE_USER": args.user,
+                        "BACKUP_URL": args.url,
+                        "BACKUP_ON_CLUSTER": f"ON CLUSTER {CLUSTER}" if args.replicated else "",
+                    },
+                    secret={"CLICKHOUSE_PASSWORD": args.password},
+                ),
+                doors=args.doors,
+                location=args.location,
+                network=args.network,
+                log_retention_days=args.log_retention_days,
+                more={
+                    "entryPoint": ["/bin/bash", "-euc"],
+                    "command": [_SCRIPT.read_text(encoding="utf-8")],
+                },
+            ),
+            child,
         )
+        self.log_group_name = task.log_group_name
         scheduler = iam.service_role(
             f"{name}-scheduler",
             "scheduler.amazonaws.com",
-            [
-                iam.allow(
-                    ["ecs:RunTask"],
-                    [pulumi.Output.concat(task.arn_without_revision, ":*")],
-                    {"ArnEquals": {"ecs:cluster": args.cluster.arn}},
-                ),
-                iam.allow(["ecs:TagResource"], [args.cluster.task_arns]),
-                iam.allow(
-                    ["iam:PassRole"],
-                    [execution.arn, own.arn],
-                    {"StringEquals": {"iam:PassedToService": "ecs-tasks.amazonaws.com"}},
-                ),
-            ],
+            run_task_statements(task.family_arns, task.role_arns, args.cluster),
             opts=child,
         )
         aws.scheduler.Schedule(
@@ -159,7 +135,7 @@ class ClickHouseBackup(pulumi.ComponentResource):
                     "task_count": 1,
                     "network_configuration": {
                         "subnets": args.network.task_subnet_ids,
-                        "security_groups": [group.id],
+                        "security_groups": [task.group_id],
                         "assign_public_ip": args.network.public_tasks,
                     },
                 },
@@ -170,15 +146,15 @@ class ClickHouseBackup(pulumi.ComponentResource):
         self.register_outputs({"logGroupName": self.log_group_name})
 
 
-def backup_bucket(name: str, settings: Settings, opts: pulumi.ResourceOptions) -> BackupBucket:
-    """Make the bucket of the backups.
+def backup_bucket(
+    name: str, retention_days: int, *, protected: bool, opts: pulumi.ResourceOptions
+) -> BackupBucket:
+    """Make the bucket of the backups, where each can be restored for `retention_days`.
 
     It is not Langfuse's: web and worker can neither read nor delete a backup.
     """
-    if not isinstance(settings.clickhouse, ClickHouseOnEc2):
-        raise TypeError("an external ClickHouse has backups of its own")
     label = f"{name}-backups"
-    bucket = private_bucket(label, protected=settings.deletion_protection, key_arn=None, opts=opts)
+    bucket = private_bucket(label, protected=protected, key_arn=None, opts=opts)
     version_objects(bucket, label, opts)
     aws.s3.BucketLifecycleConfiguration(
         label,
@@ -188,7 +164,7 @@ def backup_bucket(name: str, settings: Settings, opts: pulumi.ResourceOptions) -
                 "id": "expire-backups",
                 "status": "Enabled",
                 "filter": {"prefix": ""},
-                "expiration": {"days": settings.clickhouse.backup_retention_days + WEEK_DAYS},
+                "expiration": {"days": retention_days + WEEK_DAYS},
                 "noncurrent_version_expiration": {"noncurrent_days": OLD_VERSION_DAYS},
                 "abort_incomplete_multipart_upload": {
                     "days_after_initiation": ABORT_MULTIPART_DAYS

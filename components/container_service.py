@@ -8,13 +8,13 @@ import pulumi
 import pulumi_aws as aws
 
 from components.cluster import Cluster
-from components.container_definition import ContainerDefinition, HealthCheck
+from components.container_definition import HealthCheck
+from components.fargate_task import FargateTaskArgs, fargate_task
 from components.iam import Statement
 from components.location import Location
 from components.network import Network
-from components.security_groups import Door, allow_egress, closed_group, open_doors
+from components.security_groups import Door
 from components.stored_secret import SecretReference
-from components.task_roles import execution_role, task_role
 from contract.environment import Environment
 from settings.services import Service
 
@@ -23,8 +23,6 @@ CPU_TARGET_PERCENT: Final = 50
 
 SCALE_OUT_COOLDOWN_SECONDS: Final = 60
 SCALE_IN_COOLDOWN_SECONDS: Final = 300
-
-FARGATE_ARCHITECTURE: Final = {"arm64": "ARM64", "x86_64": "X86_64"}
 
 
 @dataclass(frozen=True)
@@ -67,13 +65,27 @@ class ContainerService(pulumi.ComponentResource):
     ) -> None:
         super().__init__("langfuse:index:ContainerService", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
-        group = closed_group(name, f"Langfuse {args.container}", args.network.vpc_id, opts=child)
-        ways = [
-            allow_egress(name, group.id, opts=child),
-            *open_doors(name, group.id, args.doors, opts=child),
-        ]
-        self.group_id = group.id
-        task = self._task(name, args, child)
+        task = fargate_task(
+            name,
+            FargateTaskArgs(
+                description=f"Langfuse {args.container}",
+                container=args.container,
+                image=args.image,
+                cpu=args.settings.cpu,
+                memory=args.settings.memory,
+                architecture=args.settings.architecture,
+                ports=[args.port],
+                health_check=args.health_check,
+                environment=args.environment,
+                statements=args.statements,
+                doors=args.doors,
+                location=args.location,
+                network=args.network,
+                log_retention_days=args.log_retention_days,
+            ),
+            child,
+        )
+        self.group_id, self.log_group_name = task.group_id, task.log_group_name
         self.service = aws.ecs.Service(
             name,
             cluster=args.cluster.arn,
@@ -92,51 +104,18 @@ class ContainerService(pulumi.ComponentResource):
             deployment_circuit_breaker={"enable": True, "rollback": True},
             network_configuration={
                 "subnets": args.network.task_subnet_ids,
-                "security_groups": [group.id],
+                "security_groups": [task.group_id],
                 "assign_public_ip": args.network.public_tasks,
             },
             propagate_tags="SERVICE",
             wait_for_steady_state=True,
             **args.service,
             opts=pulumi.ResourceOptions(
-                parent=self, depends_on=[*ways, *args.after], ignore_changes=["desiredCount"]
+                parent=self, depends_on=[*task.ways, *args.after], ignore_changes=["desiredCount"]
             ),
         )
         self._scale(name, args, child)
         self.register_outputs({"serviceName": self.service.name, "groupId": self.group_id})
-
-    def _task(
-        self, name: str, args: ContainerServiceArgs, child: pulumi.ResourceOptions
-    ) -> aws.ecs.TaskDefinition:
-        logs = aws.cloudwatch.LogGroup(name, retention_in_days=args.log_retention_days, opts=child)
-        self.log_group_name = logs.name
-        container = ContainerDefinition(
-            name=args.container,
-            image=args.image,
-            ports=[args.port],
-            health_check=args.health_check,
-            log_group=logs.name,
-            region=args.location.region,
-            plain=args.environment.plain,
-            secret=args.environment.secret,
-        )
-        secrets = list(args.environment.secret.values())
-        return aws.ecs.TaskDefinition(
-            name,
-            family=name,
-            cpu=str(args.settings.cpu),
-            memory=str(args.settings.memory),
-            network_mode="awsvpc",
-            requires_compatibilities=["FARGATE"],
-            runtime_platform={
-                "cpu_architecture": FARGATE_ARCHITECTURE[args.settings.architecture],
-                "operating_system_family": "LINUX",
-            },
-            execution_role_arn=execution_role(name, logs.arn, secrets, child).arn,
-            task_role_arn=task_role(name, args.statements, child).arn,
-            container_definitions=container.to_json(),
-            opts=child,
-        )
 
     def _scale(self, name: str, args: ContainerServiceArgs, child: pulumi.ResourceOptions) -> None:
         target = aws.appautoscaling.Target(

@@ -45,6 +45,12 @@ def managed_policy(partition: str, path: str) -> str:
     return f"arn:{partition}:iam::aws:policy/{path}"
 
 
+def write_logs(log_group_arn: pulumi.Input[str]) -> Statement:
+    """Build what it takes to write to a log group's streams."""
+    actions = ["logs:CreateLogStream", "logs:PutLogEvents"]
+    return allow(actions, [pulumi.Output.concat(log_group_arn, ":*")])
+
+
 def bucket_access(
     bucket_arn: pulumi.Input[str], key_arn: pulumi.Input[str] | None
 ) -> list[Statement]:

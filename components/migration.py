@@ -3,6 +3,7 @@
 Why not in web's own start: docs/adr/0007-migration-gate.md.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -11,11 +12,8 @@ import pulumi
 import pulumi_aws as aws
 
 from components import iam
-from components.container_definition import ContainerDefinition
-from components.container_service import FARGATE_ARCHITECTURE
-from components.security_groups import allow_egress, closed_group, open_doors
+from components.fargate_task import FargateTaskArgs, fargate_task, run_task_statements
 from components.stack_parts import StackParts
-from components.task_roles import execution_role, task_role
 from contract import environment
 from contract.runtime import MIGRATION_COMMAND
 from settings.releases import web_image
@@ -55,46 +53,28 @@ class Migration(pulumi.ComponentResource):
         super().__init__("langfuse:index:Migration", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
         parts = args.parts
-        group = closed_group(name, "Langfuse migration", parts.network.vpc_id, opts=child)
-        ways = [
-            allow_egress(name, group.id, opts=child),
-            *open_doors(name, group.id, parts.migration_doors, opts=child),
-        ]
-        logs = aws.cloudwatch.LogGroup(
-            name, retention_in_days=parts.settings.logs.retention_days, opts=child
-        )
-        self.log_group_name = logs.name
-        secrets = environment.migration(parts.settings, parts.endpoints, parts.credentials)
-        container = ContainerDefinition(
-            name=CONTAINER,
-            image=web_image(parts.settings.release),
-            ports=[],
-            health_check=None,
-            log_group=logs.name,
-            region=parts.location.region,
-            plain=secrets.plain,
-            secret=secrets.secret,
-            more={"command": list(MIGRATION_COMMAND)},
-        )
-        execution = execution_role(name, logs.arn, list(secrets.secret.values()), child)
-        own = task_role(name, [], child)
-        task = aws.ecs.TaskDefinition(
+        task = fargate_task(
             name,
-            family=name,
-            cpu=str(CPU_UNITS),
-            memory=str(MEMORY_MIB),
-            network_mode="awsvpc",
-            requires_compatibilities=["FARGATE"],
-            runtime_platform={
-                "cpu_architecture": FARGATE_ARCHITECTURE[parts.settings.web.architecture],
-                "operating_system_family": "LINUX",
-            },
-            execution_role_arn=execution.arn,
-            task_role_arn=own.arn,
-            container_definitions=container.to_json(),
-            opts=child,
+            FargateTaskArgs(
+                description="Langfuse migration",
+                container=CONTAINER,
+                image=web_image(parts.settings.release),
+                cpu=CPU_UNITS,
+                memory=MEMORY_MIB,
+                architecture=parts.settings.web.architecture,
+                environment=environment.migration(
+                    parts.settings, parts.endpoints, parts.credentials
+                ),
+                doors=parts.migration_doors,
+                location=parts.location,
+                network=parts.network,
+                log_retention_days=parts.settings.logs.retention_days,
+                more={"command": list(MIGRATION_COMMAND)},
+            ),
+            child,
         )
-        function = self._function(name, parts, [execution, own], child)
+        self.log_group_name = task.log_group_name
+        function = self._function(name, parts, task.role_arns, child)
         aws.lambda_.Invocation(
             name,
             function_name=function.name,
@@ -105,14 +85,14 @@ class Migration(pulumi.ComponentResource):
                     "family": task.family,
                     "container": CONTAINER,
                     "subnets": parts.network.task_subnet_ids,
-                    "security_groups": [group.id],
+                    "security_groups": [task.group_id],
                     "assign_public_ip": "ENABLED" if parts.network.public_tasks else "DISABLED",
-                    "log_group": logs.name,
+                    "log_group": task.log_group_name,
                 },
                 sort_keys=True,
             ),
             triggers=parts.store_identities,
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[*ways, *parts.after]),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[*task.ways, *parts.after]),
         )
         self.register_outputs({"logGroupName": self.log_group_name})
 
@@ -120,14 +100,13 @@ class Migration(pulumi.ComponentResource):
     def _function(
         name: str,
         parts: StackParts,
-        roles: list[iam.ServiceRole],
+        role_arns: Sequence[pulumi.Output[str]],
         child: pulumi.ResourceOptions,
     ) -> aws.lambda_.Function:
         label = f"{name}-gate"
         logs = aws.cloudwatch.LogGroup(
             label, retention_in_days=parts.settings.logs.retention_days, opts=child
         )
-        in_cluster = {"ArnEquals": {"ecs:cluster": parts.cluster.arn}}
         # Worked out, not asked for: the task definition comes after the databases, and the role
         # had better be old enough by then to be known everywhere.
         family = parts.cluster.arn.apply(
@@ -137,22 +116,12 @@ class Migration(pulumi.ComponentResource):
             label,
             "lambda.amazonaws.com",
             [
-                iam.allow(
-                    ["logs:CreateLogStream", "logs:PutLogEvents"],
-                    [pulumi.Output.concat(logs.arn, ":*")],
-                ),
-                iam.allow(
-                    ["ecs:RunTask"],
-                    [family],
-                    in_cluster,
-                ),
-                iam.allow(["ecs:DescribeTasks", "ecs:TagResource"], [parts.cluster.task_arns]),
+                iam.write_logs(logs.arn),
+                *run_task_statements(family, role_arns, parts.cluster),
+                iam.allow(["ecs:DescribeTasks"], [parts.cluster.task_arns]),
                 # The API knows no resource to name here but container instances.
-                iam.allow(["ecs:ListTasks"], ["*"], in_cluster),
                 iam.allow(
-                    ["iam:PassRole"],
-                    [role.arn for role in roles],
-                    {"StringEquals": {"iam:PassedToService": "ecs-tasks.amazonaws.com"}},
+                    ["ecs:ListTasks"], ["*"], {"ArnEquals": {"ecs:cluster": parts.cluster.arn}}
                 ),
             ],
             opts=child,

@@ -17,12 +17,7 @@ def execution_role(
     opts: pulumi.ResourceOptions,
 ) -> iam.ServiceRole:
     """Make the agent's role: write this log group, read exactly these secrets."""
-    statements = [
-        iam.allow(
-            ["logs:CreateLogStream", "logs:PutLogEvents"],
-            [pulumi.Output.concat(log_group_arn, ":*")],
-        )
-    ]
+    statements = [iam.write_logs(log_group_arn)]
     if secrets:
         arns = pulumi.Output.all(*(secret.secret_arn for secret in secrets)).apply(
             lambda found: sorted(set(found))
