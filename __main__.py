@@ -60,6 +60,11 @@ guard.close(data_plane)
 
 pulumi.export("url", ingress.url)
 pulumi.export("health_url", pulumi.Output.concat(ingress.url, WEB_HEALTH_PATH))
+if data_plane.bootstrap is not None:
+    pulumi.export("organization", data_plane.bootstrap.identifier)
+    pulumi.export("project", data_plane.bootstrap.identifier)
+    pulumi.export("public_key", data_plane.bootstrap.public_key)
+    pulumi.export("secret_key_secret_arn", data_plane.bootstrap.secret_arn)
 pulumi.export("cluster_name", cluster.name)
 pulumi.export("web_service_name", web.service.name)
 pulumi.export("worker_service_name", worker.service.name)

@@ -7,6 +7,7 @@ from typing import Final
 import pulumi
 import pulumi_random as random
 
+from components.bootstrap import Bootstrap, BootstrapArgs
 from components.postgres import Postgres, PostgresArgs
 from components.redis import Redis, RedisArgs
 from components.security_groups import Door
@@ -48,6 +49,8 @@ class DataPlane(pulumi.ComponentResource):
     """Signs sessions."""
     environment: Mapping[str, SecretReference]
     """The stack file's own secret variables."""
+    bootstrap: Bootstrap | None
+    """The first API keys and the first user's password."""
 
     def __init__(
         self, name: str, args: DataPlaneArgs, opts: pulumi.ResourceOptions | None = None
@@ -82,6 +85,11 @@ class DataPlane(pulumi.ComponentResource):
         )
         self._make_keys(name, protected, child)
         self.environment = self._store_environment(name, args, child)
+        self.bootstrap = None
+        if settings.bootstrap is not None:
+            self.bootstrap = Bootstrap(
+                f"{name}-bootstrap", BootstrapArgs(settings.bootstrap, name, protected), child
+            )
         self.register_outputs({"bucket": self.storage.bucket})
 
     @property
@@ -120,7 +128,7 @@ class DataPlane(pulumi.ComponentResource):
                 "langfuse:secretEnvironment",
                 args.secrets.environment,
                 args.settings.deletion_protection,
-                given=True,
+                renewable=True,
             ),
             child,
         )

@@ -46,7 +46,9 @@ class LangfuseWeb(pulumi.ComponentResource):
                 port=WEB_PORT,
                 health_check=HealthCheck(health_command(WEB_PORT, WEB_HEALTH_PATH)),
                 settings=parts.settings.web,
-                environment=environment.web(parts.settings, parts.endpoints, parts.credentials),
+                environment=environment.web(
+                    parts.settings, parts.endpoints, parts.credentials, parts.first_start
+                ),
                 statements=parts.statements,
                 doors=parts.doors,
                 location=parts.location,

@@ -12,6 +12,8 @@ import pulumi
 from pulumi.output import Unknown
 from pydantic.alias_generators import to_camel
 
+from components.stored_secret import RenewablePassword
+
 REPLACING: Final[Mapping[str, frozenset[str]]] = {
     # Only vaults name a region.
     "aws:backup/vault:Vault": frozenset({"kms_key_arn", "name", "region"}),
@@ -143,7 +145,7 @@ class ReplacementGuard:
     def _guard(
         self, args: pulumi.ResourceTransformationArgs
     ) -> pulumi.ResourceTransformationResult | None:
-        if args.type_ not in REPLACING:
+        if args.type_ not in REPLACING or isinstance(args.resource, RenewablePassword):
             return None
         # A bucket and its key have the same name.
         label = f"{args.name}-{args.type_.rsplit(':', 1)[-1].lower()}"

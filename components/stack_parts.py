@@ -14,7 +14,7 @@ from components.location import Location
 from components.network import Network
 from components.security_groups import Door
 from components.stored_secret import SecretReference
-from contract.environment import Credentials, Endpoints
+from contract.environment import Credentials, Endpoints, Environment
 from settings.model import Settings
 
 
@@ -60,6 +60,12 @@ class StackParts:
             nextauth_secret=self.data_plane.nextauth_secret,
             environment=self.data_plane.environment,
         )
+
+    @property
+    def first_start(self) -> Environment[pulumi.Input[str], SecretReference] | None:
+        """What has web make the first project and user; None: users do."""
+        bootstrap = self.data_plane.bootstrap
+        return bootstrap.environment if bootstrap is not None else None
 
     @cached_property
     def statements(self) -> Sequence[iam.Statement]:

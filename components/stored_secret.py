@@ -6,9 +6,14 @@ from typing import Final
 
 import pulumi
 import pulumi_aws as aws
+import pulumi_random as random
 
 RECOVERY_DAYS: Final = 30
 """Secrets Manager's longest recovery window; without protection a secret goes at once."""
+
+
+class RenewablePassword(random.RandomPassword):
+    """A generated password that no data depends on: any other would do, so nothing guards it."""
 
 
 @dataclass(frozen=True)
@@ -31,8 +36,8 @@ class StoredSecretArgs:
     description: str
     values: Mapping[str, pulumi.Input[str]]
     protected: bool
-    given: bool = False
-    """Whether the values are the user's, who has them and may change them or take them away."""
+    renewable: bool = False
+    """Whether the values may change and go: they are the user's own, or any others would do."""
 
 
 class StoredSecret(pulumi.ComponentResource):
@@ -49,7 +54,7 @@ class StoredSecret(pulumi.ComponentResource):
             name,
             description=args.description,
             recovery_window_in_days=RECOVERY_DAYS if args.protected else 0,
-            opts=pulumi.ResourceOptions(parent=self, protect=args.protected and not args.given),
+            opts=pulumi.ResourceOptions(parent=self, protect=args.protected and not args.renewable),
         )
         version = aws.secretsmanager.SecretVersion(
             name,
@@ -76,5 +81,7 @@ def external_password(
     """Store the password of an external store below `key`; settings have seen that there is one."""
     if password is None:
         raise ValueError(f"{name}: settings promise a password for an external store")
-    args = StoredSecretArgs("Password of an external store", {key: password}, protected, given=True)
+    args = StoredSecretArgs(
+        "Password of an external store", {key: password}, protected, renewable=True
+    )
     return StoredSecret(f"{name}-credentials", args, opts).reference(key)

@@ -92,19 +92,25 @@ class Environment(Generic[Value, Reference]):
 
 
 def web(
-    settings: Settings, endpoints: Endpoints[Value], credentials: Credentials[Reference]
+    settings: Settings,
+    endpoints: Endpoints[Value],
+    credentials: Credentials[Reference],
+    first_start: Environment[Value, Reference] | None = None,
 ) -> Environment[Value, Reference]:
-    """Environment of the web container."""
+    """Environment of the web container; `first_start` is that of contract.bootstrap."""
     plain: dict[str, Value | str] = {
         **_shared(settings, endpoints, settings.web),
         "KEEP_ALIVE_TIMEOUT": str(KEEP_ALIVE_MILLISECONDS),
-        "AUTH_DISABLE_SIGNUP": _boolean(settings.auth.disable_signup),
+        "AUTH_DISABLE_SIGNUP": _boolean(settings.signup_disabled),
         "AUTH_DISABLE_USERNAME_PASSWORD": _boolean(settings.auth.disable_password),
         "TELEMETRY_ENABLED": "false",
     }
     if settings.major >= BATCH_EXPORT_ON_WEB_SINCE:
         plain |= _batch_export(endpoints)
     secret = {**_secrets(credentials), "NEXTAUTH_SECRET": credentials.nextauth_secret}
+    if first_start is not None:
+        plain |= first_start.plain
+        secret |= first_start.secret
     return _with_own(settings, plain, secret, settings.web, credentials)
 
 

@@ -34,6 +34,8 @@ CHECKED_BY_CODE: Final[Mapping[str, str]] = {
     "release": f"`X.Y.Z`, {'.'.join(map(str, LANGFUSE_MINIMUM))} or later",
     "domain": "host name",
     "allowReplace": "list of names of resources",
+    "bootstrap.organization": "1 to 60 characters",
+    "bootstrap.project": "1 to 60 characters",
     "network.cidr": "IPv4 block, /16 to /24",
     "network.vpcId": "VPC ID",
     "network.privateSubnetIds": "list of subnet IDs, 2 or more",

@@ -28,7 +28,6 @@ SECRET_KEYS: Final = ("secretEnvironment", *PASSWORD_KEYS.values())
 (https://github.com/pulumi/pulumi/issues/6531)."""
 
 PLANNED: Final[Mapping[str, str]] = {
-    "bootstrap": "is planned, and not in this version",
     "grafana": "is planned, and not in this version",
     "images": "is planned, and not in this version",
     "smtp": "is planned, and not in this version",

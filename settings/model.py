@@ -4,6 +4,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import EmailStr, Field, ValidationInfo, field_validator
 
+from settings.bootstrap import Bootstrap
 from settings.data_safety import DEFAULT_WRITE_MODE, V4, Backups, WriteMode
 from settings.network import CreatedNetwork, Network
 from settings.releases import LANGFUSE, LANGFUSE_MAJORS, LANGFUSE_MINIMUM, version_of
@@ -29,8 +30,8 @@ ResourceName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9-]*$")]
 class Auth(Section):
     """Sign-in."""
 
-    disable_signup: bool = Field(
-        False, description="Refuse new accounts; set it once the first user exists"
+    disable_signup: bool | None = Field(
+        None, description="Refuse new accounts; not set: once `bootstrap` makes the first user"
     )
     disable_password: bool = Field(False, description="Refuse sign-in by password")
 
@@ -90,6 +91,7 @@ class Settings(Section):
     redis: Redis = ElastiCacheRedis(mode="elasticache")  # pyright: ignore[reportCallIssue]
     storage: Storage = Storage()  # pyright: ignore[reportCallIssue]
     backups: Backups = Backups()  # pyright: ignore[reportCallIssue]
+    bootstrap: Bootstrap | None = None
     auth: Auth = Auth()  # pyright: ignore[reportCallIssue]
     alarms: Alarms | None = None
     logs: Logs = Logs()  # pyright: ignore[reportCallIssue]
@@ -157,6 +159,13 @@ class Settings(Section):
     def major(self) -> int:
         """Langfuse's major version, 3 or 4."""
         return version_of(self.release)[0]
+
+    @property
+    def signup_disabled(self) -> bool:
+        """Whether nobody can make an account."""
+        if self.auth.disable_signup is None:
+            return self.bootstrap is not None
+        return self.auth.disable_signup
 
     @property
     def hosted_zone(self) -> str | None:

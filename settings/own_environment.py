@@ -17,6 +17,7 @@ WIRED: Final = re.compile(
     r"HOSTNAME|PORT|NEXTAUTH_URL|AWS_REGION|DATABASE_\w+|DIRECT_URL|"
     r"CLICKHOUSE_(URL|MIGRATION_URL|MIGRATION_SSL|USER|PASSWORD|CLUSTER_ENABLED)|"
     r"LANGFUSE_AUTO_\w+_MIGRATION_DISABLED|"
+    r"LANGFUSE_INIT_(ORG_(ID|NAME)|PROJECT_(ID|NAME|PUBLIC_KEY|SECRET_KEY)|USER_(EMAIL|PASSWORD))|"
     r"LANGFUSE_MIGRATION_V4_(WRITE_MODE|NATIVE_OTEL_BEHAVIOUR|ALLOW_PREVIEW_OPT_IN)|"
     r"LANGFUSE_BACKGROUND_MIGRATION_V4_ENABLE_HISTORIC_BACKFILL|"
     r"REDIS_(HOST|PORT|AUTH|CONNECTION_STRING|TLS_ENABLED|CLUSTER_\w+|SENTINEL_\w+)|"
@@ -27,7 +28,7 @@ WIRED: Final = re.compile(
 not: an installation that moves here brings its own."""
 
 SECRET: Final = re.compile(
-    r"^SALT$|(SECRET|PASSWORD|PASSPHRASE|TOKEN|CREDENTIALS|_KEY)$|(SECRET|PASSWORD|ACCESS|LICENSE)_KEY|"
+    r"^(SALT|REDIS_AUTH)$|(SECRET|PASSWORD|PASSPHRASE|TOKEN|CREDENTIALS|_KEY)$|(SECRET|PASSWORD|ACCESS|LICENSE)_KEY|"
     r"CONNECTION_(URL|STRING)$"
 )
 """Variables whose values nobody should read off a task definition."""
@@ -51,8 +52,9 @@ def problems(config: Mapping[str, Any], secrets: Mapping[str, str], release: str
         own = cast(Mapping[str, Any], section).get("environment") if _is_map(section) else None
         for name, value in cast(Mapping[str, Any], own).items() if _is_map(own) else ():
             key = f"{container}.environment.{name}"
+            value_shown = "" if _is_secret(name) else f" {shown(value)}:"
             lines += [
-                _line(key, f" {shown(value)}:", *fault)
+                _line(key, value_shown, *fault)
                 for fault in _plain_faults(name, value, table, release)
             ]
     return lines
@@ -63,8 +65,7 @@ def _plain_faults(
 ) -> Iterator[tuple[str, str]]:
     if not isinstance(value, str):
         return  # the model says so
-    secret = SECRET.search(name) and name not in NOT_SECRET and not name.endswith("_ID_TOKEN")
-    if secret and not WIRED.fullmatch(name):
+    if _is_secret(name) and not WIRED.fullmatch(name):
         yield (
             "looks like a secret, and this environment is stored in the clear",
             "Put it into the secret key langfuse:secretEnvironment",
@@ -88,8 +89,15 @@ def _faults(
         yield f"Langfuse refuses this value: it {fault}", "Correct it"
 
 
+def _is_secret(name: str) -> bool:
+    looks_so = SECRET.search(name) is not None
+    return looks_so and name not in NOT_SECRET and not name.endswith("_ID_TOKEN")
+
+
 def _instead(name: str) -> str:
-    return "Use langfuse:v4, which sets all that go together. " if "MIGRATION_V4" in name else ""
+    if "MIGRATION_V4" in name:
+        return "Use langfuse:v4, which sets all that go together. "
+    return "Use langfuse:bootstrap. " if name.startswith("LANGFUSE_INIT_") else ""
 
 
 def _line(key: str, value: str, bound: str, remedy: str) -> str:

@@ -123,6 +123,7 @@ STORIES = [
         lambda deployment: deployment.configure("worker.memory", "4096"),
         worker_gets_more_memory,
         SEEN_BY_REFRESH_OF_RDS,
+        {"bootstrap.userEmail": "ada@example.com"},
     ),
     Story(
         "staging",
@@ -250,10 +251,31 @@ def check_secrets(account: Account, outputs: dict[str, Any]) -> None:
         assert not set(values[container].values()) & set(plain.values())
     web, worker = values["web"], values["worker"]
     assert {name: web[name] for name in worker} == worker
-    assert set(web) - set(worker) == {"NEXTAUTH_SECRET"}
+    first = {"LANGFUSE_INIT_PROJECT_SECRET_KEY", "LANGFUSE_INIT_USER_PASSWORD"}
+    made = "public_key" in outputs
+    assert set(web) - set(worker) == {"NEXTAUTH_SECRET", *(first if made else ())}
+    if made:
+        check_first_keys(account, outputs, web)
     assert re.fullmatch(r"[0-9a-f]{64}", web["ENCRYPTION_KEY"])
     for name in ("DATABASE_PASSWORD", "REDIS_AUTH", "CLICKHOUSE_PASSWORD"):
         assert re.fullmatch(r"[A-Za-z0-9]{32,}", web[name]), name
+
+
+def check_first_keys(account: Account, outputs: dict[str, Any], web: dict[str, str]) -> None:
+    """The outputs lead to the keys that web has Langfuse make, as the smoke command reads them."""
+    held = account.client("secretsmanager").get_secret_value(
+        SecretId=outputs["secret_key_secret_arn"]
+    )
+    keys = json.loads(held["SecretString"])
+    assert keys["secret_key"] == web["LANGFUSE_INIT_PROJECT_SECRET_KEY"]
+    assert keys["user_password"] == web["LANGFUSE_INIT_USER_PASSWORD"]
+    plain = account.environment(
+        account.container(outputs["cluster_name"], outputs["web_service_name"])
+    )
+    assert keys["public_key"] == outputs["public_key"] == plain["LANGFUSE_INIT_PROJECT_PUBLIC_KEY"]
+    assert plain["AUTH_DISABLE_SIGNUP"] == "true"
+    project = outputs["project"]
+    assert project == outputs["organization"] == plain["LANGFUSE_INIT_PROJECT_ID"]
 
 
 def check_stores(account: Account, *, replicated: bool) -> None:

@@ -188,7 +188,8 @@ def varied() -> Graph:
             "domain": "langfuse.example.com",
             "web": architecture,
             "worker": architecture,
-            "auth": {"disableSignup": True, "disablePassword": True},
+            "bootstrap": {"userEmail": "ada@example.com", "organization": "Acme, Inc."},
+            "auth": {"disablePassword": True},
             "alarms": {"email": "ops@example.com", "monthlyBudgetUsd": 300},
         },
     )

@@ -72,11 +72,18 @@ TYPES_WITHOUT_DATA = {
     "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration",
     "aws:s3/bucketVersioning:BucketVersioning",
     "random:index/randomId:RandomId",  # part of a final snapshot's name
+    "random:index/randomUuid:RandomUuid",  # public
 }
 """Types without data beside those that have some."""
 
-GIVEN_SECRETS = {("aws:secretsmanager/secret:Secret", "langfuse-some-environment")}
-"""Secrets with the user's own values; for external passwords see test_external_stores.py."""
+RENEWABLE = {
+    ("aws:secretsmanager/secret:Secret", "langfuse-some-environment"),
+    ("aws:secretsmanager/secret:Secret", "langfuse-some-bootstrap"),
+    ("random:index/randomPassword:RandomPassword", "langfuse-some-bootstrap-secret-key"),
+    ("random:index/randomPassword:RandomPassword", "langfuse-some-bootstrap-user-password"),
+}
+"""The user's own values, and those that any others would do for; for external passwords see
+test_external_stores.py."""
 
 SWITCHES: dict[str, Callable[[dict[str, Any]], tuple[Any, ...]]] = {
     "aws:backup/vault:Vault": lambda inputs: (not inputs["forceDestroy"],),
@@ -109,6 +116,7 @@ def graph(size: str, protected: bool) -> Graph:
         "storage": {"kms": True},
         "secretEnvironment": {"LANGFUSE_EE_LICENSE_KEY": "x"},
         "backups": {"copyRegion": "eu-west-1", "vaultLock": True},
+        "bootstrap": {"userEmail": "ada@example.com"},
         "deletionProtection": protected,
     }
     if size == "prod":
@@ -127,7 +135,7 @@ def test_everything_that_bears_data_follows_the_switch(size: str, protected: boo
     followers = [
         each
         for each in resources(found, PROTECTED_TYPES)
-        if (each.type, each.name) not in GIVEN_SECRETS
+        if (each.type, each.name) not in RENEWABLE
     ]
     assert len({each.type for each in followers}) == len(PROTECTED_TYPES) - 1, "one PostgreSQL"
     wrong = [each.name for each in followers if found.options_of(each).protect is not protected]
@@ -135,10 +143,13 @@ def test_everything_that_bears_data_follows_the_switch(size: str, protected: boo
 
 
 @pytest.mark.parametrize("size", ["dev", "prod"])
-def test_a_value_that_the_user_gives_can_change_and_be_taken_away(size: str) -> None:
+def test_a_value_that_can_be_had_again_can_change_and_be_taken_away(size: str) -> None:
     found = graph(size, protected=True)
-    for kind, name in GIVEN_SECRETS:
+    guarded = {each.name for each in found.of_type("pulumi:index:Stash")}
+    for kind, name in RENEWABLE:
         assert not found.options_of(found.one(kind, name)).protect
+        assert f"{name}-randompassword" not in guarded
+    assert "langfuse-some-clickhouse-password-randompassword" in guarded, "others are guarded"
     for version in found.of_type("aws:secretsmanager/secretVersion:SecretVersion"):
         assert not found.options_of(version).protect, "a change replaces a version"
 
@@ -256,6 +267,7 @@ def test_two_stacks_in_one_account_share_no_physical_name() -> None:
         "domain": "langfuse.example.com",
         "clickhouse": {"replicas": 3},
         "backups": {"copyRegion": "eu-west-1", "vaultLock": True},
+        "bootstrap": {"userEmail": "ada@example.com"},
     }
     names = [physical_names(build(stack, config)) for stack in stacks]
     assert len(names[0]) > 30, "the comparison is not empty"

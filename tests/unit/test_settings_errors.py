@@ -200,7 +200,7 @@ def test_a_snake_case_key_is_unknown_and_told_as_it_was_written(
     ], "a line about a key that is not in the file sends its author on a hunt"
 
 
-@pytest.mark.parametrize("key", ["bootstrap", "grafana", "images", "smtp"])
+@pytest.mark.parametrize("key", ["grafana", "images", "smtp"])
 def test_a_planned_key_is_refused_as_planned_and_not_as_unknown(key: str) -> None:
     assert problems(**{key: {}}) == [
         f"langfuse:{key}: {{}}: is planned, and not in this version. Remove {key}."
@@ -1043,6 +1043,8 @@ WIRED: Final = "the program sets this itself. Remove it."
 OF_V4: Final = (
     "the program sets this itself. Use langfuse:v4, which sets all that go together. Remove it."
 )
+OF_BOOTSTRAP: Final = "the program sets this itself. Use langfuse:bootstrap. Remove it."
+SECRET: Final = "rosebud"
 IN_THE_CLEAR: Final = (
     "looks like a secret, and this environment is stored in the clear. "
     "Put it into the secret key langfuse:secretEnvironment."
@@ -1056,9 +1058,10 @@ def environment_problems(
 
 
 def told(environment: dict[str, str], fault: str, *, service: str = "web") -> list[str]:
-    """The lines that tell one and the same fault of every variable."""
+    """The lines that tell one and the same fault of every variable; no secret is in them."""
     return [
-        f'langfuse:{service}.environment.{name}: "{without_password(value)}": {fault}'
+        f"langfuse:{service}.environment.{name}:"
+        + (f' "{without_password(value)}": {fault}' if value != SECRET else f" {fault}")
         for name, value in environment.items()
     ]
 
@@ -1073,11 +1076,11 @@ WIRED_VARIABLES: Final = {
     "CLICKHOUSE_CLUSTER_ENABLED": "true",
     "CLICKHOUSE_MIGRATION_SSL": "false",
     "CLICKHOUSE_MIGRATION_URL": "clickhouse://elsewhere:9000",
-    "CLICKHOUSE_PASSWORD": "password",
+    "CLICKHOUSE_PASSWORD": SECRET,
     "CLICKHOUSE_URL": "http://elsewhere:8123",
     "CLICKHOUSE_USER": "default",
     "DATABASE_HOST": "elsewhere",
-    "DATABASE_PASSWORD": "password",
+    "DATABASE_PASSWORD": SECRET,
     "DATABASE_URL": "postgresql://user:password@elsewhere/langfuse",
     "DIRECT_URL": "postgresql://user:password@elsewhere/langfuse",
     "HOSTNAME": "localhost",
@@ -1087,16 +1090,16 @@ WIRED_VARIABLES: Final = {
     "LANGFUSE_S3_BATCH_EXPORT_SSE": "AES256",
     "LANGFUSE_S3_EVENT_UPLOAD_BUCKET": "elsewhere",
     "LANGFUSE_S3_EVENT_UPLOAD_SSE_KMS_KEY_ID": "key",
-    "LANGFUSE_S3_MEDIA_UPLOAD_ACCESS_KEY_ID": "key",
+    "LANGFUSE_S3_MEDIA_UPLOAD_ACCESS_KEY_ID": SECRET,
     "LANGFUSE_S3_MEDIA_UPLOAD_PREFIX": "elsewhere/",
-    "LANGFUSE_S3_MEDIA_UPLOAD_SECRET_ACCESS_KEY": "password",
+    "LANGFUSE_S3_MEDIA_UPLOAD_SECRET_ACCESS_KEY": SECRET,
     "LANGFUSE_S3_MEDIA_UPLOAD_SSE": "aws:kms",
     "NEXTAUTH_URL": "http://localhost:3000",
     "PORT": "80",
-    "REDIS_AUTH": "password",
-    "REDIS_CONNECTION_STRING": "redis://elsewhere:6379",
+    "REDIS_AUTH": SECRET,
+    "REDIS_CONNECTION_STRING": SECRET,
     "REDIS_HOST": "elsewhere",
-    "REDIS_SENTINEL_PASSWORD": "password",
+    "REDIS_SENTINEL_PASSWORD": SECRET,
     "REDIS_TLS_ENABLED": "false",
 }
 
@@ -1110,6 +1113,23 @@ def test_an_own_variable_cannot_replace_one_that_follows_from_the_resources(
     assert environment_problems(WIRED_VARIABLES, service=service, release=release) == told(
         WIRED_VARIABLES, WIRED, service=service
     ), "the container would talk to something else than what the stack made"
+
+
+INIT_VARIABLES: Final = {
+    "LANGFUSE_INIT_ORG_ID": "acme",
+    "LANGFUSE_INIT_PROJECT_PUBLIC_KEY": SECRET,
+    "LANGFUSE_INIT_PROJECT_SECRET_KEY": SECRET,
+    "LANGFUSE_INIT_USER_PASSWORD": SECRET,
+}
+
+
+@RELEASES
+def test_an_own_variable_of_the_first_start_is_refused_and_sent_to_the_section(
+    release: str,
+) -> None:
+    assert environment_problems(INIT_VARIABLES, release=release) == told(
+        INIT_VARIABLES, OF_BOOTSTRAP
+    ), "another key than the stack's outputs name"
 
 
 WRITE_MODE_VARIABLES: Final = {
@@ -1150,21 +1170,19 @@ def test_a_secret_looking_variable_is_refused_in_the_clear_and_sent_to_the_secre
 ) -> None:
     """Peer fault: passwords in plain environment (app_runner.tf:21-37, SAM template :1026)."""
     secrets = {
-        "ADMIN_API_KEY": "x",
-        "AUTH_GOOGLE_CLIENT_SECRET": "x",
-        "AWS_ACCESS_KEY_ID": "x",
-        "AWS_SECRET_ACCESS_KEY": "x",
-        "ENCRIPTION_KEY": "x",
-        "ENCRYPTION_KEY": "x",
-        "LANGFUSE_EE_LICENSE_KEY": "x",
-        "LANGFUSE_GOOGLE_CLOUD_STORAGE_CREDENTIALS": "x",
-        "LANGFUSE_INIT_PROJECT_SECRET_KEY": "x",
-        "LANGFUSE_INIT_USER_PASSWORD": "x",
-        "LANGFUSE_S3_CORE_DATA_UPLOAD_SECRET_ACCESS_KEY": "x",
-        "NEXTAUTH_SECRET": "x",
-        "SALT": "x",
-        "SENTRY_AUTH_TOKEN": "x",
-        "SMTP_CONNECTION_URL": "smtp://user:password@mail.example.com:587",
+        "ADMIN_API_KEY": SECRET,
+        "AUTH_GOOGLE_CLIENT_SECRET": SECRET,
+        "AWS_ACCESS_KEY_ID": SECRET,
+        "AWS_SECRET_ACCESS_KEY": SECRET,
+        "ENCRIPTION_KEY": SECRET,
+        "ENCRYPTION_KEY": SECRET,
+        "LANGFUSE_EE_LICENSE_KEY": SECRET,
+        "LANGFUSE_GOOGLE_CLOUD_STORAGE_CREDENTIALS": SECRET,
+        "LANGFUSE_S3_CORE_DATA_UPLOAD_SECRET_ACCESS_KEY": SECRET,
+        "NEXTAUTH_SECRET": SECRET,
+        "SALT": SECRET,
+        "SENTRY_AUTH_TOKEN": SECRET,
+        "SMTP_CONNECTION_URL": SECRET,
     }
     assert environment_problems(secrets, release=release) == told(secrets, IN_THE_CLEAR), (
         "whoever may describe a task definition would read it"
@@ -1172,7 +1190,7 @@ def test_a_secret_looking_variable_is_refused_in_the_clear_and_sent_to_the_secre
 
 
 def test_a_passphrase_is_a_secret_too() -> None:
-    passphrase = {"REDIS_TLS_KEY_PASSPHRASE": "x"}
+    passphrase = {"REDIS_TLS_KEY_PASSPHRASE": SECRET}
     assert environment_problems(passphrase) == told(passphrase, IN_THE_CLEAR), (
         "it opens the client's private key"
     )
@@ -1284,7 +1302,7 @@ def test_a_variables_value_is_shown_like_any_other_on_one_line_of_bearable_lengt
 def test_all_faults_of_the_own_environments_are_told_at_once_after_all_others() -> None:
     assert problems(
         release="latest",
-        web={"cpu": 3, "environment": {"FOO": "x", "PORT": "x", "ADMIN_API_KEY": "x", "A": 1}},
+        web={"cpu": 3, "environment": {"FOO": "x", "PORT": "x", "ADMIN_API_KEY": SECRET, "A": 1}},
         worker={"environment": {"LANGFUSE_LOG_LEVEL": "loud", "HOSTNAME": "x"}},
         secretEnvironment='{"PORT": "hunter2", "ENCRIPTION_KEY": "hunter2"}',
     ) == [
@@ -1299,7 +1317,7 @@ def test_all_faults_of_the_own_environments_are_told_at_once_after_all_others() 
         'langfuse:web.environment.FOO: "x": Langfuse 3.225.4 reads no such variable. '
         "Check its spelling and that this container reads it.",
         f'langfuse:web.environment.PORT: "x": {WIRED}',
-        f'langfuse:web.environment.ADMIN_API_KEY: "x": {IN_THE_CLEAR}',
+        f"langfuse:web.environment.ADMIN_API_KEY: {IN_THE_CLEAR}",
         'langfuse:worker.environment.LANGFUSE_LOG_LEVEL: "loud": Langfuse refuses this value: '
         "it must be one of trace, debug, info, warn, error, fatal. Correct it.",
         f'langfuse:worker.environment.HOSTNAME: "x": {WIRED}',
