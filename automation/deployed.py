@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Annotated, Any, Final, cast
 
 import boto3
 import typer
@@ -15,11 +15,20 @@ from pulumi import automation as auto
 
 from automation.plan import UserError
 from components.names import resource_prefix
-from settings.loading import SettingsError, load
+from settings.loading import SettingsError, load, of_namespace
 from settings.messages import NAMESPACE
 from settings.model import Settings
 
 REPOSITORY: Final = Path(__file__).resolve().parent.parent
+
+Folder = Annotated[
+    Path,
+    typer.Option(
+        "--dir", help="Folder of Pulumi.yaml.", exists=True, file_okay=False, show_default=False
+    ),
+]
+"""The option of every command that works on a stack; its default is REPOSITORY."""
+
 ALLOW_REPLACE: Final = f"{NAMESPACE}:allowReplace"
 
 
@@ -69,14 +78,8 @@ class Deployed:
     @cached_property
     def settings(self) -> Settings:
         """The settings that the next `pulumi up` deploys."""
-        prefix = f"{NAMESPACE}:"
-        values = {
-            key.removeprefix(prefix): value
-            for key, value in self._config().items()
-            if key.startswith(prefix)
-        }
         try:
-            return load(values)
+            return load(of_namespace(self._config()))
         except SettingsError as error:
             raise UserError(
                 f"stack {self.name}: {error.problems[0]} pulumi preview shows every mistake in its "
@@ -112,6 +115,11 @@ class Deployed:
                 "pulumi up first."
             )
         return found[0]
+
+    def outgoing(self, kind: str, name: str, *, replaced: bool) -> list[Resource]:
+        """List what goes for good when the store is replaced, or already `replaced`."""
+        found = [each for each in self.state if (each.type, each.name) == (kind, name)]
+        return [each for each in found if each.replaced or not replaced]
 
     def configure(self, key: str, value: str) -> None:
         """Set a key below `langfuse:` in the stack file."""

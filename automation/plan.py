@@ -86,13 +86,13 @@ def has_terminal() -> bool:
 
 
 @contextmanager
-def one_line_errors() -> Generator[None]:
+def one_line_errors(exit_code: int = 1) -> Generator[None]:
     """End the command with one line where a traceback would help nobody."""
     try:
         yield
     except EXPECTED as error:
         errors.print(f"error: {one_line(error)}", markup=False)
-        raise typer.Exit(1) from None
+        raise typer.Exit(exit_code) from None
 
 
 def one_line(error: BaseException) -> str:

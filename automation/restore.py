@@ -8,7 +8,7 @@ import typer
 from rich.table import Table
 
 from automation import restore_backup, restore_objects, restore_postgres, restore_volume
-from automation.deployed import REPOSITORY, open_stack
+from automation.deployed import REPOSITORY, Folder, open_stack
 from automation.plan import UserError, carry_out, console, one_line_errors
 
 app = typer.Typer(
@@ -16,12 +16,6 @@ app = typer.Typer(
 )
 
 Stack = Annotated[str, typer.Option("--stack", help="The stack, such as prod.")]
-Folder = Annotated[
-    Path,
-    typer.Option(
-        "--dir", help="Folder of Pulumi.yaml.", exists=True, file_okay=False, show_default=False
-    ),
-]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 
 

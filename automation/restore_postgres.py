@@ -73,8 +73,7 @@ def plan(deployed: Deployed, snapshot_identifier: str) -> Plan:
     database = deployed.resource(kind, name)
     snapshot = snapshots.database_snapshot(deployed, snapshot_identifier, aurora=aurora)
     fresh = database.inputs.get("snapshotIdentifier") != snapshot_identifier
-    going = [each for each in deployed.state if (each.type, each.name) == (kind, name)]
-    going = [each for each in going if fresh or each.replaced]
+    going = deployed.outgoing(kind, name, replaced=not fresh)
     guarded = [each for each in going if each.outputs.get("deletionProtection")]
     restore = PostgresRestore(deployed, snapshot_identifier, name, guarded)
     taken = snapshot.get("OriginalSnapshotCreateTime") or snapshot["SnapshotCreateTime"]

@@ -142,8 +142,7 @@ def plan(deployed: Deployed, snapshot_id: str) -> Plan:
         ),
     )
     fresh = volume.inputs.get("snapshotId") != snapshot_id
-    old = [each for each in deployed.state if (each.type, each.name) == (VOLUME, name)]
-    old = [each for each in old if fresh or each.replaced]
+    old = deployed.outgoing(VOLUME, name, replaced=not fresh)
     time = f"{snapshot['StartTime']:%Y-%m-%d %H:%M} UTC"
     stopped = f"The worker {worker.service} is stopped; its jobs wait in the queue."
     allowed = (

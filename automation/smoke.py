@@ -1,10 +1,8 @@
 """`smoke`: sends a trace through every part of a Langfuse, and names the part that fails."""
 
 import json
-from collections.abc import Generator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import asdict
-from pathlib import Path
 from typing import Annotated, Any, Final
 
 import httpx
@@ -12,8 +10,8 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from automation.deployed import REPOSITORY, Deployed, open_stack
-from automation.plan import EXPECTED, UserError, console, errors, one_line
+from automation.deployed import REPOSITORY, Deployed, Folder, open_stack
+from automation.plan import UserError, console, errors, one_line_errors
 from automation.smoke_api import Target
 from automation.smoke_checks import Report, run
 
@@ -21,6 +19,8 @@ URL_OUTPUT: Final = "url"
 PUBLIC_KEY_OUTPUT: Final = "public_key"
 KEY_ARN_OUTPUT: Final = "secret_key_secret_arn"
 """A secret of Secrets Manager: a JSON object with `secret_key`."""
+NOTHING_CHECKED: Final = 2
+"""Exit code."""
 INSTEAD: Final = "Pass --url, --public-key and --secret-key instead of --stack."
 
 
@@ -30,12 +30,7 @@ def smoke(
         str | None,
         typer.Option(help="The stack, such as dev: its outputs say the URL and the keys."),
     ] = None,
-    folder: Annotated[
-        Path,
-        typer.Option(
-            "--dir", help="Folder of Pulumi.yaml.", exists=True, file_okay=False, show_default=False
-        ),
-    ] = REPOSITORY,
+    folder: Folder = REPOSITORY,
     url: Annotated[
         str | None, typer.Option(help="Of Langfuse, such as https://langfuse.example.com.")
     ] = None,
@@ -60,7 +55,7 @@ def smoke(
 
     Exit code 0: all is well. 1: a check failed. 2: nothing was checked; the line says why.
     """
-    with _nothing_checked():
+    with one_line_errors(NOTHING_CHECKED):
         if stack is not None:
             given = [
                 name
@@ -148,13 +143,3 @@ def _typed(context: typer.Context, name: str) -> str | None:
 
 def _options(names: list[str]) -> str:
     return ", ".join(f"--{name.replace('_', '-')}" for name in names)
-
-
-@contextmanager
-def _nothing_checked() -> Generator[None]:
-    try:
-        yield
-    except EXPECTED as error:
-        # As Text: rich would draw the :secret: of an ARN.
-        errors.print(Text(f"error: {one_line(error)}"))
-        raise typer.Exit(2) from None

@@ -29,6 +29,14 @@ class SettingsError(ValueError):
         super().__init__(f"{count} in the stack's configuration; nothing was changed:\n{lines}")
 
 
+def of_namespace(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Give the `langfuse:` keys of a configuration, without the namespace."""
+    prefix = f"{NAMESPACE}:"
+    return {
+        key.removeprefix(prefix): value for key, value in config.items() if key.startswith(prefix)
+    }
+
+
 def load(values: Mapping[str, Any]) -> Settings:
     """The settings that `values` (keys without the namespace) stand for.
 

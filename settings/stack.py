@@ -6,7 +6,7 @@ import pulumi
 from pulumi.runtime import is_config_secret
 from pulumi.runtime.config import CONFIG, get_config_env, get_config_secret_keys_env
 
-from settings.loading import SettingsError, load, secret_environment
+from settings.loading import SettingsError, load, of_namespace, secret_environment
 from settings.messages import NAMESPACE, PASSWORD_KEYS, SECRET_KEYS
 from settings.model import Settings
 
@@ -26,12 +26,7 @@ def read() -> tuple[Settings, Secrets]:
 
     Raises `pulumi.RunError`, which Pulumi prints without a traceback, with every error there is.
     """
-    prefix = f"{NAMESPACE}:"
-    values = {
-        key.removeprefix(prefix): value
-        for key, value in {**get_config_env(), **CONFIG.get()}.items()
-        if key.startswith(prefix)
-    }
+    values = of_namespace({**get_config_env(), **CONFIG.get()})
     problems = [_in_the_clear(key) for key in SECRET_KEYS if key in values and not _is_secret(key)]
     try:
         settings = load(values)
