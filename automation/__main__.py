@@ -3,6 +3,7 @@
 import typer
 
 from automation import restore
+from automation.simulate_spike import simulate_spike
 from automation.smoke import smoke
 
 app = typer.Typer(
@@ -13,6 +14,7 @@ app = typer.Typer(
 )
 app.add_typer(restore.app, name="restore")
 app.command()(smoke)
+app.command()(simulate_spike)
 
 if __name__ == "__main__":
     app(prog_name="python -m automation")
