@@ -13,9 +13,9 @@ from rich.text import Text
 
 from automation.plan import EXPECTED, UserError, console, errors, one_line
 from automation.spike_arrivals import MOST_JOBS, ArrivalsError, read, spiky
-from automation.spike_inputs import ASSUMED, SIZE, Inputs, Row, rows, told
+from automation.spike_inputs import ASSUMED, SIZE, Inputs, Row, told
 from automation.spike_picture import draw, figure_class
-from automation.spike_report import Outcome, compare, measures
+from automation.spike_report import Outcome, compare, input_rows, measures
 from automation.spike_scaling import PERIOD_SECONDS, Metric
 from settings.loading import SettingsError, load
 from settings.sizing import SIZING
@@ -124,7 +124,7 @@ def _typed(context: typer.Context) -> set[str]:
 
 
 def _inputs(inputs: Inputs, typed: set[str], size: str, arrivals: Path | None) -> list[Row]:
-    found = rows(inputs, dict.fromkeys(typed, GIVEN))
+    found = input_rows(inputs, dict.fromkeys(typed, GIVEN))
     if arrivals:
         series = Row("arrivals", "Arrivals", str(arrivals), "jobs/s", GIVEN, "")
         found = [series, *(row for row in found if row.name not in OF_SPIKE)]
@@ -137,7 +137,7 @@ def _show(inputs: Sequence[Row], outcomes: Mapping[Metric, Outcome]) -> None:
     for heading in ("Unit", "Origin"):
         told_to.add_column(heading)
     for row in inputs:
-        value = row.value if isinstance(row.value, str) else f"{row.value:g}"
+        value = row.value if isinstance(row.value, str) else f"{row.value:.5g}"
         style = "yellow" if row.origin == ASSUMED else ""
         told_to.add_row(row.meaning, Text(value), row.unit, Text(row.origin, style))
     console.print(told_to)

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from automation.plan import UserError
-from automation.spike_report import Outcome
+from automation.spike_report import Outcome, measures
 from automation.spike_scaling import Metric
 
 COLOURS: Final[Mapping[Metric, str]] = {"cpu": "#c2410c", "backlog": "#1d4ed8"}
@@ -21,13 +21,30 @@ def figure_class() -> type[Any]:
     return Figure
 
 
+def metadata(outcomes: Mapping[Metric, Outcome]) -> dict[str, str | None]:
+    """Text in the file: its figures, and no version of matplotlib."""
+    lines = [f"{name}: {', '.join(values)}" for name, *values in measures(outcomes)]
+    return {"Software": None, "Description": "; ".join([", ".join(outcomes), *lines])}
+
+
 def draw(outcomes: Mapping[Metric, Outcome], file: Path) -> None:
     """Write the PNG."""
-    figure = figure_class()(figsize=(8, 8), layout="constrained")
+    try:
+        with file.open("wb") as target:
+            _figure(outcomes).savefig(
+                target, format="png", dpi=DOTS_PER_INCH, metadata=metadata(outcomes)
+            )
+    except OSError as error:
+        raise UserError(f"--png {file}: cannot be written: {error.strerror}.") from None
+
+
+def _figure(outcomes: Mapping[Metric, Outcome]) -> Any:
+    figure = figure_class()(figsize=(8, 8))
+    figure.subplots_adjust(left=0.11, right=0.91, bottom=0.07, top=0.95, hspace=0.1)
     top, middle, bottom = figure.subplots(3, 1, sharex=True)
     arrivals = top.twinx()
     for scale_on, outcome in outcomes.items():
-        minutes = [(number + 1) / 60 for number in range(len(outcome.run))]
+        minutes = [number / 60 for number in range(1, len(outcome.run) + 1)]
         look = {"color": COLOURS[scale_on], "label": f"scaleOn: {scale_on}"}
         top.plot(minutes, [each.backlog for each in outcome.run], **look)
         middle.plot(minutes, [each.lag / 60 for each in outcome.run], **look)
@@ -39,8 +56,4 @@ def draw(outcomes: Mapping[Metric, Outcome], file: Path) -> None:
     middle.set(ylabel="Age of the oldest waiting job, min", ylim=(0, None))
     bottom.set(ylabel="Running tasks", xlabel="Minutes", ylim=(0, None))
     top.legend()
-    try:
-        # Without the version of matplotlib, which would change the file and not the picture.
-        figure.savefig(file, format="png", dpi=DOTS_PER_INCH, metadata={"Software": None})
-    except OSError as error:
-        raise UserError(f"--png {file}: cannot be written: {error}.") from None
+    return figure

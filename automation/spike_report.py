@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from automation.deployed import REPOSITORY
-from automation.spike_inputs import Inputs
+from automation.spike_inputs import Inputs, Row, rows
 from automation.spike_model import Second, Totals, simulate, totals
 from automation.spike_scaling import Metric
 
@@ -37,6 +37,14 @@ def usd_per_task_hour(inputs: Inputs) -> float:
         price = {row["name"]: float(row["USD"]) for row in csv.DictReader(lines)}
     vcpus, gigabytes = inputs.cpu / 1024, inputs.memory / 1024
     return vcpus * price["Fargate ARM vCPU"] + gigabytes * price["Fargate ARM memory"]
+
+
+def input_rows(inputs: Inputs, origins: Mapping[str, str]) -> list[Row]:
+    """Lines of a table: all that the result depends on, the price too."""
+    price, link = usd_per_task_hour(inputs), "https://aws.amazon.com/fargate/pricing/"
+    meaning = "Price of a task, on demand, ARM"
+    row = Row("usd_per_task_hour", meaning, price, "USD/h", "docs/prices.csv", link)
+    return [*rows(inputs, origins), row]
 
 
 def measures(outcomes: Mapping[Metric, Outcome]) -> list[tuple[str, ...]]:

@@ -1,0 +1,192 @@
+"""The model behind `simulate-spike`: the queue, the tasks, and target tracking.
+
+It proves that the model does what docs/scaling.md says it does, on cases worked out by hand. It
+does not prove that AWS or Langfuse behave so: nobody here could measure them.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+import pytest
+
+from automation.spike_arrivals import SPIKE_STARTS, spiky
+from automation.spike_inputs import Inputs
+from automation.spike_model import Second, simulate, totals
+from automation.spike_scaling import Autoscaling, Metric, policies
+
+INPUTS = Inputs(minutes=60)
+ONE_TASK = replace(INPUTS, min_tasks=1, max_tasks=1, service_rate=2)
+
+both = pytest.mark.parametrize("scale_on", ["cpu", "backlog"])
+
+
+def desired(scaling: Autoscaling, datapoints: Iterable[Mapping[Metric, float]]) -> list[int]:
+    """What it asks for after each datapoint of a minute."""
+    found: list[int] = []
+    for number, each in enumerate(datapoints, start=1):
+        scaling.see(60 * number, each)
+        found.append(scaling.desired)
+    return found
+
+
+def cpu_only(inputs: Inputs = INPUTS) -> Autoscaling:
+    return Autoscaling(inputs, policies(inputs, "cpu"))
+
+
+def minute(cpu: float, backlog: float) -> Mapping[Metric, float]:
+    return {"cpu": cpu, "backlog": backlog}
+
+
+def cpu(*percent: float) -> list[Mapping[Metric, float]]:
+    return [minute(each, 0) for each in percent]
+
+
+# --- the queue
+
+
+@both
+@pytest.mark.parametrize("busy_cpu", [40, 80])
+def test_no_job_is_lost_or_made(scale_on: Metric, busy_cpu: float) -> None:
+    inputs = replace(INPUTS, busy_cpu=busy_cpu, service_rate=7.3)
+    arrived = served = 0.0
+    for each in simulate(inputs, spiky(inputs), scale_on):
+        arrived += each.arrived
+        served += each.served
+        assert arrived == pytest.approx(served + each.backlog)  # pyright: ignore[reportUnknownMemberType]
+        assert each.served <= each.running * inputs.service_rate
+        assert 2 <= each.running <= 8
+        assert 2 <= each.desired <= 8
+
+
+def test_the_lag_is_the_age_of_the_oldest_job_that_waits() -> None:
+    run = simulate(ONE_TASK, [10, 0, 0, 0, 0, 3, 4, 0, 0, 0], "cpu")
+    assert [each.backlog for each in run] == [8, 6, 4, 2, 0, 1, 3, 1, 0, 0]
+    # At the end of the eighth second the job that came in the seventh is at most two seconds old.
+    assert [each.lag for each in run] == [1, 2, 3, 4, 0, 1, 1, 2, 0, 0]
+
+
+def test_a_queue_that_keeps_up_has_no_lag() -> None:
+    run = simulate(ONE_TASK, [2.0] * 100, "cpu")
+    assert {(each.backlog, each.lag, each.served) for each in run} == {(0, 0, 2)}
+
+
+# --- the tasks
+
+
+def test_a_task_works_after_its_start_and_not_before() -> None:
+    run = simulate(INPUTS, spiky(INPUTS), "backlog")
+    decided = next(second for second, each in enumerate(run) if each.desired > 2)
+    works = next(second for second, each in enumerate(run) if each.running > 2)
+    assert decided == SPIKE_STARTS + 3 * 60 + INPUTS.metric_delay
+    assert works == decided + INPUTS.start_delay
+    assert run[works].served == run[works].running * INPUTS.service_rate == 80
+
+
+def test_a_task_that_is_not_needed_any_more_never_starts() -> None:
+    inputs = replace(INPUTS, start_delay=3000, spike_minutes=3)
+    run = simulate(inputs, spiky(inputs), "backlog")
+    assert max(each.desired for each in run) == 8
+    assert run[-1].desired == 2
+    assert {each.running for each in run} == {2}
+
+
+# --- target tracking
+
+
+def test_the_third_datapoint_above_the_target_scales_out_and_no_earlier_one() -> None:
+    assert desired(cpu_only(), cpu(60, 60, 60)) == [2, 2, 3]
+
+
+def test_a_datapoint_at_the_target_starts_the_count_again() -> None:
+    assert desired(cpu_only(), cpu(60, 60, 50, 60, 60, 60)) == [2, 2, 2, 2, 2, 3]
+
+
+def test_a_step_is_in_proportion_and_ends_at_the_most() -> None:
+    assert desired(cpu_only(), cpu(100, 100, 100, 100, 100)) == [2, 2, 4, 8, 8]
+    scaling = Autoscaling(INPUTS, policies(INPUTS, "backlog"))
+    assert desired(scaling, [minute(0, 350)] * 3) == [2, 2, 7]
+
+
+def test_in_the_cooldown_only_a_larger_step_goes_further() -> None:
+    inputs = replace(INPUTS, scale_out_cooldown=150)
+    steps = desired(cpu_only(inputs), cpu(60, 60, 60, 60, 100, 60, 60))
+    # 3 of 2 at 180 s. At 300 s, 4 of the 2 from before it, which starts the cooldown again. At
+    # 480 s it is over: 5 of 4.
+    assert steps == [2, 2, 3, 3, 4, 4, 4]
+    assert desired(cpu_only(inputs), cpu(60, 60, 60, 60, 100, 60, 60, 60))[-1] == 5
+
+
+def test_the_fifteenth_low_datapoint_scales_in_and_no_earlier_one() -> None:
+    scaling = cpu_only()
+    scaling.desired = 8
+    assert desired(scaling, cpu(*[20] * 15)) == [8] * 14 + [4]
+
+
+def test_just_below_the_target_nothing_is_scaled_in() -> None:
+    scaling = cpu_only()
+    scaling.desired = 8
+    assert set(desired(scaling, cpu(*[45] * 30))) == {8}, "45 is 90 % of 50, and not below"
+    assert desired(scaling, cpu(*[44] * 15))[-1] == 8, "ceil(8 x 44 / 50) is 8"
+    assert desired(scaling, cpu(*[43] * 15))[-1] == 7
+
+
+def test_scaling_in_pauses_for_its_cooldown_and_ends_at_the_least() -> None:
+    scaling = cpu_only()
+    scaling.desired = 8
+    steps = desired(scaling, cpu(*[20] * 30))
+    assert steps == [8] * 14 + [4] * 5 + [2] * 11
+
+
+def test_two_policies_scale_in_only_when_both_agree() -> None:
+    scaling = Autoscaling(INPUTS, policies(INPUTS, "backlog"))
+    scaling.desired = 8
+    assert set(desired(scaling, [minute(46, 0)] * 30)) == {8}
+    assert set(desired(scaling, [minute(10, 95)] * 30)) == {8}
+    assert desired(scaling, [minute(10, 0)] * 15)[-1] == 2
+
+
+def test_two_policies_scale_in_to_the_larger_count_and_pause_for_the_longer_cooldown() -> None:
+    scaling = Autoscaling(INPUTS, policies(INPUTS, "backlog"))
+    scaling.desired = 8
+    steps = desired(scaling, [minute(30, 0)] * 15 + [minute(20, 0)] * 15)
+    assert steps == [8] * 14 + [5] * 15 + [2], "900 s are 15 minutes"
+
+
+def test_either_of_two_policies_scales_out() -> None:
+    for high in (minute(60, 0), minute(0, 101)):
+        scaling = Autoscaling(INPUTS, policies(INPUTS, "backlog"))
+        assert desired(scaling, [high] * 3)[-1] == 3
+
+
+# --- what follows
+
+
+@pytest.mark.parametrize("busy_cpu", [20, 50])
+def test_cpu_alone_never_adds_a_task_while_a_busy_one_stays_below_the_target(
+    busy_cpu: float,
+) -> None:
+    inputs = replace(INPUTS, busy_cpu=busy_cpu, spike=1000, spike_minutes=50)
+    assert {each.desired for each in simulate(inputs, spiky(inputs), "cpu")} == {2}
+    assert max(each.desired for each in simulate(inputs, spiky(inputs), "backlog")) == 8
+
+
+def test_cpu_alone_adds_tasks_when_a_busy_one_is_above_the_target() -> None:
+    inputs = replace(INPUTS, busy_cpu=51)
+    assert max(each.desired for each in simulate(inputs, spiky(inputs), "cpu")) > 2
+
+
+def test_the_totals_are_those_of_the_seconds() -> None:
+    waits = [0, 5, 9, 0, 4, 0]
+    run = [
+        Second(0, 0, jobs, 2 * jobs, 2, 4 if number > 3 else 2) for number, jobs in enumerate(waits)
+    ]
+    found = totals(run * 600, INPUTS, usd_per_task_hour=3)
+    assert (found.peak_backlog_jobs, found.peak_lag_seconds, found.most_tasks) == (9, 18, 2)
+    assert (found.drain_seconds, found.drained, found.first_scale_out_second) == (2, True, 4)
+    assert (found.task_hours, found.usd) == (1600 * 6 / 3600, 1600 * 6 / 1200)
+
+
+def test_a_queue_that_does_not_drain_in_time_says_so() -> None:
+    run = simulate(ONE_TASK, [3.0] * 50, "cpu")
+    found = totals(run, ONE_TASK, 0)
+    assert (found.drained, found.drain_seconds, found.first_scale_out_second) == (False, 50, None)
