@@ -2,7 +2,7 @@
 
 A generated part stands between `<!-- NAME:begin -->` and `<!-- NAME:end -->`; the text around it is
 written by hand and is left alone. `--check` writes nothing, names each stale file and exits with 1.
-What the parts say is the business of `configuration_tables` and `cost_tables`.
+What the parts say is the business of `configuration_tables`, `cost_tables` and `scaling_tables`.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import Final
 
 from development.configuration_tables import full_configuration, short_configuration
 from development.cost_tables import full_cost, price_list, short_cost
+from development.scaling_tables import spike_by_busy_cpu, spike_inputs, spike_results
 
 REPOSITORY: Final = Path(__file__).resolve().parent.parent
 
@@ -23,6 +24,11 @@ PARTS: Final[Mapping[str, Mapping[str, Callable[[], str]]]] = {
     "README.md": {"configuration": short_configuration, "cost": short_cost},
     "docs/configuration.md": {"configuration": full_configuration},
     "docs/cost.md": {"cost": full_cost, "prices": price_list},
+    "docs/scaling.md": {
+        "inputs": spike_inputs,
+        "results": spike_results,
+        "busy-cpu": spike_by_busy_cpu,
+    },
 }
 """The generated parts of each file, by the name in the markers."""
 
