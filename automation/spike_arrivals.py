@@ -1,7 +1,6 @@
 """Jobs per second that come to the queue: a spike by its figures, or a series from a file."""
 
 import csv
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
@@ -90,7 +89,6 @@ def _complaints(rows: Mapping[int, Sequence[str]], seconds: int) -> Iterator[str
 
 def _number(cell: str) -> float | None:
     try:
-        number = float(cell)
+        return float(cell)
     except ValueError:
         return None
-    return number if math.isfinite(number) else None

@@ -82,12 +82,37 @@ def test_a_task_works_after_its_start_and_not_before() -> None:
     assert run[works].served == run[works].running * INPUTS.service_rate == 80
 
 
-def test_a_task_that_is_not_needed_any_more_never_starts() -> None:
-    inputs = replace(INPUTS, start_delay=3000, spike_minutes=3)
+def test_a_task_that_is_not_needed_any_more_stops() -> None:
+    run = simulate(INPUTS, spiky(INPUTS), "backlog")
+    assert max(each.running for each in run) == 8
+    assert (run[-1].desired, run[-1].running) == (2, 2)
+
+
+def test_a_task_that_is_not_needed_before_it_has_started_never_works() -> None:
+    inputs = replace(INPUTS, start_delay=3000, spike_minutes=3, minutes=90)
     run = simulate(inputs, spiky(inputs), "backlog")
     assert max(each.desired for each in run) == 8
     assert run[-1].desired == 2
     assert {each.running for each in run} == {2}
+
+
+# --- what is published
+
+
+@pytest.mark.parametrize(("waiting", "tasks"), [(300, 4), (400, 4), (404, 5)])
+def test_waiting_jobs_are_counted_per_task(waiting: int, tasks: int) -> None:
+    inputs = replace(INPUTS, min_tasks=4)
+    keeps_up = 4 * inputs.service_rate
+    run = simulate(inputs, [waiting + keeps_up, *[keeps_up] * 310], "backlog")
+    assert {each.backlog for each in run[:300]} == {waiting}
+    assert run[-1].desired == tasks
+
+
+def test_a_burst_between_two_reports_is_not_seen() -> None:
+    minute_of_arrivals = [500, *[0] * 59]
+    run = simulate(INPUTS, minute_of_arrivals * 20, "backlog")
+    assert max(each.backlog for each in run) == 480
+    assert {each.desired for each in run} == {2}, "20 a second: gone before the 30th second"
 
 
 # --- target tracking
@@ -109,11 +134,10 @@ def test_a_step_is_in_proportion_and_ends_at_the_most() -> None:
 
 def test_in_the_cooldown_only_a_larger_step_goes_further() -> None:
     inputs = replace(INPUTS, scale_out_cooldown=150)
-    steps = desired(cpu_only(inputs), cpu(60, 60, 60, 60, 100, 60, 60))
-    # 3 of 2 at 180 s. At 300 s, 4 of the 2 from before it, which starts the cooldown again. At
-    # 480 s it is over: 5 of 4.
-    assert steps == [2, 2, 3, 3, 4, 4, 4]
-    assert desired(cpu_only(inputs), cpu(60, 60, 60, 60, 100, 60, 60, 60))[-1] == 5
+    # At 180 s 3, from 2. At 300 s 4, from the 2 before it, and the cooldown begins again. At 480 s
+    # it is over: 5, from 4.
+    steps = desired(cpu_only(inputs), cpu(60, 60, 60, 60, 100, 75, 75, 60))
+    assert steps == [2, 2, 3, 3, 4, 4, 4, 5]
 
 
 def test_the_fifteenth_low_datapoint_scales_in_and_no_earlier_one() -> None:
@@ -122,12 +146,17 @@ def test_the_fifteenth_low_datapoint_scales_in_and_no_earlier_one() -> None:
     assert desired(scaling, cpu(*[20] * 15)) == [8] * 14 + [4]
 
 
-def test_just_below_the_target_nothing_is_scaled_in() -> None:
+def test_scaling_in_begins_below_nine_tenths_of_the_target() -> None:
+    scaling = cpu_only(replace(INPUTS, max_tasks=20))
+    scaling.desired = 20
+    assert set(desired(scaling, cpu(*[45] * 30))) == {20}, "45 is 90 % of 50, and not below"
+    assert desired(scaling, cpu(*[44.9] * 15))[-1] == 18
+
+
+def test_no_task_goes_if_the_rest_would_be_above_the_target() -> None:
     scaling = cpu_only()
     scaling.desired = 8
-    assert set(desired(scaling, cpu(*[45] * 30))) == {8}, "45 is 90 % of 50, and not below"
-    assert desired(scaling, cpu(*[44] * 15))[-1] == 8, "ceil(8 x 44 / 50) is 8"
-    assert desired(scaling, cpu(*[43] * 15))[-1] == 7
+    assert set(desired(scaling, cpu(*[44] * 30))) == {8}, "44 % of 8 tasks are 50.3 % of 7"
 
 
 def test_scaling_in_pauses_for_its_cooldown_and_ends_at_the_least() -> None:
