@@ -8,13 +8,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, Final
 
+from components.backlog_scaling import (
+    SCALE_IN_COOLDOWN_SECONDS as BACKLOG_SCALE_IN_COOLDOWN_SECONDS,
+)
 from components.container_service import (
     CPU_TARGET_PERCENT,
     SCALE_IN_COOLDOWN_SECONDS,
     SCALE_OUT_COOLDOWN_SECONDS,
 )
-
-BACKLOG_SCALE_IN_COOLDOWN_SECONDS: Final = 900
+from settings.services import DEFAULT_BACKLOG_PER_TASK
 
 ASSUMED: Final = "assumed"
 SIZE: Final = "size"
@@ -61,7 +63,9 @@ class Inputs:
     busy_cpu: float = _figure(40, "CPU of a task that is never idle; the rest is waiting", "%")
     start_delay: int = _figure(90, "From the decision until a new task works", "s")
     metric_delay: int = _figure(120, "From a period's end until alarms see its datapoint", "s")
-    backlog_per_task: float = _figure(100, "Waiting jobs per running task to aim at", "jobs")
+    backlog_per_task: float = _figure(
+        DEFAULT_BACKLOG_PER_TASK, "Waiting jobs per running task to aim at", "jobs"
+    )
     cpu_target: float = _figure(
         CPU_TARGET_PERCENT, "CPU to aim at, the average of the tasks", "%", PROGRAM, ADVICE
     )
@@ -69,10 +73,13 @@ class Inputs:
         SCALE_OUT_COOLDOWN_SECONDS, "Pause after scaling out", "s", PROGRAM
     )
     cpu_scale_in_cooldown: int = _figure(
-        SCALE_IN_COOLDOWN_SECONDS, "Pause after scaling in, CPU policy", "s", PROGRAM
+        SCALE_IN_COOLDOWN_SECONDS, "Pause after scaling in, on CPU alone", "s", PROGRAM
     )
     backlog_scale_in_cooldown: int = _figure(
-        BACKLOG_SCALE_IN_COOLDOWN_SECONDS, "Pause after scaling in, backlog policy", "s", PROGRAM
+        BACKLOG_SCALE_IN_COOLDOWN_SECONDS,
+        "Pause after scaling in, on both",
+        "s",
+        PROGRAM,
     )
     publish_seconds: int = _figure(
         30, "Between two reports of the queue's length", "s", LANGFUSE, PUBLISHING

@@ -32,9 +32,13 @@ class Policy:
 
 def policies(inputs: Inputs, scale_on: Metric) -> list[Policy]:
     """What `langfuse:worker.scaleOn` stands for: with `backlog` the CPU policy stays."""
-    cpu = Policy("cpu", inputs.cpu_target, inputs.cpu_scale_in_cooldown)
-    backlog = Policy("backlog", inputs.backlog_per_task, inputs.backlog_scale_in_cooldown)
-    return [cpu] if scale_on == "cpu" else [backlog, cpu]
+    if scale_on == "cpu":
+        return [Policy("cpu", inputs.cpu_target, inputs.cpu_scale_in_cooldown)]
+    pause = inputs.backlog_scale_in_cooldown
+    return [
+        Policy("backlog", inputs.backlog_per_task, pause),
+        Policy("cpu", inputs.cpu_target, pause),
+    ]
 
 
 class Autoscaling:

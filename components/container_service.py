@@ -7,6 +7,7 @@ from typing import Any, Final
 import pulumi
 import pulumi_aws as aws
 
+from components import backlog_scaling
 from components.cluster import Cluster
 from components.container_definition import HealthCheck
 from components.fargate_task import FargateTaskArgs, fargate_task
@@ -48,6 +49,8 @@ class ContainerServiceArgs:
     """Further arguments of the ECS service."""
     after: Sequence[pulumi.Resource]
     """What must run before the service starts."""
+    backlog_per_task: int | None = None
+    """Waiting jobs that a task is meant to have; None: the service scales on CPU alone."""
 
 
 class ContainerService(pulumi.ComponentResource):
@@ -127,6 +130,17 @@ class ContainerService(pulumi.ComponentResource):
             max_capacity=args.settings.max_tasks,
             opts=child,
         )
+        scale_in_cooldown = SCALE_IN_COOLDOWN_SECONDS
+        if args.backlog_per_task is not None:
+            scale_in_cooldown = backlog_scaling.SCALE_IN_COOLDOWN_SECONDS
+            backlog_scaling.backlog_policy(
+                f"{name}-backlog",
+                target,
+                args.cluster.name,
+                self.service.name,
+                args.backlog_per_task,
+                child,
+            )
         aws.appautoscaling.Policy(
             f"{name}-cpu",
             policy_type="TargetTrackingScaling",
@@ -139,7 +153,7 @@ class ContainerService(pulumi.ComponentResource):
                 },
                 "target_value": CPU_TARGET_PERCENT,
                 "scale_out_cooldown": SCALE_OUT_COOLDOWN_SECONDS,
-                "scale_in_cooldown": SCALE_IN_COOLDOWN_SECONDS,
+                "scale_in_cooldown": scale_in_cooldown,
             },
             opts=child,
         )

@@ -68,6 +68,16 @@ def bucket_access(
     return statements
 
 
+def metric_publishing(namespace: str) -> Statement:
+    """Build what a publisher of CloudWatch metrics needs; the API has no resource to name.
+
+    https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/iam-cw-condition-keys-namespace.html
+    """
+    return allow(
+        ["cloudwatch:PutMetricData"], ["*"], {"StringEquals": {"cloudwatch:namespace": namespace}}
+    )
+
+
 @dataclass(frozen=True)
 class ServiceRole:
     """A role of an AWS service. Both are known once its policies are in place."""

@@ -5,11 +5,12 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_aws as aws
 
+from components import iam
 from components.container_definition import HealthCheck
 from components.container_service import ContainerService, ContainerServiceArgs
 from components.migration import Migration
 from components.stack_parts import StackParts
-from contract import environment
+from contract import environment, metrics
 from contract.runtime import WORKER_HEALTH_PATH, WORKER_PORT, health_command
 from settings.releases import worker_image
 
@@ -35,7 +36,8 @@ class LangfuseWorker(pulumi.ComponentResource):
         self, name: str, args: LangfuseWorkerArgs, opts: pulumi.ResourceOptions | None = None
     ) -> None:
         super().__init__("langfuse:index:LangfuseWorker", name, None, opts)
-        parts = args.parts
+        parts, worker = args.parts, args.parts.settings.worker
+        publishes = parts.settings.publishes_queue_metrics
         service = ContainerService(
             name,
             ContainerServiceArgs(
@@ -43,9 +45,12 @@ class LangfuseWorker(pulumi.ComponentResource):
                 image=worker_image(parts.settings.release),
                 port=WORKER_PORT,
                 health_check=HealthCheck(health_command(WORKER_PORT, WORKER_HEALTH_PATH)),
-                settings=parts.settings.worker,
+                settings=worker,
                 environment=environment.worker(parts.settings, parts.endpoints, parts.credentials),
-                statements=parts.statements,
+                statements=[
+                    *parts.statements,
+                    *([iam.metric_publishing(metrics.NAMESPACE)] if publishes else []),
+                ],
                 doors=parts.doors,
                 location=parts.location,
                 network=parts.network,
@@ -53,6 +58,9 @@ class LangfuseWorker(pulumi.ComponentResource):
                 log_retention_days=parts.settings.logs.retention_days,
                 service={},
                 after=[args.migration],
+                backlog_per_task=(
+                    worker.backlog_per_task if worker.scale_on == "backlog" else None
+                ),
             ),
             pulumi.ResourceOptions(parent=self),
         )

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
 
+from contract.metrics import PUBLISHING_VARIABLE
 from contract.runtime import KEEP_ALIVE_MILLISECONDS, heap_mib
 from contract.variables import Container, known
 from settings.external_stores import ExternalClickHouse
@@ -124,6 +125,8 @@ def worker(
         **(_worker_write_mode(settings) if _sets_write_mode(settings) else {}),
         "LANGFUSE_SKIP_INGESTION_CLICKHOUSE_READ_MIN_PROJECT_CREATE_DATE": FRESH_SINCE,
     }
+    if settings.publishes_queue_metrics:
+        plain[PUBLISHING_VARIABLE] = "true"
     return _with_own(settings, plain, _secrets(credentials), settings.worker, credentials)
 
 

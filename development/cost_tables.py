@@ -19,6 +19,7 @@ from components.clickhouse_host import ROOT_VOLUME_GIB as CLICKHOUSE_ROOT_GIB
 from components.nat_instance import INSTANCE_TYPE as NAT_INSTANCE_TYPE
 from components.nat_instance import ROOT_VOLUME_GIB as NAT_ROOT_GIB
 from components.postgres import INSTANCE_STORAGE_GIB
+from contract import metrics
 from development.configuration_tables import EXAMPLE_DOMAIN
 from development.markdown import ABSENT, table
 from settings.external_stores import ExternalClickHouse, ExternalPostgres, ExternalRedis
@@ -98,6 +99,7 @@ def bill(settings: Settings) -> list[Item]:
             f"{SECRETS} × {price['Secrets Manager']}",
             SECRETS * price["Secrets Manager"],
         ),
+        *([_queue_metrics(settings.major)] if settings.publishes_queue_metrics else []),
         Item(
             "Private DNS zone",
             f"1 × {price['Cloud Map private zone']}",
@@ -167,6 +169,17 @@ def _postgres(postgres: AuroraPostgres | PostgresInstance | ExternalPostgres) ->
             hour * HOURS + INSTANCE_STORAGE_GIB * storage,
         )
     ]
+
+
+def _queue_metrics(major: int) -> Item:
+    metric = prices()["CloudWatch custom metric"]
+    plain = f"{metrics.PLAIN_QUEUES} × {metrics.NAMES_OF_A_PLAIN_QUEUE[major]}"
+    sharded = f"{metrics.SHARDED_QUEUES} × {metrics.NAMES_OF_A_SHARDED_QUEUE}"
+    return Item(
+        "Queue metrics",
+        f"({plain} + {sharded} + {metrics.OTHER_NAMES}) × {metric}",
+        metrics.names_published(major) * metric,
+    )
 
 
 def _nat_instance() -> Item:

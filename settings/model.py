@@ -4,6 +4,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import EmailStr, Field, ValidationInfo, field_validator
 
+from contract.metrics import FIRST_RELEASE as QUEUE_METRICS_SINCE
 from settings.bootstrap import Bootstrap
 from settings.data_safety import DEFAULT_WRITE_MODE, V4, Backups, WriteMode
 from settings.network import CreatedNetwork, Network
@@ -138,6 +139,20 @@ class Settings(Section):
             )
         return value
 
+    @field_validator("worker")
+    @classmethod
+    def _worker(cls, value: Worker, info: ValidationInfo) -> Worker:
+        release = info.data.get("release")
+        if value.scale_on == "backlog" and release and version_of(release) < QUEUE_METRICS_SINCE:
+            first = ".".join(str(part) for part in QUEUE_METRICS_SINCE)
+            raise refusal(
+                f"Langfuse {release} does not publish how many jobs wait; {first} is the first "
+                "release that does",
+                "set langfuse:release to a later one, or worker.scaleOn to cpu",
+                key="scaleOn",
+            )
+        return value
+
     @field_validator("clickhouse")
     @classmethod
     def _clickhouse(cls, value: ClickHouse, info: ValidationInfo) -> ClickHouse:
@@ -154,6 +169,11 @@ class Settings(Section):
     def write_mode(self) -> WriteMode:
         """Which tables Langfuse writes."""
         return self.v4.write_mode or DEFAULT_WRITE_MODE[self.major]
+
+    @property
+    def publishes_queue_metrics(self) -> bool:
+        """Whether the worker publishes its queues' metrics to CloudWatch (`contract.metrics`)."""
+        return self.worker.scale_on == "backlog"
 
     @property
     def major(self) -> int:

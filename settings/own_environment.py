@@ -9,12 +9,14 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, cast
 
+from contract.metrics import PUBLISHING_VARIABLE
 from contract.variables import Variable, known
 from settings.releases import LANGFUSE_MAJORS, version_of
 from settings.wording import nearest, shown
 
 WIRED: Final = re.compile(
     r"HOSTNAME|PORT|NEXTAUTH_URL|AWS_REGION|DATABASE_\w+|DIRECT_URL|"
+    rf"{PUBLISHING_VARIABLE}|"
     r"CLICKHOUSE_(URL|MIGRATION_URL|MIGRATION_SSL|USER|PASSWORD|CLUSTER_ENABLED)|"
     r"LANGFUSE_AUTO_\w+_MIGRATION_DISABLED|"
     r"LANGFUSE_INIT_(ORG_(ID|NAME)|PROJECT_(ID|NAME|PUBLIC_KEY|SECRET_KEY)|USER_(EMAIL|PASSWORD))|"
@@ -95,6 +97,8 @@ def _is_secret(name: str) -> bool:
 
 
 def _instead(name: str) -> str:
+    if name == PUBLISHING_VARIABLE:
+        return "Use langfuse:worker.scaleOn backlog, which goes with it. "
     if "MIGRATION_V4" in name:
         return "Use langfuse:v4, which sets all that go together. "
     return "Use langfuse:bootstrap. " if name.startswith("LANGFUSE_INIT_") else ""

@@ -1,15 +1,22 @@
 """The sections of what runs Langfuse itself: `web`, `worker` and `ingress`."""
 
 import ipaddress
+from collections.abc import Mapping
 from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
+from contract.metrics import SWITCHES
 from settings.capacity import FARGATE_MEMORY_MIB, fargate_memory_range
 from settings.section import Section, refusal
 
 MAXIMUM_TASKS: Final = 100
 """A guard against typing errors; AWS's own quota is far above."""
+
+DEFAULT_BACKLOG_PER_TASK: Final = 500
+"""An assumption, to be measured: nobody publishes what a worker gets done. Langfuse's worker has 5
+OTel batches in work at once (LANGFUSE_OTEL_INGESTION_QUEUE_PROCESSING_CONCURRENCY); at half a
+second each, 500 that wait are 50 s of work."""
 
 CertificateArn = Annotated[
     str | None,
@@ -97,7 +104,29 @@ class Web(Service):
 class Worker(Service):
     """The worker container's service."""
 
-    scale_on: Literal["cpu"] = Field("cpu", description="What the worker's autoscaling follows")
+    scale_on: Literal["cpu", "backlog"] = Field(
+        "cpu",
+        description="What the autoscaling follows: CPU, or the waiting jobs and CPU. `backlog` "
+        "needs Langfuse 3.169.0, and CloudWatch charges for the metrics",
+    )
+    backlog_per_task: int = Field(
+        DEFAULT_BACKLOG_PER_TASK,
+        ge=1,
+        description="Waiting jobs that one task is meant to have, with `scaleOn` `backlog`; "
+        "measure yours",
+    )
+
+    @field_validator("scale_on")
+    @classmethod
+    def _scale_on(cls, value: str, info: ValidationInfo) -> str:
+        own: Mapping[str, str] = info.data.get("environment", {})
+        off = [name for name in SWITCHES if own.get(name) == "false"]
+        if value == "backlog" and off:
+            raise refusal(
+                f"worker.environment switches off what this follows: {', '.join(off)}",
+                "remove it there, or set worker.scaleOn to cpu",
+            )
+        return value
 
 
 class LoadBalancerIngress(Section):

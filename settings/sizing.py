@@ -14,7 +14,14 @@ DEV: Final[Row] = {
     "network": {"cidr": "10.0.0.0/16", "zones": 2, "egress": "none", "flowLogs": False},
     "ingress": {"kind": "apiGateway"},
     "web": {"cpu": 1024, "memory": 2048, "minTasks": 1, "maxTasks": 1, "spot": True},
-    "worker": {"cpu": 1024, "memory": 2048, "minTasks": 1, "maxTasks": 2, "spot": True},
+    "worker": {
+        "cpu": 1024,
+        "memory": 2048,
+        "minTasks": 1,
+        "maxTasks": 2,
+        "spot": True,
+        "scaleOn": "cpu",
+    },
     "clickhouse": {
         "mode": "ec2",
         "instanceType": "t4g.medium",
@@ -37,7 +44,14 @@ STAGING: Final[Row] = {
     "network": {"cidr": "10.0.0.0/16", "zones": 2, "egress": "natInstance", "flowLogs": False},
     "ingress": {"kind": "alb"},
     "web": {"cpu": 1024, "memory": 2048, "minTasks": 1, "maxTasks": 1, "spot": True},
-    "worker": {"cpu": 1024, "memory": 4096, "minTasks": 1, "maxTasks": 4, "spot": True},
+    "worker": {
+        "cpu": 1024,
+        "memory": 4096,
+        "minTasks": 1,
+        "maxTasks": 4,
+        "spot": True,
+        "scaleOn": "cpu",
+    },
     "clickhouse": {
         "mode": "ec2",
         "instanceType": "t4g.large",
@@ -67,7 +81,14 @@ PROD: Final[Row] = {
     },
     "ingress": {"kind": "alb"},
     "web": {"cpu": 2048, "memory": 4096, "minTasks": 2, "maxTasks": 3, "spot": False},
-    "worker": {"cpu": 2048, "memory": 4096, "minTasks": 2, "maxTasks": 8, "spot": False},
+    "worker": {
+        "cpu": 2048,
+        "memory": 4096,
+        "minTasks": 2,
+        "maxTasks": 8,
+        "spot": False,
+        "scaleOn": "backlog",
+    },
     "clickhouse": {
         "mode": "ec2",
         "instanceType": "r7g.large",

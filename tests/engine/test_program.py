@@ -44,11 +44,20 @@ def test_a_stack_comes_up_and_then_has_nothing_to_change(
     assert deployment.changes("refresh", "--preview-only") == set()
 
 
-def test_a_new_release_migrates_and_changes_two_services_and_their_task_definitions(
+def test_a_new_release_migrates_and_changes_two_services_and_another_scaling_changes_one(
     environment: dict[str, str], tmp_path: Path
 ) -> None:
     deployment = Deployment.of("prod", tmp_path, environment)
     deployment.up()
+    deployment.configure("worker.scaleOn", "cpu")
+    assert operations(deployment) == {
+        ("delete", "aws:appautoscaling/policy:Policy", "langfuse-prod-worker-backlog"),
+        ("update", "aws:appautoscaling/policy:Policy", "langfuse-prod-worker-cpu"),
+        ("update", "aws:iam/rolePolicy:RolePolicy", "langfuse-prod-worker-task"),
+        ("update", "aws:ecs/service:Service", "langfuse-prod-worker"),
+        ("replace", "aws:ecs/taskDefinition:TaskDefinition", "langfuse-prod-worker"),
+    }, "a task definition's next revision is a replacement, and the only one"
+    deployment.configure("worker.scaleOn", "backlog")
     deployment.configure("release", "3.226.0")
     changed = {(each.type, each.name) for each in deployment.changes()}
     assert changed == {
@@ -203,3 +212,13 @@ def test_an_adopted_vpcs_mistake_is_one_message_without_a_traceback(
     assert done.returncode != 0
     assert "langfuse:network.privateSubnetIds: all in us-east-1" in printed
     assert "Traceback" not in printed
+
+
+def operations(deployment: Deployment) -> set[tuple[str, ...]]:
+    """What a preview does to which resource; the halves of a replacement are left out."""
+    halves = ("create-replacement", "delete-replaced", "discard-replaced")
+    return {
+        (step["op"], step["urn"].split("::")[2].split("$")[-1], step["urn"].split("::")[3])
+        for step in deployment.steps()
+        if step["op"] not in ("same", "read", "refresh", *halves)
+    }

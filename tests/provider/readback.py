@@ -200,6 +200,14 @@ class Account:
             ]["Resources"]
         }
 
+    def scaling(self, cluster: str, service: str) -> list[dict[str, Any]]:
+        """What a service's scaling policies track."""
+        found = self.client("application-autoscaling").describe_scaling_policies(
+            ServiceNamespace="ecs", ResourceId=f"service/{cluster}/{service}"
+        )["ScalingPolicies"]
+        assert {each["PolicyType"] for each in found} == {"TargetTrackingScaling"}
+        return [each["TargetTrackingScalingPolicyConfiguration"] for each in found]
+
     def schedule(self) -> dict[str, Any]:
         """The schedule of ClickHouse's own backup."""
         scheduler = self.client("scheduler")

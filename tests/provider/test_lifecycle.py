@@ -15,7 +15,13 @@ from typing import Any
 
 import pytest
 
+from components.backlog_scaling import (
+    EXPRESSION,
+    SCALE_IN_COOLDOWN_SECONDS,
+    SCALE_OUT_COOLDOWN_SECONDS,
+)
 from contract.environment import NO_MIGRATIONS
+from contract.metrics import INGESTION, OTEL_INGESTION, PUBLISHING_VARIABLE, waiting
 from contract.variables import known
 from tests.deployment import PROTECTED_MESSAGE, Deployment
 from tests.provider.aws import client
@@ -173,6 +179,7 @@ def live(story: Story, account: Account, deployment: Deployment) -> None:
     check_stores(account, replicated=story.stack == "prod")
     check_migrations(account, outputs, 1)
     check_backups(account, deployment, copied="backups.copyRegion" in story.config)
+    check_scaling(account, outputs, on_backlog=story.stack == "prod")
     prefix = account.prefix
     doors = {(source.format(prefix), to.format(prefix), port) for source, to, port in story.doors}
     assert account.entrances() == doors
@@ -370,6 +377,55 @@ def check_backups(account: Account, deployment: Deployment, *, copied: bool) -> 
     plain = account.environment(container)
     assert plain["BACKUP_URL"].startswith(f"https://{bucket}.s3.")
     assert plain["BACKUP_ON_CLUSTER"] == ("ON CLUSTER default" if copied else "")
+
+
+def check_scaling(account: Account, outputs: dict[str, Any], *, on_backlog: bool) -> None:
+    cluster, web, worker = (
+        outputs[name] for name in ("cluster_name", "web_service_name", "worker_service_name")
+    )
+    cpu = {"PredefinedMetricType": "ECSServiceAverageCPUUtilization"}
+    out, slow = SCALE_OUT_COOLDOWN_SECONDS, SCALE_IN_COOLDOWN_SECONDS
+    on_cpu = {"TargetValue": 50, "PredefinedMetricSpecification": cpu, "ScaleOutCooldown": out}
+    common = {"DisableScaleIn": False}
+    assert account.scaling(cluster, web) == [{**on_cpu, **common, "ScaleInCooldown": 300}]
+    found = account.scaling(cluster, worker)
+    definition = account.container(cluster, worker)
+    if not on_backlog:
+        assert found == [{**on_cpu, **common, "ScaleInCooldown": 300}]
+        assert PUBLISHING_VARIABLE not in account.environment(definition)
+        return
+    assert account.environment(definition)[PUBLISHING_VARIABLE] == "true"
+    (backlog,) = [each for each in found if "CustomizedMetricSpecification" in each]
+    found.remove(backlog)
+    assert found == [{**on_cpu, **common, "ScaleInCooldown": slow}]
+    queries = {
+        query["Id"]: query for query in backlog.pop("CustomizedMetricSpecification")["Metrics"]
+    }
+    expected = {"TargetValue": 500, "ScaleOutCooldown": out, "ScaleInCooldown": slow}
+    assert backlog == {**expected, **common}
+    expression = queries.pop("backlog")
+    assert (expression["Expression"], expression["ReturnData"]) == (EXPRESSION, True)
+    of_the_service = {("ClusterName", cluster), ("ServiceName", worker)}
+    otel, legacy = waiting(OTEL_INGESTION), waiting(INGESTION)
+    measured = {
+        name: (
+            query["MetricStat"]["Metric"]["Namespace"],
+            query["MetricStat"]["Metric"]["MetricName"],
+            {
+                (each["Name"], each["Value"])
+                for each in query["MetricStat"]["Metric"].get("Dimensions", [])
+            },
+            query["MetricStat"]["Stat"],
+            query["ReturnData"],
+        )
+        for name, query in queries.items()
+    }
+    assert measured == {
+        "otel": ("Langfuse", otel, set(), "Maximum", False),
+        "ingestion": ("Langfuse", legacy, set(), "Maximum", False),
+        "published": ("Langfuse", otel, set(), "SampleCount", False),
+        "tasks": ("AWS/ECS", "CPUUtilization", of_the_service, "SampleCount", False),
+    }
 
 
 def check_that_up_mends_what_somebody_deleted(

@@ -187,7 +187,7 @@ def varied() -> Graph:
             "release": "4.16.0",
             "domain": "langfuse.example.com",
             "web": architecture,
-            "worker": architecture,
+            "worker": {**architecture, "scaleOn": "backlog", "backlogPerTask": 40},
             "bootstrap": {"userEmail": "ada@example.com", "organization": "Acme, Inc."},
             "auth": {"disablePassword": True},
             "alarms": {"email": "ops@example.com", "monthlyBudgetUsd": 300},

@@ -112,6 +112,7 @@ VARIATIONS: Final[dict[str, dict[str, Any]]] = {
     "external": EXTERNAL,
     "three servers": THREE_SERVERS,
     "dual": {"v4": {"writeMode": "dual"}},
+    "backlog": {"worker": {"scaleOn": "backlog"}},
 }
 
 

@@ -282,6 +282,18 @@ def test_the_bill_is_the_sum_of_its_items(size: str) -> None:
     assert all(item.usd > 0 for item in items)
 
 
+def test_queue_metrics_are_billed_where_they_are_published_and_by_the_major() -> None:
+    def metrics(**keys: object) -> list[tuple[str, float]]:
+        items = cost_tables.bill(load({"size": "dev", **keys}))
+        return [(each.arithmetic, each.usd) for each in items if each.name == "Queue metrics"]
+
+    backlog = {"worker": {"scaleOn": "backlog"}}
+    assert metrics() == []
+    assert metrics(**backlog) == [("(22 × 7 + 9 × 8 + 1) × 0.3", pytest.approx(68.10))]  # noqa: RUF001  # pyright: ignore[reportUnknownMemberType]
+    (four,) = metrics(**backlog, release="4.16.0")
+    assert four == ("(22 × 4 + 9 × 8 + 1) × 0.3", pytest.approx(48.30))  # noqa: RUF001  # pyright: ignore[reportUnknownMemberType]
+
+
 def test_spot_is_counted_at_its_share_of_the_price() -> None:
     dear = load({"size": "dev", "web": {"spot": False}})
     cheap = load({"size": "dev"})

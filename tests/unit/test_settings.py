@@ -49,7 +49,14 @@ TABLE: Final[Mapping[str, Mapping[str, Any]]] = {
         "network": {"cidr": "10.0.0.0/16", "zones": 2, "egress": "none", "flow_logs": False},
         "ingress": {"kind": "apiGateway"},
         "web": {"cpu": 1024, "memory": 2048, "min_tasks": 1, "max_tasks": 1, "spot": True},
-        "worker": {"cpu": 1024, "memory": 2048, "min_tasks": 1, "max_tasks": 2, "spot": True},
+        "worker": {
+            "cpu": 1024,
+            "memory": 2048,
+            "min_tasks": 1,
+            "max_tasks": 2,
+            "spot": True,
+            "scale_on": "cpu",
+        },
         "clickhouse": {
             "mode": "ec2",
             "replicas": 1,
@@ -79,7 +86,14 @@ TABLE: Final[Mapping[str, Mapping[str, Any]]] = {
         "network": {"cidr": "10.0.0.0/16", "zones": 2, "egress": "natInstance", "flow_logs": False},
         "ingress": {"kind": "alb"},
         "web": {"cpu": 1024, "memory": 2048, "min_tasks": 1, "max_tasks": 1, "spot": True},
-        "worker": {"cpu": 1024, "memory": 4096, "min_tasks": 1, "max_tasks": 4, "spot": True},
+        "worker": {
+            "cpu": 1024,
+            "memory": 4096,
+            "min_tasks": 1,
+            "max_tasks": 4,
+            "spot": True,
+            "scale_on": "cpu",
+        },
         "clickhouse": {
             "mode": "ec2",
             "replicas": 1,
@@ -116,7 +130,14 @@ TABLE: Final[Mapping[str, Mapping[str, Any]]] = {
         },
         "ingress": {"kind": "alb"},
         "web": {"cpu": 2048, "memory": 4096, "min_tasks": 2, "max_tasks": 3, "spot": False},
-        "worker": {"cpu": 2048, "memory": 4096, "min_tasks": 2, "max_tasks": 8, "spot": False},
+        "worker": {
+            "cpu": 2048,
+            "memory": 4096,
+            "min_tasks": 2,
+            "max_tasks": 8,
+            "spot": False,
+            "scale_on": "backlog",
+        },
         "clickhouse": {
             "mode": "ec2",
             "replicas": 1,

@@ -282,6 +282,7 @@ def test_the_sums_that_the_documentation_does_by_hand_are_those_of_the_defaults(
     assert f"| {inputs.base:g} ÷ {rate} × 1.5 → {inputs.min_tasks} |" in text  # noqa: RUF001
     assert f"| {inputs.spike:g} ÷ {rate} → 5, and 3 to drain |" in text
     assert inputs.spike / inputs.service_rate + 3 == inputs.max_tasks
-    assert f"| {rate} × 10 s = {inputs.backlog_per_task:g} |" in text  # noqa: RUF001
+    wait = inputs.backlog_per_task / inputs.service_rate
+    assert f"| {rate} × {wait:g} s = {inputs.backlog_per_task:g} |" in text  # noqa: RUF001
     assert f"delay of {inputs.metric_delay} s" in text
     assert f"this delay are {60 * inputs.datapoints_out + inputs.metric_delay} s" in text

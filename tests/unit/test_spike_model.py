@@ -14,7 +14,7 @@ from automation.spike_inputs import Inputs
 from automation.spike_model import Second, simulate, totals
 from automation.spike_scaling import Autoscaling, Metric, policies
 
-INPUTS = Inputs(minutes=60)
+INPUTS = Inputs(minutes=60, backlog_per_task=100)
 ONE_TASK = replace(INPUTS, min_tasks=1, max_tasks=1, service_rate=2)
 
 both = pytest.mark.parametrize("scale_on", ["cpu", "backlog"])

@@ -1,0 +1,70 @@
+"""Facts about the queue metrics that Langfuse's worker publishes to CloudWatch.
+
+Source: Langfuse 3.225.4 and 4.16.0, packages/shared/src/server/instrumentation/index.ts,
+worker/src/features/queue-metrics-runner, worker/src/queues/workerManager.ts. Every worker reports
+the depth of the whole queue, every 30 s at the most, without dimensions and without a unit: so the
+statistic is Maximum, never Sum. Neither the namespace nor the names can be given a prefix, so the
+stacks of one account and region that publish do so under the same names.
+"""
+
+from typing import Final
+
+NAMESPACE: Final = "Langfuse"
+"""CloudWatch namespace, fixed in Langfuse's code."""
+
+PUBLISHING_VARIABLE: Final = "ENABLE_AWS_CLOUDWATCH_METRIC_PUBLISHING"
+
+FIRST_RELEASE: Final = (3, 169, 0)
+"""First Langfuse release with the names below; 4.x has them too.
+https://github.com/langfuse/langfuse-docs/pull/3405"""
+
+OTEL_INGESTION: Final = "otel_ingestion"
+"""Queue of OpenTelemetry batches: today's SDKs (Python 3, JS 4 or later). A batch is one job."""
+
+INGESTION: Final = "ingestion"
+"""Queue of events of the legacy API, and of all scores."""
+
+INGESTION_QUEUES: Final = (OTEL_INGESTION, INGESTION)
+"""The queues that events wait in until the worker writes them to ClickHouse."""
+
+SWITCHES: Final = (
+    "LANGFUSE_QUEUE_METRICS_ENABLED",
+    "QUEUE_CONSUMER_OTEL_INGESTION_QUEUE_IS_ENABLED",
+    "QUEUE_CONSUMER_INGESTION_QUEUE_IS_ENABLED",
+)
+"""The worker's variables that end the publishing of these queues' metrics when they are `false`: a
+worker reports the queues that it consumes."""
+
+
+def waiting(queue: str) -> str:
+    """Metric of the jobs that wait; those that are delayed or being worked on are not in it."""
+    return f"langfuse.queue.{queue}.depth.shard_all.type_waiting"
+
+
+def failed(queue: str) -> str:
+    """Metric of the jobs that failed for good. They stay until somebody retries or removes them."""
+    return f"langfuse.queue.{queue}.depth.shard_all.type_failed"
+
+
+def oldest_failed_age(queue: str) -> str:
+    """Metric of the age of the oldest failed job, milliseconds; 0 when there is none."""
+    return f"langfuse.queue.{queue}.dlq_oldest_age.shard_all"
+
+
+PLAIN_QUEUES: Final = 22
+SHARDED_QUEUES: Final = 9
+NAMES_OF_A_PLAIN_QUEUE: Final = {3: 7, 4: 4}
+"""By major: three depths and the oldest age; and in 3 `.length`, `.dlq_length` and `.active`."""
+NAMES_OF_A_SHARDED_QUEUE: Final = 8
+"""Three depths and the oldest age, for its one shard and for all shards."""
+OTHER_NAMES: Final = 1
+
+
+def names_published(major: int) -> int:
+    """Work out how many metrics an idle worker of a Langfuse major publishes; a busy one has more.
+
+    Counted in the sources of 3.225.4. For 4 it is worked out: the same queues, without the names
+    that 4 has no more.
+    """
+    plain = PLAIN_QUEUES * NAMES_OF_A_PLAIN_QUEUE[major]
+    return plain + SHARDED_QUEUES * NAMES_OF_A_SHARDED_QUEUE + OTHER_NAMES
