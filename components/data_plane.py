@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 import pulumi
@@ -51,6 +52,10 @@ class DataPlane(pulumi.ComponentResource):
     """The stack file's own secret variables."""
     bootstrap: Bootstrap | None
     """The first API keys and the first user's password."""
+    providers: Mapping[str, SecretReference]
+    """Client secrets of `auth.providers`."""
+    smtp_url: SecretReference | None
+    """URL of the SMTP server."""
 
     def __init__(
         self, name: str, args: DataPlaneArgs, opts: pulumi.ResourceOptions | None = None
@@ -84,7 +89,11 @@ class DataPlane(pulumi.ComponentResource):
             f"{name}-storage", StorageArgs(settings.storage, args.origin, protected), child
         )
         self._make_keys(name, protected, child)
-        self.environment = self._store_environment(name, args, child)
+        given, store = args.secrets, partial(_store, name, protected, child)
+        self.environment = store("environment", "secretEnvironment", given.environment)
+        self.providers = store("auth", "authSecrets", given.providers)
+        url = {} if given.smtp_url is None else {"url": given.smtp_url}
+        self.smtp_url = store("smtp", "smtpUrl", url).get("url")
         self.bootstrap = None
         if settings.bootstrap is not None:
             self.bootstrap = Bootstrap(
@@ -117,19 +126,18 @@ class DataPlane(pulumi.ComponentResource):
         self.encryption_key = secret.reference("ENCRYPTION_KEY")
         self.nextauth_secret = secret.reference("NEXTAUTH_SECRET")
 
-    def _store_environment(
-        self, name: str, args: DataPlaneArgs, child: pulumi.ResourceOptions
-    ) -> dict[str, SecretReference]:
-        if not args.secrets.environment:
-            return {}
-        secret = StoredSecret(
-            f"{name}-environment",
-            StoredSecretArgs(
-                "langfuse:secretEnvironment",
-                args.secrets.environment,
-                args.settings.deletion_protection,
-                renewable=True,
-            ),
-            child,
-        )
-        return {variable: secret.reference(variable) for variable in args.secrets.environment}
+
+def _store(
+    name: str,
+    protected: bool,
+    opts: pulumi.ResourceOptions,
+    label: str,
+    key: str,
+    values: Mapping[str, pulumi.Output[str]],
+) -> dict[str, SecretReference]:
+    """Store what the secret key `key` of the stack file holds, if it holds anything."""
+    if not values:
+        return {}
+    args = StoredSecretArgs(f"langfuse:{key}", values, protected, renewable=True)
+    secret = StoredSecret(f"{name}-{label}", args, opts)
+    return {value: secret.reference(value) for value in values}

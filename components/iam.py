@@ -8,6 +8,8 @@ from typing import Any
 import pulumi
 import pulumi_aws as aws
 
+from components.location import Location
+
 Statement = Mapping[str, Any]
 
 
@@ -75,6 +77,25 @@ def metric_publishing(namespace: str) -> Statement:
     """
     return allow(
         ["cloudwatch:PutMetricData"], ["*"], {"StringEquals": {"cloudwatch:namespace": namespace}}
+    )
+
+
+def mail_identities(location: Location, account: str, names: Sequence[str]) -> list[str]:
+    """ARNs of SES identities of the stack's account and region."""
+    prefix = f"arn:{location.partition}:ses:{location.region}:{account}:identity"
+    return [f"{prefix}/{name}" for name in names]
+
+
+def mail_access(from_address: str, arns: Sequence[str]) -> Statement:
+    """Build what Langfuse needs to send mail through SES as one address.
+
+    Langfuse calls SESv2's SendEmail with a raw message, which SES checks as `ses:SendRawEmail`
+    (https://github.com/nodemailer/nodemailer/issues/1734); Langfuse's own page has `ses:SendEmail`.
+    """
+    return allow(
+        ["ses:SendEmail", "ses:SendRawEmail"],
+        arns,
+        {"StringEquals": {"ses:FromAddress": from_address}},
     )
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import pulumi
+import pulumi_aws as aws
 
 from components import iam
 from components.clickhouse import ClickHouse
@@ -16,6 +17,7 @@ from components.security_groups import Door
 from components.stored_secret import SecretReference
 from contract.environment import Credentials, Endpoints, Environment
 from settings.model import Settings
+from settings.sign_in import SesMail
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,8 @@ class StackParts:
             encryption_key=self.data_plane.encryption_key,
             nextauth_secret=self.data_plane.nextauth_secret,
             environment=self.data_plane.environment,
+            providers=self.data_plane.providers,
+            smtp_url=self.data_plane.smtp_url,
         )
 
     @property
@@ -71,7 +75,13 @@ class StackParts:
     def statements(self) -> Sequence[iam.Statement]:
         """What the containers' roles may do."""
         storage = self.data_plane.storage
-        return iam.bucket_access(storage.bucket_arn, storage.key_arn)
+        statements = iam.bucket_access(storage.bucket_arn, storage.key_arn)
+        smtp = self.settings.smtp
+        if isinstance(smtp, SesMail):
+            account = aws.get_caller_identity().account_id
+            guessed = iam.mail_identities(self.location, account, smtp.identities)
+            statements.append(iam.mail_access(smtp.from_address, smtp.resource_arns or guessed))
+        return statements
 
     @property
     def doors(self) -> dict[str, Door]:

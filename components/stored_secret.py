@@ -63,7 +63,10 @@ class StoredSecret(pulumi.ComponentResource):
             # A new value is a new version, and Secrets Manager keeps the one before.
             opts=pulumi.ResourceOptions(parent=self),
         )
-        self.arn = pulumi.Output.all(secret.arn, version.id).apply(lambda values: values[0])
+        # Not the version's own id: a new value has an unknown one until it is stored, and then a
+        # preview would show every task that reads the secret as changed.
+        known = pulumi.Output.all(secret.arn, version.secret_id)
+        self.arn = known.apply(lambda values: values[0])
         self.register_outputs({"arn": self.arn})
 
     def reference(self, key: str) -> SecretReference:

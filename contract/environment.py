@@ -4,9 +4,10 @@ Values may be plain text or, under Pulumi, outputs: nothing here looks into them
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Generic, TypeVar
 
+from contract import sign_in
 from contract.metrics import PUBLISHING_VARIABLE
 from contract.runtime import KEEP_ALIVE_MILLISECONDS, heap_mib
 from contract.variables import Container, known
@@ -82,6 +83,10 @@ class Credentials(Generic[Reference]):
     nextauth_secret: Reference
     environment: Mapping[str, Reference]
     """`langfuse:secretEnvironment`; each container gets those that it reads."""
+    providers: Mapping[str, Reference] = field(default_factory=dict[str, Reference])
+    """`langfuse:authSecrets`, by provider."""
+    smtp_url: Reference | None = None
+    """`langfuse:smtpUrl`."""
 
 
 @dataclass(frozen=True)
@@ -105,10 +110,15 @@ def web(
         "AUTH_DISABLE_SIGNUP": _boolean(settings.signup_disabled),
         "AUTH_DISABLE_USERNAME_PASSWORD": _boolean(settings.auth.disable_password),
         "TELEMETRY_ENABLED": "false",
+        **sign_in.of_auth(settings.auth),
     }
     if settings.major >= BATCH_EXPORT_ON_WEB_SINCE:
         plain |= _batch_export(endpoints)
-    secret = {**_secrets(credentials), "NEXTAUTH_SECRET": credentials.nextauth_secret}
+    secret = {
+        **_secrets(credentials),
+        "NEXTAUTH_SECRET": credentials.nextauth_secret,
+        **sign_in.client_secrets(credentials.providers),
+    }
     if first_start is not None:
         plain |= first_start.plain
         secret |= first_start.secret
@@ -184,6 +194,7 @@ def _shared(
         "REDIS_TLS_ENABLED": _boolean(endpoints.redis_tls),
         **_bucket("EVENT_UPLOAD", EVENTS_PREFIX, endpoints),
         **_bucket("MEDIA_UPLOAD", MEDIA_PREFIX, endpoints),
+        **sign_in.of_mail(settings.smtp, endpoints.region),
     }
     if isinstance(settings.clickhouse, ClickHouseOnEc2):
         spill_bytes = int(settings.clickhouse.memory_gib * 2**30 * EXTERNAL_GROUP_BY_SHARE)
@@ -252,6 +263,7 @@ def _secrets(credentials: Credentials[Reference]) -> dict[str, Reference]:
         "REDIS_AUTH": credentials.redis_password,
         "SALT": credentials.salt,
         "ENCRYPTION_KEY": credentials.encryption_key,
+        **({} if credentials.smtp_url is None else {sign_in.SMTP_URL: credentials.smtp_url}),
     }
 
 

@@ -22,6 +22,7 @@ from settings.messages import DISCRIMINATORS, NAMESPACE, SECRET_KEYS, VARIANTS
 from settings.model import RETENTION_DAYS, Settings
 from settings.releases import LANGFUSE_MINIMUM
 from settings.section import Section
+from settings.sign_in import PROVIDERS
 from settings.sizing import SIZING
 from settings.stores import CLICKHOUSE_MINIMUM_MEMORY_GIB
 
@@ -64,6 +65,16 @@ CHECKED_BY_CODE: Final[Mapping[str, str]] = {
     "redis.nodeType": "`cache.FAMILY.SIZE`",
     "redis.host": "host name or IPv4 address",
     "backups.copyRegion": "AWS region",
+    "auth.enforceSsoDomains": "list of domains",
+    "auth.providers": f"{', '.join(f'`{provider}`' for provider in PROVIDERS)}",
+    "auth.providers.NAME.clientId": "any text without spaces",
+    "auth.providers.NAME.allowedDomains": "list of domains",
+    "auth.providers.NAME.issuer": "`https://HOST/PATH`",
+    "auth.providers.NAME.tenantId": "ID of a tenant, or a domain",
+    "auth.providers.NAME.name": "any text",
+    "auth.providers.NAME.scope": "any text",
+    "smtp.from": "email address, without a name",
+    "smtp.resourceArns": "list of ARNs",
     "logs.retentionDays": f"one of {', '.join(map(str, RETENTION_DAYS))}",
 }
 """Bounds that validators know and the fields do not, or that the fields tell as a pattern."""
@@ -87,6 +98,14 @@ SECRET_MEANINGS: Final[Mapping[str, tuple[str, str]]] = {
     "redisPassword": (
         "text",
         "Password of the Redis. Needed with `redis.mode` `external`, and only there",
+    ),
+    "authSecrets": (
+        "JSON object of providers and texts",
+        "Client secret of each of `auth.providers`",
+    ),
+    "smtpUrl": (
+        "`smtp://` or `smtps://`",
+        "SMTP server, with user and password. Needed with `smtp.mode` `smtp`, and only there",
     ),
 }
 
@@ -119,6 +138,8 @@ def _keys_of(name: str) -> Iterator[Key]:
         return
     for key in _properties(section):
         yield _key(f"{path}.{key}", section, key)
+        if f"{path}.{key}" == "auth.providers":
+            yield from _keys_of_variants("auth.providers.NAME", PROVIDERS)
 
 
 def _keys_of_variants(path: str, variants: Mapping[str, type[BaseModel]]) -> Iterator[Key]:
@@ -198,7 +219,7 @@ def of_size(size: str) -> Settings:
 
 def value(size: str, path: str) -> str:
     """What a size stands for at a key, in a table's cell."""
-    found: Any = of_size(size).model_dump(by_alias=True)
+    found: Any = of_size(size).model_dump(by_alias=True, exclude_none=True)
     for part in path.split("."):
         if not isinstance(found, dict) or part not in found:
             return ABSENT

@@ -7,7 +7,7 @@ from typing import Any, cast
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from settings import messages, own_environment
+from settings import messages, own_environment, sign_in_secrets
 from settings.messages import DISCRIMINATORS, NAMESPACE, PASSWORD_KEYS, SECRET_KEYS, VARIANTS
 from settings.model import Settings
 from settings.network import network_kind
@@ -62,6 +62,7 @@ def load(values: Mapping[str, Any]) -> Settings:
         problems += error.problems
     problems += own_environment.problems(given, secrets, _release(given))
     problems += _password_problems(merged, values)
+    problems += sign_in_secrets.problems(given, values, secrets)
     if settings is None or problems:
         raise SettingsError(problems)
     return settings

@@ -11,6 +11,8 @@ from settings.external_stores import ExternalClickHouse, ExternalPostgres, Exter
 from settings.model import Settings
 from settings.network import AdoptedNetwork, CreatedNetwork
 from settings.services import ApiGatewayIngress, LoadBalancerIngress
+from settings.sign_in import PROVIDERS, SesMail, SmtpMail
+from settings.sign_in_secrets import PROVIDERS_KEY, SMTP_KEY
 from settings.stores import AuroraPostgres, ClickHouseOnEc2, ElastiCacheRedis, PostgresInstance
 from settings.wording import nearest, shown
 
@@ -23,15 +25,13 @@ PASSWORD_KEYS: Final[Mapping[str, str]] = {
 }
 """The secret key of each store that may be external."""
 
-SECRET_KEYS: Final = ("secretEnvironment", *PASSWORD_KEYS.values())
+SECRET_KEYS: Final = ("secretEnvironment", *PASSWORD_KEYS.values(), PROVIDERS_KEY, SMTP_KEY)
 """Top-level keys that hold secrets: a secret inside an object reads back as plain text
 (https://github.com/pulumi/pulumi/issues/6531)."""
 
 PLANNED: Final[Mapping[str, str]] = {
     "grafana": "is planned, and not in this version",
     "images": "is planned, and not in this version",
-    "smtp": "is planned, and not in this version",
-    "auth.providers": "is planned, and not in this version",
     "ingress.waf": "is planned for ingress.kind alb, and not in this version",
 }
 """Keys of the design that no version implements yet."""
@@ -46,6 +46,7 @@ VARIANTS: Final[Mapping[str, Mapping[str, type[BaseModel]]]] = {
         "external": ExternalPostgres,
     },
     "redis": {"elasticache": ElastiCacheRedis, "external": ExternalRedis},
+    "smtp": {"ses": SesMail, "smtp": SmtpMail},
 }
 """Sections that come in several shapes, and the word that tells them apart."""
 
@@ -54,7 +55,16 @@ DISCRIMINATORS: Final = {
     "clickhouse": "mode",
     "postgres": "mode",
     "redis": "mode",
+    "smtp": "mode",
 }
+
+
+_PROVIDER: Final = "auth.providers."
+
+_BESIDE_SECRETS: Final = ("auth.providers", "smtp")
+"""Sections whose secrets have keys elsewhere, and may be put into the section by mistake."""
+
+_WRONG_SHAPES: Final = ("dict_type", "model_type", "model_attributes_type", "string_type")
 
 
 def line(error: ErrorDetails) -> str:
@@ -62,9 +72,9 @@ def line(error: ErrorDetails) -> str:
     context: dict[str, Any] = error.get("ctx") or {}
     location = [str(part) for part in error["loc"]]
     value = error["input"]
-    if error["type"] == "union_tag_invalid":
+    if error["type"] in ("union_tag_invalid", "union_tag_not_found"):
         location.append(str(context["discriminator"]).strip("'"))
-        value = context["tag"]
+        value = context.get("tag")
     elif location[0] in VARIANTS and len(location) > 1:
         del location[1]
     if context.get("key"):
@@ -74,8 +84,10 @@ def line(error: ErrorDetails) -> str:
         location[1] = to_camel(location[1])  # a default's error has the field's Python name
     path = ".".join(location)
     bound, remedy = _bound_and_remedy(error, path, context)
-    hidden = error["type"] == "missing" or (
-        error["type"] == "extra_forbidden" and _meant_as_secret(path)
+    hidden = (
+        error["type"] in ("missing", "union_tag_not_found")
+        or (error["type"] == "extra_forbidden" and _meant_as_secret(path))
+        or (error["type"] in _WRONG_SHAPES and path.startswith(_BESIDE_SECRETS))
     )
     value_shown = "" if hidden else f" {shown(value)}:"
     return f"{NAMESPACE}:{path}:{value_shown} {bound}. {_sentence(remedy)}."
@@ -89,7 +101,9 @@ def keys(model: type[BaseModel]) -> set[str]:
 def _meant_as_secret(path: str) -> bool:
     """Whether an unknown key looks like a secret one, so that its value must not be shown."""
     section, _, key = path.rpartition(".")
-    return bool(nearest(key, PASSWORD_KEYS.values() if section else SECRET_KEYS))
+    if section.startswith(_BESIDE_SECRETS):
+        return True
+    return bool(nearest(key, SECRET_KEYS if section in ("", "auth") else PASSWORD_KEYS.values()))
 
 
 def _member(value: Any, key: str) -> Any:
@@ -113,6 +127,8 @@ def _bound_and_remedy(error: ErrorDetails, path: str, context: dict[str, Any]) -
             return _unknown_key(path)
         case "missing":
             return "is not set, and must be", remedy
+        case "union_tag_not_found":
+            return f"is not set, and must be {' or '.join(VARIANTS[path.split('.')[0]])}", remedy
         case "literal_error" | "union_tag_invalid":
             return f"must be {context.get('expected') or context['expected_tags']}", remedy
         case _:
@@ -128,6 +144,14 @@ def _unknown_key(path: str) -> tuple[str, str]:
     if having:
         shape = _shape(section, " or ".join(having))
         return f"exists only for {shape}", f"remove it, or choose {shape}"
+    if section.startswith(_PROVIDER):
+        having = [provider for provider, model in PROVIDERS.items() if key in keys(model)]
+        if having:
+            return f"exists only for {', '.join(having)}", "remove it"
+        if "secret" in key.casefold():
+            return "is a secret, and stored in the clear here", (
+                f"remove it, and put it into the secret key {NAMESPACE}:{PROVIDERS_KEY}"
+            )
     if section in PASSWORD_KEYS and key == "password":
         secret = f"{NAMESPACE}:{PASSWORD_KEYS[section]}"
         return "is a secret, and stored in the clear here", (
@@ -147,10 +171,17 @@ def _shape(section: str, tag: str) -> str:
 
 
 def _section_model(section: str) -> type[BaseModel]:
-    for name, field in Settings.model_fields.items():
+    found: type[BaseModel] = Settings
+    for part in section.split(".") if section else ():
+        found = _part(found, part) or Settings
+    return found
+
+
+def _part(model: type[BaseModel], part: str) -> type[BaseModel] | None:
+    for name, field in model.model_fields.items():
         candidates = [field.annotation, *getattr(field.annotation, "__args__", ())]
-        if (field.alias or name) == section:
+        if (field.alias or name) == part:
             for candidate in candidates:
                 if isinstance(candidate, type) and issubclass(candidate, BaseModel):
                     return candidate
-    return Settings
+    return None

@@ -11,6 +11,7 @@ from settings.network import CreatedNetwork, Network
 from settings.releases import LANGFUSE, LANGFUSE_MAJORS, LANGFUSE_MINIMUM, version_of
 from settings.section import Section, refusal
 from settings.services import ApiGatewayIngress, Ingress, Web, Worker
+from settings.sign_in import Domain, Providers, Smtp
 from settings.stores import (
     ClickHouse,
     ClickHouseOnEc2,
@@ -35,6 +36,14 @@ class Auth(Section):
         None, description="Refuse new accounts; not set: once `bootstrap` makes the first user"
     )
     disable_password: bool = Field(False, description="Refuse sign-in by password")
+    enforce_sso_domains: list[Domain] = Field(
+        [], description="Email domains whose users must sign in by a provider, never by password"
+    )
+    providers: Providers = Field(
+        default_factory=Providers,
+        description="Ways to sign in beside the password, each with the keys below; see "
+        "docs/sign-in.md",
+    )
 
 
 class Alarms(Section):
@@ -94,6 +103,7 @@ class Settings(Section):
     backups: Backups = Backups()  # pyright: ignore[reportCallIssue]
     bootstrap: Bootstrap | None = None
     auth: Auth = Auth()  # pyright: ignore[reportCallIssue]
+    smtp: Smtp | None = None
     alarms: Alarms | None = None
     logs: Logs = Logs()  # pyright: ignore[reportCallIssue]
     v4: V4 = V4()  # pyright: ignore[reportCallIssue]

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, cast
 
+from contract import sign_in
 from contract.metrics import PUBLISHING_VARIABLE
 from contract.variables import Variable, known
 from settings.releases import LANGFUSE_MAJORS, version_of
@@ -44,10 +45,11 @@ def problems(config: Mapping[str, Any], secrets: Mapping[str, str], release: str
     major = version_of(release)[0]
     tables = {"web": known("web", major), "worker": known("worker", major)}
     both = {**tables["web"], **tables["worker"]}
+    sections = sign_in.wired(config)
     lines = [
         _line(f"secretEnvironment.{name}", "", *fault)
         for name, value in secrets.items()
-        for fault in _faults(name, value, both, release)
+        for fault in _faults(name, value, both, release, sections)
     ]
     for container, table in tables.items():
         section = config.get(container)
@@ -57,29 +59,39 @@ def problems(config: Mapping[str, Any], secrets: Mapping[str, str], release: str
             value_shown = "" if _is_secret(name) else f" {shown(value)}:"
             lines += [
                 _line(key, value_shown, *fault)
-                for fault in _plain_faults(name, value, table, release)
+                for fault in _plain_faults(name, value, table, release, sections)
             ]
     return lines
 
 
 def _plain_faults(
-    name: str, value: Any, table: Mapping[str, Variable], release: str
+    name: str,
+    value: Any,
+    table: Mapping[str, Variable],
+    release: str,
+    sections: Mapping[str, str],
 ) -> Iterator[tuple[str, str]]:
     if not isinstance(value, str):
         return  # the model says so
-    if _is_secret(name) and not WIRED.fullmatch(name):
+    if _is_secret(name) and not WIRED.fullmatch(name) and name not in sections:
         yield (
             "looks like a secret, and this environment is stored in the clear",
             "Put it into the secret key langfuse:secretEnvironment",
         )
         return
-    yield from _faults(name, value, table, release)
+    yield from _faults(name, value, table, release, sections)
 
 
 def _faults(
-    name: str, value: str, table: Mapping[str, Variable], release: str
+    name: str,
+    value: str,
+    table: Mapping[str, Variable],
+    release: str,
+    sections: Mapping[str, str],
 ) -> Iterator[tuple[str, str]]:
-    if WIRED.fullmatch(name):
+    if section := sections.get(name):
+        yield f"langfuse:{section} sets this", "Remove it"
+    elif WIRED.fullmatch(name):
         yield "the program sets this itself", f"{_instead(name)}Remove it"
     elif name not in table:
         if version_of(release)[0] == min(LANGFUSE_MAJORS):

@@ -1,6 +1,6 @@
 """The one place that reads Pulumi's configuration."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pulumi
 from pulumi.runtime import is_config_secret
@@ -9,6 +9,7 @@ from pulumi.runtime.config import CONFIG, get_config_env, get_config_secret_keys
 from settings.loading import SettingsError, load, of_namespace, secret_environment
 from settings.messages import NAMESPACE, PASSWORD_KEYS, SECRET_KEYS
 from settings.model import Settings
+from settings.sign_in_secrets import SMTP_KEY, client_secrets
 
 
 @dataclass(frozen=True)
@@ -19,6 +20,10 @@ class Secrets:
     """Variables for the containers, from `langfuse:secretEnvironment`."""
     passwords: dict[str, pulumi.Output[str]]
     """Passwords of external stores, by `clickhouse`, `postgres` and `redis`."""
+    providers: dict[str, pulumi.Output[str]] = field(default_factory=dict[str, pulumi.Output[str]])
+    """Client secrets by provider, from `langfuse:authSecrets`."""
+    smtp_url: pulumi.Output[str] | None = None
+    """`langfuse:smtpUrl`."""
 
 
 def read() -> tuple[Settings, Secrets]:
@@ -43,7 +48,12 @@ def read() -> tuple[Settings, Secrets]:
                 for store, key in PASSWORD_KEYS.items()
                 if key in values
             }
-            return settings, Secrets(environment, passwords)
+            providers = {
+                provider: pulumi.Output.secret(secret)
+                for provider, secret in sorted(client_secrets(values).items())
+            }
+            smtp_url = pulumi.Output.secret(values[SMTP_KEY]) if SMTP_KEY in values else None
+            return settings, Secrets(environment, passwords, providers, smtp_url)
     raise pulumi.RunError(str(SettingsError(problems)))
 
 

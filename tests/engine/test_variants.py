@@ -29,6 +29,7 @@ TYPES = {
     "redis": "aws:elasticache/replicationGroup:ReplicationGroup",
 }
 PASSWORD = "Secret-of-the-store"
+SECRET_VERSION = "aws:secretsmanager/secretVersion:SecretVersion"
 
 
 @pytest.fixture(scope="module")
@@ -59,15 +60,43 @@ def test_every_combination_of_external_stores_previews_clean(
     assert PASSWORD not in done.stdout + done.stderr
 
 
+SIGN_IN = {
+    "auth.providers.google.clientId": "google-id",
+    "auth.providers.okta.clientId": "okta-id",
+    "auth.providers.okta.issuer": "https://example.okta.com",
+    "smtp.mode": "ses",
+    "smtp.from": "no-reply@example.com",
+    "smtp.resourceArns[0]": "arn:aws:ses:us-east-1:123456789012:identity/parent.example.com",
+}
+
+
 def test_a_stack_of_external_stores_comes_up_and_its_passwords_can_be_changed(
     environment: dict[str, str], tmp_path: Path
 ) -> None:
     deployment = Deployment.of("prod", tmp_path, environment)
     make_external(deployment, list(EXTERNAL))
+    secrets = {"google": PASSWORD, "okta": PASSWORD}
+    deployment.configure_all(SIGN_IN, {"authSecrets": json.dumps(secrets)})
     deployment.up()
     assert deployment.changes() == set()
-    secret = ("--secret", "langfuse:postgresPassword", "Another-one")
-    deployment.run("config", "set", *secret, "--stack", "prod")
+    web, worker = (environment_of(deployment, container) for container in ("web", "worker"))
+    assert web["AUTH_OKTA_ISSUER"] == "https://example.okta.com"
+    assert web["SMTP_CONNECTION_URL"] == worker["SMTP_CONNECTION_URL"]
+    policies = of_type(deployment, "aws:iam/rolePolicy:RolePolicy")
+    (sending,) = [
+        statement
+        for each in policies
+        if each["urn"].endswith("-web-task")
+        for statement in json.loads(each["outputs"]["policy"])["Statement"]
+        if "ses:SendRawEmail" in statement["Action"]
+    ]
+    assert sending["Resource"] == [SIGN_IN["smtp.resourceArns[0]"]], "in place of the guessed ones"
+    changed = json.dumps({**secrets, "google": "Another-one"})
+    deployment.configure_all({}, {"postgresPassword": "Another-one", "authSecrets": changed})
+    assert {(each.type, each.name) for each in deployment.changes()} == {
+        (SECRET_VERSION, "langfuse-prod-postgres-credentials"),
+        (SECRET_VERSION, "langfuse-prod-auth"),
+    }, "tasks read secrets at their start, so none of them changes, and nothing migrates again"
     deployment.up()
     text = deployment.run("stack", "export", "--stack", "prod").stdout
     assert PASSWORD not in text

@@ -47,6 +47,17 @@ class Account:
         text = self.client("secretsmanager").get_secret_value(SecretId=arn)["SecretString"]
         return json.loads(text)[key]
 
+    def statements(self, role_arn: str) -> list[dict[str, Any]]:
+        """What the inline policies of a role allow."""
+        iam, role = self.client("iam"), role_arn.rsplit("/", 1)[-1]
+        return [
+            statement
+            for name in iam.list_role_policies(RoleName=role)["PolicyNames"]
+            for statement in iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"][
+                "Statement"
+            ]
+        ]
+
     def security_groups(self) -> dict[str, str]:
         """Names of a stack's security groups by ID."""
         groups = self.client("ec2").describe_security_groups(

@@ -75,6 +75,8 @@ class Story:
     gaps: frozenset[tuple[str, str]]
     config: Mapping[str, str] = field(default_factory=dict[str, str])
     """What the stack sets besides its file."""
+    secrets: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Secret keys that it sets."""
     migrations: int = 1
     """Migrations after the update."""
 
@@ -120,6 +122,16 @@ def events_expire(account: Account, outputs: dict[str, Any]) -> None:
     assert plain["LANGFUSE_ENABLE_BLOB_STORAGE_FILE_LOG"] == "false"
 
 
+SENDER = "no-reply@example.com"
+SIGN_IN = {
+    "auth.providers.google.clientId": "google-id",
+    "auth.providers.azureAd.clientId": "azure-id",
+    "auth.providers.azureAd.tenantId": "example.com",
+    "smtp.mode": "ses",
+    "smtp.from": SENDER,
+}
+CLIENT_SECRETS = {"google": "google-secret", "azureAd": "azure-secret"}
+
 STORIES = [
     Story(
         "dev",
@@ -139,6 +151,8 @@ STORIES = [
         next_release_and_more_capacity,
         aurora_scales_further,
         SEEN_BY_REFRESH_OF_A_NAT_INSTANCE,
+        SIGN_IN,
+        {"authSecrets": json.dumps(CLIENT_SECRETS)},
         migrations=2,
     ),
     Story(
@@ -165,7 +179,7 @@ def test_a_stack_comes_up_stays_as_it_is_changes_and_goes(story: Story, tmp_path
     account = story.account
     deployment = Deployment.of(story.stack, tmp_path, {})
     deployment.run("config", "set", "aws:region", story.region, "--stack", story.stack)
-    deployment.configure_all(story.config, {})
+    deployment.configure_all(story.config, story.secrets)
     with EcsScheduler(story.region):
         live(story, account, deployment)
 
@@ -175,7 +189,7 @@ def live(story: Story, account: Account, deployment: Deployment) -> None:
     outputs = deployment.up()
     assert len(deployment.state()) >= FEWEST_RESOURCES
     check_containers(account, outputs)
-    check_secrets(account, outputs)
+    check_secrets(account, outputs, signs_in=bool(story.secrets))
     check_stores(account, replicated=story.stack == "prod")
     check_migrations(account, outputs, 1)
     check_backups(account, deployment, copied="backups.copyRegion" in story.config)
@@ -243,7 +257,7 @@ def check_containers(account: Account, outputs: dict[str, Any]) -> None:
         assert definition["image"].endswith(":3.225.4")
 
 
-def check_secrets(account: Account, outputs: dict[str, Any]) -> None:
+def check_secrets(account: Account, outputs: dict[str, Any], *, signs_in: bool) -> None:
     """Every reference resolves, to what Langfuse accepts, and to the same in both containers."""
     values: dict[str, dict[str, str]] = {}
     for container in ("web", "worker"):
@@ -258,11 +272,17 @@ def check_secrets(account: Account, outputs: dict[str, Any]) -> None:
         assert not set(values[container].values()) & set(plain.values())
     web, worker = values["web"], values["worker"]
     assert {name: web[name] for name in worker} == worker
-    first = {"LANGFUSE_INIT_PROJECT_SECRET_KEY", "LANGFUSE_INIT_USER_PASSWORD"}
-    made = "public_key" in outputs
-    assert set(web) - set(worker) == {"NEXTAUTH_SECRET", *(first if made else ())}
-    if made:
+    expected = {"NEXTAUTH_SECRET"}
+    if "public_key" in outputs:
+        expected |= {"LANGFUSE_INIT_PROJECT_SECRET_KEY", "LANGFUSE_INIT_USER_PASSWORD"}
         check_first_keys(account, outputs, web)
+    clients = {"AUTH_GOOGLE_CLIENT_SECRET": "google-secret"}
+    clients["AUTH_AZURE_AD_CLIENT_SECRET"] = "azure-secret"
+    of_web = {name: web[name] for name in set(web) - set(worker) - expected}
+    assert of_web == (clients if signs_in else {}), "as the ECS agent resolves them"
+    assert expected <= set(web)
+    for container in ("web", "worker"):
+        check_mail(account, outputs, container, sends=signs_in)
     assert re.fullmatch(r"[0-9a-f]{64}", web["ENCRYPTION_KEY"])
     for name in ("DATABASE_PASSWORD", "REDIS_AUTH", "CLICKHOUSE_PASSWORD"):
         assert re.fullmatch(r"[A-Za-z0-9]{32,}", web[name]), name
@@ -283,6 +303,25 @@ def check_first_keys(account: Account, outputs: dict[str, Any], web: dict[str, s
     assert plain["AUTH_DISABLE_SIGNUP"] == "true"
     project = outputs["project"]
     assert project == outputs["organization"] == plain["LANGFUSE_INIT_PROJECT_ID"]
+
+
+def check_mail(account: Account, outputs: dict[str, Any], container: str, *, sends: bool) -> None:
+    """The role of a container may send as the stack's address, or not at all."""
+    task = account.task_definition(outputs["cluster_name"], outputs[f"{container}_service_name"])
+    statements = [
+        each for each in account.statements(task["taskRoleArn"]) if "ses:" in str(each["Action"])
+    ]
+    plain = account.environment(task["containerDefinitions"][0])
+    if not sends:
+        assert (statements, "SMTP_CONNECTION_URL" in plain) == ([], False)
+        return
+    (statement,) = statements
+    assert statement["Action"] == ["ses:SendEmail", "ses:SendRawEmail"]
+    assert statement["Condition"] == {"StringEquals": {"ses:FromAddress": SENDER}}
+    of_region = f":ses:{account.region}:"
+    names = [arn.split(":identity/")[1] for arn in statement["Resource"] if of_region in arn]
+    assert names == ["example.com", SENDER]
+    assert plain["SMTP_CONNECTION_URL"] == f"ses://{account.region}"
 
 
 def check_stores(account: Account, *, replicated: bool) -> None:

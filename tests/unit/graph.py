@@ -189,7 +189,16 @@ def varied() -> Graph:
             "web": architecture,
             "worker": {**architecture, "scaleOn": "backlog", "backlogPerTask": 40},
             "bootstrap": {"userEmail": "ada@example.com", "organization": "Acme, Inc."},
-            "auth": {"disablePassword": True},
+            "auth": {
+                "disablePassword": True,
+                "enforceSsoDomains": ["example.com"],
+                "providers": {
+                    "google": {"clientId": "g-1", "allowedDomains": ["example.com"]},
+                    "azureAd": {"clientId": "a-1", "tenantId": "example.com"},
+                },
+            },
+            "authSecrets": {"google": "varied-google", "azureAd": "varied-azure"},
+            "smtp": {"mode": "ses", "from": "no-reply@example.com"},
             "alarms": {"email": "ops@example.com", "monthlyBudgetUsd": 300},
         },
     )

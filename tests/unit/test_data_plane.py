@@ -25,11 +25,13 @@ def database(graph: Graph) -> dict[str, Any]:
 
 
 def changed() -> Graph:
-    """A stack with a KMS key, events that expire and a secret variable."""
+    """A stack with a KMS key, events that expire, a secret variable and an SMTP server."""
     config: dict[str, Any] = {
         "size": "dev",
         "storage": {"kms": True, "eventsRetentionDays": 30},
         "secretEnvironment": {"LANGFUSE_EE_LICENSE_KEY": "langfuse_ee_0123"},
+        "smtp": {"mode": "smtp", "from": "no-reply@example.com"},
+        "smtpUrl": "smtps://user:word@smtp.example.com",
     }
     return build("dev", config)
 

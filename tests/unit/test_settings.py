@@ -483,6 +483,7 @@ def test_adopting_a_vpc_drops_the_rows_keys_of_a_created_one(size: str) -> None:
     assert not network.public_tasks, "an adopted VPC's tasks go to its private subnets"
 
 
+IDENTITY: Final = "arn:aws:ses:us-east-1:123456789012:identity/example.com"
 NATIVE: Final[dict[str, Any]] = {
     "size": "prod",
     "release": "4.16.0",
@@ -502,7 +503,13 @@ NATIVE: Final[dict[str, Any]] = {
     "allowReplace": ["langfuse-prod"],
     "v4": {"writeMode": "dual", "historicBackfill": False},
     "bootstrap": {"userEmail": "ada@example.com", "keyVersion": 2},
-    "auth": {"disableSignup": True},
+    "auth": {
+        "disableSignup": True,
+        "enforceSsoDomains": ["example.com"],
+        "providers": {"okta": {"clientId": "0oa1", "issuer": "https://example.okta.com/"}},
+    },
+    "authSecrets": '{"okta": "x"}',
+    "smtp": {"mode": "ses", "from": "No-Reply@Example.com", "resourceArns": [IDENTITY]},
     "alarms": {"email": "ops@example.com", "monthlyBudgetUsd": 500.5},
 }
 
@@ -528,8 +535,9 @@ def test_every_camel_case_key_arrives_under_its_snake_case_name() -> None:
         "allowedCidrs": settings.ingress.allowed_cidrs,
         "maxAcu": settings.postgres.max_acu,
         "eventsRetentionDays": settings.storage.events_retention_days,
-        "disableSignup": settings.auth.disable_signup,
         "bootstrap": settings.bootstrap and settings.bootstrap.model_dump(),
+        "auth": settings.auth.model_dump(exclude_none=True),
+        "smtp": settings.smtp and settings.smtp.model_dump(),
         "monthlyBudgetUsd": settings.alarms.monthly_budget_usd,
         "deletionProtection": settings.deletion_protection,
         "versioningDays": settings.storage.versioning_days,
@@ -541,12 +549,28 @@ def test_every_camel_case_key_arrives_under_its_snake_case_name() -> None:
         "allowedCidrs": ["10.0.0.0/8"],
         "maxAcu": 16.5,
         "eventsRetentionDays": 90,
-        "disableSignup": True,
         "bootstrap": {
             "user_email": "ada@example.com",
             "organization": "Langfuse",
             "project": "Default",
             "key_version": 2,
+        },
+        "auth": {
+            "disable_signup": True,
+            "disable_password": False,
+            "enforce_sso_domains": ["example.com"],
+            "providers": {
+                "okta": {
+                    "client_id": "0oa1",
+                    "allow_account_linking": False,
+                    "issuer": "https://example.okta.com",
+                }
+            },
+        },
+        "smtp": {
+            "mode": "ses",
+            "from_address": "No-Reply@example.com",
+            "resource_arns": [IDENTITY],
         },
         "monthlyBudgetUsd": 500.5,
         "deletionProtection": False,
@@ -596,18 +620,28 @@ def test_the_walk_over_the_models_finds_every_section_and_every_shape_of_one() -
         "ApiGatewayIngress",
         "AuroraPostgres",
         "Auth",
+        "AzureAd",
         "Backups",
         "Bootstrap",
         "ClickHouseOnEc2",
+        "Cognito",
         "CreatedNetwork",
+        "Custom",
         "ElastiCacheRedis",
         "ExternalClickHouse",
         "ExternalPostgres",
         "ExternalRedis",
+        "GitHub",
+        "Google",
+        "Keycloak",
         "LoadBalancerIngress",
         "Logs",
+        "Okta",
         "PostgresInstance",
+        "Providers",
+        "SesMail",
         "Settings",
+        "SmtpMail",
         "Storage",
         "V4",
         "Web",
@@ -745,6 +779,11 @@ def _no_configuration_of_the_caller(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("PULUMI_CONFIG_SECRET_KEYS", raising=False)
 
 
+def providers_of(secrets: Secrets) -> Mapping[str, pulumi.Output[str]]:
+    assert secrets.smtp_url is not None, "smtpUrl is set"
+    return {**secrets.providers, "smtp": secrets.smtp_url}
+
+
 SECRETS: Final = '{"LANGFUSE_EE_LICENSE_KEY": "langfuse_ee_x", "ADMIN_API_KEY": "y"}'
 
 
@@ -789,3 +828,23 @@ def test_the_passwords_of_external_stores_arrive_as_secret_outputs_under_the_sto
         store: (value, True) for store in stores for value in PASSWORDS[store].values()
     }, "as they are, each at its store, and never in the state in the clear"
     assert settings == load({"size": "dev", **with_external(*stores)}), "and nowhere else"
+
+
+def test_client_secrets_and_the_smtp_url_arrive_as_secret_outputs() -> None:
+    url = "smtps://user:pass%40word@smtp.example.com:465"
+    okta = {"clientId": "0oa1", "issuer": "https://example.okta.com"}
+    keys = {
+        "size": "dev",
+        "auth": {"providers": {"okta": okta, "github": {"clientId": "Iv1"}}},
+        "authSecrets": {"okta": "o", "github": "g"},
+        "smtp": {"mode": "smtp", "from": "no-reply@example.com"},
+        "smtpUrl": url,
+    }
+    config = {f"langfuse:{key}": as_pulumi_hands_it_over(value) for key, value in keys.items()}
+    secret = ["langfuse:authSecrets", "langfuse:smtpUrl"]
+    _, found = read_stack(config, secret, providers_of)
+    assert list(found.items()) == [
+        ("github", ("g", True)),
+        ("okta", ("o", True)),
+        ("smtp", (url, True)),
+    ], "an output that is not marked as secret is stored in the state in the clear"

@@ -135,6 +135,8 @@ def test_an_unknown_key_is_refused_with_the_nearest_known_one(
         ("secretEnviroment", "secretEnvironment"),
         ("clickhousePasword", "clickhousePassword"),
         ("postgres_password", "postgresPassword"),
+        ("authSecret", "authSecrets"),
+        ("smtpURL", "smtpUrl"),
         ("RedisPassword", "redisPassword"),
     ],
 )
@@ -200,7 +202,7 @@ def test_a_snake_case_key_is_unknown_and_told_as_it_was_written(
     ], "a line about a key that is not in the file sends its author on a hunt"
 
 
-@pytest.mark.parametrize("key", ["grafana", "images", "smtp"])
+@pytest.mark.parametrize("key", ["grafana", "images"])
 def test_a_planned_key_is_refused_as_planned_and_not_as_unknown(key: str) -> None:
     assert problems(**{key: {}}) == [
         f"langfuse:{key}: {{}}: is planned, and not in this version. Remove {key}."
@@ -210,7 +212,6 @@ def test_a_planned_key_is_refused_as_planned_and_not_as_unknown(key: str) -> Non
 @pytest.mark.parametrize(
     ("keys", "path", "value", "bound"),
     [
-        ({"auth": {"providers": {}}}, "auth.providers", "{}", "is planned"),
         ({"ingress": {"waf": True}}, "ingress.waf", "true", "is planned for ingress.kind alb"),
         (
             {"domain": DOMAIN, "ingress": {"kind": "alb", "waf": True}},
@@ -1461,6 +1462,7 @@ def _no_configuration_of_the_caller(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("PULUMI_CONFIG_SECRET_KEYS", raising=False)
 
 
+GITHUB: Final = {"clientId": "Iv1"}
 SECRET_KEY: Final = "langfuse:secretEnvironment"
 SET_SECRET: Final = f"Set it with pulumi config set --secret {SECRET_KEY} JSON."
 
@@ -1474,6 +1476,24 @@ def test_a_password_that_is_stored_in_the_clear_is_refused_without_showing_it(st
         f"  {key}: is stored in the clear, and must be a secret. "
         f"Set it with pulumi config set --secret {key} VALUE."
     ], "it is in the stack file, and so in git, but not in the terminal's log"
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "sections"),
+    [
+        ("authSecrets", '{"github": "hunter2"}', {"auth": {"providers": {"github": GITHUB}}}),
+        ("smtpUrl", "smtp://u:hunter2@h", {"smtp": {"mode": "smtp", "from": "a@b.com"}}),
+    ],
+)
+def test_a_secret_of_sign_in_or_mail_that_is_stored_in_the_clear_is_refused_unseen(
+    key: str, value: str, sections: dict[str, Any]
+) -> None:
+    config = {f"langfuse:{name}": json.dumps(each) for name, each in sections.items()}
+    refused = refusal_of_reading({"langfuse:size": "dev", **config, f"langfuse:{key}": value}, [])
+    assert refused.splitlines()[1:] == [
+        f"  langfuse:{key}: is stored in the clear, and must be a secret. "
+        f"Set it with pulumi config set --secret langfuse:{key} VALUE."
+    ]
 
 
 def test_a_wrong_password_in_the_clear_has_both_lines() -> None:
