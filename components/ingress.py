@@ -11,6 +11,7 @@ from components.certificate import Certificate, CertificateArgs
 from components.cluster import Cluster
 from components.load_balancer import LoadBalancer, LoadBalancerArgs
 from components.network import Network
+from components.web_acl import WebAcl, WebAclArgs
 from settings.model import Settings
 from settings.services import LoadBalancerIngress
 
@@ -66,6 +67,12 @@ class Ingress(pulumi.ComponentResource):
                 ),
                 child,
             )
+            if settings.waf is not None:
+                WebAcl(
+                    name,
+                    WebAclArgs(settings.waf, way.arn, args.settings.logs.retention_days),
+                    child,
+                )
         else:
             way = ApiGateway(
                 name,

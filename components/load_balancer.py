@@ -31,6 +31,8 @@ class LoadBalancerArgs:
 class LoadBalancer(pulumi.ComponentResource):
     """The load balancer, its listeners and its target group."""
 
+    arn: pulumi.Output[str]
+    """ARN of the load balancer."""
     target_name: pulumi.Output[str]
     """DNS name for an alias record."""
     target_zone_id: pulumi.Output[str]
@@ -113,6 +115,7 @@ class LoadBalancer(pulumi.ComponentResource):
             default_actions=[{"type": "forward", "target_group_arn": targets.arn}],
             opts=child,
         )
+        self.arn = balancer.arn
         self.target_name, self.target_zone_id = balancer.dns_name, balancer.zone_id
         self.attachment = {
             "load_balancers": [

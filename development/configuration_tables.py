@@ -43,6 +43,8 @@ CHECKED_BY_CODE: Final[Mapping[str, str]] = {
     "network.publicSubnetIds": "list of subnet IDs, 2 or more",
     "ingress.certificateArn": "ARN of an ACM certificate",
     "ingress.allowedCidrs": "list of IPv4 blocks, 1 or more",
+    "ingress.waf": "section",
+    "ingress.waf.countedRules": "list of names of rules",
     "web.cpu": f"one of {_CPU_SIZES}",
     "web.memory": "MiB that Fargate sells with `cpu`",
     "worker.cpu": f"one of {_CPU_SIZES}",
@@ -146,10 +148,23 @@ def _keys_of_variants(path: str, variants: Mapping[str, type[BaseModel]]) -> Ite
     for name in dict.fromkeys(chain.from_iterable(map(_properties, variants.values()))):
         having = {tag: model for tag, model in variants.items() if name in _properties(model)}
         first = next(iter(having.values()))
-        key = _key(f"{path}.{name}", first, name)
-        if name == DISCRIMINATORS.get(path):
-            key = replace(key, bounds=_either(f"`{tag}`" for tag in variants))
-        yield key if len(having) == len(variants) else replace(key, variants=tuple(having))
+        for key in _with_nested(f"{path}.{name}", first, name):
+            if name == DISCRIMINATORS.get(path):
+                key = replace(key, bounds=_either(f"`{tag}`" for tag in variants))
+            yield key if len(having) == len(variants) else replace(key, variants=tuple(having))
+
+
+def _with_nested(path: str, model: type[BaseModel], name: str) -> Iterator[Key]:
+    """A key, and if it holds a section, the keys of that."""
+    yield _key(path, model, name)
+    (annotation,) = [
+        field.annotation
+        for key, field in model.model_fields.items()
+        if (field.alias or key) == name
+    ]
+    section = _section_in(annotation)
+    if section:
+        yield from (_key(f"{path}.{key}", section, key) for key in _properties(section))
 
 
 def _key(path: str, model: type[BaseModel], name: str) -> Key:
@@ -204,7 +219,10 @@ def _alias(model: type[BaseModel], name: str) -> str:
 
 
 def _section(name: str) -> type[BaseModel] | None:
-    annotation: Any = Settings.model_fields[name].annotation
+    return _section_in(Settings.model_fields[name].annotation)
+
+
+def _section_in(annotation: Any) -> type[BaseModel] | None:
     for candidate in (annotation, *getattr(annotation, "__args__", ())):
         if isinstance(candidate, type) and issubclass(candidate, Section):
             return candidate

@@ -19,6 +19,7 @@ from components.clickhouse_host import ROOT_VOLUME_GIB as CLICKHOUSE_ROOT_GIB
 from components.nat_instance import INSTANCE_TYPE as NAT_INSTANCE_TYPE
 from components.nat_instance import ROOT_VOLUME_GIB as NAT_ROOT_GIB
 from components.postgres import INSTANCE_STORAGE_GIB
+from components.web_acl_rules import rules
 from contract import metrics
 from development.configuration_tables import EXAMPLE_DOMAIN
 from development.markdown import ABSENT, table
@@ -26,7 +27,7 @@ from settings.external_stores import ExternalClickHouse, ExternalPostgres, Exter
 from settings.loading import load
 from settings.model import Settings
 from settings.network import CreatedNetwork
-from settings.services import LoadBalancerIngress, Service
+from settings.services import ApiGatewayIngress, LoadBalancerIngress, Service
 from settings.sizing import SIZING
 from settings.stores import (
     AuroraPostgres,
@@ -93,6 +94,7 @@ def bill(settings: Settings) -> list[Item]:
             if isinstance(settings.ingress, LoadBalancerIngress)
             else []
         ),
+        *_waf(settings.ingress),
         _by_hour("Public IPv4 addresses", "Public IPv4 address", public_addresses(settings)),
         Item(
             "Secrets",
@@ -189,6 +191,13 @@ def _nat_instance() -> Item:
         f"{hour} × {HOURS} h + {NAT_ROOT_GIB} GiB × {storage}",
         hour * HOURS + NAT_ROOT_GIB * storage,
     )
+
+
+def _waf(ingress: LoadBalancerIngress | ApiGatewayIngress) -> list[Item]:
+    if not isinstance(ingress, LoadBalancerIngress) or ingress.waf is None:
+        return []
+    acl, rule, count = prices()["WAF web ACL"], prices()["WAF rule"], len(rules(ingress.waf))
+    return [Item("WAF", f"{acl} + {count} rules × {rule}", acl + count * rule)]
 
 
 def _egress(settings: Settings) -> str:

@@ -32,7 +32,6 @@ SECRET_KEYS: Final = ("secretEnvironment", *PASSWORD_KEYS.values(), PROVIDERS_KE
 PLANNED: Final[Mapping[str, str]] = {
     "grafana": "is planned, and not in this version",
     "images": "is planned, and not in this version",
-    "ingress.waf": "is planned for ingress.kind alb, and not in this version",
 }
 """Keys of the design that no version implements yet."""
 
@@ -157,8 +156,7 @@ def _unknown_key(path: str) -> tuple[str, str]:
         return "is a secret, and stored in the clear here", (
             f"remove it, and set it with pulumi config set --secret {secret} VALUE"
         )
-    models = [*VARIANTS.get(section, {}).values()] or [_section_model(section)]
-    known = {each for model in models for each in keys(model)}
+    known = {each for model in _models(section) for each in keys(model)}
     if not section:
         known |= set(SECRET_KEYS)
     return f"unknown key{nearest(key, known)}", "remove it, or correct its spelling"
@@ -170,18 +168,16 @@ def _shape(section: str, tag: str) -> str:
     return f"{section}.{DISCRIMINATORS[section]} {tag}"
 
 
-def _section_model(section: str) -> type[BaseModel]:
-    found: type[BaseModel] = Settings
-    for part in section.split(".") if section else ():
-        found = _part(found, part) or Settings
-    return found
-
-
-def _part(model: type[BaseModel], part: str) -> type[BaseModel] | None:
-    for name, field in model.model_fields.items():
-        candidates = [field.annotation, *getattr(field.annotation, "__args__", ())]
-        if (field.alias or name) == part:
-            for candidate in candidates:
-                if isinstance(candidate, type) and issubclass(candidate, BaseModel):
-                    return candidate
-    return None
+def _models(section: str) -> list[type[BaseModel]]:
+    """The shapes of a section, which may be within another: `ingress.waf`."""
+    if section in VARIANTS:
+        return [*VARIANTS[section].values()]
+    above, _, name = section.rpartition(".")
+    return [
+        candidate
+        for model in (_models(above) if above else [Settings])
+        for key, field in model.model_fields.items()
+        if (field.alias or key) == name
+        for candidate in (field.annotation, *getattr(field.annotation, "__args__", ()))
+        if isinstance(candidate, type) and issubclass(candidate, BaseModel)
+    ] or [Settings]

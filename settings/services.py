@@ -2,12 +2,13 @@
 
 import ipaddress
 from collections.abc import Mapping
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final, Literal, cast
 
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
 from contract.metrics import SWITCHES
 from settings.capacity import FARGATE_MEMORY_MIB, fargate_memory_range
+from settings.firewall import DEFAULT_RATE_LIMIT, Waf
 from settings.section import Section, refusal
 
 MAXIMUM_TASKS: Final = 100
@@ -139,6 +140,19 @@ class LoadBalancerIngress(Section):
     allowed_cidrs: list[Ipv4Block] = Field(
         ["0.0.0.0/0"], min_length=1, description="IPv4 networks that may connect (kind alb)"
     )
+    waf: Waf | None = Field(
+        None, description="A web application firewall; `{}` makes one with its defaults (kind alb)"
+    )
+
+    @field_validator("waf", mode="before")
+    @classmethod
+    def _waf(cls, value: Any) -> Any:
+        if value is None or isinstance(value, (Mapping, Waf)):
+            return cast("Mapping[str, Any] | Waf | None", value)
+        raise refusal(
+            "is a section of its own",
+            f"write waf: {{}}, or set waf.rateLimitPerFiveMinutes to {DEFAULT_RATE_LIMIT}",
+        )
 
 
 class ApiGatewayIngress(Section):

@@ -122,6 +122,21 @@ TYPES: dict[str, ResourceType] = {
         {"arn": "{id}", "priority": lambda _facts: 1},
         replaced_by=inputs("listenerArn"),
     ),
+    "aws:wafv2/webAcl:WebAcl": ResourceType(
+        "{hex32}",
+        {
+            "arn": "arn:{partition}:wafv2:{region}:{account}:regional/webacl/{name}/{id}",
+            "capacity": lambda _facts: 1,
+        },
+        naming=Naming(longest=128),
+        replaced_by=inputs("description", "name", "namePrefix", "scope"),
+    ),
+    "aws:wafv2/webAclAssociation:WebAclAssociation": ResourceType(
+        "{webAclArn},{resourceArn}", replaced_by=EVERYTHING, tagged=False
+    ),
+    "aws:wafv2/webAclLoggingConfiguration:WebAclLoggingConfiguration": ResourceType(
+        "{resourceArn}", replaced_by=inputs("resourceArn", "logDestinationConfigs"), tagged=False
+    ),
     "aws:acm/certificate:Certificate": ResourceType(
         "arn:{partition}:acm:{region}:{account}:certificate/{hex32}",
         {

@@ -70,13 +70,14 @@ SIGN_IN = {
 }
 
 
-def test_a_stack_of_external_stores_comes_up_and_its_passwords_can_be_changed(
+def test_a_stack_of_external_stores_signs_in_and_its_secrets_and_its_web_acl_can_change(
     environment: dict[str, str], tmp_path: Path
 ) -> None:
     deployment = Deployment.of("prod", tmp_path, environment)
     make_external(deployment, list(EXTERNAL))
     secrets = {"google": PASSWORD, "okta": PASSWORD}
-    deployment.configure_all(SIGN_IN, {"authSecrets": json.dumps(secrets)})
+    settings = {**SIGN_IN, "ingress.waf.rateLimitPerFiveMinutes": "2000"}
+    deployment.configure_all(settings, {"authSecrets": json.dumps(secrets)})
     deployment.up()
     assert deployment.changes() == set()
     web, worker = (environment_of(deployment, container) for container in ("web", "worker"))
@@ -97,7 +98,18 @@ def test_a_stack_of_external_stores_comes_up_and_its_passwords_can_be_changed(
         (SECRET_VERSION, "langfuse-prod-postgres-credentials"),
         (SECRET_VERSION, "langfuse-prod-auth"),
     }, "tasks read secrets at their start, so none of them changes, and nothing migrates again"
+    deployment.run("config", "rm", "--path", "langfuse:ingress.waf", "--stack", "prod")
+    assert sorted(
+        each["urn"].split("$")[-1] for each in deployment.steps() if each["op"] == "delete"
+    ) == [
+        "aws:cloudwatch/logGroup:LogGroup::aws-waf-logs-langfuse-prod",
+        "aws:wafv2/webAcl:WebAcl::langfuse-prod",
+        "aws:wafv2/webAclAssociation:WebAclAssociation::langfuse-prod",
+        "aws:wafv2/webAclLoggingConfiguration:WebAclLoggingConfiguration::langfuse-prod",
+        "langfuse:index:WebAcl::langfuse-prod",
+    ], "the web ACL goes, and the load balancer stays as it is"
     deployment.up()
+    assert not [each for each in deployment.state() if "wafv2" in each["type"]]
     text = deployment.run("stack", "export", "--stack", "prod").stdout
     assert PASSWORD not in text
     assert "Another-one" not in text

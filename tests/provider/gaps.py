@@ -15,6 +15,7 @@ INGRESS_RULE: Final = "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule
 EGRESS_RULE: Final = "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule"
 
 FUNCTION: Final = "aws:lambda/function:Function"
+WEB_ACL: Final = "aws:wafv2/webAcl:WebAcl"
 
 SEEN_BY_PREVIEW: Final = frozenset(
     {
@@ -35,3 +36,8 @@ SEEN_BY_REFRESH_OF_RDS: Final = SEEN_BY_REFRESH | {(PARAMETERS, "parameters")}
 """With one RDS instance instead of Aurora."""
 
 SEEN_BY_REFRESH_OF_A_NAT_INSTANCE: Final = SEEN_BY_REFRESH | {(INSTANCE, "vpcSecurityGroupIds")}
+
+SEEN_BY_REFRESH_OF_A_WEB_ACL: Final = frozenset({(WEB_ACL, "dataProtectionConfig")})
+
+SEEN_BY_PREVIEW_OF_A_WEB_ACL: Final = SEEN_BY_REFRESH_OF_A_WEB_ACL | {(WEB_ACL, "rules")}
+"""The rules are the same: once anything of a web ACL changes, the provider lists all of them."""

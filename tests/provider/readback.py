@@ -229,6 +229,27 @@ class Account:
         ]
         return scheduler.get_schedule(Name=name)
 
+    def web_acls(self) -> list[str]:
+        """Names of the stack's web ACLs."""
+        found = self.client("wafv2").list_web_acls(Scope="REGIONAL")["WebACLs"]
+        return [each["Name"] for each in found if each["Name"].startswith(self.prefix)]
+
+    def web_acl(self) -> dict[str, Any]:
+        """The web ACL before the stack's load balancer."""
+        balancers = self.client("elbv2").describe_load_balancers()["LoadBalancers"]
+        (arn,) = [
+            each["LoadBalancerArn"]
+            for each in balancers
+            if each["LoadBalancerName"].startswith(self.prefix)
+        ]
+        return self.client("wafv2").get_web_acl_for_resource(ResourceArn=arn)["WebACL"]
+
+    def blocked_log(self, web_acl: str) -> dict[str, Any]:
+        """The logging configuration of a web ACL, by its ARN."""
+        return self.client("wafv2").get_logging_configuration(ResourceArn=web_acl)[
+            "LoggingConfiguration"
+        ]
+
     def leftovers(self) -> dict[str, list[str]]:
         """Everything of a stack that is still there, by kind; empty after a good destroy."""
         ecs, iam, ec2 = self.client("ecs"), self.client("iam"), self.client("ec2")
@@ -257,8 +278,9 @@ class Account:
                 each["ReplicationGroupId"]
                 for each in elasticache.describe_replication_groups()["ReplicationGroups"]
             ],
+            "web ACLs": self.web_acls(),
             "log groups": [
-                each["logGroupName"]
+                each["logGroupName"].removeprefix("aws-waf-logs-")
                 for each in self.client("logs").describe_log_groups()["logGroups"]
             ],
             "load balancers": [

@@ -169,3 +169,23 @@ def test_the_simulation_gives_every_database_of_a_region_the_same_resource_id(na
         for number in (1, 2)
     ]
     assert ids[0] == ids[1], "so that the provider cannot tell the databases of two stacks apart"
+
+
+def test_the_simulation_forgets_which_headers_a_web_acl_hides(name: str) -> None:
+    waf = client("wafv2")
+    visibility = {
+        "SampledRequestsEnabled": True,
+        "CloudWatchMetricsEnabled": True,
+        "MetricName": name,
+    }
+    field = {"FieldType": "SINGLE_HEADER", "FieldKeys": ["cookie"]}
+    made = waf.create_web_acl(
+        Name=name,
+        Scope="REGIONAL",
+        DefaultAction={"Allow": {}},
+        VisibilityConfig=visibility,
+        DataProtectionConfig={"DataProtections": [{"Field": field, "Action": "SUBSTITUTION"}]},
+    )["Summary"]
+    found = waf.get_web_acl(Name=name, Scope="REGIONAL", Id=made["Id"])
+    assert "DataProtectionConfig" not in found["WebACL"]
+    waf.delete_web_acl(Name=name, Scope="REGIONAL", Id=made["Id"], LockToken=found["LockToken"])

@@ -28,8 +28,10 @@ from tests.provider.aws import client
 from tests.provider.ecs_scheduler import EcsScheduler
 from tests.provider.gaps import (
     SEEN_BY_PREVIEW,
+    SEEN_BY_PREVIEW_OF_A_WEB_ACL,
     SEEN_BY_REFRESH,
     SEEN_BY_REFRESH_OF_A_NAT_INSTANCE,
+    SEEN_BY_REFRESH_OF_A_WEB_ACL,
     SEEN_BY_REFRESH_OF_RDS,
 )
 from tests.provider.readback import COPY_REGION, Account, Ports
@@ -150,8 +152,12 @@ STORIES = [
         frozenset(SERVICE_DOORS | BALANCER_DOORS | {("10.0.0.0/16", "{}-nat", -1)}),
         next_release_and_more_capacity,
         aurora_scales_further,
-        SEEN_BY_REFRESH_OF_A_NAT_INSTANCE,
-        SIGN_IN,
+        SEEN_BY_REFRESH_OF_A_NAT_INSTANCE | SEEN_BY_REFRESH_OF_A_WEB_ACL,
+        {
+            **SIGN_IN,
+            "ingress.waf.rateLimitPerFiveMinutes": "2000",
+            "ingress.waf.countedRules[0]": "RestrictedExtensions_URIPATH",
+        },
         {"authSecrets": json.dumps(CLIENT_SECRETS)},
         migrations=2,
     ),
@@ -198,8 +204,13 @@ def live(story: Story, account: Account, deployment: Deployment) -> None:
     doors = {(source.format(prefix), to.format(prefix), port) for source, to, port in story.doors}
     assert account.entrances() == doors
 
+    expected = SEEN_BY_PREVIEW
+    if "ingress.waf.rateLimitPerFiveMinutes" in story.config:
+        check_web_acl(account)
+        expected |= SEEN_BY_PREVIEW_OF_A_WEB_ACL
+
     seen = {(change.type, change.property) for change in deployment.changes()}
-    assert seen == SEEN_BY_PREVIEW, "a preview without changes shows some"
+    assert seen == expected, "a preview without changes shows some"
     drift = deployment.changes("refresh", "--preview-only")
     assert {(change.type, change.property) for change in drift} == story.gaps, "drift"
 
@@ -352,6 +363,38 @@ def check_stores(account: Account, *, replicated: bool) -> None:
     assert ownership == [{"ObjectOwnership": "BucketOwnerEnforced"}]
     (cors,) = s3.get_bucket_cors(Bucket=bucket)["CORSRules"]
     assert set(cors["AllowedMethods"]) == {"GET", "HEAD", "PUT"}
+
+
+def check_web_acl(account: Account) -> None:
+    """It stands before the load balancer, its rules are whole, and what it blocks is logged."""
+    acl = account.web_acl()
+    assert acl["DefaultAction"] == {"Allow": {}}
+    rules = {rule["Name"]: rule for rule in acl["Rules"]}
+    assert {name: rule["Priority"] for name, rule in rules.items()} == {
+        "rate-limit": 0,
+        "AWSManagedRulesAmazonIpReputationList": 1,
+        "AWSManagedRulesCommonRuleSet": 2,
+        "AWSManagedRulesKnownBadInputsRuleSet": 3,
+        "body": 4,
+        "query": 5,
+    }
+    rate = rules["rate-limit"]
+    assert rate["Action"]["Block"]["CustomResponse"]["ResponseCode"] == 429
+    assert rate["Statement"]["RateBasedStatement"]["Limit"] == 2000
+    assert rate["Statement"]["RateBasedStatement"]["EvaluationWindowSec"] == 300
+    common = rules["AWSManagedRulesCommonRuleSet"]
+    overrides = common["Statement"]["ManagedRuleGroupStatement"]["RuleActionOverrides"]
+    counted = {each["Name"] for each in overrides if each["ActionToUse"] == {"Count": {}}}
+    assert {"SizeRestrictions_BODY", "RestrictedExtensions_URIPATH"} < counted
+    assert common["OverrideAction"] == {"None": {}}
+    for name, labels in (("body", 7), ("query", 6)):
+        assert rules[name]["Action"] == {"Block": {}}
+        first = rules[name]["Statement"]["AndStatement"]["Statements"][0]
+        assert len(first["OrStatement"]["Statements"]) == labels
+    logging = account.blocked_log(acl["ARN"])
+    (destination,) = logging["LogDestinationConfigs"]
+    assert f":log-group:aws-waf-logs-{account.prefix}-" in destination
+    assert logging["LoggingFilter"]["DefaultBehavior"] == "DROP"
 
 
 def check_that_destroy_destroys_nothing(deployment: Deployment) -> None:

@@ -35,6 +35,7 @@ class Options:
 
     protect: bool
     retain_on_delete: bool
+    delete_before_replace: bool
     ignore_changes: frozenset[str]
     parent: str
     dependencies: frozenset[str]
@@ -53,6 +54,7 @@ class RecordingMonitor(MockMonitor):
         self.options[request.type, request.name] = Options(
             protect=request.protect,
             retain_on_delete=request.retainOnDelete,
+            delete_before_replace=request.deleteBeforeReplace,
             ignore_changes=frozenset(request.ignoreChanges),
             parent=request.parent,
             dependencies=frozenset(request.dependencies),

@@ -644,6 +644,7 @@ def test_the_walk_over_the_models_finds_every_section_and_every_shape_of_one() -
         "SmtpMail",
         "Storage",
         "V4",
+        "Waf",
         "Web",
         "Worker",
     ], "a section that the walk misses would go unchecked"

@@ -209,26 +209,6 @@ def test_a_planned_key_is_refused_as_planned_and_not_as_unknown(key: str) -> Non
     ], "whoever read the design must not hunt for a spelling mistake"
 
 
-@pytest.mark.parametrize(
-    ("keys", "path", "value", "bound"),
-    [
-        ({"ingress": {"waf": True}}, "ingress.waf", "true", "is planned for ingress.kind alb"),
-        (
-            {"domain": DOMAIN, "ingress": {"kind": "alb", "waf": True}},
-            "ingress.waf",
-            "true",
-            "is planned for ingress.kind alb",
-        ),
-    ],
-)
-def test_a_planned_key_of_a_section_is_refused_as_planned_too(
-    keys: dict[str, Any], path: str, value: str, bound: str
-) -> None:
-    assert problems(**keys) == [
-        f"langfuse:{path}: {value}: {bound}, and not in this version. Remove {path}."
-    ], "whatever the shape of the section"
-
-
 # --- release
 
 
@@ -948,6 +928,49 @@ def test_an_adopted_vpc_takes_no_key_of_a_created_one() -> None:
 
 
 # --- ingress
+
+
+def waf_problems(waf: object) -> list[str]:
+    return problems("prod", domain=DOMAIN, ingress={"waf": waf})
+
+
+@pytest.mark.parametrize("value", [9, 2_000_000_001])
+def test_a_rate_limit_that_aws_refuses_is_refused_with_its_path(value: int) -> None:
+    (line,) = waf_problems({"rateLimitPerFiveMinutes": value})
+    assert line.startswith(f"langfuse:ingress.waf.rateLimitPerFiveMinutes: {value}: "), (
+        "the path has the section within the section, and not the kind"
+    )
+    assert ("10" if value == 9 else "2000000000") in line
+
+
+def test_a_misspelt_key_of_the_waf_is_told_the_nearest_of_the_waf() -> None:
+    assert waf_problems({"countRules": []}) == [
+        "langfuse:ingress.waf.countRules: []: unknown key; the nearest known one is countedRules. "
+        "Remove it, or correct its spelling."
+    ]
+
+
+def test_a_rule_that_no_group_has_is_refused_with_the_nearest() -> None:
+    assert waf_problems({"countedRules": ["SizeRestrictions_BODY", "GenericLFI_Body"]}) == [
+        'langfuse:ingress.waf.countedRules.1: "GenericLFI_Body": is no rule of the managed rule '
+        "groups; the nearest known one is GenericLFI_BODY. Take the name from a sampled request "
+        "or the log, without the group's."
+    ], "labels are spelt otherwise, and AWS refuses an unknown name in the middle of an update"
+
+
+@pytest.mark.parametrize("value", [True, "on", 2000])
+def test_a_waf_that_is_no_section_is_told_what_to_write(value: object) -> None:
+    assert waf_problems(value) == [
+        f"langfuse:ingress.waf: {json.dumps(value)}: is a section of its own. Write waf: {{}}, or "
+        "set waf.rateLimitPerFiveMinutes to 10000."
+    ]
+
+
+def test_an_http_api_with_a_waf_is_refused_in_one_line() -> None:
+    assert problems(ingress={"waf": {"rateLimitPerFiveMinutes": 1}}) == [
+        'langfuse:ingress.waf: {"rateLimitPerFiveMinutes": 1}: exists only for ingress.kind alb. '
+        "Remove it, or choose ingress.kind alb."
+    ], "AWS WAF cannot stand before an HTTP API"
 
 
 @pytest.mark.parametrize(
