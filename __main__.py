@@ -14,6 +14,7 @@ from components.location import Location
 from components.migration import Migration, MigrationArgs
 from components.names import resource_prefix
 from components.network import Network, NetworkArgs
+from components.observability import Observability, ObservabilityArgs
 from components.replacement_guard import ReplacementGuard
 from components.stack_parts import StackParts
 from contract.runtime import WEB_HEALTH_PATH
@@ -39,24 +40,30 @@ clickhouse = ClickHouse(
     f"{name}-clickhouse",
     ClickHouseArgs(settings, location, network, cluster, secrets.passwords.get("clickhouse")),
 )
+backups: list[Backups] = []
 if clickhouse.volume_arns or (settings.backups.copy_region and data_plane.postgres.backup_arn):
-    Backups(
-        f"{name}-backups",
-        BackupsArgs(
-            settings.backups,
-            location,
-            clickhouse.volume_arns,
-            data_plane.postgres.backup_arn,
-            settings.deletion_protection,
-        ),
+    backups.append(
+        Backups(
+            f"{name}-backups",
+            BackupsArgs(
+                settings.backups,
+                location,
+                clickhouse.volume_arns,
+                data_plane.postgres.backup_arn,
+                settings.deletion_protection,
+            ),
+        )
     )
 parts = StackParts(settings, location, network, cluster, data_plane, clickhouse, ingress.url)
 migration = Migration(f"{name}-migration", MigrationArgs(parts))
 web = LangfuseWeb(f"{name}-web", LangfuseWebArgs(parts, ingress, migration))
 worker = LangfuseWorker(f"{name}-worker", LangfuseWorkerArgs(parts, migration))
+guard.close(data_plane)
+
 if settings.alarms is not None:
     Budget(name, BudgetArgs(settings.alarms))
-guard.close(data_plane)
+watched = [part.watched for part in (ingress, web, worker, data_plane, clickhouse, *backups)]
+observability = Observability(name, ObservabilityArgs(settings, location, watched))
 
 pulumi.export("url", ingress.url)
 pulumi.export("health_url", pulumi.Output.concat(ingress.url, WEB_HEALTH_PATH))
@@ -68,6 +75,7 @@ if data_plane.bootstrap is not None:
 pulumi.export("cluster_name", cluster.name)
 pulumi.export("web_service_name", web.service.name)
 pulumi.export("worker_service_name", worker.service.name)
+pulumi.export("dashboard_url", observability.dashboard_url)
 pulumi.export(
     "log_group_names",
     [

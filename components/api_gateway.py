@@ -15,6 +15,7 @@ import pulumi_aws as aws
 from components.certificate import Certificate
 from components.cluster import Cluster
 from components.discovery import discovery_service
+from components.metrics import Watched
 from components.network import Network
 from components.security_groups import closed_group
 from contract.runtime import WEB_PORT
@@ -60,6 +61,8 @@ class ApiGateway(pulumi.ComponentResource):
     """Security group of the VPC link."""
     attachment: Mapping[str, Any]
     """Arguments that attach an ECS service."""
+    watched: Watched
+    """What CloudWatch calls the API."""
 
     def __init__(
         self, name: str, args: ApiGatewayArgs, opts: pulumi.ResourceOptions | None = None
@@ -124,6 +127,7 @@ class ApiGateway(pulumi.ComponentResource):
             self.target_zone_id = pulumi.Output.from_input("")
         else:
             self._map_domain(name, args.certificate, api, stage, child)
+        self.watched = {"api": [{"ApiId": api.id, "Stage": stage.name}]}
         self.attachment = {
             "service_registries": {
                 "registry_arn": discovery.arn,

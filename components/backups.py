@@ -12,6 +12,7 @@ import pulumi_aws as aws
 
 from components import iam
 from components.location import Location
+from components.metrics import Watched
 from settings.data_safety import Backups as BackupSettings
 
 HOURLY: Final = "cron(15 * ? * * *)"
@@ -36,6 +37,9 @@ class BackupsArgs:
 
 class Backups(pulumi.ComponentResource):
     """The vault, and what is put into it."""
+
+    watched: Watched
+    """What CloudWatch calls the vault."""
 
     def __init__(
         self, name: str, args: BackupsArgs, opts: pulumi.ResourceOptions | None = None
@@ -72,6 +76,7 @@ class Backups(pulumi.ComponentResource):
             self._plan(f"{name}-volumes", rules, args.volume_arns, role, child)
         if copy is not None and args.database_arn is not None:
             self._plan(f"{name}-database", [daily], [args.database_arn], role, child)
+        self.watched = {"vault": [{"BackupVaultName": vault.name}]}
         self.register_outputs({"vaultName": vault.name})
 
     @staticmethod

@@ -26,6 +26,7 @@ from components.clickhouse_task import ClickHouseTaskArgs, clickhouse_task
 from components.cluster import Cluster
 from components.discovery import discovery_service
 from components.location import Location
+from components.metrics import Watched
 from components.network import Network
 from components.security_groups import Door, closed_group, connect_members
 from components.stored_secret import (
@@ -78,6 +79,8 @@ class ClickHouse(pulumi.ComponentResource):
     """What backups are taken of."""
     log_group_names: list[pulumi.Output[str]]
     """Names of the servers' and of the backups' log group."""
+    watched: Watched
+    """What CloudWatch calls the service, its hosts, volumes and backups; nothing if external."""
 
     def __init__(
         self, name: str, args: ClickHouseArgs, opts: pulumi.ResourceOptions | None = None
@@ -103,6 +106,7 @@ class ClickHouse(pulumi.ComponentResource):
         self.identity = pulumi.Output.from_input(settings.url)
         self.http_doors, self.native_doors = {}, {}
         self.volume_arns, self.log_group_names = [], []
+        self.watched = {}
         self.password = external_password(
             name, "password", args.password, args.settings.deletion_protection, child
         )
@@ -179,7 +183,7 @@ class ClickHouse(pulumi.ComponentResource):
             ),
             child,
         )
-        aws.ecs.Service(
+        service = aws.ecs.Service(
             name,
             cluster=args.cluster.arn,
             task_definition=task.arn,
@@ -213,6 +217,11 @@ class ClickHouse(pulumi.ComponentResource):
             child,
         )
         self.log_group_names = [logs, backup.log_group_name]
+        self.watched = {
+            "clickhouse": [{"ClusterName": args.cluster.name, "ServiceName": service.name}],
+            **machine.watched,
+            **backup.watched,
+        }
 
     def _make_secrets(
         self, name: str, servers: int, protected: bool, child: pulumi.ResourceOptions

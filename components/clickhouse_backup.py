@@ -18,6 +18,7 @@ from components.clickhouse_config import CLUSTER
 from components.cluster import Cluster
 from components.fargate_task import FargateTaskArgs, fargate_task, run_task_statements
 from components.location import Location
+from components.metrics import CLICKHOUSE_NAMESPACE, Watched, backups_created
 from components.network import Network
 from components.security_groups import Door
 from components.stored_secret import SecretReference
@@ -31,6 +32,10 @@ SCHEDULE: Final = "cron(30 2 * * ? *)"
 """Daily, UTC; in the night of Europe and the Americas."""
 WINDOW_MINUTES: Final = 30
 RETRIES: Final = 3
+
+SUCCESS_PATTERN: Final = '"BACKUP_CREATED" -"did not answer"'
+"""What the log says of a backup that is complete, and the script does not say of any other.
+https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/FilterAndPatternSyntax.html"""
 
 CPU_UNITS: Final = 256
 MEMORY_MIB: Final = 512
@@ -74,6 +79,8 @@ class ClickHouseBackup(pulumi.ComponentResource):
 
     log_group_name: pulumi.Output[str]
     """Name of the task's log group."""
+    watched: Watched
+    """That CloudWatch counts the backups."""
 
     def __init__(
         self, name: str, args: ClickHouseBackupArgs, opts: pulumi.ResourceOptions | None = None
@@ -109,6 +116,19 @@ class ClickHouseBackup(pulumi.ComponentResource):
             child,
         )
         self.log_group_name = task.log_group_name
+        aws.cloudwatch.LogMetricFilter(
+            name,
+            log_group_name=task.log_group_name,
+            pattern=SUCCESS_PATTERN,
+            metric_transformation={
+                "namespace": CLICKHOUSE_NAMESPACE,
+                "name": backups_created(name).name,
+                "value": "1",
+            },
+            opts=child,
+        )
+        # The metric has a name of the stack's own, and no dimensions.
+        self.watched = {"clickhouse-backup": [{}]}
         scheduler = iam.service_role(
             f"{name}-scheduler",
             "scheduler.amazonaws.com",

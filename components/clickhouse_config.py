@@ -10,6 +10,7 @@ from pathlib import Path
 from string import Template
 from typing import Any, Final
 
+from components.metrics import CLICKHOUSE_NAMESPACE, DISK_USED
 from contract.runtime import CLICKHOUSE_NATIVE_PORT, CLICKHOUSE_USER_ID
 
 CONFIG_FILE: Final = "/etc/clickhouse-server/config.d/langfuse.yaml"
@@ -121,6 +122,8 @@ def user_data(values: Mapping[str, str]) -> str:
         user_id=CLICKHOUSE_USER_ID,
         number_folder=NUMBER_FOLDER,
         number_file=NUMBER_FILE,
+        metric_namespace=CLICKHOUSE_NAMESPACE,
+        disk_metric=DISK_USED.name,
     )
 
 

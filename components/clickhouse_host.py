@@ -13,6 +13,7 @@ from components.clickhouse_config import user_data
 from components.cluster import Cluster
 from components.discovery import discovery_service
 from components.location import Location
+from components.metrics import CLICKHOUSE_NAMESPACE, Watched
 from components.security_groups import allow_egress, closed_group
 from settings.stores import ClickHouseOnEc2
 
@@ -57,6 +58,8 @@ class ClickHouseHost(pulumi.ComponentResource):
     """IDs of the data volumes, by the servers' numbers."""
     volume_arns: list[pulumi.Output[str]]
     """Their ARNs."""
+    watched: Watched
+    """What CloudWatch calls the volumes and the Auto Scaling group."""
 
     def __init__(
         self, name: str, args: ClickHouseHostArgs, opts: pulumi.ResourceOptions | None = None
@@ -121,6 +124,10 @@ class ClickHouseHost(pulumi.ComponentResource):
             tags=[{"key": "Name", "value": name, "propagate_at_launch": True}],
             opts=pulumi.ResourceOptions(parent=self, depends_on=[egress]),
         )
+        self.watched = {
+            "volumes": [{"VolumeId": volume} for volume in self.volume_ids],
+            "hosts": [{"AutoScalingGroupName": instances.name}],
+        }
         self.register_outputs({"groupName": instances.name, "volumeIds": self.volume_ids})
 
     def _template(
@@ -176,7 +183,8 @@ class ClickHouseHost(pulumi.ComponentResource):
     ) -> iam.ServiceRole:
         """Make the instances' role.
 
-        It may join the cluster, be managed by SSM, attach these volumes and register these names.
+        It may join the cluster, be managed by SSM, attach these volumes, register these names, and
+        report how full its volume is.
         """
         instances = self.volume_arns[0].apply(lambda arn: f"{arn.rsplit(':', 1)[0]}:instance/*")
         zone = args.cluster.zone_id.apply(
@@ -199,6 +207,13 @@ class ClickHouseHost(pulumi.ComponentResource):
                     {"StringEquals": {"ec2:ResourceTag/Name": name}},
                 ),
                 *(register if names else []),
+                # The API knows no resources; a namespace is the narrowest there is.
+                # https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazoncloudwatch.html
+                iam.allow(
+                    ["cloudwatch:PutMetricData"],
+                    ["*"],
+                    {"StringEquals": {"cloudwatch:namespace": CLICKHOUSE_NAMESPACE}},
+                ),
             ],
             managed={
                 "ecs": iam.managed_policy(

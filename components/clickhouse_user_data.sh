@@ -78,6 +78,32 @@ WantedBy=timers.target
 UNIT
 systemctl enable --now grow-data-volume.timer
 
+# CloudWatch knows how full a volume is only if it is told: percent, every five minutes.
+cat > /usr/local/bin/report-disk-use <<'SCRIPT'
+#!/bin/bash
+set -euo pipefail
+mountpoint -q "$$1" # or it would be the root volume's
+used=$$(df --output=pcent "$$1" | tail -n 1)
+aws cloudwatch put-metric-data --namespace ${metric_namespace} --metric-name ${disk_metric} \
+  --unit Percent --dimensions "VolumeId=$$2" --value "$$(tr -dc 0-9 <<< "$$used")"
+SCRIPT
+chmod a+rx /usr/local/bin/report-disk-use
+cat > /etc/systemd/system/report-disk-use.service <<UNIT
+[Service]
+Type=oneshot
+Environment=AWS_DEFAULT_REGION=${region}
+ExecStart=/usr/local/bin/report-disk-use ${mount_point} $$volume
+TimeoutStartSec=2min
+UNIT
+cat > /etc/systemd/system/report-disk-use.timer <<UNIT
+[Timer]
+OnBootSec=1min
+OnUnitActiveSec=5min
+[Install]
+WantedBy=timers.target
+UNIT
+systemctl enable --now report-disk-use.timer
+
 # The container reads which server it is.
 mkdir -p ${number_folder}
 echo "$$number" > ${number_file}

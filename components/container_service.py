@@ -13,6 +13,7 @@ from components.container_definition import HealthCheck
 from components.fargate_task import FargateTaskArgs, fargate_task
 from components.iam import Statement
 from components.location import Location
+from components.metrics import Watched
 from components.network import Network
 from components.security_groups import Door
 from components.stored_secret import SecretReference
@@ -62,6 +63,8 @@ class ContainerService(pulumi.ComponentResource):
     """Its security group, which nobody may enter unless a rule says so."""
     log_group_name: pulumi.Output[str]
     """Its log group."""
+    watched: Watched
+    """What CloudWatch calls the service."""
 
     def __init__(
         self, name: str, args: ContainerServiceArgs, opts: pulumi.ResourceOptions | None = None
@@ -117,6 +120,9 @@ class ContainerService(pulumi.ComponentResource):
                 parent=self, depends_on=[*task.ways, *args.after], ignore_changes=["desiredCount"]
             ),
         )
+        self.watched = {
+            args.container: [{"ClusterName": args.cluster.name, "ServiceName": self.service.name}]
+        }
         self._scale(name, args, child)
         self.register_outputs({"serviceName": self.service.name, "groupId": self.group_id})
 

@@ -9,6 +9,7 @@ import pulumi
 import pulumi_random as random
 
 from components.bootstrap import Bootstrap, BootstrapArgs
+from components.metrics import Watched
 from components.postgres import Postgres, PostgresArgs
 from components.redis import Redis, RedisArgs
 from components.security_groups import Door
@@ -105,6 +106,11 @@ class DataPlane(pulumi.ComponentResource):
     def doors(self) -> dict[str, Door]:
         """Where consumers of the stores are let in."""
         return {**self.postgres.doors, **self.redis.doors}
+
+    @property
+    def watched(self) -> Watched:
+        """What CloudWatch calls the stores."""
+        return {**self.postgres.watched, **self.redis.watched, **self.storage.watched}
 
     def _make_keys(self, name: str, protected: bool, child: pulumi.ResourceOptions) -> None:
         kept = pulumi.ResourceOptions(parent=self, protect=protected)

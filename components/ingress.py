@@ -10,6 +10,7 @@ from components.api_gateway import ApiGateway, ApiGatewayArgs
 from components.certificate import Certificate, CertificateArgs
 from components.cluster import Cluster
 from components.load_balancer import LoadBalancer, LoadBalancerArgs
+from components.metrics import Watched
 from components.network import Network
 from components.web_acl import WebAcl, WebAclArgs
 from settings.model import Settings
@@ -36,6 +37,8 @@ class Ingress(pulumi.ComponentResource):
     """Arguments that attach an ECS service."""
     ready: pulumi.Resource
     """What must exist before a service can be attached."""
+    watched: Watched
+    """What CloudWatch calls the way in, and the certificate if there is one."""
 
     def __init__(
         self, name: str, args: IngressArgs, opts: pulumi.ResourceOptions | None = None
@@ -85,7 +88,9 @@ class Ingress(pulumi.ComponentResource):
                 ),
                 child,
             )
+        self.watched = way.watched
         if certificate is not None:
+            self.watched = {**way.watched, "certificate": [{"CertificateArn": certificate.arn}]}
             certificate.point_to(way.target_name, way.target_zone_id)
             self.url = pulumi.Output.from_input(f"https://{args.settings.domain}")
         else:

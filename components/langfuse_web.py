@@ -8,6 +8,7 @@ import pulumi_aws as aws
 from components.container_definition import HealthCheck
 from components.container_service import ContainerService, ContainerServiceArgs
 from components.ingress import Ingress
+from components.metrics import Watched
 from components.migration import Migration
 from components.stack_parts import StackParts
 from contract import environment
@@ -32,6 +33,8 @@ class LangfuseWeb(pulumi.ComponentResource):
     """The ECS service, steady."""
     log_group_name: pulumi.Output[str]
     """Name of its log group."""
+    watched: Watched
+    """What CloudWatch calls the service."""
 
     def __init__(
         self, name: str, args: LangfuseWebArgs, opts: pulumi.ResourceOptions | None = None
@@ -81,4 +84,5 @@ class LangfuseWeb(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self),
         )
         self.service, self.log_group_name = service.service, service.log_group_name
+        self.watched = service.watched
         self.register_outputs({"serviceName": self.service.name})

@@ -8,6 +8,7 @@ import pulumi_aws as aws
 from components import iam
 from components.container_definition import HealthCheck
 from components.container_service import ContainerService, ContainerServiceArgs
+from components.metrics import Watched
 from components.migration import Migration
 from components.stack_parts import StackParts
 from contract import environment, metrics
@@ -31,6 +32,8 @@ class LangfuseWorker(pulumi.ComponentResource):
     """The ECS service, steady."""
     log_group_name: pulumi.Output[str]
     """Name of its log group."""
+    watched: Watched
+    """What CloudWatch calls the service, and whether the worker publishes its queues."""
 
     def __init__(
         self, name: str, args: LangfuseWorkerArgs, opts: pulumi.ResourceOptions | None = None
@@ -65,4 +68,8 @@ class LangfuseWorker(pulumi.ComponentResource):
             pulumi.ResourceOptions(parent=self),
         )
         self.service, self.log_group_name = service.service, service.log_group_name
+        self.watched = service.watched
+        if parts.settings.publishes_queue_metrics:
+            # Queue metrics have no dimensions.
+            self.watched = {**service.watched, "queues": [{}]}
         self.register_outputs({"serviceName": self.service.name})

@@ -7,6 +7,7 @@ from typing import Any, Final
 import pulumi
 import pulumi_aws as aws
 
+from components.metrics import Watched
 from components.network import Network
 from components.security_groups import closed_group
 from contract.runtime import START_SECONDS, WEB_DRAIN_SECONDS, WEB_HEALTH_PATH, WEB_PORT
@@ -41,6 +42,8 @@ class LoadBalancer(pulumi.ComponentResource):
     """Its security group."""
     attachment: Mapping[str, Any]
     """Arguments that attach an ECS service."""
+    watched: Watched
+    """What CloudWatch calls the load balancer and its targets."""
 
     def __init__(
         self, name: str, args: LoadBalancerArgs, opts: pulumi.ResourceOptions | None = None
@@ -117,6 +120,11 @@ class LoadBalancer(pulumi.ComponentResource):
         )
         self.arn = balancer.arn
         self.target_name, self.target_zone_id = balancer.dns_name, balancer.zone_id
+        whole = {"LoadBalancer": balancer.arn_suffix}
+        self.watched = {
+            "balancer": [whole],
+            "targets": [{**whole, "TargetGroup": targets.arn_suffix}],
+        }
         self.attachment = {
             "load_balancers": [
                 {

@@ -9,6 +9,7 @@ import pulumi_aws as aws
 import pulumi_random as random
 
 from components.final_snapshot import final_snapshot_name
+from components.metrics import Watched
 from components.security_groups import Door, closed_group
 from components.stored_secret import (
     SecretReference,
@@ -58,6 +59,8 @@ class Postgres(pulumi.ComponentResource):
     """The owner's password."""
     doors: dict[str, Door]
     """Where consumers are let in."""
+    watched: Watched
+    """What CloudWatch calls the database; nothing if it is external."""
 
     def __init__(
         self, name: str, args: PostgresArgs, opts: pulumi.ResourceOptions | None = None
@@ -80,6 +83,7 @@ class Postgres(pulumi.ComponentResource):
         self.host = pulumi.Output.from_input(f"{settings.host}:{settings.port}")
         self.user, self.database = settings.user, settings.database
         self.identity, self.backup_arn, self.doors = self.host, None, {}
+        self.watched = {}
         self.password = external_password(name, "password", args.password, args.protected, child)
 
     def _create(
@@ -123,15 +127,16 @@ class Postgres(pulumi.ComponentResource):
             made = _aurora(name, settings, password.result, common, child, kept)
         else:
             made = _instance(name, settings, password.result, common, child, kept)
-        self.host, self.identity, self.backup_arn = made
+        self.host, self.identity, self.backup_arn, self.watched = made
 
 
 class Database(NamedTuple):
-    """A database as consumers, the migration and AWS Backup know it."""
+    """A database as consumers, the migration, AWS Backup and CloudWatch know it."""
 
     host: pulumi.Output[str]
     identity: pulumi.Output[str]
     arn: pulumi.Output[str]
+    watched: Watched
 
 
 def _aurora(
@@ -187,7 +192,8 @@ def _aurora(
     ]
     ready = pulumi.Output.all(*(instance.id for instance in instances))
     host = ready.apply(lambda _: pulumi.Output.concat(cluster.endpoint, f":{POSTGRES_PORT}"))
-    return Database(host, cluster.cluster_resource_id, cluster.arn)
+    watched = {"aurora": [{"DBClusterIdentifier": cluster.cluster_identifier}]}
+    return Database(host, cluster.cluster_resource_id, cluster.arn, watched)
 
 
 def _instance(
@@ -223,4 +229,5 @@ def _instance(
         opts=kept,
     )
     host = pulumi.Output.concat(instance.address, f":{POSTGRES_PORT}")
-    return Database(host, instance.resource_id, instance.arn)
+    watched = {"database": [{"DBInstanceIdentifier": instance.identifier}]}
+    return Database(host, instance.resource_id, instance.arn, watched)

@@ -8,6 +8,7 @@ import pulumi_aws as aws
 import pulumi_random as random
 
 from components.final_snapshot import final_snapshot_name
+from components.metrics import Watched
 from components.security_groups import Door, closed_group
 from components.stored_secret import (
     SecretReference,
@@ -44,6 +45,8 @@ class Redis(pulumi.ComponentResource):
     """The AUTH token."""
     doors: dict[str, Door]
     """Where consumers are let in."""
+    watched: Watched
+    """What CloudWatch calls the nodes; nothing if the cache is external."""
 
     def __init__(
         self, name: str, args: RedisArgs, opts: pulumi.ResourceOptions | None = None
@@ -61,6 +64,7 @@ class Redis(pulumi.ComponentResource):
     ) -> None:
         self.host = pulumi.Output.from_input(settings.host)
         self.port, self.tls, self.doors = settings.port, settings.tls, {}
+        self.watched = {}
         self.password = external_password(name, "token", args.password, args.protected, child)
 
     def _create(
@@ -114,3 +118,10 @@ class Redis(pulumi.ComponentResource):
             opts=kept,
         )
         self.host = cache.primary_endpoint_address
+        # AWS names a group's nodes so. The provider's own list is the old one while it changes.
+        self.watched = {
+            "caches": [
+                {"CacheClusterId": pulumi.Output.concat(cache.replication_group_id, f"-{node:03}")}
+                for node in range(1, 2 + settings.replicas)
+            ]
+        }

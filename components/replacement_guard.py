@@ -108,12 +108,13 @@ HINTS: Final[Mapping[str, str]] = {
 
 
 class ReplacementGuard:
-    """Watches every resource of the stack from `watch` on."""
+    """Watches every resource of the stack from `watch` to `close`."""
 
     def __init__(self, name: str, allowed: Sequence[str]) -> None:
         self._stores = f"{name}-stores"
         self._allowed = frozenset(allowed)
         self._guarded: dict[str, tuple[str, str]] = {}
+        self._closed = False
         self._hook = pulumi.ResourceHook(
             "replacement-guard", self._check, pulumi.ResourceHookOptions(on_dry_run=True)
         )
@@ -132,7 +133,11 @@ class ReplacementGuard:
         return self._stash(label, value, component)
 
     def close(self, parent: pulumi.Resource) -> None:
-        """End: everything is made, and what is missing now would be deleted."""
+        """End: every store is made, and what is missing now would be deleted.
+
+        What is made afterwards bears no data, and may come and go.
+        """
+        self._closed = True
         there = {" ".join(resource): True for resource in sorted(self._guarded.values())}
         self._stash(self._stores, there, parent)
 
@@ -145,7 +150,9 @@ class ReplacementGuard:
     def _guard(
         self, args: pulumi.ResourceTransformationArgs
     ) -> pulumi.ResourceTransformationResult | None:
-        if args.type_ not in REPLACING or isinstance(args.resource, RenewablePassword):
+        if self._closed or args.type_ not in REPLACING:
+            return None
+        if isinstance(args.resource, RenewablePassword):
             return None
         # A bucket and its key have the same name.
         label = f"{args.name}-{args.type_.rsplit(':', 1)[-1].lower()}"

@@ -10,6 +10,7 @@ import pulumi
 import pulumi_aws as aws
 
 from components.bucket import private_bucket, version_objects
+from components.metrics import Watched
 from components.stored_secret import RECOVERY_DAYS
 from contract.environment import EVENTS_PREFIX
 from settings.stores import Storage as StorageSettings
@@ -39,6 +40,8 @@ class Storage(pulumi.ComponentResource):
     """The bucket's ARN."""
     key_arn: pulumi.Output[str] | None
     """The KMS key's ARN; None when S3's own keys are used."""
+    watched: Watched
+    """What CloudWatch calls the bucket."""
 
     def __init__(
         self, name: str, args: StorageArgs, opts: pulumi.ResourceOptions | None = None
@@ -68,6 +71,7 @@ class Storage(pulumi.ComponentResource):
             opts=child,
         )
         self.bucket, self.bucket_arn = bucket.name, bucket.arn
+        self.watched = {"bucket": [{"BucketName": bucket.name, "StorageType": "StandardStorage"}]}
         self.register_outputs({"bucket": self.bucket})
 
     @staticmethod

@@ -141,6 +141,11 @@ def _clickhouse(clickhouse: ClickHouseOnEc2 | ExternalClickHouse) -> list[Item]:
             f"{servers}({clickhouse.volume_gib} data + {CLICKHOUSE_ROOT_GIB} root) GiB × {price}",
             count * gib * price,
         ),
+        Item(
+            "ClickHouse, disk use in CloudWatch",
+            f"{count} × {prices()['CloudWatch custom metric']}",
+            count * prices()["CloudWatch custom metric"],
+        ),
     ]
 
 

@@ -2,7 +2,8 @@
 
 A generated part stands between `<!-- NAME:begin -->` and `<!-- NAME:end -->`; the text around it is
 written by hand and is left alone. `--check` writes nothing, names each stale file and exits with 1.
-What the parts say is the business of `configuration_tables`, `cost_tables` and `scaling_tables`.
+What the parts say is the business of `alarm_tables`, `configuration_tables`, `cost_tables` and
+`scaling_tables`.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
+from development.alarm_tables import alarm_cost, alarm_table
 from development.configuration_tables import full_configuration, short_configuration
 from development.cost_tables import full_cost, price_list, short_cost
 from development.scaling_tables import spike_by_busy_cpu, spike_inputs, spike_results
@@ -23,7 +25,8 @@ REPOSITORY: Final = Path(__file__).resolve().parent.parent
 PARTS: Final[Mapping[str, Mapping[str, Callable[[], str]]]] = {
     "README.md": {"configuration": short_configuration, "cost": short_cost},
     "docs/configuration.md": {"configuration": full_configuration},
-    "docs/cost.md": {"cost": full_cost, "prices": price_list},
+    "docs/cost.md": {"cost": full_cost, "alarms": alarm_cost, "prices": price_list},
+    "docs/operations.md": {"alarms": alarm_table},
     "docs/scaling.md": {
         "inputs": spike_inputs,
         "results": spike_results,

@@ -44,3 +44,20 @@ def graviton_memory_gib(instance_type: str) -> float | None:
     size = match["size"]
     scale = _SMALL_SIZES.get(size) or 2.0 * int(match["multiple"] or 1)
     return _MEMORY_OF_LARGE_GIB[match["family"]] * scale
+
+
+# https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/CHAP_Limits.html#RDS_Limits.MaxConnections
+_BYTES_A_CONNECTION: Final = 9_531_392
+_MOST_CONNECTIONS: Final = 5000
+
+ACU_GIB: Final = 2.0
+"""Memory of a unit of Aurora's capacity, GiB."""
+
+
+def postgres_connections(memory_gib: float) -> int:
+    """`max_connections` as RDS and Aurora work it out, from the nominal memory (GiB).
+
+    In truth there are fewer, the more so the smaller the memory: AWS counts what its own processes
+    leave of it.
+    """
+    return min(int(memory_gib * 2**30 / _BYTES_A_CONNECTION), _MOST_CONNECTIONS)

@@ -49,7 +49,9 @@ class Auth(Section):
 class Alarms(Section):
     """Who is told, and of what."""
 
-    email: EmailStr = Field(description="Address that is told when spending nears the budget")
+    email: EmailStr = Field(
+        description="Address that gets the alarms, and is told when spending nears the budget"
+    )
     monthly_budget_usd: float = Field(
         gt=0, allow_inf_nan=False, description="AWS Budget on the account's monthly cost, USD"
     )

@@ -11,6 +11,12 @@ TYPES: dict[str, ResourceType] = {
         naming=Naming(longest=512),
         replaced_by=inputs("name", "namePrefix", "logGroupClass"),
     ),
+    "aws:cloudwatch/logMetricFilter:LogMetricFilter": ResourceType(
+        "{name}",
+        naming=Naming(longest=512),
+        replaced_by=inputs("name", "logGroupName"),
+        tagged=False,
+    ),
     "aws:cloudwatch/metricAlarm:MetricAlarm": ResourceType(
         "{name}",
         {"arn": "arn:{partition}:cloudwatch:{region}:{account}:alarm:{name}"},

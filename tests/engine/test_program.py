@@ -17,6 +17,7 @@ from tests.deployment import PROTECTED_MESSAGE, Deployment
 FEWEST_RESOURCES = 80
 OUTPUTS = {
     "cluster_name",
+    "dashboard_url",
     "health_url",
     "log_group_names",
     "url",
@@ -39,6 +40,7 @@ def test_a_stack_comes_up_and_then_has_nothing_to_change(
     outputs = deployment.up()
     assert set(outputs) == OUTPUTS
     assert outputs["health_url"] == f"{outputs['url']}/api/public/health"
+    assert outputs["dashboard_url"].endswith(f"#dashboards/dashboard/langfuse-{stack}")
     assert len(deployment.state()) >= FEWEST_RESOURCES
     assert deployment.changes() == set()
     assert deployment.changes("refresh", "--preview-only") == set()

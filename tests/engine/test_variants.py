@@ -119,9 +119,11 @@ def test_three_clickhouse_servers_have_three_zones_volumes_and_names(
     environment: dict[str, str], tmp_path: Path
 ) -> None:
     deployment = Deployment.of("prod", tmp_path, environment)
-    deployment.configure("clickhouse.replicas", "3")
+    alarms = {"alarms.email": "ops@example.com", "alarms.monthlyBudgetUsd": "900"}
+    deployment.configure_all({"clickhouse.replicas": "3", **alarms}, {})
     deployment.up()
     assert deployment.changes() == set()
+    check_that_alarms_can_be_taken_away(deployment)
     volumes = of_type(deployment, "aws:ebs/volume:Volume")
     assert {each["urn"].split("::")[-1] for each in volumes} == {
         f"langfuse-prod-clickhouse-{number}" for number in (1, 2, 3)
@@ -140,6 +142,24 @@ def test_three_clickhouse_servers_have_three_zones_volumes_and_names(
     assert "langfuse-prod-clickhouse-1 (aws:ebs/volume:Volume) would be" in (
         refused.stdout + refused.stderr
     ), "fewer servers lose data as more do"
+
+
+def check_that_alarms_can_be_taken_away(deployment: Deployment) -> None:
+    """Preview the stack without `langfuse:alarms`, which is set to nothing for the while."""
+    made = {
+        each["urn"]
+        for each in deployment.state()
+        if "langfuse:index:Alarms" in each["urn"] or "langfuse:index:Budget" in each["urn"]
+    }
+    assert len(made) > 30
+    set_aside = deployment.run("config", "get", "langfuse:alarms", "--stack", "prod").stdout
+    deployment.run("config", "rm", "langfuse:alarms", "--stack", "prod")
+    steps = [step for step in deployment.steps() if step["op"] != "same"]
+    gone = {step["urn"] for step in steps if step["op"] == "delete"}
+    changed = {step["urn"].split("::")[-1] for step in steps if step["op"] != "delete"}
+    assert gone == made, "a protected stack too lets its alarms and their key go"
+    assert changed == {"langfuse-prod-dashboard"}, "it showed their states"
+    deployment.run("config", "set", "langfuse:alarms", set_aside.strip(), "--stack", "prod")
 
 
 def test_langfuse_4_comes_up_from_3_and_each_step_of_its_move_is_an_update(

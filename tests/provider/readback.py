@@ -250,6 +250,32 @@ class Account:
             "LoggingConfiguration"
         ]
 
+    def alarms(self) -> list[dict[str, Any]]:
+        """The stack's alarms; not those of its autoscaling."""
+        pages = self.client("cloudwatch").get_paginator("describe_alarms")
+        found = pages.paginate(AlarmNamePrefix=f"{self.prefix}-alarms-")
+        return [alarm for page in found for alarm in page["MetricAlarms"]]
+
+    def topics(self) -> list[dict[str, Any]]:
+        """Attributes of the stack's topics."""
+        sns = self.client("sns")
+        arns = [each["TopicArn"] for each in sns.list_topics()["Topics"]]
+        return [
+            sns.get_topic_attributes(TopicArn=arn)["Attributes"]
+            for arn in arns
+            if f":{self.prefix}-" in arn
+        ]
+
+    def mailed(self, topic: str) -> list[str]:
+        """Addresses that a topic mails to."""
+        found = self.client("sns").list_subscriptions_by_topic(TopicArn=topic)["Subscriptions"]
+        return [each["Endpoint"] for each in found if each["Protocol"] == "email"]
+
+    def widgets(self) -> list[dict[str, Any]]:
+        """What is on the stack's dashboard."""
+        body = self.client("cloudwatch").get_dashboard(DashboardName=self.prefix)["DashboardBody"]
+        return json.loads(body)["widgets"]
+
     def leftovers(self) -> dict[str, list[str]]:
         """Everything of a stack that is still there, by kind; empty after a good destroy."""
         ecs, iam, ec2 = self.client("ecs"), self.client("iam"), self.client("ec2")
@@ -315,6 +341,12 @@ class Account:
                 each["FunctionName"] for each in self.client("lambda").list_functions()["Functions"]
             ],
             "security groups": list(self.security_groups().values()),
+            "alarms": [each["AlarmName"] for each in self.alarms()],
+            "topics": [each["TopicArn"].rsplit(":", 1)[-1] for each in self.topics()],
+            "dashboards": [
+                each["DashboardName"]
+                for each in self.client("cloudwatch").list_dashboards()["DashboardEntries"]
+            ],
         }
         found = {
             kind: [name for name in names if name.startswith(self.prefix)]

@@ -37,6 +37,7 @@ from tests.provider.gaps import (
 from tests.provider.readback import COPY_REGION, Account, Ports
 
 FEWEST_RESOURCES = 100
+MAIL = "ops@example.com"
 LOST_ANSWER = "InvalidPermission.NotFound"
 UNLISTED_VAULT = "ListRecoveryPointsByBackupVault"
 
@@ -173,6 +174,8 @@ STORIES = [
             "clickhouse.replicas": "3",
             "backups.copyRegion": COPY_REGION,
             "backups.vaultLock": "true",
+            "alarms.email": MAIL,
+            "alarms.monthlyBudgetUsd": "900",
         },
     ),
 ]
@@ -200,6 +203,7 @@ def live(story: Story, account: Account, deployment: Deployment) -> None:
     check_migrations(account, outputs, 1)
     check_backups(account, deployment, copied="backups.copyRegion" in story.config)
     check_scaling(account, outputs, on_backlog=story.stack == "prod")
+    check_alarms(account, outputs, mailed="alarms.email" in story.config)
     prefix = account.prefix
     doors = {(source.format(prefix), to.format(prefix), port) for source, to, port in story.doors}
     assert account.entrances() == doors
@@ -508,6 +512,39 @@ def check_scaling(account: Account, outputs: dict[str, Any], *, on_backlog: bool
         "published": ("Langfuse", otel, set(), "SampleCount", False),
         "tasks": ("AWS/ECS", "CPUUtilization", of_the_service, "SampleCount", False),
     }
+
+
+def check_alarms(account: Account, outputs: dict[str, Any], *, mailed: bool) -> None:
+    """Alarms are on what AWS calls the stack's things; all act on an encrypted topic."""
+    assert outputs["dashboard_url"].endswith(f"#dashboards/dashboard/{account.prefix}")
+    alarms, widgets = account.alarms(), account.widgets()
+    if not mailed:
+        assert (alarms, account.topics()) == ([], [])
+        assert {each["type"] for each in widgets} == {"metric"}
+        return
+    (topic,) = account.topics()
+    arn = topic["TopicArn"]
+    assert ":key/" in topic["KmsMasterKeyId"], "CloudWatch may not use AWS's own key"
+    allowed = [
+        each for each in json.loads(topic["Policy"])["Statement"] if each["Effect"] == "Allow"
+    ]
+    assert [each["Principal"] for each in allowed] == [{"Service": "cloudwatch.amazonaws.com"}]
+    assert account.mailed(arn) == [MAIL]
+    assert len(alarms) > 30
+    for alarm in alarms:
+        assert alarm["AlarmActions"] == alarm["OKActions"] == [arn], alarm["AlarmName"]
+    states, *graphs = widgets
+    assert set(states["properties"]["alarms"]) == {alarm["AlarmArn"] for alarm in alarms}
+    assert {each["type"] for each in graphs} == {"metric"}
+    dimensions = [each for alarm in alarms for each in alarm["Dimensions"]]
+    assert {each["Value"] for each in dimensions if each["Name"] == "VolumeId"} == {
+        each["VolumeId"] for each in account.volumes()
+    }
+    assert {each["Value"] for each in dimensions if each["Name"] == "CacheClusterId"} == set(
+        account.cache()["MemberClusters"]
+    ), "the nodes' names are worked out from the group's"
+    services = {each["Value"] for each in dimensions if each["Name"] == "ServiceName"}
+    assert services > {outputs["web_service_name"], outputs["worker_service_name"]}
 
 
 def check_that_up_mends_what_somebody_deleted(

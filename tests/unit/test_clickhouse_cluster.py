@@ -237,9 +237,11 @@ def test_servers_connect_to_s3_and_to_each_other_and_to_nothing_else(servers: in
 @each_number
 def test_instances_may_attach_these_volumes_and_register_these_names(servers: int) -> None:
     graph = prod(servers)
-    attach, own, *register = graph.policy(CLICKHOUSE)
+    attach, own, *register, report = graph.policy(CLICKHOUSE)
     assert attach["Resource"] == [each.outputs["arn"] for each in volumes_of(graph)]
     assert own["Condition"] == {"StringEquals": {"ec2:ResourceTag/Name": CLICKHOUSE}}
+    assert report["Action"] == ["cloudwatch:PutMetricData"]
+    assert report["Condition"] == {"StringEquals": {"cloudwatch:namespace": "Langfuse/ClickHouse"}}
     if servers == 1:
         assert register == []
         return

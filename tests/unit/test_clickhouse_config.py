@@ -194,6 +194,8 @@ def test_a_new_volume_is_formatted_mounted_and_only_then_offered_to_the_cluster(
         f"mkdir -p {DATA_FOLDER}",
         f"chown 101:101 {DATA_FOLDER}",
         "systemctl enable --now grow-data-volume.timer",
+        "chmod a+rx /usr/local/bin/report-disk-use",
+        "systemctl enable --now report-disk-use.timer",
         "mkdir -p /etc/langfuse-clickhouse",
         "chmod -R a+rX /etc/langfuse-clickhouse",
         "chmod a+rx /usr/local/bin/register-server",
@@ -325,6 +327,59 @@ def test_a_volume_that_grew_is_used_by_a_timer(first: Boot) -> None:
     assert "OnUnitActiveSec=1h\n" in timer, "within the hour, without a new instance"
 
 
+def disk_reports(root: Path, use: str, *, mounted: bool = True) -> tuple[int, list[str]]:
+    """Run the installed script on a disk whose use `df` tells; its exit code and AWS's calls."""
+    script = (boot(root).root / PROGRAMS / "report-disk-use").read_text(encoding="utf-8")
+    stubs = {
+        "aws": 'echo "$*" >> "$ROOT/reported"',
+        "df": f"[[ $* == '--output=pcent /data' ]] && printf '%s\\n' 'Use%' '{use}'",
+        "mountpoint": f"[[ $* == '-q /data' ]] && exit {0 if mounted else 1}",
+    }
+    for name, body in stubs.items():
+        (root / "tools" / name).write_text(f"#!{BASH}\n{body}\n")
+        (root / "tools" / name).chmod(0o755)
+    for name in ("tail", "tr"):
+        (root / "tools" / name).symlink_to(shutil.which(name) or f"/usr/bin/{name}")
+    (root / "reported").touch()
+    done = subprocess.run(
+        [BASH, "-c", script, "report-disk-use", "/data", VOLUME],
+        check=False,
+        capture_output=True,
+        env={"PATH": str(root / "tools"), "ROOT": str(root)},
+        timeout=20,
+    )
+    return done.returncode, (root / "reported").read_text(encoding="utf-8").splitlines()
+
+
+def test_an_instance_reports_how_full_its_volume_is(tmp_path: Path) -> None:
+    assert disk_reports(tmp_path, "  7%") == (
+        0,
+        [
+            "cloudwatch put-metric-data --namespace Langfuse/ClickHouse "
+            "--metric-name DiskUsedPercent --unit Percent "
+            f"--dimensions VolumeId={VOLUME} --value 7"
+        ],
+    ), "the volume is what the alarm asks for, and outlives the instance"
+
+
+def test_nothing_is_reported_of_a_volume_that_is_not_mounted(tmp_path: Path) -> None:
+    code, reported = disk_reports(tmp_path, "12%", mounted=False)
+    assert (code != 0, reported) == (True, []), (
+        "it would be the root volume's use, and silence is an alarm"
+    )
+
+
+def test_the_disk_is_looked_at_every_five_minutes(first: Boot) -> None:
+    service = first.file("/etc/systemd/system/report-disk-use.service")
+    timer = first.file("/etc/systemd/system/report-disk-use.timer")
+    assert f"ExecStart=/usr/local/bin/report-disk-use {MOUNT_POINT} {VOLUME}\n" in service
+    assert "Environment=AWS_DEFAULT_REGION=eu-west-1\n" in service, "the CLI has no other source"
+    assert "OnUnitActiveSec=5min\n" in timer, "the alarm's period"
+    assert "WantedBy=timers.target\n" in timer, "also after a reboot"
+    script = first.root / PROGRAMS / "report-disk-use"
+    assert os.access(script, os.X_OK), "systemd runs the file itself"
+
+
 def numbered(number: int) -> tuple[str, str]:
     """The zone and volume of a server."""
     return f"eu-west-1{'abc'[number - 1]}", f"vol-0123456789abcdef{number}"
@@ -377,9 +432,10 @@ def test_a_single_server_has_a_number_and_registers_nothing(tmp_path: Path) -> N
     one = {**VALUES, "volumes": f"eu-west-1b 1 {VOLUME}", "names": ""}
     result = boot(tmp_path, values=one)
     assert (result.file(NUMBER_FILE), result.joined) == ("1\n", True), "the same script serves it"
-    assert result.named("systemctl") == ["systemctl enable --now grow-data-volume.timer"], (
-        "ECS keeps its name"
-    )
+    assert result.named("systemctl") == [
+        "systemctl enable --now grow-data-volume.timer",
+        "systemctl enable --now report-disk-use.timer",
+    ], "ECS keeps its name"
     assert not (tmp_path / UNIT[1:]).exists(), "nothing is left behind either"
 
 
@@ -415,6 +471,7 @@ def test_no_placeholder_is_left_and_bashs_own_variables_are() -> None:
         "signature",
         "tasks",
         "token",
+        "used",
         "volume",
         "zone",
     }, "these are set by bash or by the script itself"

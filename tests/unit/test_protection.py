@@ -46,6 +46,7 @@ MODULES_WITHOUT_DATA = {
     "aws:route53",
     "aws:scheduler",
     "aws:servicediscovery",
+    "aws:sns",
     "aws:vpc",
     "awsx:ec2",
     "langfuse:index",

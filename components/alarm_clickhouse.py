@@ -1,0 +1,151 @@
+"""The alarms on ClickHouse, and on the backups of it. Pure."""
+
+from typing import Final
+
+from components import metrics
+from components.alarm_row import FIVE_MINUTES, HOUR, MINUTE, AlarmRow
+from components.metrics import Metric
+from settings.external_stores import ExternalClickHouse
+from settings.stores import ClickHouseOnEc2
+
+DISK_PERCENT: Final = 80
+EXCEEDED_SHARE: Final = 0.5
+CREDITS_PERCENT: Final = 20
+BACKUP_HOURS: Final = 26
+
+
+def clickhouse_alarms(clickhouse: ClickHouseOnEc2 | ExternalClickHouse) -> list[AlarmRow]:
+    """Build the alarms of the servers, their instances and their volumes."""
+    if isinstance(clickhouse, ExternalClickHouse):
+        return []
+    rows = [
+        AlarmRow(
+            label="clickhouse-tasks",
+            metric=metrics.CLICKHOUSE_TASKS,
+            comparison="<",
+            threshold=clickhouse.replicas,
+            bound="clickhouse.replicas",
+            period=MINUTE,
+            periods=5,
+            summary="A ClickHouse server is down.",
+            why="jobs are retried for 2.5 minutes, so from here on they fail",
+            runbook="ClickHouse is down",
+            missing="breaching",
+        ),
+        AlarmRow(
+            label="clickhouse-disk",
+            metric=metrics.DISK_USED,
+            comparison=">",
+            threshold=DISK_PERCENT,
+            period=FIVE_MINUTES,
+            periods=3,
+            summary="A ClickHouse volume is filling up, or nobody says how full it is.",
+            why="merges need room, and growing a volume can be done once in six hours",
+            runbook="ClickHouse disk",
+            missing="breaching",
+        ),
+        _throttled("clickhouse-volume-iops", metrics.VOLUME_IOPS_EXCEEDED),
+        _throttled("clickhouse-volume-throughput", metrics.VOLUME_THROUGHPUT_EXCEEDED),
+        _used_up("clickhouse-io-credits", metrics.IO_BALANCE),
+        _used_up("clickhouse-throughput-credits", metrics.BYTE_BALANCE),
+    ]
+    if clickhouse.instance_type.startswith("t"):
+        rows.append(cpu_credits("clickhouse-cpu-credits", metrics.HOST_CREDITS_CHARGED))
+    return rows
+
+
+def _throttled(label: str, metric: Metric) -> AlarmRow:
+    return AlarmRow(
+        label=label,
+        metric=metric,
+        comparison=">",
+        threshold=EXCEEDED_SHARE,
+        bound="half of the minutes",
+        period=FIVE_MINUTES,
+        periods=3,
+        summary="ClickHouse asks more of its volume than gp3 gives.",
+        why="gp3 has no burst credits that could run out; this is EBS's own word that it throttles",
+        runbook="ClickHouse disk is slow",
+    )
+
+
+def _used_up(label: str, metric: Metric) -> AlarmRow:
+    return AlarmRow(
+        label=label,
+        metric=metric,
+        comparison="<",
+        threshold=CREDITS_PERCENT,
+        period=FIVE_MINUTES,
+        periods=3,
+        summary="ClickHouse's instance has used up its burst credits for EBS.",
+        why="at 0 the instance falls to its baseline, a fraction of what it bursts to",
+        runbook="ClickHouse disk is slow",
+    )
+
+
+def cpu_credits(label: str, metric: Metric) -> AlarmRow:
+    """Build the alarm of a burstable instance that runs beyond its credits."""
+    return AlarmRow(
+        label=label,
+        metric=metric,
+        comparison=">",
+        threshold=0,
+        period=FIVE_MINUTES,
+        periods=12,
+        summary="An instance is busier than its CPU credits allow, and buys more.",
+        why="unlimited mode does not slow down, it costs",
+        runbook="CPU credits",
+    )
+
+
+def backup_alarms(stack: str) -> list[AlarmRow]:
+    """Build the alarms of the snapshots and of ClickHouse's own backups."""
+    return [
+        _lost_snapshot("snapshot-failed", metrics.SNAPSHOTS_FAILED, "A snapshot has failed."),
+        _lost_snapshot(
+            "snapshot-expired",
+            metrics.SNAPSHOTS_EXPIRED,
+            "A snapshot did not begin in its window.",
+        ),
+        _no_backup(
+            "snapshot-missing",
+            metrics.SNAPSHOTS_COMPLETED,
+            "No snapshot was taken since yesterday.",
+            "No snapshot",
+        ),
+        _no_backup(
+            "clickhouse-backup-missing",
+            metrics.backups_created(f"{stack}-clickhouse-backup"),
+            "ClickHouse has not backed itself up since yesterday.",
+            "No ClickHouse backup",
+        ),
+    ]
+
+
+def _lost_snapshot(label: str, metric: Metric, summary: str) -> AlarmRow:
+    return AlarmRow(
+        label=label,
+        metric=metric,
+        comparison=">",
+        threshold=0,
+        period=HOUR,
+        periods=1,
+        summary=summary,
+        why="each counts: nobody makes a snapshot up",
+        runbook="Failed snapshot",
+    )
+
+
+def _no_backup(label: str, metric: Metric, summary: str, runbook: str) -> AlarmRow:
+    return AlarmRow(
+        label=label,
+        metric=metric,
+        comparison="<",
+        threshold=1,
+        period=HOUR,
+        periods=BACKUP_HOURS,
+        summary=summary,
+        why="daily, and two hours of grace; whatever the reason is, success is missing",
+        runbook=runbook,
+        missing="breaching",
+    )

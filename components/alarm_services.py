@@ -1,0 +1,161 @@
+"""The alarms on the way of an event, from the ingress to the worker. Pure."""
+
+from typing import Final
+
+from components import metrics
+from components.alarm_row import FIVE_MINUTES, MINUTE, AlarmRow
+from components.metrics import DAY, Metric
+from contract.metrics import INGESTION_QUEUES
+from settings.model import Settings
+from settings.services import Service
+
+FEW_ERRORS: Final = 10
+SLOW_SECONDS: Final = 5
+CPU_PERCENT: Final = 85
+MEMORY_PERCENT: Final = 90
+BACKLOG_JOBS: Final = 1000
+CERTIFICATE_DAYS: Final = 30
+
+
+def service_alarms(settings: Settings) -> list[AlarmRow]:
+    """Build the alarms of either ingress, web, queues and worker."""
+    return [
+        *(_errors(*each) for each in _ERRORS),
+        _slow("balancer-latency", metrics.BALANCER_LATENCY, SLOW_SECONDS, f"{SLOW_SECONDS} s"),
+        _slow("api-latency", metrics.API_LATENCY, 1000 * SLOW_SECONDS, f"{SLOW_SECONDS} s"),
+        AlarmRow(
+            label="unhealthy-targets",
+            metric=metrics.UNHEALTHY,
+            comparison=">",
+            threshold=0,
+            period=MINUTE,
+            periods=5,
+            summary="A web task fails the load balancer's health check.",
+            why="ECS replaces such a task; five minutes on, it has not helped",
+            runbook="Unhealthy targets",
+        ),
+        AlarmRow(
+            label="certificate",
+            metric=metrics.CERTIFICATE_DAYS,
+            comparison="<",
+            threshold=CERTIFICATE_DAYS,
+            period=DAY,
+            periods=1,
+            summary="The certificate expires soon, and was not renewed.",
+            why="ACM renews 60 days ahead, so half of the time is gone",
+            runbook="Certificate expires",
+            # The metric ends with the certificate.
+            missing="ignore",
+        ),
+        *_of_service("web", settings.web),
+        *_of_service("worker", settings.worker),
+        *(_backlog(queue) for queue in INGESTION_QUEUES),
+        *(_dead_letters(queue) for queue in INGESTION_QUEUES),
+    ]
+
+
+_ERRORS: Final = (
+    ("balancer-5xx", metrics.BALANCER_5XX, "The load balancer answers with 5xx: web does not."),
+    ("web-5xx", metrics.TARGET_5XX, "Web answers with 5xx."),
+    ("api-5xx", metrics.API_5XX, "The HTTP API answers with 5xx."),
+)
+
+
+def _errors(label: str, metric: Metric, summary: str) -> AlarmRow:
+    return AlarmRow(
+        label=label,
+        metric=metric,
+        comparison=">",
+        threshold=FEW_ERRORS,
+        period=FIVE_MINUTES,
+        periods=3,
+        breaching=2,
+        summary=summary,
+        why="SDKs send again, so a few errors lose nothing; a rate would alarm at night",
+        runbook="5xx answers",
+    )
+
+
+def _slow(label: str, metric: Metric, threshold: float, bound: str) -> AlarmRow:
+    return AlarmRow(
+        label=label,
+        metric=metric,
+        comparison=">",
+        threshold=threshold,
+        bound=bound,
+        period=FIVE_MINUTES,
+        periods=3,
+        summary="One request in twenty is slow.",
+        why="events are taken in well below a second, and the HTTP API gives up after 30 s",
+        runbook="Slow answers",
+    )
+
+
+def _of_service(name: str, service: Service) -> list[AlarmRow]:
+    return [
+        AlarmRow(
+            label=f"{name}-tasks",
+            metric=metrics.running_tasks(name),
+            comparison="<",
+            threshold=service.min_tasks,
+            bound=f"{name}.minTasks",
+            period=MINUTE,
+            periods=5,
+            summary=f"{name.capitalize()} runs fewer tasks than it should.",
+            why="deployments stop no task before another one serves; five minutes are a start",
+            runbook="Too few tasks",
+            missing="breaching",
+        ),
+        AlarmRow(
+            label=f"{name}-cpu",
+            metric=metrics.service(name, "CPUUtilization", "Average", f"{name} CPU, %"),
+            comparison=">",
+            threshold=CPU_PERCENT,
+            period=FIVE_MINUTES,
+            periods=3,
+            summary=f"{name.capitalize()} needs more CPU than autoscaling may give it.",
+            why="autoscaling aims at 50 %, so there are no more tasks to be had",
+            runbook="CPU of web or worker",
+        ),
+        AlarmRow(
+            label=f"{name}-memory",
+            metric=metrics.service(name, "MemoryUtilization", "Maximum", f"{name} memory, %"),
+            comparison=">",
+            threshold=MEMORY_PERCENT,
+            period=FIVE_MINUTES,
+            periods=3,
+            summary=f"A task of {name} is about to run out of memory.",
+            why="Node.js has 75 % of a task's memory; above 90 % it is killed soon",
+            runbook="Memory of web or worker",
+        ),
+    ]
+
+
+def _backlog(queue: str) -> AlarmRow:
+    return AlarmRow(
+        label=f"{queue.replace('_', '-')}-backlog",
+        metric=metrics.waiting_jobs(queue),
+        comparison=">=",
+        threshold=BACKLOG_JOBS,
+        period=MINUTE,
+        periods=15,
+        summary="A queue is not drained, or no worker says how long it is.",
+        why="a peak falls below the bound in between; a queue that nobody drains does not",
+        runbook="Queue backlog",
+        missing="breaching",
+    )
+
+
+def _dead_letters(queue: str) -> AlarmRow:
+    return AlarmRow(
+        label=f"{queue.replace('_', '-')}-dead-letters",
+        metric=metrics.failed_jobs(queue),
+        comparison=">",
+        threshold=0,
+        growth=True,
+        period=FIVE_MINUTES,
+        periods=1,
+        summary="Jobs of a queue have failed for good: their events are not in ClickHouse.",
+        why="growth, since what has failed stays in the queue until somebody removes it",
+        runbook="Dead letters",
+    )

@@ -1,0 +1,56 @@
+"""Creates what tells how the stack is: the dashboard, and the alarms if somebody wants their mail.
+
+Made after the replacement guard is closed: nothing of it bears data.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pulumi
+
+from components.alarms import Alarms, AlarmsArgs
+from components.dashboard import Dashboard, DashboardArgs
+from components.location import Location
+from components.metrics import Dimensions, Watched
+from settings.model import Settings
+
+
+@dataclass(frozen=True)
+class ObservabilityArgs:
+    """What the dashboard and the alarms are made from."""
+
+    settings: Settings
+    location: Location
+    watched: Sequence[Watched]
+    """What CloudWatch calls each component's things."""
+
+
+class Observability(pulumi.ComponentResource):
+    """The dashboard and the alarms."""
+
+    dashboard_url: pulumi.Output[str]
+    """Where the console shows the dashboard."""
+
+    def __init__(
+        self, name: str, args: ObservabilityArgs, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        super().__init__("langfuse:index:Observability", name, None, opts)
+        child = pulumi.ResourceOptions(parent=self)
+        watched: dict[str, Sequence[Dimensions]] = {}
+        for each in args.watched:
+            watched |= each
+        alarm_arns: Sequence[pulumi.Output[str]] = []
+        if args.settings.alarms is not None:
+            email = args.settings.alarms.email
+            alarms = Alarms(
+                f"{name}-alarms",
+                AlarmsArgs(args.settings, args.location, name, email, watched),
+                child,
+            )
+            alarm_arns = alarms.arns
+        self.dashboard_url = Dashboard(
+            f"{name}-dashboard",
+            DashboardArgs(args.location, name, watched, alarm_arns),
+            child,
+        ).url
+        self.register_outputs({"dashboardUrl": self.dashboard_url})

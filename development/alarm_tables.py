@@ -1,0 +1,87 @@
+"""Writes the table of alarms and what they cost, from the rows that the alarms are made from."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from components.alarm_row import AlarmRow
+from components.alarms import alarm_rows
+from development.configuration_tables import EXAMPLE_DOMAIN
+from development.cost_tables import prices, settings_as_shipped
+from development.markdown import table
+from settings.external_stores import ExternalRedis
+from settings.loading import load
+from settings.model import Settings
+from settings.sizing import SIZING
+from settings.stores import AuroraPostgres, ClickHouseOnEc2, PostgresInstance
+
+FREE_ALARMS: Final = 10
+"""What an account has for nothing. https://aws.amazon.com/cloudwatch/pricing/"""
+
+STACK: Final = "langfuse-prod"
+
+
+def alarm_table() -> str:
+    """Every alarm that a stack can have."""
+    rows: dict[str, AlarmRow] = {}
+    for size in SIZING:
+        settings = load({"size": size, "domain": EXAMPLE_DOMAIN})
+        rows |= {row.label: row for row in alarm_rows(settings, STACK)}
+    lines = [
+        (f"`{row.label}`", f"`{row.metric.namespace}` `{row.metric.name}`", _when(row), row.why)
+        for row in rows.values()
+    ]
+    return table(("Alarm", "Metric", "Alarms when", "Why"), lines)
+
+
+def _when(row: AlarmRow) -> str:
+    unit = f"{row.period // 60} min" if row.period < 3600 else f"{row.period // 3600} h"
+    change = " grows by" if row.growth else ""
+    bound = row.bound or f"{row.threshold:g}"
+    many = f", {row.breaching_periods} of {row.periods} times" if row.periods > 1 else ""
+    missing = "; or no value" if row.missing == "breaching" else ""
+    return f"{row.metric.statistic}{change} {row.comparison} {bound} in {unit}{many}{missing}"
+
+
+def alarm_count(settings: Settings) -> int:
+    """How many alarms a stack has that sets `langfuse:alarms`."""
+    there = _things(settings)
+    return sum(there.get(row.metric.subject, 0) for row in alarm_rows(settings, STACK))
+
+
+def _things(settings: Settings) -> dict[str, int]:
+    """Count what a stack has of each subject."""
+    balanced = settings.ingress.kind == "alb"
+    own = isinstance(settings.clickhouse, ClickHouseOnEc2)
+    servers = (
+        settings.clickhouse.replicas if isinstance(settings.clickhouse, ClickHouseOnEc2) else 0
+    )
+    redis = settings.redis
+    return {
+        "api": int(not balanced),
+        "balancer": int(balanced),
+        "targets": int(balanced),
+        "certificate": int(settings.domain is not None),
+        "web": 1,
+        "worker": 1,
+        "queues": int(settings.publishes_queue_metrics),
+        "clickhouse": int(own),
+        "hosts": int(own),
+        "clickhouse-backup": int(own),
+        "volumes": servers,
+        "aurora": int(isinstance(settings.postgres, AuroraPostgres)),
+        "database": int(isinstance(settings.postgres, PostgresInstance)),
+        "caches": 0 if isinstance(redis, ExternalRedis) else 1 + redis.replicas,
+        "vault": int(own),
+    }
+
+
+def alarm_cost() -> str:
+    """What the alarms of each size cost a month."""
+    alarm, key = prices()["CloudWatch alarm"], prices()["KMS key"]
+    rows: list[tuple[str, ...]] = []
+    for size in SIZING:
+        count = alarm_count(settings_as_shipped(size))
+        usd = (count - FREE_ALARMS) * alarm + key
+        rows.append((size, f"({count} - {FREE_ALARMS} free) × {alarm} + {key}", f"{usd:.2f}"))  # noqa: RUF001
+    return table(("Size", "Alarms and key", "USD a month"), rows, right=1)
