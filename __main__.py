@@ -3,14 +3,15 @@
 import pulumi
 
 from components.backups import Backups, BackupsArgs
-from components.budget import Budget, BudgetArgs
 from components.clickhouse import ClickHouse, ClickHouseArgs
 from components.cluster import Cluster, ClusterArgs
 from components.data_plane import DataPlane, DataPlaneArgs
+from components.grafana import Grafana, GrafanaArgs
 from components.ingress import Ingress, IngressArgs
 from components.langfuse_web import LangfuseWeb, LangfuseWebArgs
 from components.langfuse_worker import LangfuseWorker, LangfuseWorkerArgs
 from components.location import Location
+from components.metrics import together
 from components.migration import Migration, MigrationArgs
 from components.names import resource_prefix
 from components.network import Network, NetworkArgs
@@ -38,7 +39,7 @@ data_plane = DataPlane(
 )
 clickhouse = ClickHouse(
     f"{name}-clickhouse",
-    ClickHouseArgs(settings, location, network, cluster, secrets.passwords.get("clickhouse")),
+    ClickHouseArgs(settings, location, network, cluster, secrets.passwords),
 )
 backups: list[Backups] = []
 if clickhouse.volume_arns or (settings.backups.copy_region and data_plane.postgres.backup_arn):
@@ -60,9 +61,13 @@ web = LangfuseWeb(f"{name}-web", LangfuseWebArgs(parts, ingress, migration))
 worker = LangfuseWorker(f"{name}-worker", LangfuseWorkerArgs(parts, migration))
 guard.close(data_plane)
 
-if settings.alarms is not None:
-    Budget(name, BudgetArgs(settings.alarms))
-watched = [part.watched for part in (ingress, web, worker, data_plane, clickhouse, *backups)]
+watched = together(
+    part.watched for part in (ingress, web, worker, data_plane, clickhouse, *backups)
+)
+if settings.grafana.enabled:
+    grafana = Grafana(f"{name}-grafana", GrafanaArgs(parts, ingress, watched))
+    pulumi.export("grafana_url", grafana.url)
+    pulumi.export("grafana_password_secret_arn", grafana.password_secret_arn)
 observability = Observability(name, ObservabilityArgs(settings, location, watched))
 
 pulumi.export("url", ingress.url)

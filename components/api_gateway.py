@@ -17,6 +17,7 @@ from components.cluster import Cluster
 from components.discovery import discovery_service
 from components.metrics import Watched
 from components.network import Network
+from components.path_part import PathPart
 from components.security_groups import closed_group
 from contract.runtime import WEB_PORT
 from settings.services import ApiGatewayIngress
@@ -84,25 +85,8 @@ class ApiGateway(pulumi.ComponentResource):
             disable_execute_api_endpoint=args.certificate is not None,
             opts=child,
         )
-        integration = aws.apigatewayv2.Integration(
-            name,
-            api_id=api.id,
-            integration_type="HTTP_PROXY",
-            integration_method="ANY",
-            integration_uri=discovery.arn,
-            connection_type="VPC_LINK",
-            connection_id=link.id,
-            payload_format_version="1.0",
-            timeout_milliseconds=INTEGRATION_TIMEOUT_MILLISECONDS,
-            opts=child,
-        )
-        aws.apigatewayv2.Route(
-            name,
-            api_id=api.id,
-            route_key="$default",
-            target=pulumi.Output.concat("integrations/", integration.id),
-            opts=child,
-        )
+        self._cluster, self._link_id, self._api_id = args.cluster, link.id, api.id
+        self._route(name, {name: "$default"}, discovery.arn, child)
         logs = aws.cloudwatch.LogGroup(
             f"{name}-api", retention_in_days=args.log_retention_days, opts=child
         )
@@ -136,6 +120,48 @@ class ApiGateway(pulumi.ComponentResource):
             }
         }
         self.register_outputs({"targetName": self.target_name})
+
+    def attach(self, name: str, part: PathPart, opts: pulumi.ResourceOptions) -> Mapping[str, Any]:
+        """Send a path's requests to another service; returns what attaches that one."""
+        discovery = discovery_service(name, part.container, "SRV", self._cluster, opts=opts)
+        keys = {name: f"ANY {part.path}", f"{name}-below": f"ANY {part.path}/{{proxy+}}"}
+        self._route(name, keys, discovery.arn, opts)
+        return {
+            "service_registries": {
+                "registry_arn": discovery.arn,
+                "container_name": part.container,
+                "container_port": part.port,
+            }
+        }
+
+    def _route(
+        self,
+        name: str,
+        keys: Mapping[str, str],
+        discovery_arn: pulumi.Output[str],
+        opts: pulumi.ResourceOptions,
+    ) -> None:
+        """Pass requests with these route keys on to a Cloud Map service, with their whole paths."""
+        integration = aws.apigatewayv2.Integration(
+            name,
+            api_id=self._api_id,
+            integration_type="HTTP_PROXY",
+            integration_method="ANY",
+            integration_uri=discovery_arn,
+            connection_type="VPC_LINK",
+            connection_id=self._link_id,
+            payload_format_version="1.0",
+            timeout_milliseconds=INTEGRATION_TIMEOUT_MILLISECONDS,
+            opts=opts,
+        )
+        for route, key in keys.items():
+            aws.apigatewayv2.Route(
+                route,
+                api_id=self._api_id,
+                route_key=key,
+                target=pulumi.Output.concat("integrations/", integration.id),
+                opts=opts,
+            )
 
     def _map_domain(
         self,

@@ -4,6 +4,7 @@ Or adopts one that exists. Why so: docs/adr/0002-clickhouse-on-ec2-with-its-own-
 docs/adr/0008-three-clickhouse-servers.md.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -22,6 +23,7 @@ from components.clickhouse_config import (
     RAFT_PORT,
 )
 from components.clickhouse_host import ClickHouseHost, ClickHouseHostArgs
+from components.clickhouse_reader import Reader, make_reader
 from components.clickhouse_task import ClickHouseTaskArgs, clickhouse_task
 from components.cluster import Cluster
 from components.discovery import discovery_service
@@ -54,8 +56,8 @@ class ClickHouseArgs:
     location: Location
     network: Network
     cluster: Cluster
-    password: pulumi.Output[str] | None
-    """Of an external ClickHouse."""
+    passwords: Mapping[str, pulumi.Output[str]]
+    """Of an external ClickHouse: `clickhouse`, and `grafana` of the user that only reads."""
 
 
 class ClickHouse(pulumi.ComponentResource):
@@ -71,6 +73,8 @@ class ClickHouse(pulumi.ComponentResource):
     """IDs of the data volumes: others are another database."""
     password: SecretReference
     """Password of `user`."""
+    reader: Reader | None
+    """Who may only read, if Grafana is there to do so."""
     http_doors: dict[str, Door]
     """Where consumers of the HTTP interface are let in."""
     native_doors: dict[str, Door]
@@ -88,6 +92,7 @@ class ClickHouse(pulumi.ComponentResource):
         super().__init__("langfuse:index:ClickHouse", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
         settings = args.settings.clickhouse
+        self.reader = make_reader(name, args.settings, args.passwords.get("grafana"), child)
         if isinstance(settings, ExternalClickHouse):
             self._adopt(name, settings, args, child)
         else:
@@ -108,7 +113,11 @@ class ClickHouse(pulumi.ComponentResource):
         self.volume_arns, self.log_group_names = [], []
         self.watched = {}
         self.password = external_password(
-            name, "password", args.password, args.settings.deletion_protection, child
+            name,
+            "password",
+            args.passwords.get("clickhouse"),
+            args.settings.deletion_protection,
+            child,
         )
 
     def _create(
@@ -178,6 +187,7 @@ class ClickHouse(pulumi.ComponentResource):
                 user=USER,
                 secret=secret,
                 bucket=bucket,
+                reader=self.reader,
                 location=args.location,
                 log_retention_days=args.settings.logs.retention_days,
             ),

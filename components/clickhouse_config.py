@@ -16,6 +16,9 @@ from contract.runtime import CLICKHOUSE_NATIVE_PORT, CLICKHOUSE_USER_ID
 CONFIG_FILE: Final = "/etc/clickhouse-server/config.d/langfuse.yaml"
 CONFIG_VARIABLE: Final = "CLICKHOUSE_CONFIG_YAML"
 
+READER_FILE: Final = "/etc/clickhouse-server/users.d/grafana.yaml"
+READER_VARIABLE: Final = "CLICKHOUSE_READER_YAML"
+
 NUMBER_FOLDER: Final = "/etc/langfuse-clickhouse"
 """Folder of the number file, on the instance and in the container."""
 
@@ -98,13 +101,15 @@ def server_config(servers: Sequence[str], backup_url: str | None) -> str:
     )
 
 
-def start_command(servers: Sequence[str]) -> list[str]:
+def start_command(servers: Sequence[str], *, reader: bool = False) -> list[str]:
     """Build the container's command: write the configuration, then start as the image does.
 
     So a change of configuration is a new task definition, and needs no image and no new instance.
-    With several servers it finds out first which of them this is.
+    With several servers it finds out first which of them this is; with `reader` it writes a user.
     """
     write = f'printf %s "${CONFIG_VARIABLE}" > {CONFIG_FILE}'
+    if reader:
+        write += f' && printf %s "${READER_VARIABLE}" > {READER_FILE}'
     identify = _identify(servers) if len(servers) > 1 else ""
     return ["/bin/bash", "-euc", f"{identify}{write} && exec /entrypoint.sh"]
 

@@ -13,10 +13,12 @@ from components.clickhouse_config import (
     CONFIG_VARIABLE,
     INTERSERVER_VARIABLE,
     NUMBER_FOLDER,
+    READER_VARIABLE,
     server_config,
     start_command,
 )
 from components.clickhouse_host import DATA_FOLDER
+from components.clickhouse_reader import READER_PASSWORD_VARIABLE, Reader, reader_config
 from components.container_definition import ContainerDefinition, HealthCheck
 from components.location import Location
 from components.stored_secret import StoredSecret
@@ -49,6 +51,8 @@ class ClickHouseTaskArgs:
     """With `password`, and `interserver` if there are several servers."""
     bucket: BackupBucket
     """Where backups go."""
+    reader: Reader | None
+    """Who may read only."""
     location: Location
     log_retention_days: int
 
@@ -66,6 +70,9 @@ def clickhouse_task(
         secrets[INTERSERVER_VARIABLE] = args.secret.reference("interserver")
         volumes[NUMBER_VOLUME] = NUMBER_FOLDER
         mounts.append(_mount(NUMBER_VOLUME, NUMBER_FOLDER, read_only=True))
+    if args.reader is not None:
+        secrets[READER_PASSWORD_VARIABLE] = args.reader.password
+    command = start_command(servers, reader=args.reader is not None)
     container = ContainerDefinition(
         name="clickhouse",
         image=clickhouse_image(),
@@ -80,11 +87,12 @@ def clickhouse_task(
             # reaches, and which would wait for a quorum for ever. `default` exists anyway.
             "CLICKHOUSE_USER": args.user,
             CONFIG_VARIABLE: args.bucket.url.apply(lambda url: server_config(servers, url)),
+            **({READER_VARIABLE: reader_config()} if args.reader is not None else {}),
         },
         secret=secrets,
         more={
-            "entryPoint": start_command(servers)[:2],
-            "command": start_command(servers)[2:],
+            "entryPoint": command[:2],
+            "command": command[2:],
             # No hard limit: the server keeps to its share of the instance by itself.
             "memoryReservation": MEMORY_RESERVATION_MIB,
             "mountPoints": mounts,

@@ -12,6 +12,7 @@ from components.cluster import Cluster
 from components.load_balancer import LoadBalancer, LoadBalancerArgs
 from components.metrics import Watched
 from components.network import Network
+from components.path_part import PathPart
 from components.web_acl import WebAcl, WebAclArgs
 from settings.model import Settings
 from settings.services import LoadBalancerIngress
@@ -33,6 +34,8 @@ class Ingress(pulumi.ComponentResource):
     """What users open: `https://` and a host name, without a path."""
     group_id: pulumi.Output[str]
     """Security group that requests come from."""
+    dimension: pulumi.Output[str]
+    """What CloudWatch's metrics call it: a `LoadBalancer` or an `ApiId`."""
     attachment: Mapping[str, Any]
     """Arguments that attach an ECS service."""
     ready: pulumi.Resource
@@ -96,4 +99,9 @@ class Ingress(pulumi.ComponentResource):
         else:
             self.url = way.target_name
         self.group_id, self.attachment, self.ready = way.group_id, way.attachment, way
+        self._way = way
         self.register_outputs({"url": self.url})
+
+    def attach(self, name: str, part: PathPart, opts: pulumi.ResourceOptions) -> Mapping[str, Any]:
+        """Serve a path by another service than web; returns the arguments that attach that one."""
+        return self._way.attach(name, part, opts)

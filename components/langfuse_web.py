@@ -10,6 +10,7 @@ from components.container_service import ContainerService, ContainerServiceArgs
 from components.ingress import Ingress
 from components.metrics import Watched
 from components.migration import Migration
+from components.security_groups import let_ingress_in
 from components.stack_parts import StackParts
 from contract import environment
 from contract.runtime import WEB_HEALTH_PATH, WEB_PORT, health_command
@@ -63,24 +64,12 @@ class LangfuseWeb(pulumi.ComponentResource):
             ),
             pulumi.ResourceOptions(parent=self),
         )
-        aws.vpc.SecurityGroupIngressRule(
-            f"{name}-from-ingress",
-            security_group_id=service.group_id,
-            referenced_security_group_id=args.ingress.group_id,
-            ip_protocol="tcp",
-            from_port=WEB_PORT,
-            to_port=WEB_PORT,
-            description="ingress to web",
-            opts=pulumi.ResourceOptions(parent=self),
-        )
-        aws.vpc.SecurityGroupEgressRule(
-            f"{name}-ingress-out",
-            security_group_id=args.ingress.group_id,
-            referenced_security_group_id=service.group_id,
-            ip_protocol="tcp",
-            from_port=WEB_PORT,
-            to_port=WEB_PORT,
-            description="ingress to web",
+        let_ingress_in(
+            name,
+            args.ingress.group_id,
+            service.group_id,
+            WEB_PORT,
+            "ingress to web",
             opts=pulumi.ResourceOptions(parent=self),
         )
         self.service, self.log_group_name = service.service, service.log_group_name

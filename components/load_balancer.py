@@ -9,6 +9,7 @@ import pulumi_aws as aws
 
 from components.metrics import Watched
 from components.network import Network
+from components.path_part import PathPart
 from components.security_groups import closed_group
 from contract.runtime import START_SECONDS, WEB_DRAIN_SECONDS, WEB_HEALTH_PATH, WEB_PORT
 from settings.services import LoadBalancerIngress
@@ -17,6 +18,15 @@ from settings.services import LoadBalancerIngress
 TLS_POLICY: Final = "ELBSecurityPolicy-TLS13-1-2-2021-06"
 
 IDLE_TIMEOUT_SECONDS: Final = 60
+
+PATH_PRIORITY: Final = 10
+"""Of the only rule beside the listener's default."""
+
+TARGETS_PREFIX: Final = "graf-"
+"""https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_CreateTargetGroup.html"""
+
+DEREGISTRATION_SECONDS: Final = 10
+"""How long requests under way may take: the dashboard asks again by itself."""
 
 
 @dataclass(frozen=True)
@@ -108,7 +118,7 @@ class LoadBalancer(pulumi.ComponentResource):
             ],
             opts=child,
         )
-        aws.lb.Listener(
+        https = aws.lb.Listener(
             f"{name}-https",
             load_balancer_arn=balancer.arn,
             port=443,
@@ -119,6 +129,7 @@ class LoadBalancer(pulumi.ComponentResource):
             opts=child,
         )
         self.arn = balancer.arn
+        self._vpc_id, self._listener_arn = network.vpc_id, https.arn
         self.target_name, self.target_zone_id = balancer.dns_name, balancer.zone_id
         whole = {"LoadBalancer": balancer.arn_suffix}
         self.watched = {
@@ -136,3 +147,38 @@ class LoadBalancer(pulumi.ComponentResource):
             "health_check_grace_period_seconds": START_SECONDS,
         }
         self.register_outputs({"dnsName": self.target_name})
+
+    def attach(self, name: str, part: PathPart, opts: pulumi.ResourceOptions) -> Mapping[str, Any]:
+        """Send a path's requests to another service; returns what attaches that one."""
+        targets = aws.lb.TargetGroup(
+            name,
+            # With Pulumi's suffix its name would be longer than the 32 characters that AWS allows.
+            name_prefix=TARGETS_PREFIX,
+            vpc_id=self._vpc_id,
+            target_type="ip",
+            port=part.port,
+            protocol="HTTP",
+            deregistration_delay=DEREGISTRATION_SECONDS,
+            health_check={"path": part.health_path, "matcher": "200"},
+            opts=opts,
+        )
+        rule = aws.lb.ListenerRule(
+            name,
+            listener_arn=self._listener_arn,
+            priority=PATH_PRIORITY,
+            conditions=[{"path_pattern": {"values": [part.path, f"{part.path}/*"]}}],
+            actions=[{"type": "forward", "target_group_arn": targets.arn}],
+            opts=opts,
+        )
+        # ECS refuses a target group that no listener uses.
+        arn = pulumi.Output.all(targets.arn, rule.id).apply(lambda values: values[0])
+        return {
+            "load_balancers": [
+                {
+                    "target_group_arn": arn,
+                    "container_name": part.container,
+                    "container_port": part.port,
+                }
+            ],
+            "health_check_grace_period_seconds": START_SECONDS,
+        }

@@ -4,7 +4,7 @@ A component says in `watched` what CloudWatch calls the things it has made. What
 is not in there, so it has neither an alarm nor a line on the dashboard.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -16,6 +16,12 @@ Dimensions = Mapping[str, pulumi.Input[str]]
 
 Watched = Mapping[str, Sequence[Dimensions]]
 """The things of each subject, such as `volumes`, by CloudWatch's dimensions."""
+
+
+def together(parts: Iterable[Watched]) -> Watched:
+    """What several components watch; no two of them have a subject in common."""
+    return {subject: things for part in parts for subject, things in part.items()}
+
 
 CLICKHOUSE_NAMESPACE: Final = "Langfuse/ClickHouse"
 """Of the metrics that the stack itself sends."""

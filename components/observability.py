@@ -9,9 +9,10 @@ from dataclasses import dataclass
 import pulumi
 
 from components.alarms import Alarms, AlarmsArgs
+from components.budget import Budget, BudgetArgs
 from components.dashboard import Dashboard, DashboardArgs
 from components.location import Location
-from components.metrics import Dimensions, Watched
+from components.metrics import Watched
 from settings.model import Settings
 
 
@@ -21,8 +22,8 @@ class ObservabilityArgs:
 
     settings: Settings
     location: Location
-    watched: Sequence[Watched]
-    """What CloudWatch calls each component's things."""
+    watched: Watched
+    """What CloudWatch calls the stack's things."""
 
 
 class Observability(pulumi.ComponentResource):
@@ -36,21 +37,19 @@ class Observability(pulumi.ComponentResource):
     ) -> None:
         super().__init__("langfuse:index:Observability", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
-        watched: dict[str, Sequence[Dimensions]] = {}
-        for each in args.watched:
-            watched |= each
         alarm_arns: Sequence[pulumi.Output[str]] = []
         if args.settings.alarms is not None:
             email = args.settings.alarms.email
             alarms = Alarms(
                 f"{name}-alarms",
-                AlarmsArgs(args.settings, args.location, name, email, watched),
+                AlarmsArgs(args.settings, args.location, name, email, args.watched),
                 child,
             )
             alarm_arns = alarms.arns
+            Budget(name, BudgetArgs(args.settings.alarms), child)
         self.dashboard_url = Dashboard(
             f"{name}-dashboard",
-            DashboardArgs(args.location, name, watched, alarm_arns),
+            DashboardArgs(args.location, name, args.watched, alarm_arns),
             child,
         ).url
         self.register_outputs({"dashboardUrl": self.dashboard_url})

@@ -70,6 +70,39 @@ def allow_egress(
     )
 
 
+def let_ingress_in(
+    name: str,
+    source_id: pulumi.Input[str],
+    target_id: pulumi.Input[str],
+    port: int,
+    description: str,
+    *,
+    opts: pulumi.ResourceOptions,
+) -> list[pulumi.Resource]:
+    """Let the ingress's group connect to a service's group: one rule in each."""
+    rule: dict[str, Any] = {
+        "ip_protocol": "tcp",
+        "from_port": port,
+        "to_port": port,
+        "description": description,
+        "opts": opts,
+    }
+    return [
+        aws.vpc.SecurityGroupIngressRule(
+            f"{name}-from-ingress",
+            security_group_id=target_id,
+            referenced_security_group_id=source_id,
+            **rule,
+        ),
+        aws.vpc.SecurityGroupEgressRule(
+            f"{name}-ingress-out",
+            security_group_id=source_id,
+            referenced_security_group_id=target_id,
+            **rule,
+        ),
+    ]
+
+
 def connect_members(
     name: str,
     group_id: pulumi.Input[str],

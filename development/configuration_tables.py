@@ -64,6 +64,7 @@ CHECKED_BY_CODE: Final[Mapping[str, str]] = {
     "postgres.database": _NAME,
     "postgres.minAcu": f"0 to 256 in steps of {AURORA_STEP_ACU}",
     "postgres.maxAcu": f"1 to 256 in steps of {AURORA_STEP_ACU}, minAcu or more",
+    "grafana.clickhouseUser": _NAME,
     "redis.nodeType": "`cache.FAMILY.SIZE`",
     "redis.host": "host name or IPv4 address",
     "backups.copyRegion": "AWS region",
@@ -108,6 +109,11 @@ SECRET_MEANINGS: Final[Mapping[str, tuple[str, str]]] = {
     "smtpUrl": (
         "`smtp://` or `smtps://`",
         "SMTP server, with user and password. Needed with `smtp.mode` `smtp`, and only there",
+    ),
+    "grafanaClickhousePassword": (
+        "text",
+        "Password of `grafana.clickhouseUser`. Needed with `grafana.enabled` and `clickhouse.mode` "
+        "`external`, and only there",
     ),
 }
 

@@ -15,6 +15,7 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
+from components import grafana
 from components.clickhouse_host import ROOT_VOLUME_GIB as CLICKHOUSE_ROOT_GIB
 from components.nat_instance import INSTANCE_TYPE as NAT_INSTANCE_TYPE
 from components.nat_instance import ROOT_VOLUME_GIB as NAT_ROOT_GIB
@@ -43,6 +44,8 @@ SPOT_SHARE: Final = 0.3
 """What Spot costs of the on-demand price; AWS says up to 70 % less, and the rate moves."""
 SECRETS: Final = 4
 """PostgreSQL's, Valkey's and ClickHouse's password, and Langfuse's own keys."""
+GRAFANA_SECRETS: Final = 2
+"""Grafana's own, and the password of its ClickHouse user."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +70,7 @@ def public_addresses(settings: Settings) -> int:
     balancer = isinstance(ingress, LoadBalancerIngress) and not ingress.internal
     if not isinstance(network, CreatedNetwork):
         return len(network.public_subnet_ids) if balancer else 0
-    tasks = settings.web.min_tasks + settings.worker.min_tasks
+    tasks = settings.web.min_tasks + settings.worker.min_tasks + int(settings.grafana.enabled)
     clickhouse = settings.clickhouse
     hosts = clickhouse.replicas if isinstance(clickhouse, ClickHouseOnEc2) else 0
     way_out = {
@@ -82,8 +85,10 @@ def public_addresses(settings: Settings) -> int:
 def bill(settings: Settings) -> list[Item]:
     """What a stack costs while it idles, a line for everything that has a price by the hour."""
     price, gateways = prices(), _nat_gateways(settings)
+    secrets = SECRETS + (GRAFANA_SECRETS if settings.grafana.enabled else 0)
     return [
         *(_tasks(name, getattr(settings, name)) for name in ("web", "worker")),
+        *([_grafana()] if settings.grafana.enabled else []),
         *_clickhouse(settings.clickhouse),
         *_postgres(settings.postgres),
         *_redis(settings.redis),
@@ -98,8 +103,8 @@ def bill(settings: Settings) -> list[Item]:
         _by_hour("Public IPv4 addresses", "Public IPv4 address", public_addresses(settings)),
         Item(
             "Secrets",
-            f"{SECRETS} × {price['Secrets Manager']}",
-            SECRETS * price["Secrets Manager"],
+            f"{secrets} × {price['Secrets Manager']}",
+            secrets * price["Secrets Manager"],
         ),
         *([_queue_metrics(settings.major)] if settings.publishes_queue_metrics else []),
         Item(
@@ -115,15 +120,25 @@ def _by_hour(name: str, price: str, count: int = 1) -> Item:
 
 
 def _tasks(name: str, service: Service) -> Item:
-    vcpu, memory = prices()["Fargate ARM vCPU"], prices()["Fargate ARM memory"]
-    cpus, gigabytes = service.cpu / 1024, service.memory / 1024
-    hourly = cpus * vcpu + gigabytes * memory
+    arithmetic, hourly = _task(service.cpu, service.memory)
     spot = f" × {SPOT_SHARE} (Spot)" if service.spot else ""
     return Item(
         f"{name.capitalize()} tasks",
-        f"{service.min_tasks} × ({cpus:g} × {vcpu} + {gigabytes:g} × {memory}) × {HOURS} h{spot}",
+        f"{service.min_tasks} × ({arithmetic}) × {HOURS} h{spot}",
         service.min_tasks * hourly * HOURS * (SPOT_SHARE if service.spot else 1),
     )
+
+
+def _grafana() -> Item:
+    arithmetic, hourly = _task(grafana.CPU_UNITS, grafana.MEMORY_MIB)
+    return Item("Grafana task", f"({arithmetic}) × {HOURS} h", hourly * HOURS)
+
+
+def _task(cpu_units: int, memory_mib: int) -> tuple[str, float]:
+    """What an hour of a Fargate task costs, with the arithmetic."""
+    vcpu, memory = prices()["Fargate ARM vCPU"], prices()["Fargate ARM memory"]
+    cpus, gigabytes = cpu_units / 1024, memory_mib / 1024
+    return f"{cpus:g} × {vcpu} + {gigabytes:g} × {memory}", cpus * vcpu + gigabytes * memory
 
 
 def _clickhouse(clickhouse: ClickHouseOnEc2 | ExternalClickHouse) -> list[Item]:

@@ -8,7 +8,14 @@ from typing import Any, cast
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from settings import messages, own_environment, sign_in_secrets
-from settings.messages import DISCRIMINATORS, NAMESPACE, PASSWORD_KEYS, SECRET_KEYS, VARIANTS
+from settings.messages import (
+    DISCRIMINATORS,
+    GRAFANA_PASSWORD_KEY,
+    NAMESPACE,
+    PASSWORD_KEYS,
+    SECRET_KEYS,
+    VARIANTS,
+)
 from settings.model import Settings
 from settings.network import network_kind
 from settings.releases import LANGFUSE, LANGFUSE_MAJORS, version_of
@@ -63,6 +70,7 @@ def load(values: Mapping[str, Any]) -> Settings:
     problems += own_environment.problems(given, secrets, _release(given))
     problems += _password_problems(merged, values)
     problems += sign_in_secrets.problems(given, values, secrets)
+    problems += _reader_password_problems(merged, values)
     if settings is None or problems:
         raise SettingsError(problems)
     return settings
@@ -105,6 +113,29 @@ def _password_problems(merged: Mapping[str, Any], values: Mapping[str, Any]) -> 
                 "such a password."
             )
     return problems
+
+
+def _reader_password_problems(merged: Mapping[str, Any], values: Mapping[str, Any]) -> list[str]:
+    """Find a password of Grafana's ClickHouse user that is missing, or that nobody uses."""
+
+    def value(section: str, key: str) -> Any:
+        found = merged.get(section)
+        return cast(Mapping[str, Any], found).get(key) if isinstance(found, Mapping) else None
+
+    enabled = str(value("grafana", "enabled")).lower() == "true"
+    needed = enabled and value("clickhouse", "mode") == "external"
+    full = f"{NAMESPACE}:{GRAFANA_PASSWORD_KEY}"
+    if not needed and GRAFANA_PASSWORD_KEY in values:
+        return [
+            f"{full}: exists only for grafana.enabled true with clickhouse.mode external. Remove "
+            "it; the stack's own ClickHouse gets a user by itself."
+        ]
+    if needed and not values.get(GRAFANA_PASSWORD_KEY):
+        return [
+            f"{full}: is not set, and an external ClickHouse needs it for grafana.clickhouseUser. "
+            f"Set it with pulumi config set --secret {full} VALUE."
+        ]
+    return []
 
 
 def _release(given: Mapping[str, Any]) -> str:

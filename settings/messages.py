@@ -25,12 +25,20 @@ PASSWORD_KEYS: Final[Mapping[str, str]] = {
 }
 """The secret key of each store that may be external."""
 
-SECRET_KEYS: Final = ("secretEnvironment", *PASSWORD_KEYS.values(), PROVIDERS_KEY, SMTP_KEY)
+GRAFANA_PASSWORD_KEY: Final = "grafanaClickhousePassword"  # noqa: S105 -- a name
+"""The secret key of the user that Grafana reads an external ClickHouse as."""
+
+SECRET_KEYS: Final = (
+    "secretEnvironment",
+    *PASSWORD_KEYS.values(),
+    GRAFANA_PASSWORD_KEY,
+    PROVIDERS_KEY,
+    SMTP_KEY,
+)
 """Top-level keys that hold secrets: a secret inside an object reads back as plain text
 (https://github.com/pulumi/pulumi/issues/6531)."""
 
 PLANNED: Final[Mapping[str, str]] = {
-    "grafana": "is planned, and not in this version",
     "images": "is planned, and not in this version",
 }
 """Keys of the design that no version implements yet."""

@@ -7,6 +7,8 @@ from pydantic import EmailStr, Field, ValidationInfo, field_validator
 from contract.metrics import FIRST_RELEASE as QUEUE_METRICS_SINCE
 from settings.bootstrap import Bootstrap
 from settings.data_safety import DEFAULT_WRITE_MODE, V4, Backups, WriteMode
+from settings.external_stores import ExternalClickHouse
+from settings.grafana import Grafana
 from settings.network import CreatedNetwork, Network
 from settings.releases import LANGFUSE, LANGFUSE_MAJORS, LANGFUSE_MINIMUM, version_of
 from settings.section import Section, refusal
@@ -109,6 +111,7 @@ class Settings(Section):
     alarms: Alarms | None = None
     logs: Logs = Logs()  # pyright: ignore[reportCallIssue]
     v4: V4 = V4()  # pyright: ignore[reportCallIssue]
+    grafana: Grafana = Grafana()  # pyright: ignore[reportCallIssue]
 
     @field_validator("release")
     @classmethod
@@ -177,6 +180,14 @@ class Settings(Section):
             )
         return value
 
+    @field_validator("grafana")
+    @classmethod
+    def _grafana(cls, value: Grafana, info: ValidationInfo) -> Grafana:
+        clickhouse = info.data.get("clickhouse")
+        if clickhouse is not None and (fault := _reader_fault(value, clickhouse)):
+            raise refusal(*fault, key="clickhouseUser")
+        return value
+
     @property
     def write_mode(self) -> WriteMode:
         """Which tables Langfuse writes."""
@@ -207,3 +218,26 @@ class Settings(Section):
         if self.ingress.hosted_zone or self.ingress.certificate_arn:
             return self.ingress.hosted_zone
         return self.domain.split(".", 1)[1]
+
+
+def _reader_fault(grafana: Grafana, clickhouse: ClickHouse) -> tuple[str, str] | None:
+    """What is wrong with the user that Grafana reads ClickHouse as, and what to do."""
+    user = grafana.clickhouse_user
+    if not (grafana.enabled and isinstance(clickhouse, ExternalClickHouse)):
+        if user is None:
+            return None
+        return (
+            "exists only for grafana.enabled true with clickhouse.mode external",
+            "remove it; the stack's own ClickHouse gets a user by itself",
+        )
+    if user is None:
+        return (
+            "an external ClickHouse needs a user that may only read",
+            "make one as docs/grafana.md says, and name it here",
+        )
+    if user == clickhouse.user:
+        return (
+            "this is Langfuse's own user, which may write",
+            "name one that may only read; docs/grafana.md has the SQL",
+        )
+    return None

@@ -1,7 +1,7 @@
 """Versions of everything that moves, in one file.
 
-Renovate reads the `renovate:` comments. Digests are not recorded here: they belong to the mirror's
-lock file, since nothing but a registry can tell them.
+Renovate reads the `renovate:` comments. Digests are not recorded here, but for Grafana's: they
+belong to the mirror's lock file, since nothing but a registry can tell them.
 """
 
 import re
@@ -15,6 +15,17 @@ January 2027."""
 # renovate: datasource=docker depName=clickhouse/clickhouse-server
 CLICKHOUSE: Final = "25.12.11.4"
 """ClickHouse server. Langfuse 4 needs 25.12 or later, Langfuse 3 runs on it."""
+
+# renovate: datasource=docker depName=grafana/grafana
+GRAFANA: Final = "12.4.2"
+GRAFANA_DIGEST: Final = "sha256:83749231c3835e390a3144e5e940203e42b9589761f20ef3169c716e734ad505"
+"""Grafana, and the digest of its image index, with which arm64 and amd64 images are found. No
+registry was asked: five public repositories name this digest for 12.4.2, among them a record of
+`docker inspect` on arm64 and the build of an amd64 image on it."""
+
+# renovate: datasource=github-releases depName=grafana/clickhouse-datasource
+GRAFANA_CLICKHOUSE: Final = "4.20.0"
+"""Grafana's ClickHouse data source, which Grafana fetches from grafana.com when it starts."""
 
 LANGFUSE_MINIMUM: Final = (3, 125, 0)
 """Below it today's Langfuse SDKs (Python 4 and 5) are refused by the server."""
@@ -54,3 +65,8 @@ def worker_image(release: str) -> str:
 def clickhouse_image() -> str:
     """Image of the ClickHouse server."""
     return f"docker.io/clickhouse/clickhouse-server:{CLICKHOUSE}"
+
+
+def grafana_image() -> str:
+    """Image of Grafana, by its digest."""
+    return f"docker.io/grafana/grafana:{GRAFANA}@{GRAFANA_DIGEST}"

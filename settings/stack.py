@@ -7,7 +7,7 @@ from pulumi.runtime import is_config_secret
 from pulumi.runtime.config import CONFIG, get_config_env, get_config_secret_keys_env
 
 from settings.loading import SettingsError, load, of_namespace, secret_environment
-from settings.messages import NAMESPACE, PASSWORD_KEYS, SECRET_KEYS
+from settings.messages import GRAFANA_PASSWORD_KEY, NAMESPACE, PASSWORD_KEYS, SECRET_KEYS
 from settings.model import Settings
 from settings.sign_in_secrets import SMTP_KEY, client_secrets
 
@@ -19,7 +19,8 @@ class Secrets:
     environment: dict[str, pulumi.Output[str]]
     """Variables for the containers, from `langfuse:secretEnvironment`."""
     passwords: dict[str, pulumi.Output[str]]
-    """Passwords of external stores, by `clickhouse`, `postgres` and `redis`."""
+    """Passwords of external stores, by `clickhouse`, `postgres` and `redis`; and, by `grafana`, of
+    the user that reads an external ClickHouse."""
     providers: dict[str, pulumi.Output[str]] = field(default_factory=dict[str, pulumi.Output[str]])
     """Client secrets by provider, from `langfuse:authSecrets`."""
     smtp_url: pulumi.Output[str] | None = None
@@ -45,7 +46,7 @@ def read() -> tuple[Settings, Secrets]:
             }
             passwords = {
                 store: pulumi.Output.secret(values[key])
-                for store, key in PASSWORD_KEYS.items()
+                for store, key in {**PASSWORD_KEYS, "grafana": GRAFANA_PASSWORD_KEY}.items()
                 if key in values
             }
             providers = {

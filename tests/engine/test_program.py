@@ -58,6 +58,7 @@ def test_a_new_release_migrates_and_changes_two_services_and_another_scaling_cha
         ("update", "aws:iam/rolePolicy:RolePolicy", "langfuse-prod-worker-task"),
         ("update", "aws:ecs/service:Service", "langfuse-prod-worker"),
         ("replace", "aws:ecs/taskDefinition:TaskDefinition", "langfuse-prod-worker"),
+        ("update", "aws:cloudwatch/dashboard:Dashboard", "langfuse-prod-dashboard"),
     }, "a task definition's next revision is a replacement, and the only one"
     deployment.configure("worker.scaleOn", "backlog")
     deployment.configure("release", "3.226.0")

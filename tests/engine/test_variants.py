@@ -77,7 +77,10 @@ def test_a_stack_of_external_stores_signs_in_and_its_secrets_and_its_web_acl_can
     make_external(deployment, list(EXTERNAL))
     secrets = {"google": PASSWORD, "okta": PASSWORD}
     settings = {**SIGN_IN, "ingress.waf.rateLimitPerFiveMinutes": "2000"}
-    deployment.configure_all(settings, {"authSecrets": json.dumps(secrets)})
+    settings |= {"grafana.enabled": "true", "grafana.clickhouseUser": "onlooker"}
+    deployment.configure_all(
+        settings, {"authSecrets": json.dumps(secrets), "grafanaClickhousePassword": PASSWORD}
+    )
     deployment.up()
     assert deployment.changes() == set()
     web, worker = (environment_of(deployment, container) for container in ("web", "worker"))
@@ -179,6 +182,51 @@ def test_langfuse_4_comes_up_from_3_and_each_step_of_its_move_is_an_update(
         otel = environment_of(deployment, "worker")["LANGFUSE_MIGRATION_V4_NATIVE_OTEL_BEHAVIOUR"]
         assert otel == ("direct" if mode == "events_only" else "dual_write")
     assert deployment.changes() == set()
+
+
+def test_grafana_comes_and_goes_and_only_clickhouse_restarts(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    deployment = Deployment.of("prod", tmp_path, environment)
+    deployment.up()
+    before = {each["urn"] for each in deployment.state()}
+    clickhouse = {
+        ("aws:ecs/service:Service", "langfuse-prod-clickhouse"),
+        ("aws:ecs/taskDefinition:TaskDefinition", "langfuse-prod-clickhouse"),
+        ("aws:iam/rolePolicy:RolePolicy", "langfuse-prod-clickhouse-execution"),
+    }
+
+    deployment.configure("grafana.enabled", "true")
+    outputs = deployment.up()
+    assert outputs["grafana_url"] == f"{outputs['url']}/grafana"
+    assert ":secret:langfuse-prod-grafana" in outputs["grafana_password_secret_arn"]
+    assert deployment.changes() == set()
+    assert deployment.changes("refresh", "--preview-only") == set()
+    with_it = {each["urn"] for each in deployment.state()}
+    assert before < with_it
+    text = deployment.run("stack", "export", "--show-secrets", "--stack", "prod").stdout
+    passwords = {
+        each["outputs"]["result"]["plaintext"].strip('"')
+        for each in json.loads(text)["deployment"]["resources"]
+        if each["type"].endswith("RandomPassword") and "-grafana-" in each["urn"]
+    }
+    assert len(passwords) == 2
+    clear = deployment.run("stack", "export", "--stack", "prod").stdout
+    assert not [password for password in passwords if password in clear]
+
+    deployment.configure("grafana.enabled", "false")
+    steps = [each for each in deployment.steps() if each["op"] != "same"]
+    assert {each["urn"] for each in steps if each["op"] == "delete"} == with_it - before, (
+        "even of a protected stack, since nothing is lost with it"
+    )
+    touched = {
+        (each["urn"].split("::")[2].split("$")[-1], each["urn"].split("::")[3])
+        for each in steps
+        if each["urn"] in before
+    }
+    assert touched - {("pulumi:pulumi:Stack", "langfuse-prod")} == clickhouse
+    deployment.up()
+    assert {each["urn"] for each in deployment.state()} == before
 
 
 def of_type(deployment: Deployment, kind: str) -> list[dict[str, Any]]:

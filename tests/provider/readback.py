@@ -100,6 +100,23 @@ class Account:
         ]
         ec2.revoke_security_group_ingress(GroupId=groups[target], SecurityGroupRuleIds=ids)
 
+    def routes(self) -> dict[str, str]:
+        """Where the stack's HTTP API sends the requests of each route key."""
+        gateway = self.client("apigatewayv2")
+        (api,) = [
+            each["ApiId"]
+            for each in gateway.get_apis()["Items"]
+            if each["Name"].startswith(self.prefix)
+        ]
+        targets = {
+            f"integrations/{each['IntegrationId']}": each["IntegrationUri"]
+            for each in gateway.get_integrations(ApiId=api)["Items"]
+        }
+        return {
+            each["RouteKey"]: targets[each["Target"]]
+            for each in gateway.get_routes(ApiId=api)["Items"]
+        }
+
     def bucket(self) -> str:
         """Name of the stack's bucket."""
         buckets = self.client("s3").list_buckets()["Buckets"]

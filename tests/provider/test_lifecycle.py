@@ -52,6 +52,10 @@ SERVICE_DOORS = {
     ("{}-worker", "{}-redis", 6379),
     ("{}-worker", "{}-clickhouse", 8123),
 }
+GRAFANA_DOORS = {
+    ("{}-vpc-link", "{}-grafana", 3000),
+    ("{}-grafana", "{}-clickhouse", 8123),
+}
 BALANCER_DOORS = {
     ("0.0.0.0/0", "{}-alb", 80),
     ("0.0.0.0/0", "{}-alb", 443),
@@ -140,11 +144,11 @@ STORIES = [
         "dev",
         "ap-northeast-1",
         None,
-        frozenset(SERVICE_DOORS | {("{}-vpc-link", "{}-web", 3000)}),
+        frozenset(SERVICE_DOORS | GRAFANA_DOORS | {("{}-vpc-link", "{}-web", 3000)}),
         lambda deployment: deployment.configure("worker.memory", "4096"),
         worker_gets_more_memory,
         SEEN_BY_REFRESH_OF_RDS,
-        {"bootstrap.userEmail": "ada@example.com"},
+        {"bootstrap.userEmail": "ada@example.com", "grafana.enabled": "true"},
     ),
     Story(
         "staging",
@@ -204,6 +208,8 @@ def live(story: Story, account: Account, deployment: Deployment) -> None:
     check_backups(account, deployment, copied="backups.copyRegion" in story.config)
     check_scaling(account, outputs, on_backlog=story.stack == "prod")
     check_alarms(account, outputs, mailed="alarms.email" in story.config)
+    if story.stack == "dev":
+        check_grafana(account, outputs)
     prefix = account.prefix
     doors = {(source.format(prefix), to.format(prefix), port) for source, to, port in story.doors}
     assert account.entrances() == doors
@@ -545,6 +551,57 @@ def check_alarms(account: Account, outputs: dict[str, Any], *, mailed: bool) -> 
     ), "the nodes' names are worked out from the group's"
     services = {each["Value"] for each in dimensions if each["Name"] == "ServiceName"}
     assert services > {outputs["web_service_name"], outputs["worker_service_name"]}
+
+
+def check_grafana(account: Account, outputs: dict[str, Any]) -> None:
+    """The path is routed to the service, and what its dashboard names is there."""
+    ecs, cluster = account.client("ecs"), outputs["cluster_name"]
+    (arn,) = [
+        arn
+        for arn in ecs.list_services(cluster=cluster)["serviceArns"]
+        if f"/{account.prefix}-grafana-" in arn
+    ]
+    (service,) = ecs.describe_services(cluster=cluster, services=[arn])["services"]
+    routes = account.routes()
+    assert set(routes) == {"$default", "ANY /grafana", "ANY /grafana/{proxy+}"}
+    assert routes["ANY /grafana"] == routes["ANY /grafana/{proxy+}"] != routes["$default"]
+    (registry,) = service["serviceRegistries"]
+    assert routes["ANY /grafana"] == registry["registryArn"]
+
+    container = account.container(cluster, arn)
+    plain = account.environment(container)
+    assert plain["GF_SERVER_ROOT_URL"] == f"{outputs['url']}/grafana/"
+    dashboard = json.loads(plain["DASHBOARD_LANGFUSE"])
+    values = {each["name"]: each["query"] for each in dashboard["templating"]["list"]}
+    assert (values["web"], values["worker"]) == (
+        outputs["web_service_name"],
+        outputs["worker_service_name"],
+    )
+    assert values["cluster"] == cluster
+    assert values["api"] in outputs["url"]
+    assert values["cache_nodes"].split(",") == account.cache()["MemberClusters"]
+    instances = account.client("rds").describe_db_instances()["DBInstances"]
+    assert values["database_instance"] in {each["DBInstanceIdentifier"] for each in instances}
+
+    secrets = {
+        each["name"]: account.resolved_secret(each["valueFrom"]) for each in container["secrets"]
+    }
+    assert len(set(secrets.values())) == 3
+    assert not set(secrets.values()) & set(plain.values())
+    (server,) = [
+        arn
+        for arn in ecs.list_services(cluster=cluster)["serviceArns"]
+        if f"/{account.prefix}-clickhouse-" in arn
+    ]
+    clickhouse = account.container(cluster, server)
+    references = {each["name"]: each["valueFrom"] for each in clickhouse["secrets"]}
+    reader = account.resolved_secret(references["CLICKHOUSE_GRAFANA_PASSWORD"])
+    assert reader == secrets["CLICKHOUSE_PASSWORD"]
+    own = account.client("secretsmanager").get_secret_value(
+        SecretId=outputs["grafana_password_secret_arn"]
+    )
+    password = json.loads(own["SecretString"])["password"]
+    assert password == secrets["GF_SECURITY_ADMIN_PASSWORD"]
 
 
 def check_that_up_mends_what_somebody_deleted(

@@ -202,6 +202,7 @@ def varied() -> Graph:
             "authSecrets": {"google": "varied-google", "azureAd": "varied-azure"},
             "smtp": {"mode": "ses", "from": "no-reply@example.com"},
             "alarms": {"email": "ops@example.com", "monthlyBudgetUsd": 300},
+            "grafana": {"enabled": True},
         },
     )
 

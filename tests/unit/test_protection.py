@@ -86,6 +86,13 @@ RENEWABLE = {
 """The user's own values, and those that any others would do for; for external passwords see
 test_external_stores.py."""
 
+REMADE_TYPES = {
+    "aws:secretsmanager/secret:Secret",
+    "aws:secretsmanager/secretVersion:SecretVersion",
+    "random:index/randomPassword:RandomPassword",
+}
+"""What a GeneratedSecret is made of, which may go and come: nothing is lost with it."""
+
 SWITCHES: dict[str, Callable[[dict[str, Any]], tuple[Any, ...]]] = {
     "aws:backup/vault:Vault": lambda inputs: (not inputs["forceDestroy"],),
     "aws:rds/cluster:Cluster": lambda inputs: (
@@ -118,6 +125,7 @@ def graph(size: str, protected: bool) -> Graph:
         "secretEnvironment": {"LANGFUSE_EE_LICENSE_KEY": "x"},
         "backups": {"copyRegion": "eu-west-1", "vaultLock": True},
         "bootstrap": {"userEmail": "ada@example.com"},
+        "grafana": {"enabled": True},
         "deletionProtection": protected,
     }
     if size == "prod":
@@ -126,7 +134,19 @@ def graph(size: str, protected: bool) -> Graph:
 
 
 def resources(found: Graph, types: set[str]) -> list[Registration]:
-    return [each for each in found.registrations if each.type in types]
+    return [
+        each for each in found.registrations if each.type in types and each not in remade(found)
+    ]
+
+
+def remade(found: Graph) -> list[Registration]:
+    """The parts of every GeneratedSecret, which are named after it."""
+    names = tuple(each.name for each in found.of_type("langfuse:index:GeneratedSecret"))
+    return [
+        each
+        for each in found.registrations
+        if each.type in REMADE_TYPES and each.name.startswith(names)
+    ]
 
 
 @pytest.mark.parametrize("size", ["dev", "prod"])
@@ -141,6 +161,20 @@ def test_everything_that_bears_data_follows_the_switch(size: str, protected: boo
     assert len({each.type for each in followers}) == len(PROTECTED_TYPES) - 1, "one PostgreSQL"
     wrong = [each.name for each in followers if found.options_of(each).protect is not protected]
     assert wrong == []
+
+
+@pytest.mark.parametrize("size", ["dev", "prod"])
+def test_a_feature_that_keeps_nothing_can_be_taken_away(size: str) -> None:
+    found = graph(size, protected=True)
+    parts = remade(found)
+    assert {each.type for each in parts} == REMADE_TYPES
+    assert not [each.name for each in parts if found.options_of(each).protect]
+    assert {each.inputs.get("recoveryWindowInDays", 0) for each in parts} == {0}, "nor is a remnant"
+    stashed = {each.name for each in found.of_type("pulumi:index:Stash")}
+    assert "langfuse-some-redis-token-randompassword" in stashed
+    assert not [name for name in stashed if "grafana" in name or "reader" in name], (
+        "the replacement guard would refuse to let it go"
+    )
 
 
 @pytest.mark.parametrize("size", ["dev", "prod"])

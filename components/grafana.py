@@ -1,0 +1,228 @@
+"""Creates Grafana behind the ingress, with a dashboard of the stack.
+
+It keeps nothing: users, sessions and what is changed in a browser go with the task. Dashboards and
+data sources are the files of the folder `grafana/`.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import urlsplit
+
+import pulumi
+import pulumi_aws as aws
+
+from components import grafana_files, iam
+from components.container_definition import HealthCheck
+from components.fargate_task import FargateTaskArgs, fargate_task
+from components.generated_secret import GeneratedSecret, GeneratedSecretArgs
+from components.ingress import Ingress
+from components.metrics import Watched
+from components.path_part import PathPart
+from components.security_groups import let_ingress_in
+from components.stack_parts import StackParts
+from contract.environment import Environment
+from contract.runtime import health_command
+from settings.model import Settings
+from settings.releases import GRAFANA_CLICKHOUSE, grafana_image
+
+CONTAINER: Final = "grafana"
+PORT: Final = 3000
+PATH: Final = "/grafana"
+HEALTH_PATH: Final = f"{PATH}/api/health"
+"""https://grafana.com/docs/grafana/latest/developers/http_api/other/#health-api"""
+
+CPU_UNITS: Final = 512
+MEMORY_MIB: Final = 1024
+"""Grafana asks for 512 MiB and one core at the least; its data sources are processes of their own.
+https://grafana.com/docs/grafana/latest/setup-grafana/installation/"""
+
+VARIABLES: Final = {
+    "cluster": ("web", "ClusterName"),
+    "web": ("web", "ServiceName"),
+    "worker": ("worker", "ServiceName"),
+    "load_balancer": ("balancer", "LoadBalancer"),
+    "api": ("api", "ApiId"),
+    "database_cluster": ("aurora", "DBClusterIdentifier"),
+    "database_instance": ("database", "DBInstanceIdentifier"),
+    "cache_nodes": ("caches", "CacheClusterId"),
+}
+"""The dashboard's variables: the subject that each names, and CloudWatch's dimension."""
+
+CLOUDWATCH_ACTIONS: Final = (
+    "cloudwatch:DescribeAlarms",
+    "cloudwatch:GetMetricData",
+    "cloudwatch:GetMetricStatistics",
+    "cloudwatch:ListMetrics",
+)
+"""https://grafana.com/docs/grafana/latest/datasources/aws-cloudwatch/"""
+
+
+@dataclass(frozen=True)
+class GrafanaArgs:
+    """What Grafana is made from."""
+
+    parts: StackParts
+    ingress: Ingress
+    watched: Watched
+    """What CloudWatch calls the stack's things."""
+
+
+class Grafana(pulumi.ComponentResource):
+    """The service, its password, and its place at the ingress."""
+
+    url: pulumi.Output[str]
+    """Where it is."""
+    password_secret_arn: pulumi.Output[str]
+    """ARN of the secret whose value `password` is that of the user `admin`."""
+    log_group_name: pulumi.Output[str]
+    """Name of its log group."""
+
+    def __init__(
+        self, name: str, args: GrafanaArgs, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        super().__init__("langfuse:index:Grafana", name, None, opts)
+        child = pulumi.ResourceOptions(parent=self)
+        parts = args.parts
+        reader = parts.clickhouse.reader
+        if reader is None:
+            raise ValueError("settings promise Grafana a ClickHouse user")
+        self.url = pulumi.Output.concat(parts.url, PATH)
+        secret = GeneratedSecret(
+            name, GeneratedSecretArgs("Grafana", ["password", "secret-key"]), child
+        )
+        self.password_secret_arn = secret.arn
+        values = pulumi.Output.all(**dashboard_values(args.watched, parts.settings))
+        texts = {
+            variable: values.apply(
+                lambda found, variable=variable: grafana_files.text(variable, found)
+            )
+            for variable in grafana_files.paths()
+        }
+        command = grafana_files.start_command()
+        task = fargate_task(
+            name,
+            FargateTaskArgs(
+                description="Grafana",
+                container=CONTAINER,
+                image=grafana_image(),
+                cpu=CPU_UNITS,
+                memory=MEMORY_MIB,
+                ports=[PORT],
+                health_check=HealthCheck(health_command(PORT, HEALTH_PATH)),
+                environment=Environment(
+                    plain={
+                        **configuration(self.url),
+                        **clickhouse_address(parts.clickhouse.http_url),
+                        "CLICKHOUSE_USER": reader.user,
+                        "AWS_REGION": parts.location.region,
+                        **texts,
+                    },
+                    secret={
+                        "GF_SECURITY_ADMIN_PASSWORD": secret.reference("password"),
+                        "GF_SECURITY_SECRET_KEY": secret.reference("secret-key"),
+                        "CLICKHOUSE_PASSWORD": reader.password,
+                    },
+                ),
+                # CloudWatch's metrics are no resources that a policy could name.
+                statements=[iam.allow(CLOUDWATCH_ACTIONS, ["*"])],
+                doors=parts.clickhouse.http_doors,
+                location=parts.location,
+                network=parts.network,
+                log_retention_days=parts.settings.logs.retention_days,
+                more={"entryPoint": command[:2], "command": command[2:]},
+            ),
+            child,
+        )
+        self.log_group_name = task.log_group_name
+        ways = let_ingress_in(
+            name, args.ingress.group_id, task.group_id, PORT, "ingress to Grafana", opts=child
+        )
+        attachment = args.ingress.attach(name, PathPart(CONTAINER, PORT, PATH, HEALTH_PATH), child)
+        aws.ecs.Service(
+            name,
+            cluster=parts.cluster.arn,
+            task_definition=task.arn,
+            capacity_provider_strategies=[{"capacity_provider": "FARGATE", "weight": 1}],
+            platform_version="LATEST",
+            desired_count=1,
+            deployment_minimum_healthy_percent=100,
+            deployment_maximum_percent=200,
+            availability_zone_rebalancing="ENABLED",
+            deployment_circuit_breaker={"enable": True, "rollback": True},
+            network_configuration={
+                "subnets": parts.network.task_subnet_ids,
+                "security_groups": [task.group_id],
+                "assign_public_ip": parts.network.public_tasks,
+            },
+            propagate_tags="SERVICE",
+            wait_for_steady_state=True,
+            **attachment,
+            opts=pulumi.ResourceOptions(
+                parent=self, depends_on=[*task.ways, *ways, parts.clickhouse]
+            ),
+        )
+        self.register_outputs({"url": self.url})
+
+
+def configuration(url: pulumi.Input[str]) -> dict[str, pulumi.Input[str]]:
+    """Grafana's own settings, as `GF_<section>_<key>`.
+
+    https://grafana.com/docs/grafana/latest/setup-grafana/configure-grafana/
+    """
+    return {
+        "GF_SERVER_ROOT_URL": pulumi.Output.concat(url, "/"),
+        "GF_SERVER_SERVE_FROM_SUB_PATH": "true",
+        "GF_PATHS_PROVISIONING": grafana_files.PROVISIONING,
+        "GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH": grafana_files.HOME,
+        "GF_PLUGINS_PREINSTALL_SYNC": f"grafana-clickhouse-datasource@{GRAFANA_CLICKHOUSE}",
+        "GF_PLUGINS_PREINSTALL_AUTO_UPDATE": "false",
+        "GF_PLUGINS_PLUGIN_ADMIN_ENABLED": "false",
+        "GF_AUTH_ANONYMOUS_ENABLED": "false",
+        "GF_USERS_ALLOW_SIGN_UP": "false",
+        "GF_SECURITY_COOKIE_SECURE": "true",
+        "GF_SECURITY_DISABLE_GRAVATAR": "true",
+        "GF_AWS_ALLOWED_AUTH_PROVIDERS": "default",
+        "GF_AWS_ASSUME_ROLE_ENABLED": "false",
+        "GF_ANALYTICS_REPORTING_ENABLED": "false",
+        "GF_ANALYTICS_CHECK_FOR_UPDATES": "false",
+        "GF_ANALYTICS_CHECK_FOR_PLUGIN_UPDATES": "false",
+        "GF_ANALYTICS_FEEDBACK_LINKS_ENABLED": "false",
+        "GF_NEWS_NEWS_FEED_ENABLED": "false",
+        "GF_SNAPSHOTS_EXTERNAL_ENABLED": "false",
+        # Rules would be lost with the task, and silently.
+        "GF_UNIFIED_ALERTING_ENABLED": "false",
+        # Web sockets, which an HTTP API does not pass.
+        "GF_LIVE_MAX_CONNECTIONS": "0",
+        "GF_LOG_MODE": "console",
+        "GF_LOG_CONSOLE_FORMAT": "json",
+    }
+
+
+def clickhouse_address(url: str) -> dict[str, str]:
+    """The parts of ClickHouse's URL, as the data source wants them."""
+    parts = urlsplit(url)
+    return {
+        "CLICKHOUSE_HOST": str(parts.hostname),
+        "CLICKHOUSE_PORT": str(parts.port),
+        "CLICKHOUSE_SECURE": "true" if parts.scheme == "https" else "false",
+    }
+
+
+def dashboard_values(watched: Watched, settings: Settings) -> dict[str, pulumi.Input[str]]:
+    """Name what the dashboard shows, by its variables: only what this stack has."""
+    found = {
+        variable: [each[dimension] for each in watched[subject]]
+        for variable, (subject, dimension) in VARIABLES.items()
+        if subject in watched
+    }
+    named = {
+        variable: pulumi.Output.all(*values).apply(",".join) for variable, values in found.items()
+    }
+    return {**named, **tables(settings)}
+
+
+def tables(settings: Settings) -> dict[str, str]:
+    """Name Langfuse's tables: with `events_only` events hold what traces and observations did."""
+    if settings.write_mode == "events_only":
+        return {"events": "events_core", "observations": "events_core"}
+    return {"traces": "traces", "observations": "observations"}
