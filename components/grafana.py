@@ -17,7 +17,7 @@ from components.fargate_task import FargateTaskArgs, fargate_task
 from components.generated_secret import GeneratedSecret, GeneratedSecretArgs
 from components.ingress import Ingress
 from components.metrics import Watched
-from components.path_part import PathPart
+from components.path_part import GRAFANA_PATH, PathPart
 from components.security_groups import let_ingress_in
 from components.stack_parts import StackParts
 from contract.environment import Environment
@@ -27,8 +27,7 @@ from settings.releases import GRAFANA_CLICKHOUSE, grafana_image
 
 CONTAINER: Final = "grafana"
 PORT: Final = 3000
-PATH: Final = "/grafana"
-HEALTH_PATH: Final = f"{PATH}/api/health"
+HEALTH_PATH: Final = f"{GRAFANA_PATH}/api/health"
 """https://grafana.com/docs/grafana/latest/developers/http_api/other/#health-api"""
 
 CPU_UNITS: Final = 512
@@ -86,7 +85,7 @@ class Grafana(pulumi.ComponentResource):
         reader = parts.clickhouse.reader
         if reader is None:
             raise ValueError("settings promise Grafana a ClickHouse user")
-        self.url = pulumi.Output.concat(parts.url, PATH)
+        self.url = pulumi.Output.concat(parts.url, GRAFANA_PATH)
         secret = GeneratedSecret(
             name, GeneratedSecretArgs("Grafana", ["password", "secret-key"]), child
         )
@@ -137,7 +136,8 @@ class Grafana(pulumi.ComponentResource):
         ways = let_ingress_in(
             name, args.ingress.group_id, task.group_id, PORT, "ingress to Grafana", opts=child
         )
-        attachment = args.ingress.attach(name, PathPart(CONTAINER, PORT, PATH, HEALTH_PATH), child)
+        part = PathPart(CONTAINER, PORT, GRAFANA_PATH, HEALTH_PATH)
+        attachment = args.ingress.attach(name, part, child)
         aws.ecs.Service(
             name,
             cluster=parts.cluster.arn,

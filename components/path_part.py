@@ -1,6 +1,9 @@
 """What is served below a path of the ingress, beside web, which serves all other paths."""
 
 from dataclasses import dataclass
+from typing import Final
+
+GRAFANA_PATH: Final = "/grafana"
 
 
 @dataclass(frozen=True)

@@ -16,13 +16,16 @@ from pulumi_aws.wafv2 import (
 )
 from pulumi_aws.wafv2 import WebAclRuleVisibilityConfigArgsDict as Visibility
 
+from components.path_part import GRAFANA_PATH
 from settings.firewall import BAD_INPUTS, COMMON, MANAGED_RULES, Waf
 
 API: Final = "/api/"
 SIGN_IN: Final = "/api/auth/"
 SDKS: Final = "/api/public/"
-PAGES: Final = ("/project/", "/organization/")
-"""Pages of the UI whose addresses hold what users search and filter for."""
+PAGES: Final = ("/project/", "/organization/", f"{GRAFANA_PATH}/")
+"""Pages whose addresses hold what users search and filter for."""
+GRAFANA_API: Final = f"{GRAFANA_PATH}/api/"
+"""Where Grafana's own pages send SQL to. Its sign-in is not below it."""
 
 COUNTED: Final = {
     COMMON: tuple(
@@ -54,7 +57,7 @@ TOO_MANY_REQUESTS: Final = 429
 
 def rules(waf: Waf) -> list[Rule]:
     """Every rule, by priority."""
-    outside_api = _any([_not(_path(API)), *_is_sign_in()])
+    outside_api = _any([_not(_any([_path(API), _path(GRAFANA_API)])), *_is_sign_in()])
     outside_app = [_not(_path(prefix)) for prefix in (API, *PAGES)]
     bodies = _labels(("BODY",), waf.counted_rules)
     queries = _labels(("QUERYARGUMENTS", "QUERYSTRING"), waf.counted_rules)
