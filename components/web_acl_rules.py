@@ -4,20 +4,24 @@ ADR 12 has the reasons. Managed rules that read what users write only count, whi
 request; rules of our own then block what is labelled, except where such content belongs.
 """
 
-from collections.abc import Iterable, Sequence
-from typing import Final, cast
+from __future__ import annotations
 
-from pulumi_aws.wafv2 import WebAclRuleActionArgsDict as Action
-from pulumi_aws.wafv2 import WebAclRuleArgsDict as Rule
-from pulumi_aws.wafv2 import WebAclRuleOverrideActionArgsDict as OverrideAction
-from pulumi_aws.wafv2 import WebAclRuleStatementArgsDict as Statement
-from pulumi_aws.wafv2 import (
-    WebAclRuleStatementRateBasedStatementScopeDownStatementArgsDict as ScopeDown,
-)
-from pulumi_aws.wafv2 import WebAclRuleVisibilityConfigArgsDict as Visibility
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Final, cast
 
 from components.path_part import GRAFANA_PATH
 from settings.firewall import BAD_INPUTS, COMMON, MANAGED_RULES, Waf
+
+if TYPE_CHECKING:
+    # The largest module of the SDK, a quarter of a second that most stacks need not wait.
+    from pulumi_aws.wafv2 import WebAclRuleActionArgsDict as Action
+    from pulumi_aws.wafv2 import WebAclRuleArgsDict as Rule
+    from pulumi_aws.wafv2 import WebAclRuleOverrideActionArgsDict as OverrideAction
+    from pulumi_aws.wafv2 import WebAclRuleStatementArgsDict as Statement
+    from pulumi_aws.wafv2 import (
+        WebAclRuleStatementRateBasedStatementScopeDownStatementArgsDict as ScopeDown,
+    )
+    from pulumi_aws.wafv2 import WebAclRuleVisibilityConfigArgsDict as Visibility
 
 API: Final = "/api/"
 SIGN_IN: Final = "/api/auth/"
