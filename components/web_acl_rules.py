@@ -61,14 +61,18 @@ TOO_MANY_REQUESTS: Final = 429
 
 def rules(waf: Waf) -> list[Rule]:
     """Every rule, by priority."""
-    outside_api = _any([_not(_any([_path(API), _path(GRAFANA_API)])), *_is_sign_in()])
+    outside_api = _any([_not(_path(API)), *_is_sign_in()])
     outside_app = [_not(_path(prefix)) for prefix in (API, *PAGES)]
     bodies = _labels(("BODY",), waf.counted_rules)
     queries = _labels(("QUERYARGUMENTS", "QUERYSTRING"), waf.counted_rules)
     unordered = [
         _rate_limit(waf.rate_limit_per_five_minutes),
         *(_managed(group, waf.counted_rules) for group in MANAGED_RULES),
-        *([_blocking("body", _any(bodies), outside_api)] if bodies else []),
+        *(
+            [_blocking("body", _any(bodies), outside_api, _not(_path(GRAFANA_API)))]
+            if bodies
+            else []
+        ),
         *([_blocking("query", _any(queries), *outside_app)] if queries else []),
     ]
     return [{**rule, "priority": priority} for priority, rule in enumerate(unordered)]

@@ -74,9 +74,12 @@ class Deployment:
         if keys:
             self.run("config", "set-all", "--path", *keys, "--stack", self.stack.name)
 
-    def up(self, *options: str) -> dict[str, Any]:
-        """Deploy; returns the outputs."""
+    def up(self, *options: str) -> None:
+        """Deploy."""
         self.run("up", "--yes", "--skip-preview", "--parallel", PARALLEL, *options, *self._stack())
+
+    def outputs(self) -> dict[str, Any]:
+        """Read the outputs of what is deployed."""
         return cast("dict[str, Any]", json.loads(self.run("stack", "output", "--json").stdout))
 
     def changes(self, *command: str) -> set[Change]:

@@ -5,13 +5,11 @@ AWS would say is not tried here.
 """
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from offline.serving import providers
 from tests.deployment import PROTECTED_MESSAGE, Deployment
 
 FEWEST_RESOURCES = 80
@@ -26,18 +24,13 @@ OUTPUTS = {
 }
 
 
-@pytest.fixture(scope="module")
-def environment() -> Iterator[dict[str, str]]:
-    with providers() as found:
-        yield found
-
-
 @pytest.mark.parametrize("stack", ["dev", "staging", "prod"])
 def test_a_stack_comes_up_and_then_has_nothing_to_change(
     stack: str, environment: dict[str, str], tmp_path: Path
 ) -> None:
     deployment = Deployment.of(stack, tmp_path, environment)
-    outputs = deployment.up()
+    deployment.up()
+    outputs = deployment.outputs()
     assert set(outputs) == OUTPUTS
     assert outputs["health_url"] == f"{outputs['url']}/api/public/health"
     assert outputs["dashboard_url"].endswith(f"#dashboards/dashboard/langfuse-{stack}")

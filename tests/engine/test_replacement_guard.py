@@ -5,22 +5,14 @@ preview either, and that a name in `allowReplace` lets the change pass. AWS is t
 """
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from offline.serving import providers
 from tests.deployment import Deployment
 
 WAY_OUT = "pulumi config set --path 'langfuse:allowReplace[0]' {}"
-
-
-@pytest.fixture(scope="module")
-def environment() -> Iterator[dict[str, str]]:
-    with providers() as found:
-        yield found
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,6 @@ that snapshots, instances and tasks do what they are told is not tried here.
 
 import dataclasses
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,6 @@ from automation import restore_backup, restore_objects, restore_postgres, restor
 from automation.deployed import Deployed, open_stack
 from automation.plan import carry_out
 from components.replacement_guard import BEGINNINGS, REPLACING
-from offline.serving import providers
 from tests.deployment import Deployment
 from tests.unit import test_restore_clickhouse as clickhouse
 from tests.unit import test_restore_postgres as postgres
@@ -27,12 +25,6 @@ from tests.unit.test_restore import NOON, Answer, Aws, always
 
 VOLUME = "aws:ebs/volume:Volume"
 SNAPSHOT = clickhouse.SNAPSHOT
-
-
-@pytest.fixture(scope="module")
-def environment() -> Iterator[dict[str, str]]:
-    with providers() as found:
-        yield found
 
 
 @pytest.fixture(scope="module")

@@ -4,14 +4,12 @@ It proves that they preview without a word of warning, come up, and then have no
 """
 
 import json
-from collections.abc import Iterator
 from itertools import product
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from offline.serving import providers
 from tests.deployment import Deployment
 
 EXTERNAL: dict[str, dict[str, str]] = {
@@ -30,12 +28,6 @@ TYPES = {
 }
 PASSWORD = "Secret-of-the-store"
 SECRET_VERSION = "aws:secretsmanager/secretVersion:SecretVersion"
-
-
-@pytest.fixture(scope="module")
-def environment() -> Iterator[dict[str, str]]:
-    with providers() as found:
-        yield found
 
 
 def make_external(deployment: Deployment, stores: list[str]) -> None:
@@ -197,7 +189,8 @@ def test_grafana_comes_and_goes_and_only_clickhouse_restarts(
     }
 
     deployment.configure("grafana.enabled", "true")
-    outputs = deployment.up()
+    deployment.up()
+    outputs = deployment.outputs()
     assert outputs["grafana_url"] == f"{outputs['url']}/grafana"
     assert ":secret:langfuse-prod-grafana" in outputs["grafana_password_secret_arn"]
     assert deployment.changes() == set()

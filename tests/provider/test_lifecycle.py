@@ -199,7 +199,8 @@ def test_a_stack_comes_up_stays_as_it_is_changes_and_goes(story: Story, tmp_path
 
 def live(story: Story, account: Account, deployment: Deployment) -> None:
     """Go through the stack's life, step by step."""
-    outputs = deployment.up()
+    deployment.up()
+    outputs = deployment.outputs()
     assert len(deployment.state()) >= FEWEST_RESOURCES
     check_containers(account, outputs)
     check_secrets(account, outputs, signs_in=bool(story.secrets))
@@ -225,7 +226,8 @@ def live(story: Story, account: Account, deployment: Deployment) -> None:
     assert {(change.type, change.property) for change in drift} == story.gaps, "drift"
 
     story.update(deployment)
-    story.updated(account, deployment.up())
+    deployment.up()
+    story.updated(account, deployment.outputs())
     check_migrations(account, outputs, story.migrations)
     if story.stack == "dev":
         check_that_up_mends_what_somebody_deleted(account, deployment, outputs, doors)
@@ -624,7 +626,8 @@ def check_that_up_mends_what_somebody_deleted(
     ]
     assert len(targets) == 3, "the secret, its version, the rule"
     deployment.run("refresh", "--yes", *targets, "--stack", deployment.stack.name)
-    outputs = deployment.up()
+    deployment.up()
+    outputs = deployment.outputs()
     assert account.entrances() == doors
     assert account.resolved_secret(encryption_key(account, outputs)) == value, "the same key"
 

@@ -1,0 +1,14 @@
+"""What the tests with the real engine share: in-memory providers, one set for a module."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from offline.serving import providers
+
+
+@pytest.fixture(scope="module")
+def environment() -> Iterator[dict[str, str]]:
+    """Serve the providers; gives what tells the engine where they are."""
+    with providers() as found:
+        yield found
