@@ -16,8 +16,7 @@ from development import pulumi_cli
 from development.offline_stack import PLACEHOLDER, OfflineStack, prepare
 
 PARALLEL = "8"
-"""Pulumi's own default is four times the cores. More overruns a simulated AWS, which then loses
-answers to requests that are sent again."""
+"""Pulumi's own default is four times the cores."""
 
 # https://www.pulumi.com/docs/iac/concepts/options/protect/
 PROTECTED_MESSAGE = "cannot be deleted"
@@ -39,11 +38,15 @@ class Deployment:
     stack: OfflineStack
     providers: Mapping[str, str]
     """The environment in which the engine finds its providers."""
+    parallel: str = PARALLEL
+    """How many resources are worked on at once."""
 
     @staticmethod
-    def of(name: str, scratch: Path, providers: Mapping[str, str]) -> "Deployment":
+    def of(
+        name: str, scratch: Path, providers: Mapping[str, str], parallel: str = PARALLEL
+    ) -> "Deployment":
         """Prepare the stack `name` of the repository."""
-        deployment = Deployment(prepare(name, scratch), providers)
+        deployment = Deployment(prepare(name, scratch), providers, parallel)
         deployment.run("stack", "init", name)
         for key in deployment.stack.passwords:
             deployment.run("config", "set", "--secret", key, PLACEHOLDER, "--stack", name)
@@ -74,9 +77,10 @@ class Deployment:
         if keys:
             self.run("config", "set-all", "--path", *keys, "--stack", self.stack.name)
 
-    def up(self, *options: str) -> None:
+    def up(self, *options: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Deploy."""
-        self.run("up", "--yes", "--skip-preview", "--parallel", PARALLEL, *options, *self._stack())
+        command = ("up", "--yes", "--skip-preview", "--parallel", self.parallel, *options)
+        return self.run(*command, *self._stack(), check=check)
 
     def outputs(self) -> dict[str, Any]:
         """Read the outputs of what is deployed."""
@@ -98,7 +102,7 @@ class Deployment:
 
     def destroy(self, *options: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Destroy, as a user does: with a preview first."""
-        command = ("destroy", "--yes", "--parallel", PARALLEL, *options)
+        command = ("destroy", "--yes", "--parallel", self.parallel, *options)
         return self.run(*command, *self._stack(), check=check)
 
     def _stack(self) -> tuple[str, str]:

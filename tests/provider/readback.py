@@ -85,6 +85,21 @@ class Account:
             if not rule["IsEgress"]
         }
 
+    def revoke_rules_but(self, known: set[str]) -> None:
+        """Delete the rules of the stack's groups whose IDs are not known."""
+        ec2 = self.client("ec2")
+        rules = ec2.describe_security_group_rules(
+            Filters=[{"Name": "group-id", "Values": list(self.security_groups())}]
+        )["SecurityGroupRules"]
+        for rule in rules:
+            if rule["SecurityGroupRuleId"] not in known:
+                revoke = (
+                    ec2.revoke_security_group_egress
+                    if rule["IsEgress"]
+                    else ec2.revoke_security_group_ingress
+                )
+                revoke(GroupId=rule["GroupId"], SecurityGroupRuleIds=[rule["SecurityGroupRuleId"]])
+
     def close_door(self, source: str, target: str) -> None:
         """Delete the rules that let one group into another."""
         groups = {name: group for group, name in self.security_groups().items()}
