@@ -10,6 +10,7 @@ import pulumi_aws as aws
 from components import backlog_scaling
 from components.cluster import Cluster
 from components.container_definition import HealthCheck
+from components.fargate_service import fargate_service
 from components.fargate_task import FargateTaskArgs, fargate_task
 from components.iam import Statement
 from components.location import Location
@@ -92,33 +93,16 @@ class ContainerService(pulumi.ComponentResource):
             child,
         )
         self.group_id, self.log_group_name = task.group_id, task.log_group_name
-        self.service = aws.ecs.Service(
+        self.service = fargate_service(
             name,
-            cluster=args.cluster.arn,
-            task_definition=task.arn,
-            capacity_provider_strategies=[
-                {
-                    "capacity_provider": "FARGATE_SPOT" if args.settings.spot else "FARGATE",
-                    "weight": 1,
-                }
-            ],
-            platform_version="LATEST",
-            desired_count=args.settings.min_tasks,
-            deployment_minimum_healthy_percent=100,
-            deployment_maximum_percent=200,
-            availability_zone_rebalancing="ENABLED",
-            deployment_circuit_breaker={"enable": True, "rollback": True},
-            network_configuration={
-                "subnets": args.network.task_subnet_ids,
-                "security_groups": [task.group_id],
-                "assign_public_ip": args.network.public_tasks,
-            },
-            propagate_tags="SERVICE",
-            wait_for_steady_state=True,
-            **args.service,
-            opts=pulumi.ResourceOptions(
-                parent=self, depends_on=[*task.ways, *args.after], ignore_changes=["desiredCount"]
-            ),
+            task,
+            args.cluster,
+            args.network,
+            args.service,
+            tasks=args.settings.min_tasks,
+            spot=args.settings.spot,
+            after=args.after,
+            opts=pulumi.ResourceOptions(parent=self, ignore_changes=["desiredCount"]),
         )
         self.watched = {
             args.container: [{"ClusterName": args.cluster.name, "ServiceName": self.service.name}]

@@ -9,10 +9,10 @@ from typing import Final
 from urllib.parse import urlsplit
 
 import pulumi
-import pulumi_aws as aws
 
 from components import grafana_files, iam
 from components.container_definition import HealthCheck
+from components.fargate_service import fargate_service
 from components.fargate_task import FargateTaskArgs, fargate_task
 from components.generated_secret import GeneratedSecret, GeneratedSecretArgs
 from components.ingress import Ingress
@@ -138,28 +138,15 @@ class Grafana(pulumi.ComponentResource):
         )
         part = PathPart(CONTAINER, PORT, GRAFANA_PATH, HEALTH_PATH)
         attachment = args.ingress.attach(name, part, child)
-        aws.ecs.Service(
+        fargate_service(
             name,
-            cluster=parts.cluster.arn,
-            task_definition=task.arn,
-            capacity_provider_strategies=[{"capacity_provider": "FARGATE", "weight": 1}],
-            platform_version="LATEST",
-            desired_count=1,
-            deployment_minimum_healthy_percent=100,
-            deployment_maximum_percent=200,
-            availability_zone_rebalancing="ENABLED",
-            deployment_circuit_breaker={"enable": True, "rollback": True},
-            network_configuration={
-                "subnets": parts.network.task_subnet_ids,
-                "security_groups": [task.group_id],
-                "assign_public_ip": parts.network.public_tasks,
-            },
-            propagate_tags="SERVICE",
-            wait_for_steady_state=True,
-            **attachment,
-            opts=pulumi.ResourceOptions(
-                parent=self, depends_on=[*task.ways, *ways, parts.clickhouse]
-            ),
+            task,
+            parts.cluster,
+            parts.network,
+            attachment,
+            tasks=1,
+            after=[*ways, parts.clickhouse],
+            opts=child,
         )
         self.register_outputs({"url": self.url})
 

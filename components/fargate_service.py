@@ -1,0 +1,54 @@
+"""Makes an ECS service that keeps a Fargate task running."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pulumi
+import pulumi_aws as aws
+
+from components.cluster import Cluster
+from components.fargate_task import FargateTask
+from components.network import Network
+
+
+def fargate_service(
+    name: str,
+    task: FargateTask,
+    cluster: Cluster,
+    network: Network,
+    attachment: Mapping[str, Any],
+    *,
+    tasks: int,
+    spot: bool = False,
+    after: Sequence[pulumi.Resource],
+    opts: pulumi.ResourceOptions,
+) -> aws.ecs.Service:
+    """Make the service: new tasks beside the old ones, and back again if they do not get healthy.
+
+    `attachment` attaches it to the ingress; `after` must be there before its first task.
+    """
+    return aws.ecs.Service(
+        name,
+        cluster=cluster.arn,
+        task_definition=task.arn,
+        capacity_provider_strategies=[
+            {"capacity_provider": "FARGATE_SPOT" if spot else "FARGATE", "weight": 1}
+        ],
+        platform_version="LATEST",
+        desired_count=tasks,
+        deployment_minimum_healthy_percent=100,
+        deployment_maximum_percent=200,
+        availability_zone_rebalancing="ENABLED",
+        deployment_circuit_breaker={"enable": True, "rollback": True},
+        network_configuration={
+            "subnets": network.task_subnet_ids,
+            "security_groups": [task.group_id],
+            "assign_public_ip": network.public_tasks,
+        },
+        propagate_tags="SERVICE",
+        wait_for_steady_state=True,
+        **attachment,
+        opts=pulumi.ResourceOptions.merge(
+            opts, pulumi.ResourceOptions(depends_on=[*task.ways, *after])
+        ),
+    )
