@@ -13,7 +13,9 @@ import typer
 from botocore.config import Config
 from pulumi import automation as auto
 
+from automation.operation import Command
 from automation.plan import UserError
+from automation.workspace import Workspace
 from components.names import resource_prefix
 from settings.loading import SettingsError, load, of_namespace
 from settings.messages import NAMESPACE
@@ -172,11 +174,7 @@ class Deployed:
 def open_stack(name: str, folder: Path) -> Deployed:
     """Find a stack of the project in a folder."""
     try:
-        stack = auto.select_stack(name, work_dir=str(folder))
-    except FileNotFoundError as error:
-        raise UserError(
-            "pulumi: not found on PATH. Install it: https://www.pulumi.com/docs/install/."
-        ) from error
+        stack = auto.Stack.select(name, Workspace(str(folder), pulumi_command=Command()))
     except auto.errors.StackNotFoundError as error:
         raise UserError(
             f"--stack {name}: {folder} has no such stack in this backend. pulumi stack ls shows "

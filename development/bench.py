@@ -24,8 +24,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from development import pulumi_cli
-from development.offline_stack import (
+from automation.offline_workspace import (
     PLACEHOLDER,
     REPOSITORY,
     SECRETS_PROVIDER,
@@ -33,6 +32,7 @@ from development.offline_stack import (
     OfflineStackError,
     prepare,
 )
+from development import pulumi_cli
 from offline.serving import providers
 
 STACK = "prod"

@@ -32,8 +32,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from development import pulumi_cli
-from development.offline_stack import (
+from automation.offline_workspace import (
     PLACEHOLDER,
     SECRETS_PROVIDER,
     STATE_FOLDER,
@@ -41,7 +40,8 @@ from development.offline_stack import (
     OfflineStackError,
     prepare,
 )
-from development.progress import Progress
+from automation.progress import Progress
+from development import pulumi_cli
 from offline.serving import providers
 
 DEFAULT_STACK = "dev"

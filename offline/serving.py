@@ -4,11 +4,14 @@ aws and random are threads of this process. awsx is a process of its own, becaus
 runtime has one program per process.
 """
 
+import atexit
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Generator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from functools import cache
 from pathlib import Path
 
 from offline.facts import DEFAULT_REGION
@@ -16,6 +19,7 @@ from offline.provider import AwsProvider, RandomProvider, serve
 
 _ROOT = Path(__file__).resolve().parent.parent
 _STOP_SECONDS = 5
+_SHARING = threading.Lock()
 
 
 @contextmanager
@@ -78,3 +82,19 @@ def _environment(base: Mapping[str, str], ports: Mapping[str, int]) -> dict[str,
         "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
         "PULUMI_SKIP_UPDATE_CHECK": "1",
     }
+
+
+def shared_providers() -> Mapping[str, str]:
+    """What an engine needs in its environment to use this process's own providers.
+
+    They start when they are first asked for, and end with the process.
+    """
+    with _SHARING:
+        return _shared()
+
+
+@cache
+def _shared() -> Mapping[str, str]:
+    running = ExitStack()
+    atexit.register(running.close)
+    return running.enter_context(providers({}))

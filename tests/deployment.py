@@ -12,8 +12,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
 
+from automation.offline_workspace import PLACEHOLDER, OfflineStack, prepare
 from development import pulumi_cli
-from development.offline_stack import PLACEHOLDER, OfflineStack, prepare
 
 PARALLEL = "8"
 """Pulumi's own default is four times the cores."""

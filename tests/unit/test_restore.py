@@ -14,6 +14,7 @@ from datetime import datetime, timezone
 from functools import cache
 from types import SimpleNamespace
 from typing import Any, Final, cast
+from unittest.mock import Mock
 
 import boto3
 import pytest
@@ -362,27 +363,27 @@ def test_a_mistake_of_ours_has_a_traceback_and_says_the_state_too(
 
 
 def opened(monkeypatch: pytest.MonkeyPatch, found: Exception | Any) -> Any:
-    def select(name: str, work_dir: str) -> Any:
-        assert (name, work_dir) == ("prod", str(deployed_module.REPOSITORY))
+    def select(name: str, workspace: Any) -> Any:
+        assert (name, workspace.work_dir) == ("prod", str(deployed_module.REPOSITORY))
         if isinstance(found, Exception):
             raise found
         return found
 
-    monkeypatch.setattr(auto, "select_stack", select)
+    monkeypatch.setattr(deployed_module, "Command", Mock)
+    monkeypatch.setattr(auto.Stack, "select", select)
     return runner.invoke(app, ["restore", "clickhouse-backup", "--stack", "prod", "--list"])
 
 
 @pytest.mark.parametrize(
     ("error", "words"),
     [
-        (FileNotFoundError("pulumi"), "error: pulumi: not found on PATH. Install it: "),
         (
             failing(255, "error: no stack named 'prod' found"),
             "error: --stack prod: {} has no such stack in this backend. pulumi stack ls shows them",
         ),
         (failing(255, "error: PULUMI_ACCESS_TOKEN must be set"), "error: pulumi: PULUMI_ACCESS_"),
     ],
-    ids=["no CLI", "no stack", "no login"],
+    ids=["no stack", "no login"],
 )
 def test_a_stack_that_cannot_be_opened_is_one_line(
     monkeypatch: pytest.MonkeyPatch, error: Exception, words: str
@@ -390,6 +391,14 @@ def test_a_stack_that_cannot_be_opened_is_one_line(
     result = opened(monkeypatch, error)
     assert result.exit_code == 1
     assert result.stderr.startswith(words.format(deployed_module.REPOSITORY))
+    assert result.stderr.count("\n") == 1
+
+
+def test_a_machine_without_pulumi_is_told_where_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "")
+    result = runner.invoke(app, ["restore", "clickhouse-backup", "--stack", "prod", "--list"])
+    assert result.exit_code == 1
+    assert result.stderr.startswith("error: pulumi: not found on PATH. Install it: https://")
     assert result.stderr.count("\n") == 1
 
 
@@ -415,7 +424,8 @@ def test_region_project_and_profile_are_the_stacks_own(monkeypatch: pytest.Monke
     settings = SimpleNamespace(name="my-langfuse")
     workspace = SimpleNamespace(project_settings=lambda: settings)
     monkeypatch.setattr(stack, "workspace", workspace, raising=False)
-    monkeypatch.setattr(auto, "select_stack", always(stack))
+    monkeypatch.setattr(deployed_module, "Command", Mock)
+    monkeypatch.setattr(auto.Stack, "select", always(stack))
     found = deployed_module.open_stack("acme/my-langfuse/prod", deployed_module.REPOSITORY)
     assert (found.name, found.prefix, found.region) == ("prod", "my-langfuse-prod", REGION)
     assert sessions == [{"region_name": REGION, "profile_name": "operator"}]

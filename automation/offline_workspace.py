@@ -11,7 +11,7 @@ starts no provider and no engine.
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -73,27 +73,45 @@ def stacks(repository: Path = REPOSITORY) -> list[str]:
     return sorted(path.name.split(".")[1] for path in repository.glob("Pulumi.*.yaml"))
 
 
-def prepare(name: str, scratch: Path, repository: Path = REPOSITORY) -> OfflineStack:
-    """Write the workspace of a stack, keeping the state that an earlier run left there."""
-    settings_file = repository / f"Pulumi.{name}.yaml"
-    if not settings_file.is_file():
-        there = ", ".join(stacks(repository)) or "none"
-        raise OfflineStackError(
-            f"there is no stack {name!r}: {settings_file} does not exist. Stacks here: {there}"
-        )
+def prepare(
+    name: str,
+    scratch: Path,
+    repository: Path = REPOSITORY,
+    *,
+    stack_file: Path | None = None,
+    config: Mapping[str, Any] | None = None,
+) -> OfflineStack:
+    """Write the workspace of a stack, keeping the state that an earlier run left there.
+
+    The settings are those of `config`, or of `stack_file`, or of the repository's own file.
+    """
     stack = OfflineStack(name, scratch)
     stack.folder.mkdir(parents=True, exist_ok=True)
-    _write(stack.folder / "Pulumi.yaml", _project(_read(repository / "Pulumi.yaml"), repository))
-    copy = stack.folder / settings_file.name
-    settings, replaced = _settings(_read(settings_file), _read(copy) if copy.exists() else {})
-    _write(copy, settings)
+    if config is None:
+        settings_file = stack_file or repository / f"Pulumi.{name}.yaml"
+        if not settings_file.is_file():
+            there = ", ".join(stacks(repository)) or "none"
+            raise OfflineStackError(
+                f"there is no stack {name!r}: {settings_file} does not exist. Stacks here: {there}"
+            )
+        given = read_yaml(settings_file)
+    else:
+        given = {"config": dict(config)}
+    write_project(stack.folder, repository, without=("backend",))
+    copy = stack.folder / f"Pulumi.{name}.yaml"
+    settings, replaced = _settings(given, read_yaml(copy) if copy.exists() else {})
+    write_yaml(copy, settings)
     return OfflineStack(name, scratch, tuple(replaced))
 
 
-def _project(project: dict[str, Any], repository: Path) -> dict[str, Any]:
-    kept = {key: value for key, value in project.items() if key != "backend"}
+def write_project(folder: Path, repository: Path, without: Sequence[str] = (), **more: str) -> None:
+    """Write a project file that points at the program of `repository`, with `more` keys."""
+    project = read_yaml(repository / "Pulumi.yaml")
+    kept = {key: value for key, value in project.items() if key not in without}
     runtime = {"name": "python", "options": {"virtualenv": sys.prefix}}
-    return {**kept, "runtime": runtime, "main": str(repository)}
+    write_yaml(
+        folder / "Pulumi.yaml", {**kept, "runtime": runtime, "main": str(repository), **more}
+    )
 
 
 def _settings(
@@ -136,7 +154,8 @@ def _readable(value: Any, path: str, replaced: list[str]) -> Any:
     return value
 
 
-def _read(path: Path) -> dict[str, Any]:
+def read_yaml(path: Path) -> dict[str, Any]:
+    """Read a mapping. Raises OfflineStackError."""
     try:
         loaded: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
@@ -148,5 +167,6 @@ def _read(path: Path) -> dict[str, Any]:
     return cast("dict[str, Any]", loaded)
 
 
-def _write(path: Path, content: dict[str, Any]) -> None:
+def write_yaml(path: Path, content: dict[str, Any]) -> None:
+    """Write a mapping."""
     path.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")

@@ -19,8 +19,8 @@ import pytest
 import yaml
 from pulumi.automation import ConfigValue, LocalWorkspace
 
+from automation.offline_workspace import PLACEHOLDER, OfflineStack, OfflineStackError, prepare
 from development.demo import set_passwords
-from development.offline_stack import PLACEHOLDER, OfflineStack, OfflineStackError, prepare
 from settings import stack as stack_settings
 from settings.messages import PASSWORD_KEYS
 from tests import deployment
