@@ -7,6 +7,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
+from copy import copy
 from typing import Any, Generic, TypeVar
 
 from pulumi import automation as auto
@@ -52,13 +53,18 @@ class Command(auto.PulumiCommand):
             ) from error
         except auto.errors.InvalidVersionError as error:
             raise UserError(f"pulumi: {error}") from error
+        self._begin()
+
+    def _begin(self) -> None:
         self._lock = threading.Lock()
         self._process: subprocess.Popen[str] | None = None
         self._interrupted = False
 
-    def resume(self) -> None:
-        """Forget an earlier `interrupt`."""
-        self._interrupted = False
+    def another(self) -> "Command":
+        """The same command for another operation, which is interrupted by itself."""
+        found = copy(self)
+        found._begin()
+        return found
 
     def run(
         self,
@@ -110,17 +116,16 @@ class Operation(Generic[Result]):
     def __init__(
         self,
         title: str,
-        work: Callable[[OnEvent], Result],
+        work: Callable[[Command, OnEvent], Result],
         command: Command,
         redaction: Redaction,
     ) -> None:
         """Start it."""
         self._title = title
         self._work = work
-        self._command = command
+        self._command = command.another()
         self._redaction = redaction
         self._begin = time.monotonic()
-        command.resume()
         self._events: queue.SimpleQueue[Event | None] = queue.SimpleQueue()
         self._errors: list[str] = []
         self._cancelled = False
@@ -156,7 +161,7 @@ class Operation(Generic[Result]):
 
     def _run(self) -> None:
         try:
-            self._result = self._work(self._take)
+            self._result = self._work(self._command, self._take)
         except auto.errors.CommandError as error:
             self._failure = self._explained(error)
         except BaseException as error:

@@ -8,7 +8,6 @@ import json
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar, cast
@@ -131,10 +130,10 @@ class LangfuseStack:
     def start_preview(self) -> Operation[Preview]:
         """Begin a preview beside the caller."""
 
-        def work(on_event: OnEvent) -> Preview:
+        def work(command: Command, on_event: OnEvent) -> Preview:
             begin = time.monotonic()
             # Secret inputs are masked in what --json prints.
-            done = self._ready().preview(on_event=on_event, json=True)
+            done = self._ready(command).preview(on_event=on_event, json=True)
             return Preview.of(json.loads(done.stdout), time.monotonic() - begin)
 
         return self._start("preview", work)
@@ -142,26 +141,27 @@ class LangfuseStack:
     def start_up(self) -> Operation[Result]:
         """Begin to deploy beside the caller."""
 
-        def run(on_event: OnEvent) -> None:
-            self._ready().up(on_event=on_event, show_secrets=False)
+        def work(command: Command, on_event: OnEvent) -> None:
+            self._ready(command).up(on_event=on_event, show_secrets=False)
 
-        return self._start("up", lambda on_event: self._changed(run, on_event))
+        return self._start("up", self._measured(work))
 
     def start_refresh(self) -> Operation[Result]:
         """Begin a refresh beside the caller."""
 
-        def run(on_event: OnEvent) -> None:
-            self._existing.refresh(on_event=on_event, show_secrets=False)
+        def work(command: Command, on_event: OnEvent) -> None:
+            self._existing(command).refresh(on_event=on_event, show_secrets=False)
 
-        return self._start("refresh", lambda on_event: self._changed(run, on_event))
+        return self._start("refresh", self._measured(work))
 
     def start_destroy(self, *, remove: bool = False) -> Operation[Result]:
         """Begin to destroy beside the caller."""
 
-        def run(on_event: OnEvent) -> None:
-            self._existing.destroy(on_event=on_event, show_secrets=False, remove=remove)
+        def work(command: Command, on_event: OnEvent) -> None:
+            stack = self._existing(command)
+            stack.destroy(on_event=on_event, show_secrets=False, remove=remove)
 
-        return self._start("destroy", lambda on_event: self._changed(run, on_event, gone=remove))
+        return self._start("destroy", self._measured(work, gone=remove))
 
     def outputs(self) -> dict[str, Any]:
         """The outputs of what is deployed; `url` is the first that a caller wants.
@@ -176,29 +176,27 @@ class LangfuseStack:
         exported = json.loads(self._query("stack", "export"))
         return ResourceGraph.of_state(exported["deployment"])
 
-    @cached_property
-    def _workspace(self) -> Workspace:
+    def _workspace(self, command: Command) -> Workspace:
         return Workspace(
             work_dir=str(self._folder),
             env_vars=self._environment,
             secrets_provider=self._secrets_provider,
-            pulumi_command=self._command,
+            pulumi_command=command,
         )
 
-    @property
-    def _existing(self) -> auto.Stack:
+    def _existing(self, command: Command) -> auto.Stack:
         """The stack, which must be there."""
         try:
-            return auto.Stack.select(self.name, self._workspace)
+            return auto.Stack.select(self.name, self._workspace(command))
         except auto.errors.StackNotFoundError as error:
             raise UserError(
                 f"stack {self.name}: this backend has no such stack. pulumi stack ls shows those "
                 "it has; up makes it."
             ) from error
 
-    def _ready(self) -> auto.Stack:
+    def _ready(self, command: Command) -> auto.Stack:
         """The stack with its secrets; it is made if it is not there."""
-        stack = auto.Stack.create_or_select(self.name, self._workspace)
+        stack = auto.Stack.create_or_select(self.name, self._workspace(command))
         missing = dict.fromkeys(self._missing_secrets, PLACEHOLDER)
         for key, value in {**missing, **self._secrets}.items():
             # On standard input: a command line can be seen by every user of the machine.
@@ -207,23 +205,28 @@ class LangfuseStack:
         self._missing_secrets, self._secrets = (), dict[str, str]()
         return stack
 
-    def _start(self, verb: str, work: Callable[[OnEvent], Value]) -> Operation[Value]:
+    def _start(self, verb: str, work: Callable[[Command, OnEvent], Value]) -> Operation[Value]:
         title = f"{verb} of stack {self.name}"
         return Operation(title, work, self._command, self.redaction)
 
-    def _changed(
-        self, run: Callable[[OnEvent], None], on_event: OnEvent, *, gone: bool = False
-    ) -> Result:
-        begin = time.monotonic()
-        changes: dict[str, int] = {}
+    def _measured(
+        self, work: Callable[[Command, OnEvent], None], *, gone: bool = False
+    ) -> Callable[[Command, OnEvent], Result]:
+        """The work with what it changed and how long it took."""
 
-        def count(event: auto.EngineEvent) -> None:
-            changes.update(counted(event))
-            on_event(event)
+        def measured(command: Command, on_event: OnEvent) -> Result:
+            begin = time.monotonic()
+            changes: dict[str, int] = {}
 
-        run(count)
-        seconds = time.monotonic() - begin
-        return Result(changes, {} if gone else self.outputs(), seconds)
+            def count(event: auto.EngineEvent) -> None:
+                changes.update(counted(event))
+                on_event(event)
+
+            work(command, count)
+            seconds = time.monotonic() - begin
+            return Result(changes, {} if gone else self.outputs(), seconds)
+
+        return measured
 
     def _query(self, *arguments: str) -> str:
         try:

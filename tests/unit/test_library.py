@@ -1,0 +1,439 @@
+"""`LangfuseStack` before and around the engine: settings, files, the command, events, secrets.
+
+A script stands in for `pulumi`. What the engine itself does is shown by tests/engine/test_library.
+"""
+
+import json
+import logging
+import os
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from pulumi import automation as auto
+from pulumi.automation import EngineEvent
+
+from automation.events import (
+    DiagnosticEvent,
+    Event,
+    ResourceEvent,
+    SummaryEvent,
+    counted,
+    read,
+)
+from automation.operation import CancelledError, Command, OnEvent, Operation, OperationError
+from automation.plan import UserError
+from automation.redaction import Redaction
+from automation.results import Preview, Result
+from automation.stack import InvalidSettingsError, LangfuseStack
+from automation.workspace import place
+from graph.model import SECRET
+
+HUSH = 'pa"ss4711'
+URN = "urn:pulumi:dev::langfuse::langfuse:index:Network$aws:ec2/vpc:Vpc::langfuse-dev"
+
+
+# --- the settings, before anything else
+
+
+def problems(settings: dict[str, Any], **secrets: str) -> list[str]:
+    with pytest.raises(InvalidSettingsError) as caught:
+        LangfuseStack("team-a", settings, secrets=secrets, offline=True)
+    assert str(caught.value).startswith("stack team-a: ")
+    return caught.value.problems
+
+
+def test_every_mistake_in_the_settings_is_told_at_once_and_nothing_is_written(
+    tmp_path: Path,
+) -> None:
+    settings = {"size": "dev", "release": "latest", "wroker": 1, "aws:region": "eu-west-1"}
+    with pytest.raises(InvalidSettingsError) as caught:
+        LangfuseStack("a", settings, work_dir=tmp_path / "new", offline=True)
+    release, worker = sorted(caught.value.problems)
+    assert 'langfuse:release: "latest": must be an exact Langfuse release' in release
+    assert "langfuse:wroker: " in worker
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_secret_among_the_settings_is_refused_and_not_shown() -> None:
+    (line,) = problems({"size": "dev", "postgresPassword": HUSH})
+    assert line == "langfuse:postgresPassword: is a secret: give it in secrets, not in settings."
+
+
+def test_what_is_no_secret_key_is_refused_among_the_secrets() -> None:
+    (line,) = problems({"size": "dev"}, size=HUSH)
+    assert line.startswith("langfuse:size: is not a secret key. Secret keys are secretEnvironment,")
+
+
+def test_settings_and_secrets_are_checked_together() -> None:
+    external = {"mode": "external", "host": "db.example.com"}
+    (line,) = problems({"size": "dev", "postgres": external})
+    assert line.startswith("langfuse:postgresPassword: is not set")
+
+
+def test_settings_and_a_stack_file_exclude_each_other(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="stack a: settings and stack_file exclude each other"):
+        LangfuseStack("a", {"size": "dev"}, stack_file=tmp_path / "Pulumi.a.yaml")
+
+
+# --- the files that pulumi reads
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    folder = tmp_path / "project"
+    folder.mkdir()
+    text = "name: langfuse\nruntime: python\nbackend: {url: 's3://states'}\n"
+    (folder / "Pulumi.yaml").write_text(text)
+    (folder / "Pulumi.dev.yaml").write_text("config: {'langfuse:size': dev}\n")
+    return folder
+
+
+def loaded(path: Path) -> dict[str, Any]:
+    return yaml.safe_load(path.read_text())
+
+
+def test_a_stack_file_of_the_project_is_used_where_it_is(project: Path, tmp_path: Path) -> None:
+    found = place("dev", tmp_path, project, None, None)
+    assert found.folder == project
+    assert found.secrets_provider is None
+    first, *rest = found.environment["PATH"].split(os.pathsep)
+    assert first == str(Path(sys.executable).parent)
+    assert rest == os.environ["PATH"].split(os.pathsep)
+    assert not (tmp_path / "Pulumi.yaml").exists()
+
+
+def test_a_stack_file_elsewhere_is_left_there_and_the_program_stays_the_same(
+    project: Path, tmp_path: Path
+) -> None:
+    elsewhere, folder = tmp_path / "teams/a", tmp_path / "work"
+    elsewhere.mkdir(parents=True)
+    folder.mkdir()
+    (elsewhere / "Pulumi.a.yaml").write_text("config: {'langfuse:size': dev}\n")
+    found = place("a", folder, project, elsewhere / "Pulumi.a.yaml", None)
+    assert found.folder == folder
+    written = loaded(folder / "Pulumi.yaml")
+    assert (folder / written["stackConfigDir"]).resolve() == elsewhere
+    assert written["main"] == str(project)
+    assert written["backend"] == {"url": "s3://states"}, "the state is where the project's is"
+    assert [path.name for path in folder.iterdir()] == ["Pulumi.yaml"]
+
+
+@pytest.mark.parametrize(
+    ("name", "file", "words"),
+    [
+        ("a", "Pulumi.b.yaml", "the file of stack a must be called Pulumi.a.yaml"),
+        ("prod", None, "cannot read {}/Pulumi.prod.yaml: No such file"),
+    ],
+)
+def test_a_stack_file_that_is_not_there_or_not_the_stacks_is_one_line(
+    name: str, file: str | None, words: str, project: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(UserError, match=words.format(project)) as caught:
+        place(name, tmp_path, project, tmp_path / file if file else None, None)
+    assert "\n" not in str(caught.value)
+
+
+def test_settings_are_written_anew_and_what_encrypts_the_secrets_is_kept(
+    project: Path, tmp_path: Path
+) -> None:
+    copy = tmp_path / "Pulumi.a.yaml"
+    earlier = {"encryptionsalt": "v1:salt", "config": {"langfuse:size": "prod"}}
+    copy.write_text(yaml.safe_dump(earlier))
+    config = {"langfuse:size": "dev", "aws:region": "eu-west-1"}
+    assert place("a", tmp_path, project, None, config).folder == tmp_path
+    assert loaded(copy) == {"encryptionsalt": "v1:salt", "config": config}
+    assert loaded(tmp_path / "Pulumi.yaml")["main"] == str(project)
+
+
+# --- the command
+
+
+@pytest.fixture
+def pulumi(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A `pulumi` that notes its arguments, and does what a file beside it says."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    script = folder / "pulumi"
+    script.write_text(
+        '#!/bin/sh\n[ "$1" = version ] && { echo 3.250.0; exit; }\n'
+        f'echo "$*" >> {folder}/arguments\n. {folder}/behaviour\n'
+    )
+    script.chmod(0o755)
+    (folder / "behaviour").write_text("cat\n")
+    monkeypatch.setenv("PATH", f"{folder}:/usr/bin:/bin")
+    return folder
+
+
+def behave(pulumi: Path, script: str) -> None:
+    (pulumi / "behaviour").write_text(script)
+
+
+def test_a_value_is_given_on_standard_input_where_other_users_cannot_see_it(
+    pulumi: Path, tmp_path: Path
+) -> None:
+    done = Command().run(["config", "set"], str(tmp_path), {}, given=HUSH)
+    assert done.stdout == HUSH
+    assert (pulumi / "arguments").read_text() == "--non-interactive config set\n"
+
+
+def test_output_reaches_the_callbacks_and_a_failure_is_pulumis_own(
+    pulumi: Path, tmp_path: Path
+) -> None:
+    behave(pulumi, "echo one; echo two; echo three >&2; exit 255\n")
+    lines: list[str] = []
+    with pytest.raises(auto.errors.CommandError, match="three"):
+        Command().run(["up"], str(tmp_path), {}, lines.append, lines.append)
+    assert lines == ["one", "two", "three"]
+    behave(pulumi, "echo \"error: no stack named 'a' found\" >&2; exit 255\n")
+    with pytest.raises(auto.errors.StackNotFoundError):
+        Command().run(["stack"], str(tmp_path), {})
+
+
+def test_a_pulumi_of_another_major_version_is_one_line(pulumi: Path) -> None:
+    script = pulumi / "pulumi"
+    script.write_text(script.read_text().replace("3.250.0", "4.0.0"))
+    with pytest.raises(UserError, match=r"pulumi: Major version mismatch.* 4\.0\.0"):
+        Command()
+
+
+# --- operations
+
+
+def said(**given: Any) -> EngineEvent:
+    """An event of the engine."""
+    data = {"sequence": 1, "timestamp": 1, **given}
+    return EngineEvent.from_json(data)  # pyright: ignore[reportUnknownMemberType]
+
+
+def diagnostic(message: str, severity: str = "error", **more: str) -> EngineEvent:
+    message_event = {"message": message, "color": "raw", "severity": severity, **more}
+    return said(diagnosticEvent=message_event)
+
+
+def start(work: Any, *secrets: str) -> Operation[Any]:
+    return Operation("up of stack a", work, Command(), Redaction(secrets))
+
+
+@pytest.mark.usefixtures("pulumi")
+def test_events_come_while_the_work_goes_on_and_the_result_follows() -> None:
+    def work(_command: Command, on_event: OnEvent) -> int:
+        on_event(diagnostic("<{%fg 1%}>careful<{%reset%}>\n", "warning"))
+        on_event(said(stdoutEvent={"message": "nobody reads this", "color": "raw"}))
+        on_event(said(summaryEvent=summary({"create": 3})))
+        return 42
+
+    operation = start(work)
+    warning, counts = list(operation)
+    assert isinstance(warning, DiagnosticEvent)
+    assert (warning.severity, warning.message, warning.urn) == ("warning", "careful", "")
+    assert isinstance(counts, SummaryEvent)
+    assert counts.changes == {"create": 3}
+    assert 0 <= warning.seconds <= counts.seconds < 5
+    assert operation.result() == 42
+
+
+def summary(changes: Mapping[str, int]) -> dict[str, Any]:
+    return {
+        "MaybeCorrupt": False,
+        "durationSeconds": 1,
+        "resourceChanges": changes,
+        "PolicyPacks": {},
+    }
+
+
+def failing(stderr: str) -> auto.errors.CommandError:
+    return auto.errors.CommandError(auto.CommandResult("", stderr, 255))
+
+
+@pytest.mark.usefixtures("pulumi")
+def test_a_failure_quotes_the_engine_without_secrets() -> None:
+    def work(_command: Command, on_event: OnEvent) -> None:
+        for number in range(10):
+            on_event(diagnostic(f"error {number}: {HUSH}"))
+        raise failing("exit status 255")
+
+    operation = start(work, HUSH)
+    with pytest.raises(OperationError) as caught:
+        operation.result()
+    first, *lines, last = str(caught.value).splitlines()
+    assert first == "up of stack a failed:"
+    assert lines == [f"error {number}: {SECRET}" for number in range(8)]
+    assert last == "… and 2 more errors."
+    assert len(caught.value.errors) == 10
+    assert not [event for event in operation if HUSH in event.model_dump_json()]
+
+
+@pytest.mark.usefixtures("pulumi")
+def test_a_failure_before_the_engine_says_anything_quotes_the_command() -> None:
+    def work(_command: Command, _on_event: OnEvent) -> None:
+        raise failing(f"error: PULUMI_ACCESS_TOKEN must be set, not {HUSH}")
+
+    with pytest.raises(OperationError) as caught:
+        start(work, HUSH).result()
+    assert str(caught.value) == (
+        f"up of stack a failed:\nerror: PULUMI_ACCESS_TOKEN must be set, not {SECRET}"
+    )
+
+
+@pytest.mark.usefixtures("pulumi")
+def test_a_stack_that_another_update_holds_is_said_to_be_so() -> None:
+    def work(_command: Command, _on_event: OnEvent) -> None:
+        raise auto.errors.ConcurrentUpdateError(auto.CommandResult("", "locked", 255))
+
+    with pytest.raises(OperationError, match="up of stack a: another update holds the stack"):
+        start(work).result()
+
+
+@pytest.mark.usefixtures("pulumi")
+def test_our_own_faults_keep_their_tracebacks() -> None:
+    def work(_command: Command, _on_event: OnEvent) -> None:
+        raise ZeroDivisionError("ours")
+
+    with pytest.raises(ZeroDivisionError):
+        start(work).result()
+
+
+def test_cancelling_interrupts_what_runs_and_lets_nothing_else_begin(
+    pulumi: Path, tmp_path: Path
+) -> None:
+    # As the engine does, it ends what it is doing first.
+    script = 'trap "echo finishing; exit 255" INT\ntouch begun\nwhile :; do sleep 0.01; done\n'
+    behave(pulumi, script)
+    ended: list[str] = []
+
+    def work(command: Command, on_event: OnEvent) -> None:
+        on_event(diagnostic("at work", "info"))
+        try:
+            command.run(["up"], str(tmp_path), {}, on_output=ended.append)
+        finally:
+            command.run(["stack", "output"], str(tmp_path), {})
+
+    operation = start(work)
+    next(iter(operation))
+    while not (tmp_path / "begun").exists():
+        time.sleep(0.001)
+    operation.cancel()
+    with pytest.raises(CancelledError, match="up of stack a: cancelled; run it again to go on"):
+        operation.result()
+    assert ended == ["finishing"]
+    assert "stack output" not in (pulumi / "arguments").read_text()
+
+
+# --- secrets
+
+
+def test_secrets_are_taken_out_of_text_also_where_json_escapes_them() -> None:
+    redaction = Redaction(["hush", "hush-hush", HUSH, "abc", ""])
+    assert redaction.text(f"a {HUSH} b hush-hush c hush") == f"a {SECRET} b {SECRET} c {SECRET}"
+    assert redaction.text(json.dumps({"password": HUSH})) == f'{{"password": "{SECRET}"}}'
+    assert redaction.text("abc") == "abc", "so short a value is in ordinary words"
+
+
+def test_secrets_inside_of_a_secret_that_is_json_are_known_too() -> None:
+    stack = LangfuseStack(
+        "a",
+        {"size": "dev"},
+        secrets={"secretEnvironment": json.dumps({"ADMIN_API_KEY": HUSH})},
+        environment={"PATH": os.environ["PATH"]},
+    )
+    with stack:
+        assert stack.redaction.text(f"key {HUSH}") == f"key {SECRET}"
+
+
+def test_a_log_with_the_filter_has_no_secret_not_even_in_a_traceback(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.handler.addFilter(Redaction([HUSH]))
+    logger = logging.getLogger("test_library")
+    try:
+        raise ValueError(HUSH)
+    except ValueError:
+        logger.exception("it was %s", HUSH)
+    assert f"it was {SECRET}" in caplog.text
+    assert f"ValueError: {SECRET}" in caplog.text
+    assert HUSH not in caplog.text
+
+
+# --- what the engine says
+
+
+def step(operation: str, custom: bool = True) -> dict[str, Any]:
+    state = {"type": "aws:ec2/vpc:Vpc", "urn": URN, "custom": custom, "id": "", "parent": "p"}
+    state |= {"inputs": {}, "outputs": {}, "provider": ""}
+    metadata = {"op": operation, "urn": URN, "type": state["type"], "new": state, "old": None}
+    return {"metadata": {**metadata, "provider": "", "keys": [], "logical": True, "diffs": []}}
+
+
+@pytest.mark.parametrize(
+    ("given", "state"),
+    [("resourcePreEvent", "started"), ("resOutputsEvent", "done"), ("resOpFailedEvent", "failed")],
+)
+def test_a_resources_events_say_what_becomes_of_it(given: str, state: str) -> None:
+    event = read(said(**{given: {**step("create"), "status": 0, "steps": 1}}), 1.5, str)
+    assert event == ResourceEvent(
+        seconds=1.5,
+        state=state,  # pyright: ignore[reportArgumentType]
+        operation="create",
+        urn=URN,
+        type="aws:ec2/vpc:Vpc",
+        name="langfuse-dev",
+        parent="p",
+        component=False,
+    )
+    component = read(said(resourcePreEvent=step("same", custom=False)), 0, str)
+    assert isinstance(component, ResourceEvent)
+    assert component.component
+
+
+def test_events_are_told_apart_in_json_by_their_kind() -> None:
+    event: Event = SummaryEvent(seconds=2, changes={"same": 1})
+    assert json.loads(event.model_dump_json()) == {
+        "seconds": 2.0,
+        "event": "summary",
+        "changes": {"same": 1},
+    }
+
+
+def test_only_a_summary_counts() -> None:
+    assert counted(said(summaryEvent=summary({"same": 2, "update": 1}))) == {"same": 2, "update": 1}
+    assert counted(diagnostic("x")) == {}
+
+
+def test_a_preview_is_read_as_steps_and_as_the_resources_that_will_be() -> None:
+    def entry(**inputs: Any) -> dict[str, Any]:
+        return {"urn": URN, "type": "aws:ec2/vpc:Vpc", "custom": True, "inputs": inputs}
+
+    changed = {"cidrBlock": {"kind": "update-replace", "inputDiff": True}}
+    printed = {
+        "changeSummary": {"replace": 1, "same": 1},
+        "steps": [
+            {"op": "same", "urn": "s", "oldState": entry(), "newState": {**entry(), "urn": "s"}},
+            {
+                "op": "replace",
+                "urn": URN,
+                "oldState": entry(cidrBlock="a"),
+                "newState": entry(cidrBlock="b"),
+                "detailedDiff": changed,
+            },
+            {"op": "create-replacement", "urn": URN, "newState": entry(cidrBlock="b")},
+            {"op": "delete", "urn": "gone", "oldState": {**entry(), "urn": "gone"}},
+        ],
+    }
+    preview = Preview.of(printed, 1.0)
+    replace, delete = preview.steps
+    assert (replace.operation, replace.changed) == ("replace", {"cidrBlock": "update-replace"})
+    assert replace.old is not None
+    assert replace.new is not None
+    assert (replace.old.inputs, replace.new.inputs) == ({"cidrBlock": "a"}, {"cidrBlock": "b"})
+    assert (delete.operation, delete.urn, delete.new) == ("delete", "gone", None)
+    assert [each.urn for each in preview.graph.resources] == ["s", URN]
+    assert preview.changes == {"replace": 1, "same": 1}
+
+
+def test_a_result_counts_what_is_other_than_before() -> None:
+    assert Result({"same": 5, "create": 2, "delete": 1, "read": 1}, {}, 1.0).changed == 3
