@@ -23,9 +23,11 @@ demo: $(STAMP) ## bring a stack up offline with the real engine (STACK=dev|stagi
 
 test: lint types unit engine ## everything that must hold before a commit
 
-lint: $(STAMP) ## ruff: rules and format
+lint: $(STAMP) ## ruff: rules and format; actionlint and zizmor: the workflows
 	$(RUN) ruff check .
 	$(RUN) ruff format --check .
+	$(VENV)/bin/zizmor --offline --persona auditor --quiet --no-progress .github
+	$(RUN) development.actionlint
 
 types: $(STAMP) ## pyright in strict mode
 	$(RUN) pyright

