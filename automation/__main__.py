@@ -2,7 +2,7 @@
 
 import typer
 
-from automation import restore
+from automation import deploy, restore
 from automation.simulate_spike import simulate_spike
 from automation.smoke import smoke
 
@@ -12,6 +12,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Operate a stack of Langfuse.",
 )
+for command in (deploy.preview, deploy.up, deploy.refresh, deploy.destroy, deploy.outputs):
+    app.command()(command)
 app.add_typer(restore.app, name="restore")
 app.command()(smoke)
 app.command()(simulate_spike)

@@ -37,7 +37,7 @@ class ResourceEvent(_Event):
 
 
 class DiagnosticEvent(_Event):
-    """The program, a provider or the engine says something."""
+    """The program, a provider or the engine says something, or that a cancellation has begun."""
 
     event: Literal["diagnostic"] = "diagnostic"
     severity: str
@@ -69,7 +69,7 @@ def read(found: EngineEvent, seconds: float, redact: Callable[[str], str]) -> Ev
     if found.diagnostic_event:
         said = found.diagnostic_event
         message = redact(COLOUR_TAG.sub("", said.message).strip())
-        if not message:
+        if not message or said.severity == "debug":
             return None
         return DiagnosticEvent(
             seconds=seconds, severity=said.severity, message=message, urn=said.urn or ""

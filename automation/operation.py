@@ -6,7 +6,7 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import copy
 from typing import Any, Generic, TypeVar
 
@@ -21,6 +21,8 @@ Result = TypeVar("Result")
 OnEvent = Callable[[auto.EngineEvent], None]
 
 ERRORS_QUOTED = 8
+CANCELLING = "cancelling: the engine finishes what it is doing with resources, then stops."
+STILL_CANCELLING = "still cancelling: the engine is not done with what it had begun."
 
 
 class OperationError(UserError):
@@ -30,6 +32,14 @@ class OperationError(UserError):
         """Take the message and the engine's own errors."""
         super().__init__(message)
         self.errors = errors
+
+    @property
+    def messages(self) -> Sequence[str]:
+        """One, which quotes the engine: line by line, if it said more than a line."""
+        title, *quoted = str(self).splitlines()
+        if len(quoted) == 1:
+            return [f"{title} {quoted[0].removeprefix('error: ')}"]
+        return [str(self)]
 
 
 class CancelledError(OperationError):
@@ -119,12 +129,14 @@ class Operation(Generic[Result]):
         work: Callable[[Command, OnEvent], Result],
         command: Command,
         redaction: Redaction,
+        unlock: str = "pulumi cancel",
     ) -> None:
-        """Start it."""
+        """Start it. `unlock` is what to do if a dead process holds the stack."""
         self._title = title
         self._work = work
         self._command = command.another()
         self._redaction = redaction
+        self._unlock = unlock
         self._begin = time.monotonic()
         self._events: queue.SimpleQueue[Event | None] = queue.SimpleQueue()
         self._errors: list[str] = []
@@ -155,9 +167,19 @@ class Operation(Generic[Result]):
         return self._result  # pyright: ignore[reportReturnType] -- set unless there is a failure
 
     def cancel(self) -> None:
-        """Ask the engine to stop; `result` then raises CancelledError, unless it was done."""
-        self._cancelled = True
-        self._command.interrupt()
+        """Ask the engine to stop; `result` then raises CancelledError, unless it was done.
+
+        Each call is reported as a warning, and only the first one reaches the engine: at a second
+        one it would leave what it is doing with resources. May be called in a signal's handler.
+        """
+        again, self._cancelled = self._cancelled, True
+        message = STILL_CANCELLING if again else CANCELLING
+        seconds = time.monotonic() - self._begin
+        self._events.put(
+            DiagnosticEvent(seconds=seconds, severity="warning", message=message, urn="")
+        )
+        if not again:
+            self._command.interrupt()
 
     def _run(self) -> None:
         try:
@@ -182,7 +204,7 @@ class Operation(Generic[Result]):
         if isinstance(error, auto.errors.ConcurrentUpdateError):
             return OperationError(
                 f"{self._title}: another update holds the stack, or was killed while it did. Wait "
-                "for its end; if it is dead: pulumi cancel."
+                f"for its end; if it is dead: {self._unlock}."
             )
         said = self._redaction.text(str(error).rpartition("stderr: ")[2].strip())
         lines = tuple(self._errors) or tuple(said.splitlines()) or (f"exit code {error}",)

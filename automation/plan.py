@@ -11,6 +11,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 from pulumi import automation as auto
 from rich.console import Console
 
+from settings.loading import SettingsError
+
 console = Console(highlight=False, soft_wrap=True, emoji=False)
 errors = Console(highlight=False, soft_wrap=True, emoji=False, stderr=True)
 
@@ -18,8 +20,13 @@ errors = Console(highlight=False, soft_wrap=True, emoji=False, stderr=True)
 class UserError(Exception):
     """One line for whoever called: what, where, the bound, the remedy."""
 
+    @property
+    def messages(self) -> Sequence[str]:
+        """What to show, each with a heading of its own; most errors are one line."""
+        return [" ".join(str(self).split())]
 
-EXPECTED = (UserError, BotoCoreError, ClientError, auto.errors.CommandError)
+
+EXPECTED = (UserError, SettingsError, BotoCoreError, ClientError, auto.errors.CommandError)
 """What needs no traceback: the message says it all."""
 
 
@@ -59,12 +66,8 @@ def carry_out(plan: Plan, *, yes: bool) -> None:
     """Show the plan, ask unless `yes`, and take its steps. Ends the command if one fails."""
     show(plan)
     if not yes:
-        if not has_terminal():
-            raise UserError(
-                "nothing was changed: there is no terminal to ask at. --yes goes on without asking."
-            )
-        if not typer.confirm("Go on?", default=False):
-            raise UserError("nothing was changed.")
+        need_terminal()
+        ask()
     for number, step in enumerate(plan.steps, start=1):
         label = f"Step {number} of {len(plan.steps)}"
         console.print(f"{label}: {step.title}", style="bold", markup=False)
@@ -85,14 +88,47 @@ def has_terminal() -> bool:
     return sys.stdin.isatty()
 
 
+def need_terminal() -> None:
+    """Raise UserError if nobody can be asked."""
+    if not has_terminal():
+        raise UserError(
+            "nothing was changed: there is no terminal to ask at. --yes goes on without asking."
+        )
+
+
+def ask() -> None:
+    """Ask whether to go on. Raises UserError."""
+    if not typer.confirm("Go on?", default=False):
+        raise UserError("nothing was changed.")
+
+
+def ask_for(word: str, purpose: str) -> None:
+    """Ask for a word to be typed. Raises UserError."""
+    if typer.prompt(f"Type {word} {purpose}", default="", show_default=False) != word:
+        raise UserError(f"nothing was changed: that is not {word}.")
+
+
 @contextmanager
 def one_line_errors(exit_code: int = 1) -> Generator[None]:
-    """End the command with one line where a traceback would help nobody."""
+    """End the command with its messages where a traceback would help nobody."""
     try:
         yield
     except EXPECTED as error:
-        errors.print(f"error: {one_line(error)}", markup=False)
+        tell(messages(error))
         raise typer.Exit(exit_code) from None
+
+
+def tell(what: Sequence[str]) -> None:
+    """Print the messages of an error."""
+    for message in what:
+        errors.print(f"error: {message}", markup=False)
+
+
+def messages(error: BaseException) -> Sequence[str]:
+    """What to show of an error: one line for most, a line for every mistake in settings."""
+    if isinstance(error, UserError):
+        return error.messages
+    return error.problems if isinstance(error, SettingsError) else [one_line(error)]
 
 
 def one_line(error: BaseException) -> str:

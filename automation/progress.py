@@ -1,149 +1,171 @@
-"""Collects the events of a running Pulumi engine and draws them as a tree of resources.
+"""Draws an operation's events: a live summary by component, and a tree of what changed.
 
-It draws for a terminal (a live summary by component, then the whole tree) and, where nothing can
-be redrawn, reports one line per finished change. It starts no engine and prints nothing itself.
+The summary names what is being worked on, for how long it has been, and how long that usually
+takes. Nothing here starts an engine or prints.
 """
 
-from __future__ import annotations
-
-import re
 import threading
-from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass, field
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final, TypeAlias
 
-from pulumi.automation import EngineEvent
-from pulumi.automation.events import OpType, StepEventMetadata
 from rich.console import Group
 from rich.spinner import Spinner
 from rich.text import Text
 from rich.tree import Tree
 
-NAMED_AT_ONCE = 3
-COLOUR_TAG = re.compile(r"<\{%.*?%\}>")
-STACK_TYPE = "pulumi:pulumi:Stack"
-UNCHANGED = frozenset({OpType.SAME, OpType.READ, OpType.REFRESH})
-SIGNS = {
-    OpType.CREATE: ("+", "green"),
-    OpType.UPDATE: ("~", "yellow"),
-    OpType.DELETE: ("-", "red"),
-    OpType.REPLACE: ("±", "magenta"),
-    OpType.CREATE_REPLACEMENT: ("±", "magenta"),
-    OpType.DELETE_REPLACED: ("-", "red"),
+from automation.durations import usual
+from automation.events import Event, ResourceEvent
+from automation.results import HALVES, UNCHANGED
+from graph.model import STACK_TYPE
+
+NAMED_AT_ONCE: Final = 3
+REPLACED: Final = ("±", "magenta")
+SIGNS: Final[Mapping[str, tuple[str, str]]] = {
+    "create": ("+", "green"),
+    "update": ("~", "yellow"),
+    "delete": ("-", "red"),
+    "replace": REPLACED,
+    **dict.fromkeys(HALVES, REPLACED),
 }
-OTHER_SIGN = (" ", "dim")
-FAILED_SIGN = ("✗", "bold red")
+OTHER_SIGN: Final = (" ", "dim")
+FAILED_SIGN: Final = ("✗", "bold red")
+
+Below: TypeAlias = "dict[str, list[Work]]"
 
 
 @dataclass
-class Resource:
-    """What the engine has said about one resource so far."""
+class Work:
+    """What is known of one resource, and of what is done to it."""
 
-    urn: str
-    type: str
-    parent: str
-    operation: OpType
-    component: bool = False
-    """Whether it only groups others."""
-    finished: bool = False
-    failed: bool = False
+    event: ResourceEvent
+    """The latest."""
+    begun: float
+    """By the clock, in seconds."""
 
     @property
-    def name(self) -> str:
-        """The last part of the URN."""
-        return self.urn.rsplit("::", 1)[-1]
+    def finished(self) -> bool:
+        """Whether nothing more is to come."""
+        return self.event.state != "started"
+
+    @property
+    def changed(self) -> bool:
+        """Whether it is other than before, or should be."""
+        return self.event.operation not in UNCHANGED or self.event.state == "failed"
 
     def line(self) -> Text:
-        """Sign, short type and name: one line for people."""
-        sign, style = FAILED_SIGN if self.failed else SIGNS.get(self.operation, OTHER_SIGN)
-        return Text.assemble((f"{sign} ", style), (short_type(self.type), "dim"), " ", self.name)
+        """One line for people."""
+        failed = self.event.state == "failed"
+        return described(self.event.operation, self.event.type, self.event.name, failed=failed)
 
 
-@dataclass
 class Progress:
-    """Collects the engine's events, which come from another thread, and draws them."""
+    """Collects events, from any thread, and draws them."""
 
-    report: Callable[[Text], None] | None = None
-    """Called with a line for each finished change, where nothing can be redrawn."""
-    resources: dict[str, Resource] = field(default_factory=dict[str, Resource])
-    errors: list[str] = field(default_factory=list[str])
-    warnings: list[str] = field(default_factory=list[str])
-    changes: Counter[str] = field(default_factory=Counter[str])
-    ended: threading.Event = field(default_factory=threading.Event)
-    lock: threading.Lock = field(default_factory=threading.Lock)
-    spinner: Spinner = field(default_factory=lambda: Spinner("dots"))
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        """Start the clock, which counts seconds."""
+        self._clock = clock
+        self._begin = clock()
+        self._work: dict[str, Work] = {}
+        self._lock = threading.Lock()
+        self._spinner = Spinner("dots")
 
-    def __call__(self, event: EngineEvent) -> None:
-        """Take one event of the engine's stream."""
-        with self.lock:
-            if event.resource_pre_event:
-                self._started(event.resource_pre_event.metadata)
-            elif event.res_outputs_event:
-                self._finished(event.res_outputs_event.metadata)
-            elif event.res_op_failed_event:
-                self._finished(event.res_op_failed_event.metadata, failed=True)
-            elif event.diagnostic_event:
-                self._said(event.diagnostic_event.severity, event.diagnostic_event.message)
-            elif event.summary_event:
-                self.changes.update(
-                    {
-                        OpType(kind).value: n
-                        for kind, n in event.summary_event.resource_changes.items()
-                    }
-                )
-            elif event.cancel_event:
-                self.ended.set()
-
-    @property
-    def changed(self) -> int:
-        """How many resources the engine says that it changed."""
-        return sum(n for kind, n in self.changes.items() if OpType(kind) not in UNCHANGED)
+    def take(self, event: Event) -> None:
+        """Take one event."""
+        if not isinstance(event, ResourceEvent):
+            return
+        with self._lock:
+            known = self._work.get(event.urn)
+            begun = self._clock() if not known or event.state == "started" else known.begun
+            self._work[event.urn] = Work(event, begun)
 
     def __rich__(self) -> Group:
-        """Draw the components with how far each is, and a line for the whole."""
-        with self.lock:
-            done = sum(resource.finished for resource in self.resources.values())
-            self.spinner.update(text=f"{done} of {len(self.resources)} resources so far")
-            return Group(self.spinner, self._tree(summary=True))  # a short terminal cuts the end
+        """Draw a line for the whole, and the components with how far each is."""
+        with self._lock:
+            done = sum(work.finished for work in self._work.values())
+            elapsed = clock_time(self._clock() - self._begin)
+            found = f"{done} of {len(self._work)} resources so far"
+            told = found if self._work else "waiting for the program …"
+            self._spinner.update(text=f"{told}, {elapsed}")
+            tree = Tree("")
+            self._summarize(tree, "", self._below())
+            # A short terminal cuts the end.
+            return Group(self._spinner, *tree.children)
 
-    def tree(self) -> Tree:
-        """Draw every resource under its parent."""
-        with self.lock:
-            return self._tree(summary=False)
+    def tree(self) -> Group:
+        """Draw what changed, each resource under its parent."""
+        with self._lock:
+            tree = Tree("")
+            self._grow(tree, "", self._below())
+            return Group(*tree.children)
 
-    def _started(self, step: StepEventMetadata) -> None:
-        state = step.new or step.old
-        parent = state.parent if state else ""
-        component = not (state and state.custom)
-        self.resources[step.urn] = Resource(step.urn, step.type, parent, step.op, component)
+    def _below(self) -> Below:
+        """By URN, what belongs to a resource; by "", what belongs to none that is known.
 
-    def _finished(self, step: StepEventMetadata, *, failed: bool = False) -> None:
-        if step.urn not in self.resources:
-            self._started(step)
-        resource = self.resources[step.urn]
-        resource.finished, resource.failed = True, failed
-        if self.report and (failed or resource.operation not in UNCHANGED):
-            self.report(resource.line())
+        A destroy tells of a component when its resources are gone.
+        """
+        found: Below = {}
+        for work in self._work.values():
+            parent = work.event.parent
+            found.setdefault(parent if parent in self._work else "", []).append(work)
+        found.get("", []).sort(key=lambda work: work.event.type == STACK_TYPE)
+        return found
 
-    def _said(self, severity: str, message: str) -> None:
-        text = COLOUR_TAG.sub("", message).strip()
-        if text and severity == "error":
-            self.errors.append(text)
-        elif text and severity == "warning":
-            self.warnings.append(text)
+    def _grow(self, branch: Tree, urn: str, below: Below) -> bool:
+        """Add what changed; say whether there is any."""
+        any_changed = False
+        for work in below.get(urn, []):
+            grown = Tree(work.line())
+            if self._grow(grown, work.event.urn, below) or work.changed:
+                branch.children.append(grown)
+                any_changed = True
+        return any_changed
 
-    def _tree(self, *, summary: bool) -> Tree:
-        children: dict[str, list[Resource]] = {}
-        for resource in self.resources.values():
-            known = resource.parent if resource.parent in self.resources else ""
-            children.setdefault(known, []).append(resource)
-        roots = children.get("", [])
-        stack = next((root for root in roots if root.type == STACK_TYPE), None)
-        tree = Tree(stack.line() if stack else Text("waiting for the program …"))
-        others = [root for root in roots if root is not stack]
-        for resource in [*others, *(children.get(stack.urn, []) if stack else [])]:
-            _grow(tree, resource, children, summary=summary)
-        return tree
+    def _summarize(self, branch: Tree, urn: str, below: Below) -> None:
+        working = [each for each in _resources(urn, below) if not each.finished]
+        working.sort(key=lambda work: work.begun)
+        for work in working[:NAMED_AT_ONCE]:
+            branch.add(self._in_work(work))
+        if len(working) > NAMED_AT_ONCE:
+            branch.add(Text(f"… and {len(working) - NAMED_AT_ONCE} more", "cyan"))
+        for component in _components(urn, below):
+            inside = _resources(component.event.urn, below, nested=True)
+            label = component.line()
+            label.append(f"  {sum(each.finished for each in inside)}/{len(inside)}", "bold")
+            self._summarize(branch.add(label), component.event.urn, below)
+
+    def _in_work(self, work: Work) -> Text:
+        elapsed = clock_time(self._clock() - work.begun)
+        expected = usual(work.event.operation, work.event.type)
+        line = work.line()
+        line.append(f"  {elapsed}{', ' if expected else ''}{expected}", "cyan")
+        return line
+
+
+def _resources(urn: str, below: Below, *, nested: bool = False) -> list[Work]:
+    """What a component has, without components; `nested`: also what those inside of it have."""
+    found: list[Work] = []
+    for work in below.get(urn, []):
+        if not work.event.component:
+            found.append(work)
+        if nested or not work.event.component:
+            found += _resources(work.event.urn, below, nested=nested)
+    return found
+
+
+def _components(urn: str, below: Below) -> list[Work]:
+    """The components directly inside, also those that a resource is the parent of."""
+    found: list[Work] = []
+    for work in below.get(urn, []):
+        found += [work] if work.event.component else _components(work.event.urn, below)
+    return found
+
+
+def described(operation: str, token: str, name: str, *, failed: bool = False) -> Text:
+    """Sign, short type and name: one line for people."""
+    sign, style = FAILED_SIGN if failed else SIGNS.get(operation, OTHER_SIGN)
+    return Text.assemble((f"{sign} ", style), (short_type(token), "dim"), " ", name)
 
 
 def short_type(token: str) -> str:
@@ -152,23 +174,6 @@ def short_type(token: str) -> str:
     return ":".join([package, *(part.split("/")[0] for part in module), name])
 
 
-def _grow(
-    branch: Tree, resource: Resource, children: dict[str, list[Resource]], *, summary: bool
-) -> None:
-    if summary and not resource.component:
-        return
-    label = resource.line()
-    if summary:
-        inside = [each for each in _descendants(resource, children) if not each.component]
-        working = [each.name for each in inside if not each.finished]
-        label.append(f"  {len(inside) - len(working)}/{len(inside)}", "bold")
-        more = " …" if len(working) > NAMED_AT_ONCE else ""
-        label.append(f"  {', '.join(working[:NAMED_AT_ONCE])}{more}", "cyan")
-    grown = branch.add(label)
-    for child in children.get(resource.urn, []):
-        _grow(grown, child, children, summary=summary)
-
-
-def _descendants(resource: Resource, children: dict[str, list[Resource]]) -> list[Resource]:
-    below = children.get(resource.urn, [])
-    return [*below, *(leaf for child in below for leaf in _descendants(child, children))]
+def clock_time(seconds: float) -> str:
+    """Write seconds as minutes and seconds, such as `3:07`."""
+    return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"

@@ -8,7 +8,8 @@ from graph.model import Resource, ResourceGraph
 
 UNCHANGED: Final = frozenset({"same", "read", "refresh"})
 """Operations that change nothing."""
-_HALVES: Final = frozenset({"create-replacement", "delete-replaced", "discard-replaced"})
+HALVES: Final = frozenset({"create-replacement", "delete-replaced", "discard-replaced"})
+"""A replacement's own steps, beside the `replace`."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ class Preview:
                 changed=_kinds(step.get("detailedDiff") or {}),
             )
             for step in printed["steps"]
-            if step["op"] not in UNCHANGED | _HALVES
+            if step["op"] not in UNCHANGED | HALVES
         ]
         return cls(
             steps=tuple(told),

@@ -1,8 +1,7 @@
 """`simulate-spike`: a burst of events under both settings of `langfuse:worker.scaleOn`."""
 
 import json
-from collections.abc import Generator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -11,13 +10,13 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from automation.plan import EXPECTED, UserError, console, errors, one_line
-from automation.spike_arrivals import MOST_JOBS, ArrivalsError, read, spiky
+from automation.plan import UserError, console, one_line_errors
+from automation.spike_arrivals import MOST_JOBS, read, spiky
 from automation.spike_inputs import ASSUMED, SIZE, Inputs, Row, told
 from automation.spike_picture import draw, figure_class
 from automation.spike_report import Outcome, compare, input_rows, measures
 from automation.spike_scaling import PERIOD_SECONDS, Metric
-from settings.loading import SettingsError, load
+from settings.loading import load
 from settings.sizing import SIZING
 
 GIVEN: Final = "given"
@@ -81,7 +80,7 @@ def simulate_spike(
 
     A simulation: no stack is asked. Give figures of your own; docs/scaling.md says how to get them.
     """
-    with _one_line_each():
+    with one_line_errors():
         if png:
             figure_class()
         typed = _typed(context)
@@ -165,19 +164,3 @@ def _show_json(inputs: Sequence[Row], outcomes: Mapping[Metric, Outcome]) -> Non
         },
     }
     typer.echo(json.dumps(found, indent=2))
-
-
-@contextmanager
-def _one_line_each() -> Generator[None]:
-    """End the command with a line for every error."""
-    try:
-        yield
-    except (ArrivalsError, SettingsError) as error:
-        lines = error.problems
-    except EXPECTED as error:
-        lines = [one_line(error)]
-    else:
-        return
-    for line in lines:
-        errors.print(Text(f"error: {line}"))
-    raise typer.Exit(1)

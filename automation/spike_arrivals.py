@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
+from automation.plan import UserError
 from automation.spike_inputs import Inputs
 
 SPIKE_STARTS: Final = 600
@@ -15,12 +16,17 @@ MOST_JOBS: Final = 1_000_000
 MOST_COMPLAINTS: Final = 10
 
 
-class ArrivalsError(Exception):
+class ArrivalsError(UserError):
     """A file that is no series: a line for every problem."""
 
     def __init__(self, problems: Sequence[str]) -> None:
         self.problems = problems
         super().__init__("\n".join(problems))
+
+    @property
+    def messages(self) -> Sequence[str]:
+        """The lines."""
+        return self.problems
 
 
 def spiky(inputs: Inputs) -> list[float]:

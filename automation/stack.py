@@ -7,13 +7,14 @@ be worked on in one process at once, each with one operation at a time. Nothing 
 import json
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar, cast
 
 from pulumi import automation as auto
 
+from automation.destruction import Destruction
 from automation.events import counted
 from automation.offline_workspace import PLACEHOLDER, REPOSITORY
 from automation.operation import Command, OnEvent, Operation
@@ -34,7 +35,17 @@ class InvalidSettingsError(UserError):
     def __init__(self, name: str, problems: list[str]) -> None:
         """Take the stack's name and the lines."""
         super().__init__(f"stack {name}: " + " ".join(problems))
+        self.name = name
         self.problems = problems
+
+    @property
+    def messages(self) -> Sequence[str]:
+        """A line for each mistake."""
+        return [f"stack {self.name}: {problem}" for problem in self.problems]
+
+
+class NoStackError(UserError):
+    """There is no such stack."""
 
 
 class LangfuseStack:
@@ -83,6 +94,10 @@ class LangfuseStack:
         )
         self._folder = prepared.folder
         self._missing_secrets = prepared.missing_secrets
+        self.replaced_secrets = prepared.replaced_secrets
+        """Offline: settings that only the stack file's owner can decrypt. They are left out, or
+        hold a placeholder."""
+        self._unlock = f"delete {work_dir}" if offline else "pulumi cancel"
         self._secrets_provider = secrets_provider or prepared.secrets_provider
         self._environment = {**prepared.environment, **(environment or {})}
         if backend:
@@ -120,7 +135,10 @@ class LangfuseStack:
         return self.start_refresh().result()
 
     def destroy(self, *, remove: bool = False) -> Result:
-        """Destroy every resource; with `remove`, forget the stack, its settings and history too."""
+        """Destroy every resource; with `remove`, forget the stack, its settings and history too.
+
+        Raises ProtectedError, with nothing destroyed, if one of them is protected.
+        """
         return self.start_destroy(remove=remove).result()
 
     def planned(self) -> ResourceGraph:
@@ -159,6 +177,7 @@ class LangfuseStack:
 
         def work(command: Command, on_event: OnEvent) -> None:
             stack = self._existing(command)
+            Destruction.of(self.name, self.deployed())
             stack.destroy(on_event=on_event, show_secrets=False, remove=remove)
 
         return self._start("destroy", self._measured(work, gone=remove))
@@ -189,7 +208,7 @@ class LangfuseStack:
         try:
             return auto.Stack.select(self.name, self._workspace(command))
         except auto.errors.StackNotFoundError as error:
-            raise UserError(
+            raise NoStackError(
                 f"stack {self.name}: this backend has no such stack. pulumi stack ls shows those "
                 "it has; up makes it."
             ) from error
@@ -207,7 +226,7 @@ class LangfuseStack:
 
     def _start(self, verb: str, work: Callable[[Command, OnEvent], Value]) -> Operation[Value]:
         title = f"{verb} of stack {self.name}"
-        return Operation(title, work, self._command, self.redaction)
+        return Operation(title, work, self._command, self.redaction, self._unlock)
 
     def _measured(
         self, work: Callable[[Command, OnEvent], None], *, gone: bool = False
@@ -232,7 +251,7 @@ class LangfuseStack:
         try:
             return self._pulumi(*arguments)
         except auto.errors.StackNotFoundError as error:
-            raise UserError(f"stack {self.name}: nothing is deployed: up first.") from error
+            raise NoStackError(f"stack {self.name}: nothing is deployed: up first.") from error
 
     def _pulumi(self, *arguments: str, given: str | None = None) -> str:
         command = [*arguments, "--stack", self.name]

@@ -32,6 +32,8 @@ class Place:
     secrets_provider: str | None = None
     missing_secrets: tuple[str, ...] = ()
     """Keys of the stack file that only its owner can decrypt, and that the program needs."""
+    replaced_secrets: tuple[str, ...] = ()
+    """These, and others that only the owner can decrypt."""
 
 
 class Workspace(auto.LocalWorkspace):
@@ -60,7 +62,9 @@ def offline_place(
     except OfflineStackError as error:
         raise UserError(str(error)) from error
     environment = stack.environment({"PATH": search_path(), **shared_providers()})
-    return Place(stack.folder, environment, SECRETS_PROVIDER, stack.passwords)
+    return Place(
+        stack.folder, environment, SECRETS_PROVIDER, stack.passwords, stack.replaced_secrets
+    )
 
 
 def place(

@@ -12,15 +12,16 @@ import json
 import subprocess
 from pathlib import Path
 from typing import Any, cast
-from unittest.mock import ANY, Mock, call
+from unittest.mock import Mock
 
 import pulumi
 import pytest
 import yaml
-from pulumi.automation import ConfigValue, LocalWorkspace
 
+from automation import workspace
 from automation.offline_workspace import PLACEHOLDER, OfflineStack, OfflineStackError, prepare
-from development.demo import set_passwords
+from automation.operation import OperationError
+from automation.stack import LangfuseStack
 from settings import stack as stack_settings
 from settings.messages import PASSWORD_KEYS
 from tests import deployment
@@ -134,16 +135,31 @@ def test_the_program_takes_the_placeholder_for_the_passwords(
         read_by_the_program(copy["config"], monkeypatch)
 
 
-def test_the_demonstration_sets_the_passwords_as_secrets(repository: Path) -> None:
-    stack, _ = prepared(repository, config=OF_SOMEBODY)
-    workspace = Mock(spec=LocalWorkspace)
+def test_the_library_sets_the_passwords_as_secrets_where_nobody_sees_them(
+    repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prepared(repository, config=OF_SOMEBODY)
+    folder = repository.parent / "bin"
+    folder.mkdir()
+    script = folder / "pulumi"
+    script.write_text(
+        '#!/bin/sh\n[ "$1" = version ] && { echo 3.250.0; exit; }\n'
+        f'case "$*" in *"config set"*) echo "$* < $(cat)" >> {folder}/set;; esac\n'
+        'case "$*" in *preview*) exit 255;; esac\n'
+    )
+    script.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{folder}:/usr/bin:/bin")
+    monkeypatch.setattr(workspace, "shared_providers", dict[str, str])
 
-    set_passwords(workspace, stack)
+    with LangfuseStack("dev", project=repository, offline=True) as stack:
+        assert stack.replaced_secrets == (*PASSWORDS, "langfuse:secretEnvironment")
+        with pytest.raises(OperationError):
+            stack.preview()
 
-    calls = workspace.set_config.mock_calls
-    assert calls == [call("dev", key, ANY) for key in PASSWORDS]
-    values = [cast("ConfigValue", each.args[2]) for each in calls]
-    assert {(value.value, value.secret) for value in values} == {(PLACEHOLDER, True)}
+    assert (folder / "set").read_text().splitlines() == [
+        f"--non-interactive config set --secret {key} --stack dev < {PLACEHOLDER}"
+        for key in PASSWORDS
+    ]
 
 
 @pytest.mark.parametrize(
