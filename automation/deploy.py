@@ -119,7 +119,9 @@ def _opened(
     except CancelledError as error:
         display.failed(messages(error))
         raise typer.Exit(CANCELLED) from None
-    except EXPECTED as error:
+    except BrokenPipeError:  # nobody is left to be told
+        raise
+    except (*EXPECTED, OSError) as error:
         display.failed(messages(error))
         raise typer.Exit(1) from None
 

@@ -4,6 +4,7 @@ Operations are the library's own, with a script in place of the engine. Whether 
 does these things is shown by tests/engine/test_library.py and test_deploy_engine.py.
 """
 
+import errno
 import json
 import os
 import signal
@@ -20,7 +21,7 @@ from rich.console import Console
 from typer.testing import CliRunner
 from typer.testing import Result as Outcome
 
-from automation import deploy, display, plan
+from automation import deploy, display, ndjson, plan
 from automation.__main__ import app
 from automation.deployed import REPOSITORY
 from automation.destruction import Destruction, ProtectedError
@@ -236,6 +237,7 @@ def test_a_terminal_keeps_a_tree_and_a_table(monkeypatch: pytest.MonkeyPatch) ->
         "resources by kind of change: 1 create, 1 same; 3.2 s",
     ]
     assert [line for line in kept if line.endswith("warning: careful")]
+    assert kept.count("+ aws:ec2:Vpc langfuse-dev") == 1, "in the tree alone"
 
 
 def test_json_is_an_event_a_line_and_the_result_last_and_nothing_else(stack: FakeStack) -> None:
@@ -405,6 +407,25 @@ def test_a_missing_pulumi_is_one_line(monkeypatch: pytest.MonkeyPatch, tmp_path:
             "https://www.pulumi.com/docs/install/.",
         }
     ]
+
+
+def test_a_folder_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / ".state").touch()
+    found = run("outputs", "--offline", "--dir", str(tmp_path))
+    assert (found.exit_code, found.stdout) == (1, "")
+    assert found.stderr == f"error: [Errno 17] File exists: '{tmp_path}/.state'\n"
+
+
+def test_a_reader_that_has_gone_is_not_told_why(
+    stack: FakeStack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def closed(*_: object) -> None:
+        raise BrokenPipeError(errno.EPIPE, "Broken pipe")
+
+    monkeypatch.setattr(ndjson.typer, "echo", closed)
+    found = run("up", "--offline", "--yes", "--json")
+    assert (found.exit_code, found.output) == (1, "")
+    assert stack.command.times == 1
 
 
 def test_a_stack_that_a_dead_process_holds_is_freed_as_its_backend_needs() -> None:
