@@ -3,6 +3,7 @@
 import typer
 
 from automation import deploy, restore
+from automation.diff_command import diff
 from automation.simulate_spike import simulate_spike
 from automation.smoke import smoke
 
@@ -14,6 +15,7 @@ app = typer.Typer(
 )
 for command in (deploy.preview, deploy.up, deploy.refresh, deploy.destroy, deploy.outputs):
     app.command()(command)
+app.command()(diff)
 app.add_typer(restore.app, name="restore")
 app.command()(smoke)
 app.command()(simulate_spike)

@@ -14,8 +14,9 @@ from automation.following import follow
 from automation.operation import Operation
 from automation.plan import console, tell
 from automation.progress import Progress, described, short_type
-from automation.results import HALVES, UNCHANGED, Preview, Result, Step
+from automation.results import Result
 from graph.model import Resource
+from graph.preview import HALVES, UNCHANGED, Preview, Step
 
 Value = TypeVar("Value")
 

@@ -13,7 +13,8 @@ from automation.destruction import Destruction
 from automation.events import Event
 from automation.following import follow
 from automation.operation import Operation
-from automation.results import Preview, Result
+from automation.results import Result
+from graph.preview import Preview
 
 
 class Tools:

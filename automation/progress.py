@@ -17,8 +17,8 @@ from rich.tree import Tree
 
 from automation.durations import usual
 from automation.events import Event, ResourceEvent
-from automation.results import HALVES, UNCHANGED
 from graph.model import STACK_TYPE
+from graph.preview import HALVES, UNCHANGED
 
 NAMED_AT_ONCE: Final = 3
 REPLACED: Final = ("±", "magenta")

@@ -1,67 +1,10 @@
-"""What previews and updates give back."""
+"""What an update, a refresh or a destroy gives back."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
-from graph.model import Resource, ResourceGraph
-
-UNCHANGED: Final = frozenset({"same", "read", "refresh"})
-"""Operations that change nothing."""
-HALVES: Final = frozenset({"create-replacement", "delete-replaced", "discard-replaced"})
-"""A replacement's own steps, beside the `replace`."""
-
-
-@dataclass(frozen=True)
-class Step:
-    """What would be done to one resource."""
-
-    operation: str
-    """In Pulumi's words: `create`, `update`, `replace`, `delete` …"""
-    urn: str
-    old: Resource | None
-    new: Resource | None
-    changed: Mapping[str, str]
-    """How each changed property differs, by its path: `add`, `update`, `delete`, and the same with
-    `-replace` where that replaces the resource."""
-
-
-@dataclass(frozen=True)
-class Preview:
-    """What an update would do."""
-
-    steps: tuple[Step, ...]
-    """Resources that would change; a replacement is one step."""
-    graph: ResourceGraph
-    """The resources as they would be."""
-    changes: Mapping[str, int]
-    """How many resources have what done to them, those that stay included."""
-    seconds: float
-
-    @classmethod
-    def of(cls, printed: Mapping[str, Any], seconds: float) -> "Preview":
-        """Read what `pulumi preview --json` printed."""
-        told = [
-            Step(
-                operation=step["op"],
-                urn=step["urn"],
-                old=Resource.of(step["oldState"]) if step.get("oldState") else None,
-                new=Resource.of(step["newState"]) if step.get("newState") else None,
-                changed=_kinds(step.get("detailedDiff") or {}),
-            )
-            for step in printed["steps"]
-            if step["op"] not in UNCHANGED | HALVES
-        ]
-        return cls(
-            steps=tuple(told),
-            graph=ResourceGraph.of_preview(printed),
-            changes=printed["changeSummary"],
-            seconds=seconds,
-        )
-
-
-def _kinds(detailed: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
-    return {path: change["kind"] for path, change in detailed.items()}
+from graph.preview import UNCHANGED
 
 
 @dataclass(frozen=True)

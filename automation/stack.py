@@ -20,9 +20,10 @@ from automation.offline_workspace import PLACEHOLDER, REPOSITORY
 from automation.operation import Command, OnEvent, Operation
 from automation.plan import UserError
 from automation.redaction import Redaction
-from automation.results import Preview, Result
+from automation.results import Result
 from automation.workspace import Workspace, offline_place, place
 from graph.model import ResourceGraph
+from graph.preview import Preview
 from settings.loading import SettingsError, load
 from settings.messages import NAMESPACE, SECRET_KEYS
 
@@ -194,6 +195,10 @@ class LangfuseStack:
         """The resources in the stack's state. Needs no AWS credentials."""
         exported = json.loads(self._query("stack", "export"))
         return ResourceGraph.of_state(exported["deployment"])
+
+    def unprotect(self) -> None:
+        """Take Pulumi's protection off every resource in the state, until the next `up`."""
+        self._query("state", "unprotect", "--all", "--yes")
 
     def _workspace(self, command: Command) -> Workspace:
         return Workspace(

@@ -25,8 +25,8 @@ from pydantic import BaseModel
 from automation.events import DiagnosticEvent, Event, ResourceEvent
 from automation.following import follow
 from automation.plan import UserError, ask_for, one_line_errors
-from automation.results import UNCHANGED
 from automation.stack import LangfuseStack
+from graph.preview import UNCHANGED
 
 TEAM: Final = re.compile(r"[a-z][a-z0-9-]{0,30}")
 HANDED_OUT: Final = ("url", "public_key", "secret_key_secret_arn")

@@ -29,9 +29,10 @@ from automation.events import DiagnosticEvent, Event, ResourceEvent, SummaryEven
 from automation.following import SIGNALS, follow
 from automation.operation import Command, Operation, OperationError
 from automation.redaction import Redaction
-from automation.results import Preview, Result, Step
+from automation.results import Result
 from automation.stack import InvalidSettingsError, LangfuseStack, NoStackError
 from graph.model import Resource, ResourceGraph
+from graph.preview import Preview, Step
 
 VPC = "urn:pulumi:dev::langfuse::langfuse:index:Network$aws:ec2/vpc:Vpc::langfuse-dev"
 DATABASE = "urn:pulumi:dev::langfuse::aws:rds/instance:Instance::langfuse-dev-postgres"

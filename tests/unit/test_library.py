@@ -28,10 +28,11 @@ from automation.events import (
 from automation.operation import CancelledError, Command, OnEvent, Operation, OperationError
 from automation.plan import UserError
 from automation.redaction import Redaction
-from automation.results import Preview, Result
+from automation.results import Result
 from automation.stack import InvalidSettingsError, LangfuseStack
 from automation.workspace import place
 from graph.model import SECRET
+from graph.preview import Preview
 
 HUSH = 'pa"ss4711'
 URN = "urn:pulumi:dev::langfuse::langfuse:index:Network$aws:ec2/vpc:Vpc::langfuse-dev"

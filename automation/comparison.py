@@ -1,0 +1,124 @@
+"""Deploys a stack's base and then its head, offline, to learn what the change does.
+
+The engine itself tells what is created, updated and replaced. Its protection and the replacement
+guard are lifted in the scratch stack, because a reviewer wants to see above all what they refuse.
+"""
+
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Literal, cast
+
+from automation.offline_workspace import read_yaml, stacks, write_yaml
+from automation.operation import OperationError
+from automation.plan import UserError
+from automation.stack import LangfuseStack
+from components.replacement_guard import REPLACING
+from graph.model import Resource, ResourceGraph, has_unknown
+from graph.preview import Preview
+from review.difference import Difference, difference
+
+ALLOW_REPLACE: Final = "langfuse:allowReplace"
+DOCUMENTS: Final[Mapping[str, str]] = {
+    "aws:ecs/taskDefinition:TaskDefinition": "containerDefinitions",
+    "aws:iam/rolePolicy:RolePolicy": "policy",
+    "aws:s3/bucketPolicy:BucketPolicy": "policy",
+}
+"""Inputs that are told in detail, and that a preview may not know yet."""
+
+
+@dataclass(frozen=True)
+class Sources:
+    """The two programs."""
+
+    base: Path
+    head: Path
+
+    def stacks(self) -> list[str]:
+        """Every stack that has a file on one side or the other."""
+        return sorted({*stacks(self.base), *stacks(self.head)})
+
+    def has(self, side: Literal["base", "head"], name: str) -> bool:
+        """Whether a side has the stack."""
+        folder: Path = getattr(self, side)
+        return (folder / f"Pulumi.{name}.yaml").is_file()
+
+
+def compare(name: str, sources: Sources) -> Difference:
+    """Work out what the change does to a stack. Raises UserError naming the side that failed."""
+    with tempfile.TemporaryDirectory(prefix="langfuse-diff-") as folder:
+        scratch = Path(folder)
+        base = ResourceGraph(())
+        if sources.has("base", name):
+            base = _base(name, sources.base, scratch)
+        # The stack file without the guard: nothing else is changed in it.
+        allowed, lifted = _lifted(sources.head / f"Pulumi.{name}.yaml", base, scratch / "lifted")
+        try:
+            with LangfuseStack(
+                name,
+                stack_file=lifted,
+                project=sources.head,
+                work_dir=scratch / "stack",
+                offline=True,
+            ) as stack:
+                preview = stack.preview()
+                head = preview.graph
+                if _not_told(preview):
+                    stack.up()
+                    head = stack.deployed()
+        except OperationError as error:
+            raise UserError(f"head: {error}") from error
+    return difference(name, base, head, preview.steps, _bears_data(base), allowed, monthly_cost)
+
+
+def monthly_cost(_graph: ResourceGraph) -> float | None:
+    """USD a month of an idle stack; None where prices are not known."""
+    return None  # until there are prices of a graph
+
+
+def _base(name: str, project: Path, scratch: Path) -> ResourceGraph:
+    try:
+        with LangfuseStack(
+            name, project=project, work_dir=scratch / "stack", offline=True
+        ) as stack:
+            stack.up()
+            stack.unprotect()
+            return stack.deployed()
+    except OperationError as error:
+        raise UserError(f"base: {error}") from error
+
+
+def _lifted(stack_file: Path, base: ResourceGraph, folder: Path) -> tuple[list[str], Path]:
+    """What the stack file allows, and a copy that allows to replace everything of the base."""
+    settings = read_yaml(stack_file)
+    config = cast("dict[str, Any]", settings.setdefault("config", {}))
+    allowed = [str(each) for each in cast("list[Any]", config.get(ALLOW_REPLACE) or [])]
+    config[ALLOW_REPLACE] = sorted({each.name for each in base.resources if _guarded(each)})
+    folder.mkdir()
+    copy = folder / stack_file.name
+    write_yaml(copy, settings)
+    return allowed, copy
+
+
+def _guarded(resource: Resource) -> bool:
+    return resource.type in REPLACING or resource.type == "langfuse:index:Network"
+
+
+def _bears_data(base: ResourceGraph) -> Callable[[Resource], bool]:
+    """Tell what the base's guard watches; a program without a guard has no stashes."""
+    stashes = {each.name for each in base.of_type("pulumi:index:Stash")}
+
+    def bears(resource: Resource) -> bool:
+        label = f"{resource.name}-{resource.type.rsplit(':', 1)[-1].lower()}"
+        return resource.type in REPLACING and (label in stashes or not stashes)
+
+    return bears
+
+
+def _not_told(preview: Preview) -> bool:
+    """Whether only an update will tell what the report tells."""
+    return any(
+        has_unknown(step.resource.inputs.get(DOCUMENTS.get(step.resource.type, "")))
+        for step in preview.steps
+    )

@@ -1,0 +1,1 @@
+"""What a change does to a stack, worked out from its resources before and after."""

@@ -1,0 +1,107 @@
+"""`python -m automation diff` on three prepared changes, in a repository made for it.
+
+It proves what a reviewer is told about a resize, an open port and a renamed database, from what the
+real engine says of the in-memory AWS.
+"""
+
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from automation.__main__ import app
+from automation.diff_command import STOPPED
+from automation.offline_workspace import REPOSITORY
+
+NOT_COPIED = (".*", "tests", "docs", "__pycache__")
+
+
+@pytest.fixture(autouse=True)
+def on_path(engine_path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", engine_path)
+
+
+@pytest.fixture
+def change(tmp_path: Path) -> Callable[[str, str, str], Path]:
+    """Makes a repository of two commits: this program, and one replacement in a file of it."""
+
+    def git(*arguments: str) -> None:
+        subprocess.run(["git", "-C", folder, *arguments], check=True, capture_output=True)
+
+    folder = tmp_path / "program"
+    shutil.copytree(REPOSITORY, folder, ignore=shutil.ignore_patterns(*NOT_COPIED))
+    git("init", "--quiet")
+    git("config", "user.name", "A reviewer's colleague")
+    git("config", "user.email", "colleague@example.com")
+    git("add", ".")
+    git("commit", "--quiet", "--message", "The program")
+
+    def make(file: str, old: str, new: str) -> Path:
+        text = (folder / file).read_text()
+        assert text.count(old) == 1, f"{file} has changed: it must have {old!r} once"
+        (folder / file).write_text(text.replace(old, new))
+        git("commit", "--quiet", "--all", "--message", "The change")
+        return folder
+
+    return make
+
+
+def diff(folder: Path, stack: str, *options: str) -> Result:
+    command = ["diff", "--base", "HEAD~1", "--dir", str(folder), "--stack", stack, *options]
+    return CliRunner().invoke(app, command, catch_exceptions=False)
+
+
+def test_a_resize_is_told_with_its_properties_and_its_price(
+    change: Callable[[str, str, str], Path], tmp_path: Path
+) -> None:
+    size = "  langfuse:size: dev\n"
+    folder = change("Pulumi.dev.yaml", size, f"{size}  langfuse:clickhouse: {{volumeGib: 40}}\n")
+    written = tmp_path / "diff.md"
+    done = diff(folder, "dev", "--output", str(written), "--fail-on", "replace-data,cost>10%")
+    assert done.exit_code == 0, "20 GiB more are 1.60 USD"
+    assert written.read_text() == done.stdout.removesuffix("\n")
+    assert "| `dev` | – | – | – | 1 | – | " in done.stdout  # noqa: RUF001
+    assert (
+        "<details><summary><code>ClickHouse langfuse-dev-clickhouse</code>: 1 changed</summary>\n\n"
+        "- update `aws:ebs/volume:Volume` `langfuse-dev-clickhouse`\n"
+        "  - `size`: `20` → `40`\n"
+    ) in done.stdout
+    assert "**" not in done.stdout, "nothing in it needs a second look"
+
+
+def test_a_port_that_is_opened_to_the_internet_stops_at_its_gate(
+    change: Callable[[str, str, str], Path],
+) -> None:
+    line = "            referenced_security_group_id=group_id,\n"
+    folder = change("components/security_groups.py", line, '            cidr_ipv4="0.0.0.0/0",\n')
+    done = diff(folder, "dev", "--fail-on", "public-ingress")
+    assert done.exit_code == STOPPED
+    assert "**Stopped by these gates:**\n\n- `public-ingress` in `dev`\n" in done.stdout
+    opened = done.stdout.partition("**New open ports**\n\n")[2].partition("\n\n")[0]
+    assert "- **`0.0.0.0/0` → `langfuse-dev-postgres`, port `5432`: open to the internet**" in (
+        opened.splitlines()
+    )
+    assert "- port: `langfuse-dev-web` → `langfuse-dev-postgres`, port `5432`\n" in done.stdout
+
+
+def test_a_renamed_database_is_told_first_as_data_that_is_lost(
+    change: Callable[[str, str, str], Path],
+) -> None:
+    line = 'DATABASE: Final = "langfuse"'
+    folder = change("components/postgres.py", line, line.replace("langfuse", "traces"))
+    done = diff(folder, "prod", "--fail-on", "replace-data")
+    assert done.exit_code == STOPPED
+    section = done.stdout.partition("### `prod`\n\n")[2]
+    assert section.startswith(
+        "- **`langfuse-prod-postgres` (`aws:rds/cluster:Cluster`) is replaced by an empty one: its "
+        "data is lost.**\n"
+        "  Because of `databaseName`: `langfuse` → `traces`.\n"
+        "  `pulumi up` refuses this until `langfuse:allowReplace` names it."
+    )
+    assert "`containerDefinitions: web.environment.DATABASE_NAME.value`: `langfuse` → `traces`" in (
+        section
+    )
+    assert "[secret]" not in section, "no secret changes with the name"

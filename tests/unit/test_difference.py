@@ -1,0 +1,470 @@
+"""The difference between two graphs, its report and its gates, on graphs made by hand.
+
+That the engine's graphs have this form, and what a real change gives, tests/engine/test_diff shows.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from graph.model import SECRET, UNKNOWN, Resource, ResourceGraph
+from graph.preview import Step
+from review import gates
+from review.difference import Change, ContainerChange, Difference, PropertyChange, difference
+from review.facts import OpenPort, Permission, exposures, permissions
+from review.markdown import code, html_code
+from review.report import CUT, LONGEST_COMMENT, MARK, report
+
+PREFIX = "urn:pulumi:prod::langfuse::"
+CLUSTER = "aws:rds/cluster:Cluster"
+GROUP = "aws:ec2/securityGroup:SecurityGroup"
+INGRESS = "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule"
+TASK = "aws:ecs/taskDefinition:TaskDefinition"
+ROLE_POLICY = "aws:iam/rolePolicy:RolePolicy"
+
+
+def resource(kind: str, name: str, parent: str = "", **inputs: Any) -> Resource:
+    return Resource(urn=f"{PREFIX}{kind}::{name}", type=kind, parent=parent, inputs=inputs)
+
+
+DATA_PLANE = Resource(
+    urn=f"{PREFIX}langfuse:index:DataPlane::data", type="langfuse:index:DataPlane", custom=False
+)
+POSTGRES = Resource(
+    urn=f"{PREFIX}x$langfuse:index:Postgres::pg",
+    type="langfuse:index:Postgres",
+    custom=False,
+    parent=DATA_PLANE.urn,
+)
+
+
+def graph(*resources: Resource) -> ResourceGraph:
+    return ResourceGraph((DATA_PLANE, POSTGRES, *resources))
+
+
+def step(operation: str, old: Resource | None, new: Resource | None, **changed: str) -> Step:
+    there = new or old
+    assert there is not None
+    return Step(operation, there.urn, old, new, changed)
+
+
+def compared(
+    before: ResourceGraph,
+    after: ResourceGraph,
+    *steps: Step,
+    allowed: tuple[str, ...] = (),
+    cost: tuple[float | None, float | None] = (None, None),
+) -> Difference:
+    costs = {id(before): cost[0], id(after): cost[1]}
+    return difference(
+        "prod",
+        before,
+        after,
+        steps,
+        lambda each: each.type == CLUSTER,
+        allowed,
+        lambda each: costs[id(each)],
+    )
+
+
+OLD = resource(CLUSTER, "pg", POSTGRES.urn, databaseName="a", masterPassword=SECRET)
+NEW = resource(CLUSTER, "pg", POSTGRES.urn, databaseName="b", masterPassword=SECRET)
+RENAMED = step("replace", OLD, NEW, databaseName="update-replace", masterPassword="update")
+
+
+# --- changes
+
+
+def test_a_replaced_store_is_at_risk_with_the_property_and_refused() -> None:
+    found = compared(graph(OLD), graph(NEW), RENAMED)
+    (change,) = found.changes
+    assert change == Change(
+        operation="replace",
+        type=CLUSTER,
+        name="pg",
+        component="DataPlane data",
+        properties=(
+            PropertyChange("databaseName", "a", "b", replaces=True),
+            PropertyChange("masterPassword", SECRET, SECRET, replaces=False),
+        ),
+    )
+    assert found.at_risk == (change,)
+    assert found.refused == ("pg",)
+    assert compared(graph(OLD), graph(NEW), RENAMED, allowed=("pg",)).refused == ()
+
+
+def test_a_deleted_store_is_at_risk_and_an_updated_or_new_one_is_not() -> None:
+    gone = compared(graph(OLD), graph(), step("delete", OLD, None))
+    assert [each.name for each in gone.at_risk] == ["pg"]
+    assert gone.at_risk[0].component == "DataPlane data", "it is known from the base"
+    assert gone.at_risk[0].properties == ()
+    for harmless in (
+        step("update", OLD, NEW, databaseName="update"),
+        step("create", None, NEW),
+        step("replace", resource(TASK, "t"), resource(TASK, "t")),
+    ):
+        assert compared(graph(OLD), graph(NEW), harmless).at_risk == ()
+
+
+def test_components_and_bookkeeping_are_no_changes() -> None:
+    stash = resource("pulumi:index:Stash", "pg-cluster")
+    found = compared(
+        graph(), graph(stash), step("create", None, stash), step("create", None, POSTGRES)
+    )
+    assert found.changes == ()
+
+
+def test_changes_are_sorted_by_component_type_and_name_and_counted() -> None:
+    free = [resource(GROUP, name) for name in ("b", "a")]
+    steps = [RENAMED, *(step("create", None, each) for each in free)]
+    found = compared(graph(OLD), graph(NEW, *free), *steps)
+    assert [each.name for each in found.changes] == ["a", "b", "pg"]
+    assert (found.count("create"), found.count("replace", "delete")) == (2, 1)
+
+
+def properties_of(old: Any, new: Any, **changed: str) -> list[tuple[str, str | None, str | None]]:
+    before, after = resource(TASK, "t", **old), resource(TASK, "t", **new)
+    found = compared(graph(before), graph(after), step("update", before, after, **changed))
+    return [(each.path, each.old, each.new) for each in found.changes[0].properties]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "path", "told"),
+    [
+        ({"size": 1}, {"size": 2}, "size", ("1", "2")),
+        ({}, {"on": True}, "on", (None, "true")),
+        ({"a": [{"b": "x"}]}, {"a": [{"b": "y"}]}, "a[0].b", ("x", "y")),
+        ({"a": []}, {"a": ["x"]}, "a[0]", (None, "x")),
+        ({"tags": {"a.b": "x"}}, {"tags": {}}, 'tags["a.b"]', ("x", None)),
+        ({"id": "x"}, {"id": UNKNOWN}, "id", ("x", "known after the update")),
+        ({"o": {"b": 1, "a": 2}}, {}, "o", ('{"a": 2, "b": 1}', None)),
+        ({"t": "x" * 200}, {"t": "x" * 120}, "t", ("x" * 119 + "…", "x" * 120)),
+    ],
+)
+def test_a_value_is_told_as_text(
+    old: Any, new: Any, path: str, told: tuple[str | None, str | None]
+) -> None:
+    assert properties_of(old, new, **{path: "update"}) == [(path, *told)]
+
+
+def test_documents_are_compared_inside_and_their_items_by_name() -> None:
+    def document(*variables: tuple[str, str], cpu: int = 0) -> dict[str, str]:
+        named = [{"name": name, "value": value} for name, value in variables]
+        return {"doc": json.dumps([{"name": "web", "cpu": cpu, "environment": named}])}
+
+    before = document(("A", "1"), ("B", "2"))
+    after = document(("NEW", "0"), ("A", "1"), ("B", "3"), cpu=5)
+    assert properties_of(before, after, doc="update") == [
+        ("doc: web.cpu", "0", "5"),
+        ("doc: web.environment.B.value", "2", "3"),
+        ("doc: web.environment.NEW", None, '{"name": "NEW", "value": "0"}'),
+    ]
+    assert properties_of({"d": "[1,2]"}, {"d": "[1]"}, d="update") == [("d: 1", "2", None)]
+    doubled = [{"d": json.dumps([{"name": "a"}, {"name": "a", "b": value}])} for value in (1, 2)]
+    assert properties_of(*doubled, d="update") == [("d: 1.b", "1", "2")]
+    assert properties_of({"d": "[1,"}, {"d": "[1]"}, d="update") == [("d", "[1,", "[1]")]
+
+
+# --- ports, exposure, permissions, containers
+
+
+def rule(name: str, source: str, port: int) -> Resource:
+    return resource(
+        INGRESS, name, cidrIpv4=source, securityGroupId="sg", fromPort=port, toPort=port,
+        ipProtocol="tcp",
+    )  # fmt: skip
+
+
+def test_ports_that_open_and_close_are_told_by_names() -> None:
+    group = replace(resource(GROUP, "clickhouse"), outputs={"id": "sg"})
+    inside, outside = rule("in", "10.0.0.0/16", 8123), rule("out", "0.0.0.0/0", 9000)
+    found = compared(graph(group, inside), graph(group, outside))
+    assert found.opened == (OpenPort("0.0.0.0/0", "clickhouse", "9000"),)
+    assert found.closed == (OpenPort("10.0.0.0/16", "clickhouse", "8123"),)
+    assert found.opened[0].public
+    assert not found.closed[0].public
+    assert OpenPort("::/0", "x", "1").public
+
+
+BLOCKED = {
+    "blockPublicAcls": True,
+    "blockPublicPolicy": True,
+    "ignorePublicAcls": True,
+    "restrictPublicBuckets": True,
+}
+BLOCK = "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock"
+
+
+@pytest.mark.parametrize(
+    ("kind", "closed", "open_", "phrase"),
+    [
+        (
+            "aws:rds/instance:Instance",
+            {"publiclyAccessible": False},
+            {"publiclyAccessible": True},
+            "Instance x is publicly accessible",
+        ),
+        (
+            "aws:lb/loadBalancer:LoadBalancer",
+            {"internal": True},
+            {"internal": False},
+            "LoadBalancer x faces the internet",
+        ),
+        (
+            "aws:ecs/service:Service",
+            {"networkConfiguration": {"assignPublicIp": False}},
+            {"networkConfiguration": {"assignPublicIp": True}},
+            "tasks of x have public addresses",
+        ),
+        (
+            "aws:ec2/launchTemplate:LaunchTemplate",
+            {"networkInterfaces": [{"associatePublicIpAddress": "false"}]},
+            {"networkInterfaces": [{"associatePublicIpAddress": "true"}]},
+            "instances of x have public addresses",
+        ),
+        (
+            BLOCK,
+            BLOCKED,
+            {**BLOCKED, "blockPublicPolicy": False},
+            "bucket x may be public: blockPublicPolicy not set",
+        ),
+        (
+            "aws:s3/bucketPolicy:BucketPolicy",
+            {"policy": '{"Statement":{"Effect":"Deny","Principal":"*","Action":"s3:*"}}'},
+            {"policy": '{"Statement":{"Effect":"Allow","Principal":{"AWS":"*"},"Action":"s3:G"}}'},
+            "policy of x lets everybody s3:G",
+        ),
+    ],
+)
+def test_what_faces_the_internet_is_told(
+    kind: str, closed: Mapping[str, Any], open_: Mapping[str, Any], phrase: str
+) -> None:
+    before, after = graph(resource(kind, "x", **closed)), graph(resource(kind, "x", **open_))
+    assert exposures(before) == set()
+    assert compared(before, after).exposed == (phrase,)
+    assert compared(after, before).concealed == (phrase,)
+
+
+def test_an_http_api_faces_the_internet() -> None:
+    api = resource("aws:apigatewayv2/api:Api", "x")
+    assert exposures(graph(api)) == {"Api x faces the internet"}
+
+
+def policy(**statement: Any) -> Resource:
+    document = json.dumps({"Statement": [{"Effect": "Allow", **statement}]})
+    return resource(ROLE_POLICY, "web", policy=document)
+
+
+def test_permissions_are_told_action_by_action() -> None:
+    before = graph(policy(Action="s3:GetObject", Resource=["a", "b"]))
+    after = graph(
+        policy(Action=["s3:GetObject", "s3:*"], Resource="a", Condition={"Bool": {"x": "true"}}),
+        resource("aws:iam/rolePolicyAttachment:RolePolicyAttachment", "ssm", policyArn="arn:p"),
+    )
+    found = compared(before, after)
+    condition = '{"Bool":{"x":"true"}}'
+    assert found.granted == (
+        Permission("ssm", "Allow", "", "managed policy arn:p", "", ""),
+        Permission("web", "Allow", "", "s3:*", "a", condition),
+        Permission("web", "Allow", "", "s3:GetObject", "a", condition),
+    )
+    assert found.revoked == (
+        Permission("web", "Allow", "", "s3:GetObject", "a", ""),
+        Permission("web", "Allow", "", "s3:GetObject", "b", ""),
+    )
+    assert [each.wildcard for each in found.granted] == [False, True, False]
+    assert not replace(found.granted[1], effect="Deny").wildcard
+    assert replace(found.granted[1], action="*").wildcard
+
+
+def test_all_but_some_actions_and_who_may_are_told() -> None:
+    role = resource(
+        "aws:iam/role:Role",
+        "r",
+        assumeRolePolicy='{"Statement":[{"Effect":"Allow","NotAction":"a:B","NotResource":"c",'
+        '"Principal":{"Service":"ecs"}}]}',
+    )
+    assert permissions(graph(role)) == {
+        Permission("r", "Allow", '{"Service":"ecs"}', "all but a:B", "all but c", "")
+    }
+
+
+def test_documents_that_are_unknown_or_secret_give_no_facts() -> None:
+    for text in (f'{{"Statement": "{UNKNOWN}"}}', SECRET):
+        assert permissions(graph(resource(ROLE_POLICY, "web", policy=text))) == set()
+
+
+def test_a_container_tells_its_image_and_the_names_of_variables_only() -> None:
+    def task(image: str, plain: str, secret: str) -> Resource:
+        container = {
+            "name": "web",
+            "image": image,
+            "environment": [{"name": plain, "value": "hush"}],
+            "secrets": [{"name": secret, "valueFrom": "arn"}],
+        }
+        return resource(TASK, "t", containerDefinitions=json.dumps([container]))
+
+    found = compared(graph(task("w:1", "A", "B")), graph(task("w:2", "B", "C"))).containers
+    assert found == (ContainerChange("t/web", ("w:1", "w:2"), added=("C",), removed=("A",)),)
+    assert compared(graph(task("w", "A", "B")), graph(task("w", "A", "B"))).containers == ()
+
+
+# --- the report
+
+
+def test_the_report_has_data_at_risk_first_then_ports_then_everything() -> None:
+    group = replace(resource(GROUP, "clickhouse"), outputs={"id": "sg"})
+    outside = rule("out", "0.0.0.0/0", 9000)
+    before = graph(OLD, group)
+    after = graph(NEW, group, outside, policy(Action=["s3:A", "s3:B"], Resource="r"))
+    found = compared(before, after, RENAMED, step("create", None, outside), cost=(100, 120.5))
+    assert report([found], [("replace-data", "prod")], ["A note."]) == (
+        f"""{MARK}
+
+## What this change does to the stacks
+
+A note.
+
+**Stopped by these gates:**
+
+- `replace-data` in `prod`
+
+| Stack | replaced | removed | added | changed | data at risk | USD a month |
+| --- | ---: | ---: | ---: | ---: | ---: | ---: |
+| `prod` | 1 | – | 1 | – | **1** | 100.00 → 120.50 (+20.50) |
+
+### `prod`
+
+- **`pg` (`{CLUSTER}`) is replaced by an empty one: its data is lost.**
+  Because of `databaseName`: `a` → `b`.
+  `pulumi up` refuses this until `langfuse:allowReplace` names it. Take a snapshot first \
+(docs/operations.md).
+
+**New open ports**
+
+- **`0.0.0.0/0` → `clickhouse`, port `9000`: open to the internet**
+
+**New permissions**
+
+- `web`: Allow `s3:A`, `s3:B` on `r`
+
+<details><summary>Outside of components: 1 added</summary>
+
+- create `{INGRESS}` `out`
+
+</details>
+
+<details><summary><code>DataPlane data</code>: 1 replaced</summary>
+
+- replace `{CLUSTER}` `pg`
+  - `databaseName`: `a` → `b`
+  - `masterPassword`: `[secret]` → `[secret]`
+
+</details>
+"""  # noqa: RUF001
+    )
+
+
+def test_a_replacement_that_is_allowed_is_said_to_happen() -> None:
+    text = report([compared(graph(OLD), graph(NEW), RENAMED, allowed=("pg",))])
+    assert "`langfuse:allowReplace` names it: **`pulumi up` will do it.**" in text
+    assert "refuses" not in text
+
+
+def test_a_stack_that_stays_as_it_is_has_a_row_and_no_section() -> None:
+    text = report([compared(graph(OLD), graph(OLD), cost=(5, 5.001))])
+    assert "| `prod` | – | – | – | – | – | 5.00 |" in text  # noqa: RUF001
+    assert "###" not in text
+
+
+def test_what_is_taken_away_is_folded() -> None:
+    group = replace(resource(GROUP, "clickhouse"), outputs={"id": "sg"})
+    before = graph(group, rule("in", "10.0.0.0/16", 8123), policy(Action="a:B", Resource="r"))
+    found = compared(before, graph(group), step("delete", group, None))
+    text = report([found])
+    assert "<summary>Closed and taken away</summary>" in text
+    assert "- port: `10.0.0.0/16` → `clickhouse`, port `8123`" in text
+    assert "- permission: `web`: Allow `a:B` on `r`" in text
+
+
+def test_what_a_pull_request_wrote_stays_text() -> None:
+    assert code("a`b`|<img>@me\n# x") == "`a'b'\\|<img>@me # x`"
+    assert html_code("<b>@me\n") == "<code>&lt;b&gt;@me </code>"
+    evil = resource(GROUP, "`<img src=x>` @everybody | [x](http://y)\n\n# h")
+    text = report([compared(graph(), graph(evil), step("create", None, evil))])
+    assert "- create `aws:ec2/securityGroup:SecurityGroup` `'<img src=x>' @everybody \\|" in text
+    assert "\n# h" not in text
+
+
+def test_a_report_is_no_longer_than_a_comment_may_be() -> None:
+    many = [resource(GROUP, f"group-{number}") for number in range(2000)]
+    text = report([compared(graph(), graph(*many), *(step("create", None, one) for one in many))])
+    assert len(text) == LONGEST_COMMENT
+    assert text.endswith(CUT)
+
+
+def test_only_the_first_properties_of_a_resource_are_told() -> None:
+    old: dict[str, Any]
+    new: dict[str, Any]
+    old, new = ({f"k{number:02}": value for number in range(12)} for value in (1, 2))
+    before, after = resource(TASK, "t", **old), resource(TASK, "t", **new)
+    changed = dict.fromkeys(old, "update")
+    text = report([compared(graph(before), graph(after), step("update", before, after, **changed))])
+    assert "  - `k09`: `1` → `2`\n  - … and 2 more\n" in text
+
+
+# --- gates
+
+
+def trips(name: str, found: Difference) -> bool:
+    return gates.tripped(gates.parse(name), [found]) == [(name, "prod")]
+
+
+def test_each_gate_trips_for_its_own_reason() -> None:
+    quiet = compared(graph(OLD), graph(OLD), cost=(100, 100))
+    names = ["replace-data", "public-ingress", "iam-wildcard", "cost>0", "cost>0%"]
+    assert gates.tripped(gates.parse(",".join(names)), [quiet]) == []
+    at_risk = compared(graph(OLD), graph(NEW), RENAMED)
+    assert trips("replace-data", at_risk)
+    assert not trips("public-ingress", at_risk)
+    assert trips("public-ingress", replace(quiet, opened=(OpenPort("::/0", "x", "1"),)))
+    assert not trips("public-ingress", replace(quiet, opened=(OpenPort("web", "x", "1"),)))
+    assert trips("public-ingress", replace(quiet, exposed=("x faces the internet",)))
+    assert trips(
+        "iam-wildcard", replace(quiet, granted=(Permission("r", "Allow", "", "*", "", ""),))
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "before", "after", "expected"),
+    [
+        ("cost>10%", 100.0, 110.0, False),
+        ("cost>10%", 100.0, 110.1, True),
+        ("cost>10%", 0.0, 1.0, True),
+        ("cost>10%", 0.0, 0.0, False),
+        ("cost>10%", 100.0, 50.0, False),
+        ("cost>10", 100.0, 110.0, False),
+        ("cost>10", 100.0, 110.5, True),
+        ("cost>2.5", 100.0, 102.6, True),
+        ("cost>0", None, 5.0, False),
+        ("cost>0", 5.0, None, False),
+    ],
+)
+def test_cost_gates_compare_the_rise(
+    name: str, before: float | None, after: float | None, expected: bool
+) -> None:
+    found = compared(graph(OLD), graph(NEW), cost=(before, after))
+    assert trips(name, found) is expected
+
+
+@pytest.mark.parametrize("name", ["replace", "cost>", "cost>x%", "cost<5"])
+def test_a_gate_that_is_none_is_one_line_with_those_there_are(name: str) -> None:
+    with pytest.raises(gates.GateError, match=f"--fail-on: {name}: is no gate. Gates are replace-"):
+        gates.parse(f"public-ingress, {name}")
+
+
+def test_no_gates_are_no_gates() -> None:
+    assert gates.parse(" , ") == []
