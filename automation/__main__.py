@@ -4,6 +4,7 @@ import typer
 
 from automation import deploy, restore
 from automation.diff_command import diff
+from automation.graph_command import graph
 from automation.simulate_spike import simulate_spike
 from automation.smoke import smoke
 
@@ -19,6 +20,7 @@ app.command()(diff)
 app.add_typer(restore.app, name="restore")
 app.command()(smoke)
 app.command()(simulate_spike)
+app.command()(graph)
 
 if __name__ == "__main__":
     app(prog_name="python -m automation")

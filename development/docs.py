@@ -2,8 +2,8 @@
 
 A generated part stands between `<!-- NAME:begin -->` and `<!-- NAME:end -->`; the text around it is
 written by hand and is left alone. `--check` writes nothing, names each stale file and exits with 1.
-What the parts say is the business of `alarm_tables`, `configuration_tables`, `cost_tables` and
-`scaling_tables`.
+What the parts say is the business of `alarm_tables`, `architecture_parts`, `configuration_tables`,
+`cost_tables` and `scaling_tables`.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from development.alarm_tables import alarm_cost, alarm_table
+from development.architecture_parts import doors_table, flowchart, picture
 from development.configuration_tables import full_configuration, short_configuration
 from development.cost_tables import full_cost, price_list, short_cost
 from development.scaling_tables import spike_by_busy_cpu, spike_inputs, spike_results
@@ -23,7 +24,12 @@ from development.scaling_tables import spike_by_busy_cpu, spike_inputs, spike_re
 REPOSITORY: Final = Path(__file__).resolve().parent.parent
 
 PARTS: Final[Mapping[str, Mapping[str, Callable[[], str]]]] = {
-    "README.md": {"configuration": short_configuration, "cost": short_cost},
+    "README.md": {
+        "architecture": flowchart,
+        "configuration": short_configuration,
+        "cost": short_cost,
+    },
+    "docs/architecture.md": {"doors": doors_table},
     "docs/configuration.md": {"configuration": full_configuration},
     "docs/cost.md": {"cost": full_cost, "alarms": alarm_cost, "prices": price_list},
     "docs/operations.md": {"alarms": alarm_table},
@@ -34,6 +40,9 @@ PARTS: Final[Mapping[str, Mapping[str, Callable[[], str]]]] = {
     },
 }
 """The generated parts of each file, by the name in the markers."""
+
+FILES: Final[Mapping[str, Callable[[], str]]] = {"docs/images/architecture.svg": picture}
+"""The files that are generated as a whole."""
 
 
 class MarkerError(Exception):
@@ -60,6 +69,10 @@ def stale() -> dict[Path, str]:
         text = path.read_text(encoding="utf-8")
         new = renewed(file, text)
         if new != text:
+            found[path] = new
+    for file, generate in FILES.items():
+        path, new = REPOSITORY / file, generate()
+        if not path.is_file() or path.read_text(encoding="utf-8") != new:
             found[path] = new
     return found
 

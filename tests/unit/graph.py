@@ -4,29 +4,51 @@ It proves what the program registers. It does not prove what AWS would answer: t
 of `tests/provider`.
 """
 
-import asyncio
-import gc
 import json
-import runpy
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any, cast
 
-import pulumi
-import yaml
-from pulumi.runtime import resource as registering
-from pulumi.runtime.mocks import MockMonitor
-from pulumi.runtime.proto import source_pb2
+from development.recorded_graph import RecordingMonitor, run, shipped_config
+from graph.model import STACK_TYPE
+from offline.mocks import Registration
 
-from offline.mocks import OfflineMocks, Registration
-from settings.messages import SECRET_KEYS
+__all__ = [
+    "ROOT",
+    "VARIED",
+    "Graph",
+    "RecordingMonitor",
+    "build",
+    "shipped",
+    "shipped_config",
+    "varied",
+]
 
 ROOT = Path(__file__).parents[2]
 
-# Looking up who registers each resource is an eighth of a run, and nobody here asks.
-registering._get_stack_trace = source_pb2.StackTrace  # pyright: ignore[reportPrivateUsage]
+_ARCHITECTURE = {"architecture": "x86_64"}
+VARIED: Mapping[str, Any] = {
+    "size": "dev",
+    "release": "4.16.0",
+    "domain": "langfuse.example.com",
+    "web": _ARCHITECTURE,
+    "worker": {**_ARCHITECTURE, "scaleOn": "backlog", "backlogPerTask": 40},
+    "bootstrap": {"userEmail": "ada@example.com", "organization": "Acme, Inc."},
+    "auth": {
+        "disablePassword": True,
+        "enforceSsoDomains": ["example.com"],
+        "providers": {
+            "google": {"clientId": "g-1", "allowedDomains": ["example.com"]},
+            "azureAd": {"clientId": "a-1", "tenantId": "example.com"},
+        },
+    },
+    "authSecrets": {"google": "varied-google", "azureAd": "varied-azure"},
+    "smtp": {"mode": "ses", "from": "no-reply@example.com"},
+    "alarms": {"email": "ops@example.com", "monthlyBudgetUsd": 300},
+    "grafana": {"enabled": True},
+}
 
 
 @dataclass(frozen=True)
@@ -41,17 +63,10 @@ class Options:
     dependencies: frozenset[str]
     custom: bool
 
-
-class RecordingMonitor(MockMonitor):
-    """Mocks do not see resource options; the monitor does."""
-
-    def __init__(self, mocks: OfflineMocks) -> None:
-        super().__init__(mocks)
-        self.options: dict[tuple[str, str], Options] = {}
-
-    def RegisterResource(self, request: Any) -> Any:  # noqa: N802
-        """Note the options."""
-        self.options[request.type, request.name] = Options(
+    @classmethod
+    def of(cls, request: Any) -> "Options":
+        """Read a registration."""
+        return cls(
             protect=request.protect,
             retain_on_delete=request.retainOnDelete,
             delete_before_replace=request.deleteBeforeReplace,
@@ -60,7 +75,6 @@ class RecordingMonitor(MockMonitor):
             dependencies=frozenset(request.dependencies),
             custom=request.custom,
         )
-        return super().RegisterResource(request)  # pyright: ignore[reportUnknownMemberType]
 
 
 @dataclass(frozen=True)
@@ -131,47 +145,17 @@ def build(stack: str, config: Mapping[str, Any], *, region: str = "us-east-1") -
 
 @cache
 def _built(stack: str, config_json: str, region: str) -> Graph:
-    config = cast("dict[str, Any]", json.loads(config_json))
-    mocks = OfflineMocks(region=region)
-    monitor = RecordingMonitor(mocks)
-    loop = asyncio.new_event_loop()
-    asyncio.set_event_loop(loop)
-    pulumi.runtime.set_all_config(
-        {
-            f"langfuse:{key}": value if isinstance(value, str) else json.dumps(value)
-            for key, value in config.items()
-        },
-        [f"langfuse:{key}" for key in SECRET_KEYS],
-    )
-    pulumi.runtime.set_mocks(mocks, project="langfuse", stack=stack, preview=False, monitor=monitor)
-
-    if root := pulumi.runtime.get_root_resource():
-        root._transformations = []  # pyright: ignore[reportPrivateUsage] -- it outlives a run
-
-    @pulumi.runtime.test  # pyright: ignore[reportUnknownMemberType]
-    def run() -> None:
-        runpy.run_path(str(ROOT / "__main__.py"))
-
-    gc.disable()  # a run makes so many small objects that collecting them is half of its time
-    try:
-        run()
-    finally:
-        gc.enable()
-        end(loop)
+    done = run(stack, cast("dict[str, Any]", json.loads(config_json)), region=region)
+    named = {
+        (each.type, each.name): (urn, each)
+        for urn, each in done.monitor.requests.items()
+        if each.type != STACK_TYPE
+    }
     return Graph(
-        tuple(mocks.registrations),
-        monitor.options,
-        {(urn.split("::")[2].split("$")[-1], urn.split("::")[3]): urn for urn in monitor.resources},
+        tuple(done.mocks.registrations),
+        {key: Options.of(request) for key, (_, request) in named.items()},
+        {key: urn for key, (urn, _) in named.items()},
     )
-
-
-def end(loop: asyncio.AbstractEventLoop) -> None:
-    """End what an error left unfinished, so that it cannot speak up during another test."""
-    tasks = asyncio.all_tasks(loop)
-    for task in tasks:
-        task.cancel()
-    loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
-    loop.close()
 
 
 def shipped(stack: str) -> Graph:
@@ -181,38 +165,4 @@ def shipped(stack: str) -> Graph:
 
 def varied() -> Graph:
     """A dev stack with settings of its own that have nothing to do with each other: one run."""
-    architecture = {"architecture": "x86_64"}
-    return build(
-        "dev",
-        {
-            "size": "dev",
-            "release": "4.16.0",
-            "domain": "langfuse.example.com",
-            "web": architecture,
-            "worker": {**architecture, "scaleOn": "backlog", "backlogPerTask": 40},
-            "bootstrap": {"userEmail": "ada@example.com", "organization": "Acme, Inc."},
-            "auth": {
-                "disablePassword": True,
-                "enforceSsoDomains": ["example.com"],
-                "providers": {
-                    "google": {"clientId": "g-1", "allowedDomains": ["example.com"]},
-                    "azureAd": {"clientId": "a-1", "tenantId": "example.com"},
-                },
-            },
-            "authSecrets": {"google": "varied-google", "azureAd": "varied-azure"},
-            "smtp": {"mode": "ses", "from": "no-reply@example.com"},
-            "alarms": {"email": "ops@example.com", "monthlyBudgetUsd": 300},
-            "grafana": {"enabled": True},
-        },
-    )
-
-
-def shipped_config(stack: str) -> dict[str, Any]:
-    """The `langfuse:` keys of one of the stack files in the repository."""
-    text = (ROOT / f"Pulumi.{stack}.yaml").read_text(encoding="utf-8")
-    config = cast("dict[str, Any]", yaml.safe_load(text)["config"])
-    return {
-        key.removeprefix("langfuse:"): value
-        for key, value in config.items()
-        if key.startswith("langfuse:")
-    }
+    return build("dev", VARIED)

@@ -1,0 +1,85 @@
+"""Writes the architecture's pictures and the table of who may talk to whom, from resource graphs.
+
+The graphs are recorded without an engine. The reasons in the table are written here; a door without
+a reason, and a reason without a door, is an error.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from development.markdown import ABSENT, table
+from development.recorded_graph import recorded, shipped_config
+from graph.architecture import architecture
+from graph.doors import GROUP, doors
+from graph.layout import layout
+from graph.mermaid import mermaid
+from graph.model import ResourceGraph
+from graph.svg import svg
+
+SHOWN: Final = "prod"
+"""The stack of the pictures."""
+
+BY_API: Final[Mapping[str, Any]] = {"size": "dev", "grafana": {"enabled": True}}
+EVERY_DOOR: Final[Mapping[str, Any]] = {
+    "size": "staging",
+    "domain": "langfuse.example.com",
+    "network": {"zones": 3},
+    "clickhouse": {"replicas": 3},
+    "grafana": {"enabled": True},
+}
+"""With BY_API, every door that the program knows."""
+
+WHY: Final[Mapping[tuple[str, str], str]] = {
+    ("Load balancer", "80"): "redirected to https; `ingress.allowedCidrs` narrows it",
+    ("Load balancer", "443"): "https; `ingress.allowedCidrs` narrows it",
+    ("Langfuse web", "3000"): "requests",
+    ("Grafana", "3000"): "requests below `/grafana`, if there is a Grafana",
+    ("PostgreSQL", "5432"): "TLS, enforced",
+    ("Valkey", "6379"): "TLS, enforced",
+    ("ClickHouse server", "8123"): "HTTP, queries and inserts, in the clear within the VPC; "
+    "Grafana's user may only read",
+    ("ClickHouse server", "9000"): "native protocol, in the clear within the VPC",
+    ("ClickHouse server", "9009"): "three servers only: parts",
+    ("ClickHouse server", "9181"): "three servers only: Keeper",
+    ("ClickHouse server", "9234"): "three servers only: raft",
+    ("NAT instance", "all"): "the VPC's traffic, to be forwarded",
+}
+"""By the group that is entered and the port."""
+NOBODY: Final = "a shell goes through SSM, which the instance itself connects to"
+
+
+def flowchart() -> str:
+    """The picture for README.md."""
+    return f"```mermaid\n{mermaid(architecture(_graph()))}\n```"
+
+
+def picture() -> str:
+    """The picture as an SVG file."""
+    return svg(layout(architecture(_graph())))
+
+
+def doors_table() -> str:
+    """Who may talk to whom, over everything that a stack may have. Raises LookupError."""
+    sources: dict[tuple[str, str], set[str]] = {}
+    closed: set[str] = set()
+    for graph in (recorded("by-api", BY_API), recorded("every-door", EVERY_DOOR)):
+        opened = doors(graph)
+        for door in opened:
+            key = (_name(graph, door.target), door.ports)
+            sources.setdefault(key, set()).add(_name(graph, door.source))
+        groups = {each.urn for each in graph.of_type(GROUP)}
+        closed |= {_name(graph, each) for each in groups - {door.target for door in opened}}
+    if different := set(sources) ^ set(WHY):
+        raise LookupError(f"WHY and the security groups differ in {sorted(different)}")
+    rows = [(", ".join(sorted(sources[key])), *key, why) for key, why in WHY.items()]
+    rows.append(("nobody", ", ".join(sorted(closed)), ABSENT, NOBODY))
+    return table(("From", "To", "Port", "Why"), rows)
+
+
+def _graph() -> ResourceGraph:
+    return recorded(SHOWN, shipped_config(SHOWN))
+
+
+def _name(graph: ResourceGraph, source: str) -> str:
+    """The description of a group, or the block that it is."""
+    return str(graph[source].inputs["description"]) if source in graph else source

@@ -1,0 +1,187 @@
+"""Runs the program on Pulumi's mocks and keeps what it registers: a graph in half a second.
+
+The mocks are those of `offline/`, so values are the ones that an AWS would have told after `up`.
+There is no engine: URNs have the direct parent's type only, nothing is diffed, and default tags are
+not merged.
+"""
+
+import asyncio
+import gc
+import json
+import runpy
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache, partial
+from pathlib import Path
+from typing import Any, Final, cast
+
+import pulumi
+import yaml
+from pulumi.runtime import resource as registering
+from pulumi.runtime.mocks import MockMonitor
+from pulumi.runtime.proto import source_pb2
+from pulumi.runtime.settings import ROOT
+
+from graph.model import Resource, ResourceGraph
+from offline.facts import DEFAULT_REGION
+from offline.mocks import OfflineMocks
+from offline.vpc_component import VPC, Vpc
+from offline.wire import from_struct
+from settings.loading import of_namespace
+from settings.messages import NAMESPACE, SECRET_KEYS
+
+REPOSITORY: Final = Path(__file__).resolve().parent.parent
+PROJECT: Final = "langfuse"
+
+
+class RecordingMonitor(MockMonitor):
+    """Mocks see the inputs of a resource; the monitor sees what they come from, and the options."""
+
+    def __init__(self, mocks: OfflineMocks) -> None:
+        super().__init__(mocks)
+        self.requests: dict[str, Any] = {}
+        """The registrations as the engine would get them, by URN."""
+
+    def RegisterResource(self, request: Any) -> Any:  # noqa: N802
+        """Note the request."""
+        answer = super().RegisterResource(request)  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+        self.requests[answer.urn] = request
+        return answer  # pyright: ignore[reportUnknownVariableType]
+
+
+@dataclass(frozen=True)
+class Recording:
+    """One run of the program."""
+
+    mocks: OfflineMocks
+    monitor: RecordingMonitor
+
+
+def recorded(
+    stack: str, config: Mapping[str, Any], *, region: str = DEFAULT_REGION
+) -> ResourceGraph:
+    """The graph of a stack with a `langfuse:` configuration, its keys without the namespace.
+
+    What awsx makes for a VPC is there too. Raises what the program raises.
+    """
+    return _recorded(stack, json.dumps(config), region)
+
+
+def run(stack: str, config: Mapping[str, Any], *, region: str = DEFAULT_REGION) -> Recording:
+    """Run the program once for each stack, configuration and region."""
+    return _run(stack, json.dumps(config), region)
+
+
+def shipped_config(stack: str) -> dict[str, Any]:
+    """The `langfuse:` keys of one of the stack files in the repository."""
+    text = (REPOSITORY / f"Pulumi.{stack}.yaml").read_text(encoding="utf-8")
+    return of_namespace(cast("dict[str, Any]", yaml.safe_load(text)["config"]))
+
+
+@cache
+def _recorded(stack: str, config_json: str, region: str) -> ResourceGraph:
+    main = _run(stack, config_json, region)
+    found = _resources(main)
+    for vpc in [each for each in found if each.type == VPC]:
+        arguments = main.mocks.one(VPC, vpc.name).inputs
+        inside = _on_mocks(stack, region, partial(Vpc, vpc.name, arguments, None))
+        (alone,) = [urn for urn, each in inside.monitor.requests.items() if each.type == VPC]
+        found += [
+            each
+            for each in _resources(inside, {alone: vpc.urn})
+            if each.custom or each.parent == vpc.urn
+        ]
+    return ResourceGraph(tuple(found))
+
+
+def _resources(recording: Recording, renamed: Mapping[str, str] | None = None) -> list[Resource]:
+    """What was registered, sorted, since a run has no order; `renamed` has URNs and better ones."""
+    better = renamed or {}
+
+    def origins(request: Any) -> dict[str, list[str]]:
+        found = {key: list[str](value.urns) for key, value in request.propertyDependencies.items()}
+        return {key: sorted(better.get(urn, urn) for urn in urns) for key, urns in found.items()}
+
+    found = [
+        Resource.of(
+            {
+                "urn": urn,
+                "type": request.type,
+                "parent": better.get(request.parent, request.parent),
+                "custom": request.custom,
+                "inputs": from_struct(request.object),
+                "outputs": _outputs(recording.monitor, urn) if request.custom else {},
+                "protect": request.protect,
+                "retainOnDelete": request.retainOnDelete,
+                "propertyDependencies": origins(request),
+            }
+        )
+        for urn, request in sorted(recording.monitor.requests.items())
+    ]
+    return [each for each in found if not each.type.startswith("pulumi:providers:")]
+
+
+def _outputs(monitor: RecordingMonitor, urn: str) -> dict[str, Any]:
+    made = monitor.resources[urn]
+    state = cast("dict[str, Any]", made.state)  # pyright: ignore[reportUnknownMemberType]
+    return {"id": made.id, **state}
+
+
+@cache
+def _run(stack: str, config_json: str, region: str) -> Recording:
+    config = cast("dict[str, Any]", json.loads(config_json))
+    pulumi.runtime.set_all_config(
+        {
+            f"{NAMESPACE}:{key}": value if isinstance(value, str) else json.dumps(value)
+            for key, value in config.items()
+        },
+        [f"{NAMESPACE}:{key}" for key in SECRET_KEYS],
+    )
+    program = str(REPOSITORY / "__main__.py")
+    return _on_mocks(stack, region, partial(runpy.run_path, program))
+
+
+def _on_mocks(stack: str, region: str, program: Callable[[], object]) -> Recording:
+    mocks = OfflineMocks(region=region)
+    monitor = RecordingMonitor(mocks)
+    with _event_loop(), _quick():
+        ROOT.set(None)  # the stack of an earlier run belongs to that run's loop
+        pulumi.runtime.set_mocks(
+            mocks, project=PROJECT, stack=stack, preview=False, monitor=monitor
+        )
+
+        @pulumi.runtime.test  # pyright: ignore[reportUnknownMemberType]
+        def run_it() -> None:
+            program()
+
+        run_it()
+    return Recording(mocks, monitor)
+
+
+@contextmanager
+def _event_loop() -> Generator[None]:
+    """Have a loop, and end what an error left unfinished before it can speak up elsewhere."""
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    try:
+        yield
+    finally:
+        tasks = asyncio.all_tasks(loop)
+        for task in tasks:
+            task.cancel()
+        loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
+        loop.close()
+
+
+@contextmanager
+def _quick() -> Generator[None]:
+    """Leave out what nobody asks for: who registers a resource, and collecting small objects."""
+    traces = registering._get_stack_trace  # pyright: ignore[reportPrivateUsage]
+    registering._get_stack_trace = source_pb2.StackTrace  # pyright: ignore[reportPrivateUsage]
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+        registering._get_stack_trace = traces  # pyright: ignore[reportPrivateUsage]

@@ -1,0 +1,65 @@
+"""The parts of an architecture picture: nodes, frames around them, arrows between them.
+
+Where they stand is the business of `mermaid` and `layout`.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class Node:
+    """A box."""
+
+    id: str
+    """Letters, digits and underscores; the same for the same resource in every stack."""
+    title: str
+    lines: tuple[str, ...] = ()
+    kind: Literal["service", "store", "outside"] = "service"
+
+    @property
+    def details(self) -> tuple[str, ...]:
+        """The lines below the title."""
+        return self.lines[1:] if self.lines[:1] == (self.title,) else self.lines
+
+
+@dataclass(frozen=True)
+class Frame:
+    """A box around others."""
+
+    id: str
+    title: str
+    children: tuple["Frame | Node", ...]
+
+
+Item = Frame | Node
+
+
+@dataclass(frozen=True, order=True)
+class Arrow:
+    """From one node to another, or to itself."""
+
+    source: str
+    target: str
+    label: str
+    kind: Literal["door", "grant"] = "door"
+    """A security group's rule; or a right that a role has, or a backup."""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """What is drawn, sorted: the same graph gives the same picture."""
+
+    title: str
+    children: tuple[Item, ...]
+    arrows: tuple[Arrow, ...]
+
+
+def nodes_of(children: Sequence[Item]) -> Iterator[Node]:
+    """Every node, at any depth."""
+    for child in children:
+        if isinstance(child, Node):
+            yield child
+        else:
+            yield from nodes_of(child.children)
