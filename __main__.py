@@ -13,6 +13,7 @@ from components.langfuse_worker import LangfuseWorker, LangfuseWorkerArgs
 from components.location import Location
 from components.metrics import together
 from components.migration import Migration, MigrationArgs
+from components.monthly_cost import MonthlyCost
 from components.names import resource_prefix
 from components.network import Network, NetworkArgs
 from components.observability import Observability, ObservabilityArgs
@@ -27,6 +28,8 @@ name = resource_prefix(pulumi.get_project(), pulumi.get_stack())
 
 guard = ReplacementGuard(name, settings.allow_replace)
 guard.watch()
+cost = MonthlyCost(location.region)
+cost.watch()
 
 network = Network(
     name, NetworkArgs(settings.network, location, settings.logs.retention_days, guard)
@@ -81,6 +84,7 @@ pulumi.export("cluster_name", cluster.name)
 pulumi.export("web_service_name", web.service.name)
 pulumi.export("worker_service_name", worker.service.name)
 pulumi.export("dashboard_url", observability.dashboard_url)
+pulumi.export("monthly_cost_usd", cost.usd())
 pulumi.export(
     "log_group_names",
     [

@@ -3,6 +3,7 @@
 import typer
 
 from automation import deploy, restore
+from automation.cost_command import cost
 from automation.diff_command import diff
 from automation.graph_command import graph
 from automation.simulate_spike import simulate_spike
@@ -18,6 +19,7 @@ for command in (deploy.preview, deploy.up, deploy.refresh, deploy.destroy, deplo
     app.command()(command)
 app.command()(diff)
 app.add_typer(restore.app, name="restore")
+app.command()(cost)
 app.command()(smoke)
 app.command()(simulate_spike)
 app.command()(graph)

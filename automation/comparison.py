@@ -15,6 +15,8 @@ from automation.operation import OperationError
 from automation.plan import UserError
 from automation.stack import LangfuseStack
 from components.replacement_guard import REPLACING
+from cost.bill import bill, region_of
+from cost.prices import UnknownRegionError
 from graph.model import Resource, ResourceGraph, has_unknown
 from graph.preview import Preview
 from review.difference import Difference, difference
@@ -72,9 +74,16 @@ def compare(name: str, sources: Sources) -> Difference:
     return difference(name, base, head, preview.steps, _bears_data(base), allowed, monthly_cost)
 
 
-def monthly_cost(_graph: ResourceGraph) -> float | None:
-    """USD a month of an idle stack; None where prices are not known."""
-    return None  # until there are prices of a graph
+def monthly_cost(graph: ResourceGraph) -> float | None:
+    """USD a month of an idle stack, with Spot where it uses it; None where a price is missing."""
+    region = region_of(graph)
+    if region is None:
+        return None
+    try:
+        found = bill(graph, region)
+    except UnknownRegionError:
+        return None
+    return None if found.unpriced else found.sums.configured
 
 
 def _base(name: str, project: Path, scratch: Path) -> ResourceGraph:

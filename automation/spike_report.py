@@ -1,17 +1,17 @@
 """Compares both settings of `langfuse:worker.scaleOn`, and words the result for people."""
 
-import csv
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from automation.deployed import REPOSITORY
 from automation.spike_inputs import Inputs, Row, rows
 from automation.spike_model import Second, Totals, simulate, totals
 from automation.spike_scaling import Metric
+from cost.prices import price_list
 
 SCALE_ON: Final[Sequence[Metric]] = ("cpu", "backlog")
-PRICES: Final = REPOSITORY / "docs/prices.csv"
+REGION: Final = "us-east-1"
+"""Of the price."""
 
 
 @dataclass(frozen=True)
@@ -32,10 +32,8 @@ def compare(inputs: Inputs, arrivals: Sequence[float]) -> dict[Metric, Outcome]:
 
 
 def usd_per_task_hour(inputs: Inputs) -> float:
-    """On demand, ARM, by docs/prices.csv."""
-    with PRICES.open(newline="", encoding="utf-8") as lines:
-        price = {row["name"]: float(row["USD"]) for row in csv.DictReader(lines)}
-    vcpus, gigabytes = inputs.cpu / 1024, inputs.memory / 1024
+    """On demand, ARM, by cost/prices.csv."""
+    price, vcpus, gigabytes = price_list(REGION), inputs.cpu / 1024, inputs.memory / 1024
     return vcpus * price["Fargate ARM vCPU"] + gigabytes * price["Fargate ARM memory"]
 
 
@@ -43,7 +41,7 @@ def input_rows(inputs: Inputs, origins: Mapping[str, str]) -> list[Row]:
     """Lines of a table: all that the result depends on, the price too."""
     price, link = usd_per_task_hour(inputs), "https://aws.amazon.com/fargate/pricing/"
     meaning = "Price of a task, on demand, ARM"
-    row = Row("usd_per_task_hour", meaning, price, "USD/h", "docs/prices.csv", link)
+    row = Row("usd_per_task_hour", meaning, price, "USD/h", "cost/prices.csv", link)
     return [*rows(inputs, origins), row]
 
 

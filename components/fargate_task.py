@@ -104,6 +104,8 @@ def fargate_task(name: str, args: FargateTaskArgs, opts: pulumi.ResourceOptions)
         execution_role_arn=execution.arn,
         task_role_arn=own.arn,
         container_definitions=container.to_json(),
+        # What runs, in the clear: the definitions are unknown until their secrets exist.
+        tags={"Image": args.image},
         opts=opts,
     )
     return FargateTask(

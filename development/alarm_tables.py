@@ -6,17 +6,15 @@ from typing import Final
 
 from components.alarm_row import AlarmRow
 from components.alarms import alarm_rows
+from cost.prices import price_list
 from development.configuration_tables import EXAMPLE_DOMAIN
-from development.cost_tables import prices, settings_as_shipped
+from development.cost_tables import REGION, settings_as_shipped
 from development.markdown import table
 from settings.external_stores import ExternalRedis
 from settings.loading import load
 from settings.model import Settings
 from settings.sizing import SIZING
 from settings.stores import AuroraPostgres, ClickHouseOnEc2, PostgresInstance
-
-FREE_ALARMS: Final = 10
-"""What an account has for nothing. https://aws.amazon.com/cloudwatch/pricing/"""
 
 STACK: Final = "langfuse-prod"
 
@@ -78,10 +76,10 @@ def _things(settings: Settings) -> dict[str, int]:
 
 def alarm_cost() -> str:
     """What the alarms of each size cost a month."""
-    alarm, key = prices()["CloudWatch alarm"], prices()["KMS key"]
+    prices = price_list(REGION)
+    alarm, key = prices["CloudWatch alarm"], prices["KMS key"]
     rows: list[tuple[str, ...]] = []
     for size in SIZING:
         count = alarm_count(settings_as_shipped(size))
-        usd = (count - FREE_ALARMS) * alarm + key
-        rows.append((size, f"({count} - {FREE_ALARMS} free) × {alarm} + {key}", f"{usd:.2f}"))  # noqa: RUF001
+        rows.append((size, f"{count} × {alarm:g} + {key:g}", f"{count * alarm + key:.2f}"))  # noqa: RUF001
     return table(("Size", "Alarms and key", "USD a month"), rows, right=1)

@@ -3,7 +3,7 @@
 A generated part stands between `<!-- NAME:begin -->` and `<!-- NAME:end -->`; the text around it is
 written by hand and is left alone. `--check` writes nothing, names each stale file and exits with 1.
 What the parts say is the business of `alarm_tables`, `architecture_parts`, `configuration_tables`,
-`cost_tables` and `scaling_tables`.
+`cost_tables`, `peer_costs` and `scaling_tables`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,16 @@ from typing import Final
 from development.alarm_tables import alarm_cost, alarm_table
 from development.architecture_parts import doors_table, flowchart, picture
 from development.configuration_tables import full_configuration, short_configuration
-from development.cost_tables import full_cost, price_list, short_cost
+from development.cost_tables import (
+    cluster_cost,
+    cost_by_events,
+    cost_by_region,
+    full_cost,
+    price_table,
+    short_cost,
+    usage_figures,
+)
+from development.peer_costs import peer_table
 from development.scaling_tables import spike_by_busy_cpu, spike_inputs, spike_results
 
 REPOSITORY: Final = Path(__file__).resolve().parent.parent
@@ -31,7 +40,16 @@ PARTS: Final[Mapping[str, Mapping[str, Callable[[], str]]]] = {
     },
     "docs/architecture.md": {"doors": doors_table},
     "docs/configuration.md": {"configuration": full_configuration},
-    "docs/cost.md": {"cost": full_cost, "alarms": alarm_cost, "prices": price_list},
+    "docs/cost.md": {
+        "cost": full_cost,
+        "cluster": cluster_cost,
+        "regions": cost_by_region,
+        "events": cost_by_events,
+        "usage": usage_figures,
+        "alarms": alarm_cost,
+        "peers": peer_table,
+        "prices": price_table,
+    },
     "docs/operations.md": {"alarms": alarm_table},
     "docs/scaling.md": {
         "inputs": spike_inputs,

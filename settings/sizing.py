@@ -15,7 +15,7 @@ DEV: Final[Row] = {
     "ingress": {"kind": "apiGateway"},
     "web": {"cpu": 1024, "memory": 2048, "minTasks": 1, "maxTasks": 1, "spot": True},
     "worker": {
-        "cpu": 1024,
+        "cpu": 512,
         "memory": 2048,
         "minTasks": 1,
         "maxTasks": 2,

@@ -63,7 +63,10 @@ def test_a_resize_is_told_with_its_properties_and_its_price(
     done = diff(folder, "dev", "--output", str(written), "--fail-on", "replace-data,cost>10%")
     assert done.exit_code == 0, "20 GiB more are 1.60 USD"
     assert written.read_text() == done.stdout.removesuffix("\n")
-    assert "| `dev` | – | – | – | 1 | – | " in done.stdout  # noqa: RUF001
+    row, *others = [line for line in done.stdout.splitlines() if line.startswith("| `dev`")]
+    assert others == []
+    assert row.startswith("| `dev` | – | – | – | 1 | – | ")  # noqa: RUF001
+    assert row.endswith("(+1.60) |")
     assert (
         "<details><summary><code>ClickHouse langfuse-dev-clickhouse</code>: 1 changed</summary>\n\n"
         "- update `aws:ebs/volume:Volume` `langfuse-dev-clickhouse`\n"

@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from cost.bill import bill
+from graph.model import ResourceGraph
 from tests.deployment import PROTECTED_MESSAGE, Deployment
 
 FEWEST_RESOURCES = 80
@@ -18,6 +20,7 @@ OUTPUTS = {
     "dashboard_url",
     "health_url",
     "log_group_names",
+    "monthly_cost_usd",
     "url",
     "web_service_name",
     "worker_service_name",
@@ -34,7 +37,11 @@ def test_a_stack_comes_up_and_then_has_nothing_to_change(
     assert set(outputs) == OUTPUTS
     assert outputs["health_url"] == f"{outputs['url']}/api/public/health"
     assert outputs["dashboard_url"].endswith(f"#dashboards/dashboard/langfuse-{stack}")
-    assert len(deployment.state()) >= FEWEST_RESOURCES
+    state = deployment.state()
+    assert len(state) >= FEWEST_RESOURCES
+    costs = bill(ResourceGraph.of_state({"resources": state}), "us-east-1")
+    assert costs.unpriced == ()
+    assert outputs["monthly_cost_usd"] == round(costs.sums.configured, 2)
     assert deployment.changes() == set()
     assert deployment.changes("refresh", "--preview-only") == set()
 

@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from cost.bill import bill
+from graph.model import STACK_TYPE, ResourceGraph
 from tests.deployment import Deployment
 
 EXTERNAL: dict[str, dict[str, str]] = {
@@ -50,6 +52,14 @@ def test_every_combination_of_external_stores_previews_clean(
     for store, kind in TYPES.items():
         assert (kind in planned) is (store not in stores), store
     assert PASSWORD not in done.stdout + done.stderr
+    (outputs,) = [
+        step["newState"]["outputs"]
+        for step in found["steps"]
+        if step["newState"]["type"] == STACK_TYPE
+    ]
+    costs = bill(ResourceGraph.of_preview(found), "us-east-1")
+    assert costs.unpriced == ()
+    assert outputs["monthly_cost_usd"] == round(costs.sums.configured, 2), "known in the preview"
 
 
 SIGN_IN = {

@@ -13,14 +13,10 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel
 
-from components.nat_instance import INSTANCE_TYPE as NAT_INSTANCE_TYPE
-from development import configuration_tables, cost_tables, docs
-from settings.loading import load
+from development import configuration_tables, docs
 from settings.messages import DISCRIMINATORS, SECRET_KEYS, VARIANTS, keys
 from settings.model import Settings
-from settings.network import CreatedNetwork
 from settings.sizing import SIZING
-from tests.unit.graph import shipped
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = sorted(
@@ -255,65 +251,6 @@ def test_the_architecture_page_names_no_component_that_is_gone() -> None:
     assert not gone
 
 
-@pytest.mark.parametrize("size", list(SIZING))
-def test_the_bill_counts_what_the_program_makes(size: str) -> None:
-    graph = shipped(size)
-    settings = cost_tables.settings_as_shipped(size)
-    assert len(graph.of_type("aws:secretsmanager/secret:Secret")) == cost_tables.SECRETS
-    assert isinstance(settings.network, CreatedNetwork)
-    instances = graph.of_type("aws:ec2/instance:Instance")
-    assert [each.inputs["instanceType"] for each in instances] == (
-        [NAT_INSTANCE_TYPE] if settings.network.egress == "natInstance" else []
-    )
-    bill = {item.name.partition(",")[0] for item in cost_tables.bill(settings)}
-    made = {
-        "Load balancer": "aws:lb/loadBalancer:LoadBalancer",
-        "NAT instance": "aws:ec2/instance:Instance",
-        "Private DNS zone": "aws:servicediscovery/privateDnsNamespace:PrivateDnsNamespace",
-    }
-    for name, token in made.items():
-        assert (name in bill) == bool(graph.of_type(token)), f"{name} is not counted as made"
-
-
-@pytest.mark.parametrize("size", list(SIZING))
-def test_the_bill_is_the_sum_of_its_items(size: str) -> None:
-    items = cost_tables.bill(cost_tables.settings_as_shipped(size))
-    assert f"**{sum(item.usd for item in items):.2f}**" in cost_tables.full_cost()
-    assert all(item.usd > 0 for item in items)
-
-
-def test_queue_metrics_are_billed_where_they_are_published_and_by_the_major() -> None:
-    def metrics(**keys: object) -> list[tuple[str, float]]:
-        items = cost_tables.bill(load({"size": "dev", **keys}))
-        return [(each.arithmetic, each.usd) for each in items if each.name == "Queue metrics"]
-
-    backlog = {"worker": {"scaleOn": "backlog"}}
-    assert metrics() == []
-    assert metrics(**backlog) == [("(22 × 7 + 9 × 8 + 1) × 0.3", pytest.approx(68.10))]  # noqa: RUF001  # pyright: ignore[reportUnknownMemberType]
-    (four,) = metrics(**backlog, release="4.16.0")
-    assert four == ("(22 × 4 + 9 × 8 + 1) × 0.3", pytest.approx(48.30))  # noqa: RUF001  # pyright: ignore[reportUnknownMemberType]
-
-
-def test_spot_is_counted_at_its_share_of_the_price() -> None:
-    dear = load({"size": "dev", "web": {"spot": False}})
-    cheap = load({"size": "dev"})
-    prices = [cost_tables.bill(settings)[0].usd for settings in (cheap, dear)]
-    assert prices[0] == pytest.approx(prices[1] * cost_tables.SPOT_SHARE)  # pyright: ignore[reportUnknownMemberType]
-
-
-@pytest.mark.parametrize(
-    ("network", "addresses"),
-    [
-        ({"egress": "none"}, 3),
-        ({"egress": "natInstance"}, 1),
-        ({"egress": "natGateway"}, 1),
-        ({"egress": "natGatewayPerZone", "zones": 3}, 3),
-    ],
-)
-def test_public_addresses_follow_the_way_out(network: dict[str, object], addresses: int) -> None:
-    assert cost_tables.public_addresses(load({"size": "dev", "network": network})) == addresses
-
-
 def test_every_fault_says_where_it_is_tested_and_every_test_that_is_named_exists() -> None:
     text = (ROOT / "docs/reliability.md").read_text(encoding="utf-8")
     table = text.split("| --- | --- | --- |")[1].split("\n\n")[0].strip().splitlines()
@@ -325,18 +262,3 @@ def test_every_fault_says_where_it_is_tested_and_every_test_that_is_named_exists
     assert missing == []
     silent = [row[0] for row in rows if not re.search(r"test_[a-z_]+\*?\.py", row[2])]
     assert silent == [], "a fault without a test"
-
-
-def test_three_clickhouse_servers_cost_three_times_one_and_external_ones_nothing() -> None:
-    def clickhouse(**keys: object) -> float:
-        items = cost_tables.bill(load({"size": "dev", **keys}))
-        return sum(item.usd for item in items if item.name.startswith("ClickHouse"))
-
-    one = clickhouse()
-    three = clickhouse(network={"zones": 3}, clickhouse={"replicas": 3})
-    url = "clickhouse.example.com"
-    external = {"mode": "external", "url": f"https://{url}:8443"}
-    external["migrationUrl"] = f"clickhouse://{url}:9440"
-    assert three == pytest.approx(3 * one)  # pyright: ignore[reportUnknownMemberType]
-    assert one > 0
-    assert clickhouse(clickhouse=external, clickhousePassword="x") == 0

@@ -82,7 +82,7 @@ def test_every_task_has_a_size(stack: str) -> None:
     backup = sized.pop(f"langfuse-{stack}-clickhouse-backup")
     assert backup == ("256", "512"), "Fargate's least: the task only waits for the servers"
     assert len(sized) == 3, "web, worker, migration"
-    assert all(int(cpu) >= 1024 and int(memory) >= 2048 for cpu, memory in sized.values())
+    assert all(int(cpu) >= 512 and int(memory) >= 2048 for cpu, memory in sized.values())
 
 
 @pytest.mark.parametrize("container", ["web", "worker"])

@@ -50,7 +50,7 @@ TABLE: Final[Mapping[str, Mapping[str, Any]]] = {
         "ingress": {"kind": "apiGateway"},
         "web": {"cpu": 1024, "memory": 2048, "min_tasks": 1, "max_tasks": 1, "spot": True},
         "worker": {
-            "cpu": 1024,
+            "cpu": 512,
             "memory": 2048,
             "min_tasks": 1,
             "max_tasks": 2,

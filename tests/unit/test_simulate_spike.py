@@ -107,9 +107,9 @@ def test_a_figure_is_assumed_until_it_is_given() -> None:
 def test_the_tasks_are_those_of_the_size_unless_given() -> None:
     rows = {row["name"]: row for row in report("--size", "dev", "--max-tasks", "5")["inputs"]}
     found = {name: rows[name]["value"] for name in ("min_tasks", "max_tasks", "cpu", "memory")}
-    assert found == {"min_tasks": 1, "max_tasks": 5, "cpu": 1024, "memory": 2048}
+    assert found == {"min_tasks": 1, "max_tasks": 5, "cpu": 512, "memory": 2048}
     assert (rows["min_tasks"]["origin"], rows["max_tasks"]["origin"]) == ("size dev", "given")
-    assert rows["usd_per_task_hour"]["value"] == pytest.approx(0.03238 + 2 * 0.00356)  # pyright: ignore[reportUnknownMemberType]
+    assert rows["usd_per_task_hour"]["value"] == pytest.approx(0.03238 / 2 + 2 * 0.00356)  # pyright: ignore[reportUnknownMemberType]
 
 
 def test_durations_are_words_and_a_cut_one_says_so() -> None:

@@ -12,7 +12,8 @@ from urllib.parse import unquote
 import pytest
 
 from components.web_acl_rules import COUNTED, label, rules
-from development.cost_tables import bill
+from cost.bill import bill
+from graph.model import Resource, ResourceGraph
 from settings.firewall import BAD_INPUTS, COMMON, MANAGED_RULES, REPUTATION, Waf
 from settings.loading import load
 from settings.services import LoadBalancerIngress
@@ -318,12 +319,11 @@ def test_a_waf_needs_no_key_and_is_not_there_without_its_own() -> None:
 
 
 def test_it_costs_what_the_page_says() -> None:
-    (item,) = [
-        item for item in bill(load({**STAGING, "ingress": {"waf": {}}})) if item.name == "WAF"
-    ]
-    assert item.usd == 5 + 6 * 1, "a web ACL and six rules, a group of AWS's being one"
+    acl = with_waf().one(ACL)
+    (line,) = bill(ResourceGraph((Resource(ACL, ACL, inputs=acl.inputs),)), "us-east-1").lines
+    assert line.on_demand == 5 + 6 * 1, "a web ACL and six rules, a group of AWS's being one"
     page = (ROOT / "docs/cost.md").read_text(encoding="utf-8")
-    assert f"= {item.usd:.2f}, a group" in page
+    assert f"= {line.on_demand:.2f}, a group" in page
 
 
 def test_the_web_acl_stands_before_the_load_balancer() -> None:

@@ -1,0 +1,77 @@
+"""Works out what the stack costs a month while the program registers it: `monthly_cost_usd`.
+
+It notes the inputs of what has a price and hands them to `cost`, which prices the graph that the
+engine shows in the same way. It creates nothing, and asks nobody.
+"""
+
+import pulumi
+from google.protobuf import json_format
+from pulumi.resource import DependencyResource as Elsewhere
+from pulumi.runtime import rpc
+
+from cost.bill import bill
+from cost.prices import UnknownRegionError
+from cost.types import PRICED, READ
+from graph.model import Resource, ResourceGraph
+
+
+class MonthlyCost:
+    """Watches every resource of the stack from `watch` on."""
+
+    def __init__(self, region: str) -> None:
+        self._region = region
+        self._noted: list[pulumi.ResourceTransformationArgs] = []
+
+    def watch(self) -> None:
+        """Begin; resources that are made before are not counted."""
+        pulumi.runtime.register_stack_transformation(self.note)
+
+    def usd(self) -> pulumi.Output[float | None]:
+        """What the stack costs without traffic, with Spot where it uses it.
+
+        Known in the preview. None if `cost/prices.csv` lacks a price, or the whole region.
+        """
+        return pulumi.Output.from_input(self._priced())
+
+    def note(self, args: pulumi.ResourceTransformationArgs) -> None:
+        """Note a resource: a transformation, which changes nothing."""
+        # What awsx has made comes back as references, which have a URN before they are registered.
+        if not args.opts.urn and (args.type_ in PRICED or args.type_ in READ):
+            self._noted.append(args)
+
+    async def _priced(self) -> float | None:
+        graph = ResourceGraph(tuple([await _read(args) for args in self._noted]))
+        try:
+            found = bill(graph, self._region)
+        except UnknownRegionError:
+            return None
+        return None if found.unpriced else round(found.sums.configured, 2)
+
+
+async def _read(args: pulumi.ResourceTransformationArgs) -> Resource:
+    """The inputs as the engine gets them."""
+    origins: dict[str, list[pulumi.Resource]] = {}
+    inputs = await rpc.serialize_properties(args.props, origins, args.resource, _camel_case)
+    return Resource.of(
+        {
+            "urn": _label(args.resource),
+            "type": args.type_,
+            "custom": True,
+            "inputs": json_format.MessageToDict(inputs),
+            "propertyDependencies": {
+                key: sorted({_label(each) for each in found if not isinstance(each, Elsewhere)})
+                for key, found in origins.items()
+            },
+        }
+    )
+
+
+def _camel_case(key: str) -> str:
+    """Spell a property as the engine does; a transformation sees Python's spelling."""
+    first, *others = key.split("_")
+    return first + "".join(word[:1].upper() + word[1:] for word in others)
+
+
+def _label(resource: pulumi.Resource) -> str:
+    """Stands for a URN, which the engine would tell only after the resource is made."""
+    return f"{resource.pulumi_resource_type}::{resource.pulumi_resource_name}"

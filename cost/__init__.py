@@ -1,0 +1,1 @@
+"""What a stack costs a month, worked out from its resource graph. Pure: it asks nobody."""

@@ -1,0 +1,87 @@
+"""What is assumed of a month's traffic, and what follows from it.
+
+Without events a stack idles, and nothing here costs anything. Every figure but the number of events
+is an assumption, to be measured: nobody publishes them. What users do in a browser, the calls of
+evaluators to models, and exports are not in it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, Final
+
+SECONDS: Final = 730 * 3600
+"""Of a month."""
+
+
+def _figure(default: float, meaning: str, unit: str) -> Any:
+    return field(default=default, metadata={"meaning": meaning, "unit": unit})
+
+
+@dataclass(frozen=True)
+class Usage:
+    """The figures."""
+
+    events_per_month: float = _figure(0, "Traces, observations and scores that come in", "a month")
+    event_kb: float = _figure(5, "Size of an event with its input and output", "KB")
+    events_per_request: float = _figure(
+        15, "Events that an SDK sends at once; a request is one job of the worker", "events"
+    )
+    writes_per_event: float = _figure(
+        1, "Objects written to S3; OpenTelemetry needs fewer, an update one more", "objects"
+    )
+    reads_per_event: float = _figure(1, "Objects read from S3", "objects")
+    kept_months: float = _figure(3, "Months of events that are stored", "months")
+    clickhouse_share: float = _figure(
+        0.25, "What ClickHouse stores of an event's size, compressed", "part of 1"
+    )
+    volume_share: float = _figure(0.8, "How full a ClickHouse volume may be", "part of 1")
+    backup_copies: float = _figure(2, "Copies of ClickHouse's data in its backup bucket", "copies")
+    cross_zone_share: float = _figure(
+        0.5, "What the worker sends to ClickHouse in another zone", "part of 1"
+    )
+    log_kb: float = _figure(1, "Log of a request, in web, in the worker and in the HTTP API", "KB")
+    jobs_per_vcpu: float = _figure(
+        5, "Jobs that a busy worker finishes on a vCPU; simulate-spike assumes 10 on two", "jobs/s"
+    )
+    busy_share: float = _figure(0.5, "How busy autoscaling keeps the workers", "part of 1")
+
+    @property
+    def requests(self) -> float:
+        """Requests of SDKs a month."""
+        return self.events_per_month / self.events_per_request
+
+    @property
+    def received_gb(self) -> float:
+        """What comes in, GB a month."""
+        return self.events_per_month * self.event_kb / 1e6
+
+    @property
+    def stored_gb(self) -> float:
+        """Raw events in S3, GB."""
+        return self.received_gb * self.kept_months
+
+    @property
+    def clickhouse_gb(self) -> float:
+        """What a ClickHouse server stores, GB."""
+        return self.stored_gb * self.clickhouse_share
+
+    @property
+    def log_gb(self) -> float:
+        """What each of web, worker and HTTP API logs, GB a month."""
+        return self.requests * self.log_kb / 1e6
+
+    @property
+    def jobs_per_second(self) -> float:
+        """The average."""
+        return self.requests / SECONDS
+
+    def with_figures(self, given: Mapping[str, float]) -> "Usage":
+        """The same with other figures; raises KeyError for a name that is none."""
+        names = [each.name for each in fields(self)]
+        for name in given:
+            if name not in names:
+                raise KeyError(name)
+        return replace(self, **dict(given))
+
+
+IDLE: Final = Usage()

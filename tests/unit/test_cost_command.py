@@ -1,0 +1,157 @@
+"""The command `cost`: its tables, its JSON, and what it says of mistakes.
+
+It proves what is printed of a graph. The graph is a recorded one here; tests/engine shows that the
+engine's has the same sum.
+"""
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from automation import cost_command
+from automation.__main__ import app
+from cost.prices import rows
+from development.recorded_graph import recorded, shipped_config
+from graph.model import Resource, ResourceGraph
+
+STRANGER = Resource("x::queue", "aws:sqs/queue:Queue")
+
+
+@pytest.fixture(autouse=True)
+def offline(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, bool]]:
+    """Let graphs be recorded ones, in us-east-1; gives which were asked for."""
+    asked: list[tuple[str, bool]] = []
+
+    def graph_of(stack: str, *, deployed: bool) -> ResourceGraph:
+        asked.append((stack, deployed))
+        found = recorded(stack, shipped_config(stack)).resources
+        here = {"region": "us-east-1"}
+        return ResourceGraph(tuple(replace(each, inputs={**each.inputs, **here}) for each in found))
+
+    monkeypatch.setattr(cost_command, "graph_of", graph_of)
+    return asked
+
+
+def cost(*arguments: str) -> Any:
+    result = CliRunner().invoke(app, ["cost", *arguments])
+    assert result.exception is None or isinstance(result.exception, SystemExit)
+    return result
+
+
+def report(*arguments: str) -> dict[str, Any]:
+    result = cost("--json", *arguments)
+    assert (result.exit_code, result.stderr.strip()) == (0, ""), result.output
+    return json.loads(result.stdout)
+
+
+def refused(*arguments: str) -> str:
+    result = cost(*arguments)
+    assert (result.exit_code, result.stdout) == (1, "")
+    return result.stderr.strip()
+
+
+def test_in_a_pipe_the_components_are_a_markdown_table_with_its_assumptions() -> None:
+    lines = cost("--by", "component").stdout.splitlines()
+    assert lines[:3] == [
+        "| Component | On demand | As configured | Savings Plan |",
+        "| --- | ---: | ---: | ---: |",
+        "| ClickHouse | 32.88 | 32.88 | 26.26 |",
+    ]
+    here = [row.source for row in rows() if row.region in ("*", "us-east-1")]
+    assert lines[-4:] == [
+        "| **Sum** | **111.45** | **79.36** | **72.73** |",
+        "",
+        "Stack dev in us-east-1, USD a month of 730 h. It idles: --events-per-month adds traffic.",
+        f"Prices of cost/prices.csv; {here.count('remembered')} of {len(here)} for this region are "
+        "remembered, the others have an address there. docs/cost.md says what is left out.",
+    ]
+
+
+def test_every_line_has_its_arithmetic() -> None:
+    lines = cost("--stack", "staging").stdout.splitlines()
+    assert lines[0].startswith("| Component | Resource | What | Arithmetic | On demand |")
+    resource = "| Network | langfuse-staging-nat | EC2 t4g.nano"
+    assert f"{resource} | 1 × 0.0042 × 730 h | 3.07 | 3.07 | 2.24 |" in lines  # noqa: RUF001
+    assert "| **Sum** |  |  |  | **214.69** | **170.69** | **156.61** |" in lines
+
+
+def test_in_a_terminal_it_is_a_table(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("automation.cost_report.console._force_terminal", True)
+    text = cost("--by", "component").stdout
+    assert "| --- |" not in text
+    assert "ClickHouse" in text
+    assert "79.36" in text
+
+
+def test_the_json_has_the_lines_the_sums_and_the_assumptions() -> None:
+    found = report("--stack", "prod", "--events-per-month", "1000000")
+    assert (found["stack"], found["region"], found["unpriced"]) == ("prod", "us-east-1", [])
+    assert found["usage"]["events_per_month"] == 1_000_000
+    assert found["usd"]["configured"] == pytest.approx(697.63, abs=0.005)  # pyright: ignore[reportUnknownMemberType]
+    by_lines = sum(line["configured"] for line in found["lines"])
+    by_components = sum(each["configured"] for each in found["components"].values())
+    assert by_lines == pytest.approx(found["usd"]["configured"])  # pyright: ignore[reportUnknownMemberType]
+    assert by_components == pytest.approx(found["usd"]["configured"])  # pyright: ignore[reportUnknownMemberType]
+    (gateway, *_) = [line for line in found["lines"] if line["what"] == "NAT gateway"]
+    assert gateway["component"] == "Network"
+    assert gateway["type"] == "aws:ec2/natGateway:NatGateway"
+    assert gateway["urn"].endswith(f"::{gateway['name']}")
+
+
+def test_what_events_cost_is_said_apart() -> None:
+    text = cost("--events-per-month", "1e6", "--by", "component").stdout
+    assert "Of it 6.32 as configured for 1,000,000 events." in text
+
+
+def test_a_figure_of_the_traffic_can_be_another() -> None:
+    found = report("--events-per-month", "1e6", "--assume", "event_kb=10", "--assume", "log_kb=2")
+    assert found["usage"]["event_kb"] == 10
+    assert found["usage"]["log_kb"] == 2
+    (stored,) = [line for line in found["lines"] if line["what"] == "Stored events"]
+    assert stored["arithmetic"] == "30 GB × 0.023"  # noqa: RUF001
+
+
+def test_another_region_has_its_own_prices() -> None:
+    found = report("--region", "ap-northeast-1")
+    assert found["region"] == "ap-northeast-1"
+    assert found["usd"]["configured"] == pytest.approx(102.86, abs=0.005)  # pyright: ignore[reportUnknownMemberType]
+
+
+def test_a_region_without_prices_is_refused_before_anything_is_previewed(
+    offline: list[tuple[str, bool]],
+) -> None:
+    assert refused("--region", "mars-1") == (
+        "error: cost/prices.csv has no prices of region 'mars-1'. It has those of us-east-1, "
+        "us-east-2, us-west-2, eu-west-1, eu-central-1, ap-northeast-1. Give --region, or add rows."
+    )
+    assert offline == []
+
+
+@pytest.mark.parametrize("given", ["event_kb", "event_kb=x", "event_kb=-1"])
+def test_a_figure_that_is_no_number_is_refused(given: str) -> None:
+    assert refused("--assume", given) == (
+        f"error: --assume {given}: is not FIGURE=NUMBER, with a number from 0, such as event_kb=20."
+    )
+
+
+def test_a_figure_that_does_not_exist_is_refused() -> None:
+    assert refused("--assume", "nonsense=1") == (
+        "error: --assume nonsense: is no figure. docs/cost.md, Traffic, lists them."
+    )
+
+
+def test_the_state_is_priced_when_asked(offline: list[tuple[str, bool]]) -> None:
+    assert cost("--stack", "staging", "--deployed").exit_code == 0
+    assert cost("--stack", "prod").exit_code == 0
+    assert offline == [("staging", True), ("prod", False)]
+
+
+def test_what_has_no_price_is_said_beside_the_sum(monkeypatch: pytest.MonkeyPatch) -> None:
+    graph = ResourceGraph((STRANGER,))
+    monkeypatch.setattr(cost_command, "graph_of", lambda *_, **__: graph)  # pyright: ignore[reportUnknownLambdaType, reportUnknownArgumentType]
+    text = cost("--region", "us-east-1").stdout
+    assert "Not in the sums: queue: cost/types.py does not know aws:sqs/queue:Queue." in text
+    assert refused() == "error: the resources do not say their region: give --region."
