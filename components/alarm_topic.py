@@ -23,7 +23,7 @@ def alarm_topic(
     The key has to be one of our own: CloudWatch may not use `alias/aws/sns`.
     https://repost.aws/knowledge-center/cloudwatch-configure-alarm-sns
     """
-    account = aws.get_caller_identity().account_id
+    account = aws.get_caller_identity(opts=pulumi.InvokeOptions(parent=opts.parent)).account_id
     key = aws.kms.Key(
         name,
         description=f"Alarms of {name}",

@@ -265,7 +265,9 @@ def _way_to_s3(
     child: pulumi.ResourceOptions,
 ) -> pulumi.Resource:
     """Let the server write backups, and connect to nothing else."""
-    prefixes = aws.ec2.get_managed_prefix_list(name=f"com.amazonaws.{location.region}.s3")
+    prefixes = aws.ec2.get_managed_prefix_list(
+        name=f"com.amazonaws.{location.region}.s3", opts=pulumi.InvokeOptions(parent=child.parent)
+    )
     return aws.vpc.SecurityGroupEgressRule(
         f"{name}-to-s3",
         security_group_id=group_id,

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import pulumi
 import pulumi_aws as aws
 
 
@@ -15,6 +16,7 @@ class Location:
     """`aws`, `aws-cn` or `aws-us-gov`."""
 
     @staticmethod
-    def current() -> "Location":
-        """The default provider's location."""
-        return Location(aws.get_region().region, aws.get_partition().partition)
+    def current(parent: pulumi.Resource | None = None) -> "Location":
+        """The location of `parent`'s AWS provider; without one, of the default provider."""
+        told = pulumi.InvokeOptions(parent=parent)
+        return Location(aws.get_region(opts=told).region, aws.get_partition(opts=told).partition)

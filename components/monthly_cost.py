@@ -16,15 +16,15 @@ from graph.model import Resource, ResourceGraph
 
 
 class MonthlyCost:
-    """Watches every resource of the stack from `watch` on."""
+    """Watches what is made with its `options`, and all below that."""
 
     def __init__(self, region: str) -> None:
         self._region = region
         self._noted: list[pulumi.ResourceTransformationArgs] = []
 
-    def watch(self) -> None:
-        """Begin; resources that are made before are not counted."""
-        pulumi.runtime.register_stack_transformation(self.note)
+    def options(self) -> pulumi.ResourceOptions:
+        """Give the options of a component whose children are to be counted."""
+        return pulumi.ResourceOptions(transformations=[self.note])
 
     def usd(self) -> pulumi.Output[float | None]:
         """What the stack costs without traffic, with Spot where it uses it.

@@ -84,7 +84,7 @@ class Network(pulumi.ComponentResource):
         child: pulumi.ResourceOptions,
     ) -> None:
         public_blocks, private_blocks = settings.subnet_blocks()
-        self.zones = zone_names(settings.zones)
+        self.zones = zone_names(settings.zones, self)
         vpc = awsx.ec2.Vpc(
             name,
             cidr_block=settings.cidr,
@@ -167,14 +167,15 @@ class Network(pulumi.ComponentResource):
         )
 
     def _adopt(self, settings: AdoptedNetwork) -> None:
-        adopted_zones(settings.vpc_id, settings.public_subnet_ids, "publicSubnetIds")
-        self.zones = adopted_zones(settings.vpc_id, settings.private_subnet_ids, "privateSubnetIds")
+        vpc_id, private = settings.vpc_id, settings.private_subnet_ids
+        adopted_zones(vpc_id, settings.public_subnet_ids, "publicSubnetIds", self)
+        self.zones = adopted_zones(vpc_id, private, "privateSubnetIds", self)
         self.vpc_id = pulumi.Output.from_input(settings.vpc_id)
         self.public_subnet_ids = pulumi.Output.from_input(settings.public_subnet_ids)
         self.private_subnet_ids = pulumi.Output.from_input(settings.private_subnet_ids)
 
 
-def zone_names(count: int) -> list[str]:
+def zone_names(count: int, parent: pulumi.Resource) -> list[str]:
     """Name the region's first `count` zones, by name, whatever their momentary state.
 
     A zone that is out of order for a day must not move subnets.
@@ -183,6 +184,7 @@ def zone_names(count: int) -> list[str]:
         all_availability_zones=True,
         exclude_zone_ids=UNFIT_ZONES,
         filters=[{"name": "opt-in-status", "values": ["opt-in-not-required"]}],
+        opts=pulumi.InvokeOptions(parent=parent),
     ).names
     if len(names) < count:
         raise pulumi.RunError(
@@ -192,9 +194,12 @@ def zone_names(count: int) -> list[str]:
     return sorted(names)[:count]
 
 
-def adopted_zones(vpc_id: str, subnet_ids: Sequence[str], key: str) -> list[str]:
+def adopted_zones(
+    vpc_id: str, subnet_ids: Sequence[str], key: str, parent: pulumi.Resource
+) -> list[str]:
     """Check that subnets are in the VPC and in two or more zones; returns their zones."""
-    subnets = [aws.ec2.get_subnet(id=each) for each in subnet_ids]
+    told = pulumi.InvokeOptions(parent=parent)
+    subnets = [aws.ec2.get_subnet(id=each, opts=told) for each in subnet_ids]
     strangers = [subnet.id for subnet in subnets if subnet.vpc_id != vpc_id]
     if strangers:
         raise pulumi.RunError(

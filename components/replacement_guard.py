@@ -102,26 +102,36 @@ BEGINNINGS: Final[Mapping[str, Sequence[str]]] = {
 HINTS: Final[Mapping[str, str]] = {
     "aws:ebs/volume:Volume": "A ClickHouse with another number of servers begins on empty volumes, "
     "because its tables are of another kind: back up, deploy another stack and restore there "
-    "(docs/operations.md, ClickHouse with three servers). ",
+    "(docs/operations.md, ClickHouse with three servers).",
 }
 """What to say besides of a resource that would be deleted."""
 
 
-class ReplacementGuard:
-    """Watches every resource of the stack from `watch` to `close`."""
+IN_CONFIGURATION: Final = "pulumi config set --path 'langfuse:allowReplace[0]' {}"
+"""How to allow the replacement of a resource where the settings are a stack's configuration."""
 
-    def __init__(self, name: str, allowed: Sequence[str]) -> None:
+
+class ReplacementGuard:
+    """Watches what is made with its `options`, and all below that, until `close`.
+
+    `how_to_allow` has `{}` where the name of a resource belongs.
+    """
+
+    def __init__(
+        self, name: str, allowed: Sequence[str], how_to_allow: str = IN_CONFIGURATION
+    ) -> None:
         self._stores = f"{name}-stores"
         self._allowed = frozenset(allowed)
+        self._how_to_allow = how_to_allow
         self._guarded: dict[str, tuple[str, str]] = {}
         self._closed = False
         self._hook = pulumi.ResourceHook(
-            "replacement-guard", self._check, pulumi.ResourceHookOptions(on_dry_run=True)
+            f"{name}-replacement-guard", self._check, pulumi.ResourceHookOptions(on_dry_run=True)
         )
 
-    def watch(self) -> None:
-        """Begin; resources that are made before are not guarded."""
-        pulumi.runtime.register_stack_transformation(self._guard)
+    def options(self, parent: pulumi.Resource | None) -> pulumi.ResourceOptions:
+        """Give the options of a component whose children are to be guarded."""
+        return pulumi.ResourceOptions(parent=parent, transformations=[self._guard])
 
     def remember(
         self, component: pulumi.ComponentResource, name: str, value: Mapping[str, str]
@@ -176,35 +186,33 @@ class ReplacementGuard:
         new: dict[str, Any] = (args.new_inputs or {}).get("input") or {}
         if args.name == self._stores:
             gone = [resource.split(" ") for resource in sorted(set(old) - set(new))]
-            lines = [_deleted(kind, name) for kind, name in gone if name not in self._allowed]
+            lines = [
+                f"{_deleted(kind, name)} {self._way_out(name)}"
+                for kind, name in gone
+                if name not in self._allowed
+            ]
         else:
             kind, name = self._guarded[args.name]
             lines = [
-                _replaced(kind, name, key, old.get(key), new.get(key))
+                f"{_replaced(kind, name, key, old.get(key), new.get(key))} {self._way_out(name)}"
                 for key in sorted({*old, *new})
                 if old.get(key) != new.get(key) and name not in self._allowed
             ]
         if lines:
             raise pulumi.RunError("\n".join(lines))
 
+    def _way_out(self, name: str) -> str:
+        return (
+            "Take the change back; or, if you mean it, take a snapshot and allow it by name: "
+            f"{self._how_to_allow.format(name)}"
+        )
+
 
 def _replaced(kind: str, name: str, key: str, old: Any, new: Any) -> str:
     to = "what only the update itself will tell" if isinstance(new, Unknown) else repr(new)
-    return (
-        f"{name} ({kind}) would be replaced by an empty one: {key} changes from {old!r} to {to}. "
-        f"{_way_out(name)}"
-    )
+    return f"{name} ({kind}) would be replaced by an empty one: {key} changes from {old!r} to {to}."
 
 
 def _deleted(kind: str, name: str) -> str:
-    return (
-        f"{name} ({kind}) would be deleted: this configuration no longer has it. "
-        f"{HINTS.get(kind, '')}{_way_out(name)}"
-    )
-
-
-def _way_out(name: str) -> str:
-    return (
-        "Take the change back; or, if you mean it, take a snapshot and allow it by name: "
-        f"pulumi config set --path 'langfuse:allowReplace[0]' {name}"
-    )
+    hint = f" {HINTS[kind]}" if kind in HINTS else ""
+    return f"{name} ({kind}) would be deleted: this configuration no longer has it.{hint}"

@@ -78,7 +78,8 @@ class StackParts:
         statements = iam.bucket_access(storage.bucket_arn, storage.key_arn)
         smtp = self.settings.smtp
         if isinstance(smtp, SesMail):
-            account = aws.get_caller_identity().account_id
+            told = pulumi.InvokeOptions(parent=self.network)
+            account = aws.get_caller_identity(opts=told).account_id
             guessed = iam.mail_identities(self.location, account, smtp.identities)
             statements.append(iam.mail_access(smtp.from_address, smtp.resource_arns or guessed))
         return statements

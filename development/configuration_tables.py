@@ -126,6 +126,10 @@ class Key:
     bounds: str
     meaning: str
     default: str
+    schema: Mapping[str, Any]
+    """JSON schema of its value."""
+    required: bool
+    """Whether its section cannot be without it."""
     variants: tuple[str, ...] = ()
     """The shapes that have it; none if the section has one shape, or all of its shapes do."""
 
@@ -140,7 +144,7 @@ def _keys_of(name: str) -> Iterator[Key]:
     if path in VARIANTS:
         yield from _keys_of_variants(path, VARIANTS[path])
         return
-    section = _section(name)
+    section = top_section(name)
     if section is None:
         yield _key(path, Settings, path)
         return
@@ -156,7 +160,11 @@ def _keys_of_variants(path: str, variants: Mapping[str, type[BaseModel]]) -> Ite
         first = next(iter(having.values()))
         for key in _with_nested(f"{path}.{name}", first, name):
             if name == DISCRIMINATORS.get(path):
-                key = replace(key, bounds=_either(f"`{tag}`" for tag in variants))
+                key = replace(
+                    key,
+                    bounds=_either(f"`{tag}`" for tag in variants),
+                    schema={"enum": list(variants)},
+                )
             yield key if len(having) == len(variants) else replace(key, variants=tuple(having))
 
 
@@ -176,10 +184,11 @@ def _with_nested(path: str, model: type[BaseModel], name: str) -> Iterator[Key]:
 def _key(path: str, model: type[BaseModel], name: str) -> Key:
     schema = _properties(model)[name]
     bounds = CHECKED_BY_CODE.get(path) or _bounds(schema)
-    if name in _schema(model).get("required", []) and "const" not in schema:
+    required = name in _schema(model).get("required", []) and "const" not in schema
+    if required:
         bounds = f"{bounds}; required"
     meaning = _KIND.sub("", str(schema.get("description", "")))
-    return Key(path, bounds, meaning, _cell(schema.get("default")))
+    return Key(path, bounds, meaning, _cell(schema.get("default")), schema, required)
 
 
 def _bounds(schema: Mapping[str, Any]) -> str:
@@ -224,7 +233,8 @@ def _alias(model: type[BaseModel], name: str) -> str:
     return model.model_fields[name].alias or name
 
 
-def _section(name: str) -> type[BaseModel] | None:
+def top_section(name: str) -> type[BaseModel] | None:
+    """The model of a field of Settings that is a section of one shape."""
     return _section_in(Settings.model_fields[name].annotation)
 
 
@@ -266,9 +276,9 @@ def full_configuration() -> str:
     rows = [
         (
             f"`{key.path}`",
-            _bounds_and_default(key),
+            bounds_and_default(key),
             *(value(size, key.path) for size in SIZING),
-            _meaning(key),
+            meaning_of(key),
         )
         for key in all_keys()
     ]
@@ -282,13 +292,14 @@ def full_configuration() -> str:
     )
 
 
-def _bounds_and_default(key: Key) -> str:
-    """Add the default where a size has no value because it has another shape of the section."""
+def bounds_and_default(key: Key) -> str:
+    """Its bounds; and its default, if a size has no value because its section has another shape."""
     told = ABSENT not in {value(size, key.path) for size in SIZING}
     return key.bounds if told or not key.default else f"{key.bounds}; default `{key.default}`"
 
 
-def _meaning(key: Key) -> str:
+def meaning_of(key: Key) -> str:
+    """Its meaning, and the shapes of the section that alone have it."""
     section = key.path.partition(".")[0]
     only = _either(f"`{tag}`" for tag in key.variants) if key.variants else ""
     words = {"network": {"created": "a VPC of the stack", "adopted": "an adopted VPC"}}

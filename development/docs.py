@@ -3,7 +3,8 @@
 A generated part stands between `<!-- NAME:begin -->` and `<!-- NAME:end -->`; the text around it is
 written by hand and is left alone. `--check` writes nothing, names each stale file and exits with 1.
 What the parts say is the business of `alarm_tables`, `architecture_parts`, `configuration_tables`,
-`cost_tables`, `peer_costs` and `scaling_tables`.
+`cost_tables`, `peer_costs` and `scaling_tables`. `plugin/arguments.py` is written as a whole, by
+`plugin_arguments`.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from development.cost_tables import (
     usage_figures,
 )
 from development.peer_costs import peer_table
+from development.plugin_arguments import source
 from development.scaling_tables import spike_by_busy_cpu, spike_inputs, spike_results
 
 REPOSITORY: Final = Path(__file__).resolve().parent.parent
@@ -59,7 +61,10 @@ PARTS: Final[Mapping[str, Mapping[str, Callable[[], str]]]] = {
 }
 """The generated parts of each file, by the name in the markers."""
 
-FILES: Final[Mapping[str, Callable[[], str]]] = {"docs/images/architecture.svg": picture}
+FILES: Final[Mapping[str, Callable[[], str]]] = {
+    "docs/images/architecture.svg": picture,
+    "plugin/arguments.py": source,
+}
 """The files that are generated as a whole."""
 
 
@@ -80,12 +85,12 @@ def renewed(file: str, text: str) -> str:
 
 
 def stale() -> dict[Path, str]:
-    """The files whose generated parts are not current, with the text they should have."""
+    """The files that are not current, or parts of them, with the text they should have."""
     found: dict[Path, str] = {}
-    for file in PARTS:
+    for file in (*PARTS, *FILES):
         path = REPOSITORY / file
         text = path.read_text(encoding="utf-8")
-        new = renewed(file, text)
+        new = FILES[file]() if file in FILES else renewed(file, text)
         if new != text:
             found[path] = new
     for file, generate in FILES.items():

@@ -85,7 +85,7 @@ def _recorded(stack: str, config_json: str, region: str) -> ResourceGraph:
     found = _resources(main)
     for vpc in [each for each in found if each.type == VPC]:
         arguments = main.mocks.one(VPC, vpc.name).inputs
-        inside = _on_mocks(stack, region, partial(Vpc, vpc.name, arguments, None))
+        inside = on_mocks(stack, region, partial(Vpc, vpc.name, arguments, None))
         (alone,) = [urn for urn, each in inside.monitor.requests.items() if each.type == VPC]
         found += [
             each
@@ -138,22 +138,28 @@ def _run(stack: str, config_json: str, region: str) -> Recording:
         },
         [f"{NAMESPACE}:{key}" for key in SECRET_KEYS],
     )
-    program = str(REPOSITORY / "__main__.py")
-    return _on_mocks(stack, region, partial(runpy.run_path, program))
+
+    def program() -> None:
+        runpy.run_path(str(REPOSITORY / "__main__.py"))
+
+    return on_mocks(stack, region, program)
 
 
-def _on_mocks(stack: str, region: str, program: Callable[[], object]) -> Recording:
+def on_mocks(
+    stack: str, region: str, program: Callable[[], object], project: str = PROJECT
+) -> Recording:
+    """Run a program; an output that it returns is waited for."""
     mocks = OfflineMocks(region=region)
     monitor = RecordingMonitor(mocks)
     with _event_loop(), _quick():
         ROOT.set(None)  # the stack of an earlier run belongs to that run's loop
         pulumi.runtime.set_mocks(
-            mocks, project=PROJECT, stack=stack, preview=False, monitor=monitor
+            mocks, project=project, stack=stack, preview=False, monitor=monitor
         )
 
         @pulumi.runtime.test  # pyright: ignore[reportUnknownMemberType]
-        def run_it() -> None:
-            program()
+        def run_it() -> object:
+            return program()
 
         run_it()
     return Recording(mocks, monitor)
@@ -161,17 +167,22 @@ def _on_mocks(stack: str, region: str, program: Callable[[], object]) -> Recordi
 
 @contextmanager
 def _event_loop() -> Generator[None]:
-    """Have a loop, and end what an error left unfinished before it can speak up elsewhere."""
+    """Have a loop of one's own."""
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
     try:
         yield
     finally:
-        tasks = asyncio.all_tasks(loop)
-        for task in tasks:
-            task.cancel()
-        loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
-        loop.close()
+        end(loop)
+
+
+def end(loop: asyncio.AbstractEventLoop) -> None:
+    """End what an error left unfinished before it can speak up elsewhere."""
+    tasks = asyncio.all_tasks(loop)
+    for task in tasks:
+        task.cancel()
+    loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
+    loop.close()
 
 
 @contextmanager

@@ -47,7 +47,8 @@ def of_namespace(config: Mapping[str, Any]) -> dict[str, Any]:
 def load(values: Mapping[str, Any]) -> Settings:
     """The settings that `values` (keys without the namespace) stand for.
 
-    Values are YAML's own, or the text that Pulumi hands to a program. Raises SettingsError.
+    Values are YAML's own, or the text that Pulumi hands to a program. `secretEnvironment` may also
+    be a mapping, in which None stands for a value that is not known yet. Raises SettingsError.
     """
     given = {key: _parsed(value) for key, value in values.items() if key not in SECRET_KEYS}
     row = SIZING.get(str(given.get("size")), DEV)
@@ -62,9 +63,14 @@ def load(values: Mapping[str, Any]) -> Settings:
         settings = Settings.model_validate(merged)
     except ValidationError as error:
         problems = [messages.line(detail) for detail in error.errors()]
-    secrets: dict[str, str] = {}
+    secrets: Mapping[str, str | None] = {}
     try:
-        secrets = secret_environment(values)
+        own = values.get("secretEnvironment")
+        secrets = (
+            cast(Mapping[str, str | None], own)
+            if isinstance(own, Mapping)
+            else secret_environment(values)
+        )
     except SettingsError as error:
         problems += error.problems
     problems += own_environment.problems(given, secrets, _release(given))

@@ -40,8 +40,13 @@ NOT_SECRET: Final = frozenset({"AUTH_DISABLE_USERNAME_PASSWORD"})
 """Switches whose names end like a secret's."""
 
 
-def problems(config: Mapping[str, Any], secrets: Mapping[str, str], release: str) -> list[str]:
-    """Find everything wrong with the own variables of a stack file, one line each."""
+def problems(
+    config: Mapping[str, Any], secrets: Mapping[str, str | None], release: str
+) -> list[str]:
+    """Find everything wrong with the own variables of a stack file, one line each.
+
+    A secret of None is not known yet: only its name is checked.
+    """
     major = version_of(release)[0]
     tables = {"web": known("web", major), "worker": known("worker", major)}
     both = {**tables["web"], **tables["worker"]}
@@ -84,7 +89,7 @@ def _plain_faults(
 
 def _faults(
     name: str,
-    value: str,
+    value: str | None,
     table: Mapping[str, Variable],
     release: str,
     sections: Mapping[str, str],
@@ -99,7 +104,7 @@ def _faults(
                 f"Langfuse {release} reads no such variable{nearest(name, table)}",
                 "Check its spelling and that this container reads it",
             )
-    elif fault := table[name].fault(value):
+    elif value is not None and (fault := table[name].fault(value)):
         yield f"Langfuse refuses this value: it {fault}", "Correct it"
 
 

@@ -34,7 +34,9 @@ def client_secrets(values: Mapping[str, Any]) -> dict[str, str]:
 
 
 def problems(
-    given: Mapping[str, Any], values: Mapping[str, Any], secret_environment: Mapping[str, str]
+    given: Mapping[str, Any],
+    values: Mapping[str, Any],
+    secret_environment: Mapping[str, str | None],
 ) -> list[str]:
     """Find what is wrong with the secrets, and ways to sign in that lead nowhere, a line each."""
     auth = _mapping(given.get("auth"))

@@ -73,13 +73,15 @@ def section(text: str, heading: str) -> str:
 
 
 def exported_names() -> list[str]:
-    program = ast.parse((ROOT / "__main__.py").read_text(encoding="utf-8"))
+    """The outputs that `deploy` fills in, all of which the program exports."""
+    wiring = ast.parse((ROOT / "components/langfuse.py").read_text(encoding="utf-8"))
     return [
-        ast.literal_eval(node.args[0])
-        for node in ast.walk(program)
-        if isinstance(node, ast.Call)
-        and isinstance(node.func, ast.Attribute)
-        and node.func.attr == "export"
+        ast.literal_eval(node.slice)
+        for node in ast.walk(wiring)
+        if isinstance(node, ast.Subscript)
+        and isinstance(node.ctx, ast.Store)
+        and isinstance(node.value, ast.Name)
+        and node.value.id == "outputs"
     ]
 
 

@@ -222,9 +222,9 @@ def hook(*allowed: str) -> pulumi.ResourceHook:
     def program() -> None:
         pulumi.runtime.register_stack_transformation(note)
         guard = ReplacementGuard("langfuse-dev", allowed)
-        guard.watch()
-        aws.ebs.Volume("langfuse-dev-clickhouse", availability_zone="us-east-1a")
-        bucket = aws.s3.Bucket("langfuse-dev-storage")
+        opts = guard.options(None)
+        aws.ebs.Volume("langfuse-dev-clickhouse", availability_zone="us-east-1a", opts=opts)
+        bucket = aws.s3.Bucket("langfuse-dev-storage", opts=opts)
         guard.close(bucket)
 
     program()

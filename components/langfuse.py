@@ -1,0 +1,112 @@
+"""Wires the components of one Langfuse; it makes no resource of its own.
+
+The program (`__main__.py`) deploys a stack with it, and `plugin/` a component of other programs.
+"""
+
+from typing import Any
+
+import pulumi
+
+from components.backups import Backups, BackupsArgs
+from components.clickhouse import ClickHouse, ClickHouseArgs
+from components.cluster import Cluster, ClusterArgs
+from components.data_plane import DataPlane, DataPlaneArgs
+from components.grafana import Grafana, GrafanaArgs
+from components.ingress import Ingress, IngressArgs
+from components.langfuse_web import LangfuseWeb, LangfuseWebArgs
+from components.langfuse_worker import LangfuseWorker, LangfuseWorkerArgs
+from components.location import Location
+from components.metrics import together
+from components.migration import Migration, MigrationArgs
+from components.monthly_cost import MonthlyCost
+from components.network import Network, NetworkArgs
+from components.observability import Observability, ObservabilityArgs
+from components.replacement_guard import IN_CONFIGURATION, ReplacementGuard
+from components.stack_parts import StackParts
+from contract.runtime import WEB_HEALTH_PATH
+from settings.model import Settings
+from settings.stack import Secrets
+
+
+def deploy(
+    name: str,
+    settings: Settings,
+    secrets: Secrets,
+    parent: pulumi.Resource | None = None,
+    how_to_allow: str = IN_CONFIGURATION,
+) -> dict[str, pulumi.Output[Any]]:
+    """Make a whole Langfuse whose resources' names begin with `name`; returns its outputs.
+
+    `how_to_allow` is what the guard says of a replacement: see `ReplacementGuard`. Raises
+    `pulumi.RunError` for settings that do not fit what is in AWS.
+    """
+    location = Location.current(parent)
+    guard = ReplacementGuard(name, settings.allow_replace, how_to_allow)
+    cost = MonthlyCost(location.region)
+    opts = pulumi.ResourceOptions.merge(guard.options(parent), cost.options())
+
+    network = Network(
+        name, NetworkArgs(settings.network, location, settings.logs.retention_days, guard), opts
+    )
+    cluster = Cluster(name, ClusterArgs(network.vpc_id), opts)
+    ingress = Ingress(name, IngressArgs(settings, network, cluster), opts)
+    data_plane = DataPlane(
+        name,
+        DataPlaneArgs(settings, network.vpc_id, network.private_subnet_ids, ingress.url, secrets),
+        opts,
+    )
+    clickhouse = ClickHouse(
+        f"{name}-clickhouse",
+        ClickHouseArgs(settings, location, network, cluster, secrets.passwords),
+        opts,
+    )
+    backups: list[Backups] = []
+    if clickhouse.volume_arns or (settings.backups.copy_region and data_plane.postgres.backup_arn):
+        backups.append(
+            Backups(
+                f"{name}-backups",
+                BackupsArgs(
+                    settings.backups,
+                    location,
+                    clickhouse.volume_arns,
+                    data_plane.postgres.backup_arn,
+                    settings.deletion_protection,
+                ),
+                opts,
+            )
+        )
+    parts = StackParts(settings, location, network, cluster, data_plane, clickhouse, ingress.url)
+    migration = Migration(f"{name}-migration", MigrationArgs(parts), opts)
+    web = LangfuseWeb(f"{name}-web", LangfuseWebArgs(parts, ingress, migration), opts)
+    worker = LangfuseWorker(f"{name}-worker", LangfuseWorkerArgs(parts, migration), opts)
+    guard.close(data_plane)
+
+    outputs: dict[str, pulumi.Output[Any]] = {}
+    watched = together(
+        part.watched for part in (ingress, web, worker, data_plane, clickhouse, *backups)
+    )
+    if settings.grafana.enabled:
+        grafana = Grafana(f"{name}-grafana", GrafanaArgs(parts, ingress, watched), opts)
+        outputs["grafana_url"] = grafana.url
+        outputs["grafana_password_secret_arn"] = grafana.password_secret_arn
+    observability = Observability(name, ObservabilityArgs(settings, location, watched), opts)
+
+    outputs["url"] = ingress.url
+    outputs["health_url"] = pulumi.Output.concat(ingress.url, WEB_HEALTH_PATH)
+    if data_plane.bootstrap is not None:
+        outputs["organization"] = pulumi.Output.from_input(data_plane.bootstrap.identifier)
+        outputs["project"] = outputs["organization"]
+        outputs["public_key"] = data_plane.bootstrap.public_key
+        outputs["secret_key_secret_arn"] = data_plane.bootstrap.secret_arn
+    outputs["cluster_name"] = cluster.name
+    outputs["web_service_name"] = web.service.name
+    outputs["worker_service_name"] = worker.service.name
+    outputs["dashboard_url"] = observability.dashboard_url
+    outputs["monthly_cost_usd"] = cost.usd()
+    outputs["log_group_names"] = pulumi.Output.all(
+        web.log_group_name,
+        worker.log_group_name,
+        migration.log_group_name,
+        *clickhouse.log_group_names,
+    )
+    return outputs

@@ -1,0 +1,1 @@
+"""Langfuse as one component of programs in other languages, served as a Pulumi plugin."""

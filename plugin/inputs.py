@@ -1,0 +1,132 @@
+"""Reads the arguments of the component: into settings and secrets, or into all of their errors.
+
+Arguments have the names and the shapes of the `langfuse:` configuration, and `settings.loading`
+checks them. Here is what differs: secrets may be outputs, and nothing else may.
+"""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, Final, cast
+
+import pulumi
+from pulumi.errors import InputPropertiesError
+
+from settings.loading import SettingsError, load
+from settings.messages import GRAFANA_PASSWORD_KEY, NAMESPACE, PASSWORD_KEYS, SECRET_KEYS
+from settings.model import Settings
+from settings.sign_in_secrets import PROVIDERS_KEY, SMTP_KEY
+from settings.stack import Secrets
+
+ENVIRONMENT_KEY: Final = "secretEnvironment"
+
+STAND_IN: Final = "stand-in"
+STAND_INS: Final = {SMTP_KEY: "smtp://stand-in"}
+"""What passes for a secret until its value is known: STAND_IN, where nothing else is said here."""
+
+_COMMAND: Final = re.compile(
+    rf"\bwith pulumi config set --(?:path|secret) '?{NAMESPACE}:[\w.]+'? (?:VALUE|JSON|URL)"
+)
+
+
+def read(arguments: Mapping[str, Any]) -> tuple[Settings, Secrets]:
+    """What the arguments stand for. Raises InputPropertiesError with every error there is.
+
+    What is wrong with a secret that is not known yet is found when it is; Pulumi then fails with
+    the same kind of error.
+    """
+    plain = {key: value for key, value in arguments.items() if value is not None}
+    secret = {key: _as_written(plain.pop(key)) for key in SECRET_KEYS if key in plain}
+    if problems := [*_outputs("", plain), *_misshapen(secret)]:
+        raise refused(str(SettingsError(problems)))
+    values: dict[str, Any] = {**_as_written(plain)}
+    values |= {key: _passable(key, value) for key, value in secret.items()}
+    try:
+        settings = load(values)
+    except SettingsError as error:
+        raise refused(str(error)) from None
+
+    def checked(key: str) -> pulumi.Output[Any]:
+        def check(value: Any) -> Any:
+            try:
+                load({**values, key: json.dumps(value) if key == PROVIDERS_KEY else value})
+            except SettingsError as error:
+                # By now other resources may be there.
+                raise refused(str(error).replace("; nothing was changed", "")) from None
+            return value
+
+        return pulumi.Output.secret(secret[key]).apply(check)
+
+    def each_of(key: str) -> dict[str, pulumi.Output[str]]:
+        if key not in secret:
+            return {}
+        found = checked(key)
+        return {name: found.apply(lambda all_, name=name: all_[name]) for name in secret[key]}
+
+    passwords = {**PASSWORD_KEYS, "grafana": GRAFANA_PASSWORD_KEY}
+    return settings, Secrets(
+        environment=each_of(ENVIRONMENT_KEY),
+        passwords={store: checked(key) for store, key in passwords.items() if key in secret},
+        providers=each_of(PROVIDERS_KEY),
+        smtp_url=checked(SMTP_KEY) if SMTP_KEY in secret else None,
+    )
+
+
+def refused(text: str) -> InputPropertiesError:
+    """The error that Pulumi shows as it is: one message, in the words of arguments."""
+    text = text.replace("in the stack's configuration", "in the component's arguments")
+    text = _COMMAND.sub("in the component's arguments", text).replace(f"{NAMESPACE}:", "")
+    return InputPropertiesError(text, [])  # without a list, the SDK fails at showing the error
+
+
+def _outputs(path: str, value: Any) -> Iterator[str]:
+    """A line for each value that is not plain: an output, or one that is not known yet."""
+    if isinstance(value, Mapping):
+        for key, each in cast("Mapping[str, Any]", value).items():
+            yield from _outputs(f"{path}.{key}".lstrip("."), each)
+    elif isinstance(value, list):
+        for index, each in enumerate(cast("list[Any]", value)):
+            yield from _outputs(f"{path}[{index}]", each)
+    elif not isinstance(value, str | int | float | None):
+        yield (
+            f"{path}: is an output or a secret, and must be a plain value, because it decides "
+            "which resources there are. Take it from the program's configuration."
+        )
+
+
+def _misshapen(secret: Mapping[str, Any]) -> Iterator[str]:
+    """A line for each secret that is neither a text nor an output, or no mapping of such."""
+    for key, value in secret.items():
+        found = {key: value}
+        if key in (ENVIRONMENT_KEY, PROVIDERS_KEY):
+            if not isinstance(value, Mapping):
+                yield (
+                    f"{key}: must be a mapping whose names are known. Make each of its values a "
+                    "secret, not the whole."
+                )
+                continue
+            each = cast("Mapping[str, Any]", value).items()
+            found = {f"{key}.{name}": below for name, below in each}
+        for path, below in found.items():
+            if isinstance(below, int | float | list | Mapping):
+                yield f"{path}: must be a text. Write it in quotes."
+
+
+def _passable(key: str, value: Any) -> Any:
+    """The value of a secret as `load` takes it, with stand-ins for outputs."""
+    if not isinstance(value, Mapping):
+        return value if isinstance(value, str) else STAND_INS.get(key, STAND_IN)
+    each = cast("Mapping[str, Any]", value).items()
+    unknown = None if key == ENVIRONMENT_KEY else STAND_IN
+    found = {name: secret if isinstance(secret, str) else unknown for name, secret in each}
+    return found if key == ENVIRONMENT_KEY else json.dumps(found)
+
+
+def _as_written(value: Any) -> Any:
+    """Undo what the wire does: integers become floats, and mappings lose their order."""
+    if isinstance(value, Mapping):
+        each = sorted(cast("Mapping[str, Any]", value).items())
+        return {key: _as_written(below) for key, below in each}
+    if isinstance(value, list):
+        return [_as_written(below) for below in cast("list[Any]", value)]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
