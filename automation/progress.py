@@ -17,7 +17,6 @@ from rich.tree import Tree
 
 from automation.durations import usual
 from automation.events import Event, ResourceEvent
-from graph.model import STACK_TYPE
 from graph.preview import HALVES, UNCHANGED
 
 NAMED_AT_ONCE: Final = 3
@@ -109,7 +108,6 @@ class Progress:
         for work in self._work.values():
             parent = work.event.parent
             found.setdefault(parent if parent in self._work else "", []).append(work)
-        found.get("", []).sort(key=lambda work: work.event.type == STACK_TYPE)
         return found
 
     def _grow(self, branch: Tree, urn: str, below: Below) -> bool:
@@ -129,7 +127,7 @@ class Progress:
             branch.add(self._in_work(work))
         if len(working) > NAMED_AT_ONCE:
             branch.add(Text(f"… and {len(working) - NAMED_AT_ONCE} more", "cyan"))
-        for component in _components(urn, below):
+        for component in (work for work in below.get(urn, []) if work.event.component):
             inside = _resources(component.event.urn, below, nested=True)
             label = component.line()
             label.append(f"  {sum(each.finished for each in inside)}/{len(inside)}", "bold")
@@ -151,14 +149,6 @@ def _resources(urn: str, below: Below, *, nested: bool = False) -> list[Work]:
             found.append(work)
         if nested or not work.event.component:
             found += _resources(work.event.urn, below, nested=nested)
-    return found
-
-
-def _components(urn: str, below: Below) -> list[Work]:
-    """The components directly inside, also those that a resource is the parent of."""
-    found: list[Work] = []
-    for work in below.get(urn, []):
-        found += [work] if work.event.component else _components(work.event.urn, below)
     return found
 
 

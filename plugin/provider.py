@@ -1,8 +1,7 @@
 """Serves the component to Pulumi's engine; its schema is that of the component's annotations.
 
-It is `pulumi.provider.experimental.component_provider_host` in two lines, but for two things that
-that one does otherwise: it drops arguments that the schema does not have, and it shows every error
-with a traceback.
+It stands where `pulumi.provider.experimental.component_provider_host` usually does. That one drops
+arguments that the schema does not have, without a word, and shows every error with a traceback.
 """
 
 from typing import Any
