@@ -55,7 +55,7 @@ clean: ## forget the demonstration's state and the tools' caches; keeps the virt
 	rm -rf .state .pytest_cache .ruff_cache
 	find . -path ./$(VENV) -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +
 
-$(STAMP): requirements.txt requirements-dev.txt
+$(STAMP): requirements.txt requirements-dev.txt policy/requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || { \
 		echo "error: $(PYTHON) is missing or older than 3.10: name a newer one, as in" \
 			"'make PYTHON=python3.12'" >&2; exit 1; }

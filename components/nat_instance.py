@@ -90,7 +90,11 @@ class NatInstance(pulumi.ComponentResource):
             iam_instance_profile=profile.name,
             user_data=USER_DATA,
             user_data_replace_on_change=True,
-            metadata_options={"http_tokens": "required", "http_endpoint": "enabled"},
+            metadata_options={
+                "http_tokens": "required",
+                "http_endpoint": "enabled",
+                "http_put_response_hop_limit": 1,
+            },
             root_block_device={
                 "encrypted": True,
                 "volume_type": "gp3",

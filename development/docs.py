@@ -3,8 +3,8 @@
 A generated part stands between `<!-- NAME:begin -->` and `<!-- NAME:end -->`; the text around it is
 written by hand and is left alone. `--check` writes nothing, names each stale file and exits with 1.
 What the parts say is the business of `alarm_tables`, `architecture_parts`, `configuration_tables`,
-`cost_tables`, `peer_costs` and `scaling_tables`. `plugin/arguments.py` is written as a whole, by
-`plugin_arguments`.
+`cost_tables`, `peer_costs`, `policy_tables` and `scaling_tables`. `plugin/arguments.py` is written as
+a whole, by `plugin_arguments`.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from development.cost_tables import (
 )
 from development.peer_costs import peer_table
 from development.plugin_arguments import source
+from development.policy_tables import anywhere_table, narrower_table, rule_tables
 from development.scaling_tables import spike_by_busy_cpu, spike_inputs, spike_results
 
 REPOSITORY: Final = Path(__file__).resolve().parent.parent
@@ -53,6 +54,11 @@ PARTS: Final[Mapping[str, Mapping[str, Callable[[], str]]]] = {
         "prices": price_table,
     },
     "docs/operations.md": {"alarms": alarm_table},
+    "docs/policies.md": {
+        "rules": rule_tables,
+        "anywhere": anywhere_table,
+        "narrower": narrower_table,
+    },
     "docs/scaling.md": {
         "inputs": spike_inputs,
         "results": spike_results,

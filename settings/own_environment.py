@@ -61,7 +61,7 @@ def problems(
         own = cast(Mapping[str, Any], section).get("environment") if _is_map(section) else None
         for name, value in cast(Mapping[str, Any], own).items() if _is_map(own) else ():
             key = f"{container}.environment.{name}"
-            value_shown = "" if _is_secret(name) else f" {shown(value)}:"
+            value_shown = "" if is_secret(name) else f" {shown(value)}:"
             lines += [
                 _line(key, value_shown, *fault)
                 for fault in _plain_faults(name, value, table, release, sections)
@@ -78,7 +78,7 @@ def _plain_faults(
 ) -> Iterator[tuple[str, str]]:
     if not isinstance(value, str):
         return  # the model says so
-    if _is_secret(name) and not WIRED.fullmatch(name) and name not in sections:
+    if is_secret(name) and not WIRED.fullmatch(name) and name not in sections:
         yield (
             "looks like a secret, and this environment is stored in the clear",
             "Put it into the secret key langfuse:secretEnvironment",
@@ -108,7 +108,8 @@ def _faults(
         yield f"Langfuse refuses this value: it {fault}", "Correct it"
 
 
-def _is_secret(name: str) -> bool:
+def is_secret(name: str) -> bool:
+    """Whether a variable's name says that nobody should read its value."""
     looks_so = SECRET.search(name) is not None
     return looks_so and name not in NOT_SECRET and not name.endswith("_ID_TOKEN")
 

@@ -61,6 +61,7 @@ class Options:
     ignore_changes: frozenset[str]
     parent: str
     dependencies: frozenset[str]
+    origins: Mapping[str, tuple[str, ...]]
     custom: bool
 
     @classmethod
@@ -73,6 +74,9 @@ class Options:
             ignore_changes=frozenset(request.ignoreChanges),
             parent=request.parent,
             dependencies=frozenset(request.dependencies),
+            origins={
+                name: tuple(found.urns) for name, found in request.propertyDependencies.items()
+            },
             custom=request.custom,
         )
 

@@ -114,6 +114,7 @@ def test_the_nat_instance_routes_every_private_subnet_and_forwards() -> None:
     routes = graph.of_type(ROUTE)
     assert instance.inputs["sourceDestCheck"] is False, "AWS drops what it forwards otherwise"
     assert instance.inputs["metadataOptions"]["httpTokens"] == "required"
+    assert instance.inputs["metadataOptions"]["httpPutResponseHopLimit"] == 1
     assert graph.options_of(instance).ignore_changes == {"ami"}
     assert len({route.inputs["routeTableId"] for route in routes}) == 2
     assert {route.inputs["networkInterfaceId"] for route in routes} == {

@@ -1,0 +1,31 @@
+"""Writes the tables of the policy pack's rules and their exceptions, from the rules themselves."""
+
+from __future__ import annotations
+
+from development.markdown import table
+from policy.exposure import CONNECTS_ANYWHERE
+from policy.permissions import NOTHING_NARROWER
+from policy.rules import THEMES
+
+
+def rule_tables() -> str:
+    """Every rule, by theme."""
+    head = ("Rule", "What must hold", "Why", "Level", "Remedy")
+    sections: list[str] = []
+    for theme, rules in THEMES.items():
+        rows = [
+            (f"`{rule.id}`", rule.what, rule.why, rule.level, f"{rule.remedy}.") for rule in rules
+        ]
+        sections.append(f"### {theme}\n\n{table(head, rows)}")
+    return "\n\n".join(sections)
+
+
+def anywhere_table() -> str:
+    """The security groups that may connect to anywhere."""
+    rows = [(f"`…-{end}`", why) for end, why in CONNECTS_ANYWHERE.items()]
+    return table(("Security group", "What for"), rows)
+
+
+def narrower_table() -> str:
+    """The actions that may have every resource."""
+    return table(("Action", "Why"), [(f"`{each}`", why) for each, why in NOTHING_NARROWER.items()])

@@ -1,0 +1,12 @@
+"""The policy pack, which Pulumi starts for `--policy-pack policy`."""
+
+import sys
+from pathlib import Path
+
+sys.path[0] = str(Path(__file__).resolve().parent.parent)  # Pulumi puts this folder there
+
+from pulumi_policy import PolicyPack  # noqa: E402
+
+from policy.pack import policies  # noqa: E402
+
+PolicyPack("langfuse-aws", list(policies()))

@@ -1,0 +1,215 @@
+"""Who can reach what."""
+
+from typing import Any, Final
+
+from graph.model import UNKNOWN, Resource
+from policy.doors import DEFAULT_GROUP, GROUP, GROUP_RULE
+from policy.exposure import (
+    EGRESS,
+    INGRESS,
+    PUBLIC_BLOCK,
+    RESOURCE_POLICIES,
+)
+from tests.unit.policy_cases import Case, broken, document, kept, made
+
+INSTANCE: Final = "aws:rds/instance:Instance"
+BUCKET: Final = made("aws:s3/bucket:Bucket")
+SWITCHES: Final = dict.fromkeys(
+    ("blockPublicAcls", "blockPublicPolicy", "ignorePublicAcls", "restrictPublicBuckets"), True
+)
+ANYBODY: Final = {"Effect": "Allow", "Principal": "*", "Action": "s3:GetObject"}
+ACCOUNT: Final = {"Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::1:root"}, "Action": "a:b"}
+
+BALANCED: Final = made(GROUP, name="alb")
+OTHER: Final = made(GROUP, name="langfuse-dev-postgres")
+WEB: Final = made(GROUP, name="langfuse-dev-web")
+BALANCER: Final = made("aws:lb/loadBalancer:LoadBalancer", securityGroups=BALANCED)
+
+
+def block(**switches: Any) -> Resource:
+    return made(PUBLIC_BLOCK, {**SWITCHES, **switches}, bucket=BUCKET)
+
+
+def door(group: Resource, token: str = INGRESS, **inputs: Any) -> Resource:
+    rule = {"cidrIpv4": "0.0.0.0/0", "ipProtocol": "tcp", **inputs}
+    return made(token, rule, name="door", securityGroupId=group)
+
+
+def store(token: str, public: bool) -> tuple[Resource, Resource]:
+    subnet = made("aws:ec2/subnet:Subnet", {"mapPublicIpOnLaunch": public}, name="a")
+    return made(token, {"subnetIds": ["subnet-1"]}, subnetIds=subnet), subnet
+
+
+CASES: Final[tuple[Case, ...]] = (
+    broken(
+        "database-not-public",
+        "publiclyAccessible is true",
+        made(INSTANCE, {"publiclyAccessible": True}),
+    ),
+    kept("database-not-public", made(INSTANCE, {"publiclyAccessible": False})),
+    kept("database-not-public", made("aws:rds/clusterInstance:ClusterInstance")),
+    broken("bucket-blocks-public-access", "the bucket has no public access block", BUCKET),
+    broken(
+        "bucket-blocks-public-access",
+        "the bucket has no public access block",
+        made("aws:s3/bucket:Bucket", name="another"),
+        block(),
+    ),
+    *(
+        broken(
+            "bucket-blocks-public-access",
+            f"{switch} of its public access block is not true",
+            BUCKET,
+            block(**{switch: False}),
+        )
+        for switch in SWITCHES
+    ),
+    kept("bucket-blocks-public-access", BUCKET, block()),
+    kept("bucket-blocks-public-access", BUCKET, block(blockPublicAcls=UNKNOWN)),
+    *(
+        broken(
+            "no-public-principal",
+            "anybody may s3:GetObject",
+            made(token, {property_name: document(ANYBODY)}),
+        )
+        for token, property_name in RESOURCE_POLICIES.items()
+    ),
+    broken(
+        "no-public-principal",
+        "anybody may s3:GetObject",
+        made(
+            "aws:sns/topicPolicy:TopicPolicy",
+            {"policy": document(ACCOUNT, {**ANYBODY, "Principal": {"AWS": ["*"]}})},
+        ),
+    ),
+    broken(
+        "no-public-principal",
+        "anybody may sts:AssumeRole",
+        made(
+            "aws:iam/role:Role",
+            {
+                "assumeRolePolicy": document(
+                    {"Effect": "Allow", "NotPrincipal": {"AWS": "1"}, "Action": "sts:AssumeRole"}
+                )
+            },
+        ),
+    ),
+    kept(
+        "no-public-principal",
+        made(
+            "aws:s3/bucketPolicy:BucketPolicy",
+            {"policy": document({**ANYBODY, "Effect": "Deny"}, ACCOUNT)},
+        ),
+    ),
+    kept("no-public-principal", made("aws:kms/key:Key", {"policy": UNKNOWN})),
+    *(
+        case
+        for token in (
+            "aws:rds/subnetGroup:SubnetGroup",
+            "aws:elasticache/subnetGroup:SubnetGroup",
+        )
+        for case in (
+            broken(
+                "stores-in-private-subnets",
+                "subnet a gives out public addresses",
+                *store(token, public=True),
+            ),
+            kept("stores-in-private-subnets", *store(token, public=False)),
+        )
+    ),
+    broken(
+        "no-open-ingress",
+        "0.0.0.0/0 may enter at port 22",
+        door(BALANCED, fromPort=22, toPort=22),
+        BALANCED,
+        BALANCER,
+    ),
+    broken(
+        "no-open-ingress",
+        "0.0.0.0/0 may enter at port 443",
+        door(OTHER, fromPort=443, toPort=443),
+        OTHER,
+        BALANCER,
+    ),
+    broken(
+        "no-open-ingress",
+        "0.0.0.0/0 may enter at ports 80 to 443",
+        door(BALANCED, fromPort=80, toPort=443),
+        BALANCED,
+        BALANCER,
+    ),
+    broken(
+        "no-open-ingress",
+        "::/0 may enter at every port",
+        door(BALANCED, cidrIpv4=None, cidrIpv6="::/0", ipProtocol="-1"),
+        BALANCED,
+        BALANCER,
+    ),
+    broken(
+        "no-open-ingress",
+        "0.0.0.0/0 may enter at every port",
+        made(DEFAULT_GROUP, {"ingress": [{"cidrBlocks": ["0.0.0.0/0"], "protocol": "-1"}]}),
+    ),
+    broken(
+        "no-open-ingress",
+        ["0.0.0.0/0 may enter at port 3000", "128.0.0.0/1 may enter at port 3000"],
+        made(
+            GROUP,
+            {
+                "ingress": [
+                    {
+                        "cidrBlocks": ["0.0.0.0/0", "128.0.0.0/1", "10.0.0.0/8"],
+                        "protocol": "tcp",
+                        "fromPort": 3000,
+                        "toPort": 3000,
+                    }
+                ]
+            },
+        ),
+    ),
+    broken(
+        "no-open-ingress",
+        "0.0.0.0/0 may enter at every port",
+        made(GROUP_RULE, {"type": "ingress", "protocol": "-1", "cidrBlocks": ["0.0.0.0/0"]}),
+    ),
+    kept("no-open-ingress", door(BALANCED, fromPort=443, toPort=443), BALANCED, BALANCER),
+    kept("no-open-ingress", door(BALANCED, fromPort=80.0, toPort=80.0), BALANCED, BALANCER),
+    kept("no-open-ingress", door(OTHER, cidrIpv4="10.0.0.0/16", ipProtocol="-1"), OTHER),
+    kept("no-open-ingress", door(OTHER, cidrIpv4=UNKNOWN, ipProtocol="-1"), OTHER),
+    kept("no-open-ingress", door(OTHER, fromPort=UNKNOWN, toPort=UNKNOWN), OTHER),
+    kept(
+        "no-open-ingress",
+        made(GROUP_RULE, {"type": "egress", "protocol": "-1", "cidrBlocks": ["0.0.0.0/0"]}),
+    ),
+    broken(
+        "no-open-egress",
+        "langfuse-dev-postgres may connect to 0.0.0.0/0 at every port",
+        door(OTHER, EGRESS, ipProtocol="-1"),
+        OTHER,
+    ),
+    broken(
+        "no-open-egress",
+        "langfuse-dev-postgres may connect to 0.0.0.0/0 at every port",
+        door(OTHER, EGRESS, fromPort=0, toPort=65535),
+        OTHER,
+    ),
+    broken(
+        "no-open-egress",
+        "it may connect to 0.0.0.0/0 at every port",
+        made(DEFAULT_GROUP, {"egress": [{"cidrBlocks": ["0.0.0.0/0"], "protocol": "-1"}]}),
+    ),
+    broken(
+        "no-open-egress",
+        "it may connect to ::/0 at every port",
+        made(GROUP_RULE, {"type": "egress", "protocol": "-1", "ipv6CidrBlocks": ["::/0"]}),
+    ),
+    broken(
+        "no-open-egress",
+        "it may connect to 0.0.0.0/0 at every port",
+        made(GROUP, {"egress": [{"cidrBlocks": ["0.0.0.0/0"], "protocol": "-1"}]}),
+    ),
+    kept("no-open-egress", door(WEB, EGRESS, ipProtocol="-1"), WEB),
+    kept("no-open-egress", door(OTHER, EGRESS, fromPort=443, toPort=443), OTHER),
+    kept("no-open-egress", door(OTHER, EGRESS, cidrIpv4="10.0.0.0/16", ipProtocol="-1"), OTHER),
+    kept("no-open-egress", made(DEFAULT_GROUP)),
+)

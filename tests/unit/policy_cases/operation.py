@@ -1,0 +1,70 @@
+"""Operation."""
+
+from typing import Any, Final
+
+from graph.model import UNKNOWN, Resource
+from policy.operation import REQUIRED_TAGS, S3_ENDPOINT, VPC_OF_AWSX
+from tests.unit.policy_cases import Case, broken, kept, made
+
+LOGS: Final = "aws:cloudwatch/logGroup:LogGroup"
+TEMPLATE: Final = "aws:ec2/launchTemplate:LaunchTemplate"
+TARGETS: Final = "aws:lb/targetGroup:TargetGroup"
+VPC: Final = made("aws:ec2/vpc:Vpc", name="vpc")
+WRAPPED: Final = made(VPC_OF_AWSX)
+TAGS: Final = dict.fromkeys(REQUIRED_TAGS, "x")
+NO_ENDPOINT: Final = "the VPC has no gateway endpoint for S3"
+
+
+def metadata(**options: Any) -> Resource:
+    return made(TEMPLATE, {"metadataOptions": options})
+
+
+CASES: Final[tuple[Case, ...]] = (
+    broken("log-retention", "retentionInDays is not set", made(LOGS)),
+    broken("log-retention", "retentionInDays is not set", made(LOGS, {"retentionInDays": 0})),
+    kept("log-retention", made(LOGS, {"retentionInDays": 7})),
+    broken(
+        "instance-metadata-v2",
+        ["httpTokens is not required", "httpPutResponseHopLimit is not 1"],
+        made("aws:ec2/instance:Instance"),
+    ),
+    broken(
+        "instance-metadata-v2",
+        "httpTokens is not required",
+        metadata(httpTokens="optional", httpPutResponseHopLimit=1),
+    ),
+    broken(
+        "instance-metadata-v2",
+        "httpPutResponseHopLimit is not 1",
+        metadata(httpTokens="required", httpPutResponseHopLimit=2),
+    ),
+    kept("instance-metadata-v2", metadata(httpTokens="required", httpPutResponseHopLimit=1.0)),
+    kept("instance-metadata-v2", metadata(httpEndpoint="disabled")),
+    broken("tagged", "it lacks the tag Stack", made(LOGS, {"tagsAll": {"Project": "langfuse"}})),
+    broken("tagged", "it lacks the tag Project and Stack", made(LOGS, {"tags": {"Name": "a"}})),
+    kept("tagged", made(LOGS, {"tagsAll": TAGS, "tags": {}})),
+    kept("tagged", made(LOGS, {"tagsAll": UNKNOWN})),
+    kept("tagged", made("aws:autoscaling/group:Group", {"tags": [{"key": "Name"}]})),
+    kept("tagged", made("aws:ec2/route:Route")),
+    broken("target-health-path", "its health check asks for /", made(TARGETS)),
+    broken(
+        "target-health-path",
+        "its health check asks for /",
+        made(TARGETS, {"healthCheck": {"path": "/"}}),
+    ),
+    kept("target-health-path", made(TARGETS, {"healthCheck": {"path": "/api/public/health"}})),
+    broken("s3-gateway-endpoint", NO_ENDPOINT, VPC),
+    broken("s3-gateway-endpoint", NO_ENDPOINT, WRAPPED),
+    kept("s3-gateway-endpoint", made("aws:ec2/vpc:Vpc", name="child", parent=WRAPPED), WRAPPED),
+    broken(
+        "s3-gateway-endpoint",
+        NO_ENDPOINT,
+        VPC,
+        made(S3_ENDPOINT, {"serviceName": "com.amazonaws.us-east-1.sts"}),
+    ),
+    kept(
+        "s3-gateway-endpoint",
+        VPC,
+        made(S3_ENDPOINT, {"serviceName": "com.amazonaws.us-east-1.s3"}),
+    ),
+)
