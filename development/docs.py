@@ -3,8 +3,8 @@
 A generated part stands between `<!-- NAME:begin -->` and `<!-- NAME:end -->`; the text around it is
 written by hand and is left alone. `--check` writes nothing, names each stale file and exits with 1.
 What the parts say is the business of `alarm_tables`, `architecture_parts`, `configuration_tables`,
-`cost_tables`, `peer_costs`, `policy_tables` and `scaling_tables`. `plugin/arguments.py` is written as
-a whole, by `plugin_arguments`.
+`cost_tables`, `peer_costs`, `policy_tables` and `scaling_tables`. `plugin_arguments`
+writes all of `plugin/arguments.py`.
 """
 
 from __future__ import annotations

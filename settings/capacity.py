@@ -46,6 +46,19 @@ def graviton_memory_gib(instance_type: str) -> float | None:
     return _MEMORY_OF_LARGE_GIB[match["family"]] * scale
 
 
+def graviton_vcpus(instance_type: str) -> int | None:
+    """VCPUs of a Graviton instance type such as `m7g.large`; None if it is not one.
+
+    The smaller sizes of t4g have two as well.
+    """
+    match = _GRAVITON.fullmatch(instance_type)
+    if match is None:
+        return None
+    if match["size"].endswith("xlarge"):
+        return 4 * int(match["multiple"] or 1)
+    return 1 if match["size"] == "medium" and match["family"] != "t" else 2
+
+
 # https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/CHAP_Limits.html#RDS_Limits.MaxConnections
 _BYTES_A_CONNECTION: Final = 9_531_392
 _MOST_CONNECTIONS: Final = 5000

@@ -50,13 +50,7 @@ def load(values: Mapping[str, Any]) -> Settings:
     Values are YAML's own, or the text that Pulumi hands to a program. `secretEnvironment` may also
     be a mapping, in which None stands for a value that is not known yet. Raises SettingsError.
     """
-    given = {key: _parsed(value) for key, value in values.items() if key not in SECRET_KEYS}
-    row = SIZING.get(str(given.get("size")), DEV)
-    merged = {**row, **given}
-    for key, part in row.items():
-        own = given.get(key)
-        if isinstance(part, Mapping) and isinstance(own, Mapping):
-            merged[key] = _over_row(key, cast(Row, part), cast(Row, own))
+    given, merged = _merged(values)
     problems: list[str] = []
     settings = None
     try:
@@ -80,6 +74,26 @@ def load(values: Mapping[str, Any]) -> Settings:
     if settings is None or problems:
         raise SettingsError(problems)
     return settings
+
+
+def load_without_secrets(values: Mapping[str, Any]) -> Settings:
+    """The settings for a caller who cannot decrypt: as `load`, with nothing said about secrets."""
+    try:
+        return Settings.model_validate(_merged(values)[1])
+    except ValidationError as error:
+        raise SettingsError([messages.line(detail) for detail in error.errors()]) from None
+
+
+def _merged(values: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What was given but for the secrets, and the same over the row of the size."""
+    given = {key: _parsed(value) for key, value in values.items() if key not in SECRET_KEYS}
+    row = SIZING.get(str(given.get("size")), DEV)
+    merged = {**row, **given}
+    for key, part in row.items():
+        own = given.get(key)
+        if isinstance(part, Mapping) and isinstance(own, Mapping):
+            merged[key] = _over_row(key, cast(Row, part), cast(Row, own))
+    return given, merged
 
 
 def secret_environment(values: Mapping[str, Any]) -> dict[str, str]:

@@ -1,10 +1,15 @@
 """Makes every unit test hermetic: no AWS account, no home folder, an event loop of its own."""
 
 import asyncio
+import os
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import pytest
 from pulumi.runtime.settings import ROOT
+
+if TYPE_CHECKING:
+    from tests.unit.aws_account import Account
 
 NOWHERE = "/nonexistent/aws"
 
@@ -29,3 +34,13 @@ def own_event_loop() -> Iterator[None]:
     ROOT.set(None)  # the stack resource of an earlier test belongs to that test's loop
     yield
     loop.close()
+
+
+@pytest.fixture
+def account() -> "Iterator[Account]":
+    """Give an AWS account in memory. moto is loaded only for tests that ask for it."""
+    os.environ.setdefault("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")  # moto reads it when it is loaded
+    from tests.unit.aws_account import aws_account
+
+    with aws_account() as found:
+        yield found

@@ -1,0 +1,183 @@
+"""`preflight`: checks before the first `up` that a stack can come up in an account and region.
+
+It only reads, and changes nothing. It needs no deployed stack, no backend and no Pulumi CLI.
+"""
+
+import json
+import os
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
+from functools import cached_property, partial
+from threading import Lock
+from typing import Annotated, Any, Final
+
+import boto3
+import httpx
+import typer
+from botocore.config import Config
+from rich.text import Text
+
+from automation import preflight_zones as zones
+from automation.deployed import REPOSITORY, Folder
+from automation.plan import UserError, console, errors, one_line_errors
+from automation.preflight_account import REGION, check_region, find_caller
+from automation.preflight_domain import (
+    CERTIFICATE,
+    HOSTED_ZONE,
+    NameServers,
+    check_certificate,
+    check_hosted_zone,
+    name_servers,
+)
+from automation.preflight_images import check_image
+from automation.preflight_needs import needs_of
+from automation.preflight_permissions import (
+    PERMISSIONS,
+    SERVICE_ROLES,
+    check_permissions,
+    check_service_linked_roles,
+)
+from automation.preflight_quotas import quota_checks
+from automation.preflight_result import Caller, Check, NewStack, Result, Status, answers, unknown
+from automation.registry import new_client
+from automation.stack_file import StackFile, read_stack_file
+from settings.loading import SettingsError
+
+NOTHING_CHECKED: Final = 2
+"""Exit code."""
+AT_ONCE: Final = 8
+COLORS: Final[dict[Status, str]] = {"ok": "green", "failed": "red", "unknown": "yellow"}
+
+
+class Clients:
+    """Clients of AWS with the stack's credentials, made once each; safe in threads."""
+
+    def __init__(self, region: str | None, profile: str | None) -> None:
+        self._arguments = {"region_name": region, "profile_name": profile}
+        self._made: dict[tuple[str, str | None], Any] = {}
+        self._lock = Lock()
+
+    @cached_property
+    def _session(self) -> Any:
+        return boto3.Session(**self._arguments)  # pyright: ignore
+
+    @property
+    def region(self) -> str | None:
+        """The region that the environment or the profile says. ProfileNotFound if there is none."""
+        return self._session.region_name
+
+    def __call__(self, service: str, region: str | None = None) -> Any:
+        """Give a client of a service, in the stack's region or in another."""
+        with self._lock:
+            if (service, region) not in self._made:
+                retries: Any = {"mode": "standard", "total_max_attempts": 5}
+                patient = Config(retries=retries, connect_timeout=10, read_timeout=30)
+                self._made[service, region] = self._session.client(
+                    service, region_name=region, config=patient
+                )
+            return self._made[service, region]
+
+
+def preflight(
+    stack: Annotated[
+        str | None,
+        typer.Option(envvar="PULUMI_STACK", help="The stack, such as dev: of Pulumi.dev.yaml."),
+    ] = None,
+    folder: Folder = REPOSITORY,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print a JSON object for each check, one a line.")
+    ] = False,
+) -> None:
+    """Check before the first up that this account and region can have the stack.
+
+    Reads Pulumi.STACK.yaml and asks AWS, DNS and the registries. Changes nothing.
+
+    Exit code 0: nothing stands in the way. 1: a check failed. 2: nothing was checked.
+    """
+    try:
+        with one_line_errors(NOTHING_CHECKED):
+            new = _new_stack(read_stack_file(stack, folder))
+    except SettingsError as error:
+        for line in error.problems:
+            errors.print(Text(f"error: {line}"))
+        raise typer.Exit(NOTHING_CHECKED) from None
+    results: list[Result] = []
+    with errors.status("asking AWS"), new_client() as client:
+        for result in run(new, client, name_servers):
+            results.append(result)
+            _show_json(result) if as_json else _show(result)
+    if not as_json:
+        _sum_up(new, results)
+    if any(result.status == "failed" for result in results):
+        raise typer.Exit(1)
+
+
+def run(stack: NewStack, client: httpx.Client, ask_dns: NameServers) -> Iterator[Result]:
+    """Run every check that the stack needs, side by side; give the answers in a fixed order."""
+    first, caller = find_caller(stack)
+    yield first
+    needs = needs_of(stack.settings)
+    images = [
+        Check(f"image {image.reference}", partial(check_image, client, image))
+        for image in needs.images
+    ]
+    if caller is None:
+        yield unknown("account", "without credentials, AWS says nothing of the account and region.")
+    of_account = _of_account(stack, caller, ask_dns) if caller else ()
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        for found in pool.map(answers, (*of_account, *images)):
+            yield from found
+
+
+def _of_account(stack: NewStack, caller: Caller, ask_dns: NameServers) -> Iterator[Check]:
+    settings, needs = stack.settings, needs_of(stack.settings)
+    yield Check(REGION, partial(check_region, stack))
+    yield Check(zones.ZONES, partial(zones.check_zones, stack, needs))
+    if needs.vpc_links:
+        yield Check(zones.VPC_LINK, partial(zones.check_vpc_link, stack))
+    if needs.machines:
+        yield Check(zones.MACHINES, partial(zones.check_machines, stack, needs))
+    if needs.db_instances:
+        yield Check(zones.DATABASE, partial(zones.check_database, stack))
+    yield from quota_checks(stack, needs)
+    if settings.hosted_zone:
+        yield Check(HOSTED_ZONE, partial(check_hosted_zone, stack, ask_dns))
+    if settings.ingress.certificate_arn:
+        yield Check(CERTIFICATE, partial(check_certificate, stack))
+    yield Check(PERMISSIONS, partial(check_permissions, stack, caller))
+    yield Check(SERVICE_ROLES, partial(check_service_linked_roles, stack, caller))
+
+
+def _new_stack(found: StackFile) -> NewStack:
+    region = found.region or os.environ.get("AWS_REGION")
+    clients = Clients(region, found.profile)
+    region = region or clients.region
+    if not region:
+        raise UserError(
+            f"stack {found.name}: no region is set: pulumi config set aws:region REGION --stack "
+            f"{found.name}."
+        )
+    return NewStack(found.name, found.prefix, region, found.settings, clients)
+
+
+def _show(result: Result) -> None:
+    line = Text.assemble((f"{result.status:8}", COLORS[result.status]), f"{result.check}: ")
+    console.print(line.append(result.message))
+    if result.remedy:
+        console.print(Text(f"        → {result.remedy}"))
+
+
+def _show_json(result: Result) -> None:
+    typer.echo(json.dumps(asdict(result), ensure_ascii=False))
+
+
+def _sum_up(stack: NewStack, results: Sequence[Result]) -> None:
+    where = f"stack {stack.name} in {stack.region}"
+    count = {status: sum(each.status == status for each in results) for status in COLORS}
+    if count["unknown"]:
+        errors.print(Text(f"warning: {count['unknown']} of {len(results)} could not be checked."))
+    if count["failed"]:
+        errors.print(Text(f"error: {where}: {count['failed']} of {len(results)} checks failed."))
+    else:
+        console.print(Text(f"Nothing that was checked stands in the way of {where}."))

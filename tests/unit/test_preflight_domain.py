@@ -1,0 +1,234 @@
+"""`preflight` on the domain: zones and certificates on moto, DNS as a stand-in answers.
+
+It proves which zone, name servers and certificates are good enough. It does not prove what a
+resolver answers: nobody could ask one here.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+import dns.exception
+import dns.resolver
+import pytest
+
+from automation import preflight_domain
+from automation.preflight_domain import check_certificate, check_hosted_zone
+from automation.preflight_result import NewStack, Result
+from tests.unit.aws_account import ACCOUNT, REGION, Account, aws, stubbed
+
+DOMAIN = "langfuse.example.com"
+ZONE = "example.com"
+CERTIFICATE = f"arn:aws:acm:{REGION}:{ACCOUNT}:certificate/0"
+
+
+def make_zone(name: str = ZONE, *, private: bool = False, reference: str = "1") -> str:
+    """Make a hosted zone; returns its ID."""
+    more: dict[str, Any] = {}
+    if private:
+        vpc = aws("ec2").describe_vpcs()["Vpcs"][0]["VpcId"]
+        more = {
+            "HostedZoneConfig": {"PrivateZone": True},
+            "VPC": {"VPCRegion": REGION, "VPCId": vpc},
+        }
+    made = aws("route53").create_hosted_zone(Name=name, CallerReference=reference, **more)
+    return made["HostedZone"]["Id"].rpartition("/")[2]
+
+
+def servers_of(zone_id: str) -> list[str]:
+    """The name servers that Route 53 gave a zone."""
+    return aws("route53").get_hosted_zone(Id=zone_id)["DelegationSet"]["NameServers"]
+
+
+def checked(stack: NewStack, servers: Iterable[str] = ()) -> list[Result]:
+    return list(check_hosted_zone(stack, lambda _: list(servers)))
+
+
+def certified(account: Account, certificate: dict[str, Any], arn: str = CERTIFICATE) -> Result:
+    """The answer on a certificate that ACM describes so."""
+    stack = account.stack(domain=DOMAIN, ingress={"certificateArn": arn})
+    acm = stubbed("acm", ("describe_certificate", {"Certificate": certificate}))
+
+    def client(_: str) -> Any:
+        return acm
+
+    stack = NewStack(stack.name, stack.prefix, stack.region, stack.settings, client)
+    (result,) = check_certificate(stack)
+    return result
+
+
+def test_a_zone_that_dns_knows_is_fine(account: Account) -> None:
+    zone = make_zone()
+    make_zone("internal.example.com")
+    servers = servers_of(zone)
+    assert len(servers) > 1
+    # Resolvers write a dot at the end, and letters as they like.
+    known = [f"{each.upper()}." for each in servers]
+    assert checked(account.stack(domain=DOMAIN), known) == [
+        Result("hosted zone", "ok", f"example.com is {zone}"),
+        Result("delegation", "ok", f"example.com is delegated to {', '.join(sorted(servers))}"),
+    ]
+
+
+def test_dns_is_asked_for_the_zone_of_the_settings(account: Account) -> None:
+    make_zone("a.example.com")
+    asked: list[str] = []
+
+    def servers(name: str) -> list[str]:
+        asked.append(name)
+        return []
+
+    stack = account.stack(domain="x.y.a.example.com", ingress={"hostedZone": "a.example.com"})
+    results = list(check_hosted_zone(stack, servers))
+    assert [result.status for result in results] == ["ok", "failed"]
+    assert asked == ["a.example.com"]
+
+
+def test_no_zone_fails_with_the_ways_out(account: Account) -> None:
+    make_zone("other.example")
+    make_zone(private=True)
+    assert checked(account.stack(domain=DOMAIN)) == [
+        Result(
+            "hosted zone",
+            "failed",
+            "example.com: this account has no public hosted zone of this name, and "
+            "langfuse.example.com needs it.",
+            "aws route53 create-hosted-zone --name example.com --caller-reference dev, or name "
+            "another zone of the domain with langfuse:ingress.hostedZone, or set "
+            "langfuse:ingress.certificateArn and make the records yourself.",
+        )
+    ]
+
+
+def test_two_zones_of_one_name_fail_since_pulumi_takes_neither(account: Account) -> None:
+    zones = [make_zone(), make_zone(reference="2")]
+    (result,) = checked(account.stack(domain=DOMAIN))
+    assert result.status == "failed"
+    assert result.message.startswith("example.com: this account has 2 public hosted zones")
+    assert all(zone in result.message for zone in zones)
+    assert result.remedy == (
+        "Delete those that the domain is not delegated to: aws route53 delete-hosted-zone --id ID."
+    )
+
+
+def test_a_zone_that_nobody_delegates_to_fails_with_its_name_servers(account: Account) -> None:
+    zone = make_zone()
+    results = checked(account.stack(domain=DOMAIN))
+    assert results[1] == Result(
+        "delegation",
+        "failed",
+        "example.com: DNS knows no name servers of it.",
+        "At whoever runs the domain above example.com (or its registrar), make its NS records "
+        f"these: {', '.join(sorted(servers_of(zone)))}.",
+    )
+
+
+def test_name_servers_of_somebody_else_fail(account: Account) -> None:
+    zone = make_zone()
+    known = [servers_of(zone)[0], "ns1.other.example."]
+    result = checked(account.stack(domain=DOMAIN), known)[1]
+    assert (result.status, result.message) == (
+        "failed",
+        f"example.com: DNS asks ns1.other.example, which {zone} does not have.",
+    )
+    assert result.remedy.startswith("At whoever runs the domain above example.com")
+
+
+def test_a_resolver_that_does_not_answer_is_no_failure(account: Account) -> None:
+    make_zone()
+
+    def silent(_: str) -> list[str]:
+        raise dns.exception.Timeout
+
+    result = list(check_hosted_zone(account.stack(domain=DOMAIN), silent))[1]
+    assert result == Result(
+        "delegation", "unknown", "could not be checked: The DNS operation timed out.",
+        "dig NS example.com",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("error", [dns.resolver.NXDOMAIN, dns.resolver.NoAnswer])
+def test_no_name_servers_are_an_answer_of_dns(
+    monkeypatch: pytest.MonkeyPatch, error: type[Exception]
+) -> None:
+    class Silent(error):
+        def __init__(self) -> None:
+            """Take no details."""
+
+    def resolve(*_: Any, **__: Any) -> None:
+        raise Silent
+
+    monkeypatch.setattr(dns.resolver, "resolve", resolve)
+    assert preflight_domain.name_servers(ZONE) == []
+
+
+def test_name_servers_are_those_of_the_ns_records(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Any] = []
+
+    def resolve(*arguments: Any, **more: Any) -> list[str]:
+        asked.extend([*arguments, more])
+        return ["ns1.example.", "ns2.example."]
+
+    monkeypatch.setattr(dns.resolver, "resolve", resolve)
+    assert preflight_domain.name_servers(ZONE) == ["ns1.example.", "ns2.example."]
+    assert asked == [ZONE, "NS", {"lifetime": 10}]
+
+
+@pytest.mark.parametrize(
+    "names",
+    [[DOMAIN], ["example.com", DOMAIN], ["*.example.com"], ["example.com", "*.example.com"]],
+)
+def test_an_issued_certificate_for_the_domain_is_fine(account: Account, names: list[str]) -> None:
+    found = {"Status": "ISSUED", "DomainName": names[0], "SubjectAlternativeNames": names}
+    assert certified(account, found) == Result(
+        "certificate", "ok", "is issued for langfuse.example.com"
+    )
+
+
+@pytest.mark.parametrize("name", ["example.com", "*.langfuse.example.com", "*.com", "*"])
+def test_a_certificate_for_other_names_fails(account: Account, name: str) -> None:
+    found = {"Status": "ISSUED", "DomainName": name, "SubjectAlternativeNames": [name]}
+    assert certified(account, found) == Result(
+        "certificate",
+        "failed",
+        f"langfuse:ingress.certificateArn: is for {name}, not langfuse.example.com.",
+        "aws acm request-certificate --domain-name langfuse.example.com --validation-method DNS "
+        "--region us-east-1, or remove langfuse:ingress.certificateArn: then the stack makes one.",
+    )
+
+
+def test_a_certificate_that_is_not_issued_fails_with_the_records_to_make(account: Account) -> None:
+    result = certified(account, {"Status": "PENDING_VALIDATION", "DomainName": DOMAIN})
+    assert (result.status, result.message) == (
+        "failed",
+        "langfuse:ingress.certificateArn: is PENDING_VALIDATION, not ISSUED.",
+    )
+    assert result.remedy.startswith(
+        "Make the validation records that aws acm describe-certificate --certificate-arn "
+        f"{CERTIFICATE} --region us-east-1 names. Or: aws acm request-certificate "
+    )
+
+
+def test_a_certificate_of_another_region_fails_without_asking_for_it(account: Account) -> None:
+    elsewhere = CERTIFICATE.replace(REGION, "eu-west-1")
+    result = certified(account, {}, elsewhere)
+    assert (result.status, result.message) == (
+        "failed",
+        "langfuse:ingress.certificateArn: is in eu-west-1, and the stack is in us-east-1.",
+    )
+    assert "--region us-east-1" in result.remedy
+
+
+def test_a_certificate_that_is_not_there_fails(account: Account) -> None:
+    gone = f"arn:aws:acm:{REGION}:{ACCOUNT}:certificate/12345678-1234-1234-1234-123456789012"
+    stack = account.stack(domain=DOMAIN, ingress={"certificateArn": gone})
+    (result,) = check_certificate(stack)
+    assert (result.status, result.message) == (
+        "failed",
+        f"langfuse:ingress.certificateArn: this account has no {gone}.",
+    )
+    assert result.remedy.startswith("aws acm request-certificate --domain-name ")
+
+
+def test_without_a_domain_nothing_is_checked(account: Account) -> None:
+    assert checked(account.stack()) == []
+    assert list(check_certificate(account.stack())) == []
