@@ -12,6 +12,9 @@ RUN := $(VENV)/bin/python -m
 # The virtual environment comes first: a Python language host takes the python3 it finds on PATH.
 WITH_CLI = cli="$$($(RUN) development.pulumi_cli)" && PATH="$(CURDIR)/$(VENV)/bin:$$cli:$$PATH"
 
+# Without bytecode, every test run compiles the program and its tests again, in each process.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint types unit engine provider-test bench docs format clean
 

@@ -190,9 +190,11 @@ def _quick() -> Generator[None]:
     """Leave out what nobody asks for: who registers a resource, and collecting small objects."""
     traces = registering._get_stack_trace  # pyright: ignore[reportPrivateUsage]
     registering._get_stack_trace = source_pb2.StackTrace  # pyright: ignore[reportPrivateUsage]
+    collecting = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
-        gc.enable()
+        if collecting:
+            gc.enable()
         registering._get_stack_trace = traces  # pyright: ignore[reportPrivateUsage]

@@ -5,9 +5,9 @@ from pathlib import Path
 
 sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
-from pulumi.provider import main  # noqa: E402
+from pulumi.provider import main
 
-from plugin.provider import LangfuseProvider  # noqa: E402
+from plugin.provider import LangfuseProvider
 
 if __name__ == "__main__":
     main(LangfuseProvider(), sys.argv[1:])

@@ -5,8 +5,8 @@ from pathlib import Path
 
 sys.path[0] = str(Path(__file__).resolve().parent.parent)  # Pulumi puts this folder there
 
-from pulumi_policy import PolicyPack  # noqa: E402
+from pulumi_policy import PolicyPack
 
-from policy.pack import policies  # noqa: E402
+from policy.pack import policies
 
 PolicyPack("langfuse-aws", list(policies()))

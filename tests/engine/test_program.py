@@ -4,6 +4,7 @@ It proves what the engine makes of the program: order, secrets, updates, protect
 AWS would say is not tried here.
 """
 
+import dataclasses
 import json
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import pytest
 from cost.bill import bill
 from graph.model import ResourceGraph
 from tests.deployment import PROTECTED_MESSAGE, Deployment
+from tests.warm_python import SOCKET
 
 FEWEST_RESOURCES = 80
 OUTPUTS = {
@@ -42,7 +44,8 @@ def test_a_stack_comes_up_and_then_has_nothing_to_change(
     costs = bill(ResourceGraph.of_state({"resources": state}), "us-east-1")
     assert costs.unpriced == ()
     assert outputs["monthly_cost_usd"] == round(costs.sums.configured, 2)
-    assert deployment.changes() == set()
+    another = dataclasses.replace(deployment, providers={**environment, SOCKET: ""})
+    assert another.changes() == set(), "in a Python of its own, with another order of sets"
     assert deployment.changes("refresh", "--preview-only") == set()
 
 

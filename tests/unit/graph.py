@@ -4,7 +4,10 @@ It proves what the program registers. It does not prove what AWS would answer: t
 of `tests/provider`.
 """
 
+import hashlib
 import json
+import os
+import pickle
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -49,6 +52,8 @@ VARIED: Mapping[str, Any] = {
     "alarms": {"email": "ops@example.com", "monthlyBudgetUsd": 300},
     "grafana": {"enabled": True},
 }
+
+_shared: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -147,8 +152,26 @@ def build(stack: str, config: Mapping[str, Any], *, region: str = "us-east-1") -
     return _built(stack, json.dumps(config), region)
 
 
+def share(folder: Path) -> None:
+    """Keep graphs in a folder of this test run, where its other processes find them."""
+    global _shared
+    _shared = folder
+    folder.mkdir(exist_ok=True)
+
+
 @cache
-def _built(stack: str, config_json: str, region: str) -> Graph:
+def _built(*key: str) -> Graph:
+    if _shared is None:
+        return _run(*key)
+    file = _shared / hashlib.sha256(repr(key).encode()).hexdigest()
+    if not file.exists():
+        part = file.with_suffix(f".{os.getpid()}")
+        part.write_bytes(pickle.dumps(_run(*key)))
+        part.rename(file)
+    return cast("Graph", pickle.loads(file.read_bytes()))  # noqa: S301 -- written above
+
+
+def _run(stack: str, config_json: str, region: str) -> Graph:
     done = run(stack, cast("dict[str, Any]", json.loads(config_json)), region=region)
     named = {
         (each.type, each.name): (urn, each)

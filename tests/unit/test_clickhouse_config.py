@@ -15,7 +15,9 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Final, cast
 
 import pytest
@@ -523,10 +525,20 @@ def running(address: str) -> str:
     return tasks(("RUNNING", "clickhouse", address))
 
 
+@cache
+def registering() -> str:
+    """The script that the boot script installs."""
+    with TemporaryDirectory() as root:
+        boot(Path(root))
+        return Path(root, PROGRAMS, "register-server").read_text(encoding="utf-8")
+
+
 def registrations(root: Path, answers: Sequence[str], aws: str = "") -> list[str]:
     """Run the installed script, one round for each answer of the agent; return AWS's calls."""
-    script = (boot(root).root / PROGRAMS / "register-server").read_text(encoding="utf-8")
-    (root / "tools/python3").symlink_to(sys.executable)
+    tools = root / "tools"
+    tools.mkdir()
+    (tools / "python3").symlink_to(sys.executable)
+    (tools / "cat").symlink_to(shutil.which("cat") or "/bin/cat")
     for number, answer in enumerate(answers, start=1):
         (root / f"answer-{number}").write_text(answer)
     next_round = 'echo >> "$ROOT/rounds"; mapfile -t rounds < "$ROOT/rounds"; round=${#rounds[@]}\n'
@@ -537,13 +549,14 @@ def registrations(root: Path, answers: Sequence[str], aws: str = "") -> list[str
         "sleep": f"[[ $1 == 5 ]] || exit 1\n{next_round}(( round <= {len(answers)} ))",
     }
     for name, body in stubs.items():
-        (root / "tools" / name).write_text(f"#!{BASH}\n{body}\n")
+        (tools / name).write_text(f"#!{BASH}\n{body}\n")
+        (tools / name).chmod(0o755)
     (root / "registered").touch()
     subprocess.run(
-        [BASH, "-c", script, "register-server", "srv-bbbb"],
+        [BASH, "-c", registering(), "register-server", "srv-bbbb"],
         check=False,
         capture_output=True,
-        env={"PATH": str(root / "tools"), "ROOT": str(root)},
+        env={"PATH": str(tools), "ROOT": str(root)},
         timeout=20,
     )
     assert (root / "rounds").read_text() == "\n" * (len(answers) + 1), "no answer ends the script"

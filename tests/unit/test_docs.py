@@ -226,8 +226,14 @@ def test_the_first_code_block_is_the_two_commands_that_need_no_account() -> None
 
 def test_the_second_code_block_is_the_commands_that_deploy() -> None:
     second = [match[2] for match in FENCE.finditer(README)][1]
-    commands = [line.split()[1] for line in second.splitlines()]
-    assert commands == ["stack", "config", "config", "up"]
+    commands = [line.split()[:3] for line in second.splitlines()]
+    assert [" ".join(each) for each in commands] == [
+        "pulumi stack init",
+        "pulumi config set",
+        "pulumi config set",
+        "python -m automation",
+        "pulumi up",
+    ]
 
 
 def test_the_readme_lists_every_make_target() -> None:

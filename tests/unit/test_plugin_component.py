@@ -57,6 +57,7 @@ def shapes(options: Mapping[tuple[str, str], Options], prefix: str, top: str) ->
         f"{kind} {name.removeprefix(prefix)}": replace(
             each,
             parent=short(each.parent),
+            origins={key: tuple(sorted(map(short, urns))) for key, urns in each.origins.items()},
             # Who waits for the data plane may see this late child of it, or not.
             dependencies=frozenset(map(short, each.dependencies)) - {f"{STASH} -stores"},
         )
