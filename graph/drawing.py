@@ -16,9 +16,9 @@ LABEL_SIZE: Final = 10
 _BOLD: Final = 1.14
 _WIDTHS: Final = {
     "'ijlIJ,./:;|\\ -f": 0.37,
-    "t()[]!r": 0.42,
-    "ABEKPRSTVXYZ": 0.7,
-    "CDGHNOQUMw#&+<=>~×": 0.86,  # noqa: RUF001
+    "t()[]!r": 0.44,
+    "ABEKPRSTVXYZ": 0.72,
+    "CDGHNOQUMw#&+<=>^~×": 0.88,  # noqa: RUF001
     "mW@%": 1.0,
 }
 """Widths of DejaVu Sans, rounded up, in parts of the font's size."""

@@ -91,12 +91,11 @@ class Lanes:
             heights = self._spread(source, len(links), EXIT_SPACING)
             for link, height in zip(links, heights, strict=True):
                 entry = entries[lane_of(link)]
+                taken = [y for lane, y in entries.items() if lane != lane_of(link)]
+                taken += found.values()
                 alone = len(links) == 1 and len(lanes[lane_of(link)]) == 1
-                if alone and box.y + APART <= entry <= box.bottom - APART:
-                    found[link] = entry
-                    continue
-                others = [y for lane, y in entries.items() if lane != lane_of(link)]
-                found[link] = _free(height, [*others, *found.values()], box.y, box.bottom)
+                wished = entry if alone and box.y < entry < box.bottom else height
+                found[link] = _free(wished, taken, box.y, box.bottom)
         return found
 
     def _middle(self, links: Iterable[Link]) -> float:
@@ -170,12 +169,13 @@ def _shortened(points: Sequence[Point]) -> tuple[Point, ...]:
 
 
 def _free(height: float, taken: Sequence[float], top: float, bottom: float) -> float:
-    """The height that is nearest and not taken."""
-    for step in range(int(bottom - top)):
-        for candidate in (height + step, height - step):
-            inside = top + APART <= candidate <= bottom - APART
-            if inside and all(abs(candidate - each) >= APART for each in taken):
-                return candidate
+    """The height that is nearest and not taken, or not quite, if all are."""
+    for apart in (APART, APART / 2):
+        for step in range(int(bottom - top)):
+            for candidate in (height + step, height - step):
+                inside = top + apart <= candidate <= bottom - apart
+                if inside and all(abs(candidate - each) >= apart for each in taken):
+                    return candidate
     return height
 
 

@@ -45,6 +45,7 @@ class _Placer:
         self._widths = [0.0] * self._count
         for node, column in columns.of.items():
             self._widths[column] = max(self._widths[column], self._size(self._nodes[node])[0])
+        self._make_room(picture.children)
         self._left = self._column_edges()
 
     def placed(self) -> Placement:
@@ -59,6 +60,14 @@ class _Placer:
         result.width = max([box.right for box in boxes], default=0) + MARGIN
         result.bottom = max([*skyline.values(), *(box.bottom + BETWEEN for box in boxes)])
         return result
+
+    def _make_room(self, items: Iterable[Item]) -> None:
+        """Let the first column of a frame be as wide as its title."""
+        for frame in items:
+            if isinstance(frame, Frame) and (span := self._span(frame)):
+                width = text_width(frame.title, "title")
+                self._widths[span[0]] = max(self._widths[span[0]], width)
+                self._make_room(frame.children)
 
     def _size(self, node: Node) -> tuple[float, float]:
         if node.id in self._columns.ways:
@@ -124,9 +133,26 @@ class _Placer:
                 continue
             if isinstance(item, Node):
                 column = self._columns.of[item.id]
-                skyline[column] = self._node(item, column, skyline[column]) + BETWEEN
+                top = skyline[column]
+                if item.id in self._columns.ways:
+                    top = self._aside(item.id, column, top)
+                skyline[column] = self._node(item, column, top) + BETWEEN
             else:
                 self._frame(item, skyline)
+
+    def _aside(self, way: str, column: int, top: float) -> float:
+        """Where a way is level with no other arrow's way in the columns beside it."""
+        chain = way.rpartition("_")[0]
+        beside = [
+            self._result.nodes[other].y
+            for other in self._columns.ways
+            if other in self._result.nodes
+            and abs(self._columns.of[other] - column) == 1
+            and other.rpartition("_")[0] != chain
+        ]
+        while any(abs(top - y) < WAY_HEIGHT for y in beside):
+            top += WAY_HEIGHT
+        return top
 
     def _frame(self, frame: Frame, skyline: dict[int, float]) -> None:
         span = self._span(frame)
@@ -200,7 +226,8 @@ class _Placer:
         if isinstance(item, Node):
             return self._size(item)[0]
         inside = [self._row_width(each) for each in item.children]
-        return sum(inside) + BETWEEN * (len(inside) - 1) + 2 * PADDING
+        across = sum(inside) + BETWEEN * (len(inside) - 1)
+        return max(across, text_width(item.title, "title")) + 2 * PADDING
 
     def _side(self, item: Item, x: float, y: float, width: float) -> float:
         """Place an item with everything in it side by side; returns where it ends."""

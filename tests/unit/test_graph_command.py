@@ -24,6 +24,7 @@ from graph.colours import DARK, LIGHT
 from graph.layout import layout
 from graph.mermaid import mermaid
 from graph.model import ResourceGraph
+from graph.picture import Node, Picture
 from graph.png import SCALE
 from graph.svg import svg
 
@@ -129,6 +130,14 @@ def test_an_svg_is_well_formed_and_has_every_text_box_line_and_both_sets_of_colo
     assert all(colour in dark for colour in (*DARK.stores, *DARK.fills.values()))
     used = {name for each in root.iter() for name in (each.get("class") or "").split()}
     assert all(f".{name}" in dark for name in used - {"heading", "title", "label", "line"})
+
+
+def test_text_that_xml_would_take_for_its_own_is_escaped() -> None:
+    drawing = layout(Picture("a<b", (Node("n", "<R&D>", ('say "no"',)),), ()))
+    root = ElementTree.fromstring(svg(drawing))  # noqa: S314
+    texts = [each.text for each in root.iter(f"{SVG}text")]
+    assert texts[:3] == ["a<b", "<R&D>", 'say "no"']
+    assert root.findtext(f"{SVG}title") == "a<b"
 
 
 def test_a_png_is_a_picture_of_the_drawing_at_twice_its_size(tmp_path: Path) -> None:

@@ -4,6 +4,8 @@ It proves this for the shipped stacks, a stack with every door, and shapes made 
 a column, back, and round. Whether the result is pleasant to look at, it cannot tell.
 """
 
+import random
+import string
 from collections.abc import Iterable, Mapping
 from itertools import combinations, pairwise
 from typing import Any, NamedTuple
@@ -14,8 +16,9 @@ from matplotlib.ft2font import FT2Font, LoadFlags
 
 from development.architecture_parts import EVERY_DOOR
 from development.recorded_graph import recorded, shipped_config
+from graph import lanes
 from graph.architecture import architecture
-from graph.drawing import BOLD, SIZES, Box, Drawing, Line, Text
+from graph.drawing import BOLD, SIZES, Box, Drawing, Line, Text, TextStyle
 from graph.grouping import Detail
 from graph.layout import layout
 from graph.picture import Arrow, Frame, Item, Node, Picture
@@ -102,6 +105,12 @@ def faults(drawing: Drawing) -> list[str]:
         if frame.meets(other) and not (other.within(frame) or frame.within(other))
     ]
     found += [f"{a[0]} and {b[0]} overlap" for a, b in combinations(texts, 2) if a[1].meets(b[1])]
+    found += [
+        f"the edge of {frame} crosses {text}"
+        for frame in frames
+        for text, each in texts
+        if each.meets(frame) and not each.within(frame)
+    ]
     for line in drawing.lines:
         for piece in pieces(line):
             inside = shortened(piece)
@@ -168,6 +177,45 @@ def test_an_arrow_back_has_its_head_where_it_goes() -> None:
     assert sorted(x for x, _ in heads(drawing)) == [a.right, b.x]
 
 
+def test_an_arrow_back_past_a_column_has_one_head() -> None:
+    drawing = drawn([Arrow("a", "b", "1"), Arrow("b", "c", "2"), Arrow("c", "a", "3")])
+    assert faults(drawing) == []
+    ends = sorted(x for x, _ in heads(drawing))
+    a, b, c = (box_of(drawing, title) for title in "ABC")
+    assert ends == [a.right, b.x, c.x]
+    assert len([line for line in drawing.lines if line.head]) == 3
+
+
+@pytest.mark.parametrize("seed", range(25))
+def test_nothing_covers_anything_else_whoever_talks_to_whom(seed: int) -> None:
+    chance = random.Random(seed)  # noqa: S311
+    nodes = [f"n{number}" for number in range(chance.randint(2, 9))]
+    arrows = {
+        Arrow(*chance.sample(nodes, 2), chance.choice(["1", "8123", "9000, 9009"]))
+        for _ in range(chance.randint(1, 16))
+    }
+    inside = [Node(each, each.upper(), ("text",), "store") for each in nodes[:3]]
+    drawing = drawn(sorted(arrows), Frame("f", "Frame", tuple(inside)))
+    assert faults(drawing) == []
+
+
+def test_lanes_are_in_an_order_that_saves_crossings(monkeypatch: pytest.MonkeyPatch) -> None:
+    picture = architecture(recorded("prod", STACKS["prod"]))
+    chosen = crossings(layout(picture))
+
+    def plain(spans: Mapping[Any, Any], _: object) -> list[Any]:
+        return sorted(spans)
+
+    monkeypatch.setattr(lanes, "_least_crossing", plain)
+    assert chosen < crossings(layout(picture))
+
+
+def crossings(drawing: Drawing) -> int:
+    found = [piece for line in drawing.lines for piece in pieces(line)]
+    across, down = [p for p in found if flat(p)], [p for p in found if not flat(p)]
+    return sum(shortened(one).meets(shortened(other)) for one in across for other in down)
+
+
 def test_an_arrow_to_itself_leaves_and_comes_back() -> None:
     drawing = drawn([Arrow("a", "b", "1"), Arrow("b", "b", "22")])
     assert faults(drawing) == []
@@ -220,6 +268,12 @@ def test_a_text_is_no_wider_than_is_reckoned_with() -> None:
         if measured(text) > text.width
     ]
     assert too_wide == []
+
+
+@pytest.mark.parametrize("style", ["title", "line", "label"])
+def test_no_character_is_wider_than_is_reckoned_with(style: TextStyle) -> None:
+    texts = [Text(0, 0, each * 20, style) for each in f"{string.printable.strip()}×–"]  # noqa: RUF001
+    assert [text.text[0] for text in texts if measured(text) > text.width] == []
 
 
 def measured(text: Text) -> float:
