@@ -93,10 +93,10 @@ def renewed(file: str, text: str) -> str:
 def stale() -> dict[Path, str]:
     """The files that are not current, or parts of them, with the text they should have."""
     found: dict[Path, str] = {}
-    for file in (*PARTS, *FILES):
+    for file in PARTS:
         path = REPOSITORY / file
         text = path.read_text(encoding="utf-8")
-        new = FILES[file]() if file in FILES else renewed(file, text)
+        new = renewed(file, text)
         if new != text:
             found[path] = new
     for file, generate in FILES.items():

@@ -11,10 +11,12 @@ from typing import Any
 
 import pytest
 
+from development import architecture_parts
 from development.architecture_parts import BY_API, EVERY_DOOR, doors_table
 from development.recorded_graph import recorded, shipped_config
 from graph.architecture import architecture
 from graph.doors import GROUP
+from graph.grouping import Detail
 from graph.layout import layout
 from graph.main_resources import main_resources
 from graph.mermaid import mermaid
@@ -121,6 +123,15 @@ def test_snapshots_come_from_the_vault_that_they_go_to_first_and_a_copy_has_no_a
         ("Backups", "ClickHouse", "snapshots"),
         ("Backups", "PostgreSQL", "snapshots"),
     }
+
+
+def test_what_holds_data_is_a_store_in_either_detail() -> None:
+    def stores(detail: Detail) -> set[str]:
+        picture = architecture(recorded("prod", shipped_config("prod")), detail)
+        return {node.title for node in nodes_of(picture.children) if node.kind == "store"}
+
+    expected = {"Backups", "ClickHouse", "Object storage", "PostgreSQL", "Valkey"}
+    assert stores("components") == stores("resources") == expected
 
 
 def test_a_right_within_one_node_is_no_arrow() -> None:
@@ -277,6 +288,16 @@ def test_mermaid_has_a_line_for_each_node_frame_and_lane() -> None:
         '    web -.->|"IAM"| db',
         '    net -->|"80, 443"| web',
     ]
+
+
+def test_a_door_without_a_reason_and_a_reason_without_a_door_are_errors(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    key, *others = architecture_parts.WHY
+    for reasons in (dict.fromkeys(others, "why"), dict.fromkeys([key, *others, ("x", "1")], "why")):
+        monkeypatch.setattr(architecture_parts, "WHY", reasons)
+        with pytest.raises(LookupError, match="WHY and the security groups differ in"):
+            doors_table()
 
 
 def test_the_table_of_doors_has_every_door_of_every_stack_and_no_other() -> None:

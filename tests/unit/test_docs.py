@@ -90,6 +90,15 @@ def test_every_generated_part_is_current() -> None:
     assert not names, f"{names} are stale: run make docs"
 
 
+def test_a_generated_file_that_is_gone_or_different_is_stale(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    new = {"docs/images/architecture.svg": lambda: "new", "docs/none.svg": lambda: "new"}
+    monkeypatch.setattr(docs, "PARTS", {})
+    monkeypatch.setattr(docs, "FILES", new)
+    assert docs.stale() == {ROOT / name: "new" for name in new}
+
+
 def test_the_check_names_the_stale_file_and_fails(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -186,14 +186,14 @@ def test_an_arrow_back_past_a_column_has_one_head() -> None:
     assert len([line for line in drawing.lines if line.head]) == 3
 
 
-@pytest.mark.parametrize("seed", range(25))
+@pytest.mark.parametrize("seed", [*range(25), 462])
 def test_nothing_covers_anything_else_whoever_talks_to_whom(seed: int) -> None:
     chance = random.Random(seed)  # noqa: S311
     nodes = [f"n{number}" for number in range(chance.randint(2, 9))]
-    arrows = {
-        Arrow(*chance.sample(nodes, 2), chance.choice(["1", "8123", "9000, 9009"]))
-        for _ in range(chance.randint(1, 16))
-    }
+    arrows: set[Arrow] = set()
+    for _ in range(chance.randint(1, 16)):
+        source, target = chance.sample(nodes, 2)
+        arrows.add(Arrow(source, target, chance.choice(["1", "8123", "9000, 9009"])))
     inside = [Node(each, each.upper(), ("text",), "store") for each in nodes[:3]]
     drawing = drawn(sorted(arrows), Frame("f", "Frame", tuple(inside)))
     assert faults(drawing) == []
@@ -233,6 +233,25 @@ def test_sources_of_the_same_door_share_a_lane_with_one_head_and_one_label() -> 
     assert len(heads(drawing)) == 1
     assert len(drawing.dots) == 2
     assert [text.text for text in drawing.texts].count("5432") == 1
+
+
+def test_a_box_is_high_enough_for_its_arrows() -> None:
+    drawing = drawn([Arrow("a", f"t{number}", "1") for number in range(14)])
+    assert faults(drawing) == []
+    a = box_of(drawing, "A")
+    starts = sorted(line.points[0][1] for line in drawing.lines)
+    assert len(starts) == 14
+    assert a.y < starts[0] < starts[-1] < a.bottom
+    assert min(after - before for before, after in pairwise(starts)) > NEAR
+
+
+def test_a_store_has_the_colour_of_the_arrows_to_it() -> None:
+    stores = (Node("p", "P", (), "store"), Node("q", "Q", (), "store"), Node("r", "R", (), "store"))
+    frame = Frame("f", "Frame", stores)
+    drawing = drawn([Arrow("a", "p", "1"), Arrow("a", "q", "2"), Arrow("p", "s", "3")], frame)
+    p, q, r, s = (box_of(drawing, title).colour for title in "PQRS")
+    assert (p, q, r, s) == (0, 1, None, None), "nobody talks to R, and S is no store"
+    assert sorted(str(line.colour) for line in drawing.lines) == ["0", "1", "None"]
 
 
 def test_what_a_neighbour_alone_reaches_by_a_right_hangs_below_it() -> None:
