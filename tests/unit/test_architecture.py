@@ -263,6 +263,21 @@ def test_a_group_that_nobody_carries_and_a_source_that_is_not_known_yet_are_node
     assert arrows(picture) == {("Outside", "Nobody's", "1")}
 
 
+@pytest.mark.parametrize(
+    ("token", "words"),
+    [
+        ("aws:ec2/natGateway:NatGateway", "EC2 NAT gateway"),
+        ("aws:ec2/eip:Eip", "EC2 Elastic IP"),
+        ("aws:iam/rolePolicy:RolePolicy", "IAM role policy"),
+        ("aws:kinesis/stream:Stream", "Kinesis stream"),
+        ("random:index/randomPassword:RandomPassword", "Random password"),
+        ("pulumi:index:Stash", "Pulumi stash"),
+    ],
+)
+def test_a_type_is_called_what_aws_calls_it(token: str, words: str) -> None:
+    assert term(token) == words
+
+
 def test_mermaid_has_a_line_for_each_node_frame_and_lane() -> None:
     frame = Frame("f", "A frame", (Node("db", "PostgreSQL", ("Aurora",), "store"),))
     outside = Node("net", "Internet", ("0.0.0.0/0",), "outside")
