@@ -8,6 +8,7 @@ import asyncio
 import re
 from collections.abc import Mapping
 from datetime import datetime
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pulumi
@@ -34,6 +35,7 @@ EVERYTHING: Mapping[str, Any] = {
     "size": "prod",
     "release": "4.16.0",
     "domain": "langfuse.example.com",
+    "worker": {"spot": True},
     "clickhouse": {"replicas": 3},
     "network": {"egress": "natGateway"},
     "ingress": {"kind": "alb", "waf": {}},
@@ -99,7 +101,8 @@ def test_everything_that_settings_can_add_is_in_the_bill_and_the_output_is_its_s
     assert costs["Public IPv4 addresses"] == approx(4 * 3.65), "of the gateway and three zones"
     assert costs["EC2 r7g.large"] == approx(3 * 78.183)
     assert costs["Data volume"] == approx(3 * 8)
-    assert costs["Fargate tasks, ARM"] == approx(4 * 57.6700 + 14.4175), "Grafana has one of half"
+    assert costs["Fargate tasks, ARM, Spot"] == approx(2 * 57.67)
+    assert costs["Fargate tasks, ARM"] == approx(2 * 57.67 + 14.4175), "Grafana's is a quarter"
 
 
 @pytest.mark.parametrize(("size", "sum_"), [("dev", 79.36), ("staging", 170.69), ("prod", 691.36)])
@@ -232,6 +235,20 @@ def output_of(cost: MonthlyCost) -> float | None:
 def test_a_stack_whose_prices_are_unknown_has_no_output() -> None:
     assert output_of(MonthlyCost("mars-1")) is None
     assert output_of(MonthlyCost("us-east-1")) == 0
+
+
+def test_a_stack_that_needs_a_price_that_is_missing_has_no_output_either() -> None:
+    cost = MonthlyCost("us-east-1")
+    maker = cast(
+        "pulumi.Resource", SimpleNamespace(pulumi_resource_type="x", pulumi_resource_name="y")
+    )
+    for kind, props in {
+        "aws:kms/key:Key": {},
+        "aws:ec2/instance:Instance": {"instance_type": "x9.huge"},
+    }.items():
+        options = pulumi.ResourceOptions()
+        cost.note(pulumi.ResourceTransformationArgs(maker, kind, "one", props, options))
+    assert output_of(cost) is None
 
 
 def test_what_awsx_made_and_hands_back_is_not_counted_again() -> None:
