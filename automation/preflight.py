@@ -42,7 +42,6 @@ from automation.preflight_quotas import quota_checks
 from automation.preflight_result import Caller, Check, NewStack, Result, Status, answers, unknown
 from automation.registry import new_client
 from automation.stack_file import StackFile, read_stack_file
-from settings.loading import SettingsError
 
 NOTHING_CHECKED: Final = 2
 """Exit code."""
@@ -95,13 +94,8 @@ def preflight(
 
     Exit code 0: nothing stands in the way. 1: a check failed. 2: nothing was checked.
     """
-    try:
-        with one_line_errors(NOTHING_CHECKED):
-            new = _new_stack(read_stack_file(stack, folder))
-    except SettingsError as error:
-        for line in error.problems:
-            errors.print(Text(f"error: {line}"))
-        raise typer.Exit(NOTHING_CHECKED) from None
+    with one_line_errors(NOTHING_CHECKED):
+        new = _new_stack(read_stack_file(stack, folder))
     results: list[Result] = []
     with errors.status("asking AWS"), new_client() as client:
         for result in run(new, client, name_servers):

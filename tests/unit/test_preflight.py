@@ -237,12 +237,31 @@ def test_the_region_may_come_from_the_environment(
     assert answers(result.stdout)[CREDENTIALS]["message"].endswith(", region eu-west-1")
 
 
-def test_clients_are_made_once_each(account: Account) -> None:
-    clients = command.Clients("eu-west-1", None)
+def test_clients_are_made_once_each_with_the_stacks_profile(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made: list[Any] = []
+
+    class Session:
+        def __init__(self, **arguments: Any) -> None:
+            """Note it."""
+            made.append(arguments)
+
+        def client(self, service: str, **arguments: Any) -> object:
+            """Note it, and give something."""
+            made.append((service, arguments["region_name"], arguments["config"].retries))
+            return object()
+
+    monkeypatch.setattr(command.boto3, "Session", Session)
+    clients = command.Clients("eu-west-1", "acme")
     assert clients("ec2") is clients("ec2")
-    assert clients("ec2").meta.region_name == "eu-west-1"
-    assert clients("ec2", "us-east-1").meta.region_name == "us-east-1"
-    assert account.simulated == []
+    assert clients("ec2") is not clients("ec2", "us-east-1")
+    patient = {"mode": "standard", "total_max_attempts": 5}
+    assert made == [
+        {"region_name": "eu-west-1", "profile_name": "acme"},
+        ("ec2", None, patient),
+        ("ec2", "us-east-1", patient),
+    ]
 
 
 def test_the_stack_may_come_from_pulumis_variable(project: Path) -> None:

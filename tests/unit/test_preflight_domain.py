@@ -12,7 +12,7 @@ import dns.resolver
 import pytest
 
 from automation import preflight_domain
-from automation.preflight_domain import check_certificate, check_hosted_zone
+from automation.preflight_domain import check_certificate, check_hosted_zone, public_zones
 from automation.preflight_result import NewStack, Result
 from tests.unit.aws_account import ACCOUNT, REGION, Account, aws, stubbed
 
@@ -108,6 +108,31 @@ def test_two_zones_of_one_name_fail_since_pulumi_takes_neither(account: Account)
     assert result.remedy == (
         "Delete those that the domain is not delegated to: aws route53 delete-hosted-zone --id ID."
     )
+
+
+def test_zones_that_route_53_lists_after_the_domains_own_are_others(account: Account) -> None:
+    def zone(name: str, id_: str, *, private: bool = False) -> dict[str, Any]:
+        config = {"PrivateZone": private}
+        return {"Id": f"/hostedzone/{id_}", "Name": name, "CallerReference": id_, "Config": config}
+
+    listed = {
+        "HostedZones": [
+            zone("example.com.", "P", private=True),
+            zone("example.com.", "A"),
+            zone("a.example.com.", "B"),
+            zone("example.org.", "C"),
+        ],
+        "IsTruncated": False,
+        "MaxItems": "100",
+    }
+    stack = account.stack(domain=DOMAIN)
+    route53 = stubbed("route53", ("list_hosted_zones_by_name", listed))
+
+    def client(_: str) -> Any:
+        return route53
+
+    stack = NewStack(stack.name, stack.prefix, stack.region, stack.settings, client)
+    assert public_zones(stack, ZONE) == ["A"]
 
 
 def test_a_zone_that_nobody_delegates_to_fails_with_its_name_servers(account: Account) -> None:
