@@ -153,7 +153,7 @@ class LangfuseStack:
             begin = time.monotonic()
             # Secret inputs are masked in what --json prints.
             done = self._ready(command).preview(on_event=on_event, json=True)
-            return Preview.of(json.loads(done.stdout), time.monotonic() - begin)
+            return Preview.of(json.loads(done.stdout), time.monotonic() - begin, self.deployed())
 
         return self._start("preview", work)
 

@@ -68,22 +68,27 @@ class ResourceGraph:
     resources: tuple[Resource, ...]
 
     @classmethod
-    def of_preview(cls, preview: Mapping[str, Any]) -> "ResourceGraph":
-        """Read what `pulumi preview --json` printed: the resources as they will be."""
-        # The new half of a replacement is a step of its own, with the same state.
-        states = [step["newState"] for step in preview["steps"] if step.get("newState")]
-        return cls._of(states)
+    def of_preview(
+        cls, preview: Mapping[str, Any], before: "ResourceGraph | None" = None
+    ) -> "ResourceGraph":
+        """Read what `pulumi preview --json` printed: the resources as they will be.
+
+        It leaves out those that stay as they are, which `before` has.
+        """
+        found = {each.urn: each for each in before.resources} if before else {}
+        for step in preview["steps"]:
+            if step["op"] == "delete":
+                found.pop(step["urn"], None)
+            elif step.get("newState"):
+                found[step["urn"]] = Resource.of(step["newState"])
+        return cls(_without_providers(found.values()))
 
     @classmethod
     def of_state(cls, exported: Mapping[str, Any]) -> "ResourceGraph":
         """Read the `deployment` of an exported stack: the resources as they are."""
         entries = cast("list[dict[str, Any]]", exported.get("resources") or [])
-        return cls._of(entry for entry in entries if not entry.get("delete"))
-
-    @classmethod
-    def _of(cls, entries: Iterable[Mapping[str, Any]]) -> "ResourceGraph":
-        found = {entry["urn"]: Resource.of(entry) for entry in entries}
-        return cls(tuple(each for each in found.values() if not each.type.startswith(_PROVIDERS)))
+        there = (Resource.of(entry) for entry in entries if not entry.get("delete"))
+        return cls(_without_providers(there))
 
     @cached_property
     def _by_urn(self) -> Mapping[str, Resource]:
@@ -133,6 +138,10 @@ class ResourceGraph:
         """
         urns = resource.origins.get(property_name) or ()
         return [self[urn] for urn in urns if urn in self and self[urn].type == token]
+
+
+def _without_providers(resources: Iterable[Resource]) -> tuple[Resource, ...]:
+    return tuple(each for each in resources if not each.type.startswith(_PROVIDERS))
 
 
 def has_unknown(value: Any) -> bool:

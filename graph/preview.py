@@ -47,8 +47,10 @@ class Preview:
     seconds: float
 
     @classmethod
-    def of(cls, printed: Mapping[str, Any], seconds: float) -> "Preview":
-        """Read what `pulumi preview --json` printed."""
+    def of(
+        cls, printed: Mapping[str, Any], seconds: float, before: ResourceGraph | None = None
+    ) -> "Preview":
+        """Read what `pulumi preview --json` printed; `before` is what is deployed."""
         told = [
             Step(
                 operation=step["op"],
@@ -62,7 +64,7 @@ class Preview:
         ]
         return cls(
             steps=tuple(told),
-            graph=ResourceGraph.of_preview(printed),
+            graph=ResourceGraph.of_preview(printed, before),
             changes=printed["changeSummary"],
             seconds=seconds,
         )

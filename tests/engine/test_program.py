@@ -178,7 +178,7 @@ def test_five_mistakes_print_five_messages_and_create_nothing(
     assert "5 errors in the stack's configuration" in printed
     for key, words in {
         "release": "must be an exact Langfuse release",
-        "worker.memory": "Fargate sells 2048 to 8192 MiB",
+        "worker.memory": "Fargate sells 1024 to 4096 MiB",
         "clickhouse.volumeGib": "greater than or equal to 20",
         "ingress.allowedCidrs": "exists only for ingress.kind alb",
         "wroker": "nearest known one is worker",

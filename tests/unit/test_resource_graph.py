@@ -72,6 +72,9 @@ def test_a_preview_is_read_as_the_resources_will_be() -> None:
     ]
     graph = ResourceGraph.of_preview({"steps": steps})
     assert [(each.urn, each.inputs) for each in graph.resources] == [(GROUP, {"a": 2})]
+    over = ResourceGraph.of_preview({"steps": steps}, GRAPH)
+    assert names(over.resources) == [STACK, OUTER, INNER, GROUP, RULE, SUBNET], "the VPC goes"
+    assert over[GROUP].inputs == {"a": 2}, "what stays is known from before"
 
 
 def test_secrets_are_marked_wherever_they_are_and_unknown_values_are_found() -> None:
