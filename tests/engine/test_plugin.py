@@ -86,15 +86,16 @@ class Program:
     environment: dict[str, str]
 
     def run(
-        self, command: str, europe: str = "", *, check: bool = True
+        self, command: str, europe: str = "", *, alone: bool = False, check: bool = True
     ) -> subprocess.CompletedProcess[str]:
-        """Run `up` or `preview`, with further arguments for the second Langfuse."""
+        """Run `up` or `preview`, with further arguments for the second Langfuse, or it alone."""
         folder = self.deployment.stack.folder
         second = EUROPE.replace("VERSION", version("pulumi-aws")).replace("ARGUMENTS", europe)
         (folder / "documented.ts").write_text(DOCUMENTED[0], encoding="utf-8")
         (folder / "europe.ts").write_text(second, encoding="utf-8")
+        programs = ["./europe.ts"] if alone else ["./documented.ts", "./europe.ts"]
         done = subprocess.run(
-            [str(NODE), RUNNER.name, command, "./documented.ts", "./europe.ts"],
+            [str(NODE), RUNNER.name, command, *programs],
             cwd=folder,
             env=self.environment,
             capture_output=True,
@@ -209,7 +210,8 @@ def test_a_change_that_would_lose_data_is_refused_in_the_preview(
 
 @pytest.mark.xdist_group("plugin")
 def test_wrong_arguments_are_one_message_without_a_traceback(program: Program) -> None:
-    done = program.run("preview", WRONG, check=False)
+    # Alone, since the engine hangs up on the other one in the middle of its work.
+    done = program.run("preview", WRONG, alone=True, check=False)
     assert done.returncode != 0
     assert (
         "langfuse:index:Langfuse resource 'europe' has a problem: 1 error in the component's "

@@ -17,7 +17,8 @@ from pulumi.errors import InputPropertiesError
 from pydantic.alias_generators import to_camel
 
 import plugin.component
-from development.recorded_graph import Recording, on_mocks
+from cost.bill import bill
+from development.recorded_graph import Recording, on_mocks, recorded
 from offline.facts import DEFAULT_REGION
 from plugin.component import Langfuse
 from plugin.provider import LangfuseProvider
@@ -84,6 +85,8 @@ def test_every_output_that_is_declared_is_there_and_is_the_programs() -> None:
     assert state["organization"] == "platform-dev-tracing"
     assert state["healthUrl"] == "https://langfuse.example.com/api/public/health"
     assert len(state["logGroupNames"]) == 5
+    program = bill(recorded("dev", VARIED), DEFAULT_REGION)
+    assert state["monthlyCostUsd"] == round(program.sums.configured, 2)
 
 
 def test_what_does_not_fit_aws_is_one_message_and_other_failures_keep_their_traceback(
