@@ -32,7 +32,9 @@ print(json.dumps({
 sys.exit(int(sys.argv[1]))
 """
 WAIT = """\
-import os, sys, time
+import os, signal, sys, time
+for number in (signal.SIGINT, signal.SIGTERM):
+    signal.signal(number, lambda number, _: sys.exit(100 + number))
 print(os.getpid(), "pulumi_aws.ec2" in sys.modules, flush=True)
 time.sleep(60)
 """
@@ -84,16 +86,20 @@ def test_a_program_that_fails_says_so(executor: Path) -> None:
     assert done.stderr.endswith("ValueError: wrong\n")
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
-def test_a_program_ends_with_its_client(executor: Path, number: signal.Signals) -> None:
+@pytest.mark.parametrize(
+    ("number", "status"), [(signal.SIGINT, 102), (signal.SIGTERM, 115), (signal.SIGKILL, -9)]
+)
+def test_a_program_gets_the_signals_of_its_client_and_does_not_outlive_it(
+    executor: Path, number: signal.Signals, status: int
+) -> None:
     executor.write_text(WAIT, encoding="utf-8")
     with subprocess.Popen([sys.executable, executor], stdout=subprocess.PIPE, text=True) as client:
         assert client.stdout
         child, imported = client.stdout.readline().split()
         assert (int(child) != client.pid, imported) == (True, "True"), "the server's child"
         client.send_signal(number)
-        assert client.stdout.read() == "", "both ends of the pipe are closed when both have ended"
-        assert client.wait() != 0
+        client.communicate(timeout=20)  # the pipe is closed when both have ended
+        assert client.returncode == status
 
 
 def test_without_a_server_the_program_runs_all_the_same(executor: Path, tmp_path: Path) -> None:
