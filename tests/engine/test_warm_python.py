@@ -57,6 +57,7 @@ def run(
         cwd=folder,
         env={**os.environ, "MARK": "é", **({} if server is None else {SOCKET: server})},
         input="typed",
+        timeout=60,
         capture_output=True,
         text=True,
         check=False,
