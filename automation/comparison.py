@@ -15,8 +15,7 @@ from automation.operation import OperationError
 from automation.plan import UserError
 from automation.stack import LangfuseStack
 from components.replacement_guard import REPLACING
-from cost.bill import bill, region_of
-from cost.prices import UnknownRegionError
+from cost.bill import idle_usd, region_of
 from graph.model import Resource, ResourceGraph, has_unknown
 from graph.preview import Preview
 from review.difference import Difference, difference
@@ -77,13 +76,7 @@ def compare(name: str, sources: Sources) -> Difference:
 def monthly_cost(graph: ResourceGraph) -> float | None:
     """USD a month of an idle stack, with Spot where it uses it; None where a price is missing."""
     region = region_of(graph)
-    if region is None:
-        return None
-    try:
-        found = bill(graph, region)
-    except UnknownRegionError:
-        return None
-    return None if found.unpriced else found.sums.configured
+    return None if region is None else idle_usd(graph, region)
 
 
 def _base(name: str, project: Path, scratch: Path) -> ResourceGraph:

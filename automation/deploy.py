@@ -10,11 +10,11 @@ from typing import Annotated, Final
 
 import typer
 
-from automation.deployed import REPOSITORY, Folder
+from automation.deployed import Folder
 from automation.destruction import Destruction
 from automation.display import Display, People
 from automation.ndjson import Tools
-from automation.offline_workspace import STATE_FOLDER
+from automation.offline_workspace import REPOSITORY, STATE_FOLDER
 from automation.operation import CancelledError
 from automation.plan import EXPECTED, UserError, ask, ask_for, messages, need_terminal
 from automation.results import Result

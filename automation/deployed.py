@@ -21,8 +21,6 @@ from settings.loading import SettingsError, load, of_namespace
 from settings.messages import NAMESPACE
 from settings.model import Settings
 
-REPOSITORY: Final = Path(__file__).resolve().parent.parent
-
 Folder = Annotated[
     Path,
     typer.Option(

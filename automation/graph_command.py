@@ -5,7 +5,8 @@ from typing import Annotated, Final, Literal, get_args
 
 import typer
 
-from automation.deployed import REPOSITORY, Folder
+from automation.deployed import Folder
+from automation.offline_workspace import REPOSITORY
 from automation.plan import UserError, console, one_line_errors
 from automation.stack import LangfuseStack
 from graph.architecture import architecture

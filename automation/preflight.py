@@ -19,7 +19,8 @@ from botocore.config import Config
 from rich.text import Text
 
 from automation import preflight_zones as zones
-from automation.deployed import REPOSITORY, Folder
+from automation.deployed import Folder
+from automation.offline_workspace import REPOSITORY
 from automation.plan import UserError, console, errors, one_line_errors
 from automation.preflight_account import REGION, check_region, find_caller
 from automation.preflight_domain import (

@@ -8,7 +8,8 @@ import typer
 from rich.table import Table
 
 from automation import restore_backup, restore_objects, restore_postgres, restore_volume
-from automation.deployed import REPOSITORY, Folder, open_stack
+from automation.deployed import Folder, open_stack
+from automation.offline_workspace import REPOSITORY
 from automation.plan import UserError, carry_out, console, one_line_errors
 
 app = typer.Typer(

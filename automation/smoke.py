@@ -10,7 +10,8 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from automation.deployed import REPOSITORY, Deployed, Folder, open_stack
+from automation.deployed import Deployed, Folder, open_stack
+from automation.offline_workspace import REPOSITORY
 from automation.plan import UserError, console, errors, one_line_errors
 from automation.smoke_api import Target
 from automation.smoke_checks import Report, run

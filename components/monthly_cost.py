@@ -9,8 +9,7 @@ from google.protobuf import json_format
 from pulumi.resource import DependencyResource as Elsewhere
 from pulumi.runtime import rpc
 
-from cost.bill import bill
-from cost.prices import UnknownRegionError
+from cost.bill import idle_usd
 from cost.types import PRICED, READ
 from graph.model import Resource, ResourceGraph
 
@@ -41,11 +40,8 @@ class MonthlyCost:
 
     async def _priced(self) -> float | None:
         graph = ResourceGraph(tuple([await _read(args) for args in self._noted]))
-        try:
-            found = bill(graph, self._region)
-        except UnknownRegionError:
-            return None
-        return None if found.unpriced else round(found.sums.configured, 2)
+        found = idle_usd(graph, self._region)
+        return None if found is None else round(found, 2)
 
 
 async def _read(args: pulumi.ResourceTransformationArgs) -> Resource:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from cost.charge import Charge, Context
-from cost.prices import MissingPriceError, price_list
+from cost.prices import MissingPriceError, UnknownRegionError, price_list
 from cost.types import PRICED, is_known
 from cost.usage import IDLE, Usage
 from graph.model import Resource, ResourceGraph
@@ -97,6 +97,18 @@ def bill(graph: ResourceGraph, region: str, usage: Usage = IDLE) -> Bill:
                 component = component_of(resource, graph)
                 lines += [_line(resource, component, charge) for charge in charges]
     return Bill(region, usage, tuple(lines), tuple(unpriced))
+
+
+def idle_usd(graph: ResourceGraph, region: str) -> float | None:
+    """USD a month without traffic, with Spot where the stack uses it.
+
+    None if the region has no prices, or one is missing.
+    """
+    try:
+        found = bill(graph, region)
+    except UnknownRegionError:
+        return None
+    return None if found.unpriced else found.sums.configured
 
 
 def component_of(resource: Resource, graph: ResourceGraph) -> str:

@@ -9,7 +9,7 @@ from components.alarms import alarm_rows
 from cost.prices import price_list
 from development.configuration_tables import EXAMPLE_DOMAIN
 from development.cost_tables import REGION, settings_as_shipped
-from development.markdown import table
+from review.markdown import table
 from settings.external_stores import ExternalRedis
 from settings.loading import load
 from settings.model import Settings

@@ -7,7 +7,6 @@ a reason, and a reason without a door, is an error.
 from collections.abc import Mapping
 from typing import Any, Final
 
-from development.markdown import ABSENT, table
 from development.recorded_graph import recorded, shipped_config
 from graph.architecture import architecture
 from graph.doors import GROUP, doors
@@ -15,6 +14,7 @@ from graph.layout import layout
 from graph.mermaid import mermaid
 from graph.model import ResourceGraph
 from graph.svg import svg
+from review.markdown import ABSENT, table
 
 SHOWN: Final = "prod"
 """The stack of the pictures."""

@@ -15,7 +15,7 @@ from typing import Any, Final, cast
 
 from pydantic import BaseModel
 
-from development.markdown import ABSENT, table
+from review.markdown import ABSENT, table
 from settings.capacity import AURORA_STEP_ACU, FARGATE_MEMORY_MIB
 from settings.loading import load
 from settings.messages import DISCRIMINATORS, NAMESPACE, SECRET_KEYS, VARIANTS

@@ -14,8 +14,8 @@ from cost.bill import Bill, Line, bill
 from cost.prices import EVERYWHERE, price_list, regions, rows
 from cost.usage import IDLE, Usage
 from development.configuration_tables import EXAMPLE_DOMAIN
-from development.markdown import ABSENT, table
 from development.recorded_graph import recorded, shipped_config
+from review.markdown import ABSENT, table
 from settings.loading import load
 from settings.model import Settings
 from settings.sizing import SIZING

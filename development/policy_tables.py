@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from development.markdown import table
 from policy.exposure import CONNECTS_ANYWHERE
 from policy.permissions import NOTHING_NARROWER
 from policy.rules import THEMES
+from review.markdown import table
 
 
 def rule_tables() -> str:

@@ -13,7 +13,6 @@ from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache, partial
-from pathlib import Path
 from typing import Any, Final, cast
 
 import pulumi
@@ -23,6 +22,7 @@ from pulumi.runtime.mocks import MockMonitor
 from pulumi.runtime.proto import source_pb2
 from pulumi.runtime.settings import ROOT
 
+from automation.offline_workspace import REPOSITORY
 from graph.model import Resource, ResourceGraph
 from offline.facts import DEFAULT_REGION
 from offline.mocks import OfflineMocks
@@ -31,7 +31,6 @@ from offline.wire import from_struct
 from settings.loading import of_namespace
 from settings.messages import NAMESPACE, SECRET_KEYS
 
-REPOSITORY: Final = Path(__file__).resolve().parent.parent
 PROJECT: Final = "langfuse"
 
 

@@ -18,7 +18,7 @@ from automation.spike_report import (
     measures,
     usd_per_task_hour,
 )
-from development.markdown import table
+from review.markdown import table
 
 BUSY_CPU_PERCENT: Final = (30, 50, 55, 75, 100)
 

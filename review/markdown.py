@@ -1,9 +1,12 @@
-"""Writes text that somebody else made into Markdown, so that it stays text."""
+"""Writes Markdown: tables, and text that somebody else made so that it stays text."""
 
 import html
 import re
 from collections.abc import Sequence
 from typing import Final
+
+ABSENT: Final = "–"  # noqa: RUF001 -- the tables use the dash.
+"""A cell that has no value."""
 
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]+")
 
@@ -20,7 +23,7 @@ def html_code(text: str) -> str:
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]], *, right: int = 0) -> str:
-    """A Markdown table; the last `right` columns are set to the right."""
+    """A Markdown table; the last `right` columns are set to the right. Cells are not escaped."""
     rule = ["---"] * (len(head) - right) + ["---:"] * right
     return "\n".join(f"| {' | '.join(row)} |" for row in (head, rule, *rows))
 

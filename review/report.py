@@ -9,14 +9,13 @@ from typing import Final
 
 from review.difference import Change, Difference, PropertyChange
 from review.facts import OpenPort, Permission
-from review.markdown import code, details, html_code, table
+from review.markdown import ABSENT, code, details, html_code, table
 
 LONGEST_COMMENT: Final = 65_536
 """Characters of a comment. https://github.com/orgs/community/discussions/27190"""
 CUT: Final = "\n\n… the report is longer than a comment may be, and is cut here."
 MARK: Final = "<!-- langfuse-aws: diff -->"
 """By which a workflow finds its earlier comment."""
-ABSENT: Final = "–"  # noqa: RUF001 -- the tables use the dash.
 MOST_PROPERTIES: Final = 10
 
 _OPERATIONS: Final = (

@@ -23,10 +23,10 @@ from typer.testing import Result as Outcome
 
 from automation import deploy, display, ndjson, plan
 from automation.__main__ import app
-from automation.deployed import REPOSITORY
 from automation.destruction import Destruction, ProtectedError
 from automation.events import DiagnosticEvent, Event, ResourceEvent, SummaryEvent, read
 from automation.following import SIGNALS, follow
+from automation.offline_workspace import REPOSITORY
 from automation.operation import Command, Operation, OperationError
 from automation.redaction import Redaction
 from automation.results import Result

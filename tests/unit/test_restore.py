@@ -28,6 +28,7 @@ from automation import plan as plan_module
 from automation import restore, restore_volume
 from automation.__main__ import app
 from automation.deployed import Deployed
+from automation.offline_workspace import REPOSITORY
 from automation.plan import Plan, Step, UserError, carry_out
 
 REGION: Final = "eu-west-1"
@@ -364,7 +365,7 @@ def test_a_mistake_of_ours_has_a_traceback_and_says_the_state_too(
 
 def opened(monkeypatch: pytest.MonkeyPatch, found: Exception | Any) -> Any:
     def select(name: str, workspace: Any) -> Any:
-        assert (name, workspace.work_dir) == ("prod", str(deployed_module.REPOSITORY))
+        assert (name, workspace.work_dir) == ("prod", str(REPOSITORY))
         if isinstance(found, Exception):
             raise found
         return found
@@ -390,7 +391,7 @@ def test_a_stack_that_cannot_be_opened_is_one_line(
 ) -> None:
     result = opened(monkeypatch, error)
     assert result.exit_code == 1
-    assert result.stderr.startswith(words.format(deployed_module.REPOSITORY))
+    assert result.stderr.startswith(words.format(REPOSITORY))
     assert result.stderr.count("\n") == 1
 
 
@@ -426,7 +427,7 @@ def test_region_project_and_profile_are_the_stacks_own(monkeypatch: pytest.Monke
     monkeypatch.setattr(stack, "workspace", workspace, raising=False)
     monkeypatch.setattr(deployed_module, "Command", Mock)
     monkeypatch.setattr(auto.Stack, "select", always(stack))
-    found = deployed_module.open_stack("acme/my-langfuse/prod", deployed_module.REPOSITORY)
+    found = deployed_module.open_stack("acme/my-langfuse/prod", REPOSITORY)
     assert (found.name, found.prefix, found.region) == ("prod", "my-langfuse-prod", REGION)
     assert sessions == [{"region_name": REGION, "profile_name": "operator"}]
 
