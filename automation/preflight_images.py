@@ -7,9 +7,9 @@ from typing import Final
 import httpx
 
 from automation.plan import one_line
-from automation.preflight_needs import Image
 from automation.preflight_result import Result, failed, ok, unknown
 from automation.registry import architectures
+from settings.stack_images import Image
 
 OF_LANGFUSE: Final = ("web", "worker")
 """Whose release and architecture are settings; the others come with this program."""

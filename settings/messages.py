@@ -38,11 +38,6 @@ SECRET_KEYS: Final = (
 """Top-level keys that hold secrets: a secret inside an object reads back as plain text
 (https://github.com/pulumi/pulumi/issues/6531)."""
 
-PLANNED: Final[Mapping[str, str]] = {
-    "images": "is planned, and not in this version",
-}
-"""Keys of the design that no version implements yet."""
-
 VARIANTS: Final[Mapping[str, Mapping[str, type[BaseModel]]]] = {
     "network": {"created": CreatedNetwork, "adopted": AdoptedNetwork},
     "ingress": {"alb": LoadBalancerIngress, "apiGateway": ApiGatewayIngress},
@@ -144,8 +139,6 @@ def _bound_and_remedy(error: ErrorDetails, path: str, context: dict[str, Any]) -
 
 
 def _unknown_key(path: str) -> tuple[str, str]:
-    if path in PLANNED:
-        return PLANNED[path], f"remove {path}"
     section, _, key = path.rpartition(".")
     having = [tag for tag, model in VARIANTS.get(section, {}).items() if key in keys(model)]
     if having:

@@ -9,6 +9,7 @@ from settings.bootstrap import Bootstrap
 from settings.data_safety import DEFAULT_WRITE_MODE, V4, Backups, WriteMode
 from settings.external_stores import ExternalClickHouse
 from settings.grafana import Grafana
+from settings.images import DOCKER_HUB, GITHUB, Images
 from settings.network import CreatedNetwork, Network
 from settings.releases import LANGFUSE, LANGFUSE_MAJORS, LANGFUSE_MINIMUM, version_of
 from settings.section import Section, refusal
@@ -112,6 +113,7 @@ class Settings(Section):
     logs: Logs = Logs()  # pyright: ignore[reportCallIssue]
     v4: V4 = V4()  # pyright: ignore[reportCallIssue]
     grafana: Grafana = Grafana()  # pyright: ignore[reportCallIssue]
+    images: Images = Images()  # pyright: ignore[reportCallIssue]
 
     @field_validator("release")
     @classmethod
@@ -186,6 +188,21 @@ class Settings(Section):
         clickhouse = info.data.get("clickhouse")
         if clickhouse is not None and (fault := _reader_fault(value, clickhouse)):
             raise refusal(*fault, key="clickhouseUser")
+        return value
+
+    @field_validator("images")
+    @classmethod
+    def _images(cls, value: Images, info: ValidationInfo) -> Images:
+        grafana, clickhouse = info.data.get("grafana"), info.data.get("clickhouse")
+        registries = {GITHUB}
+        if (grafana and grafana.enabled) or isinstance(clickhouse, ClickHouseOnEc2):
+            registries.add(DOCKER_HUB)
+        if missing := value.missing_secret(registries):
+            raise refusal(
+                "is not set, and ECR pulls nothing through without a user of the registry",
+                "make the secret as docs/images.md says, and put its ARN here",
+                key=missing,
+            )
         return value
 
     @property
