@@ -13,6 +13,7 @@ from components.container_definition import HealthCheck
 from components.fargate_service import fargate_service
 from components.fargate_task import FargateTaskArgs, fargate_task
 from components.iam import Statement
+from components.images import ContainerImage
 from components.location import Location
 from components.metrics import Watched
 from components.network import Network
@@ -34,7 +35,7 @@ class ContainerServiceArgs:
 
     container: str
     """`web` or `worker`."""
-    image: str
+    image: ContainerImage
     port: int
     health_check: HealthCheck
     settings: Service

@@ -12,6 +12,7 @@ from components.clickhouse import ClickHouse, ClickHouseArgs
 from components.cluster import Cluster, ClusterArgs
 from components.data_plane import DataPlane, DataPlaneArgs
 from components.grafana import Grafana, GrafanaArgs
+from components.images import Images, ImagesArgs
 from components.ingress import Ingress, IngressArgs
 from components.langfuse_web import LangfuseWeb, LangfuseWebArgs
 from components.langfuse_worker import LangfuseWorker, LangfuseWorkerArgs
@@ -45,6 +46,7 @@ def deploy(
     cost = MonthlyCost(location.region)
     opts = pulumi.ResourceOptions.merge(guard.options(parent), cost.options())
 
+    images = Images(name, ImagesArgs(settings, location), opts)
     network = Network(
         name, NetworkArgs(settings.network, location, settings.logs.retention_days, guard), opts
     )
@@ -57,7 +59,7 @@ def deploy(
     )
     clickhouse = ClickHouse(
         f"{name}-clickhouse",
-        ClickHouseArgs(settings, location, network, cluster, secrets.passwords),
+        ClickHouseArgs(settings, location, network, cluster, images, secrets.passwords),
         opts,
     )
     backups: list[Backups] = []
@@ -75,7 +77,9 @@ def deploy(
                 opts,
             )
         )
-    parts = StackParts(settings, location, network, cluster, data_plane, clickhouse, ingress.url)
+    parts = StackParts(
+        settings, location, network, cluster, images, data_plane, clickhouse, ingress.url
+    )
     migration = Migration(f"{name}-migration", MigrationArgs(parts), opts)
     web = LangfuseWeb(f"{name}-web", LangfuseWebArgs(parts, ingress, migration), opts)
     worker = LangfuseWorker(f"{name}-worker", LangfuseWorkerArgs(parts, migration), opts)

@@ -14,7 +14,6 @@ from components.security_groups import let_ingress_in
 from components.stack_parts import StackParts
 from contract import environment
 from contract.runtime import WEB_HEALTH_PATH, WEB_PORT, health_command
-from settings.releases import web_image
 
 
 @dataclass(frozen=True)
@@ -46,7 +45,7 @@ class LangfuseWeb(pulumi.ComponentResource):
             name,
             ContainerServiceArgs(
                 container="web",
-                image=web_image(parts.settings.release),
+                image=parts.images["web"],
                 port=WEB_PORT,
                 health_check=HealthCheck(health_command(WEB_PORT, WEB_HEALTH_PATH)),
                 settings=parts.settings.web,

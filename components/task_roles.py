@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import pulumi
 
 from components import iam
+from components.images import ContainerImage
 from components.stored_secret import SecretReference
 
 PRINCIPAL = "ecs-tasks.amazonaws.com"
@@ -14,10 +15,11 @@ def execution_role(
     name: str,
     log_group_arn: pulumi.Output[str],
     secrets: Sequence[SecretReference],
+    image: ContainerImage,
     opts: pulumi.ResourceOptions,
 ) -> iam.ServiceRole:
-    """Make the agent's role: write this log group, read exactly these secrets."""
-    statements = [iam.write_logs(log_group_arn)]
+    """Make the agent's role: write this log group, read exactly these secrets, pull this image."""
+    statements = [iam.write_logs(log_group_arn), *image.statements]
     if secrets:
         arns = pulumi.Output.all(*(secret.secret_arn for secret in secrets)).apply(
             lambda found: sorted(set(found))

@@ -62,6 +62,8 @@ FREE: Final = frozenset(
         "aws:ec2/subnet:Subnet",
         "aws:ec2/vpc:Vpc",
         "aws:ec2/vpcEndpoint:VpcEndpoint",  # of the type Gateway, for S3
+        "aws:ecr/lifecyclePolicy:LifecyclePolicy",
+        "aws:ecr/pullThroughCacheRule:PullThroughCacheRule",
         "aws:ecs/cluster:Cluster",  # without Container Insights
         "aws:ecs/clusterCapacityProviders:ClusterCapacityProviders",
         "aws:ecs/taskDefinition:TaskDefinition",  # tasks cost
@@ -95,6 +97,7 @@ BY_USE: Final[Mapping[str, str]] = {
     "aws:cloudwatch/dashboard:Dashboard": "an account has three for nothing; a fourth costs 3.00",
     "aws:cloudwatch/logMetricFilter:LogMetricFilter": "a metric with one value a day: cents",
     "aws:ec2/flowLog:FlowLog": "by the GB of log, which the number of connections decides",
+    "aws:ecr/repository:Repository": "0.10 a GB and month of images; pulls in the region are free",
     "aws:lambda/function:Function": "runs when a release or a database changes: cents a year",
     "aws:lambda/invocation:Invocation": "the function's run, and its task: cents a release",
     "aws:rds/cluster:Cluster": "storage and I/O of PostgreSQL, which events hardly fill; its "

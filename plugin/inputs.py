@@ -24,6 +24,11 @@ STAND_IN: Final = "stand-in"
 STAND_INS: Final = {SMTP_KEY: "smtp://stand-in"}
 """What passes for a secret until its value is known: STAND_IN, where nothing else is said here."""
 
+MIRROR: Final = (
+    "images.source: 'mirror': copies are made for stacks of this repository alone. Take "
+    "pullThrough, with which ECR copies by itself, or upstream."
+)
+
 _COMMAND: Final = re.compile(
     rf"\bwith pulumi config set --(?:path|secret) '?{NAMESPACE}:[\w.]+'? (?:VALUE|JSON|URL)"
 )
@@ -45,6 +50,9 @@ def read(arguments: Mapping[str, Any]) -> tuple[Settings, Secrets]:
         settings = load(values)
     except SettingsError as error:
         raise refused(str(error)) from None
+
+    if settings.images.source == "mirror":
+        raise refused(MIRROR)
 
     def checked(key: str) -> pulumi.Output[Any]:
         def check(value: Any) -> Any:

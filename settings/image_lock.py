@@ -70,9 +70,11 @@ def fault(image: Image, lock: Lock) -> str | None:
             f"{image.digest}. Take the entry out and lock it again; if it stays, the tag was moved."
         )
     if image.architecture not in locked.platforms:
+        services = " and ".join(image.services)
+        there = ", ".join(sorted(locked.platforms)) or "nothing"
         return (
-            f"{image.reference}: {' and '.join(image.services)} run on {image.architecture}, and "
-            f"{LOCK_FILE.name} has it for {', '.join(sorted(locked.platforms)) or 'nothing'} only. "
+            f"{image.reference}: is needed on {image.architecture} for {services}, and "
+            f"{LOCK_FILE.name} has it for {there} only. "
             "Take the entry out and lock it again, or choose another architecture."
         )
     return None

@@ -32,6 +32,7 @@ __all__ = [
 ROOT = Path(__file__).parents[2]
 
 _ARCHITECTURE = {"architecture": "x86_64"}
+_SECRET = "arn:aws:secretsmanager:us-east-1:123456789012:secret:ecr-pullthroughcache"
 VARIED: Mapping[str, Any] = {
     "size": "dev",
     "release": "4.16.0",
@@ -51,6 +52,11 @@ VARIED: Mapping[str, Any] = {
     "smtp": {"mode": "ses", "from": "no-reply@example.com"},
     "alarms": {"email": "ops@example.com", "monthlyBudgetUsd": 300},
     "grafana": {"enabled": True},
+    "images": {
+        "source": "pullThrough",
+        "githubSecretArn": f"{_SECRET}/github-AbCdEf",
+        "dockerHubSecretArn": f"{_SECRET}/docker-hub-AbCdEf",
+    },
 }
 
 _shared: Path | None = None

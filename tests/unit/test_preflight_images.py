@@ -11,9 +11,9 @@ import httpx
 import pytest
 
 from automation.preflight_images import check_image
-from automation.preflight_needs import Image
 from automation.preflight_result import Result
 from automation.registry import Reference, new_client
+from settings.stack_images import Image
 from tests.unit.registry_stand_in import MANIFEST, Registry, index
 
 WEB = "ghcr.io/langfuse/langfuse:3.225.4"
@@ -33,7 +33,7 @@ def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 def asked(registry: Registry, image: str = WEB, cpu: str = "arm64", *services: str) -> Result:
     with registry.client() as client:
-        (result,) = check_image(client, Image(image, cpu, services or ("web", "migration")))
+        (result,) = check_image(client, Image("web", image, cpu, services or ("web", "migration")))
     return result
 
 
@@ -134,7 +134,7 @@ def test_an_answer_that_is_no_manifest_is_no_failure() -> None:
     client = httpx.Client(
         transport=httpx.MockTransport(lambda _: httpx.Response(200, text="<html>a portal"))
     )
-    (result,) = check_image(client, Image(WEB, "arm64", ("web",)))
+    (result,) = check_image(client, Image("web", WEB, "arm64", ("web",)))
     assert result.status == "unknown"
 
 

@@ -12,10 +12,11 @@ from typing import Any
 import pytest
 
 from automation.preflight_actions import rows, rows_for
-from automation.preflight_needs import MOST_ROLES, Image, Machine, needs_of
+from automation.preflight_needs import MOST_ROLES, Machine, needs_of
 from settings.capacity import graviton_vcpus
 from settings.loading import load_without_secrets
 from settings.model import Settings
+from settings.stack_images import Image
 from tests.unit import graph
 from tests.unit.graph import ROOT, Graph
 
@@ -153,8 +154,8 @@ def test_services_beside_each_other_add_up_by_capacity_provider() -> None:
 def test_an_image_is_needed_for_the_architecture_of_its_service() -> None:
     images = needs_of(settings(release="3.200.0", web={"architecture": "x86_64"})).images
     assert images[:2] == (
-        Image("ghcr.io/langfuse/langfuse:3.200.0", "amd64", ("web", "migration")),
-        Image("ghcr.io/langfuse/langfuse-worker:3.200.0", "arm64", ("worker",)),
+        Image("web", "ghcr.io/langfuse/langfuse:3.200.0", "amd64", ("web", "migration")),
+        Image("worker", "ghcr.io/langfuse/langfuse-worker:3.200.0", "arm64", ("worker",)),
     )
 
 

@@ -59,6 +59,9 @@ TYPES_WITHOUT_DATA = {
     "aws:backup/plan:Plan",
     "aws:backup/selection:Selection",
     "aws:backup/vaultLockConfiguration:VaultLockConfiguration",
+    "aws:ecr/lifecyclePolicy:LifecyclePolicy",
+    "aws:ecr/pullThroughCacheRule:PullThroughCacheRule",
+    "aws:ecr/repository:Repository",  # copies; kept all the same, see test_images.py
     "aws:elasticache/parameterGroup:ParameterGroup",
     "aws:elasticache/subnetGroup:SubnetGroup",
     "aws:rds/clusterInstance:ClusterInstance",  # the cluster holds the data

@@ -27,6 +27,7 @@ ASKED: Final = {
     "get_region": None,
     "get_partition": None,
     "get_availability_zones": "ec2:DescribeAvailabilityZones",
+    "get_image": "ecr:DescribeImages",
     "get_managed_prefix_list": "ec2:GetManagedPrefixListEntries",
     "get_route_table_output": "ec2:DescribeRouteTables",
     "get_subnet": "ec2:DescribeSubnets",
