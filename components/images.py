@@ -170,7 +170,7 @@ class Images(pulumi.ComponentResource):
 
 def mirror_repository(prefix: str, image: Image) -> str:
     """Name the ECR repository that holds the mirror of an image."""
-    return f"{prefix}/{image.name}"
+    return f"{prefix}/{image.repository.rpartition('/')[2]}"
 
 
 def lifecycle(deployed: str) -> dict[str, object]:
