@@ -19,13 +19,14 @@ def execution_role(
     opts: pulumi.ResourceOptions,
 ) -> iam.ServiceRole:
     """Make the agent's role: write this log group, read exactly these secrets, pull this image."""
-    statements = [iam.write_logs(log_group_arn), *image.statements]
+    statements = [iam.write_logs(log_group_arn)]
     if secrets:
         arns = pulumi.Output.all(*(secret.secret_arn for secret in secrets)).apply(
             lambda found: sorted(set(found))
         )
         read = iam.allow(["secretsmanager:GetSecretValue"], [])
         statements.append({**read, "Resource": arns})
+    statements += image.statements
     return iam.service_role(f"{name}-execution", PRINCIPAL, statements, opts=opts)
 
 
