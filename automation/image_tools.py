@@ -11,7 +11,7 @@ import shutil
 import signal
 import subprocess
 import threading
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,7 +26,9 @@ from automation.registry_login import Logins, auths
 SECONDS_TO_STOP: Final = 5
 QUOTED_LINES: Final = 3
 
+SOURCES_FILE: Final = "sources.json"
 DESTINATION_FILE: Final = "destination.json"
+DOCKER_FILE: Final = "config.json"
 
 NO_TOOL: Final = (
     "images: nothing on PATH can copy an image. Install one of skopeo (apt-get install skopeo, "
@@ -56,8 +58,8 @@ def _skopeo(source: str, destination: str, folder: Path) -> Sequence[str]:
         for side, image in (("src", source), ("dest", destination))
         if is_loopback(image.partition("/")[0])
     ]
-    # For the source it finds the user's own login.
-    logins = ["--dest-authfile", str(folder / DESTINATION_FILE)]
+    logins = ["--src-authfile", str(folder / SOURCES_FILE)]
+    logins += ["--dest-authfile", str(folder / DESTINATION_FILE)]
     whole = ["--all", "--preserve-digests", "--retry-times", "3"]
     images = [f"docker://{source}", f"docker://{destination}"]
     return ["skopeo", "copy", *whole, *plain, *logins, *images]
@@ -97,12 +99,19 @@ def _has_buildx() -> bool:
 
 
 @contextmanager
-def credentials(logins: Logins, host: str, login: Login | None) -> Generator[Path]:
-    """Write the logins that the tools need into a folder, for as long as it takes."""
+def credentials(
+    logins: Logins, sources: Iterable[str], host: str, login: Login | None
+) -> Generator[Path]:
+    """Write the logins that the tools need into a folder, for as long as it takes.
+
+    `sources` are the hosts to copy from, `host` and `login` are the destination's.
+    """
+    own = {each: found for each in set(sources) if (found := logins.at(each))}
     with TemporaryDirectory(prefix="langfuse-images-") as name:  # its mode is 0700
         folder = Path(name)
-        _write(folder / DESTINATION_FILE, auths(host, login))
-        _write(folder / "config.json", logins.with_login(host, login))
+        _write(folder / SOURCES_FILE, auths(own))
+        _write(folder / DESTINATION_FILE, auths({host: login} if login else {}))
+        _write(folder / DOCKER_FILE, logins.with_login(host, login))
         if logins.plugins and logins.plugins.is_dir():
             (folder / "cli-plugins").symlink_to(logins.plugins.resolve())
         yield folder
@@ -147,11 +156,11 @@ class Copier:
         with self._lock:
             self._running.discard(process)
         if process.returncode:
+            code, name = process.returncode, self._tool.name
+            ended = f"ended with exit code {code}" if code > 0 else f"was killed by signal {-code}"
             lines = [line.strip() for line in self._redaction.text(said).splitlines()]
             quoted = " ".join([line for line in lines if line][-QUOTED_LINES:])
-            raise ToolError(
-                f"{self._tool.name} ended with exit code {process.returncode}: {quoted}"
-            )
+            raise ToolError(f"{name} {ended}{': ' if quoted else '.'}{quoted}")
 
     def stop(self) -> None:
         """Begin no copy any more, and end those that run; `copy` returns soon afterwards.

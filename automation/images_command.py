@@ -78,13 +78,13 @@ def mirror(stack: Stack = None, folder: Folder = REPOSITORY, as_json: Json = Fal
         tool = find_tool()
         _, found = _looked_up(images_of(file.settings))
         make_repositories(stack or file.name, folder, display)
-        destination, logins = ecr(new_stack(file)), Logins.of_user()
+        to, sources = ecr(new_stack(file)), {image.registry for image in found}
         with (
             new_client() as client,
-            credentials(logins, destination.host, destination.login) as secret_files,
+            credentials(Logins.of_user(), sources, to.host, to.login) as folder_of_logins,
         ):
-            copier = Copier(tool, secret_files, _redaction(destination.login))
-            run = Mirror(client, copier, destination, LOCK_FILE, display.image)
+            copier = Copier(tool, folder_of_logins, _redaction(to.login))
+            run = Mirror(client, copier, to, LOCK_FILE, display.image)
             with on_signals(run.cancel):
                 events = run.run(found)
         missing = not_done(events)

@@ -58,14 +58,14 @@ class Logins:
             return dict(self.config)
         return {
             **self.config,
-            "auths": {**self.config.get("auths", {}), **auths(host, login)["auths"]},
+            "auths": {**self.config.get("auths", {}), **auths({host: login})["auths"]},
             "credHelpers": {**self.config.get("credHelpers", {}), host: ""},
         }
 
 
-def auths(host: str, login: Login | None) -> dict[str, Any]:
-    """A file of logins with one alone, or none."""
-    return {"auths": {host: {"auth": login.encoded}} if login else {}}
+def auths(logins: Mapping[str, Login]) -> dict[str, Any]:
+    """What a file of logins has, by host."""
+    return {"auths": {host: {"auth": login.encoded} for host, login in logins.items()}}
 
 
 def _read(path: Path) -> dict[str, Any]:
