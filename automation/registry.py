@@ -6,7 +6,7 @@ from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, cast
 
 import httpx
 from tenacity import (
@@ -105,7 +105,10 @@ class Repository:
         said = version if by_digest else answer.headers.get("Docker-Content-Digest")
         mark = "@" if by_digest else ":"
         digest = _checked(answer, said, f"{self.place}{mark}{version}")
-        return Manifest(digest, answer.json())
+        content = answer.json()
+        if not isinstance(content, dict):
+            raise ValueError(f"{self.place}{mark}{version}: is no manifest")
+        return Manifest(digest, cast("dict[str, Any]", content))
 
     def platforms(self, manifest: Manifest) -> dict[str, str]:
         """Digest of the image for each CPU under Linux, by `arm64` and `amd64`."""

@@ -6,13 +6,14 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Final, NoReturn
 
 import pytest
 
 from tests.registry.programs import LOGIN, Registry, which
 
 # renovate: datasource=go depName=github.com/google/go-containerregistry
-CRANE = "0.22.1"
+CRANE: Final = "0.22.1"
 CRANE_COMMAND = f"github.com/google/go-containerregistry/cmd/crane@v{CRANE}"
 NEEDED = ("docker-registry", "skopeo")
 REQUIRED = "MIRROR_TESTS"
@@ -28,7 +29,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.skip(reason=reason))
 
 
-def skip(reason: str) -> None:
+def skip(reason: str) -> NoReturn:
     """Skip a test, unless every program has to be there."""
     assert os.environ.get(REQUIRED) != "required", reason
     pytest.skip(reason)

@@ -253,7 +253,7 @@ def test_clients_are_made_once_each_with_the_stacks_profile(
             made.append((service, arguments["region_name"], arguments["config"].retries))
             return object()
 
-    monkeypatch.setattr(command.boto3, "Session", Session)
+    monkeypatch.setattr(stack_clients.boto3, "Session", Session)
     clients = stack_clients.Clients("eu-west-1", "acme")
     assert clients("ec2") is clients("ec2")
     assert clients("ec2") is not clients("ec2", "us-east-1")
