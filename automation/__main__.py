@@ -2,7 +2,7 @@
 
 import typer
 
-from automation import deploy, restore
+from automation import deploy, images_command, restore
 from automation.cost_command import cost
 from automation.diff_command import diff
 from automation.graph_command import graph
@@ -20,6 +20,7 @@ for command in (deploy.preview, deploy.up, deploy.refresh, deploy.destroy, deplo
     app.command()(command)
 app.command()(diff)
 app.add_typer(restore.app, name="restore")
+app.add_typer(images_command.app, name="images")
 app.command()(preflight)
 app.command()(cost)
 app.command()(smoke)
