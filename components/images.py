@@ -125,7 +125,7 @@ class Images(pulumi.ComponentResource):
                         opts=pulumi.InvokeOptions(parent=self),
                     )
                 except Exception as error:  # the SDK has no narrower one
-                    said = " ".join(str(error).split())
+                    said = " ".join(str(error).split()).rpartition("aws:ecr/getImage:getImage: ")[2]
                     problems.append(
                         f"{image.reference}: ECR has not got {what} for {image.architecture}, "
                         f"{digest}, in {repository} ({said}). {MIRROR.format(pulumi.get_stack())}"
@@ -170,7 +170,7 @@ class Images(pulumi.ComponentResource):
 
 def mirror_repository(prefix: str, image: Image) -> str:
     """Name the ECR repository that holds the mirror of an image."""
-    return f"{prefix}/{image.name}"
+    return f"{prefix}/{image.repository.rpartition('/')[2]}"
 
 
 def lifecycle(deployed: str) -> dict[str, object]:

@@ -19,9 +19,10 @@ def execution_role(
     opts: pulumi.ResourceOptions,
 ) -> iam.ServiceRole:
     """Make the agent's role: write this log group, read exactly these secrets, pull this image."""
-    statements = [iam.write_logs(log_group_arn), *image.statements]
+    statements = [iam.write_logs(log_group_arn)]
     if secrets:
         statements.append(read_secrets(secrets))
+    statements += image.statements
     return iam.service_role(f"{name}-execution", PRINCIPAL, statements, opts=opts)
 
 

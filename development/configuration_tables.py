@@ -45,6 +45,8 @@ CHECKED_BY_CODE: Final[Mapping[str, str]] = {
     "ingress.allowedCidrs": "list of IPv4 blocks, 1 or more",
     "ingress.waf": "section",
     "ingress.waf.countedRules": "list of names of rules",
+    "images.githubSecretArn": "ARN of a Secrets Manager secret",
+    "images.dockerHubSecretArn": "ARN of a Secrets Manager secret",
     "web.cpu": f"one of {_CPU_SIZES}",
     "web.memory": "MiB that Fargate sells with `cpu`",
     "worker.cpu": f"one of {_CPU_SIZES}",

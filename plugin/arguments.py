@@ -376,6 +376,25 @@ class Grafana(TypedDict):
     """User that may only read; needed with an external ClickHouse, and only there. Value: a letter or `_`, then also digits and `.-`."""
 
 
+class ImagesSource(Enum):
+    """What `images.source` may be."""
+
+    UPSTREAM = "upstream"
+    MIRROR = "mirror"
+    PULL_THROUGH = "pullThrough"
+
+
+class Images(TypedDict):
+    """Where the containers' images are pulled from."""
+
+    source: NotRequired[ImagesSource]
+    """`upstream`: Docker Hub and GHCR; `mirror`: copies in ECR, made by `python -m automation images mirror`; `pullThrough`: ECR fetches what is asked for. See docs/images.md. Value: `upstream`, `mirror` or `pullThrough`."""
+    githubSecretArn: NotRequired[str]
+    """Secret `ecr-pullthroughcache/…` with a GitHub user's `username` and `accessToken`, for Langfuse's images (source pullThrough). Value: ARN of a Secrets Manager secret."""
+    dockerHubSecretArn: NotRequired[str]
+    """The same of a Docker Hub user, for ClickHouse's and Grafana's images (source pullThrough). Value: ARN of a Secrets Manager secret."""
+
+
 class LangfuseArgs(TypedDict):
     """Everything that a Langfuse is made from. What is not set comes from `size`; docs/configuration.md has the values."""
 
@@ -421,6 +440,8 @@ class LangfuseArgs(TypedDict):
     """How Langfuse writes while it moves to version 4's tables. See docs/upgrade.md."""
     grafana: NotRequired[Grafana]
     """Grafana behind the ingress, at the path `/grafana`."""
+    images: NotRequired[Images]
+    """Where the containers' images are pulled from."""
     secretEnvironment: NotRequired[dict[str, pulumi.Input[str]]]
     """Langfuse variables for both containers that are secrets, kept in Secrets Manager, by name."""
     clickhousePassword: NotRequired[pulumi.Input[str]]

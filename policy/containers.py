@@ -7,6 +7,7 @@ from typing import Any, Final
 from contract.runtime import WEB_DRAIN_SECONDS
 from graph.model import UNKNOWN, Resource
 from policy.inputs import (
+    LANGFUSE_IMAGE,
     SERVICE,
     TASK_DEFINITION,
     containers,
@@ -55,7 +56,7 @@ def _network_file_system(resource: Resource) -> Iterator[str]:
 def _no_time_to_drain(resource: Resource) -> Iterator[str]:
     for container in containers(resource):
         seconds = container.get("stopTimeout") or 30
-        if "/langfuse" in container["image"] and seconds <= WEB_DRAIN_SECONDS:
+        if LANGFUSE_IMAGE.fullmatch(container["image"]) and seconds <= WEB_DRAIN_SECONDS:
             yield f"container {container['name']} is killed after {seconds:.0f} s"
 
 

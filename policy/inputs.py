@@ -1,6 +1,7 @@
 """Reads inputs in their wire form, of which a preview does not know all."""
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, cast
@@ -11,6 +12,9 @@ Values = Mapping[str, Any]
 
 SERVICE: Final = "aws:ecs/service:Service"
 TASK_DEFINITION: Final = "aws:ecs/taskDefinition:TaskDefinition"
+
+LANGFUSE_IMAGE: Final = re.compile(r".*/langfuse(-worker)?(:[^/]*)?(@[^/]*)?")
+"""Langfuse's own images, wherever they are pulled from."""
 
 
 def is_known(value: Any) -> bool:

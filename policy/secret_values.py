@@ -12,7 +12,14 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final, cast
 
 from graph.model import SECRET, Resource
-from policy.inputs import SERVICE, TASK_DEFINITION, containers, named_values, part
+from policy.inputs import (
+    LANGFUSE_IMAGE,
+    SERVICE,
+    TASK_DEFINITION,
+    containers,
+    named_values,
+    part,
+)
 from policy.rule import ResourceRule, Rule, Stack, StackRule
 from settings.own_environment import is_secret
 
@@ -92,7 +99,7 @@ def _references(service: Resource, stack: Stack) -> Mapping[str, str] | None:
     """The secrets of a service's Langfuse container; None if it has none, or none is known yet."""
     for task in stack.graph.origins(service, "taskDefinition", TASK_DEFINITION):
         for container in containers(task):
-            if "/langfuse" in container["image"]:
+            if LANGFUSE_IMAGE.fullmatch(container["image"]):
                 return named_values(container, "secrets")
     return None
 

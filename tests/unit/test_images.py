@@ -41,6 +41,13 @@ CONTAINERS = {
 }
 """Which image each container is made of."""
 
+REPOSITORIES = {
+    "web": "langfuse",
+    "worker": "langfuse-worker",
+    "clickhouse": "clickhouse-server",
+    "grafana": "grafana",
+}
+
 
 def digest(text: str) -> str:
     return "sha256:" + text.encode().hex().ljust(64, "0")[:64]
@@ -113,17 +120,17 @@ def test_a_mirror_is_pulled_from_the_stacks_own_repositories(
     locked(lock("arm64", "amd64"))
     graph = build("mirror", MIRROR)
     assert images(graph) == {
-        "web": f"{HOST}/langfuse-mirror/web:3.225.4@{digest('web')}",
-        "migration": f"{HOST}/langfuse-mirror/web:3.225.4@{digest('web')}",
-        "worker": f"{HOST}/langfuse-mirror/worker:3.225.4@{digest('worker')}",
-        "clickhouse": f"{HOST}/langfuse-mirror/clickhouse:25.12.11.4@{digest('clickhouse')}",
-        "backup": f"{HOST}/langfuse-mirror/clickhouse:25.12.11.4@{digest('clickhouse')}",
+        "web": f"{HOST}/langfuse-mirror/langfuse:3.225.4@{digest('web')}",
+        "migration": f"{HOST}/langfuse-mirror/langfuse:3.225.4@{digest('web')}",
+        "worker": f"{HOST}/langfuse-mirror/langfuse-worker:3.225.4@{digest('worker')}",
+        "clickhouse": f"{HOST}/langfuse-mirror/clickhouse-server:25.12.11.4@{digest('clickhouse')}",
+        "backup": f"{HOST}/langfuse-mirror/clickhouse-server:25.12.11.4@{digest('clickhouse')}",
         "grafana": f"{HOST}/langfuse-mirror/grafana:12.4.2@{GRAFANA_DIGEST}",
     }
     for image in set(CONTAINERS.values()):
         repository = graph.one(REPOSITORY, f"langfuse-mirror-{image}")
         assert {key: repository.inputs[key] for key in repository.inputs if key != "region"} == {
-            "name": f"langfuse-mirror/{image}",
+            "name": f"langfuse-mirror/{REPOSITORIES[image]}",
             "imageTagMutability": "IMMUTABLE",
             "imageScanningConfiguration": {"scanOnPush": True},
             "encryptionConfigurations": [{"encryptionType": "AES256"}],
@@ -136,7 +143,7 @@ def test_no_rule_lets_the_deployed_release_expire(
 ) -> None:
     locked(lock("arm64", "amd64"))
     policy = build("mirror", MIRROR).one(POLICY, "langfuse-mirror-worker").inputs
-    assert policy["repository"] == "langfuse-mirror/worker"
+    assert policy["repository"] == "langfuse-mirror/langfuse-worker"
     first, second = json.loads(policy["policy"])["rules"]
     assert first["rulePriority"] < second["rulePriority"]
     assert first["selection"]["tagPatternList"] == ["3.225.4"]
@@ -187,7 +194,10 @@ def test_a_task_may_pull_its_own_image_and_no_other(
                 "ecr:BatchGetImage",
                 "ecr:GetDownloadUrlForLayer",
             ],
-            "Resource": [f"arn:aws:ecr:us-east-1:123456789012:repository/langfuse-mirror/{image}"],
+            "Resource": [
+                f"arn:aws:ecr:us-east-1:123456789012:repository/langfuse-mirror/"
+                f"{REPOSITORIES[image]}"
+            ],
         },
     ]
 
@@ -278,7 +288,8 @@ def test_what_ecr_has_not_got_is_refused(
     locked(found)
     (line,) = refusal(MIRROR)
     assert line.startswith(
-        f"{reference}: ECR has not got {missing} for amd64, {NO_IMAGE}, in langfuse-refused/worker"
+        f"{reference}: ECR has not got {missing} for amd64, {NO_IMAGE}, in "
+        "langfuse-refused/langfuse-worker"
     )
     assert line.endswith(
         "Run python -m automation images mirror --stack refused, and commit images.lock.json."

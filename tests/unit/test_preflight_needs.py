@@ -89,13 +89,16 @@ def test_vcpus_are_those_of_the_services_and_instances(stack: str) -> None:
 def test_images_and_their_cpus_are_those_of_the_task_definitions(stack: str) -> None:
     own, made = built(stack)
     named = {"ARM64": "arm64", "X86_64": "amd64"}
-    registered: set[tuple[str, str]] = set()
+    registered: set[tuple[str, str, str]] = set()
     for task in made.of_type(TASK):
         platform = task.inputs.get("runtimePlatform", {"cpuArchitecture": "ARM64"})
         for container in json.loads(task.inputs["containerDefinitions"]):
-            registered.add((container["image"], named[platform["cpuArchitecture"]]))
+            name, _, tag = container["image"].partition("@")[0].rpartition(":")
+            registered.add((name.rpartition("/")[2], tag, named[platform["cpuArchitecture"]]))
     images = needs_of(own).images
-    assert {(each.reference, each.architecture) for each in images} == registered
+    assert {
+        (each.repository.rpartition("/")[2], each.tag, each.architecture) for each in images
+    } == registered
 
 
 def test_roles_are_those_of_a_stack_with_everything() -> None:
@@ -263,5 +266,7 @@ def test_every_row_is_needed_by_some_stack_and_has_actions() -> None:
         postgres={"mode": "auroraServerless"},
     )
     the_rest = settings(network={"egress": "natInstance"}, domain="langfuse.example.com")
-    needed = {id(row) for own in (everything, the_rest) for row in rows_for(own)}
+    mirror = settings(images={"source": "mirror"})
+    through = load_without_secrets(graph.VARIED)
+    needed = {id(row) for own in (everything, the_rest, mirror, through) for row in rows_for(own)}
     assert needed == {id(row) for row in rows()}
