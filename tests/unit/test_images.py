@@ -17,6 +17,8 @@ from settings.image_lock import LockedImage, read_lock, write_lock
 from settings.loading import SettingsError, load_without_secrets
 from settings.releases import GRAFANA_DIGEST
 from settings.stack_images import images_of
+from tests.image_lock import digest
+from tests.image_lock import locked as locked_images
 from tests.unit.graph import Graph, build, shipped, varied
 
 HOST = "123456789012.dkr.ecr.us-east-1.amazonaws.com"
@@ -49,20 +51,9 @@ REPOSITORIES = {
 }
 
 
-def digest(text: str) -> str:
-    return "sha256:" + text.encode().hex().ljust(64, "0")[:64]
-
-
 def lock(*cpus: str, without: str = "") -> dict[str, LockedImage]:
     """Every image of the stack, for some CPUs."""
-    return {
-        image.reference: LockedImage(
-            digest=image.digest or digest(image.name),
-            platforms={cpu: digest(f"{image.name} {cpu}") for cpu in cpus},
-        )
-        for image in images_of(load_without_secrets(MIRROR))
-        if image.name != without
-    }
+    return locked_images(MIRROR, cpus, without=without)
 
 
 @pytest.fixture
