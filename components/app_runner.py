@@ -13,6 +13,7 @@ import pulumi
 import pulumi_aws as aws
 
 from components import iam
+from components.images import ContainerImage
 from components.location import Location
 from components.metrics import Watched
 from components.security_groups import allow_egress, closed_group, open_doors
@@ -81,7 +82,7 @@ class AppRunner(pulumi.ComponentResource):
             allow_egress(name, group.id, opts=child),
             *open_doors(name, group.id, parts.doors, opts=child),
         ]
-        access = iam.service_role(f"{name}-access", PULLING, image.statements, opts=child)
+        access = iam.service_role(f"{name}-access", PULLING, _pull(image), opts=child)
         instance = iam.service_role(
             f"{name}-instance",
             RUNNING,
@@ -179,6 +180,14 @@ class AppRunner(pulumi.ComponentResource):
             security_groups=[group_id],
             opts=child,
         )
+
+
+def _pull(image: ContainerImage) -> list[iam.Statement]:
+    """Build what App Runner needs of ECR: pull the image, and see beforehand that it is there.
+
+    https://docs.aws.amazon.com/apprunner/latest/dg/security-iam-awsmanpol.html
+    """
+    return [*image.statements, iam.allow(["ecr:DescribeImages"], [image.repository_arn])]
 
 
 def _digest(*texts: str) -> str:
