@@ -147,7 +147,7 @@ class AppRunner(pulumi.ComponentResource):
         )
         self.service_name = service.service_name
         self.service_arn = pulumi.Output.all(service.arn, service.status, service.urn).apply(
-            lambda found: _running(*found)
+            lambda found: running(*found)
         )
         self.log_group_name = pulumi.Output.concat(
             "/aws/apprunner/", service.service_name, "/", service.service_id, "/application"
@@ -194,7 +194,7 @@ def _digest(*texts: str) -> str:
     return hashlib.sha256(" ".join(texts).encode()).hexdigest()[:8]
 
 
-def _running(arn: str, status: str, urn: str) -> str:
+def running(arn: str, status: str, urn: str) -> str:
     """Give the ARN of a service that has started at least once.
 
     One whose first start failed stays, and the provider sees no difference to mend.

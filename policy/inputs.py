@@ -110,19 +110,25 @@ def containers(task: Resource) -> list[Values]:
 
 def _of_app_runner(service: Resource) -> Values:
     """What an App Runner service runs, in the words of a container definition."""
-    image = part(part(service.inputs, "sourceConfiguration"), "imageRepository")
+    source = part(service.inputs, "sourceConfiguration")
+    image = part(source, "imageRepository")
     given = part(image, "imageConfiguration")
-    secrets = part(given, "runtimeEnvironmentSecrets")
+    variables = part(given, "runtimeEnvironmentVariables")
+    hidden = (
+        service.inputs.get("sourceConfiguration"),
+        source.get("imageRepository"),
+        image.get("imageConfiguration"),
+        given.get("runtimeEnvironmentVariables"),
+    )
+    known = {name: value for name, value in variables.items() if not has_unknown(value)}
+    plain = {"sourceConfiguration": SECRET} if SECRET in hidden else known
+    references = part(given, "runtimeEnvironmentSecrets")
     return {
-        "name": service.name,
+        "name": "web",
         "image": image.get("imageIdentifier", ""),
         "memory": part(service.inputs, "instanceConfiguration").get("memory"),
-        "environment": [
-            {"name": name, "value": value}
-            for name, value in part(given, "runtimeEnvironmentVariables").items()
-            if not has_unknown(value)
-        ],
-        "secrets": [{"name": name, "valueFrom": value} for name, value in secrets.items()],
+        "environment": [{"name": name, "value": value} for name, value in plain.items()],
+        "secrets": [{"name": name, "valueFrom": arn} for name, arn in references.items()],
     }
 
 

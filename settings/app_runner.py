@@ -59,7 +59,7 @@ def web_fault(web: Web, ingress: Ingress | None, network: Network | None) -> Fau
     if web.platform != APP_RUNNER:
         if ingress is not None and ingress.kind == APP_RUNNER:
             remedy = f"set web.platform to {APP_RUNNER}, or remove ingress.kind"
-            return "platform", f"does not go with ingress.kind {APP_RUNNER}", remedy
+            return "platform", f"must be {APP_RUNNER} where ingress.kind is", remedy
         return None
     if ingress is not None and ingress.kind != APP_RUNNER:
         bound = f"App Runner is a way in by itself, and ingress.kind is {ingress.kind}"
