@@ -19,6 +19,7 @@ from automation.deployed import Folder
 from automation.offline_workspace import REPOSITORY
 from automation.plan import console, errors, one_line_errors
 from automation.preflight_account import REGION, check_region, find_caller
+from automation.preflight_app_runner import APP_RUNNER, check_app_runner
 from automation.preflight_domain import (
     CERTIFICATE,
     HOSTED_ZONE,
@@ -92,6 +93,8 @@ def run(stack: NewStack, client: httpx.Client, ask_dns: NameServers) -> Iterator
 def _of_account(stack: NewStack, caller: Caller, ask_dns: NameServers) -> Iterator[Check]:
     settings, needs = stack.settings, needs_of(stack.settings)
     yield Check(REGION, partial(check_region, stack))
+    if settings.web.platform == "appRunner":
+        yield Check(APP_RUNNER, partial(check_app_runner, stack))
     yield Check(zones.ZONES, partial(zones.check_zones, stack, needs))
     if needs.vpc_links:
         yield Check(zones.VPC_LINK, partial(zones.check_vpc_link, stack))

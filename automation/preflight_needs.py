@@ -68,7 +68,8 @@ def needs_of(settings: Settings) -> Needs:
     created = isinstance(network, CreatedNetwork)
     egress = network.egress if created else None
     steady = {True: 0.0, False: 0.0}
-    for service in (settings.web, settings.worker):
+    on_fargate = settings.web.platform == "fargate"
+    for service in (*([settings.web] if on_fargate else []), settings.worker):
         steady[service.spot] += service.min_tasks * service.cpu / CPU_UNITS_A_VCPU
     if settings.grafana.enabled:
         steady[False] += grafana.CPU_UNITS / CPU_UNITS_A_VCPU

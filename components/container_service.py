@@ -61,6 +61,7 @@ class ContainerService(pulumi.ComponentResource):
 
     service: aws.ecs.Service
     """The ECS service, steady."""
+    service_name: pulumi.Output[str]
     group_id: pulumi.Output[str]
     """Its security group, which nobody may enter unless a rule says so."""
     log_group_name: pulumi.Output[str]
@@ -105,6 +106,7 @@ class ContainerService(pulumi.ComponentResource):
             after=args.after,
             opts=pulumi.ResourceOptions(parent=self, ignore_changes=["desiredCount"]),
         )
+        self.service_name = self.service.name
         self.watched = {
             args.container: [{"ClusterName": args.cluster.name, "ServiceName": self.service.name}]
         }

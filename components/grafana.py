@@ -134,10 +134,10 @@ class Grafana(pulumi.ComponentResource):
         )
         self.log_group_name = task.log_group_name
         ways = let_ingress_in(
-            name, args.ingress.group_id, task.group_id, PORT, "ingress to Grafana", opts=child
+            name, args.ingress.way.group_id, task.group_id, PORT, "ingress to Grafana", opts=child
         )
         part = PathPart(CONTAINER, PORT, GRAFANA_PATH, HEALTH_PATH)
-        attachment = args.ingress.attach(name, part, child)
+        attachment = args.ingress.way.attach(name, part, child)
         fargate_service(
             name,
             task,

@@ -41,6 +41,8 @@ class ContainerImage:
     """What whoever pulls may do, beside what everybody may."""
     after: Sequence[pulumi.Resource] = field(default_factory=tuple[pulumi.Resource, ...])
     """What must be there before it can be pulled."""
+    repository_arn: pulumi.Output[str] | None = None
+    """Its repository, if that is in ECR."""
 
 
 @dataclass(frozen=True)
@@ -86,6 +88,7 @@ class Images(pulumi.ComponentResource):
             f"{self._host}/{self._repository(image)}{pinned}",
             iam.pull_image(repository.arn, through=bool(rules)),
             [repository, *rules],
+            repository.arn,
         )
 
     def _repository(self, image: Image) -> str:

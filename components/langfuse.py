@@ -7,6 +7,7 @@ from typing import Any
 
 import pulumi
 
+from components.app_runner import refuse_region
 from components.backups import Backups, BackupsArgs
 from components.clickhouse import ClickHouse, ClickHouseArgs
 from components.cluster import Cluster, ClusterArgs
@@ -42,6 +43,7 @@ def deploy(
     `pulumi.RunError` for settings that do not fit what is in AWS.
     """
     location = Location.current(parent)
+    refuse_region(settings, location)
     guard = ReplacementGuard(name, settings.allow_replace, how_to_allow)
     cost = MonthlyCost(location.region)
     opts = pulumi.ResourceOptions.merge(guard.options(parent), cost.options())
@@ -103,7 +105,7 @@ def deploy(
         outputs["public_key"] = data_plane.bootstrap.public_key
         outputs["secret_key_secret_arn"] = data_plane.bootstrap.secret_arn
     outputs["cluster_name"] = cluster.name
-    outputs["web_service_name"] = web.service.name
+    outputs["web_service_name"] = web.service_name
     outputs["worker_service_name"] = worker.service.name
     outputs["dashboard_url"] = observability.dashboard_url
     outputs["monthly_cost_usd"] = cost.usd()

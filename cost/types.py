@@ -8,6 +8,7 @@ from cost.charge import Pricer
 
 PRICED: Final[Mapping[str, Pricer]] = {
     "aws:apigatewayv2/api:Api": network.http_api,
+    "aws:apprunner/service:Service": compute.app_runner,
     "aws:appautoscaling/policy:Policy": watching.scaling_policy,
     "aws:autoscaling/group:Group": compute.group,
     "aws:backup/vault:Vault": stores.vault,
@@ -32,7 +33,14 @@ PRICED: Final[Mapping[str, Pricer]] = {
 """Types that cost by the hour or month, or by use that is estimated."""
 
 READ: Final = frozenset(
-    {compute.SCALING_TARGET, compute.TASK, compute.TEMPLATE, stores.CLUSTER, network.VPC}
+    {
+        compute.APP_RUNNER_SCALING,
+        compute.SCALING_TARGET,
+        compute.TASK,
+        compute.TEMPLATE,
+        stores.CLUSTER,
+        network.VPC,
+    }
 )
 """Types whose inputs the pricers of others read."""
 
@@ -48,6 +56,9 @@ FREE: Final = frozenset(
         "aws:apigatewayv2/stage:Stage",
         "aws:apigatewayv2/vpcLink:VpcLink",  # of an HTTP API; a REST API's is not
         "aws:appautoscaling/target:Target",
+        "aws:apprunner/autoScalingConfigurationVersion:AutoScalingConfigurationVersion",
+        "aws:apprunner/customDomainAssociation:CustomDomainAssociation",
+        "aws:apprunner/vpcConnector:VpcConnector",
         "aws:backup/plan:Plan",
         "aws:backup/selection:Selection",
         "aws:backup/vaultLockConfiguration:VaultLockConfiguration",

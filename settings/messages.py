@@ -10,7 +10,7 @@ from pydantic_core import ErrorDetails
 from settings.external_stores import ExternalClickHouse, ExternalPostgres, ExternalRedis
 from settings.model import Settings
 from settings.network import AdoptedNetwork, CreatedNetwork
-from settings.services import ApiGatewayIngress, LoadBalancerIngress
+from settings.services import ApiGatewayIngress, AppRunnerIngress, LoadBalancerIngress
 from settings.sign_in import PROVIDERS, SesMail, SmtpMail
 from settings.sign_in_secrets import PROVIDERS_KEY, SMTP_KEY
 from settings.stores import AuroraPostgres, ClickHouseOnEc2, ElastiCacheRedis, PostgresInstance
@@ -40,7 +40,11 @@ SECRET_KEYS: Final = (
 
 VARIANTS: Final[Mapping[str, Mapping[str, type[BaseModel]]]] = {
     "network": {"created": CreatedNetwork, "adopted": AdoptedNetwork},
-    "ingress": {"alb": LoadBalancerIngress, "apiGateway": ApiGatewayIngress},
+    "ingress": {
+        "alb": LoadBalancerIngress,
+        "apiGateway": ApiGatewayIngress,
+        "appRunner": AppRunnerIngress,
+    },
     "clickhouse": {"ec2": ClickHouseOnEc2, "external": ExternalClickHouse},
     "postgres": {
         "auroraServerless": AuroraPostgres,

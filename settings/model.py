@@ -5,6 +5,7 @@ from typing import Annotated, Final, Literal
 from pydantic import EmailStr, Field, ValidationInfo, field_validator
 
 from contract.metrics import FIRST_RELEASE as QUEUE_METRICS_SINCE
+from settings.app_runner import APP_RUNNER, FARGATE, web_fault
 from settings.bootstrap import Bootstrap
 from settings.data_safety import DEFAULT_WRITE_MODE, V4, Backups, WriteMode
 from settings.external_stores import ExternalClickHouse
@@ -142,6 +143,13 @@ class Settings(Section):
                 "its own",
                 key="kind",
             )
+        if value.kind == APP_RUNNER and domain is None:
+            raise refusal(
+                "App Runner tells its own name only once web runs, and web must know its URL "
+                "before, so it needs a domain",
+                f"set langfuse:domain, in a public hosted zone of Route 53, or {FARGATE}",
+                key="kind",
+            )
         if value.kind == "apiGateway" and domain is None and value.certificate_arn:
             raise refusal(
                 "a certificate is for a domain, and none is set",
@@ -154,6 +162,14 @@ class Settings(Section):
                 "name the public hosted zone that holds the domain",
                 key="hostedZone",
             )
+        return value
+
+    @field_validator("web")
+    @classmethod
+    def _web(cls, value: Web, info: ValidationInfo) -> Web:
+        if fault := web_fault(value, info.data.get("ingress"), info.data.get("network")):
+            key, bound, remedy = fault
+            raise refusal(bound, remedy, key=key)
         return value
 
     @field_validator("worker")
@@ -188,12 +204,26 @@ class Settings(Section):
         clickhouse = info.data.get("clickhouse")
         if clickhouse is not None and (fault := _reader_fault(value, clickhouse)):
             raise refusal(*fault, key="clickhouseUser")
+        web = info.data.get("web")
+        if value.enabled and web is not None and web.platform == APP_RUNNER:
+            raise refusal(
+                "Grafana is at a path of the ingress, and web.platform appRunner has none",
+                f"remove it, or {FARGATE}",
+                key="enabled",
+            )
         return value
 
     @field_validator("images")
     @classmethod
     def _images(cls, value: Images, info: ValidationInfo) -> Images:
         grafana, clickhouse = info.data.get("grafana"), info.data.get("clickhouse")
+        web = info.data.get("web")
+        if value.source != "mirror" and web is not None and web.platform == APP_RUNNER:
+            raise refusal(
+                "App Runner pulls from ECR only, and what is there before it starts",
+                f"set images.source to mirror, or {FARGATE}",
+                key="source",
+            )
         registries = {GITHUB}
         if (grafana and grafana.enabled) or isinstance(clickhouse, ClickHouseOnEc2):
             registries.add(DOCKER_HUB)

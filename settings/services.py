@@ -99,7 +99,11 @@ class Service(Section):
 class Web(Service):
     """The web container's service."""
 
-    platform: Literal["fargate"] = Field("fargate", description="What runs the web container")
+    platform: Literal["fargate", "appRunner"] = Field(
+        "fargate",
+        description="What runs the web container; `appRunner` is for accounts that used it before "
+        "2026-04-30, see docs/app-runner.md",
+    )
 
 
 class Worker(Service):
@@ -174,4 +178,18 @@ class ApiGatewayIngress(Section):
     )
 
 
-Ingress = Annotated[LoadBalancerIngress | ApiGatewayIngress, Field(discriminator="kind")]
+class AppRunnerIngress(Section):
+    """App Runner's own way in: https under a domain of Route 53, with a certificate of its own."""
+
+    kind: Literal["appRunner"] = Field(description="Load balancer or HTTP API")
+    hosted_zone: HostedZone = None
+
+    @property
+    def certificate_arn(self) -> None:
+        """None: App Runner makes the certificate, and takes no other."""
+        return
+
+
+Ingress = Annotated[
+    LoadBalancerIngress | ApiGatewayIngress | AppRunnerIngress, Field(discriminator="kind")
+]

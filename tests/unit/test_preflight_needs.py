@@ -210,6 +210,12 @@ def test_every_resource_type_that_a_component_may_make_has_its_permissions() -> 
 
 
 ALB: dict[str, Any] = {"domain": "langfuse.example.com", "ingress": {"kind": "alb"}}
+ON_APP_RUNNER: dict[str, Any] = {
+    "domain": "langfuse.example.com",
+    "web": {"platform": "appRunner"},
+    "network": {"egress": "natInstance"},
+    "images": {"source": "mirror"},
+}
 CERTIFICATE = "arn:aws:acm:us-east-1:123456789012:certificate/0"
 
 
@@ -233,6 +239,20 @@ CERTIFICATE = "arn:aws:acm:us-east-1:123456789012:certificate/0"
             {},
             {"domain": "langfuse.example.com", "ingress": {"certificateArn": CERTIFICATE}},
             {"apigatewayv2/domainName:DomainName", "apigatewayv2/apiMapping:ApiMapping"},
+        ),
+        (
+            {"domain": "langfuse.example.com", "ingress": {"certificateArn": CERTIFICATE}},
+            ON_APP_RUNNER,
+            {
+                "apprunner/autoScalingConfigurationVersion:AutoScalingConfigurationVersion",
+                "apprunner/customDomainAssociation:CustomDomainAssociation",
+                "apprunner/service:Service",
+                "apprunner/vpcConnector:VpcConnector",
+                "ec2/instance:Instance",
+                "ecr/lifecyclePolicy:LifecyclePolicy",
+                "ecr/repository:Repository",
+                "route53/record:Record",
+            },
         ),
         (ALB, {**ALB, "grafana": {"enabled": True}}, {"lb/listenerRule:ListenerRule"}),
         (
@@ -266,7 +286,7 @@ def test_every_row_is_needed_by_some_stack_and_has_actions() -> None:
         postgres={"mode": "auroraServerless"},
     )
     the_rest = settings(network={"egress": "natInstance"}, domain="langfuse.example.com")
-    mirror = settings(images={"source": "mirror"})
+    mirror = settings(**ON_APP_RUNNER)
     through = load_without_secrets(graph.VARIED)
     needed = {id(row) for own in (everything, the_rest, mirror, through) for row in rows_for(own)}
     assert needed == {id(row) for row in rows()}

@@ -618,6 +618,7 @@ def test_the_walk_over_the_models_finds_every_section_and_every_shape_of_one() -
         "AdoptedNetwork",
         "Alarms",
         "ApiGatewayIngress",
+        "AppRunnerIngress",
         "AuroraPostgres",
         "Auth",
         "AzureAd",

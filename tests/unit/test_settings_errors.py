@@ -526,7 +526,7 @@ def test_a_default_that_contradicts_the_stack_file_is_told_under_its_camel_case_
     ("section", "key", "value", "allowed"),
     [
         ("postgres", "mode", "aurora", "'auroraServerless', 'instance', 'external'"),
-        ("ingress", "kind", "nlb", "'alb', 'apiGateway'"),
+        ("ingress", "kind", "nlb", "'alb', 'apiGateway', 'appRunner'"),
     ],
 )
 def test_an_unknown_shape_of_a_section_is_refused_under_the_key_that_chooses_it(
