@@ -10,7 +10,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple
@@ -53,9 +53,10 @@ def configuration(platform: Platform) -> dict[str, Any]:
 
 
 def says(page: str, printed: str) -> bool:
-    """Whether a command printed what the page says."""
-    pattern = re.escape(page.strip()).replace(r"…\n", "…").replace(r"\n…", "…")
-    return re.fullmatch(pattern.replace("…", r"[\s\S]*"), printed.strip()) is not None
+    """Whether a command printed what the page says; a line of `…` is any number of lines."""
+    parts = re.sub(r"^…\n|\n…\Z", "…", page.strip(), flags=re.MULTILINE).split("…")
+    pattern = r"[\s\S]*".join(re.escape(part) for part in parts)
+    return re.fullmatch(pattern, printed.strip()) is not None
 
 
 def origin(folder: Path) -> Path:
@@ -80,6 +81,8 @@ class Teller:
     environment: Mapping[str, str]
     """What the reader's shell has."""
     langfuse: LangfuseStandIn
+    mend: Callable[[str], bool] = lambda _: False
+    """Asked when a command failed, with what it printed: whether to run it once more."""
 
     @property
     def folder(self) -> Path:
@@ -112,9 +115,7 @@ class Teller:
 
     def _keys(self) -> dict[str, str]:
         """The keys that Langfuse was told to make, which the one that answers now knows too."""
-        exported = self._run(
-            f"pulumi stack export --show-secrets --stack {STACK}", self.folder, {}
-        )
+        exported = self._run(f"pulumi stack export --show-secrets --stack {STACK}", self.folder, {})
         (version,) = [
             each["outputs"]["secretString"]
             for each in json.loads(exported)["deployment"]["resources"]
@@ -129,14 +130,23 @@ class Teller:
         }
 
     def _run(self, command: str, folder: Path, more: Mapping[str, str]) -> str:
+        done = self.try_to(command, folder, more)
+        if done.returncode and self.mend(done.stdout):
+            done = self.try_to(command, folder, more)
+        assert done.returncode == 0, f"$ {command}\n{done.stdout}"
+        return done.stdout
+
+    def try_to(
+        self, command: str, folder: Path, more: Mapping[str, str]
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a command of the shell."""
         path = os.pathsep.join([str(Path(sys.executable).parent), self.environment["PATH"]])
-        done = subprocess.run(
+        return subprocess.run(
             ["bash", "-c", command],
             cwd=folder,
             env={**os.environ, **self.environment, **more, "PATH": path},
-            capture_output=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
             text=True,
             check=False,
         )
-        assert done.returncode == 0, f"$ {command}\n{done.stdout}\n{done.stderr}"
-        return done.stdout

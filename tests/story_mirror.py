@@ -7,11 +7,16 @@ tools do it is proven by tests/registry.
 import hashlib
 import json
 import os
-import sys
 from typing import Any, Final
 
-import boto3
 import httpx
+
+from tests.provider.aws import client
+
+SIMULATED: Final = "AWS_ENDPOINT_URL" in os.environ
+"""Whether there is an ECR that can be asked."""
+REGION: Final = "ap-northeast-1"
+HOST: Final = f"123456789012.dkr.ecr.{REGION}.amazonaws.com"
 
 INDEX: Final = "application/vnd.oci.image.index.v1+json"
 MANIFEST: Final = "application/vnd.oci.image.manifest.v1+json"
@@ -77,6 +82,10 @@ class Registries:
                 self._put(place, tag if whole else "", content)
                 self._put_into_ecr(place.partition("/")[2], tag if whole else "", content)
 
+    def as_copier(self, *_: object) -> "Registries":
+        """Take the place of a Copier."""
+        return self
+
     def stop(self) -> None:
         """Nothing takes long."""
 
@@ -98,8 +107,8 @@ class Registries:
 
     @staticmethod
     def _put_into_ecr(repository: str, tag: str, content: bytes) -> None:
-        if "AWS_ENDPOINT_URL" in os.environ:
-            ecr: Any = boto3.client("ecr", region_name="ap-northeast-1")  # pyright: ignore
+        if SIMULATED:
+            ecr = client("ecr", REGION)
             more = {"imageTag": tag} if tag else {}
             ecr.put_image(
                 repositoryName=repository,
@@ -112,8 +121,9 @@ class Registries:
 
 def main() -> None:
     """Run the command line."""
-    from automation import images_command
+    from automation import image_mirror, images_command
     from automation.__main__ import app
+    from automation.image_mirror import Destination
     from settings.loading import load_without_secrets
     from settings.stack_images import images_of
 
@@ -121,9 +131,13 @@ def main() -> None:
     everything = load_without_secrets({"size": "dev", "grafana": {"enabled": True}})
     for each in images_of(everything):
         registries.publish(f"{each.registry}/{each.repository}", each.tag, each.name)
+    # One after the other, so that a page can say in which order.
+    image_mirror.AT_ONCE = 1
     images_command.new_client = registries.client
     images_command.find_tool = lambda: None
-    images_command.Copier = lambda *_: registries
+    images_command.Copier = registries.as_copier
+    if not SIMULATED:
+        images_command.ecr = lambda stack: Destination(HOST, stack.prefix)
     app(prog_name="python -m automation")
 
 
