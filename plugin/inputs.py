@@ -52,7 +52,7 @@ def read(arguments: Mapping[str, Any]) -> tuple[Settings, Secrets]:
         raise refused(str(error)) from None
 
     if settings.images.source == "mirror":
-        raise refused(MIRROR)
+        raise refused(str(SettingsError([MIRROR])))
 
     def checked(key: str) -> pulumi.Output[Any]:
         def check(value: Any) -> Any:

@@ -345,6 +345,16 @@ class Account:
                 each["LoadBalancerName"]
                 for each in self.client("elbv2").describe_load_balancers()["LoadBalancers"]
             ],
+            "repositories": [
+                each["repositoryName"]
+                for each in self.client("ecr").describe_repositories()["repositories"]
+            ],
+            "pull-through rules": [
+                each["ecrRepositoryPrefix"]
+                for each in self.client("ecr").describe_pull_through_cache_rules()[
+                    "pullThroughCacheRules"
+                ]
+            ],
             "APIs": [each["Name"] for each in self.client("apigatewayv2").get_apis()["Items"]],
             "instances": [
                 f"{self.prefix} {instance['InstanceId']}"

@@ -141,6 +141,12 @@ SIGN_IN = {
     "smtp.mode": "ses",
     "smtp.from": SENDER,
 }
+CACHE_SECRET = "arn:aws:secretsmanager:us-east-1:123456789012:secret:ecr-pullthroughcache"
+PULL_THROUGH = {
+    "images.source": "pullThrough",
+    "images.githubSecretArn": f"{CACHE_SECRET}/github-AbCdEf",
+    "images.dockerHubSecretArn": f"{CACHE_SECRET}/docker-hub-AbCdEf",
+}
 CLIENT_SECRETS = {"google": "google-secret", "azureAd": "azure-secret"}
 
 STORIES = [
@@ -164,6 +170,7 @@ STORIES = [
         SEEN_BY_REFRESH_OF_A_NAT_INSTANCE | SEEN_BY_REFRESH_OF_A_WEB_ACL,
         {
             **SIGN_IN,
+            **PULL_THROUGH,
             "ingress.waf.rateLimitPerFiveMinutes": "2000",
             "ingress.waf.countedRules[0]": "RestrictedExtensions_URIPATH",
         },
@@ -215,6 +222,8 @@ def live(story: Story, account: Account, deployment: Deployment) -> None:
     check_alarms(account, outputs, mailed="alarms.email" in story.config)
     if story.stack == "dev":
         check_grafana(account, outputs)
+    if "images.source" in story.config:
+        check_pull_through(account, outputs)
     prefix = account.prefix
     doors = {(source.format(prefix), to.format(prefix), port) for source, to, port in story.doors}
     assert account.entrances() == doors
@@ -295,6 +304,33 @@ def check_containers(account: Account, outputs: dict[str, Any]) -> None:
         assert plain["HOSTNAME"] == "0.0.0.0"  # noqa: S104
         assert definition["stopTimeout"] == 120
         assert definition["image"].endswith(":3.225.4")
+
+
+def check_pull_through(account: Account, outputs: dict[str, Any]) -> None:
+    ecr = account.client("ecr")
+    rules = ecr.describe_pull_through_cache_rules()["pullThroughCacheRules"]
+    assert {
+        (each["ecrRepositoryPrefix"], each["upstreamRegistryUrl"], each["credentialArn"])
+        for each in rules
+    } == {
+        (f"{account.prefix}/ghcr", "ghcr.io", PULL_THROUGH["images.githubSecretArn"]),
+        (
+            f"{account.prefix}/docker-hub",
+            "registry-1.docker.io",
+            PULL_THROUGH["images.dockerHubSecretArn"],
+        ),
+    }
+    repositories = {
+        each["repositoryUri"]: each for each in ecr.describe_repositories()["repositories"]
+    }
+    for service in ("web", "worker"):
+        definition = account.container(outputs["cluster_name"], outputs[f"{service}_service_name"])
+        repository = repositories[definition["image"].rpartition(":")[0]]
+        assert repository["imageTagMutability"] == "IMMUTABLE"
+        assert repository["imageScanningConfiguration"] == {"scanOnPush": True}
+        policy = ecr.get_lifecycle_policy(repositoryName=repository["repositoryName"])
+        assert '"3.225.4"' in policy["lifecyclePolicyText"]
+    assert len(repositories) == 3
 
 
 def check_secrets(account: Account, outputs: dict[str, Any], *, signs_in: bool) -> None:

@@ -222,9 +222,10 @@ def test_pulling_through_has_a_rule_for_each_registry() -> None:
         ["arn:aws:ecr:us-east-1:123456789012:repository/langfuse-dev/ghcr/langfuse/langfuse-worker"]
     ]
     # Whoever starts a task does so only when it can be pulled.
-    service = graph.one("aws:ecs/service:Service", "langfuse-dev-worker")
-    rule = graph.urns[RULE, "langfuse-dev-ghcr"]
-    assert rule in graph.options_of(service).dependencies
+    for name, rule in (("worker", "ghcr"), ("clickhouse", "docker-hub")):
+        service = graph.one("aws:ecs/service:Service", f"langfuse-dev-{name}")
+        urn = graph.urns[RULE, f"langfuse-dev-{rule}"]
+        assert urn in graph.options_of(service).dependencies
 
 
 def test_a_mirror_without_a_lock_is_refused_for_each_image(

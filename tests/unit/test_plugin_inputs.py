@@ -56,6 +56,11 @@ def test_arguments_become_the_settings_of_a_stack_file() -> None:
     assert read({**as_floats, "release": None})[0] == load(given)
 
 
+def test_a_component_has_no_mirror() -> None:
+    (line,) = problems({"size": "dev", "images": {"source": "mirror"}})
+    assert line.startswith("images.source: 'mirror': copies are made for stacks of this repository")
+
+
 @with_outputs
 def test_every_error_is_in_one_message_in_the_words_of_arguments() -> None:
     lines = problems(
