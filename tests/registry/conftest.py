@@ -67,6 +67,14 @@ def destination(tmp_path: Path) -> Iterator[Registry]:
 
 
 @pytest.fixture(scope="session")
+def skopeo() -> Path:
+    """Find skopeo."""
+    found = which("skopeo")
+    assert found, "skopeo is not on PATH"
+    return found
+
+
+@pytest.fixture(scope="session")
 def crane() -> Path:
     """Find crane, or build it from the Go module proxy: ten seconds, once."""
     beside = Path(sys.executable).parent / "crane"

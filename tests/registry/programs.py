@@ -13,7 +13,7 @@ import subprocess
 import tarfile
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -54,7 +54,7 @@ class Registry:
     process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
 
     @contextmanager
-    def running(self) -> Iterator["Registry"]:
+    def running(self) -> Generator["Registry"]:
         """Serve until the end of the block."""
         self.folder.mkdir()
         self.host = f"127.0.0.1:{free_port()}"
@@ -265,7 +265,7 @@ class Gate:
         self.host = f"127.0.0.1:{self._server.server_port}"
 
     @contextmanager
-    def open(self) -> Iterator["Gate"]:
+    def open(self) -> Generator["Gate"]:
         """Serve until the end of the block."""
         thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
         thread.start()
@@ -283,7 +283,7 @@ def free_port() -> int:
         return int(found.getsockname()[1])
 
 
-def wait_until(condition: Any) -> None:
+def wait_until(condition: Callable[[], bool]) -> None:
     """Wait for something that must come. AssertionError if it does not."""
     end = time.monotonic() + SECONDS
     while not condition():
@@ -317,5 +317,6 @@ def only(tool: Path, folder: Path) -> str:
 
 
 def which(name: str) -> Path | None:
+    """Find a program on PATH."""
     found = shutil.which(name)
     return Path(found) if found else None

@@ -31,7 +31,6 @@ from tests.registry.programs import (
     only,
     processes_with,
     wait_until,
-    which,
 )
 
 ROOT = Path(__file__).parents[2]
@@ -145,7 +144,7 @@ def test_whole_images_arrive_with_their_bytes_and_are_locked(
     worker: Pushed,
     command: Command,
 ) -> None:
-    program = which(tool) if tool == "skopeo" else request.getfixturevalue(tool)
+    program: Path = request.getfixturevalue(tool)
     monkeypatch.setenv("PATH", only(program, tmp_path / "bin"))
     result = command.run()
     assert result.exit_code == 0, result.output
@@ -326,6 +325,7 @@ def test_an_image_for_the_right_cpu_alone_is_copied(
 
 
 def test_a_registry_that_answers_other_bytes_is_found_out_after_the_copy(
+    skopeo: Path,
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
     destination: Registry,
@@ -338,8 +338,7 @@ def test_a_registry_that_answers_other_bytes_is_found_out_after_the_copy(
     wrapper = tmp_path / "wrapped/skopeo"
     wrapper.parent.mkdir()
     wrapper.write_text(
-        f'#!/bin/sh\n{which("skopeo")} "$@" || exit\n'
-        f'case "$*" in *{WEB}@*) /bin/echo >> {victim};; esac\n'
+        f'#!/bin/sh\n{skopeo} "$@" || exit\ncase "$*" in *{WEB}@*) /bin/echo >> {victim};; esac\n'
     )
     wrapper.chmod(0o755)
     monkeypatch.setenv("PATH", str(wrapper.parent))

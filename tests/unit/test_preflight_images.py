@@ -151,7 +151,7 @@ def test_a_mirror_must_have_the_index_and_the_cpus_own_image(
     held = {"repositoryName": "langfuse-dev/langfuse"}
     put = ecr.put_image(**held, imageManifest=json.dumps(ARM64), imageManifestMediaType=MANIFEST)
     image = put["image"]["imageId"]["imageDigest"]
-    whole = {"schemaVersion": 2, "mediaType": INDEX, "manifests": []}
+    whole: dict[str, Any] = {"schemaVersion": 2, "mediaType": INDEX, "manifests": []}
     put = ecr.put_image(**held, imageManifest=json.dumps(whole), imageManifestMediaType=INDEX)
     top = put["image"]["imageId"]["imageDigest"]
     write_lock(locked(top, arm64=image), lock_file)
