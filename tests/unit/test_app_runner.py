@@ -473,9 +473,12 @@ def asked(account: Account, *names: str, region: str = "us-east-1") -> Iterator[
     stack = account.stack(region, **APP_RUNNER)
     summaries = [{"ServiceName": name} for name in names]
     client = stubbed("apprunner", ("list_services", {"ServiceSummaryList": summaries}))
-    return check_app_runner(
-        NewStack(stack.name, stack.prefix, region, stack.settings, lambda _: client)
-    )
+
+    def only(service: str) -> Any:
+        assert service == "apprunner"
+        return client
+
+    return check_app_runner(NewStack(stack.name, stack.prefix, region, stack.settings, only))
 
 
 def test_preflight_finds_an_account_that_uses_app_runner(account: Account) -> None:
