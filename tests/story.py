@@ -4,20 +4,24 @@ In memory are the registries and a Langfuse that answers; which AWS the engine f
 environment's business.
 """
 
+import base64
 import json
 import os
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple
 
-import pytest
 import yaml
 
 from automation.offline_workspace import REPOSITORY
+from settings.releases import GRAFANA_DIGEST
+from tests.image_lock import copy_of_the_repository
+from tests.story_mirror import INDEXES
+from tests.unit.langfuse_stand_in import LangfuseStandIn
 
 PAGE: Final = REPOSITORY / "docs/story.md"
 STACK: Final = "story"
@@ -54,24 +58,28 @@ def says(page: str, printed: str) -> bool:
     return re.fullmatch(pattern.replace("…", r"[\s\S]*"), printed.strip()) is not None
 
 
-@dataclass
+def origin(folder: Path) -> Path:
+    """A repository to clone, which knows the digest of the Grafana that is in memory."""
+    copy_of_the_repository(folder)
+    releases = folder / "settings/releases.py"
+    text = releases.read_text(encoding="utf-8")
+    assert text.count(GRAFANA_DIGEST) == 1
+    releases.write_text(text.replace(GRAFANA_DIGEST, INDEXES["grafana"]), encoding="utf-8")
+    author = ("-c", "user.name=A founder", "-c", "user.email=founder@example.com")
+    for command in (["init", "--quiet"], ["add", "."], [*author, "commit", "--quiet", "-m", "All"]):
+        subprocess.run(["git", "-C", folder, *command], check=True)
+    return folder
+
+
+@dataclass(frozen=True)
 class Teller:
     """Runs the page's commands as its reader does, in a clone of the repository."""
 
     scratch: Path
-    origin: Path
-    """The repository to clone."""
     platform: Platform
     environment: Mapping[str, str]
     """What the reader's shell has."""
-    mirror: Callable[[Path], str]
-    """Runs the mirror's command in a folder; gives what it prints."""
-    keys: Callable[[], dict[str, str]]
-    """Tells the reader's LANGFUSE_ variables once the stack is up."""
-    langfuse: str
-    """URL of what answers in Langfuse's place."""
-    told: list[str] = field(default_factory=list[str])
-    """Commands that were run."""
+    langfuse: LangfuseStandIn
 
     @property
     def folder(self) -> Path:
@@ -80,34 +88,52 @@ class Teller:
 
     def tell(self) -> None:
         """Run every command, and compare."""
+        repository = origin(self.scratch / "origin")
         for step in steps():
-            printed = self._run(step.command)
-            self.told.append(step.command)
+            if step.command.startswith("git clone"):
+                printed = self._run(step.command, self.scratch, {"REPOSITORY": str(repository)})
+                file = self.folder / f"Pulumi.{STACK}.yaml"
+                file.write_text(yaml.safe_dump(configuration(self.platform)), encoding="utf-8")
+            else:
+                printed = self._in_the_clone(step.command)
             assert says(step.printed, printed), (
                 f"$ {step.command}\nprints\n{printed}\nand the page says\n{step.printed}"
             )
 
-    def _run(self, command: str) -> str:
-        if command.startswith("git clone"):
-            printed = self._shell(command, self.scratch, {"REPOSITORY": str(self.origin)})
-            file = self.folder / f"Pulumi.{STACK}.yaml"
-            file.write_text(yaml.safe_dump(configuration(self.platform)), encoding="utf-8")
-            return printed
+    def _in_the_clone(self, command: str) -> str:
         if " images mirror " in command:
-            return self.mirror(self.folder)
-        if "hello.py" in command:
-            printed = self._shell(command, self.folder, self.keys())
-            return printed.replace(self.langfuse, URL)
-        if " smoke " in command:
-            asked = command.replace(f"--stack {STACK}", f"--url {self.langfuse}")
-            return self._shell(asked, self.folder, self.keys()).replace(self.langfuse, URL)
-        return self._shell(command, self.folder, {})
+            command = command.replace("automation", "tests.story_mirror", 1)
+        if "hello.py" not in command and " smoke " not in command:
+            return self._run(command, self.folder, {})
+        url = self.langfuse.url
+        asked = command.replace(f"--stack {STACK}", f"--url {url}")
+        keys = {**self._keys(), "LANGFUSE_BASE_URL": url, "LANGFUSE_HOST": url}
+        return self._run(asked, self.folder, keys).replace(url, URL)
 
-    def _shell(self, command: str, folder: Path, more: Mapping[str, str]) -> str:
+    def _keys(self) -> dict[str, str]:
+        """The keys that Langfuse was told to make, which the one that answers now knows too."""
+        exported = self._run(
+            f"pulumi stack export --show-secrets --stack {STACK}", self.folder, {}
+        )
+        (version,) = [
+            each["outputs"]["secretString"]
+            for each in json.loads(exported)["deployment"]["resources"]
+            if each["urn"].endswith(f"SecretVersion::langfuse-{STACK}-bootstrap")
+        ]
+        stored: dict[str, str] = json.loads(json.loads(version["plaintext"]))
+        keys = f"{stored['public_key']}:{stored['secret_key']}"
+        self.langfuse.token = base64.b64encode(keys.encode()).decode()
+        return {
+            "LANGFUSE_PUBLIC_KEY": stored["public_key"],
+            "LANGFUSE_SECRET_KEY": stored["secret_key"],
+        }
+
+    def _run(self, command: str, folder: Path, more: Mapping[str, str]) -> str:
+        path = os.pathsep.join([str(Path(sys.executable).parent), self.environment["PATH"]])
         done = subprocess.run(
             ["bash", "-c", command],
             cwd=folder,
-            env={**os.environ, **self.environment, **more},
+            env={**os.environ, **self.environment, **more, "PATH": path},
             capture_output=True,
             text=True,
             check=False,
