@@ -29,6 +29,11 @@ MIRROR: Final = (
     "pullThrough, with which ECR copies by itself, or upstream."
 )
 
+NO_APP_RUNNER: Final = (
+    "web.platform: 'appRunner': needs images.source mirror, and copies are made for stacks of this "
+    "repository alone. Take fargate."
+)
+
 _COMMAND: Final = re.compile(
     rf"\bwith pulumi config set --(?:path|secret) '?{NAMESPACE}:[\w.]+'? (?:VALUE|JSON|URL)"
 )
@@ -46,6 +51,9 @@ def read(arguments: Mapping[str, Any]) -> tuple[Settings, Secrets]:
         raise refused(str(SettingsError(problems)))
     values: dict[str, Any] = {**_as_written(plain)}
     values |= {key: _passable(key, value) for key, value in secret.items()}
+    web = values.get("web")
+    if isinstance(web, Mapping) and cast("Mapping[str, Any]", web).get("platform") == "appRunner":
+        raise refused(str(SettingsError([NO_APP_RUNNER])))
     try:
         settings = load(values)
     except SettingsError as error:

@@ -17,6 +17,7 @@ from automation.preflight_result import NewStack, Result
 from components.app_runner import MAX_CONCURRENCY, refuse_region, running
 from components.app_runner_domain import VALIDATION_RECORDS, validation_record
 from components.location import Location
+from cost.prices import HOURS, price_list
 from development.recorded_graph import recorded
 from graph.architecture import architecture
 from graph.picture import nodes_of
@@ -26,7 +27,7 @@ from settings.capacity import FARGATE_MEMORY_MIB
 from settings.loading import SettingsError, load_without_secrets
 from tests.image_lock import locked
 from tests.unit.aws_account import Account, stubbed
-from tests.unit.graph import Graph, build
+from tests.unit.graph import ROOT, Graph, build
 from tests.unit.state import as_state, shipped_tags
 
 DOMAIN = "langfuse.example.com"
@@ -473,9 +474,12 @@ def asked(account: Account, *names: str, region: str = "us-east-1") -> Iterator[
     stack = account.stack(region, **APP_RUNNER)
     summaries = [{"ServiceName": name} for name in names]
     client = stubbed("apprunner", ("list_services", {"ServiceSummaryList": summaries}))
-    return check_app_runner(
-        NewStack(stack.name, stack.prefix, region, stack.settings, lambda _: client)
-    )
+
+    def only(service: str) -> Any:
+        assert service == "apprunner"
+        return client
+
+    return check_app_runner(NewStack(stack.name, stack.prefix, region, stack.settings, only))
 
 
 def test_preflight_finds_an_account_that_uses_app_runner(account: Account) -> None:
@@ -506,3 +510,31 @@ def test_preflight_knows_the_regions_of_app_runner(account: Account) -> None:
         "langfuse:web.platform: appRunner: App Runner is not in eu-north-1. It is in "
         f"{', '.join(sorted(HOSTED_ZONES))}.",
     )
+
+
+PAGE = ROOT / "docs/app-runner.md"
+
+
+@pytest.mark.parametrize(
+    ("what", "count", "cpus", "gib"),
+    [("1 of 1 vCPU, 2 GiB (`dev`)", 1, 1, 2), ("2 of 2 vCPU, 4 GiB (`prod`)", 2, 2, 4)],
+)
+def test_the_page_says_what_the_prices_say(what: str, count: int, cpus: int, gib: int) -> None:
+    prices = price_list("us-east-1")
+
+    def fargate(kind: str) -> float:
+        vcpu, memory = prices[f"Fargate {kind} vCPU"], prices[f"Fargate {kind} memory"]
+        return count * (cpus * vcpu + gib * memory) * HOURS
+
+    idle = count * gib * prices["App Runner memory"] * HOURS
+    busy = idle + cpus * prices["App Runner vCPU"] * HOURS
+    sums = " | ".join(f"{usd:.2f}" for usd in (fargate("ARM"), fargate("x86"), idle, busy))
+    assert f"| {what} | {sums} |" in PAGE.read_text(encoding="utf-8")
+
+
+def test_the_page_lists_every_size_of_app_runner() -> None:
+    rows = [
+        f"{cpu} with {' or '.join(', '.join(map(str, sizes)).rsplit(', ', 1))}"
+        for cpu, sizes in MEMORY_MIB.items()
+    ]
+    assert "; ".join(rows) in PAGE.read_text(encoding="utf-8")

@@ -18,6 +18,11 @@ def heap(mib: int, **container: Any) -> dict[str, Any]:
     return {"environment": [option], **container}
 
 
+def on_app_runner(option: str) -> Resource:
+    variables = {"NODE_OPTIONS": option}
+    return app_runner(imageConfiguration={"runtimeEnvironmentVariables": variables})
+
+
 def served(*containers: dict[str, Any]) -> tuple[Resource, Resource]:
     definition = task(*containers)
     return service(definition), definition
@@ -96,18 +101,12 @@ CASES: Final[tuple[Case, ...]] = (
     kept("heap-leaves-room", task(heap(3072), memory=UNKNOWN)),
     kept("heap-leaves-room", task(heap(3072))),
     kept("heap-leaves-room", task({}, memory="512")),
-    *(
-        case(app_runner(imageConfiguration={"runtimeEnvironmentVariables": {"NODE_OPTIONS": heap}}))
-        for heap, case in (
-            (
-                "--max-old-space-size=2048",
-                lambda service: broken(
-                    "heap-leaves-room", "container web has a heap of 2048 of 2048 MiB", service
-                ),
-            ),
-            ("--max-old-space-size=1536", lambda service: kept("heap-leaves-room", service)),
-        )
+    broken(
+        "heap-leaves-room",
+        "container web has a heap of 2048 of 2048 MiB",
+        on_app_runner("--max-old-space-size=2048"),
     ),
+    kept("heap-leaves-room", on_app_runner("--max-old-space-size=1536")),
     broken("no-shell-in-tasks", "ECS Exec is on", service(task({}), enableExecuteCommand=True)),
     kept("no-shell-in-tasks", service(task({}), enableExecuteCommand=False)),
     kept("no-shell-in-tasks", service(task({}))),
