@@ -7,6 +7,7 @@ from typing import Any
 
 import pulumi
 
+from components.adoption import Adoption
 from components.backups import Backups, BackupsArgs
 from components.clickhouse import ClickHouse, ClickHouseArgs
 from components.cluster import Cluster, ClusterArgs
@@ -44,6 +45,8 @@ def deploy(
     guard = ReplacementGuard(name, settings.allow_replace, how_to_allow)
     cost = MonthlyCost(location.region)
     opts = pulumi.ResourceOptions.merge(guard.options(parent), cost.options())
+    adoption = Adoption(name, settings.adopted, settings.allow_replace)
+    stores = pulumi.ResourceOptions.merge(opts, adoption.options())
 
     network = Network(
         name, NetworkArgs(settings.network, location, settings.logs.retention_days, guard), opts
@@ -53,7 +56,7 @@ def deploy(
     data_plane = DataPlane(
         name,
         DataPlaneArgs(settings, network.vpc_id, network.private_subnet_ids, ingress.url, secrets),
-        opts,
+        stores,
     )
     clickhouse = ClickHouse(
         f"{name}-clickhouse",
