@@ -28,6 +28,7 @@ from settings.messages import NAMESPACE
 
 FILE: Final = "langfuse-import.json"
 SECRETS: Final = f"{NAMESPACE}:secretEnvironment"
+_ORDER: Final = ("moved", "kept", "made anew")
 
 
 def import_stores(
@@ -56,9 +57,7 @@ def import_stores(
     """
     with one_line_errors():
         own_name = stack.rsplit("/", 1)[-1]
-        move = move_in(
-            read_terraform_state(state), resource_prefix(_project(folder), own_name)
-        )
+        move = move_in(read_terraform_state(state), resource_prefix(_project(folder), own_name))
         file = to / FILE
         file.write_text(json.dumps({"resources": move.imports}, indent=2) + "\n", encoding="utf-8")
         if configure:
@@ -118,8 +117,9 @@ def _show(move: Move, stack: str, file: Path, *, configured: bool) -> None:
         ],
         "First": move.first or ["Nothing."],
         "Not adopted": list(_not_adopted(move)),
-        "Before any terraform destroy": [
-            f"terraform state rm '{address}'" for address in move.forgotten
+        "Before any terraform destroy, and only when all is moved": [
+            *(f"terraform state rm '{address}'" for address in move.forgotten),
+            *([f"terraform destroy -target='{move.module}'"] if move.module else []),
         ],
         "Next": [f"{GUIDE}, from step 3 on."],
     }
@@ -131,7 +131,7 @@ def _show(move: Move, stack: str, file: Path, *, configured: bool) -> None:
 
 def _not_adopted(move: Move) -> Iterator[str]:
     """One line for all that goes the same way."""
-    ordered = sorted(move.left, key=lambda each: (each.fate, each.address))
+    ordered = sorted(move.left, key=lambda each: (_ORDER.index(each.fate.what), *each))
     for fate, same in groupby(ordered, key=lambda each: each.fate):
         yield f"{fate.what}: {fate.way}"
         yield from (f"    {each.address}" for each in same)

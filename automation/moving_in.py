@@ -1,32 +1,32 @@
 """Works out how a Langfuse of tubone24/langfuse-v3-terraform moves in, from its Terraform state.
 
-Pure: it reads no file and asks nobody. Every resource of that repository has a row in `FATES`;
-docs/migrate-from-terraform.md has the way itself.
+Pure: it reads no file and asks nobody. docs/migrate-from-terraform.md has the way itself.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib.metadata import version
-from typing import Any, Final, Literal, NamedTuple, cast
+from typing import Any, Final, NamedTuple, cast
 
+from automation.import_file import import_specs
 from automation.plan import UserError
+from automation.terraform_fates import (
+    CACHE,
+    CLUSTER,
+    DATABASE_GROUP,
+    EVENTS,
+    GUIDE,
+    INSTANCE,
+    MEDIA,
+    SUBNETS,
+    TERRAFORM_REPOSITORY,
+    WEB,
+    Fate,
+    fate,
+)
 from automation.terraform_state import Managed
-from components.adoption import ADOPTABLE
 from components.postgres import DATABASE, USER
 from settings.model import AdoptedStore
 from settings.releases import POSTGRES_MAJOR
-
-REPOSITORY: Final = "tubone24/langfuse-v3-terraform"
-GUIDE: Final = "docs/migrate-from-terraform.md"
-
-CLUSTER: Final = "aws_rds_cluster.langfuse_aurora_cluster"
-INSTANCE: Final = "aws_rds_cluster_instance.serverless_v2_instance"
-CACHE: Final = "aws_elasticache_replication_group.langfuse_cache"
-MEDIA: Final = "aws_s3_bucket.langfuse_blob"
-EVENTS: Final = "aws_s3_bucket.langfuse_event"
-SUBNETS: Final = "aws_db_subnet_group.postgres_subnet_grp"
-DATABASE_GROUP: Final = "aws_security_group.langfuse_db"
-WEB: Final = "aws_apprunner_service.langfuse_web"
 
 NEEDED: Final = (CLUSTER, INSTANCE, CACHE, MEDIA, EVENTS, SUBNETS, DATABASE_GROUP, WEB)
 
@@ -34,62 +34,6 @@ MISSPELT_KEY: Final = "ENCRIPTION_KEY"
 """What the repository's first versions call ENCRYPTION_KEY. Langfuse does not read it, so nothing
 of such an installation is encrypted, and any key will do."""
 
-
-class Fate(NamedTuple):
-    """What becomes of a resource, and why."""
-
-    what: Literal["adopted", "kept", "moved", "made anew"]
-    way: str
-
-
-_NEVER_NEEDED: Final = Fate("made anew", "the program makes its own")
-_PASSWORDS: Final = Fate("made anew", "every store gets a new password")
-_IMAGES: Final = Fate("made anew", "its tags can be overwritten; images come by their release")
-_KEPT: Final = Fate("kept", "the adopted store needs it: it stays in AWS, with no owner")
-_CLICKHOUSE: Final = Fate(
-    "moved", f"ClickHouse runs on EBS here: back it up to S3, restore it ({GUIDE}, ClickHouse)"
-)
-_APP_RUNNER: Final = Fate("made anew", "a service has one owner: web is deployed anew")
-
-FATES: Final[Mapping[str, Fate]] = {
-    CLUSTER: Fate("adopted", "postgres"),
-    INSTANCE: Fate("adopted", "postgres"),
-    CACHE: Fate("adopted", "redis"),
-    MEDIA: Fate("adopted", "storage"),
-    EVENTS: Fate("moved", "one bucket holds everything here: copy events/ into the adopted one"),
-    "aws_s3_bucket.langfuse_clickhouse": Fate("moved", "a disk of ClickHouse, in its backup too"),
-    "aws_efs_file_system": _CLICKHOUSE,
-    "aws_efs_mount_target": _CLICKHOUSE,
-    "aws_db_subnet_group": _KEPT,
-    "aws_elasticache_subnet_group": _KEPT,
-    "aws_kms_key": Fate("kept", "without it the database cannot be read: never delete it"),
-    "aws_apprunner_service": _APP_RUNNER,
-    "aws_apprunner_custom_domain_association": _APP_RUNNER,
-    "aws_apprunner_observability_configuration": _APP_RUNNER,
-    "aws_apprunner_vpc_connector": _APP_RUNNER,
-    "aws_route53_record": Fate(
-        "made anew", "delete langfuse's before `pulumi up`, which cannot make its own beside it"
-    ),
-    "aws_ecr_lifecycle_policy": _IMAGES,
-    "aws_ecr_repository": _IMAGES,
-    "random_password": _PASSWORDS,
-    "aws_secretsmanager_secret": _PASSWORDS,
-    "aws_secretsmanager_secret_version": _PASSWORDS,
-    "aws_cloudwatch_log_group": _NEVER_NEEDED,
-    "aws_ecs_cluster": _NEVER_NEEDED,
-    "aws_ecs_cluster_capacity_providers": _NEVER_NEEDED,
-    "aws_ecs_service": _NEVER_NEEDED,
-    "aws_ecs_task_definition": _NEVER_NEEDED,
-    "aws_iam_policy": _NEVER_NEEDED,
-    "aws_iam_role": _NEVER_NEEDED,
-    "aws_iam_role_policy_attachment": _NEVER_NEEDED,
-    "aws_security_group": _NEVER_NEEDED,
-    "aws_service_discovery_private_dns_namespace": _NEVER_NEEDED,
-    "aws_service_discovery_service": _NEVER_NEEDED,
-}
-"""By address, or else by type."""
-
-UNKNOWN: Final = Fate("kept", f"not of {REPOSITORY}: decide yourself what becomes of it")
 
 FIT: Final[Mapping[str, Mapping[str, str]]] = {
     CLUSTER: {
@@ -111,8 +55,8 @@ FIT: Final[Mapping[str, Mapping[str, str]]] = {
 class Left(NamedTuple):
     """What Pulumi does not adopt."""
 
-    address: str
     fate: Fate
+    address: str
 
 
 @dataclass
@@ -164,21 +108,23 @@ def move_in(managed: Sequence[Managed], prefix: str) -> Move:
     cluster, cache, media = (by_kind[kind][0] for kind in (CLUSTER, CACHE, MEDIA))
     move = Move(cluster.module)
     _network(move, by_kind, managed)
-    stores: list[AdoptedStore] = ["storage"]
+    adopted: dict[AdoptedStore, list[Managed]] = {}
     if _fits(move, cluster, f"it cannot be adopted: postgres.mode external uses it ({GUIDE})"):
-        stores.append("postgres")
+        adopted["postgres"] = [cluster, *by_kind[INSTANCE]]
         _postgres(move, cluster, by_kind[INSTANCE])
     else:
         _external(move, cluster)
     if _fits(move, cache, "a new cache is made: let the worker empty the queue before it stops"):
-        stores.append("redis")
+        adopted["redis"] = [cache]
         _redis(move, cache)
-    move.config["langfuse:adopted"] = sorted(stores)
-    _write_imports(move, prefix, stores, cluster, by_kind[INSTANCE], cache, media)
+    adopted["storage"] = [media]
+    move.config["langfuse:adopted"] = list(adopted)
+    move.imports = import_specs(prefix, adopted)
+    move.adopted = [each.address for found in adopted.values() for each in found]
     _web(move, by_kind[WEB][0])
     left = [each for each in managed if each.address not in move.adopted]
     move.left += [
-        Left(each.address, _fate(each, stores)) for each in left if each.module == move.module
+        Left(fate(each, adopted), each.address) for each in left if each.module == move.module
     ]
     return move
 
@@ -186,13 +132,15 @@ def move_in(managed: Sequence[Managed], prefix: str) -> Move:
 def _check(by_kind: Mapping[str, Sequence[Managed]]) -> None:
     missing = [kind for kind in NEEDED if kind not in by_kind]
     if len(missing) == len(NEEDED):
-        raise UserError(f"the state has nothing of {REPOSITORY}, not even {CLUSTER}. Name another.")
+        raise UserError(
+            f"the state has nothing of {TERRAFORM_REPOSITORY}, not even {CLUSTER}. Name another."
+        )
     several = [
         kind
         for kind in NEEDED
         if kind != INSTANCE and len({each.address for each in by_kind.get(kind, ())}) > 1
     ]
-    lines = [f"the state lacks {kind}, which {REPOSITORY} makes." for kind in missing]
+    lines = [f"the state lacks {kind}, which {TERRAFORM_REPOSITORY} makes." for kind in missing]
     lines += [
         f"the state has several {kind}: {', '.join(each.address for each in by_kind[kind])}. Leave "
         "one installation in it: terraform state mv."
@@ -282,45 +230,6 @@ def _redis(move: Move, cache: Managed) -> None:
     }
 
 
-def _write_imports(
-    move: Move,
-    prefix: str,
-    stores: Sequence[AdoptedStore],
-    cluster: Managed,
-    instances: Sequence[Managed],
-    cache: Managed,
-    media: Managed,
-) -> None:
-    """The components first, since each resource's URN has its parents' types in it."""
-    plane = {"type": "langfuse:index:DataPlane", "name": prefix, "component": True}
-    move.imports.append(plane)
-    sources = {"postgres": cluster, "redis": cache, "storage": media}
-    for store in sorted(stores):
-        name = f"{prefix}-{store}"
-        component = f"langfuse:index:{store.capitalize()}"
-        move.imports.append(
-            {"type": component, "name": name, "component": True, "parent": prefix}
-        )
-        found = [(ADOPTABLE[store].store, name, sources[store])]
-        if beside := ADOPTABLE[store].beside:
-            found += [
-                (beside, f"{name}-{number}", each) for number, each in enumerate(instances, start=1)
-            ]
-        for token, logical_name, source in found:
-            move.imports.append(
-                {
-                    "type": token,
-                    # Names within the file are of its own; a parent may have the same name.
-                    "name": source.address,
-                    "logicalName": logical_name,
-                    "id": source.attributes["id"],
-                    "parent": name,
-                    "version": version("pulumi-aws"),
-                }
-            )
-            move.adopted.append(source.address)
-
-
 def _web(move: Move, web: Managed) -> None:
     environment = dict(_environment(web))
     url = environment.get("NEXTAUTH_URL", "")
@@ -349,17 +258,3 @@ def _environment(web: Managed) -> Iterator[tuple[str, str]]:
         blocks = cast("list[dict[str, Any]]", found.get(key) or [{}])
         found = blocks[0]
     yield from (found.get("runtime_environment_variables") or {}).items()
-
-
-def _fate(resource: Managed, stores: Sequence[AdoptedStore]) -> Fate:
-    fate = FATES.get(resource.kind) or FATES.get(resource.type) or UNKNOWN
-    if fate.what == "adopted":
-        needed = resource.type.startswith("aws_rds")
-        return UNFIT_DATABASE if needed else UNFIT_CACHE
-    if resource.type == "aws_elasticache_subnet_group" and "redis" not in stores:
-        return _NEVER_NEEDED
-    return fate
-
-
-UNFIT_DATABASE: Final = Fate("kept", "used as an external store: it stays in AWS, with no owner")
-UNFIT_CACHE: Final = Fate("made anew", "a new cache is made; its queue must be empty")

@@ -57,7 +57,7 @@ class Adoption:
     """
 
     def __init__(self, name: str, adopted: Sequence[AdoptedStore], allowed: Sequence[str]) -> None:
-        self._stores = {
+        self._stores: dict[tuple[str, str], AdoptedStore] = {
             (ADOPTABLE[store].store, f"{name}-{store}"): store
             for store in adopted
             if f"{name}-{store}" not in allowed

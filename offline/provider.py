@@ -169,11 +169,13 @@ class AwsProvider(Provider):
 
     def Read(self, request: Any, context: Any) -> Any:
         """Nothing drifts; and what an import asks for is there, if its ID is its name."""
-        naming = resource_type(request.type).naming
-        if request.properties.fields or naming is None:
+        entry = resource_type(request.type)
+        if request.properties.fields or entry.naming is None:
             return super().Read(request, context)
-        inputs = {naming.property: request.id}
         region = self._configuration(context).region
+        inputs = {entry.naming.property: request.id} | (
+            {"region": region} if entry.regional else {}
+        )
         found, outputs = model.create(request.type, request.name, inputs, region)
         if found != request.id:
             return super().Read(request, context)
