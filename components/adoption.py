@@ -36,6 +36,8 @@ ADOPTABLE: Final[Mapping[AdoptedStore, Adoptable]] = {
 
 _MADE_WITH: Final[Mapping[str, frozenset[str]]] = {
     **REPLACING,
+    # Its minor version is its own: the program names a major, and AWS would pick the minor.
+    "aws:rds/cluster:Cluster": REPLACING["aws:rds/cluster:Cluster"] | {"engine_version"},
     # Writers and readers bear no data, and so are not guarded.
     "aws:rds/clusterInstance:ClusterInstance": frozenset(
         {
@@ -51,7 +53,7 @@ _MADE_WITH: Final[Mapping[str, frozenset[str]]] = {
 
 
 class Adoption:
-    """Watches what is made with its `options`, and all below that.
+    """Watches what is made with its `options`, and all below that, before the guard does.
 
     `allowed` names what may be replaced all the same: it is treated like any other.
     """
@@ -79,13 +81,17 @@ class Adoption:
         whole = (args.type_, args.name) in self._stores
         if not whole and (args.type_, args.name.rpartition("-")[0]) not in self._beside:
             return None
+        made_with = _MADE_WITH[args.type_]
+        # Of a name and its prefix the provider takes only one.
+        prefixes = {each for each in made_with if each.endswith("_prefix")}
+        props = {key: value for key, value in args.props.items() if key not in prefixes}
         more = pulumi.ResourceOptions(
-            ignore_changes=sorted(to_camel(each) for each in _MADE_WITH[args.type_])
+            ignore_changes=sorted(to_camel(each) for each in made_with - prefixes)
         )
         if whole:
             more.hooks = pulumi.ResourceHookBinding(before_create=[self._hook])
         return pulumi.ResourceTransformationResult(
-            args.props, pulumi.ResourceOptions.merge(args.opts, more)
+            props, pulumi.ResourceOptions.merge(args.opts, more)
         )
 
     def _refuse(self, args: pulumi.ResourceHookArgs) -> None:

@@ -46,7 +46,7 @@ def deploy(
     cost = MonthlyCost(location.region)
     opts = pulumi.ResourceOptions.merge(guard.options(parent), cost.options())
     adoption = Adoption(name, settings.adopted, settings.allow_replace)
-    stores = pulumi.ResourceOptions.merge(opts, adoption.options())
+    stores = pulumi.ResourceOptions.merge(adoption.options(), opts)
 
     network = Network(
         name, NetworkArgs(settings.network, location, settings.logs.retention_days, guard), opts

@@ -1,8 +1,9 @@
 """A Langfuse of the Terraform repository moves into a stack, with the real engine.
 
 It proves that Pulumi takes the import file, that the next `up` neither replaces nor deletes what it
-has imported, and that an adopted store that is not there is refused. AWS is the in-memory one, in
-which an imported resource has a name and nothing else; tests/provider has one that answers.
+has imported, that nobody can undo the adoption by mistake, and that an adopted store that is not
+there is refused. AWS is the in-memory one, in which an imported resource has a name and nothing
+else; tests/provider has one that answers.
 """
 
 import subprocess
@@ -71,6 +72,13 @@ def test_what_is_imported_stays_what_it_is(environment: dict[str, str], tmp_path
     deployment.up()
     assert adopted(deployment) == expected, "replaced by what the program would have made"
     assert deployment.changes() == set()
+
+    settings = file.read_text(encoding="utf-8")
+    deployment.run("config", "rm", "langfuse:adopted", "--stack", "prod")
+    refused = deployment.run("preview", "--stack", "prod", check=False)
+    assert refused.returncode != 0, "each would get the name that the program gives it"
+    assert "replaced by an empty one: langfuse:adopted changes from True to None" in refused.stdout
+    file.write_text(settings, encoding="utf-8")
 
     urn = next(
         each["urn"] for each in deployment.state() if each["type"] == "aws:rds/cluster:Cluster"
