@@ -2,8 +2,8 @@
 
 boto3 makes what Terraform would have made. What is proven is that the stores are updated where they
 are, neither replaced nor deleted, that nothing is made beside them, and that Langfuse is given them
-and the old keys. The simulation moves no data, takes no token of a
-cache that had none, and refuses no change of an engine's version.
+and the old keys. The simulation moves no data, gives no token to a cache that had none, and refuses
+no change of an engine's version.
 """
 
 import os
@@ -150,6 +150,8 @@ def test_imported_stores_are_updated_where_they_are(tmp_path: Path) -> None:
         CACHE,
         f"Queue and cache of langfuse-{STACK}-redis",
     )
+    assert "DenyPlainHttp" in s3.get_bucket_policy(Bucket=BUCKET)["Policy"], "as the program's own"
+    s3.delete_bucket_policy(Bucket=BUCKET)  # the simulation is reached over plain HTTP
     held = s3.get_object(Bucket=BUCKET, Key="project/picture.png")["Body"].read()
     assert held == b"picture"
     block = s3.get_public_access_block(Bucket=BUCKET)["PublicAccessBlockConfiguration"]
