@@ -83,7 +83,7 @@ DATA: Final[dict[str, dict[str, Any]]] = {
     "aws_db_subnet_group.postgres_subnet_grp": {
         "id": "postgres_subnet_grp",
         "name": "postgres_subnet_grp",
-        "subnet_ids": PRIVATE,
+        "subnet_ids": PRIVATE[::-1],
     },
     "aws_security_group.langfuse_db": {"id": "sg-0db", "name": "langfuse-db-sg", "vpc_id": VPC},
     "aws_apprunner_service.langfuse_web": {

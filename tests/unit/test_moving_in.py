@@ -136,6 +136,19 @@ def test_the_configuration_is_that_of_the_state_and_the_program_takes_it(
     assert move.first == []
 
 
+@pytest.mark.parametrize("marked", [True, False])
+def test_public_subnets_are_found_by_their_addresses_or_their_name(
+    state: State, tmp_path: Path, marked: bool
+) -> None:
+    for found in state["resources"]:
+        if found["type"] == "aws_subnet":
+            found["name"] = found["name"] if marked else found["name"].replace("edge", "public_1")
+            for each in found["instances"]:
+                each["attributes"]["map_public_ip_on_launch"] = marked
+    network = moved(state, tmp_path).config["langfuse:network"]
+    assert network["publicSubnetIds"] == terraform_state.PUBLIC, "and not those of the stores"
+
+
 def test_the_keys_that_old_data_needs_are_carried_over(state: State, tmp_path: Path) -> None:
     expected = {"SALT": SALT, "ENCRYPTION_KEY": KEY, "NEXTAUTH_SECRET": SESSIONS}
     assert moved(state, tmp_path).secrets == expected
@@ -168,6 +181,8 @@ def test_every_resource_of_the_repository_has_a_fate(state: State, tmp_path: Pat
     own = [each for each in state["resources"] if each.get("module") == "module.langfuse"]
     addresses = sum(len(each["instances"]) for each in own if each["mode"] == "managed")
     assert len(move.left) + len(move.adopted) == addresses
+    mount = 'module.langfuse.aws_efs_mount_target.clickhouse_data["subnet-0aaaaaaaaaaaaaaa1"]'
+    assert mount in [each.address for each in move.left], "as terraform state rm takes it"
 
 
 def test_terraform_forgets_what_is_adopted_and_what_that_needs(
@@ -221,7 +236,10 @@ def test_a_cache_without_encryption_is_not_adopted(state: State, tmp_path: Path,
     assert move.config["langfuse:adopted"] == ["postgres", "storage"]
     assert "langfuse:redis" not in move.config
     assert f"{key} is false and must be true; a new cache is made" in move.first[0]
-    assert f"{IN_MODULE}{CACHE}" not in move.forgotten, "terraform destroy may have it"
+    beside = "aws_elasticache_subnet_group.langfuse_cache_subnet_group"
+    assert not {f"{IN_MODULE}{CACHE}", f"{IN_MODULE}{beside}"} & set(move.forgotten), (
+        "terraform destroy may have them"
+    )
 
 
 # --- what is to be done first
@@ -384,6 +402,8 @@ def test_an_adopted_store_is_made_with_what_it_has(state: State, tmp_path: Path)
         assert not [key for key in found.inputs if key.endswith("Prefix")]
         stash = graph.one("pulumi:index:Stash", f"{found.name}-{token.rsplit(':', 1)[-1].lower()}")
         assert stash.inputs["input"] == {"langfuse:adopted": True}
+    cluster = graph.one(ADOPTABLE["postgres"].store)
+    assert "engineVersion" in graph.options_of(cluster).ignore_changes, "its minor is its own"
     (instance,) = graph.of_type("aws:rds/clusterInstance:ClusterInstance")
     assert graph.options_of(instance).ignore_changes == frozenset(
         TYPES[instance.type].replaced_by - {"identifierPrefix"}
