@@ -6,6 +6,7 @@ from automation import deploy, images_command, restore
 from automation.cost_command import cost
 from automation.diff_command import diff
 from automation.graph_command import graph
+from automation.import_command import import_stores
 from automation.preflight import preflight
 from automation.simulate_spike import simulate_spike
 from automation.smoke import smoke
@@ -21,6 +22,7 @@ for command in (deploy.preview, deploy.up, deploy.refresh, deploy.destroy, deplo
 app.command()(diff)
 app.add_typer(restore.app, name="restore")
 app.add_typer(images_command.app, name="images")
+app.command(name="import")(import_stores)
 app.command()(preflight)
 app.command()(cost)
 app.command()(smoke)

@@ -7,6 +7,7 @@ from typing import Any
 
 import pulumi
 
+from components.adoption import Adoption
 from components.app_runner import refuse_region
 from components.backups import Backups, BackupsArgs
 from components.clickhouse import ClickHouse, ClickHouseArgs
@@ -47,6 +48,8 @@ def deploy(
     guard = ReplacementGuard(name, settings.allow_replace, how_to_allow)
     cost = MonthlyCost(location.region)
     opts = pulumi.ResourceOptions.merge(guard.options(parent), cost.options())
+    adoption = Adoption(name, settings.adopted, settings.allow_replace)
+    stores = pulumi.ResourceOptions.merge(adoption.options(), opts)
 
     images = Images(name, ImagesArgs(settings, location), opts)
     network = Network(
@@ -57,7 +60,7 @@ def deploy(
     data_plane = DataPlane(
         name,
         DataPlaneArgs(settings, network.vpc_id, network.private_subnet_ids, ingress.url, secrets),
-        opts,
+        stores,
     )
     clickhouse = ClickHouse(
         f"{name}-clickhouse",

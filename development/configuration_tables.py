@@ -35,6 +35,7 @@ CHECKED_BY_CODE: Final[Mapping[str, str]] = {
     "release": f"`X.Y.Z`, {'.'.join(map(str, LANGFUSE_MINIMUM))} or later",
     "domain": "host name",
     "allowReplace": "list of names of resources",
+    "adopted": "list of `postgres`, `redis` and `storage`",
     "bootstrap.organization": "1 to 60 characters",
     "bootstrap.project": "1 to 60 characters",
     "network.cidr": "IPv4 block, /16 to /24",

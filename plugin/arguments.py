@@ -410,6 +410,8 @@ class LangfuseArgs(TypedDict):
     """Keep every store on destroy or replacement: Pulumi's protect, AWS's own protection, final snapshots, secret recovery."""
     allowReplace: NotRequired[list[str]]
     """Names of stores that the next `pulumi up` may replace or delete; any other is refused in the preview. Take it away afterwards. Value: list of names of resources."""
+    adopted: NotRequired[list[str]]
+    """Stores that `pulumi import` has brought in: each stays what it was made with, and none is made; see docs/migrate-from-terraform.md. Value: list of `postgres`, `redis` and `storage`."""
     network: NotRequired[Network]
     """A VPC with public and private subnets in `zones` availability zones. Or: A VPC that exists. Its routes, endpoints and default security group are its owner's."""
     ingress: NotRequired[Ingress]

@@ -30,6 +30,7 @@ from settings.stores import (
 RETENTION_DAYS: Final = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731)
 
 
+AdoptedStore = Literal["postgres", "redis", "storage"]
 ResourceName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9-]*$")]
 
 
@@ -97,6 +98,11 @@ class Settings(Section):
         [],
         description="Names of stores that the next `pulumi up` may replace or delete; any other "
         "is refused in the preview. Take it away afterwards",
+    )
+    adopted: list[AdoptedStore] = Field(
+        [],
+        description="Stores that `pulumi import` has brought in: each stays what it was made with, "
+        "and none is made; see docs/migrate-from-terraform.md",
     )
     network: Network = CreatedNetwork()  # pyright: ignore[reportCallIssue]
     ingress: Ingress = ApiGatewayIngress(kind="apiGateway")  # pyright: ignore[reportCallIssue]
@@ -183,6 +189,18 @@ class Settings(Section):
                 "release that does",
                 "set langfuse:release to a later one, or worker.scaleOn to cpu",
                 key="scaleOn",
+            )
+        return value
+
+    @field_validator("postgres", "redis")
+    @classmethod
+    def _adopted(cls, value: Postgres | Redis, info: ValidationInfo) -> Postgres | Redis:
+        adoptable = {"postgres": "auroraServerless", "redis": "elasticache"}[info.field_name or ""]
+        if info.field_name in info.data.get("adopted", ()) and value.mode != adoptable:
+            raise refusal(
+                f"langfuse:adopted names it, and only {adoptable} can be adopted",
+                f"choose {adoptable}, or take {info.field_name} off langfuse:adopted",
+                key="mode",
             )
         return value
 
