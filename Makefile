@@ -45,7 +45,7 @@ engine: $(ENGINE_STAMP) ## tests with the real engine on in-memory providers
 	$(WITH_CLI) $(RUN) pytest tests/engine -q -n $(WORKERS) --dist loadgroup
 
 provider-test: $(STAMP) ## tests with the AWS provider that the calling environment offers
-	$(WITH_CLI) $(RUN) pytest tests/provider -q -n 3 --dist load
+	$(WITH_CLI) $(RUN) pytest tests/provider -q -n 3 --dist loadgroup
 
 bench: $(STAMP) ## measure the preview, the cost of a resource and the unit tests
 	@$(WITH_CLI) $(RUN) development.bench

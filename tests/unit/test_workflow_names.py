@@ -56,6 +56,9 @@ def test_the_oldest_and_the_newest_python_run_what_make_test_runs() -> None:
     assert made == test.split()
     assert {step["run"]: step.get("if") for step in job["steps"] if "run" in step} == {
         'make lint types unit WORKERS="$(nproc)"': None,
+        "sudo apt-get update -qq\n"
+        "sudo apt-get install -y -qq --no-install-recommends docker-registry skopeo\n"
+        'make registry WORKERS="$(nproc)"\n': "matrix.engine",
         'make engine WORKERS="$(nproc)"': "matrix.engine",
     }
 
