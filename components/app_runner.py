@@ -106,7 +106,7 @@ class AppRunner(pulumi.ComponentResource):
                 "authentication_configuration": {"access_role_arn": access.arn},
                 "auto_deployments_enabled": False,
                 "image_repository": {
-                    "image_identifier": image.reference,
+                    "image_identifier": _by_digest(image),
                     "image_repository_type": "ECR",
                     "image_configuration": {
                         "port": str(WEB_PORT),
@@ -188,6 +188,15 @@ def _pull(image: ContainerImage) -> list[iam.Statement]:
     https://docs.aws.amazon.com/apprunner/latest/dg/security-iam-awsmanpol.html
     """
     return [*image.statements, iam.allow(["ecr:DescribeImages"], [image.repository_arn])]
+
+
+def _by_digest(image: ContainerImage) -> str:
+    """Name the image without its tag: App Runner takes a tag or a digest.
+
+    https://docs.aws.amazon.com/apprunner/latest/api/API_ImageRepository.html
+    """
+    tagged, _, digest = image.reference.partition("@")
+    return f"{tagged.rpartition(':')[0]}@{digest}"
 
 
 def _digest(*texts: str) -> str:

@@ -22,6 +22,8 @@ CONFIG = {
     "alarms.email": "ops@example.com",
     "alarms.monthlyBudgetUsd": "300",
 }
+pytestmark = pytest.mark.xdist_group("app-runner")
+
 SERVICE = "aws:apprunner/service:Service"
 ECS = "aws:ecs/service:Service"
 RECORD = "aws:route53/record:Record"

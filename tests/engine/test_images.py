@@ -16,6 +16,8 @@ from settings.releases import worker_image
 from tests.deployment import Deployment
 from tests.image_lock import copy_of_the_repository, lock_copy, locked
 
+pytestmark = pytest.mark.xdist_group("images")  # they share a stack
+
 SERVICE = "aws:ecs/service:Service"
 REPOSITORY = "aws:ecr/repository:Repository"
 NEXT = "3.226.0"

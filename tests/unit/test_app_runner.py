@@ -207,7 +207,9 @@ def test_the_image_is_the_mirrors_by_digest_which_the_migration_runs_too(graph: 
 
 
 def test_web_starts_after_the_migration_and_its_doors(graph: Graph) -> None:
-    waited = graph.options_of(graph.one(SERVICE)).dependencies
+    options = graph.options_of(graph.one(SERVICE))
+    assert options.delete_before_replace, "its name is taken as long as it is there"
+    waited = options.dependencies
     assert any("lambda/invocation:Invocation::langfuse-platform-migration" in urn for urn in waited)
     for store in ("postgres", "redis", "clickhouse-http"):
         assert any(urn.endswith(f"::{WEB}-to-{store}") for urn in waited), store
@@ -388,6 +390,7 @@ def test_every_size_of_app_runner_is_one_of_fargate() -> None:
         assert set(sizes) <= set(FARGATE_MEMORY_MIB[cpu]), cpu
 
 
+PULLED = "arn:aws:secretsmanager:us-east-1:123456789012:secret:ecr-pullthroughcache/one-AbCdEf"
 REMEDY = "or choose web.platform fargate."
 
 
@@ -446,6 +449,17 @@ REMEDY = "or choose web.platform fargate."
             f"there before it starts. Set images.source to mirror, {REMEDY}",
         ),
         (
+            {
+                "images": {
+                    "source": "pullThrough",
+                    "githubSecretArn": PULLED,
+                    "dockerHubSecretArn": PULLED,
+                }
+            },
+            'langfuse:images.source: "pullThrough": App Runner pulls from ECR only, and what is '
+            f"there before it starts. Set images.source to mirror, {REMEDY}",
+        ),
+        (
             {"grafana": {"enabled": True}},
             "langfuse:grafana.enabled: true: Grafana is at a path of the ingress, and "
             f"web.platform appRunner has none. Remove it, {REMEDY}",
@@ -464,8 +478,11 @@ def test_what_app_runner_cannot_do_is_refused_with_a_remedy(
 
 
 def test_webs_own_vcpus_are_none_of_fargates(lock: None) -> None:  # noqa: ARG001
-    on, off = needs_of(load_without_secrets(APP_RUNNER)), needs_of(load_without_secrets(FARGATE))
+    larger = {"web": {"platform": "appRunner", "minTasks": 2, "maxTasks": 2}}
+    on = needs_of(load_without_secrets({**APP_RUNNER, **larger}))
+    off = needs_of(load_without_secrets(FARGATE))
     assert (off.fargate_spot_vcpus - on.fargate_spot_vcpus) == 1
+    assert on.fargate_vcpus == 1, "the migration's; web's two instances are App Runner's"
     assert (on.vpc_links, on.load_balancers) == (0, 0)
 
 
