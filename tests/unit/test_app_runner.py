@@ -46,6 +46,7 @@ APP_RUNNER: dict[str, Any] = {
 }
 FARGATE: dict[str, Any] = {**SHARED, "web": {"architecture": "x86_64"}}
 
+HOST = "123456789012.dkr.ecr.us-east-1.amazonaws.com"
 SERVICE = "aws:apprunner/service:Service"
 RECORD = "aws:route53/record:Record"
 WEB = "langfuse-platform-web"
@@ -195,9 +196,10 @@ def principal(graph: Graph, role: str) -> str:
 
 def test_the_image_is_the_mirrors_by_digest_which_the_migration_runs_too(graph: Graph) -> None:
     image = image_of(graph)
-    assert image["imageIdentifier"] == graph.container("migration")["image"]
-    assert ".dkr.ecr.us-east-1.amazonaws.com/" in image["imageIdentifier"]
-    assert "@sha256:" in image["imageIdentifier"]
+    tagged, _, digest = graph.container("migration")["image"].partition("@")
+    assert tagged == f"{HOST}/langfuse-platform/langfuse:3.225.4"
+    # App Runner takes a tag or a digest.
+    assert image["imageIdentifier"] == f"{HOST}/langfuse-platform/langfuse@{digest}"
     assert image["imageRepositoryType"] == "ECR"
     source = graph.one(SERVICE).inputs["sourceConfiguration"]
     assert source["autoDeploymentsEnabled"] is False
