@@ -17,10 +17,12 @@ import yaml
 from pulumi import automation as auto
 
 from automation.deployed import Folder
-from automation.moving_in import GUIDE, Move, move_in
+from automation.move import Move
+from automation.moving_in import move_in
 from automation.offline_workspace import REPOSITORY
 from automation.operation import Command
 from automation.plan import UserError, console, one_line_errors
+from automation.terraform_fates import GUIDE
 from automation.terraform_state import read_terraform_state
 from automation.workspace import search_path
 from components.names import resource_prefix

@@ -19,6 +19,25 @@ VERSION: Final = 4
 PULL: Final = "terraform state pull > terraform.tfstate prints the file that is needed"
 
 
+class Attributes(dict[str, Any]):
+    """A resource's attributes; one that is asked for must have a value."""
+
+    def __init__(self, address: str, values: Mapping[str, Any]) -> None:
+        """Take the resource's address, for the error, and the attributes."""
+        super().__init__(values)
+        self._address = address
+
+    def __getitem__(self, key: str) -> Any:
+        """Give the value. Raises UserError if there is none."""
+        value = self.get(key)
+        if value is None:
+            raise UserError(
+                f"{self._address}: the state has no value of {key}. terraform apply -refresh-only "
+                "writes it."
+            )
+        return value
+
+
 @dataclass(frozen=True)
 class Managed:
     """A resource that Terraform manages."""
@@ -29,7 +48,7 @@ class Managed:
     """Address of its module; empty: the root."""
     type: str
     name: str
-    attributes: Mapping[str, Any] = field(repr=False)
+    attributes: Attributes = field(repr=False)
 
     @property
     def kind(self) -> str:
@@ -94,10 +113,11 @@ def _managed(resource: _Resource, instance: _Instance) -> Managed:
     module = f"{resource.module}." if resource.module else ""
     key = instance.index_key
     index = "" if key is None else f"[{json.dumps(key)}]"
+    address = f"{module}{resource.type}.{resource.name}{index}"
     return Managed(
-        address=f"{module}{resource.type}.{resource.name}{index}",
+        address=address,
         module=resource.module,
         type=resource.type,
         name=resource.name,
-        attributes=instance.attributes,
+        attributes=Attributes(address, instance.attributes),
     )

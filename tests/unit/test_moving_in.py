@@ -18,7 +18,8 @@ from typer.testing import CliRunner
 
 from automation import import_command
 from automation.__main__ import app
-from automation.moving_in import Move, move_in
+from automation.move import Move
+from automation.moving_in import move_in
 from automation.plan import UserError, messages
 from automation.terraform_fates import UNKNOWN
 from automation.terraform_state import read_terraform_state
@@ -160,7 +161,10 @@ def test_the_keys_that_old_data_needs_are_carried_over(state: State, tmp_path: P
 def test_several_instances_are_adopted_in_their_order(state: State, tmp_path: Path) -> None:
     (found,) = [each for each in state["resources"] if each["type"] == "aws_rds_cluster_instance"]
     found["instances"] = [
-        terraform_state.instance({"id": f"i{index}"}, index_key=index) for index in range(2)
+        terraform_state.instance(
+            {"id": f"i{index}", "instance_class": "db.serverless"}, index_key=index
+        )
+        for index in range(2)
     ] + [terraform_state.instance({"id": "going"}, index_key=0, deposed="0a1b")]
     move = moved(state, tmp_path)
     assert move.config["langfuse:postgres"]["instances"] == 2
@@ -229,6 +233,13 @@ def test_a_database_that_would_be_replaced_is_used_as_an_external_one(
     assert f"{IN_MODULE}{CLUSTER}" in move.forgotten
 
 
+def test_instances_of_a_fixed_size_are_not_adopted(state: State, tmp_path: Path) -> None:
+    attributes_of(state, INSTANCE)["instance_class"] = "db.r6g.large"
+    move = moved(state, tmp_path)
+    assert move.config["langfuse:postgres"]["mode"] == "external"
+    assert "instance_class is db.r6g.large and must be db.serverless" in move.first[0]
+
+
 @pytest.mark.parametrize("key", ["at_rest_encryption_enabled", "transit_encryption_enabled"])
 def test_a_cache_without_encryption_is_not_adopted(state: State, tmp_path: Path, key: str) -> None:
     attributes_of(state, CACHE)[key] = False
@@ -270,6 +281,14 @@ def test_missing_resources_are_named_line_by_line(state: State, tmp_path: Path) 
     assert refused(state, tmp_path) == [
         f"the state lacks {CACHE}, which tubone24/langfuse-v3-terraform makes.",
         f"the state lacks {WEB}, which tubone24/langfuse-v3-terraform makes.",
+    ]
+
+
+def test_an_attribute_without_a_value_is_named(state: State, tmp_path: Path) -> None:
+    attributes_of(state, CACHE)["node_type"] = None
+    assert refused(state, tmp_path) == [
+        f"{IN_MODULE}{CACHE}: the state has no value of node_type. terraform apply -refresh-only "
+        "writes it."
     ]
 
 
