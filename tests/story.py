@@ -112,9 +112,7 @@ class Teller:
 
     def _keys(self) -> dict[str, str]:
         """The keys that Langfuse was told to make, which the one that answers now knows too."""
-        exported = self._run(
-            f"pulumi stack export --show-secrets --stack {STACK}", self.folder, {}
-        )
+        exported = self._run(f"pulumi stack export --show-secrets --stack {STACK}", self.folder, {})
         (version,) = [
             each["outputs"]["secretString"]
             for each in json.loads(exported)["deployment"]["resources"]

@@ -7,7 +7,6 @@ tools do it is proven by tests/registry.
 import hashlib
 import json
 import os
-import sys
 from typing import Any, Final
 
 import boto3
