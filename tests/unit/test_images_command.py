@@ -29,7 +29,7 @@ from settings.loading import load_without_secrets
 from settings.releases import CLICKHOUSE, LANGFUSE
 from settings.stack_images import Image
 from tests.unit.aws_account import Account
-from tests.unit.registry_stand_in import MANIFEST, Registry, digest_of, index
+from tests.unit.registry_stand_in import INDEX, MANIFEST, Registry, digest_of, encoded, index
 
 WEB = f"ghcr.io/langfuse/langfuse:{LANGFUSE}"
 WORKER = f"ghcr.io/langfuse/langfuse-worker:{LANGFUSE}"
@@ -302,6 +302,25 @@ def test_what_is_there_is_locked_with_its_size_and_not_copied(tmp_path: Path) ->
     (event,) = told
     assert (event.state, event.mebibytes, copies.asked) == ("there", 3.0, [])
     assert read_lock(tmp_path / "lock") == {WEB: wanted}
+
+
+def test_an_index_without_its_tag_is_copied_again(tmp_path: Path) -> None:
+    whole = {"mediaType": INDEX, "manifests": [{"digest": digest_of({"layers": []})}]}
+    alone = {digest_of(whole): whole, digest_of({"layers": []}): {"layers": []}}
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        found = alone.get(request.url.path.rpartition("/")[2])
+        return (
+            httpx.Response(200, content=json.dumps(found).encode()) if found else nothing(request)
+        )
+
+    copies = Copies()
+    wanted = LockedImage(digest=digest_of(whole), platforms={})
+    with httpx.Client(transport=httpx.MockTransport(answer)) as client:
+        destination = Destination(HOST, "langfuse-dev")
+        run = Mirror(client, copies, destination, tmp_path / "lock", print)  # pyright: ignore
+        (last,) = run.run({IMAGE: wanted})
+    assert (last.state, len(copies.asked)) == ("failed", 1)
 
 
 def test_a_rate_limit_that_the_tool_meets_is_told_with_what_helps(tmp_path: Path) -> None:
