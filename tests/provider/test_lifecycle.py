@@ -152,7 +152,7 @@ CLIENT_SECRETS = {"google": "google-secret", "azureAd": "azure-secret"}
 STORIES = [
     Story(
         "dev",
-        "ap-northeast-1",
+        "ap-southeast-2",
         None,
         frozenset(SERVICE_DOORS | GRAFANA_DOORS | {("{}-vpc-link", "{}-web", 3000)}),
         lambda deployment: deployment.configure("worker.memory", "4096"),
@@ -180,12 +180,13 @@ STORIES = [
     Story(
         "prod",
         "eu-west-1",
-        "example.com",
+        "prod.example.com",  # example.com is the story's
         frozenset(SERVICE_DOORS | BALANCER_DOORS | CLUSTER_DOORS),
         lambda deployment: deployment.configure("storage.eventsRetentionDays", "30"),
         events_expire,
         SEEN_BY_REFRESH,
         {
+            "domain": "langfuse.prod.example.com",
             "clickhouse.replicas": "3",
             "backups.copyRegion": COPY_REGION,
             "backups.vaultLock": "true",
