@@ -24,14 +24,13 @@ from tests.registry.mirror_command import put
 from tests.registry.programs import (
     LOGIN,
     Gate,
-    Pushed,
     Registry,
-    digest_of,
     kill,
     only,
     processes_with,
     wait_until,
 )
+from tests.registry.published import Pushed, digest_of
 
 ROOT = Path(__file__).parents[2]
 TAG = "3.225.4"

@@ -305,14 +305,13 @@ def test_what_is_there_is_locked_with_its_size_and_not_copied(tmp_path: Path) ->
 
 
 def test_an_index_without_its_tag_is_copied_again(tmp_path: Path) -> None:
-    whole = {"mediaType": INDEX, "manifests": [{"digest": digest_of({"layers": []})}]}
-    alone = {digest_of(whole): whole, digest_of({"layers": []}): {"layers": []}}
+    part = {"config": {"digest": "sha256:c", "size": 1}, "layers": list[Any]()}
+    whole = {"mediaType": INDEX, "manifests": [{"digest": digest_of(part)}]}
+    there: dict[str, Any] = {digest_of(each): each for each in (whole, part)}
 
     def answer(request: httpx.Request) -> httpx.Response:
-        found = alone.get(request.url.path.rpartition("/")[2])
-        return (
-            httpx.Response(200, content=json.dumps(found).encode()) if found else nothing(request)
-        )
+        found = there.get(request.url.path.rpartition("/")[2])
+        return httpx.Response(200, content=encoded(found)) if found else nothing(request)
 
     copies = Copies()
     wanted = LockedImage(digest=digest_of(whole), platforms={})
