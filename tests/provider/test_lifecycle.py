@@ -316,7 +316,7 @@ def check_pull_through(account: Account, outputs: dict[str, Any]) -> None:
     } == {
         (f"{account.prefix}/ghcr", "ghcr.io", PULL_THROUGH["images.githubSecretArn"]),
         (
-            f"{account.prefix}/docker-hub",
+            f"{account.prefix}/hub",
             "registry-1.docker.io",
             PULL_THROUGH["images.dockerHubSecretArn"],
         ),

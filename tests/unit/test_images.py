@@ -12,6 +12,8 @@ from typing import Any
 import pulumi
 import pytest
 
+from components.images import UPSTREAMS
+from components.names import PREFIX_LIMIT
 from offline.invokes import NO_IMAGE
 from settings.image_lock import LockedImage, read_lock, write_lock
 from settings.loading import SettingsError, load_without_secrets
@@ -205,15 +207,15 @@ def test_pulling_through_has_a_rule_for_each_registry() -> None:
         for name, rule in rules.items()
     } == {
         "langfuse-dev-ghcr": ("langfuse-dev/ghcr", "ghcr.io", f"{PREFIX}/github-AbCdEf"),
-        "langfuse-dev-docker-hub": (
-            "langfuse-dev/docker-hub",
+        "langfuse-dev-hub": (
+            "langfuse-dev/hub",
             "registry-1.docker.io",
             f"{PREFIX}/docker-hub-AbCdEf",
         ),
     }
     assert images(graph)["web"] == f"{HOST}/langfuse-dev/ghcr/langfuse/langfuse:4.16.0"
     assert images(graph)["grafana"] == (
-        f"{HOST}/langfuse-dev/docker-hub/grafana/grafana:12.4.2@{GRAFANA_DIGEST}"
+        f"{HOST}/langfuse-dev/hub/grafana/grafana:12.4.2@{GRAFANA_DIGEST}"
     )
     pulling = graph.policy("langfuse-dev-worker-execution")
     assert [
@@ -221,8 +223,9 @@ def test_pulling_through_has_a_rule_for_each_registry() -> None:
     ] == [
         ["arn:aws:ecr:us-east-1:123456789012:repository/langfuse-dev/ghcr/langfuse/langfuse-worker"]
     ]
+    assert all(PREFIX_LIMIT + len(f"/{prefix}") <= 30 for prefix, _ in UPSTREAMS.values())
     # Whoever starts a task does so only when it can be pulled.
-    for name, rule in (("worker", "ghcr"), ("clickhouse", "docker-hub")):
+    for name, rule in (("worker", "ghcr"), ("clickhouse", "hub")):
         service = graph.one("aws:ecs/service:Service", f"langfuse-dev-{name}")
         urn = graph.urns[RULE, f"langfuse-dev-{rule}"]
         assert urn in graph.options_of(service).dependencies

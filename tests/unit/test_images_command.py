@@ -29,7 +29,7 @@ from settings.loading import load_without_secrets
 from settings.releases import CLICKHOUSE, LANGFUSE
 from settings.stack_images import Image
 from tests.unit.aws_account import Account
-from tests.unit.registry_stand_in import INDEX, MANIFEST, Registry, digest_of, index
+from tests.unit.registry_stand_in import INDEX, MANIFEST, Registry, digest_of, encoded, index
 
 WEB = f"ghcr.io/langfuse/langfuse:{LANGFUSE}"
 WORKER = f"ghcr.io/langfuse/langfuse-worker:{LANGFUSE}"

@@ -161,7 +161,7 @@ def test_images_are_exact_releases() -> None:
     assert images == [
         f"{registry}/ghcr/langfuse/langfuse:4.16.0",
         f"{registry}/ghcr/langfuse/langfuse-worker:4.16.0",
-        f"{registry}/docker-hub/clickhouse/clickhouse-server:25.12.11.4",
+        f"{registry}/hub/clickhouse/clickhouse-server:25.12.11.4",
     ], ":latest, :3 and no ClickHouse tag at all are what the peers run"
 
 
