@@ -25,8 +25,8 @@ UPSTREAMS: Final[Mapping[str, tuple[str, str]]] = {
     GITHUB: ("ghcr", "ghcr.io"),
     DOCKER_HUB: ("hub", "registry-1.docker.io"),
 }
-"""What repositories of a registry begin with after the stack's prefix, 30 characters together at the
-most, and where ECR finds it.
+"""What repositories of a registry begin with after the stack's prefix, at most 30 characters
+together, and where ECR finds it.
 https://docs.aws.amazon.com/AmazonECR/latest/userguide/pull-through-cache-creating-rule.html"""
 
 MIRROR: Final = "Run python -m automation images mirror --stack {}, and commit images.lock.json."
