@@ -131,10 +131,12 @@ class Teller:
 
     def _run(self, command: str, folder: Path, more: Mapping[str, str]) -> str:
         done = self.try_to(command, folder, more)
-        if done.returncode and self.mend(done.stdout):
+        printed = done.stdout
+        if done.returncode and self.mend(printed):
             done = self.try_to(command, folder, more)
-        assert done.returncode == 0, f"$ {command}\n{done.stdout}"
-        return done.stdout
+            printed += done.stdout
+        assert done.returncode == 0, f"$ {command}\n{printed}"
+        return printed
 
     def try_to(
         self, command: str, folder: Path, more: Mapping[str, str]

@@ -141,7 +141,7 @@ def check_service(account: Account, deployment: Deployment) -> dict[str, Any]:
     service = described(arn)
     source = service["SourceConfiguration"]
     image = source["ImageRepository"]
-    assert image["ImageIdentifier"].endswith(f"/langfuse:3.225.4@{digest('web')}")
+    assert image["ImageIdentifier"].endswith(f"/langfuse-runner/langfuse@{digest('web')}")
     assert (image["ImageRepositoryType"], source["AutoDeploymentsEnabled"]) == ("ECR", False)
     assert image["ImageConfiguration"]["Port"] == "3000"
     plain = variables(service)
