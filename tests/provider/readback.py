@@ -85,6 +85,13 @@ class Account:
             if not rule["IsEgress"]
         }
 
+    def delete_roles_but(self, names: set[str]) -> None:
+        """Delete the stack's roles that have other names; they have no policies yet."""
+        iam = self.client("iam")
+        for role in iam.get_paginator("list_roles").paginate().search("Roles[].RoleName"):
+            if role.startswith(f"{self.prefix}-") and role not in names:
+                iam.delete_role(RoleName=role)
+
     def revoke_rules_but(self, known: set[str]) -> None:
         """Delete the rules of the stack's groups whose IDs are not known."""
         ec2 = self.client("ec2")

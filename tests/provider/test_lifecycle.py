@@ -43,6 +43,7 @@ PARALLEL = "4"
 
 LOST_ANSWER = "InvalidPermission.NotFound"
 LOST_RULE = "InvalidPermission.Duplicate"
+LOST_ROLE = "EntityAlreadyExists: Role"
 UNLISTED_VAULT = "ListRecoveryPointsByBackupVault"
 
 SERVICE_DOORS = {
@@ -256,16 +257,26 @@ def live(story: Story, account: Account, deployment: Deployment) -> None:
 
 
 def come_up(account: Account, deployment: Deployment) -> None:
-    """Deploy; again, if the simulation lost the answer to a rule that it has made.
+    """Deploy; again, if the simulation lost the answer to a rule or a role that it has made.
 
     The provider sends such a request a second time, is told that the rule is there, and takes that
-    for an error. Without the rules that Pulumi does not know of, another `up` makes them.
+    for an error. Without what Pulumi does not know of, another `up` makes it.
     """
     done = deployment.up(check=False)
-    if done.returncode and LOST_RULE in done.stdout + done.stderr:
-        account.revoke_rules_but({each["id"] for each in deployment.state() if each.get("id")})
+    if done.returncode and forget_what_was_made_unseen(
+        account, done.stdout + done.stderr, {each.get("id", "") for each in deployment.state()}
+    ):
         done = deployment.up(check=False)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def forget_what_was_made_unseen(account: Account, said: str, ids: set[str]) -> bool:
+    """Delete what an error names and the state has not; whether there was any."""
+    if LOST_RULE in said:
+        account.revoke_rules_but(ids)
+    if LOST_ROLE in said:
+        account.delete_roles_but(ids)
+    return LOST_RULE in said or LOST_ROLE in said
 
 
 def destroy(account: Account, deployment: Deployment) -> None:

@@ -17,7 +17,12 @@ from development import pulumi_cli
 from tests.provider.aws import client
 from tests.provider.ecs_scheduler import EcsScheduler
 from tests.provider.readback import Account
-from tests.provider.test_lifecycle import LOST_ANSWER, LOST_RULE, PARALLEL, UNLISTED_VAULT
+from tests.provider.test_lifecycle import (
+    LOST_ANSWER,
+    PARALLEL,
+    UNLISTED_VAULT,
+    forget_what_was_made_unseen,
+)
 from tests.story import STACK, Platform, Teller
 from tests.story_mirror import REGION
 from tests.unit.langfuse_stand_in import LangfuseStandIn
@@ -48,8 +53,7 @@ def test_every_command_prints_what_the_page_says(platform: Platform, tmp_path: P
 
 def mend_what_only_the_simulation_breaks(account: Account, teller: Teller, said: str) -> bool:
     """As test_lifecycle does: what was made without an answer, and vaults that cannot be listed."""
-    if LOST_RULE in said:
-        account.revoke_rules_but(ids(teller))
+    if forget_what_was_made_unseen(account, said, ids(teller)):
         return True
     if UNLISTED_VAULT in said or LOST_ANSWER in said:
         account.delete_vaults()
