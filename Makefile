@@ -16,7 +16,7 @@ WITH_CLI = cli="$$($(RUN) development.pulumi_cli)" && PATH="$(CURDIR)/$(VENV)/bi
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types unit engine provider-test bench docs format clean
+.PHONY: help demo test lint types unit registry engine provider-test bench docs format clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -24,7 +24,7 @@ help: ## list these targets
 demo: $(STAMP) ## bring a stack up offline with the real engine (STACK=dev|staging|prod, DESTROY=1)
 	@$(WITH_CLI) $(RUN) development.demo --stack "$(STACK)" $(if $(DESTROY),--destroy)
 
-test: lint types unit engine ## everything that must hold before a commit
+test: lint types unit registry engine ## everything that must hold before a commit
 
 lint: $(STAMP) ## ruff: rules and format; actionlint and zizmor: the workflows
 	$(RUN) ruff check .
@@ -38,11 +38,14 @@ types: $(STAMP) ## pyright in strict mode
 unit: $(STAMP) ## tests without the engine
 	$(RUN) pytest tests/unit -q -n $(WORKERS) --dist worksteal
 
+registry: $(STAMP) ## tests of the image mirror between real registries; skipped where there are none
+	$(RUN) pytest tests/registry -q -n $(WORKERS) --dist worksteal
+
 engine: $(ENGINE_STAMP) ## tests with the real engine on in-memory providers
 	$(WITH_CLI) $(RUN) pytest tests/engine -q -n $(WORKERS) --dist loadgroup
 
 provider-test: $(STAMP) ## tests with the AWS provider that the calling environment offers
-	$(WITH_CLI) $(RUN) pytest tests/provider -q -n 3 --dist load
+	$(WITH_CLI) $(RUN) pytest tests/provider -q -n 3 --dist loadgroup
 
 bench: $(STAMP) ## measure the preview, the cost of a resource and the unit tests
 	@$(WITH_CLI) $(RUN) development.bench

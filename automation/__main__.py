@@ -2,10 +2,11 @@
 
 import typer
 
-from automation import deploy, restore
+from automation import deploy, images_command, restore
 from automation.cost_command import cost
 from automation.diff_command import diff
 from automation.graph_command import graph
+from automation.import_command import import_stores
 from automation.preflight import preflight
 from automation.simulate_spike import simulate_spike
 from automation.smoke import smoke
@@ -20,6 +21,8 @@ for command in (deploy.preview, deploy.up, deploy.refresh, deploy.destroy, deplo
     app.command()(command)
 app.command()(diff)
 app.add_typer(restore.app, name="restore")
+app.add_typer(images_command.app, name="images")
+app.command(name="import")(import_stores)
 app.command()(preflight)
 app.command()(cost)
 app.command()(smoke)

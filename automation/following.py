@@ -37,19 +37,30 @@ def _cancelled_by_signals(
     start: Callable[[], Operation[Result]],
 ) -> Generator[Operation[Result]]:
     started: list[Operation[Result]] = []
-    early: list[int] = []
+    early: list[bool] = []
 
-    def cancel(number: int, _frame: FrameType | None) -> None:
-        early.append(number)
+    def cancel() -> None:
+        early.append(True)
         for operation in started:
             operation.cancel()
 
-    before = {number: signal.signal(number, cancel) for number in SIGNALS}
-    try:
+    with on_signals(cancel):
         started.append(start())
         if early:
             started[0].cancel()
         yield started[0]
+
+
+@contextmanager
+def on_signals(act: Callable[[], None]) -> Generator[None]:
+    """Have SIGNALS call `act` instead of ending this process. Works in the main thread only."""
+
+    def handle(_number: int, _frame: FrameType | None) -> None:
+        act()
+
+    before = {number: signal.signal(number, handle) for number in SIGNALS}
+    try:
+        yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -4,25 +4,22 @@ It only reads, and changes nothing. It needs no deployed stack, no backend and n
 """
 
 import json
-import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
-from functools import cached_property, partial
-from threading import Lock
-from typing import Annotated, Any, Final
+from functools import partial
+from typing import Annotated, Final
 
-import boto3
 import httpx
 import typer
-from botocore.config import Config
 from rich.text import Text
 
 from automation import preflight_zones as zones
 from automation.deployed import Folder
 from automation.offline_workspace import REPOSITORY
-from automation.plan import UserError, console, errors, one_line_errors
+from automation.plan import console, errors, one_line_errors
 from automation.preflight_account import REGION, check_region, find_caller
+from automation.preflight_app_runner import APP_RUNNER, check_app_runner
 from automation.preflight_domain import (
     CERTIFICATE,
     HOSTED_ZONE,
@@ -31,7 +28,7 @@ from automation.preflight_domain import (
     check_hosted_zone,
     name_servers,
 )
-from automation.preflight_images import check_image
+from automation.preflight_images import image_checks
 from automation.preflight_needs import needs_of
 from automation.preflight_permissions import (
     PERMISSIONS,
@@ -42,41 +39,13 @@ from automation.preflight_permissions import (
 from automation.preflight_quotas import quota_checks
 from automation.preflight_result import Caller, Check, NewStack, Result, Status, answers, unknown
 from automation.registry import new_client
-from automation.stack_file import StackFile, read_stack_file
+from automation.stack_clients import new_stack
+from automation.stack_file import read_stack_file
 
 NOTHING_CHECKED: Final = 2
 """Exit code."""
 AT_ONCE: Final = 8
 COLORS: Final[dict[Status, str]] = {"ok": "green", "failed": "red", "unknown": "yellow"}
-
-
-class Clients:
-    """Clients of AWS with the stack's credentials, made once each; safe in threads."""
-
-    def __init__(self, region: str | None, profile: str | None) -> None:
-        self._arguments = {"region_name": region, "profile_name": profile}
-        self._made: dict[tuple[str, str | None], Any] = {}
-        self._lock = Lock()
-
-    @cached_property
-    def _session(self) -> Any:
-        return boto3.Session(**self._arguments)  # pyright: ignore
-
-    @property
-    def region(self) -> str | None:
-        """The region that the environment or the profile says. ProfileNotFound if there is none."""
-        return self._session.region_name
-
-    def __call__(self, service: str, region: str | None = None) -> Any:
-        """Give a client of a service, in the stack's region or in another."""
-        with self._lock:
-            if (service, region) not in self._made:
-                retries: Any = {"mode": "standard", "total_max_attempts": 5}
-                patient = Config(retries=retries, connect_timeout=10, read_timeout=30)
-                self._made[service, region] = self._session.client(
-                    service, region_name=region, config=patient
-                )
-            return self._made[service, region]
 
 
 def preflight(
@@ -96,7 +65,7 @@ def preflight(
     Exit code 0: nothing stands in the way. 1: a check failed. 2: nothing was checked.
     """
     with one_line_errors(NOTHING_CHECKED):
-        new = _new_stack(read_stack_file(stack, folder))
+        new = new_stack(read_stack_file(stack, folder))
     results: list[Result] = []
     with errors.status("asking AWS"), new_client() as client:
         for result in run(new, client, name_servers):
@@ -112,15 +81,11 @@ def run(stack: NewStack, client: httpx.Client, ask_dns: NameServers) -> Iterator
     """Run every check that the stack needs, side by side; give the answers in a fixed order."""
     first, caller = find_caller(stack)
     yield first
-    needs = needs_of(stack.settings)
-    images = [
-        Check(f"image {image.reference}", partial(check_image, client, image))
-        for image in needs.images
-    ]
     if caller is None:
         yield unknown("account", "without credentials, AWS says nothing of the account and region.")
     of_account = _of_account(stack, caller, ask_dns) if caller else ()
     with ThreadPoolExecutor(AT_ONCE) as pool:
+        images = image_checks(stack, client, needs_of(stack.settings).images)
         for found in pool.map(answers, (*of_account, *images)):
             yield from found
 
@@ -128,6 +93,8 @@ def run(stack: NewStack, client: httpx.Client, ask_dns: NameServers) -> Iterator
 def _of_account(stack: NewStack, caller: Caller, ask_dns: NameServers) -> Iterator[Check]:
     settings, needs = stack.settings, needs_of(stack.settings)
     yield Check(REGION, partial(check_region, stack))
+    if settings.web.platform == "appRunner":
+        yield Check(APP_RUNNER, partial(check_app_runner, stack))
     yield Check(zones.ZONES, partial(zones.check_zones, stack, needs))
     if needs.vpc_links:
         yield Check(zones.VPC_LINK, partial(zones.check_vpc_link, stack))
@@ -142,18 +109,6 @@ def _of_account(stack: NewStack, caller: Caller, ask_dns: NameServers) -> Iterat
         yield Check(CERTIFICATE, partial(check_certificate, stack))
     yield Check(PERMISSIONS, partial(check_permissions, stack, caller))
     yield Check(SERVICE_ROLES, partial(check_service_linked_roles, stack, caller))
-
-
-def _new_stack(found: StackFile) -> NewStack:
-    region = found.region or os.environ.get("AWS_REGION")
-    clients = Clients(region, found.profile)
-    region = region or clients.region
-    if not region:
-        raise UserError(
-            f"stack {found.name}: no region is set: pulumi config set aws:region REGION --stack "
-            f"{found.name}."
-        )
-    return NewStack(found.name, found.prefix, region, found.settings, clients)
 
 
 def _show(result: Result) -> None:

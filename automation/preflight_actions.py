@@ -90,6 +90,10 @@ def _api(settings: Settings) -> bool:
     return isinstance(settings.ingress, ApiGatewayIngress)
 
 
+def _app_runner(settings: Settings) -> bool:
+    return settings.web.platform == "appRunner"
+
+
 def _backups(settings: Settings) -> bool:
     copied = settings.backups.copy_region is not None and _database(settings)
     return _clickhouse(settings) or copied
@@ -114,15 +118,21 @@ WHEN: Final[Mapping[str, Callable[[Settings], bool]]] = {
     ),
     "firewall": _firewall,
     "api": _api,
+    "app runner": _app_runner,
     "api domain": lambda settings: _api(settings) and settings.domain is not None,
     "delivered logs": lambda settings: _api(settings) or _firewall(settings),
     "new certificate": lambda settings: (
-        settings.domain is not None and settings.ingress.certificate_arn is None
+        settings.domain is not None
+        and settings.ingress.certificate_arn is None
+        and not _app_runner(settings)
     ),
     "records": lambda settings: settings.hosted_zone is not None,
     "backups": _backups,
     "vault lock": lambda settings: _backups(settings) and settings.backups.vault_lock,
     "alarms": lambda settings: settings.alarms is not None,
+    "repositories": lambda settings: settings.images.source != "upstream",
+    "mirror": lambda settings: settings.images.source == "mirror",
+    "pull through": lambda settings: settings.images.source == "pullThrough",
     "kms key": lambda settings: settings.storage.kms or settings.alarms is not None,
 }
 """Which stacks a row is for."""

@@ -1,52 +1,86 @@
-"""Checks of `preflight` on the container images: each exists for the CPU that runs it."""
+"""Checks of `preflight` on the container images: each is there for the CPU that runs it.
 
-from collections.abc import Iterator
-from http import HTTPStatus
-from typing import Final
+What is locked is looked for by its digest, since that is what will be deployed; and in ECR, if the
+stack runs the mirror's copies.
+"""
+
+from collections.abc import Iterable, Iterator
+from functools import partial
+from typing import Any, Final
 
 import httpx
+from botocore.exceptions import ClientError
 
-from automation.plan import one_line
-from automation.preflight_needs import Image
-from automation.preflight_result import Result, failed, ok, unknown
-from automation.registry import architectures
+from automation.image_lookup import NoAnswerError, NotThereError, look_up
+from automation.preflight_result import Check, NewStack, Result, error_code, failed, ok, unknown
+from components.images import mirror_repository
+from settings.image_lock import LOCK_FILE, Lock, fault, read_lock
+from settings.stack_images import Image
 
-OF_LANGFUSE: Final = ("web", "worker")
-"""Whose release and architecture are settings; the others come with this program."""
-ANOTHER_RELEASE: Final = (
-    "pulumi config set langfuse:release X.Y.Z, one of "
-    "https://github.com/langfuse/langfuse/releases."
-)
-ANOTHER_PROGRAM: Final = "The image comes with this program: take a later version of the program."
-SETTINGS: Final = {"arm64": "arm64", "amd64": "x86_64"}
-"""What the settings call an architecture."""
+MIRROR: Final = "python -m automation images mirror --stack {}."
+NOT_IN_ECR: Final = ("ImageNotFoundException", "RepositoryNotFoundException")
 
 
-def check_image(client: httpx.Client, image: Image) -> Iterator[Result]:
-    """Ask the image's registry."""
-    check = f"image {image.reference.partition('@')[0]}"
-    services, first = " and ".join(image.services), image.services[0]
+def image_checks(stack: NewStack, client: httpx.Client, images: Iterable[Image]) -> Iterator[Check]:
+    """List a check for each image; a lock that cannot be read is one too."""
     try:
-        found = architectures(client, image.reference)
-    except httpx.HTTPStatusError as error:
-        status = error.response.status_code
-        if status != HTTPStatus.NOT_FOUND:
-            yield unknown(check, f"{error.request.url.host} answers HTTP {status}.")
+        lock = read_lock()
+    except ValueError as error:
+        unread = [failed(LOCK_FILE.name, str(error), "")]
+        yield Check(LOCK_FILE.name, lambda: unread)
+        return
+    mirrored = stack.settings.images.source == "mirror"
+    look = partial(_in_ecr, stack) if mirrored else partial(_at_its_registry, client)
+    for image in images:
+        yield Check(_name(image), partial(_checked, image, lock, look(image, lock)))
+
+
+def _name(image: Image) -> str:
+    return f"image {image.reference}"
+
+
+def _checked(image: Image, lock: Lock, found: Iterator[Result]) -> Iterator[Result]:
+    problem = fault(image, lock)
+    if problem:
+        yield failed(_name(image), problem.removeprefix(f"{image.reference}: "), "")
+    else:
+        yield from found
+
+
+def _at_its_registry(client: httpx.Client, image: Image, lock: Lock) -> Iterator[Result]:
+    """Ask as an anonymous user, which ECS is too."""
+    locked = lock.get(image.reference)
+    try:
+        look_up(client, image, version=locked.digest if locked else image.digest)
+    except NotThereError as error:
+        yield failed(_name(image), error.problem, error.remedy)
+    except NoAnswerError as error:
+        yield unknown(_name(image), error.problem, error.remedy)
+    else:
+        yield _there(image)
+
+
+def _in_ecr(stack: NewStack, image: Image, lock: Lock) -> Iterator[Result]:
+    """Ask for the index, and for the image that it leads the CPU to."""
+    mirror = MIRROR.format(stack.name)
+    locked = lock.get(image.reference)
+    if locked is None:
+        yield failed(_name(image), "is not mirrored yet.", mirror)
+        return
+    ecr: Any = stack.aws("ecr")
+    repository = mirror_repository(stack.prefix, image)
+    for digest in dict.fromkeys((locked.digest, locked.platforms[image.architecture])):
+        try:
+            ecr.describe_images(repositoryName=repository, imageIds=[{"imageDigest": digest}])
+        except ClientError as error:
+            if error_code(error) not in NOT_IN_ECR:
+                raise
+            problem = f"is not mirrored yet: {repository} in ECR has no {digest}."
+            yield failed(_name(image), problem, mirror)
             return
-        remedy = ANOTHER_RELEASE if first in OF_LANGFUSE else ANOTHER_PROGRAM
-        yield failed(check, f"its registry does not have it; {services} need it.", remedy)
-        return
-    except (httpx.HTTPError, KeyError, ValueError) as error:
-        yield unknown(check, one_line(error))
-        return
-    if image.architecture in found:
-        yield ok(check, f"is there for {image.architecture}, which {services} run on")
-        return
-    others = [SETTINGS[each] for each in sorted(found) if each in SETTINGS]
-    change = f"pulumi config set --path langfuse:{first}.architecture {' or '.join(others)}."
-    yield failed(
-        check,
-        f"is there for {', '.join(sorted(found)) or 'no Linux'}, and {services} run on "
-        f"{image.architecture}.",
-        change if others and first in OF_LANGFUSE else ANOTHER_PROGRAM,
-    )
+    yield _there(image)
+
+
+def _there(image: Image) -> Result:
+    services = " and ".join(image.services)
+    return ok(_name(image), f"is there for {image.architecture}, which {services} run on")

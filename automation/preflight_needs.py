@@ -11,8 +11,8 @@ from components import grafana, migration, nat_instance
 from settings.capacity import graviton_vcpus
 from settings.model import Settings
 from settings.network import CreatedNetwork
-from settings.releases import clickhouse_image, grafana_image, web_image, worker_image
 from settings.services import ApiGatewayIngress, LoadBalancerIngress
+from settings.stack_images import Image, images_of
 from settings.stores import AuroraPostgres, ClickHouseOnEc2, ElastiCacheRedis, PostgresInstance
 
 CPU_UNITS_A_VCPU: Final = 1024
@@ -34,16 +34,6 @@ class Machine:
     def vcpus(self) -> int:
         """Of one instance."""
         return graviton_vcpus(self.instance_type) or 0
-
-
-@dataclass(frozen=True)
-class Image:
-    """A container image, and the CPU that must run it."""
-
-    reference: str
-    architecture: str
-    """`arm64` or `amd64`, as registries call it."""
-    services: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -78,7 +68,8 @@ def needs_of(settings: Settings) -> Needs:
     created = isinstance(network, CreatedNetwork)
     egress = network.egress if created else None
     steady = {True: 0.0, False: 0.0}
-    for service in (settings.web, settings.worker):
+    on_fargate = settings.web.platform == "fargate"
+    for service in (*([settings.web] if on_fargate else []), settings.worker):
         steady[service.spot] += service.min_tasks * service.cpu / CPU_UNITS_A_VCPU
     if settings.grafana.enabled:
         steady[False] += grafana.CPU_UNITS / CPU_UNITS_A_VCPU
@@ -86,7 +77,7 @@ def needs_of(settings: Settings) -> Needs:
     return Needs(
         zones=network.zone_count,
         machines=_machines(settings, egress),
-        images=_images(settings),
+        images=images_of(settings),
         vpcs=int(created),
         nat_gateways={"natGateway": 1, "natGatewayPerZone": network.zone_count}.get(
             egress or "", 0
@@ -112,16 +103,3 @@ def _machines(settings: Settings, egress: str | None) -> tuple[Machine, ...]:
     if egress == "natInstance":
         machines.append(Machine(nat_instance.INSTANCE_TYPE, 1, "network.egress"))
     return tuple(machines)
-
-
-def _images(settings: Settings) -> tuple[Image, ...]:
-    cpu = {"arm64": "arm64", "x86_64": "amd64"}
-    images = [
-        Image(web_image(settings.release), cpu[settings.web.architecture], ("web", "migration")),
-        Image(worker_image(settings.release), cpu[settings.worker.architecture], ("worker",)),
-    ]
-    if isinstance(settings.clickhouse, ClickHouseOnEc2):
-        images.append(Image(clickhouse_image(), "arm64", ("clickhouse", "backup")))
-    if settings.grafana.enabled:
-        images.append(Image(grafana_image(), "arm64", ("grafana",)))
-    return tuple(images)

@@ -57,6 +57,10 @@ SERVICE_LINKED_ROLES: Final = (
         "load balancer",
     ),
     ServiceRole("ops.apigateway.amazonaws.com", "AWSServiceRoleForAPIGateway", "api"),
+    ServiceRole("apprunner.amazonaws.com", "AWSServiceRoleForAppRunner", "app runner"),
+    ServiceRole(
+        "networking.apprunner.amazonaws.com", "AWSServiceRoleForAppRunnerNetworking", "app runner"
+    ),
 )
 
 

@@ -14,6 +14,7 @@ from typing import Any, TypeVar, cast
 
 from pulumi import automation as auto
 
+from automation import image_repositories
 from automation.destruction import Destruction
 from automation.events import counted
 from automation.offline_workspace import PLACEHOLDER, REPOSITORY
@@ -182,6 +183,22 @@ class LangfuseStack:
             stack.destroy(on_event=on_event, show_secrets=False, remove=remove)
 
         return self._start("destroy", self._measured(work, gone=remove))
+
+    def start_image_repositories(self) -> Operation[Result]:
+        """Begin to make the ECR repositories of `images.source` mirror, and nothing else."""
+
+        def work(command: Command, on_event: OnEvent) -> None:
+            stack = self._ready(command)
+            settings = image_repositories.settings_for_mirror(self.name, stack)
+            names = stack.workspace.project_settings().name, self.name.rsplit("/", 1)[-1]
+            stack.up(
+                program=image_repositories.program(*names, settings, self.outputs()),
+                target=image_repositories.targets(*names, settings),
+                on_event=on_event,
+                show_secrets=False,
+            )
+
+        return self._start("image repositories", self._measured(work))
 
     def outputs(self) -> dict[str, Any]:
         """The outputs of what is deployed; `url` is the first that a caller wants.

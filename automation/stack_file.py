@@ -59,8 +59,8 @@ def read_stack_file(stack: str | None, folder: Path) -> StackFile:
     ]
     if hidden:
         raise UserError(
-            f"{path}: {', '.join(hidden)}: is encrypted, and preflight has no key. Set it without "
-            "--secret."
+            f"{path}: {', '.join(hidden)}: is encrypted, and no key is asked for here. Set it "
+            "without --secret."
         )
     project = _mapping(_read(folder / "Pulumi.yaml"), folder / "Pulumi.yaml")
     return StackFile(

@@ -18,11 +18,17 @@ CERTIFICATE_DAYS: Final = 30
 
 
 def service_alarms(settings: Settings) -> list[AlarmRow]:
-    """Build the alarms of either ingress, web, queues and worker."""
+    """Build the alarms of each ingress, web, queues and worker."""
     return [
         *(_errors(*each) for each in _ERRORS),
         _slow("balancer-latency", metrics.BALANCER_LATENCY, SLOW_SECONDS, f"{SLOW_SECONDS} s"),
         _slow("api-latency", metrics.API_LATENCY, 1000 * SLOW_SECONDS, f"{SLOW_SECONDS} s"),
+        _slow(
+            "app-runner-latency",
+            metrics.APP_RUNNER_LATENCY,
+            1000 * SLOW_SECONDS,
+            f"{SLOW_SECONDS} s",
+        ),
         AlarmRow(
             label="unhealthy-targets",
             metric=metrics.UNHEALTHY,
@@ -48,6 +54,7 @@ def service_alarms(settings: Settings) -> list[AlarmRow]:
             missing="ignore",
         ),
         *_of_service("web", settings.web),
+        *_of_app_runner(),
         *_of_service("worker", settings.worker),
         *(_backlog(queue) for queue in INGESTION_QUEUES),
         *(_dead_letters(queue) for queue in INGESTION_QUEUES),
@@ -58,6 +65,7 @@ _ERRORS: Final = (
     ("balancer-5xx", metrics.BALANCER_5XX, "The load balancer answers with 5xx: web does not."),
     ("web-5xx", metrics.TARGET_5XX, "Web answers with 5xx."),
     ("api-5xx", metrics.API_5XX, "The HTTP API answers with 5xx."),
+    ("app-runner-5xx", metrics.APP_RUNNER_5XX, "Web answers with 5xx on App Runner."),
 )
 
 
@@ -106,29 +114,58 @@ def _of_service(name: str, service: Service) -> list[AlarmRow]:
             runbook="Too few tasks",
             missing="breaching",
         ),
-        AlarmRow(
-            label=f"{name}-cpu",
-            metric=metrics.service(name, "CPUUtilization", "Average", f"{name} CPU, %"),
-            comparison=">",
-            threshold=CPU_PERCENT,
-            period=FIVE_MINUTES,
-            periods=3,
-            summary=f"{name.capitalize()} needs more CPU than autoscaling may give it.",
-            why="autoscaling aims at 50 %, so there are no more tasks to be had",
-            runbook="CPU of web or worker",
+        _busy(
+            name,
+            metrics.service(name, "CPUUtilization", "Average", f"{name} CPU, %"),
+            f"{name.capitalize()} needs more CPU than autoscaling may give it.",
+            "autoscaling aims at 50 %, so there are no more tasks to be had",
         ),
-        AlarmRow(
-            label=f"{name}-memory",
-            metric=metrics.service(name, "MemoryUtilization", "Maximum", f"{name} memory, %"),
-            comparison=">",
-            threshold=MEMORY_PERCENT,
-            period=FIVE_MINUTES,
-            periods=3,
-            summary=f"A task of {name} is about to run out of memory.",
-            why="Node.js has 75 % of a task's memory; above 90 % it is killed soon",
-            runbook="Memory of web or worker",
+        _full(
+            name,
+            metrics.service(name, "MemoryUtilization", "Maximum", f"{name} memory, %"),
+            f"A task of {name}",
         ),
     ]
+
+
+def _of_app_runner() -> list[AlarmRow]:
+    return [
+        _busy(
+            "app-runner",
+            metrics.APP_RUNNER_CPU,
+            "Web needs more CPU than its App Runner instances have.",
+            "App Runner adds instances by requests, and does not look at CPU",
+        ),
+        _full("app-runner", metrics.APP_RUNNER_MEMORY, "An App Runner instance of web"),
+    ]
+
+
+def _busy(name: str, metric: Metric, summary: str, why: str) -> AlarmRow:
+    return AlarmRow(
+        label=f"{name}-cpu",
+        metric=metric,
+        comparison=">",
+        threshold=CPU_PERCENT,
+        period=FIVE_MINUTES,
+        periods=3,
+        summary=summary,
+        why=why,
+        runbook="CPU of web or worker",
+    )
+
+
+def _full(name: str, metric: Metric, what: str) -> AlarmRow:
+    return AlarmRow(
+        label=f"{name}-memory",
+        metric=metric,
+        comparison=">",
+        threshold=MEMORY_PERCENT,
+        period=FIVE_MINUTES,
+        periods=3,
+        summary=f"{what} is about to run out of memory.",
+        why="Node.js has 75 % of the memory; above 90 % it is killed soon",
+        runbook="Memory of web or worker",
+    )
 
 
 def _backlog(queue: str) -> AlarmRow:

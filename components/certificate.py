@@ -1,4 +1,7 @@
-"""Creates the domain's certificate and DNS records in a Route 53 zone that exists."""
+"""Creates the domain's certificate and DNS records in a Route 53 zone that exists.
+
+App Runner makes a certificate of its own: for it there is the domain's record alone.
+"""
 
 from dataclasses import dataclass
 
@@ -15,6 +18,8 @@ class CertificateArgs:
     """Public zone that gets the records; None: whoever runs the domain's DNS makes them."""
     certificate_arn: str | None
     """A certificate to use instead of making one."""
+    made_elsewhere: bool = False
+    """Whether whoever serves the domain makes the certificate."""
 
 
 class Certificate(pulumi.ComponentResource):
@@ -23,7 +28,9 @@ class Certificate(pulumi.ComponentResource):
     domain: str
     """The domain."""
     arn: pulumi.Output[str]
-    """ARN of the certificate, known once it is issued."""
+    """ARN of the certificate, known once it is issued; empty for one that is made elsewhere."""
+    zone_id: pulumi.Output[str] | None
+    """The zone that gets the records, if there is one."""
 
     def __init__(
         self, name: str, args: CertificateArgs, opts: pulumi.ResourceOptions | None = None
@@ -31,7 +38,7 @@ class Certificate(pulumi.ComponentResource):
         super().__init__("langfuse:index:Certificate", name, None, opts)
         self._name, self.domain = name, args.domain
         self._child = pulumi.ResourceOptions(parent=self)
-        self._zone_id = (
+        self.zone_id = (
             aws.route53.get_zone_output(
                 name=args.hosted_zone,
                 private_zone=False,
@@ -40,12 +47,12 @@ class Certificate(pulumi.ComponentResource):
             if args.hosted_zone
             else None
         )
-        if args.certificate_arn:
-            self.arn = pulumi.Output.from_input(args.certificate_arn)
-        elif self._zone_id is None:
+        if args.certificate_arn or args.made_elsewhere:
+            self.arn = pulumi.Output.from_input(args.certificate_arn or "")
+        elif self.zone_id is None:
             raise ValueError("settings promise a zone where there is no certificate")
         else:
-            self.arn = self._issue(name, self._zone_id)
+            self.arn = self._issue(name, self.zone_id)
         self.register_outputs({"arn": self.arn})
 
     def _issue(self, name: str, zone_id: pulumi.Output[str]) -> pulumi.Output[str]:
@@ -76,11 +83,11 @@ class Certificate(pulumi.ComponentResource):
 
     def point_to(self, target: pulumi.Input[str], target_zone_id: pulumi.Input[str]) -> None:
         """Make the domain's alias record, if its zone is known."""
-        if self._zone_id is None:
+        if self.zone_id is None:
             return
         aws.route53.Record(
             self._name,
-            zone_id=self._zone_id,
+            zone_id=self.zone_id,
             name=self.domain,
             type="A",
             aliases=[{"name": target, "zone_id": target_zone_id, "evaluate_target_health": False}],

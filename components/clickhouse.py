@@ -27,6 +27,7 @@ from components.clickhouse_reader import Reader, make_reader
 from components.clickhouse_task import ClickHouseTaskArgs, clickhouse_task
 from components.cluster import Cluster
 from components.discovery import discovery_service
+from components.images import Images
 from components.location import Location
 from components.metrics import Watched
 from components.network import Network
@@ -56,6 +57,7 @@ class ClickHouseArgs:
     location: Location
     network: Network
     cluster: Cluster
+    images: Images
     passwords: Mapping[str, pulumi.Output[str]]
     """Of an external ClickHouse: `clickhouse`, and `grafana` of the user that only reads."""
 
@@ -127,6 +129,7 @@ class ClickHouse(pulumi.ComponentResource):
         args: ClickHouseArgs,
         child: pulumi.ResourceOptions,
     ) -> None:
+        image = args.images["clickhouse"]
         servers = server_names(settings.replicas, args.cluster.namespace)
         host = f"clickhouse.{args.cluster.namespace}"
         self.user = USER
@@ -188,6 +191,7 @@ class ClickHouse(pulumi.ComponentResource):
                 secret=secret,
                 bucket=bucket,
                 reader=self.reader,
+                image=image,
                 location=args.location,
                 log_retention_days=args.settings.logs.retention_days,
             ),
@@ -208,7 +212,7 @@ class ClickHouse(pulumi.ComponentResource):
             service_registries={"registry_arn": discovery.arn},
             propagate_tags="SERVICE",
             wait_for_steady_state=True,
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[machine, *ways]),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[machine, *ways, *image.after]),
         )
         backup = ClickHouseBackup(
             f"{name}-backup",
@@ -221,6 +225,7 @@ class ClickHouse(pulumi.ComponentResource):
                 host=host,
                 user=USER,
                 password=self.password,
+                image=image,
                 replicated=len(servers) > 1,
                 doors=self.native_doors,
             ),

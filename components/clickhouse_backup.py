@@ -17,13 +17,13 @@ from components.bucket import private_bucket, version_objects
 from components.clickhouse_config import CLUSTER
 from components.cluster import Cluster
 from components.fargate_task import FargateTaskArgs, fargate_task, run_task_statements
+from components.images import ContainerImage
 from components.location import Location
 from components.metrics import CLICKHOUSE_NAMESPACE, Watched, backups_created
 from components.network import Network
 from components.security_groups import Door
 from components.stored_secret import SecretReference
 from contract.environment import Environment
-from settings.releases import clickhouse_image
 
 CONTAINER: Final = "backup"
 FOLDER: Final = "clickhouse"
@@ -70,6 +70,7 @@ class ClickHouseBackupArgs:
     host: str
     user: str
     password: SecretReference
+    image: ContainerImage
     replicated: bool
     doors: Mapping[str, Door]
 
@@ -92,7 +93,7 @@ class ClickHouseBackup(pulumi.ComponentResource):
             FargateTaskArgs(
                 description="ClickHouse backup",
                 container=CONTAINER,
-                image=clickhouse_image(),
+                image=args.image,
                 cpu=CPU_UNITS,
                 memory=MEMORY_MIB,
                 environment=Environment(

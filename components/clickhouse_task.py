@@ -20,11 +20,11 @@ from components.clickhouse_config import (
 from components.clickhouse_host import DATA_FOLDER
 from components.clickhouse_reader import READER_PASSWORD_VARIABLE, Reader, reader_config
 from components.container_definition import ContainerDefinition, HealthCheck
+from components.images import ContainerImage
 from components.location import Location
 from components.stored_secret import StoredSecret
 from components.task_roles import execution_role, task_role
 from contract.runtime import CLICKHOUSE_HTTP_PORT, CLICKHOUSE_NATIVE_PORT, health_command
-from settings.releases import clickhouse_image
 
 OPEN_FILES: Final = 262_144
 """https://clickhouse.com/docs/en/operations/tips asks for it; Docker's default stops merges."""
@@ -53,6 +53,7 @@ class ClickHouseTaskArgs:
     """Where backups go."""
     reader: Reader | None
     """Who may read only."""
+    image: ContainerImage
     location: Location
     log_retention_days: int
 
@@ -75,7 +76,7 @@ def clickhouse_task(
     command = start_command(servers, reader=args.reader is not None)
     container = ContainerDefinition(
         name="clickhouse",
-        image=clickhouse_image(),
+        image=args.image.reference,
         ports=[CLICKHOUSE_HTTP_PORT, CLICKHOUSE_NATIVE_PORT],
         health_check=HealthCheck(
             health_command(CLICKHOUSE_HTTP_PORT, "/ping"), retries=START_RETRIES[len(servers)]
@@ -104,7 +105,9 @@ def clickhouse_task(
         family=name,
         network_mode="awsvpc",
         runtime_platform={"cpu_architecture": "ARM64", "operating_system_family": "LINUX"},
-        execution_role_arn=execution_role(name, logs.arn, list(secrets.values()), child).arn,
+        execution_role_arn=execution_role(
+            name, logs.arn, list(secrets.values()), args.image, child
+        ).arn,
         task_role_arn=task_role(name, iam.bucket_access(args.bucket.arn, None), child).arn,
         volumes=[{"name": volume, "host_path": path} for volume, path in volumes.items()],
         container_definitions=container.to_json(),

@@ -13,6 +13,7 @@ from components.container_definition import HealthCheck
 from components.fargate_service import fargate_service
 from components.fargate_task import FargateTaskArgs, fargate_task
 from components.iam import Statement
+from components.images import ContainerImage
 from components.location import Location
 from components.metrics import Watched
 from components.network import Network
@@ -34,7 +35,7 @@ class ContainerServiceArgs:
 
     container: str
     """`web` or `worker`."""
-    image: str
+    image: ContainerImage
     port: int
     health_check: HealthCheck
     settings: Service
@@ -60,6 +61,7 @@ class ContainerService(pulumi.ComponentResource):
 
     service: aws.ecs.Service
     """The ECS service, steady."""
+    service_name: pulumi.Output[str]
     group_id: pulumi.Output[str]
     """Its security group, which nobody may enter unless a rule says so."""
     log_group_name: pulumi.Output[str]
@@ -104,6 +106,7 @@ class ContainerService(pulumi.ComponentResource):
             after=args.after,
             opts=pulumi.ResourceOptions(parent=self, ignore_changes=["desiredCount"]),
         )
+        self.service_name = self.service.name
         self.watched = {
             args.container: [{"ClusterName": args.cluster.name, "ServiceName": self.service.name}]
         }

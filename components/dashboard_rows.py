@@ -28,12 +28,21 @@ def dashboard_rows(stack: str) -> list[list[Widget]]:
                     metrics.TARGET_5XX,
                     metrics.API_REQUESTS,
                     metrics.API_5XX,
+                    metrics.APP_RUNNER_REQUESTS,
+                    metrics.APP_RUNNER_5XX,
                 ],
             ),
-            Widget("1 Ingress: latency", [metrics.BALANCER_LATENCY, metrics.API_LATENCY]),
+            Widget(
+                "1 Ingress: latency",
+                [metrics.BALANCER_LATENCY, metrics.API_LATENCY, metrics.APP_RUNNER_LATENCY],
+            ),
             Widget("1 Ingress: targets", [metrics.UNHEALTHY]),
         ],
-        _service("2 Web", "web"),
+        [
+            *_service("2 Web", "web"),
+            Widget("2 Web: active instances", [metrics.APP_RUNNER_INSTANCES]),
+            Widget("2 Web: CPU and memory", [metrics.APP_RUNNER_CPU, metrics.APP_RUNNER_MEMORY]),
+        ],
         [
             Widget("3 Queue: jobs that wait", [metrics.waiting_jobs(q) for q in INGESTION_QUEUES]),
             Widget("3 Queue: dead letters", [metrics.failed_jobs(q) for q in INGESTION_QUEUES]),

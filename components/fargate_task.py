@@ -13,6 +13,7 @@ import pulumi_aws as aws
 from components import iam
 from components.cluster import Cluster
 from components.container_definition import ContainerDefinition, HealthCheck
+from components.images import ContainerImage
 from components.location import Location
 from components.network import Network
 from components.security_groups import Door, allow_egress, closed_group, open_doors
@@ -31,7 +32,7 @@ class FargateTaskArgs:
     description: str
     """Of its security group; a group is replaced when this changes."""
     container: str
-    image: str
+    image: ContainerImage
     cpu: int
     """CPU units; 1024 are one vCPU."""
     memory: int
@@ -64,7 +65,7 @@ class FargateTask:
     """Its security group, which nobody may enter unless a rule says so."""
     log_group_name: pulumi.Output[str]
     ways: Sequence[pulumi.Resource]
-    """The rules that let it connect: what must be there before it runs."""
+    """What must be there before it runs: the rules that let it connect, and its image."""
     role_arns: Sequence[pulumi.Output[str]]
     """ARNs of the agent's role and of the container's own."""
 
@@ -79,7 +80,7 @@ def fargate_task(name: str, args: FargateTaskArgs, opts: pulumi.ResourceOptions)
     logs = aws.cloudwatch.LogGroup(name, retention_in_days=args.log_retention_days, opts=opts)
     container = ContainerDefinition(
         name=args.container,
-        image=args.image,
+        image=args.image.reference,
         ports=args.ports,
         health_check=args.health_check,
         log_group=logs.name,
@@ -88,7 +89,9 @@ def fargate_task(name: str, args: FargateTaskArgs, opts: pulumi.ResourceOptions)
         secret=args.environment.secret,
         more=args.more,
     )
-    execution = execution_role(name, logs.arn, list(args.environment.secret.values()), opts)
+    execution = execution_role(
+        name, logs.arn, list(args.environment.secret.values()), args.image, opts
+    )
     own = task_role(name, args.statements, opts)
     definition = aws.ecs.TaskDefinition(
         name,
@@ -105,7 +108,7 @@ def fargate_task(name: str, args: FargateTaskArgs, opts: pulumi.ResourceOptions)
         task_role_arn=own.arn,
         container_definitions=container.to_json(),
         # What runs, in the clear: the definitions are unknown until their secrets exist.
-        tags={"Image": args.image},
+        tags={"Image": args.image.reference},
         opts=opts,
     )
     return FargateTask(
@@ -114,7 +117,7 @@ def fargate_task(name: str, args: FargateTaskArgs, opts: pulumi.ResourceOptions)
         family=definition.family,
         group_id=group.id,
         log_group_name=logs.name,
-        ways=ways,
+        ways=[*ways, *args.image.after],
         role_arns=[execution.arn, own.arn],
     )
 

@@ -23,7 +23,7 @@ from components.stack_parts import StackParts
 from contract.environment import Environment
 from contract.runtime import health_command
 from settings.model import Settings
-from settings.releases import GRAFANA_CLICKHOUSE, grafana_image
+from settings.releases import GRAFANA_CLICKHOUSE
 
 CONTAINER: Final = "grafana"
 PORT: Final = 3000
@@ -103,7 +103,7 @@ class Grafana(pulumi.ComponentResource):
             FargateTaskArgs(
                 description="Grafana",
                 container=CONTAINER,
-                image=grafana_image(),
+                image=parts.images["grafana"],
                 cpu=CPU_UNITS,
                 memory=MEMORY_MIB,
                 ports=[PORT],
@@ -134,10 +134,10 @@ class Grafana(pulumi.ComponentResource):
         )
         self.log_group_name = task.log_group_name
         ways = let_ingress_in(
-            name, args.ingress.group_id, task.group_id, PORT, "ingress to Grafana", opts=child
+            name, args.ingress.way.group_id, task.group_id, PORT, "ingress to Grafana", opts=child
         )
         part = PathPart(CONTAINER, PORT, GRAFANA_PATH, HEALTH_PATH)
-        attachment = args.ingress.attach(name, part, child)
+        attachment = args.ingress.way.attach(name, part, child)
         fargate_service(
             name,
             task,

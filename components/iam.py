@@ -53,6 +53,21 @@ def write_logs(log_group_arn: pulumi.Input[str]) -> Statement:
     return allow(actions, [pulumi.Output.concat(log_group_arn, ":*")])
 
 
+def pull_image(repository_arn: pulumi.Input[str], *, through: bool) -> list[Statement]:
+    """Build what it takes to pull from an ECR repository; `through` it, ECR may have to fetch.
+
+    https://docs.aws.amazon.com/AmazonECR/latest/userguide/pull-through-cache-iam.html
+    """
+    pull = [
+        "ecr:BatchCheckLayerAvailability",
+        "ecr:BatchGetImage",
+        "ecr:GetDownloadUrlForLayer",
+        *(["ecr:BatchImportUpstreamImage"] if through else []),
+    ]
+    # A token is for all of the registry; what it lets its bearer do, the other statement says.
+    return [allow(["ecr:GetAuthorizationToken"], ["*"]), allow(pull, [repository_arn])]
+
+
 def bucket_access(
     bucket_arn: pulumi.Input[str], key_arn: pulumi.Input[str] | None
 ) -> list[Statement]:

@@ -1,8 +1,9 @@
-"""Creates the way in: a load balancer or an HTTP API, and the domain's certificate and record."""
+"""Creates the way in: a load balancer or an HTTP API, and the domain's certificate and record.
 
-from collections.abc import Mapping
+App Runner is a way in by itself: then there is nothing but the domain, to be pointed to it.
+"""
+
 from dataclasses import dataclass
-from typing import Any
 
 import pulumi
 
@@ -12,10 +13,9 @@ from components.cluster import Cluster
 from components.load_balancer import LoadBalancer, LoadBalancerArgs
 from components.metrics import Watched
 from components.network import Network
-from components.path_part import PathPart
 from components.web_acl import WebAcl, WebAclArgs
 from settings.model import Settings
-from settings.services import LoadBalancerIngress
+from settings.services import ApiGatewayIngress, AppRunnerIngress, LoadBalancerIngress
 
 
 @dataclass(frozen=True)
@@ -32,14 +32,8 @@ class Ingress(pulumi.ComponentResource):
 
     url: pulumi.Output[str]
     """What users open: `https://` and a host name, without a path."""
-    group_id: pulumi.Output[str]
-    """Security group that requests come from."""
-    dimension: pulumi.Output[str]
-    """What CloudWatch's metrics call it: a `LoadBalancer` or an `ApiId`."""
-    attachment: Mapping[str, Any]
-    """Arguments that attach an ECS service."""
-    ready: pulumi.Resource
-    """What must exist before a service can be attached."""
+    certificate: Certificate | None
+    """The domain's certificate and records; None without a domain."""
     watched: Watched
     """What CloudWatch calls the way in, and the certificate if there is one."""
 
@@ -49,17 +43,33 @@ class Ingress(pulumi.ComponentResource):
         super().__init__("langfuse:index:Ingress", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
         settings = args.settings.ingress
-        certificate = None
+        self.certificate = None
+        self.watched = {}
         if args.settings.domain is not None:
-            certificate = Certificate(
+            self.certificate = Certificate(
                 name,
                 CertificateArgs(
                     domain=args.settings.domain,
                     hosted_zone=args.settings.hosted_zone,
                     certificate_arn=settings.certificate_arn,
+                    made_elsewhere=isinstance(settings, AppRunnerIngress),
                 ),
                 child,
             )
+            self.url = pulumi.Output.from_input(f"https://{args.settings.domain}")
+        self._way = None
+        if not isinstance(settings, AppRunnerIngress):
+            self._way = self._make_way(name, settings, args, child)
+        self.register_outputs({"url": self.url})
+
+    def _make_way(
+        self,
+        name: str,
+        settings: LoadBalancerIngress | ApiGatewayIngress,
+        args: IngressArgs,
+        child: pulumi.ResourceOptions,
+    ) -> LoadBalancer | ApiGateway:
+        certificate = self.certificate
         if isinstance(settings, LoadBalancerIngress):
             if certificate is None:
                 raise ValueError("settings promise a domain for a load balancer")
@@ -92,16 +102,16 @@ class Ingress(pulumi.ComponentResource):
                 child,
             )
         self.watched = way.watched
-        if certificate is not None:
+        if certificate is None:
+            self.url = way.target_name
+        else:
             self.watched = {**way.watched, "certificate": [{"CertificateArn": certificate.arn}]}
             certificate.point_to(way.target_name, way.target_zone_id)
-            self.url = pulumi.Output.from_input(f"https://{args.settings.domain}")
-        else:
-            self.url = way.target_name
-        self.group_id, self.attachment, self.ready = way.group_id, way.attachment, way
-        self._way = way
-        self.register_outputs({"url": self.url})
+        return way
 
-    def attach(self, name: str, part: PathPart, opts: pulumi.ResourceOptions) -> Mapping[str, Any]:
-        """Serve a path by another service than web; returns the arguments that attach that one."""
-        return self._way.attach(name, part, opts)
+    @property
+    def way(self) -> LoadBalancer | ApiGateway:
+        """What ECS services are attached to. ValueError where App Runner is the way in."""
+        if self._way is None:
+            raise ValueError("settings promise no service of ECS that is reached from outside")
+        return self._way

@@ -7,11 +7,14 @@ from typing import Any
 
 import pulumi
 
+from components.adoption import Adoption
+from components.app_runner import refuse_region
 from components.backups import Backups, BackupsArgs
 from components.clickhouse import ClickHouse, ClickHouseArgs
 from components.cluster import Cluster, ClusterArgs
 from components.data_plane import DataPlane, DataPlaneArgs
 from components.grafana import Grafana, GrafanaArgs
+from components.images import Images, ImagesArgs
 from components.ingress import Ingress, IngressArgs
 from components.langfuse_web import LangfuseWeb, LangfuseWebArgs
 from components.langfuse_worker import LangfuseWorker, LangfuseWorkerArgs
@@ -41,10 +44,14 @@ def deploy(
     `pulumi.RunError` for settings that do not fit what is in AWS.
     """
     location = Location.current(parent)
+    refuse_region(settings, location)
     guard = ReplacementGuard(name, settings.allow_replace, how_to_allow)
     cost = MonthlyCost(location.region)
     opts = pulumi.ResourceOptions.merge(guard.options(parent), cost.options())
+    adoption = Adoption(name, settings.adopted, settings.allow_replace)
+    stores = pulumi.ResourceOptions.merge(adoption.options(), opts)
 
+    images = Images(name, ImagesArgs(settings, location), opts)
     network = Network(
         name, NetworkArgs(settings.network, location, settings.logs.retention_days, guard), opts
     )
@@ -53,11 +60,11 @@ def deploy(
     data_plane = DataPlane(
         name,
         DataPlaneArgs(settings, network.vpc_id, network.private_subnet_ids, ingress.url, secrets),
-        opts,
+        stores,
     )
     clickhouse = ClickHouse(
         f"{name}-clickhouse",
-        ClickHouseArgs(settings, location, network, cluster, secrets.passwords),
+        ClickHouseArgs(settings, location, network, cluster, images, secrets.passwords),
         opts,
     )
     backups: list[Backups] = []
@@ -75,7 +82,9 @@ def deploy(
                 opts,
             )
         )
-    parts = StackParts(settings, location, network, cluster, data_plane, clickhouse, ingress.url)
+    parts = StackParts(
+        settings, location, network, cluster, images, data_plane, clickhouse, ingress.url
+    )
     migration = Migration(f"{name}-migration", MigrationArgs(parts), opts)
     web = LangfuseWeb(f"{name}-web", LangfuseWebArgs(parts, ingress, migration), opts)
     worker = LangfuseWorker(f"{name}-worker", LangfuseWorkerArgs(parts, migration), opts)
@@ -99,7 +108,7 @@ def deploy(
         outputs["public_key"] = data_plane.bootstrap.public_key
         outputs["secret_key_secret_arn"] = data_plane.bootstrap.secret_arn
     outputs["cluster_name"] = cluster.name
-    outputs["web_service_name"] = web.service.name
+    outputs["web_service_name"] = web.service_name
     outputs["worker_service_name"] = worker.service.name
     outputs["dashboard_url"] = observability.dashboard_url
     outputs["monthly_cost_usd"] = cost.usd()

@@ -1,10 +1,11 @@
-"""Creates Langfuse's web service, attached to the ingress."""
+"""Creates Langfuse's web service: on Fargate behind the ingress, or on App Runner."""
 
 from dataclasses import dataclass
 
 import pulumi
-import pulumi_aws as aws
 
+from components.app_runner import AppRunner, AppRunnerArgs
+from components.app_runner_domain import AppRunnerDomain, AppRunnerDomainArgs
 from components.container_definition import HealthCheck
 from components.container_service import ContainerService, ContainerServiceArgs
 from components.ingress import Ingress
@@ -12,9 +13,11 @@ from components.metrics import Watched
 from components.migration import Migration
 from components.security_groups import let_ingress_in
 from components.stack_parts import StackParts
+from components.stored_secret import SecretReference
 from contract import environment
+from contract.environment import Environment
 from contract.runtime import WEB_HEALTH_PATH, WEB_PORT, health_command
-from settings.releases import web_image
+from settings.app_runner import APP_RUNNER
 
 
 @dataclass(frozen=True)
@@ -30,8 +33,8 @@ class LangfuseWebArgs:
 class LangfuseWeb(pulumi.ComponentResource):
     """The web container: user interface and API."""
 
-    service: aws.ecs.Service
-    """The ECS service, steady."""
+    service_name: pulumi.Output[str]
+    """Name of the ECS or App Runner service, steady."""
     log_group_name: pulumi.Output[str]
     """Name of its log group."""
     watched: Watched
@@ -41,37 +44,51 @@ class LangfuseWeb(pulumi.ComponentResource):
         self, name: str, args: LangfuseWebArgs, opts: pulumi.ResourceOptions | None = None
     ) -> None:
         super().__init__("langfuse:index:LangfuseWeb", name, None, opts)
-        parts = args.parts
+        on_app_runner = args.parts.settings.web.platform == APP_RUNNER
+        make = self._on_app_runner if on_app_runner else self._on_fargate
+        service = make(name, args)
+        self.service_name, self.log_group_name = service.service_name, service.log_group_name
+        self.watched = service.watched
+        self.register_outputs({"serviceName": self.service_name})
+
+    def _on_fargate(self, name: str, args: LangfuseWebArgs) -> ContainerService:
+        child, parts, way = pulumi.ResourceOptions(parent=self), args.parts, args.ingress.way
         service = ContainerService(
             name,
             ContainerServiceArgs(
                 container="web",
-                image=web_image(parts.settings.release),
+                image=parts.images["web"],
                 port=WEB_PORT,
                 health_check=HealthCheck(health_command(WEB_PORT, WEB_HEALTH_PATH)),
                 settings=parts.settings.web,
-                environment=environment.web(
-                    parts.settings, parts.endpoints, parts.credentials, parts.first_start
-                ),
+                environment=_environment(parts),
                 statements=parts.statements,
                 doors=parts.doors,
                 location=parts.location,
                 network=parts.network,
                 cluster=parts.cluster,
                 log_retention_days=parts.settings.logs.retention_days,
-                service=args.ingress.attachment,
-                after=[args.ingress.ready, args.migration],
+                service=way.attachment,
+                after=[way, args.migration],
             ),
-            pulumi.ResourceOptions(parent=self),
+            child,
         )
-        let_ingress_in(
-            name,
-            args.ingress.group_id,
-            service.group_id,
-            WEB_PORT,
-            "ingress to web",
-            opts=pulumi.ResourceOptions(parent=self),
+        group_id = service.group_id
+        let_ingress_in(name, way.group_id, group_id, WEB_PORT, "ingress to web", opts=child)
+        return service
+
+    def _on_app_runner(self, name: str, args: LangfuseWebArgs) -> AppRunner:
+        child, certificate = pulumi.ResourceOptions(parent=self), args.ingress.certificate
+        if certificate is None:
+            raise ValueError("settings promise a domain for App Runner")
+        service = AppRunner(
+            name, AppRunnerArgs(args.parts, _environment(args.parts), [args.migration]), child
         )
-        self.service, self.log_group_name = service.service, service.log_group_name
-        self.watched = service.watched
-        self.register_outputs({"serviceName": self.service.name})
+        region = args.parts.location.region
+        AppRunnerDomain(name, AppRunnerDomainArgs(service.service_arn, certificate, region), child)
+        return service
+
+
+def _environment(parts: StackParts) -> Environment[pulumi.Input[str], SecretReference]:
+    """Build what the container gets, on either platform."""
+    return environment.web(parts.settings, parts.endpoints, parts.credentials, parts.first_start)

@@ -13,7 +13,6 @@ from components.migration import Migration
 from components.stack_parts import StackParts
 from contract import environment, metrics
 from contract.runtime import WORKER_HEALTH_PATH, WORKER_PORT, health_command
-from settings.releases import worker_image
 
 
 @dataclass(frozen=True)
@@ -45,7 +44,7 @@ class LangfuseWorker(pulumi.ComponentResource):
             name,
             ContainerServiceArgs(
                 container="worker",
-                image=worker_image(parts.settings.release),
+                image=parts.images["worker"],
                 port=WORKER_PORT,
                 health_check=HealthCheck(health_command(WORKER_PORT, WORKER_HEALTH_PATH)),
                 settings=worker,

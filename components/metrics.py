@@ -78,6 +78,20 @@ API_REQUESTS: Final = _api("Count", "Sum", "requests")
 API_5XX: Final = _api("5xx", "Sum", "5xx")
 API_LATENCY: Final = _api("Latency", "p95", "95th percentile, ms")
 
+
+def _app_runner(name: str, statistic: str, title: str) -> Metric:
+    return Metric("app-runner", "AWS/AppRunner", name, statistic, title, 60)
+
+
+# https://docs.aws.amazon.com/apprunner/latest/dg/monitor-cw.html
+APP_RUNNER_REQUESTS: Final = _app_runner("Requests", "Sum", "requests")
+APP_RUNNER_5XX: Final = _app_runner("5xxStatusResponses", "Sum", "5xx")
+APP_RUNNER_LATENCY: Final = _app_runner("RequestLatency", "p95", "95th percentile, ms")
+APP_RUNNER_INSTANCES: Final = _app_runner("ActiveInstances", "Maximum", "instances with requests")
+"""Zero means that there are no requests, not that nothing runs: no alarm can be made of it."""
+APP_RUNNER_CPU: Final = _app_runner("CPUUtilization", "Average", "CPU, %")
+APP_RUNNER_MEMORY: Final = _app_runner("MemoryUtilization", "Maximum", "memory, %")
+
 # https://docs.aws.amazon.com/acm/latest/userguide/cloudwatch-metrics.html
 CERTIFICATE_DAYS: Final = Metric(
     "certificate", "AWS/CertificateManager", "DaysToExpiry", "Minimum", "certificate, days", DAY

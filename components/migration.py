@@ -16,7 +16,6 @@ from components.fargate_task import FargateTaskArgs, fargate_task, run_task_stat
 from components.stack_parts import StackParts
 from contract import environment
 from contract.runtime import MIGRATION_COMMAND
-from settings.releases import web_image
 
 CONTAINER: Final = "migration"
 
@@ -58,7 +57,7 @@ class Migration(pulumi.ComponentResource):
             FargateTaskArgs(
                 description="Langfuse migration",
                 container=CONTAINER,
-                image=web_image(parts.settings.release),
+                image=parts.images["web"],
                 cpu=CPU_UNITS,
                 memory=MEMORY_MIB,
                 architecture=parts.settings.web.architecture,

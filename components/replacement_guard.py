@@ -167,11 +167,14 @@ class ReplacementGuard:
         # A bucket and its key have the same name.
         label = f"{args.name}-{args.type_.rsplit(':', 1)[-1].lower()}"
         self._guarded[label] = (args.type_, args.name)
-        value = {
+        value: dict[str, Any] = {
             to_camel(key): args.props[key]
             for key in sorted(REPLACING[args.type_])
             if args.props.get(key) is not None
         }
+        if args.opts.ignore_changes:
+            # By components/adoption.py: no longer adopted, it would get what the program gives it.
+            value = {"langfuse:adopted": True}
         more = pulumi.ResourceOptions(depends_on=[self._stash(label, value, args.opts.parent)])
         if args.name in self._allowed:
             more.protect = False

@@ -11,6 +11,7 @@ from components import iam
 from components.clickhouse import ClickHouse
 from components.cluster import Cluster
 from components.data_plane import DataPlane
+from components.images import Images
 from components.location import Location
 from components.network import Network
 from components.security_groups import Door
@@ -28,6 +29,7 @@ class StackParts:
     location: Location
     network: Network
     cluster: Cluster
+    images: Images
     data_plane: DataPlane
     clickhouse: ClickHouse
     url: pulumi.Output[str]

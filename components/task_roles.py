@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import pulumi
 
 from components import iam
+from components.images import ContainerImage
 from components.stored_secret import SecretReference
 
 PRINCIPAL = "ecs-tasks.amazonaws.com"
@@ -14,16 +15,14 @@ def execution_role(
     name: str,
     log_group_arn: pulumi.Output[str],
     secrets: Sequence[SecretReference],
+    image: ContainerImage,
     opts: pulumi.ResourceOptions,
 ) -> iam.ServiceRole:
-    """Make the agent's role: write this log group, read exactly these secrets."""
+    """Make the agent's role: write this log group, read exactly these secrets, pull this image."""
     statements = [iam.write_logs(log_group_arn)]
     if secrets:
-        arns = pulumi.Output.all(*(secret.secret_arn for secret in secrets)).apply(
-            lambda found: sorted(set(found))
-        )
-        read = iam.allow(["secretsmanager:GetSecretValue"], [])
-        statements.append({**read, "Resource": arns})
+        statements.append(read_secrets(secrets))
+    statements += image.statements
     return iam.service_role(f"{name}-execution", PRINCIPAL, statements, opts=opts)
 
 
@@ -32,3 +31,11 @@ def task_role(
 ) -> iam.ServiceRole:
     """Make the container's own role."""
     return iam.service_role(f"{name}-task", PRINCIPAL, statements, opts=opts)
+
+
+def read_secrets(secrets: Sequence[SecretReference]) -> iam.Statement:
+    """Build what it takes to read exactly these secrets."""
+    arns = pulumi.Output.all(*(secret.secret_arn for secret in secrets)).apply(
+        lambda found: sorted(set(found))
+    )
+    return {**iam.allow(["secretsmanager:GetSecretValue"], []), "Resource": arns}

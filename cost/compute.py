@@ -1,4 +1,4 @@
-"""Prices what computes: Fargate tasks, EC2 instances, and the EBS volumes."""
+"""Prices what computes: Fargate tasks, App Runner, EC2 instances, and the EBS volumes."""
 
 import math
 from collections.abc import Iterator
@@ -14,6 +14,9 @@ TASK: Final = "aws:ecs/taskDefinition:TaskDefinition"
 SCALING_TARGET: Final = "aws:appautoscaling/target:Target"
 GROUP: Final = "aws:autoscaling/group:Group"
 TEMPLATE: Final = "aws:ec2/launchTemplate:LaunchTemplate"
+APP_RUNNER_SCALING: Final = (
+    "aws:apprunner/autoScalingConfigurationVersion:AutoScalingConfigurationVersion"
+)
 WORKER: Final = "langfuse:index:LangfuseWorker"
 ARCHITECTURES: Final = {"ARM64": "ARM", "X86_64": "x86"}
 
@@ -70,6 +73,25 @@ def _busy_workers(task: Resource, context: Context) -> int:
     usage = context.usage
     jobs = usage.jobs_per_vcpu * int(task.inputs["cpu"]) / 1024 * usage.busy_share
     return math.ceil(usage.jobs_per_second / jobs)
+
+
+def app_runner(resource: Resource, context: Context) -> Iterator[Charge]:
+    """Memory of the least number of instances, all the time, and CPU while there are requests.
+
+    An instance that has had a request is charged for a minute.
+    https://aws.amazon.com/apprunner/pricing/
+    """
+    (scaling,) = context.graph.origins(resource, "autoScalingConfigurationArn", APP_RUNNER_SCALING)
+    size = section(resource.inputs, "instanceConfiguration")
+    cpus, gigabytes = int(size["cpu"]) / 1024, int(size["memory"]) / 1024
+    count, memory = int(scaling.inputs["minSize"]), context.prices["App Runner memory"]
+    yield Charge(
+        "App Runner memory",
+        f"{count} × {gigabytes:g} × {memory:g} × {HOURS} h",  # noqa: RUF001
+        count * gigabytes * memory * HOURS,
+    )
+    hours = min(HOURS, context.usage.requests / 60)
+    yield from context.by_use("App Runner CPU", "App Runner vCPU", hours * cpus, "vCPU-hours")
 
 
 def group(resource: Resource, context: Context) -> Iterator[Charge]:

@@ -8,6 +8,7 @@ from cost.charge import Pricer
 
 PRICED: Final[Mapping[str, Pricer]] = {
     "aws:apigatewayv2/api:Api": network.http_api,
+    "aws:apprunner/service:Service": compute.app_runner,
     "aws:appautoscaling/policy:Policy": watching.scaling_policy,
     "aws:autoscaling/group:Group": compute.group,
     "aws:backup/vault:Vault": stores.vault,
@@ -32,7 +33,14 @@ PRICED: Final[Mapping[str, Pricer]] = {
 """Types that cost by the hour or month, or by use that is estimated."""
 
 READ: Final = frozenset(
-    {compute.SCALING_TARGET, compute.TASK, compute.TEMPLATE, stores.CLUSTER, network.VPC}
+    {
+        compute.APP_RUNNER_SCALING,
+        compute.SCALING_TARGET,
+        compute.TASK,
+        compute.TEMPLATE,
+        stores.CLUSTER,
+        network.VPC,
+    }
 )
 """Types whose inputs the pricers of others read."""
 
@@ -48,6 +56,9 @@ FREE: Final = frozenset(
         "aws:apigatewayv2/stage:Stage",
         "aws:apigatewayv2/vpcLink:VpcLink",  # of an HTTP API; a REST API's is not
         "aws:appautoscaling/target:Target",
+        "aws:apprunner/autoScalingConfigurationVersion:AutoScalingConfigurationVersion",
+        "aws:apprunner/customDomainAssociation:CustomDomainAssociation",
+        "aws:apprunner/vpcConnector:VpcConnector",
         "aws:backup/plan:Plan",
         "aws:backup/selection:Selection",
         "aws:backup/vaultLockConfiguration:VaultLockConfiguration",
@@ -62,6 +73,8 @@ FREE: Final = frozenset(
         "aws:ec2/subnet:Subnet",
         "aws:ec2/vpc:Vpc",
         "aws:ec2/vpcEndpoint:VpcEndpoint",  # of the type Gateway, for S3
+        "aws:ecr/lifecyclePolicy:LifecyclePolicy",
+        "aws:ecr/pullThroughCacheRule:PullThroughCacheRule",
         "aws:ecs/cluster:Cluster",  # without Container Insights
         "aws:ecs/clusterCapacityProviders:ClusterCapacityProviders",
         "aws:ecs/taskDefinition:TaskDefinition",  # tasks cost
@@ -95,6 +108,7 @@ BY_USE: Final[Mapping[str, str]] = {
     "aws:cloudwatch/dashboard:Dashboard": "an account has three for nothing; a fourth costs 3.00",
     "aws:cloudwatch/logMetricFilter:LogMetricFilter": "a metric with one value a day: cents",
     "aws:ec2/flowLog:FlowLog": "by the GB of log, which the number of connections decides",
+    "aws:ecr/repository:Repository": "0.10 a GB and month of images; pulls in the region are free",
     "aws:lambda/function:Function": "runs when a release or a database changes: cents a year",
     "aws:lambda/invocation:Invocation": "the function's run, and its task: cents a release",
     "aws:rds/cluster:Cluster": "storage and I/O of PostgreSQL, which events hardly fill; its "

@@ -1,8 +1,8 @@
 """The arrows of an architecture picture: who may talk to whom, and what else reaches a store.
 
 A door leads from the node that shows a security group's members to another such node. Besides doors
-there are the rights of ECS tasks to buckets, the backups of AWS Backup, and the public endpoint of
-an HTTP API, which no security group guards.
+there are the rights of containers to buckets, the backups of AWS Backup, and the public endpoints
+of an HTTP API and of App Runner, which no security group guards.
 """
 
 import re
@@ -11,7 +11,7 @@ from typing import Final
 
 from graph.doors import ALL, doors
 from graph.grouping import Grouping
-from graph.main_resources import API, BUCKET, PLAN, TASK, VAULT, VPC, rules_into, whole
+from graph.main_resources import API, APP_RUNNER, BUCKET, PLAN, TASK, VAULT, VPC, rules_into, whole
 from graph.model import UNKNOWN, ResourceGraph
 from graph.picture import Arrow, Node
 
@@ -33,8 +33,8 @@ def arrows(graph: ResourceGraph, grouping: Grouping) -> tuple[list[Arrow], list[
             ports.setdefault((finder.node(door.source), target), set()).add(door.ports)
         else:
             outside.setdefault(door.source, set()).add((target, door.ports))
-    for api in graph.of_type(API):
-        outside.setdefault(INTERNET[0], set()).add((finder.node(api.urn), HTTPS))
+    for public in [*graph.of_type(API), *graph.of_type(APP_RUNNER)]:
+        outside.setdefault(INTERNET[0], set()).add((finder.node(public.urn), HTTPS))
     for sources, opened in _alike(outside):
         node = _outside(graph, sources)
         finder.added.append(node)
@@ -92,9 +92,11 @@ class _Finder:
 
 
 def _rights(graph: ResourceGraph, finder: _Finder) -> Iterator[tuple[str, str]]:
-    """The buckets that the policies of tasks' roles speak of."""
-    for task in graph.of_type(TASK):
-        roles = graph.origins(task, "taskRoleArn", ROLE)
+    """The buckets that the policies of containers' roles speak of."""
+    containers = [(each, "taskRoleArn") for each in graph.of_type(TASK)]
+    containers += [(each, "instanceConfiguration") for each in graph.of_type(APP_RUNNER)]
+    for task, key in containers:
+        roles = graph.origins(task, key, ROLE)
         for policy in graph.of_type("aws:iam/rolePolicy:RolePolicy"):
             if any(role in graph.origins(policy, "role", ROLE) for role in roles):
                 for bucket in graph.origins(policy, "policy", BUCKET):

@@ -12,6 +12,7 @@ from graph.model import Resource, ResourceGraph, has_unknown
 
 SERVICE: Final = "aws:ecs/service:Service"
 TASK: Final = "aws:ecs/taskDefinition:TaskDefinition"
+APP_RUNNER: Final = "aws:apprunner/service:Service"
 BUCKET: Final = "aws:s3/bucket:Bucket"
 API: Final = "aws:apigatewayv2/api:Api"
 VPC: Final = "aws:ec2/vpc:Vpc"
@@ -76,6 +77,14 @@ def _service(graph: ResourceGraph, service: Resource) -> Lines:
     return (f"ECS service on {on}", " of ".join([count, *sizes]))
 
 
+def _app_runner(graph: ResourceGraph, service: Resource) -> Lines:
+    token = "aws:apprunner/autoScalingConfigurationVersion:AutoScalingConfigurationVersion"  # noqa: S105
+    (scaling,) = graph.origins(service, "autoScalingConfigurationArn", token)
+    least, most = int(scaling.inputs["minSize"]), int(scaling.inputs["maxSize"])
+    count = f"{least} to {most} instances" if least != most else _count(least, "instance")
+    return ("App Runner service", f"{count} of {_size(service.inputs['instanceConfiguration'])}")
+
+
 def _hosts(graph: ResourceGraph, service: Resource) -> str:
     """The instances and volumes below the component of a service on EC2."""
     below = _below(graph, service)
@@ -108,8 +117,12 @@ def _task(graph: ResourceGraph, task: Resource) -> Lines:
 
 
 def _task_size(task: Resource) -> str:
-    cpu = int(task.inputs.get("cpu") or 0) / _CPU_UNITS_PER_VCPU
-    memory = int(task.inputs.get("memory") or 0) / _MIB_PER_GIB
+    return _size(task.inputs)
+
+
+def _size(given: Mapping[str, Any]) -> str:
+    cpu = int(given.get("cpu") or 0) / _CPU_UNITS_PER_VCPU
+    memory = int(given.get("memory") or 0) / _MIB_PER_GIB
     return f"{cpu:g} vCPU, {memory:g} GiB"
 
 
@@ -214,6 +227,7 @@ def _named(*lines: str) -> Callable[[ResourceGraph, Resource], Lines]:
 _TELLERS: Final[Mapping[str, Callable[[ResourceGraph, Resource], Lines]]] = {
     SERVICE: _service,
     TASK: _task,
+    APP_RUNNER: _app_runner,
     BUCKET: _named("S3 bucket"),
     API: lambda _, api: (f"API Gateway {api.inputs.get('protocolType')} API",),
     VPC: _vpc,

@@ -21,6 +21,7 @@ _COMPONENTS: Final = {
 _SERVICES: Final = {
     "acm": "ACM",
     "apigatewayv2": "API Gateway",
+    "apprunner": "App Runner",
     "appautoscaling": "Application Auto Scaling",
     "autoscaling": "EC2 Auto Scaling",
     "backup": "AWS Backup",

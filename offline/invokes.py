@@ -15,6 +15,9 @@ Answer = dict[str, Any]
 EXISTING_VPC_ID = "vpc-0123456789abcdef0"
 """The VPC that every subnet which is looked up belongs to."""
 
+NO_IMAGE = f"sha256:{'0' * 64}"
+"""The digest of an image that is in no ECR repository; images with any other are in all of them."""
+
 _ZONES = {
     "ap-northeast-1": {"a": 4, "c": 1, "d": 2},
     "ca-central-1": {"a": 1, "b": 2, "d": 4},
@@ -235,6 +238,15 @@ def _service_account(_arguments: Arguments, region: str) -> Answer:
     return {"id": ACCOUNT, "arn": arn}
 
 
+def _image(arguments: Arguments, region: str) -> Answer:
+    digest_, name = str(arguments["imageDigest"]), str(arguments["repositoryName"])
+    if digest_ == NO_IMAGE:
+        message = f"ImageNotFoundException: no image {digest_} in repository {name}"
+        raise ValueError(message)
+    uri = f"{ACCOUNT}.dkr.ecr.{region}.{partition(region)[1]}/{name}@{digest_}"
+    return {"id": digest_, "imageUri": uri, "imageTags": [], "registryId": ACCOUNT}
+
+
 def _load_balancer_zone(_arguments: Arguments, _region: str) -> Answer:
     return {"id": "Z35SXDOTRQ7X7K"}
 
@@ -253,6 +265,7 @@ _FUNCTIONS: dict[str, Callable[[Arguments, str], Answer]] = {
     "aws:ec2/getSubnet": _subnet,
     "aws:ec2/getSubnets": _subnets,
     "aws:ec2/getVpc": _vpc,
+    "aws:ecr/getImage": _image,
     "aws:ecs/getCluster": _cluster,
     "aws:elb/getHostedZoneId": _load_balancer_zone,
     "aws:elb/getServiceAccount": _service_account,

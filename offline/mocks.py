@@ -7,6 +7,7 @@ have. Default tags of providers are not merged.
 from dataclasses import dataclass
 from typing import Any, cast
 
+import grpc
 import pulumi
 
 from offline import invokes, model, naming, random_values
@@ -77,7 +78,10 @@ class OfflineMocks(pulumi.runtime.Mocks):
     def call(self, args: pulumi.runtime.MockCallArgs) -> tuple[Properties, list[tuple[str, str]]]:
         """The answer of a data source."""
         arguments = cast("Properties", args.args)  # pyright: ignore[reportUnknownMemberType]
-        return invokes.invoke(args.token, arguments, self._region_of(args.provider)), []
+        try:
+            return invokes.invoke(args.token, arguments, self._region_of(args.provider)), []
+        except ValueError as error:
+            raise _InvokeError(str(error)) from error
 
     def _created(
         self, args: pulumi.runtime.MockResourceArgs, inputs: Properties
@@ -100,6 +104,16 @@ class OfflineMocks(pulumi.runtime.Mocks):
     def _region_of(self, provider: str | None) -> str:
         provider_id = (provider or "").rpartition("::")[2]
         return self._provider_regions.get(provider_id, self._region)
+
+
+class _InvokeError(grpc.RpcError):
+    """How the engine tells a program that a data source has no answer."""
+
+    def code(self) -> grpc.StatusCode:
+        return grpc.StatusCode.UNKNOWN
+
+    def details(self) -> str:
+        return str(self)
 
 
 def without_assets(value: Any) -> Any:

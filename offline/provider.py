@@ -1,7 +1,8 @@
 """The aws and random providers as the engine sees them, over gRPC.
 
-They hold nothing but the configuration of each connection; all state is the engine's. Existing
-resources cannot be imported, and `Check` validates nothing but the length of names.
+They hold nothing but the configuration of each connection; all state is the engine's. What is
+imported exists by the name that it is asked for, and has no other input. `Check` validates nothing
+but the length of names.
 """
 
 # ruff: noqa: ARG002, N802 -- gRPC calls these methods by their names, with both arguments.
@@ -165,6 +166,22 @@ class AwsProvider(Provider):
             self._configuration(context).region,
         )
         return provider_pb2.UpdateResponse(properties=to_struct(outputs))
+
+    def Read(self, request: Any, context: Any) -> Any:
+        """Nothing drifts; and what an import asks for is there, if its ID is its name."""
+        entry = resource_type(request.type)
+        if request.properties.fields or entry.naming is None:
+            return super().Read(request, context)
+        region = self._configuration(context).region
+        inputs = {entry.naming.property: request.id} | (
+            {"region": region} if entry.regional else {}
+        )
+        found, outputs = model.create(request.type, request.name, inputs, region)
+        if found != request.id:
+            return super().Read(request, context)
+        return provider_pb2.ReadResponse(
+            id=found, properties=to_struct(outputs), inputs=to_struct(inputs)
+        )
 
     def Invoke(self, request: Any, context: Any) -> Any:
         """Answer a data source."""

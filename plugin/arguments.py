@@ -53,6 +53,7 @@ class IngressKind(Enum):
 
     ALB = "alb"
     API_GATEWAY = "apiGateway"
+    APP_RUNNER = "appRunner"
 
 
 class IngressWaf(TypedDict):
@@ -65,12 +66,12 @@ class IngressWaf(TypedDict):
 
 
 class Ingress(TypedDict):
-    """An Application Load Balancer: own domain, private or restricted access, streaming. Or: An API Gateway HTTP API: https without a domain, no fixed cost."""
+    """An Application Load Balancer: own domain, private or restricted access, streaming. Or: An API Gateway HTTP API: https without a domain, no fixed cost. Or: App Runner's own way in: https under a domain of Route 53, with a certificate of its own."""
 
     kind: NotRequired[IngressKind]
-    """Load balancer or HTTP API. Value: `alb` or `apiGateway`."""
+    """Load balancer, HTTP API, or what `web.platform` `appRunner` brings by itself. Value: `alb`, `apiGateway` or `appRunner`."""
     certificateArn: NotRequired[str]
-    """An ACM certificate of this region; without it one is made and validated in the hosted zone. Value: ARN of an ACM certificate."""
+    """An ACM certificate of this region; without it one is made and validated in the hosted zone. Only for `alb` or `apiGateway`. Value: ARN of an ACM certificate."""
     hostedZone: NotRequired[str]
     """Route 53 public hosted zone of the domain; default: the domain without its first label, or no record at all when certificateArn is given."""
     internal: NotRequired[bool]
@@ -96,6 +97,7 @@ class WebPlatform(Enum):
     """What `web.platform` may be."""
 
     FARGATE = "fargate"
+    APP_RUNNER = "appRunner"
 
 
 class Web(TypedDict):
@@ -112,11 +114,11 @@ class Web(TypedDict):
     spot: NotRequired[bool]
     """Run on Fargate Spot: about 70 % cheaper, 2 min notice."""
     architecture: NotRequired[WebArchitecture]
-    """CPU architecture; arm64 (Graviton) is a fifth cheaper. Value: `arm64` or `x86_64`."""
+    """CPU architecture; arm64 (Graviton) is a fifth cheaper, and App Runner has x86_64 only. Value: `arm64` or `x86_64`."""
     environment: NotRequired[dict[str, str]]
     """More variables for Langfuse, in the clear: those in contract/variables.csv. Value: names and texts."""
     platform: NotRequired[WebPlatform]
-    """What runs the web container. Value: `fargate`."""
+    """What runs the web container; `appRunner` is for accounts that used it before 2026-04-30, see docs/app-runner.md. Value: `fargate` or `appRunner`."""
 
 
 class WorkerArchitecture(Enum):
@@ -147,7 +149,7 @@ class Worker(TypedDict):
     spot: NotRequired[bool]
     """Run on Fargate Spot: about 70 % cheaper, 2 min notice."""
     architecture: NotRequired[WorkerArchitecture]
-    """CPU architecture; arm64 (Graviton) is a fifth cheaper. Value: `arm64` or `x86_64`."""
+    """CPU architecture; arm64 (Graviton) is a fifth cheaper, and App Runner has x86_64 only. Value: `arm64` or `x86_64`."""
     environment: NotRequired[dict[str, str]]
     """More variables for Langfuse, in the clear: those in contract/variables.csv. Value: names and texts."""
     scaleOn: NotRequired[WorkerScaleOn]
@@ -376,6 +378,25 @@ class Grafana(TypedDict):
     """User that may only read; needed with an external ClickHouse, and only there. Value: a letter or `_`, then also digits and `.-`."""
 
 
+class ImagesSource(Enum):
+    """What `images.source` may be."""
+
+    UPSTREAM = "upstream"
+    MIRROR = "mirror"
+    PULL_THROUGH = "pullThrough"
+
+
+class Images(TypedDict):
+    """Where the containers' images are pulled from."""
+
+    source: NotRequired[ImagesSource]
+    """`upstream`: Docker Hub and GHCR; `mirror`: copies in ECR, made by `python -m automation images mirror`; `pullThrough`: ECR fetches what is asked for. See docs/images.md. Value: `upstream`, `mirror` or `pullThrough`."""
+    githubSecretArn: NotRequired[str]
+    """Secret `ecr-pullthroughcache/…` with a GitHub user's `username` and `accessToken`, for Langfuse's images (source pullThrough). Value: ARN of a Secrets Manager secret."""
+    dockerHubSecretArn: NotRequired[str]
+    """The same of a Docker Hub user, for ClickHouse's and Grafana's images (source pullThrough). Value: ARN of a Secrets Manager secret."""
+
+
 class LangfuseArgs(TypedDict):
     """Everything that a Langfuse is made from. What is not set comes from `size`; docs/configuration.md has the values."""
 
@@ -389,10 +410,12 @@ class LangfuseArgs(TypedDict):
     """Keep every store on destroy or replacement: Pulumi's protect, AWS's own protection, final snapshots, secret recovery."""
     allowReplace: NotRequired[list[str]]
     """Names of stores that the next `pulumi up` may replace or delete; any other is refused in the preview. Take it away afterwards. Value: list of names of resources."""
+    adopted: NotRequired[list[str]]
+    """Stores that `pulumi import` has brought in: each stays what it was made with, and none is made; see docs/migrate-from-terraform.md. Value: list of `postgres`, `redis` and `storage`."""
     network: NotRequired[Network]
     """A VPC with public and private subnets in `zones` availability zones. Or: A VPC that exists. Its routes, endpoints and default security group are its owner's."""
     ingress: NotRequired[Ingress]
-    """An Application Load Balancer: own domain, private or restricted access, streaming. Or: An API Gateway HTTP API: https without a domain, no fixed cost."""
+    """An Application Load Balancer: own domain, private or restricted access, streaming. Or: An API Gateway HTTP API: https without a domain, no fixed cost. Or: App Runner's own way in: https under a domain of Route 53, with a certificate of its own."""
     web: NotRequired[Web]
     """The web container's service."""
     worker: NotRequired[Worker]
@@ -421,6 +444,8 @@ class LangfuseArgs(TypedDict):
     """How Langfuse writes while it moves to version 4's tables. See docs/upgrade.md."""
     grafana: NotRequired[Grafana]
     """Grafana behind the ingress, at the path `/grafana`."""
+    images: NotRequired[Images]
+    """Where the containers' images are pulled from."""
     secretEnvironment: NotRequired[dict[str, pulumi.Input[str]]]
     """Langfuse variables for both containers that are secrets, kept in Secrets Manager, by name."""
     clickhousePassword: NotRequired[pulumi.Input[str]]

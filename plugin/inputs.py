@@ -24,6 +24,16 @@ STAND_IN: Final = "stand-in"
 STAND_INS: Final = {SMTP_KEY: "smtp://stand-in"}
 """What passes for a secret until its value is known: STAND_IN, where nothing else is said here."""
 
+MIRROR: Final = (
+    "images.source: 'mirror': copies are made for stacks of this repository alone. Take "
+    "pullThrough, with which ECR copies by itself, or upstream."
+)
+
+NO_APP_RUNNER: Final = (
+    "web.platform: 'appRunner': needs images.source mirror, and copies are made for stacks of this "
+    "repository alone. Take fargate."
+)
+
 _COMMAND: Final = re.compile(
     rf"\bwith pulumi config set --(?:path|secret) '?{NAMESPACE}:[\w.]+'? (?:VALUE|JSON|URL)"
 )
@@ -41,10 +51,16 @@ def read(arguments: Mapping[str, Any]) -> tuple[Settings, Secrets]:
         raise refused(str(SettingsError(problems)))
     values: dict[str, Any] = {**_as_written(plain)}
     values |= {key: _passable(key, value) for key, value in secret.items()}
+    web = values.get("web")
+    if isinstance(web, Mapping) and cast("Mapping[str, Any]", web).get("platform") == "appRunner":
+        raise refused(str(SettingsError([NO_APP_RUNNER])))
     try:
         settings = load(values)
     except SettingsError as error:
         raise refused(str(error)) from None
+
+    if settings.images.source == "mirror":
+        raise refused(str(SettingsError([MIRROR])))
 
     def checked(key: str) -> pulumi.Output[Any]:
         def check(value: Any) -> Any:

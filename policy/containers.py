@@ -7,6 +7,8 @@ from typing import Any, Final
 from contract.runtime import WEB_DRAIN_SECONDS
 from graph.model import UNKNOWN, Resource
 from policy.inputs import (
+    APP_RUNNER,
+    LANGFUSE_IMAGE,
     SERVICE,
     TASK_DEFINITION,
     containers,
@@ -55,7 +57,7 @@ def _network_file_system(resource: Resource) -> Iterator[str]:
 def _no_time_to_drain(resource: Resource) -> Iterator[str]:
     for container in containers(resource):
         seconds = container.get("stopTimeout") or 30
-        if "/langfuse" in container["image"] and seconds <= WEB_DRAIN_SECONDS:
+        if LANGFUSE_IMAGE.fullmatch(container["image"]) and seconds <= WEB_DRAIN_SECONDS:
             yield f"container {container['name']} is killed after {seconds:.0f} s"
 
 
@@ -79,6 +81,9 @@ def _no_way_back(resource: Resource) -> Iterator[str]:
 
 
 def _no_health_check(resource: Resource, stack: Stack) -> Iterator[str]:
+    protocol = part(resource.inputs, "healthCheckConfiguration").get("protocol")
+    if resource.type == APP_RUNNER and is_known(protocol) and protocol != "HTTP":
+        yield "its health check connects, and asks for nothing"
     for task in stack.graph.origins(resource, "taskDefinition", TASK_DEFINITION):
         for container in containers(task):
             if container.get("essential", True) and not container.get("healthCheck"):
@@ -100,7 +105,7 @@ RULES: Final[tuple[Rule, ...]] = (
         why="A task that restarts runs another release than the one that was migrated. Six other "
         "projects run latest or a major version.",
         remedy="Use a tag of three numbers or a digest",
-        types=(TASK_DEFINITION, FUNCTION),
+        types=(TASK_DEFINITION, APP_RUNNER, FUNCTION),
         check=_moving_image,
     ),
     ResourceRule(
@@ -134,7 +139,7 @@ RULES: Final[tuple[Rule, ...]] = (
         why="tubone24/langfuse-v3-terraform ecs.tf:237 gives it all: the kernel kills the task "
         "before Node collects garbage.",
         remedy="Lower --max-old-space-size or raise the memory",
-        types=(TASK_DEFINITION,),
+        types=(TASK_DEFINITION, APP_RUNNER),
         check=_heap_as_large_as_memory,
     ),
     ResourceRule(
@@ -158,7 +163,7 @@ RULES: Final[tuple[Rule, ...]] = (
         what="Every container of a service has a health check.",
         why="A worker that hangs stays in service while the queue grows.",
         remedy="Give the container a healthCheck",
-        types=(SERVICE,),
+        types=(SERVICE, APP_RUNNER),
         check=_no_health_check,
     ),
     StackRule(

@@ -1,6 +1,7 @@
 """Reads inputs in their wire form, of which a preview does not know all."""
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, cast
@@ -10,7 +11,11 @@ from graph.model import SECRET, UNKNOWN, Resource, has_unknown
 Values = Mapping[str, Any]
 
 SERVICE: Final = "aws:ecs/service:Service"
+APP_RUNNER: Final = "aws:apprunner/service:Service"
 TASK_DEFINITION: Final = "aws:ecs/taskDefinition:TaskDefinition"
+
+LANGFUSE_IMAGE: Final = re.compile(r".*/langfuse(-worker)?(:[^/]*)?(@[^/]*)?")
+"""Langfuse's own images, wherever they are pulled from."""
 
 
 def is_known(value: Any) -> bool:
@@ -94,11 +99,37 @@ def _named(statement: Values, key: str) -> tuple[str, ...]:
 
 
 def containers(task: Resource) -> list[Values]:
-    """The container definitions of a task definition, which are JSON text."""
+    """The container definitions of a task definition, which are JSON text; or App Runner's one."""
+    if task.type == APP_RUNNER:
+        return [_of_app_runner(task)]
     definitions = task.inputs.get("containerDefinitions")
     if not isinstance(definitions, str) or not is_known(definitions):
         return []
     return cast("list[Values]", json.loads(definitions))
+
+
+def _of_app_runner(service: Resource) -> Values:
+    """What an App Runner service runs, in the words of a container definition."""
+    source = part(service.inputs, "sourceConfiguration")
+    image = part(source, "imageRepository")
+    given = part(image, "imageConfiguration")
+    variables = part(given, "runtimeEnvironmentVariables")
+    hidden = (
+        service.inputs.get("sourceConfiguration"),
+        source.get("imageRepository"),
+        image.get("imageConfiguration"),
+        given.get("runtimeEnvironmentVariables"),
+    )
+    known = {name: value for name, value in variables.items() if not has_unknown(value)}
+    plain = {"sourceConfiguration": SECRET} if SECRET in hidden else known
+    references = part(given, "runtimeEnvironmentSecrets")
+    return {
+        "name": "web",
+        "image": image.get("imageIdentifier", ""),
+        "memory": part(service.inputs, "instanceConfiguration").get("memory"),
+        "environment": [{"name": name, "value": value} for name, value in plain.items()],
+        "secrets": [{"name": name, "valueFrom": arn} for name, arn in references.items()],
+    }
 
 
 def named_values(container: Values, key: str) -> dict[str, str]:

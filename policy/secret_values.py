@@ -11,8 +11,16 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, cast
 
-from graph.model import SECRET, Resource
-from policy.inputs import SERVICE, TASK_DEFINITION, containers, named_values, part
+from graph.model import SECRET, Resource, has_unknown
+from policy.inputs import (
+    APP_RUNNER,
+    LANGFUSE_IMAGE,
+    SERVICE,
+    TASK_DEFINITION,
+    containers,
+    named_values,
+    part,
+)
 from policy.rule import ResourceRule, Rule, Stack, StackRule
 from settings.own_environment import is_secret
 
@@ -76,7 +84,7 @@ def _secrets(where: str, variables: Mapping[str, Any]) -> Iterator[str]:
 
 def _other_keys(resource: Resource, stack: Stack) -> Iterator[str]:
     own = _references(resource, stack)
-    for other in stack.graph.of_type(SERVICE):
+    for other in [*stack.graph.of_type(SERVICE), *stack.graph.of_type(APP_RUNNER)]:
         theirs = _references(other, stack)
         if own is None or theirs is None or other.urn >= resource.urn:
             continue
@@ -90,10 +98,12 @@ def _other_keys(resource: Resource, stack: Stack) -> Iterator[str]:
 
 def _references(service: Resource, stack: Stack) -> Mapping[str, str] | None:
     """The secrets of a service's Langfuse container; None if it has none, or none is known yet."""
-    for task in stack.graph.origins(service, "taskDefinition", TASK_DEFINITION):
+    tasks = stack.graph.origins(service, "taskDefinition", TASK_DEFINITION)
+    for task in [service] if service.type == APP_RUNNER else tasks:
         for container in containers(task):
-            if "/langfuse" in container["image"]:
-                return named_values(container, "secrets")
+            if LANGFUSE_IMAGE.fullmatch(container["image"]):
+                found = named_values(container, "secrets")
+                return None if has_unknown(found) else found
     return None
 
 
@@ -103,7 +113,7 @@ RULES: Final[tuple[Rule, ...]] = (
         what="No plain environment of a container or a function holds a secret.",
         why="Whoever may describe a task reads it; five other projects have some there.",
         remedy="Put it into Secrets Manager and refer to it by secrets[].valueFrom",
-        types=(TASK_DEFINITION, FUNCTION),
+        types=(TASK_DEFINITION, APP_RUNNER, FUNCTION),
         check=_secret_in_environment,
     ),
     StackRule(
@@ -112,7 +122,7 @@ RULES: Final[tuple[Rule, ...]] = (
         why="tubone24/langfuse-v3-terraform ecs.tf:177 has a misspelt name, so the worker cannot "
         "decrypt what web stored.",
         remedy="Give both the same reference",
-        types=(SERVICE,),
+        types=(SERVICE, APP_RUNNER),
         check=_other_keys,
     ),
 )

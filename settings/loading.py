@@ -19,7 +19,7 @@ from settings.messages import (
 from settings.model import Settings
 from settings.network import network_kind
 from settings.releases import LANGFUSE, LANGFUSE_MAJORS, version_of
-from settings.sizing import DEV, SIZING, Row
+from settings.sizing import Row, row_of
 
 _STRINGS = TypeAdapter(dict[str, str])
 _URL_SAFE = re.compile(r"[A-Za-z0-9._~-]+")
@@ -87,7 +87,9 @@ def load_without_secrets(values: Mapping[str, Any]) -> Settings:
 def _merged(values: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """What was given but for the secrets, and the same over the row of the size."""
     given = {key: _parsed(value) for key, value in values.items() if key not in SECRET_KEYS}
-    row = SIZING.get(str(given.get("size")), DEV)
+    web = given.get("web")
+    platform = cast(Mapping[str, Any], web).get("platform") if isinstance(web, Mapping) else None
+    row = row_of(str(given.get("size")), str(platform))
     merged = {**row, **given}
     for key, part in row.items():
         own = given.get(key)

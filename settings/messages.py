@@ -10,7 +10,7 @@ from pydantic_core import ErrorDetails
 from settings.external_stores import ExternalClickHouse, ExternalPostgres, ExternalRedis
 from settings.model import Settings
 from settings.network import AdoptedNetwork, CreatedNetwork
-from settings.services import ApiGatewayIngress, LoadBalancerIngress
+from settings.services import ApiGatewayIngress, AppRunnerIngress, LoadBalancerIngress
 from settings.sign_in import PROVIDERS, SesMail, SmtpMail
 from settings.sign_in_secrets import PROVIDERS_KEY, SMTP_KEY
 from settings.stores import AuroraPostgres, ClickHouseOnEc2, ElastiCacheRedis, PostgresInstance
@@ -38,14 +38,13 @@ SECRET_KEYS: Final = (
 """Top-level keys that hold secrets: a secret inside an object reads back as plain text
 (https://github.com/pulumi/pulumi/issues/6531)."""
 
-PLANNED: Final[Mapping[str, str]] = {
-    "images": "is planned, and not in this version",
-}
-"""Keys of the design that no version implements yet."""
-
 VARIANTS: Final[Mapping[str, Mapping[str, type[BaseModel]]]] = {
     "network": {"created": CreatedNetwork, "adopted": AdoptedNetwork},
-    "ingress": {"alb": LoadBalancerIngress, "apiGateway": ApiGatewayIngress},
+    "ingress": {
+        "alb": LoadBalancerIngress,
+        "apiGateway": ApiGatewayIngress,
+        "appRunner": AppRunnerIngress,
+    },
     "clickhouse": {"ec2": ClickHouseOnEc2, "external": ExternalClickHouse},
     "postgres": {
         "auroraServerless": AuroraPostgres,
@@ -144,8 +143,6 @@ def _bound_and_remedy(error: ErrorDetails, path: str, context: dict[str, Any]) -
 
 
 def _unknown_key(path: str) -> tuple[str, str]:
-    if path in PLANNED:
-        return PLANNED[path], f"remove {path}"
     section, _, key = path.rpartition(".")
     having = [tag for tag, model in VARIANTS.get(section, {}).items() if key in keys(model)]
     if having:

@@ -5,10 +5,12 @@ from typing import Annotated, Final, Literal
 from pydantic import EmailStr, Field, ValidationInfo, field_validator
 
 from contract.metrics import FIRST_RELEASE as QUEUE_METRICS_SINCE
+from settings.app_runner import APP_RUNNER, FARGATE, web_fault
 from settings.bootstrap import Bootstrap
 from settings.data_safety import DEFAULT_WRITE_MODE, V4, Backups, WriteMode
 from settings.external_stores import ExternalClickHouse
 from settings.grafana import Grafana
+from settings.images import DOCKER_HUB, GITHUB, Images
 from settings.network import CreatedNetwork, Network
 from settings.releases import LANGFUSE, LANGFUSE_MAJORS, LANGFUSE_MINIMUM, version_of
 from settings.section import Section, refusal
@@ -28,6 +30,7 @@ from settings.stores import (
 RETENTION_DAYS: Final = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731)
 
 
+AdoptedStore = Literal["postgres", "redis", "storage"]
 ResourceName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9-]*$")]
 
 
@@ -96,6 +99,11 @@ class Settings(Section):
         description="Names of stores that the next `pulumi up` may replace or delete; any other "
         "is refused in the preview. Take it away afterwards",
     )
+    adopted: list[AdoptedStore] = Field(
+        [],
+        description="Stores that `pulumi import` has brought in: each stays what it was made with, "
+        "and none is made; see docs/migrate-from-terraform.md",
+    )
     network: Network = CreatedNetwork()  # pyright: ignore[reportCallIssue]
     ingress: Ingress = ApiGatewayIngress(kind="apiGateway")  # pyright: ignore[reportCallIssue]
     web: Web = Web()  # pyright: ignore[reportCallIssue]
@@ -112,6 +120,7 @@ class Settings(Section):
     logs: Logs = Logs()  # pyright: ignore[reportCallIssue]
     v4: V4 = V4()  # pyright: ignore[reportCallIssue]
     grafana: Grafana = Grafana()  # pyright: ignore[reportCallIssue]
+    images: Images = Images()  # pyright: ignore[reportCallIssue]
 
     @field_validator("release")
     @classmethod
@@ -140,6 +149,13 @@ class Settings(Section):
                 "its own",
                 key="kind",
             )
+        if value.kind == APP_RUNNER and domain is None:
+            raise refusal(
+                "App Runner tells its own name only once web runs, and web must know its URL "
+                "before, so it needs a domain",
+                f"set langfuse:domain, in a public hosted zone of Route 53, or {FARGATE}",
+                key="kind",
+            )
         if value.kind == "apiGateway" and domain is None and value.certificate_arn:
             raise refusal(
                 "a certificate is for a domain, and none is set",
@@ -154,6 +170,14 @@ class Settings(Section):
             )
         return value
 
+    @field_validator("web")
+    @classmethod
+    def _web(cls, value: Web, info: ValidationInfo) -> Web:
+        if fault := web_fault(value, info.data.get("ingress"), info.data.get("network")):
+            key, bound, remedy = fault
+            raise refusal(bound, remedy, key=key)
+        return value
+
     @field_validator("worker")
     @classmethod
     def _worker(cls, value: Worker, info: ValidationInfo) -> Worker:
@@ -165,6 +189,18 @@ class Settings(Section):
                 "release that does",
                 "set langfuse:release to a later one, or worker.scaleOn to cpu",
                 key="scaleOn",
+            )
+        return value
+
+    @field_validator("postgres", "redis")
+    @classmethod
+    def _adopted(cls, value: Postgres | Redis, info: ValidationInfo) -> Postgres | Redis:
+        adoptable = {"postgres": "auroraServerless", "redis": "elasticache"}[info.field_name or ""]
+        if info.field_name in info.data.get("adopted", ()) and value.mode != adoptable:
+            raise refusal(
+                f"langfuse:adopted names it, and only {adoptable} can be adopted",
+                f"choose {adoptable}, or take {info.field_name} off langfuse:adopted",
+                key="mode",
             )
         return value
 
@@ -186,6 +222,35 @@ class Settings(Section):
         clickhouse = info.data.get("clickhouse")
         if clickhouse is not None and (fault := _reader_fault(value, clickhouse)):
             raise refusal(*fault, key="clickhouseUser")
+        web = info.data.get("web")
+        if value.enabled and web is not None and web.platform == APP_RUNNER:
+            raise refusal(
+                "Grafana is at a path of the ingress, and web.platform appRunner has none",
+                f"remove it, or {FARGATE}",
+                key="enabled",
+            )
+        return value
+
+    @field_validator("images")
+    @classmethod
+    def _images(cls, value: Images, info: ValidationInfo) -> Images:
+        grafana, clickhouse = info.data.get("grafana"), info.data.get("clickhouse")
+        web = info.data.get("web")
+        if value.source != "mirror" and web is not None and web.platform == APP_RUNNER:
+            raise refusal(
+                "App Runner pulls from ECR only, and what is there before it starts",
+                f"set images.source to mirror, or {FARGATE}",
+                key="source",
+            )
+        registries = {GITHUB}
+        if (grafana and grafana.enabled) or isinstance(clickhouse, ClickHouseOnEc2):
+            registries.add(DOCKER_HUB)
+        if missing := value.missing_secret(registries):
+            raise refusal(
+                "is not set, and ECR pulls nothing through without a user of the registry",
+                "make the secret as docs/images.md says, and put its ARN here",
+                key=missing,
+            )
         return value
 
     @property

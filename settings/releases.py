@@ -1,7 +1,7 @@
 """Versions of everything that moves, in one file.
 
 Renovate reads the `renovate:` comments. Digests are not recorded here, but for Grafana's: they
-belong to the mirror's lock file, since nothing but a registry can tell them.
+belong to `images.lock.json`, since nothing but a registry can tell them.
 """
 
 import re
@@ -68,5 +68,5 @@ def clickhouse_image() -> str:
 
 
 def grafana_image() -> str:
-    """Image of Grafana, by its digest."""
-    return f"docker.io/grafana/grafana:{GRAFANA}@{GRAFANA_DIGEST}"
+    """Image of Grafana; its digest is GRAFANA_DIGEST."""
+    return f"docker.io/grafana/grafana:{GRAFANA}"

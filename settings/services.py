@@ -19,6 +19,8 @@ DEFAULT_BACKLOG_PER_TASK: Final = 500
 OTel batches in work at once (LANGFUSE_OTEL_INGESTION_QUEUE_PROCESSING_CONCURRENCY); at half a
 second each, 500 that wait are 50 s of work."""
 
+WAY_IN: Final = "Load balancer, HTTP API, or what `web.platform` `appRunner` brings by itself"
+
 CertificateArn = Annotated[
     str | None,
     Field(
@@ -60,7 +62,9 @@ class Service(Section):
     max_tasks: int = Field(1, ge=1, le=MAXIMUM_TASKS, description="Tasks at the most")
     spot: bool = Field(False, description="Run on Fargate Spot: about 70 % cheaper, 2 min notice")
     architecture: Literal["arm64", "x86_64"] = Field(
-        "arm64", description="CPU architecture; arm64 (Graviton) is a fifth cheaper"
+        "arm64",
+        description="CPU architecture; arm64 (Graviton) is a fifth cheaper, and App Runner has "
+        "x86_64 only",
     )
     environment: dict[str, str] = Field(
         {}, description="More variables for Langfuse, in the clear: those in contract/variables.csv"
@@ -99,7 +103,11 @@ class Service(Section):
 class Web(Service):
     """The web container's service."""
 
-    platform: Literal["fargate"] = Field("fargate", description="What runs the web container")
+    platform: Literal["fargate", "appRunner"] = Field(
+        "fargate",
+        description="What runs the web container; `appRunner` is for accounts that used it before "
+        "2026-04-30, see docs/app-runner.md",
+    )
 
 
 class Worker(Service):
@@ -133,7 +141,7 @@ class Worker(Service):
 class LoadBalancerIngress(Section):
     """An Application Load Balancer: own domain, private or restricted access, streaming."""
 
-    kind: Literal["alb"] = Field(description="Load balancer or HTTP API")
+    kind: Literal["alb"] = Field(description=WAY_IN)
     certificate_arn: CertificateArn = None
     hosted_zone: HostedZone = None
     internal: bool = Field(False, description="Reachable from inside the VPC only (kind alb)")
@@ -163,7 +171,7 @@ class ApiGatewayIngress(Section):
     https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html
     """
 
-    kind: Literal["apiGateway"] = Field(description="Load balancer or HTTP API")
+    kind: Literal["apiGateway"] = Field(description=WAY_IN)
     certificate_arn: CertificateArn = None
     hosted_zone: HostedZone = None
     rate_limit: int = Field(
@@ -174,4 +182,18 @@ class ApiGatewayIngress(Section):
     )
 
 
-Ingress = Annotated[LoadBalancerIngress | ApiGatewayIngress, Field(discriminator="kind")]
+class AppRunnerIngress(Section):
+    """App Runner's own way in: https under a domain of Route 53, with a certificate of its own."""
+
+    kind: Literal["appRunner"] = Field(description=WAY_IN)
+    hosted_zone: HostedZone = None
+
+    @property
+    def certificate_arn(self) -> None:
+        """None: App Runner makes the certificate, and takes no other."""
+        return
+
+
+Ingress = Annotated[
+    LoadBalancerIngress | ApiGatewayIngress | AppRunnerIngress, Field(discriminator="kind")
+]

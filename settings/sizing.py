@@ -109,3 +109,16 @@ PROD: Final[Row] = {
 }
 
 SIZING: Final[Mapping[str, Row]] = {"dev": DEV, "staging": STAGING, "prod": PROD}
+
+_ON_APP_RUNNER: Final[Row] = {
+    "ingress": {"kind": "appRunner"},
+    "web": {"spot": False, "architecture": "x86_64"},
+}
+
+
+def row_of(size: str, platform: str) -> Row:
+    """What a size stands for where `platform` runs web; an unknown size is told about elsewhere."""
+    row = SIZING.get(size, DEV)
+    if platform != "appRunner":
+        return row
+    return {**row, "ingress": _ON_APP_RUNNER["ingress"], "web": row["web"] | _ON_APP_RUNNER["web"]}

@@ -12,7 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
 
-from automation.offline_workspace import PLACEHOLDER, OfflineStack, prepare
+from automation.offline_workspace import PLACEHOLDER, REPOSITORY, OfflineStack, prepare
 from development import pulumi_cli
 
 PARALLEL = "8"
@@ -43,10 +43,14 @@ class Deployment:
 
     @staticmethod
     def of(
-        name: str, scratch: Path, providers: Mapping[str, str], parallel: str = PARALLEL
+        name: str,
+        scratch: Path,
+        providers: Mapping[str, str],
+        parallel: str = PARALLEL,
+        project: Path = REPOSITORY,
     ) -> "Deployment":
-        """Prepare the stack `name` of the repository."""
-        deployment = Deployment(prepare(name, scratch), providers, parallel)
+        """Prepare the stack `name` of the repository, or of a copy of it."""
+        deployment = Deployment(prepare(name, scratch, project), providers, parallel)
         deployment.run("stack", "init", name)
         for key in deployment.stack.passwords:
             deployment.run("config", "set", "--secret", key, PLACEHOLDER, "--stack", name)

@@ -1,9 +1,11 @@
 """The workflows of `.github` as data, and their scripts in Node with a GitHub that only records."""
 
+import atexit
 import json
 import subprocess
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, Final, cast
 
@@ -16,25 +18,35 @@ WORKFLOWS: Final = sorted((GITHUB / "workflows").glob("*.yml"))
 ACTIONS: Final = sorted((GITHUB / "actions").glob("*/action.yml"))
 
 NODE: Final = Path(ROOT_DIR) / "bin" / "node"
-# As actions/github-script runs a script: the body of an async function with these names.
+# As actions/github-script runs a script: the body of an async function with these names. One Node
+# runs all, since its start takes longest: a line in for each, and a line out.
 RUNNER: Final = """
-const input = JSON.parse(require('node:fs').readFileSync(0, 'utf8'))
-const calls = []
-const method = (name) => async (parameters) => {
-  calls.push([name, parameters])
-  return { data: input.answers[name] }
-}
-const group = (name) => new Proxy({}, { get: (_, verb) => method(`${name}.${verb}`) })
-const github = {
-  rest: new Proxy({}, { get: (_, name) => group(name) }),
-  paginate: async (call, parameters) => (await call(parameters)).data,
-}
-const core = { notice: (message) => { calls.push(['notice', message]) } }
 const AsyncFunction = (async () => {}).constructor
-const script = new AsyncFunction('require', 'github', 'context', 'core', input.script)
-script(require, github, input.context, core)
-  .then(() => null, (error) => error.message)
-  .then((error) => console.log(JSON.stringify({ calls, error })))
+const own = new Set(Object.keys(globalThis))
+const run = async (input) => {
+  process.chdir(input.folder)
+  process.env = input.environment
+  Object.keys(globalThis).filter((key) => !own.has(key)).forEach((key) => delete globalThis[key])
+  const calls = []
+  const method = (name) => async (parameters) => {
+    calls.push([name, parameters])
+    return { data: input.answers[name] }
+  }
+  const group = (name) => new Proxy({}, { get: (_, verb) => method(`${name}.${verb}`) })
+  const github = {
+    rest: new Proxy({}, { get: (_, name) => group(name) }),
+    paginate: async (call, parameters) => (await call(parameters)).data,
+  }
+  const core = { notice: (message) => { calls.push(['notice', message]) } }
+  const script = new AsyncFunction('require', 'github', 'context', 'core', input.script)
+  const late = new Promise((_, fail) => setTimeout(fail, 30000, new Error('late')).unref())
+  const error = await Promise.race([script(require, github, input.context, core), late])
+    .then(() => null, (error) => error.message)
+  console.log(JSON.stringify({ calls, error }))
+}
+let last = Promise.resolve()
+require('node:readline').createInterface({ input: process.stdin })
+  .on('line', (line) => { last = last.then(() => run(JSON.parse(line))) })
 """
 
 
@@ -50,6 +62,7 @@ class ScriptRun:
         return [parameters for called, parameters in self.calls if called == name]
 
 
+@cache
 def load(path: Path) -> dict[Any, Any]:
     """A workflow or an action; YAML 1.1 reads its key `on` as True."""
     return cast("dict[Any, Any]", yaml.safe_load(path.read_text(encoding="utf-8")))
@@ -101,15 +114,26 @@ def run_script(
     environment: Mapping[str, str],
 ) -> ScriptRun:
     """Run a script in a folder; `answers` has the data that GitHub's methods return."""
-    done = subprocess.run(
-        [NODE, "-e", RUNNER],
-        input=json.dumps({"script": script, "context": context, "answers": answers}),
-        cwd=folder,
-        env=dict(environment),
-        capture_output=True,
-        text=True,
-        timeout=30,
-        check=True,
-    )
-    said = json.loads(done.stdout)
+    node = _node()
+    assert node.stdin
+    assert node.stdout
+    run = {
+        "script": script,
+        "folder": str(folder),
+        "context": context,
+        "answers": answers,
+        "environment": environment,
+    }
+    node.stdin.write(json.dumps(run) + "\n")
+    node.stdin.flush()
+    said = json.loads(node.stdout.readline())
     return ScriptRun([(name, parameters) for name, parameters in said["calls"]], said["error"])
+
+
+@cache
+def _node() -> "subprocess.Popen[str]":
+    node = subprocess.Popen(
+        [NODE, "-e", RUNNER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env={}, text=True
+    )
+    atexit.register(node.communicate)
+    return node

@@ -6,6 +6,7 @@ from offline.catalog.resource_type import EVERYTHING, Naming, ResourceType, inpu
 from offline.facts import Facts, digest
 
 _ELB = "arn:{partition}:elasticloadbalancing:{region}:{account}:"
+_APP_RUNNER = "arn:{partition}:apprunner:{region}:{account}:"
 _APIS = "arn:{partition}:apigateway:{region}::"
 _EXECUTE = "arn:{partition}:execute-api:{region}:{account}:{apiId}"
 _LOAD_BALANCER_ZONES = {"application": "Z35SXDOTRQ7X7K", "network": "Z26RNL4JYFTOTI"}
@@ -57,6 +58,24 @@ def _validation_options(facts: Facts) -> list[dict[str, str]]:
             }
         )
     return options
+
+
+def _proofs(facts: Facts) -> list[dict[str, str]]:
+    """Two for the domain, one more for its www, in no order."""
+    domain = str(facts.get("domainName"))
+    names = [domain, f"{digest(facts.id)[:16]}.{domain}"]
+    if facts.get("enableWwwSubdomain", True):
+        names.append(f"www.{domain}")
+    proofs = [
+        {
+            "name": f"_{digest(name, 'name')[:32]}.{name}.",
+            "status": "PENDING_VALIDATION",
+            "type": "CNAME",
+            "value": f"_{digest(name, 'value')[:32]}.acm-validations.aws.",
+        }
+        for name in names
+    ]
+    return sorted(proofs, key=lambda proof: digest(proof["name"]))
 
 
 def _record_id(facts: Facts) -> str:
@@ -219,5 +238,35 @@ TYPES: dict[str, ResourceType] = {
     ),
     "aws:apigatewayv2/apiMapping:ApiMapping": ResourceType(
         "{hex6}", replaced_by=inputs("apiId", "domainName"), tagged=False
+    ),
+    "aws:apprunner/service:Service": ResourceType(
+        f"{_APP_RUNNER}service/{{serviceName}}/{{hex32}}",
+        {
+            "arn": "{id}",
+            "serviceId": lambda facts: facts.id.rpartition("/")[2],
+            "serviceUrl": "{hex10}.{region}.awsapprunner.com",
+            "status": "RUNNING",
+        },
+        replaced_by=inputs("encryptionConfiguration", "serviceName"),
+    ),
+    "aws:apprunner/autoScalingConfigurationVersion:AutoScalingConfigurationVersion": ResourceType(
+        f"{_APP_RUNNER}autoscalingconfiguration/{{autoScalingConfigurationName}}/1/{{hex32}}",
+        {"arn": "{id}", "autoScalingConfigurationRevision": lambda _facts: 1, "status": "active"},
+        replaced_by=EVERYTHING,
+    ),
+    "aws:apprunner/vpcConnector:VpcConnector": ResourceType(
+        f"{_APP_RUNNER}vpcconnector/{{vpcConnectorName}}/1/{{hex32}}",
+        {"arn": "{id}", "status": "ACTIVE", "vpcConnectorRevision": lambda _facts: 1},
+        replaced_by=EVERYTHING,
+    ),
+    "aws:apprunner/customDomainAssociation:CustomDomainAssociation": ResourceType(
+        "{domainName},{serviceArn}",
+        {
+            "certificateValidationRecords": _proofs,
+            "dnsTarget": "{hex10}.{region}.awsapprunner.com",
+            "status": "pending_certificate_dns_validation",
+        },
+        replaced_by=EVERYTHING,
+        tagged=False,
     ),
 }

@@ -72,7 +72,7 @@ unlisted = aws.cloudfront.KeyGroup("unlisted", items=["key"])
 if "target" in wanted:
     aws.lb.TargetGroup(wanted["target"], port=80, protocol="HTTP", vpc_id=network.vpc_id)
 if "existing" in wanted:
-    aws.s3.Bucket.get("existing", wanted["existing"])
+    aws.ec2.SecurityGroup.get("existing", wanted["existing"])
 if "asked" in wanted:
     pulumi.runtime.invoke("aws:x/getY:getY", {})
 pulumi.export("endpoint", database.endpoint)

@@ -85,6 +85,13 @@ class Account:
             if not rule["IsEgress"]
         }
 
+    def delete_roles_but(self, names: set[str]) -> None:
+        """Delete the stack's roles that have other names; they have no policies yet."""
+        iam = self.client("iam")
+        for role in iam.get_paginator("list_roles").paginate().search("Roles[].RoleName"):
+            if role.startswith(f"{self.prefix}-") and role not in names:
+                iam.delete_role(RoleName=role)
+
     def revoke_rules_but(self, known: set[str]) -> None:
         """Delete the rules of the stack's groups whose IDs are not known."""
         ec2 = self.client("ec2")
@@ -344,6 +351,16 @@ class Account:
             "load balancers": [
                 each["LoadBalancerName"]
                 for each in self.client("elbv2").describe_load_balancers()["LoadBalancers"]
+            ],
+            "repositories": [
+                each["repositoryName"]
+                for each in self.client("ecr").describe_repositories()["repositories"]
+            ],
+            "pull-through rules": [
+                each["ecrRepositoryPrefix"]
+                for each in self.client("ecr").describe_pull_through_cache_rules()[
+                    "pullThroughCacheRules"
+                ]
             ],
             "APIs": [each["Name"] for each in self.client("apigatewayv2").get_apis()["Items"]],
             "instances": [

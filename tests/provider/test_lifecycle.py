@@ -43,6 +43,7 @@ PARALLEL = "4"
 
 LOST_ANSWER = "InvalidPermission.NotFound"
 LOST_RULE = "InvalidPermission.Duplicate"
+LOST_ROLE = "EntityAlreadyExists: Role"
 UNLISTED_VAULT = "ListRecoveryPointsByBackupVault"
 
 SERVICE_DOORS = {
@@ -141,12 +142,18 @@ SIGN_IN = {
     "smtp.mode": "ses",
     "smtp.from": SENDER,
 }
+CACHE_SECRET = "arn:aws:secretsmanager:us-east-1:123456789012:secret:ecr-pullthroughcache"
+PULL_THROUGH = {
+    "images.source": "pullThrough",
+    "images.githubSecretArn": f"{CACHE_SECRET}/github-AbCdEf",
+    "images.dockerHubSecretArn": f"{CACHE_SECRET}/docker-hub-AbCdEf",
+}
 CLIENT_SECRETS = {"google": "google-secret", "azureAd": "azure-secret"}
 
 STORIES = [
     Story(
         "dev",
-        "ap-northeast-1",
+        "ap-southeast-2",
         None,
         frozenset(SERVICE_DOORS | GRAFANA_DOORS | {("{}-vpc-link", "{}-web", 3000)}),
         lambda deployment: deployment.configure("worker.memory", "4096"),
@@ -164,6 +171,7 @@ STORIES = [
         SEEN_BY_REFRESH_OF_A_NAT_INSTANCE | SEEN_BY_REFRESH_OF_A_WEB_ACL,
         {
             **SIGN_IN,
+            **PULL_THROUGH,
             "ingress.waf.rateLimitPerFiveMinutes": "2000",
             "ingress.waf.countedRules[0]": "RestrictedExtensions_URIPATH",
         },
@@ -173,12 +181,13 @@ STORIES = [
     Story(
         "prod",
         "eu-west-1",
-        "example.com",
+        "prod.example.com",  # example.com is the story's
         frozenset(SERVICE_DOORS | BALANCER_DOORS | CLUSTER_DOORS),
         lambda deployment: deployment.configure("storage.eventsRetentionDays", "30"),
         events_expire,
         SEEN_BY_REFRESH,
         {
+            "domain": "langfuse.prod.example.com",
             "clickhouse.replicas": "3",
             "backups.copyRegion": COPY_REGION,
             "backups.vaultLock": "true",
@@ -215,6 +224,8 @@ def live(story: Story, account: Account, deployment: Deployment) -> None:
     check_alarms(account, outputs, mailed="alarms.email" in story.config)
     if story.stack == "dev":
         check_grafana(account, outputs)
+    if "images.source" in story.config:
+        check_pull_through(account, outputs)
     prefix = account.prefix
     doors = {(source.format(prefix), to.format(prefix), port) for source, to, port in story.doors}
     assert account.entrances() == doors
@@ -246,16 +257,26 @@ def live(story: Story, account: Account, deployment: Deployment) -> None:
 
 
 def come_up(account: Account, deployment: Deployment) -> None:
-    """Deploy; again, if the simulation lost the answer to a rule that it has made.
+    """Deploy; again, if the simulation lost the answer to a rule or a role that it has made.
 
     The provider sends such a request a second time, is told that the rule is there, and takes that
-    for an error. Without the rules that Pulumi does not know of, another `up` makes them.
+    for an error. Without what Pulumi does not know of, another `up` makes it.
     """
     done = deployment.up(check=False)
-    if done.returncode and LOST_RULE in done.stdout + done.stderr:
-        account.revoke_rules_but({each["id"] for each in deployment.state() if each.get("id")})
+    if done.returncode and forget_what_was_made_unseen(
+        account, done.stdout + done.stderr, {each.get("id", "") for each in deployment.state()}
+    ):
         done = deployment.up(check=False)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def forget_what_was_made_unseen(account: Account, said: str, ids: set[str]) -> bool:
+    """Delete what an error names and the state has not; whether there was any."""
+    if LOST_RULE in said:
+        account.revoke_rules_but(ids)
+    if LOST_ROLE in said:
+        account.delete_roles_but(ids)
+    return LOST_RULE in said or LOST_ROLE in said
 
 
 def destroy(account: Account, deployment: Deployment) -> None:
@@ -295,6 +316,33 @@ def check_containers(account: Account, outputs: dict[str, Any]) -> None:
         assert plain["HOSTNAME"] == "0.0.0.0"  # noqa: S104
         assert definition["stopTimeout"] == 120
         assert definition["image"].endswith(":3.225.4")
+
+
+def check_pull_through(account: Account, outputs: dict[str, Any]) -> None:
+    ecr = account.client("ecr")
+    rules = ecr.describe_pull_through_cache_rules()["pullThroughCacheRules"]
+    assert {
+        (each["ecrRepositoryPrefix"], each["upstreamRegistryUrl"], each["credentialArn"])
+        for each in rules
+    } == {
+        (f"{account.prefix}/ghcr", "ghcr.io", PULL_THROUGH["images.githubSecretArn"]),
+        (
+            f"{account.prefix}/hub",
+            "registry-1.docker.io",
+            PULL_THROUGH["images.dockerHubSecretArn"],
+        ),
+    }
+    repositories = {
+        each["repositoryUri"]: each for each in ecr.describe_repositories()["repositories"]
+    }
+    for service in ("web", "worker"):
+        definition = account.container(outputs["cluster_name"], outputs[f"{service}_service_name"])
+        repository = repositories[definition["image"].rpartition(":")[0]]
+        assert repository["imageTagMutability"] == "IMMUTABLE"
+        assert repository["imageScanningConfiguration"] == {"scanOnPush": True}
+        policy = ecr.get_lifecycle_policy(repositoryName=repository["repositoryName"])
+        assert '"3.225.4"' in policy["lifecyclePolicyText"]
+    assert len(repositories) == 3
 
 
 def check_secrets(account: Account, outputs: dict[str, Any], *, signs_in: bool) -> None:

@@ -36,6 +36,11 @@ def session() -> Any:
     return boto3.Session()
 
 
+def session_loader() -> Any:
+    """Let moto read AWS's models where the session did."""
+    return session()._session.get_component("data_loader")
+
+
 @cache
 def aws(service: str, region: str = REGION) -> Any:
     """Give the client of a service, which is moto's in every test."""
@@ -149,6 +154,7 @@ def aws_account() -> Generator[Account]:
 
     with (
         mock_aws(),
+        patch("moto.core.utils.create_loader", session_loader),
         patch.object(ServiceQuotasBackend, "get_service_quota", own_quota),
         patch.object(
             ServiceQuotasResponse, "get_aws_default_service_quota", default_quota, create=True

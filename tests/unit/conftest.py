@@ -1,15 +1,16 @@
-"""Makes every unit test hermetic: no AWS account, no home folder, an event loop of its own."""
+"""Makes every unit test hermetic: no AWS account, no home folder, an event loop of its own.
+
+What it needs is imported where it is used: the process that only hands out tests needs none of it.
+"""
 
 import asyncio
 import gc
 import os
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Generator, Iterator
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from pulumi.runtime.settings import ROOT
-
-from tests.unit import graph
 
 if TYPE_CHECKING:
     from tests.unit.aws_account import Account
@@ -28,33 +29,56 @@ def pytest_sessionfinish() -> None:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def shared_graphs(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Build no graph in two workers."""
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        graph.share(tmp_path_factory.getbasetemp().parent / "graphs")
+def made_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Make once what never changes: AWS's models, the commands' options, and each graph.
+
+    A graph is made in one worker, the rest in each.
+    """
+    from botocore import loaders
+    from typer import main
+
+    loader: Any = loaders.create_loader()  # pyright: ignore[reportUnknownMemberType]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("botocore.session.create_loader", lambda _=None: loader)  # pyright: ignore
+        patch.setattr("typer.testing._get_command", cache(main.get_command))
+        if "PYTEST_XDIST_WORKER" in os.environ:
+            from tests.unit.graph import kept_in
+
+            folder = tmp_path_factory.getbasetemp().parent / "graphs"
+            patch.setattr("development.recorded_graph._run", kept_in(folder))
+        yield
 
 
-@pytest.fixture(autouse=True)
-def no_aws(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(scope="session", autouse=True)
+def no_aws() -> Iterator[None]:
     """Point the AWS SDK at nothing."""
-    for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "unit-test")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "unit-test")
-    monkeypatch.setenv("AWS_CONFIG_FILE", NOWHERE)
-    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", NOWHERE)
-    monkeypatch.setenv("PULUMI_ERROR_OUTPUT_STRING", "1")
-    monkeypatch.setenv("SSL_CERT_DIR", NOWHERE)  # httpx reads all authorities for each client
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL"):
+            patch.delenv(name, raising=False)
+        patch.setenv("AWS_ACCESS_KEY_ID", "unit-test")
+        patch.setenv("AWS_SECRET_ACCESS_KEY", "unit-test")
+        patch.setenv("AWS_CONFIG_FILE", NOWHERE)
+        patch.setenv("AWS_SHARED_CREDENTIALS_FILE", NOWHERE)
+        patch.setenv("PULUMI_ERROR_OUTPUT_STRING", "1")
+        # Clients read all authorities that they find, each its own.
+        for name in ("AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE"):
+            patch.delenv(name, raising=False)
+        patch.setenv("SSL_CERT_DIR", NOWHERE)
+        yield
 
 
-@pytest.fixture(autouse=True)
-def own_event_loop() -> Iterator[None]:
-    """Give each test a loop that no other test has touched."""
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol() -> Generator[None, object, object]:
+    """Give each test a loop that no other test has touched. A fixture would take longer."""
+    from pulumi.runtime.settings import ROOT
+
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
     ROOT.set(None)  # the stack resource of an earlier test belongs to that test's loop
-    yield
-    loop.close()
+    try:
+        return (yield)
+    finally:
+        loop.close()
 
 
 @pytest.fixture

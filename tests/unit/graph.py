@@ -4,21 +4,31 @@ It proves what the program registers. It does not prove what AWS would answer: t
 of `tests/provider`.
 """
 
+import copyreg
 import hashlib
 import json
 import os
 import pickle
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any, cast
 
-from development.recorded_graph import RecordingMonitor, run, shipped_config
+from pulumi.runtime.proto import resource_pb2
+
+from development.recorded_graph import (
+    Recording,
+    RecordingMonitor,
+    run,
+    run_program,
+    shipped_config,
+)
 from graph.model import STACK_TYPE
 from offline.mocks import Registration
 
 __all__ = [
+    "CERTIFICATE",
     "ROOT",
     "VARIED",
     "Graph",
@@ -30,8 +40,11 @@ __all__ = [
 ]
 
 ROOT = Path(__file__).parents[2]
+CERTIFICATE = "arn:aws:acm:us-east-1:123456789012:certificate/01234567-89ab-cdef-0123-456789abcdef"
+"""A certificate that the user has."""
 
 _ARCHITECTURE = {"architecture": "x86_64"}
+_SECRET = "arn:aws:secretsmanager:us-east-1:123456789012:secret:ecr-pullthroughcache"
 VARIED: Mapping[str, Any] = {
     "size": "dev",
     "release": "4.16.0",
@@ -51,9 +64,12 @@ VARIED: Mapping[str, Any] = {
     "smtp": {"mode": "ses", "from": "no-reply@example.com"},
     "alarms": {"email": "ops@example.com", "monthlyBudgetUsd": 300},
     "grafana": {"enabled": True},
+    "images": {
+        "source": "pullThrough",
+        "githubSecretArn": f"{_SECRET}/github-AbCdEf",
+        "dockerHubSecretArn": f"{_SECRET}/docker-hub-AbCdEf",
+    },
 }
-
-_shared: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -149,29 +165,37 @@ class Graph:
 
 def build(stack: str, config: Mapping[str, Any], *, region: str = "us-east-1") -> Graph:
     """Run the program for a stack with a `langfuse:` configuration."""
-    return _built(stack, json.dumps(config), region)
+    return _build(stack, json.dumps(config), region)
 
 
-def share(folder: Path) -> None:
-    """Keep graphs in a folder of this test run, where its other processes find them."""
-    global _shared
-    _shared = folder
+def kept_in(folder: Path) -> Callable[..., Recording]:
+    """Run the program once for all processes of this test run: its files are in the folder."""
     folder.mkdir(exist_ok=True)
+
+    @cache
+    def run_once(*key: str) -> Recording:
+        file = folder / hashlib.sha256(repr(key).encode()).hexdigest()
+        if not file.exists():
+            part = file.with_suffix(f".{os.getpid()}")
+            part.write_bytes(pickle.dumps(run_program(*key)))
+            part.rename(file)
+        return cast("Recording", pickle.loads(file.read_bytes()))  # noqa: S301 -- written above
+
+    return run_once
+
+
+def _registration(serialized: bytes) -> Any:
+    return resource_pb2.RegisterResourceRequest.FromString(serialized)
+
+
+copyreg.pickle(
+    resource_pb2.RegisterResourceRequest,
+    lambda request: (_registration, (request.SerializeToString(),)),
+)
 
 
 @cache
-def _built(*key: str) -> Graph:
-    if _shared is None:
-        return _run(*key)
-    file = _shared / hashlib.sha256(repr(key).encode()).hexdigest()
-    if not file.exists():
-        part = file.with_suffix(f".{os.getpid()}")
-        part.write_bytes(pickle.dumps(_run(*key)))
-        part.rename(file)
-    return cast("Graph", pickle.loads(file.read_bytes()))  # noqa: S301 -- written above
-
-
-def _run(stack: str, config_json: str, region: str) -> Graph:
+def _build(stack: str, config_json: str, region: str) -> Graph:
     done = run(stack, cast("dict[str, Any]", json.loads(config_json)), region=region)
     named = {
         (each.type, each.name): (urn, each)
@@ -185,6 +209,7 @@ def _run(stack: str, config_json: str, region: str) -> Graph:
     )
 
 
+@cache
 def shipped(stack: str) -> Graph:
     """The graph of one of the stack files in the repository."""
     return build(stack, shipped_config(stack))

@@ -84,6 +84,8 @@ class LangfuseStandIn:
         self.events_only = version >= "4" if events_only is None else events_only
         self.looks = looks
         """How often it is asked for a trace until it shows it."""
+        self.token = TOKEN
+        """User and password of the keys that it knows, as HTTP has them."""
         self.requests: list[Request] = []
         self.unblocked = threading.Event()
         self._known: dict[str, int] = {}
@@ -117,7 +119,7 @@ class LangfuseStandIn:
             return self.fault.answers[path]
         if path in (HEALTH, READY):
             return 200, {"status": "OK", "version": self.version}
-        if request.headers.get("authorization") != f"Basic {TOKEN}":
+        if request.headers.get("authorization") != f"Basic {self.token}":
             return 401, {"error": "UnauthorizedError", "message": "Invalid credentials."}
         try:
             return self._with_keys(request, path)

@@ -112,7 +112,8 @@ def test_the_arrows_of_prod_are_its_doors_its_rights_and_its_backups() -> None:
 
 
 def test_snapshots_come_from_the_vault_that_they_go_to_first_and_a_copy_has_no_arrow() -> None:
-    copied = {"clickhouse": {"replicas": 3}, "backups": {"copyRegion": "eu-west-1"}}
+    backups = {"copyRegion": "eu-west-1", "vaultLock": True}
+    copied = {"clickhouse": {"replicas": 3}, "backups": backups}
     picture = picture_of("prod", **copied)
     vaults = {text for text in shown(picture).values() if "AWS Backup vault" in text}
     assert vaults == {

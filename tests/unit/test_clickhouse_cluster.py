@@ -14,6 +14,7 @@ import pytest
 from components.clickhouse_config import server_config, start_command
 from offline.mocks import Registration
 from tests.unit.graph import Graph, build, shipped
+from tests.unit.test_ingress import varied_prod
 
 GROUP = "aws:autoscaling/group:Group"
 SERVICE = "aws:ecs/service:Service"
@@ -274,14 +275,7 @@ def test_three_servers_in_two_zones_are_refused() -> None:
 
 
 def test_another_instance_type_changes_the_instances_and_not_the_task() -> None:
-    larger = build(
-        "prod",
-        {
-            "size": "prod",
-            "domain": "langfuse.example.com",
-            "clickhouse": {"instanceType": "r7g.xlarge"},
-        },
-    )
+    larger = varied_prod()
     for kind in ("aws:ecs/taskDefinition:TaskDefinition", "aws:ecs/service:Service"):
         assert larger.one(kind, CLICKHOUSE).inputs == prod(1).one(kind, CLICKHOUSE).inputs, (
             "ECS and the Auto Scaling group would stop one server each at the same time"

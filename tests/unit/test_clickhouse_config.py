@@ -105,6 +105,13 @@ class Boot:
         return [call for call in self.calls if call.split()[0] == command]
 
 
+def functions(root: Path, stubs: Mapping[str, str]) -> str:
+    """Write stubs as functions, for BASH_ENV: files would take a new bash for every call."""
+    file = root / "functions"
+    file.write_text("".join(f"{name}() {{ (\n{stubs[name]}\n) || return; }}\n" for name in stubs))
+    return str(file)
+
+
 def boot(
     root: Path,
     behaviours: Mapping[str, str] | None = None,
@@ -123,11 +130,11 @@ def boot(
         PROGRAMS,
     ):
         (root / folder).mkdir(parents=True)
-    for name, body in {**STUBS, **(behaviours or {})}.items():
-        if name != without:
-            stub = tools / name
-            stub.write_text(f'#!{BASH}\necho "${{0##*/}} $*" >> "$CALLS"\n{body}\n')
-            stub.chmod(0o755)
+    stubs = {
+        name: f'echo "{name} $*" >> "$CALLS"\n{body}'
+        for name, body in {**STUBS, **(behaviours or {})}.items()
+        if name != without
+    }
     (tools / "cat").symlink_to(shutil.which("cat") or "/bin/cat")
     calls.touch()
     if device:
@@ -146,6 +153,7 @@ def boot(
         text=True,
         cwd=root,
         env={
+            "BASH_ENV": functions(root, stubs),
             "CALLS": str(calls),
             "CHMOD": shutil.which("chmod") or "/bin/chmod",
             "MKDIR": shutil.which("mkdir") or "/bin/mkdir",
@@ -537,7 +545,6 @@ def registrations(root: Path, answers: Sequence[str], aws: str = "") -> list[str
     """Run the installed script, one round for each answer of the agent; return AWS's calls."""
     tools = root / "tools"
     tools.mkdir()
-    (tools / "python3").symlink_to(sys.executable)
     (tools / "cat").symlink_to(shutil.which("cat") or "/bin/cat")
     for number, answer in enumerate(answers, start=1):
         (root / f"answer-{number}").write_text(answer)
@@ -546,17 +553,15 @@ def registrations(root: Path, answers: Sequence[str], aws: str = "") -> list[str
         "aws": f'echo "$*" >> "$ROOT/registered"\n{aws}',
         "curl": 'mapfile -t rounds < "$ROOT/rounds"; cat "$ROOT/answer-${#rounds[@]}"\n'
         "[[ -s $ROOT/answer-${#rounds[@]} && $* == *http://localhost:51678/v1/tasks ]]",
+        "python3": f'exec {sys.executable} -I -S "$@"',
         "sleep": f"[[ $1 == 5 ]] || exit 1\n{next_round}(( round <= {len(answers)} ))",
     }
-    for name, body in stubs.items():
-        (tools / name).write_text(f"#!{BASH}\n{body}\n")
-        (tools / name).chmod(0o755)
     (root / "registered").touch()
     subprocess.run(
         [BASH, "-c", registering(), "register-server", "srv-bbbb"],
         check=False,
         capture_output=True,
-        env={"PATH": str(tools), "ROOT": str(root)},
+        env={"BASH_ENV": functions(root, stubs), "PATH": str(tools), "ROOT": str(root)},
         timeout=20,
     )
     assert (root / "rounds").read_text() == "\n" * (len(answers) + 1), "no answer ends the script"

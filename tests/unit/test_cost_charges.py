@@ -83,6 +83,43 @@ def test_tasks_cost_by_cpu_and_memory_and_a_savings_plan_takes_a_fifth_off() -> 
     assert not line.usage_based
 
 
+def app_runner(least: int, cpu: str = "1024", memory: str = "2048") -> tuple[Resource, Resource]:
+    kind = "aws:apprunner/autoScalingConfigurationVersion:AutoScalingConfigurationVersion"
+    scaling = resource(kind, {"minSize": least, "maxSize": 25})
+    size = {"instanceConfiguration": {"cpu": cpu, "memory": memory}}
+    origins = {"autoScalingConfigurationArn": [scaling]}
+    return scaling, resource("aws:apprunner/service:Service", size, origins)
+
+
+def test_app_runner_costs_the_memory_of_its_least_instances_while_it_idles() -> None:
+    line = only(priced(*app_runner(2, memory="4096")))
+    assert (line.what, line.arithmetic) == ("App Runner memory", "2 × 4 × 0.007 × 730 h")  # noqa: RUF001
+    assert line.on_demand == line.configured == line.savings_plan == approx(2 * 4 * 0.007 * HOURS)
+    assert not line.usage_based
+
+
+@pytest.mark.parametrize(
+    ("events", "hours"),
+    [(1500, 100 / 60), (15 * 60 * 730, 730), (1e9, 730)],
+    ids=["a minute a request", "a request a minute", "more cannot be"],
+)
+def test_app_runner_charges_a_minute_of_cpu_for_a_request_and_never_more_than_the_month(
+    events: float, hours: float
+) -> None:
+    found = priced(*app_runner(1, cpu="2048"), usage=Usage(events_per_month=events))
+    (line,) = [line for line in found.lines if line.what == "App Runner CPU"]
+    assert line.on_demand == approx(2 * hours * 0.064)
+    assert line.usage_based
+
+
+def test_a_region_without_a_price_of_app_runner_is_told_and_adds_nothing() -> None:
+    found = bill(ResourceGraph(app_runner(1)), "eu-central-1")
+    assert found.lines == ()
+    assert found.unpriced == (
+        "one: cost/prices.csv has no price of 'App Runner memory' in eu-central-1: add a row.",
+    )
+
+
 def test_tasks_of_x86_have_prices_of_their_own() -> None:
     definition = task(arm=False)
     line = only(priced(definition, service(definition, desiredCount=1)))

@@ -25,9 +25,16 @@ def database(graph: Graph) -> dict[str, Any]:
 
 
 def changed() -> Graph:
-    """A stack with a KMS key, events that expire, a secret variable and an SMTP server."""
+    """A stack with a KMS key, events that expire, a secret variable and an SMTP server.
+
+    And with more that has nothing to do with the databases: see test_migration.py.
+    """
     config: dict[str, Any] = {
         "size": "dev",
+        "web": {"cpu": 2048, "memory": 4096, "environment": {"LANGFUSE_LOG_LEVEL": "debug"}},
+        "worker": {"maxTasks": 9},
+        "auth": {"disableSignup": True},
+        "redis": {"nodeType": "cache.t4g.small"},
         "storage": {"kms": True, "eventsRetentionDays": 30},
         "secretEnvironment": {"LANGFUSE_EE_LICENSE_KEY": "langfuse_ee_0123"},
         "smtp": {"mode": "smtp", "from": "no-reply@example.com"},

@@ -25,7 +25,7 @@ from settings.loading import SettingsError, load
 from settings.releases import GRAFANA, GRAFANA_CLICKHOUSE, GRAFANA_DIGEST
 from tests.unit.graph import Graph, build, shipped, varied
 from tests.unit.test_external_stores import EXTERNAL
-from tests.unit.test_protection import graph
+from tests.unit.test_protection import PREFIXES, graph
 
 SERVICE: Final = "aws:ecs/service:Service"
 FOLDER: Final = "/tmp/provisioning"  # noqa: S108 -- in the container
@@ -85,7 +85,7 @@ def test_one_task_on_demand_is_steady_before_the_deployment_ends() -> None:
     assert (task["cpu"], task["memory"]) == ("512", "1024")
     assert task["runtimePlatform"]["cpuArchitecture"] == "ARM64"
     container = found.container("grafana")
-    assert container["image"] == f"docker.io/grafana/grafana:{GRAFANA}@{GRAFANA_DIGEST}"
+    assert container["image"].endswith(f"/grafana/grafana:{GRAFANA}@{GRAFANA_DIGEST}")
     assert re.fullmatch(r"sha256:[0-9a-f]{64}", GRAFANA_DIGEST)
     assert "http://127.0.0.1:3000/grafana/api/health" in container["healthCheck"]["command"][1]
 
@@ -115,17 +115,17 @@ def test_the_api_sends_the_path_and_what_is_below_it_to_grafana() -> None:
 
 
 def test_the_load_balancer_sends_the_path_and_what_is_below_it_to_grafana() -> None:
-    found = graph("prod", protected=True)
+    found, prefix = graph("prod", protected=True), PREFIXES[True]
     rule = found.one("aws:lb/listenerRule:ListenerRule").inputs
-    targets = found.one("aws:lb/targetGroup:TargetGroup", "langfuse-some-grafana")
-    assert rule["listenerArn"] == found.one("aws:lb/listener:Listener", "langfuse-some-https").id
+    targets = found.one("aws:lb/targetGroup:TargetGroup", f"{prefix}-grafana")
+    assert rule["listenerArn"] == found.one("aws:lb/listener:Listener", f"{prefix}-https").id
     assert rule["conditions"] == [{"pathPattern": {"values": ["/grafana", "/grafana/*"]}}]
     assert rule["actions"] == [{"type": "forward", "targetGroupArn": targets.outputs["arn"]}]
     assert targets.inputs["healthCheck"]["path"] == "/grafana/api/health"
     assert (targets.inputs["targetType"], targets.inputs["port"]) == ("ip", 3000)
     assert len(targets.inputs["namePrefix"]) <= 6, "AWS's provider allows no more"
-    attached = found.one(SERVICE, "langfuse-some-grafana")
-    urn = found.urns["aws:lb/listenerRule:ListenerRule", "langfuse-some-grafana"]
+    attached = found.one(SERVICE, f"{prefix}-grafana")
+    urn = found.urns["aws:lb/listenerRule:ListenerRule", f"{prefix}-grafana"]
     assert urn in found.options_of(attached).dependencies, (
         "ECS refuses a target group that no listener uses"
     )
@@ -141,7 +141,7 @@ def test_the_load_balancer_sends_the_path_and_what_is_below_it_to_grafana() -> N
 
 @pytest.mark.parametrize(
     ("found", "prefix", "source"),
-    [(varied, "langfuse-dev", "vpc-link"), (lambda: graph("prod", True), "langfuse-some", "alb")],
+    [(varied, "langfuse-dev", "vpc-link"), (lambda: graph("prod", True), PREFIXES[True], "alb")],
 )
 def test_only_the_ingress_enters_it_and_it_enters_only_clickhouse(
     found: Any, prefix: str, source: str

@@ -39,6 +39,7 @@ def test_components_have_tokens_of_the_langfuse_package() -> None:
             "ContainerService",
             "Dashboard",
             "DataPlane",
+            "Images",
             "Ingress",
             "LangfuseWeb",
             "LangfuseWorker",

@@ -1,24 +1,35 @@
 """The two ways in and the domain's certificate: what is registered, and who may pass."""
 
-from typing import Any
-
 import pytest
 
 from contract.runtime import KEEP_ALIVE_MILLISECONDS
-from tests.unit.graph import Graph, build, shipped, varied
+from tests.unit.graph import CERTIFICATE, Graph, build, shipped, varied
+from tests.unit.test_web_acl import with_waf
 
 LISTENER = "aws:lb/listener:Listener"
 RECORD = "aws:route53/record:Record"
 STAGE = "aws:apigatewayv2/stage:Stage"
 API = "aws:apigatewayv2/api:Api"
-CERTIFICATE = "arn:aws:acm:us-east-1:123456789012:certificate/01234567-89ab-cdef-0123-456789abcdef"
 
 ALLOWED = ["203.0.113.0/24", "198.51.100.7/32"]
 
 
-def prod(**ingress: Any) -> Graph:
-    config = {"size": "prod", "domain": "langfuse.example.com"}
-    return build("prod", {**config, "ingress": {"kind": "alb", **ingress}})
+def varied_prod() -> Graph:
+    """A production stack with an ingress and a ClickHouse instance of its own: one run."""
+    return build(
+        "prod",
+        {
+            "size": "prod",
+            "domain": "langfuse.example.com",
+            "clickhouse": {"instanceType": "r7g.xlarge"},
+            "ingress": {
+                "kind": "alb",
+                "internal": True,
+                "allowedCidrs": ALLOWED,
+                "certificateArn": CERTIFICATE,
+            },
+        },
+    )
 
 
 def test_the_load_balancer_redirects_http_and_speaks_tls_1_2_or_later() -> None:
@@ -58,14 +69,14 @@ def test_the_target_group_asks_langfuse_how_it_is_and_waits_for_it_to_drain() ->
 
 
 def test_an_internal_load_balancer_stays_in_private_subnets() -> None:
-    graph = prod(internal=True, allowedCidrs=ALLOWED)
+    graph = varied_prod()
     balancer = graph.one("aws:lb/loadBalancer:LoadBalancer").inputs
     assert balancer["internal"] is True
     assert balancer["subnets"] == graph.one("awsx:ec2:Vpc").outputs["privateSubnetIds"]
 
 
 def test_only_allowed_networks_may_connect() -> None:
-    graph = prod(internal=True, allowedCidrs=ALLOWED)
+    graph = varied_prod()
     entering = {(source, port) for source, group, port in graph.doors() if group.endswith("-alb")}
     assert entering == {
         ("203.0.113.0/24", 80),
@@ -207,7 +218,7 @@ def test_the_domain_points_at_the_way_in() -> None:
 
 
 def test_ones_own_certificate_makes_no_certificate_and_no_record() -> None:
-    graph = prod(certificateArn=CERTIFICATE)
+    graph = varied_prod()
     assert graph.of_type("aws:acm/certificate:Certificate") == []
     assert graph.of_type(RECORD) == [], "the domain's DNS may be anywhere"
     https = graph.one(LISTENER, "langfuse-prod-https").inputs
@@ -215,5 +226,7 @@ def test_ones_own_certificate_makes_no_certificate_and_no_record() -> None:
 
 
 def test_ones_own_certificate_and_a_zone_make_the_alias_record_alone() -> None:
-    graph = prod(certificateArn=CERTIFICATE, hostedZone="example.com")
-    assert [record.name for record in graph.of_type(RECORD)] == ["langfuse-prod"]
+    graph = with_waf()
+    assert [record.name for record in graph.of_type(RECORD)] == ["langfuse-staging"]
+    https = graph.one(LISTENER, "langfuse-staging-https").inputs
+    assert https["certificateArn"] == CERTIFICATE

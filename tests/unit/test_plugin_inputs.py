@@ -56,6 +56,20 @@ def test_arguments_become_the_settings_of_a_stack_file() -> None:
     assert read({**as_floats, "release": None})[0] == load(given)
 
 
+def test_a_component_has_no_mirror() -> None:
+    (line,) = problems({"size": "dev", "images": {"source": "mirror"}})
+    assert line.startswith("images.source: 'mirror': copies are made for stacks of this repository")
+
+
+@pytest.mark.parametrize("source", ["upstream", "mirror"])
+def test_a_component_has_no_app_runner(source: str) -> None:
+    web, images = {"platform": "appRunner"}, {"source": source}
+    assert problems({"size": "dev", "web": web, "images": images}) == [
+        "web.platform: 'appRunner': needs images.source mirror, and copies are made for stacks of "
+        "this repository alone. Take fargate."
+    ]
+
+
 @with_outputs
 def test_every_error_is_in_one_message_in_the_words_of_arguments() -> None:
     lines = problems(

@@ -12,6 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from automation import preflight as command
+from automation import stack_clients
 from automation.__main__ import app
 from automation.plan import UserError
 from automation.preflight_account import CREDENTIALS
@@ -82,7 +83,7 @@ def on_moto(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
     def clients(region: str, _: str | None) -> Any:
         return account.stack(region).aws
 
-    monkeypatch.setattr(command, "Clients", clients)
+    monkeypatch.setattr(stack_clients, "Clients", clients)
     monkeypatch.setattr(command.zones, "check_database", nothing)
 
 
@@ -252,8 +253,8 @@ def test_clients_are_made_once_each_with_the_stacks_profile(
             made.append((service, arguments["region_name"], arguments["config"].retries))
             return object()
 
-    monkeypatch.setattr(command.boto3, "Session", Session)
-    clients = command.Clients("eu-west-1", "acme")
+    monkeypatch.setattr(stack_clients.boto3, "Session", Session)
+    clients = stack_clients.Clients("eu-west-1", "acme")
     assert clients("ec2") is clients("ec2")
     assert clients("ec2") is not clients("ec2", "us-east-1")
     patient = {"mode": "standard", "total_max_attempts": 5}
@@ -312,8 +313,8 @@ def test_encrypted_settings_are_one_line(project: Path, config: str) -> None:
     with pytest.raises(UserError) as raised:
         read_stack_file("dev", project)
     assert str(raised.value) == (
-        f"{project}/Pulumi.dev.yaml: langfuse:domain: is encrypted, and preflight has no key. Set "
-        "it without --secret."
+        f"{project}/Pulumi.dev.yaml: langfuse:domain: is encrypted, and no key is asked for here. "
+        "Set it without --secret."
     )
 
 

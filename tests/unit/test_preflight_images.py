@@ -1,90 +1,93 @@
-"""`preflight` on the container images, on a registry in memory.
+"""`preflight` on the container images: registries in memory, and moto's ECR.
 
-It proves the way to an anonymous token, to an index and to a single image's configuration, and
-what each answer leads to. It does not prove that GHCR and Docker Hub answer as the stand-in does:
-nobody could reach one here.
+It proves where each is asked for, and what each answer leads to. What an answer means is proven by
+test_image_lookup.py.
 """
 
+import json
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
-from automation.preflight_images import check_image
-from automation.preflight_needs import Image
-from automation.preflight_result import Result
-from automation.registry import Reference, new_client
-from tests.unit.registry_stand_in import MANIFEST, Registry, index
+from automation import preflight_images
+from automation.preflight_images import image_checks
+from automation.preflight_result import NewStack, Result, answers
+from settings.image_lock import LockedImage, read_lock, write_lock
+from settings.stack_images import Image
+from tests.unit.aws_account import Account, aws
+from tests.unit.registry_stand_in import INDEX, MANIFEST, Registry, digest_of, index
 
 WEB = "ghcr.io/langfuse/langfuse:3.225.4"
-GRAFANA = "docker.io/grafana/grafana:12.4.2@sha256:8374"
-CLICKHOUSE = "docker.io/clickhouse/clickhouse-server:25.12"
 BOTH = index("linux/amd64", "linux/arm64")
-REGISTRY_OF_HUB = "registry-1.docker.io"
+IMAGE = Image("web", WEB, "arm64", ("web", "migration"))
+ARM64: dict[str, Any] = {
+    "schemaVersion": 2,
+    "mediaType": MANIFEST,
+    "config": {"mediaType": "application/vnd.oci.image.config.v1+json", "digest": "sha256:c"},
+    "layers": [],
+}
+FINE = Result(f"image {WEB}", "ok", "is there for arm64, which web and migration run on")
 
 
 @pytest.fixture(autouse=True)
-def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """Do not wait; note how long."""
-    waits: list[float] = []
-    monkeypatch.setattr("tenacity.nap.time.sleep", waits.append)
-    return waits
+def lock_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Have a lock of this test's own, which is empty."""
+    path = tmp_path / "images.lock.json"
+
+    monkeypatch.setattr(preflight_images, "read_lock", lambda: read_lock(path))
+    monkeypatch.setattr("tenacity.nap.time.sleep", lambda _: None)  # pyright: ignore
+    return path
 
 
-def asked(registry: Registry, image: str = WEB, cpu: str = "arm64", *services: str) -> Result:
+def locked(digest: str, **platforms: str) -> Mapping[str, LockedImage]:
+    return {WEB: LockedImage(digest=digest, platforms=platforms)}
+
+
+def result(stack: NewStack, registry: Registry, image: Image = IMAGE) -> Result:
     with registry.client() as client:
-        (result,) = check_image(client, Image(image, cpu, services or ("web", "migration")))
-    return result
+        (check,) = image_checks(stack, client, [image])
+        (found,) = answers(check)
+    assert found.check == check.name
+    return found
 
 
-def test_an_image_for_the_services_cpu_is_fine() -> None:
+@pytest.fixture
+def upstream(account: Account) -> NewStack:
+    return account.stack()
+
+
+@pytest.fixture
+def mirrored(account: Account) -> NewStack:
+    return account.stack(images={"source": "mirror"})
+
+
+def test_an_image_for_the_services_cpu_is_fine(upstream: NewStack) -> None:
     registry = Registry({WEB: BOTH})
-    assert asked(registry) == Result(
-        "image ghcr.io/langfuse/langfuse:3.225.4",
-        "ok",
-        "is there for arm64, which web and migration run on",
-    )
-    manifest = "GET ghcr.io/v2/langfuse/langfuse/manifests/3.225.4"
-    assert registry.asked == [manifest, "GET ghcr.io/token", manifest]
+    assert result(upstream, registry) == FINE
+    assert registry.asked[-1] == "GET ghcr.io/v2/langfuse/langfuse/manifests/3.225.4"
+    assert registry.users == ["nobody"], "ECS has no login either"
 
 
-def test_docker_hub_has_another_host_and_a_digest_wins_over_a_tag() -> None:
-    registry = Registry({f"{REGISTRY_OF_HUB}/grafana/grafana:sha256:8374": BOTH})
-    result = asked(registry, GRAFANA, "arm64", "grafana")
-    assert (result.check, result.status) == ("image docker.io/grafana/grafana:12.4.2", "ok")
-    assert registry.asked[1] == "GET auth.docker.io/token"
+def test_what_is_locked_is_looked_for_by_its_digest(upstream: NewStack, lock_file: Path) -> None:
+    write_lock(locked(digest_of(BOTH), arm64=digest_of(ARM64)), lock_file)
+    moved = index("linux/amd64")
+    registry = Registry({WEB: moved, "ghcr.io/langfuse/langfuse:earlier": BOTH})
+    assert result(upstream, registry) == FINE
+    assert registry.asked[-1].endswith(f"/manifests/{digest_of(BOTH)}")
 
 
-def test_a_missing_cpu_fails_with_the_setting_that_takes_the_other() -> None:
-    result = asked(Registry({WEB: index("linux/amd64", "windows/arm64")}))
-    assert (result.status, result.message) == (
-        "failed",
-        "is there for amd64, and web and migration run on arm64.",
-    )
-    assert result.remedy == "pulumi config set --path langfuse:web.architecture x86_64."
+def test_a_digest_that_the_program_knows_wins_over_the_tag(upstream: NewStack) -> None:
+    known = Image("grafana", WEB, "arm64", ("web", "migration"), digest_of(BOTH))
+    registry = Registry({"ghcr.io/langfuse/langfuse:earlier": BOTH})
+    assert result(upstream, registry, known) == FINE
 
 
-def test_a_missing_cpu_of_what_has_no_setting_fails_with_the_program() -> None:
-    images = {f"{REGISTRY_OF_HUB}/clickhouse/clickhouse-server:25.12": index("linux/amd64")}
-    result = asked(Registry(images), CLICKHOUSE, "arm64", "clickhouse", "backup")
-    assert (result.status, result.remedy) == (
-        "failed",
-        "The image comes with this program: take a later version of the program.",
-    )
-
-
-@pytest.mark.parametrize(("cpu", "status"), [("amd64", "ok"), ("arm64", "failed")])
-def test_the_cpu_of_an_image_for_one_is_in_its_configuration(cpu: str, status: str) -> None:
-    single: dict[str, Any] = {"mediaType": MANIFEST, "config": {"digest": "sha256:c"}, "layers": []}
-    registry = Registry({WEB: single})
-    registry.blobs["/sha256:c"] = {"os": "linux", "architecture": "amd64"}
-    assert asked(registry, WEB, cpu).status == status
-    assert registry.asked[-1] == "GET blobs.example/sha256:c"
-
-
-def test_a_release_that_does_not_exist_fails_with_where_releases_are() -> None:
-    assert asked(Registry({})) == Result(
-        "image ghcr.io/langfuse/langfuse:3.225.4",
+def test_an_image_that_is_not_there_fails_with_a_remedy(upstream: NewStack) -> None:
+    assert result(upstream, Registry({})) == Result(
+        f"image {WEB}",
         "failed",
         "its registry does not have it; web and migration need it.",
         "pulumi config set langfuse:release X.Y.Z, one of "
@@ -92,65 +95,68 @@ def test_a_release_that_does_not_exist_fails_with_where_releases_are() -> None:
     )
 
 
-@pytest.mark.parametrize("fault", [429, 500, 503, httpx.ConnectError("refused")])
-def test_a_busy_registry_is_asked_again(fault: Any, slept: list[float]) -> None:
-    registry = Registry({WEB: BOTH})
-    registry.faults = [fault, fault]
-    assert asked(registry).status == "ok"
-    assert slept == [1, 2]
-
-
-def test_a_registry_that_stays_busy_is_no_failure() -> None:
-    registry = Registry({WEB: BOTH})
-    registry.faults = [429] * 3
-    result = asked(registry)
-    assert (result.status, result.message) == (
-        "unknown",
-        "could not be checked: ghcr.io answers HTTP 429.",
-    )
-    assert len(registry.asked) == 3
-
-
-def test_a_registry_that_nobody_reaches_is_no_failure() -> None:
+def test_a_registry_that_does_not_say_is_no_failure(upstream: NewStack) -> None:
     registry = Registry({WEB: BOTH})
     registry.faults = [httpx.ConnectError("no route to host")] * 3
-    result = asked(registry)
-    assert (result.status, result.message) == (
-        "unknown",
-        "could not be checked: no route to host",
-    )
+    found = result(upstream, registry)
+    assert (found.status, found.message) == ("unknown", "could not be checked: no route to host")
 
 
-@pytest.mark.parametrize("status", [401, 403])
-def test_a_refusal_without_a_way_to_a_token_is_no_failure(status: int, slept: list[float]) -> None:
+@pytest.mark.parametrize("source", ["upstream", "mirror"])
+def test_a_lock_that_lacks_the_cpu_fails_without_asking(
+    source: str, account: Account, lock_file: Path
+) -> None:
+    write_lock(locked(digest_of(BOTH), amd64=digest_of(ARM64)), lock_file)
     registry = Registry({WEB: BOTH})
-    registry.faults = [status]
-    result = asked(registry)
-    assert result.message == f"could not be checked: ghcr.io answers HTTP {status}."
-    assert slept == []
-
-
-def test_an_answer_that_is_no_manifest_is_no_failure() -> None:
-    client = httpx.Client(
-        transport=httpx.MockTransport(lambda _: httpx.Response(200, text="<html>a portal"))
+    found = result(account.stack(images={"source": source}), registry)
+    assert found.status == "failed"
+    assert found.message.startswith(
+        "is needed on arm64 for web and migration, and images.lock.json has it for amd64 only."
     )
-    (result,) = check_image(client, Image(WEB, "arm64", ("web",)))
-    assert result.status == "unknown"
+    assert registry.asked == []
 
 
-@pytest.mark.parametrize(
-    ("image", "reference"),
-    [
-        (WEB, ("ghcr.io", "langfuse/langfuse", "3.225.4")),
-        (GRAFANA, ("docker.io", "grafana/grafana", "sha256:8374")),
-        ("localhost:5000/a/b:1", ("localhost:5000", "a/b", "1")),
-    ],
-)
-def test_a_reference_is_registry_repository_and_version(image: str, reference: Any) -> None:
-    assert Reference.of(image) == reference
+def test_a_lock_that_cannot_be_read_is_one_failure(upstream: NewStack, lock_file: Path) -> None:
+    lock_file.write_text("{")
+    with Registry({}).client() as client:
+        (check,) = image_checks(upstream, client, [IMAGE, IMAGE])
+    (found,) = answers(check)
+    assert (found.check, found.status) == ("images.lock.json", "failed")
+    assert "Restore it from version control" in found.message
 
 
-def test_the_real_client_follows_redirects_and_does_not_wait_for_ever() -> None:
-    with new_client() as client:
-        assert client.follow_redirects
-        assert client.timeout == httpx.Timeout(20)
+def test_a_mirror_that_was_never_filled_fails_with_the_command(
+    mirrored: NewStack, lock_file: Path
+) -> None:
+    registry = Registry({WEB: BOTH})
+    mirror = "python -m automation images mirror --stack dev."
+    assert result(mirrored, registry) == Result(
+        f"image {WEB}", "failed", "is not mirrored yet.", mirror
+    )
+    write_lock(locked(digest_of(BOTH), arm64=digest_of(ARM64)), lock_file)
+    assert result(mirrored, registry) == Result(
+        f"image {WEB}",
+        "failed",
+        f"is not mirrored yet: langfuse-dev/langfuse in ECR has no {digest_of(BOTH)}.",
+        mirror,
+    )
+    assert registry.asked == [], "nobody asks GHCR for a copy"
+
+
+def test_a_mirror_must_have_the_index_and_the_cpus_own_image(
+    mirrored: NewStack, lock_file: Path
+) -> None:
+    ecr = aws("ecr")
+    ecr.create_repository(repositoryName="langfuse-dev/langfuse")
+    held = {"repositoryName": "langfuse-dev/langfuse"}
+    put = ecr.put_image(**held, imageManifest=json.dumps(ARM64), imageManifestMediaType=MANIFEST)
+    image = put["image"]["imageId"]["imageDigest"]
+    whole: dict[str, Any] = {"schemaVersion": 2, "mediaType": INDEX, "manifests": []}
+    put = ecr.put_image(**held, imageManifest=json.dumps(whole), imageManifestMediaType=INDEX)
+    top = put["image"]["imageId"]["imageDigest"]
+    write_lock(locked(top, arm64=image), lock_file)
+    assert result(mirrored, Registry({})) == FINE
+    write_lock(locked(top, arm64=digest_of(BOTH)), lock_file)
+    assert result(mirrored, Registry({})).message == (
+        f"is not mirrored yet: langfuse-dev/langfuse in ECR has no {digest_of(BOTH)}."
+    )

@@ -12,10 +12,11 @@ from typing import Any
 import pytest
 
 from automation.preflight_actions import rows, rows_for
-from automation.preflight_needs import MOST_ROLES, Image, Machine, needs_of
+from automation.preflight_needs import MOST_ROLES, Machine, needs_of
 from settings.capacity import graviton_vcpus
 from settings.loading import load_without_secrets
 from settings.model import Settings
+from settings.stack_images import Image
 from tests.unit import graph
 from tests.unit.graph import ROOT, Graph
 
@@ -88,13 +89,16 @@ def test_vcpus_are_those_of_the_services_and_instances(stack: str) -> None:
 def test_images_and_their_cpus_are_those_of_the_task_definitions(stack: str) -> None:
     own, made = built(stack)
     named = {"ARM64": "arm64", "X86_64": "amd64"}
-    registered: set[tuple[str, str]] = set()
+    registered: set[tuple[str, str, str]] = set()
     for task in made.of_type(TASK):
         platform = task.inputs.get("runtimePlatform", {"cpuArchitecture": "ARM64"})
         for container in json.loads(task.inputs["containerDefinitions"]):
-            registered.add((container["image"], named[platform["cpuArchitecture"]]))
+            name, _, tag = container["image"].partition("@")[0].rpartition(":")
+            registered.add((name.rpartition("/")[2], tag, named[platform["cpuArchitecture"]]))
     images = needs_of(own).images
-    assert {(each.reference, each.architecture) for each in images} == registered
+    assert {
+        (each.repository.rpartition("/")[2], each.tag, each.architecture) for each in images
+    } == registered
 
 
 def test_roles_are_those_of_a_stack_with_everything() -> None:
@@ -153,8 +157,8 @@ def test_services_beside_each_other_add_up_by_capacity_provider() -> None:
 def test_an_image_is_needed_for_the_architecture_of_its_service() -> None:
     images = needs_of(settings(release="3.200.0", web={"architecture": "x86_64"})).images
     assert images[:2] == (
-        Image("ghcr.io/langfuse/langfuse:3.200.0", "amd64", ("web", "migration")),
-        Image("ghcr.io/langfuse/langfuse-worker:3.200.0", "arm64", ("worker",)),
+        Image("web", "ghcr.io/langfuse/langfuse:3.200.0", "amd64", ("web", "migration")),
+        Image("worker", "ghcr.io/langfuse/langfuse-worker:3.200.0", "arm64", ("worker",)),
     )
 
 
@@ -206,6 +210,12 @@ def test_every_resource_type_that_a_component_may_make_has_its_permissions() -> 
 
 
 ALB: dict[str, Any] = {"domain": "langfuse.example.com", "ingress": {"kind": "alb"}}
+ON_APP_RUNNER: dict[str, Any] = {
+    "domain": "langfuse.example.com",
+    "web": {"platform": "appRunner"},
+    "network": {"egress": "natInstance"},
+    "images": {"source": "mirror"},
+}
 CERTIFICATE = "arn:aws:acm:us-east-1:123456789012:certificate/0"
 
 
@@ -229,6 +239,20 @@ CERTIFICATE = "arn:aws:acm:us-east-1:123456789012:certificate/0"
             {},
             {"domain": "langfuse.example.com", "ingress": {"certificateArn": CERTIFICATE}},
             {"apigatewayv2/domainName:DomainName", "apigatewayv2/apiMapping:ApiMapping"},
+        ),
+        (
+            {"domain": "langfuse.example.com", "ingress": {"certificateArn": CERTIFICATE}},
+            ON_APP_RUNNER,
+            {
+                "apprunner/autoScalingConfigurationVersion:AutoScalingConfigurationVersion",
+                "apprunner/customDomainAssociation:CustomDomainAssociation",
+                "apprunner/service:Service",
+                "apprunner/vpcConnector:VpcConnector",
+                "ec2/instance:Instance",
+                "ecr/lifecyclePolicy:LifecyclePolicy",
+                "ecr/repository:Repository",
+                "route53/record:Record",
+            },
         ),
         (ALB, {**ALB, "grafana": {"enabled": True}}, {"lb/listenerRule:ListenerRule"}),
         (
@@ -262,5 +286,7 @@ def test_every_row_is_needed_by_some_stack_and_has_actions() -> None:
         postgres={"mode": "auroraServerless"},
     )
     the_rest = settings(network={"egress": "natInstance"}, domain="langfuse.example.com")
-    needed = {id(row) for own in (everything, the_rest) for row in rows_for(own)}
+    mirror = settings(**ON_APP_RUNNER)
+    through = load_without_secrets(graph.VARIED)
+    needed = {id(row) for own in (everything, the_rest, mirror, through) for row in rows_for(own)}
     assert needed == {id(row) for row in rows()}

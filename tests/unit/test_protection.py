@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from components.names import resource_prefix
 from components.replacement_guard import REPLACING
 from offline.mocks import Registration
 from tests.unit.graph import Graph, build, shipped
@@ -59,6 +60,9 @@ TYPES_WITHOUT_DATA = {
     "aws:backup/plan:Plan",
     "aws:backup/selection:Selection",
     "aws:backup/vaultLockConfiguration:VaultLockConfiguration",
+    "aws:ecr/lifecyclePolicy:LifecyclePolicy",
+    "aws:ecr/pullThroughCacheRule:PullThroughCacheRule",
+    "aws:ecr/repository:Repository",  # copies; kept all the same, see test_images.py
     "aws:elasticache/parameterGroup:ParameterGroup",
     "aws:elasticache/subnetGroup:SubnetGroup",
     "aws:rds/clusterInstance:ClusterInstance",  # the cluster holds the data
@@ -77,11 +81,18 @@ TYPES_WITHOUT_DATA = {
 }
 """Types without data beside those that have some."""
 
+STACKS = {
+    True: "a-team-with-a-rather-long-name-dev",
+    False: "a-team-with-a-rather-long-name-prod",
+}
+"""By whether it is protected."""
+PREFIXES = {protected: resource_prefix("langfuse", stack) for protected, stack in STACKS.items()}
+
 RENEWABLE = {
-    ("aws:secretsmanager/secret:Secret", "langfuse-some-environment"),
-    ("aws:secretsmanager/secret:Secret", "langfuse-some-bootstrap"),
-    ("random:index/randomPassword:RandomPassword", "langfuse-some-bootstrap-secret-key"),
-    ("random:index/randomPassword:RandomPassword", "langfuse-some-bootstrap-user-password"),
+    ("aws:secretsmanager/secret:Secret", "environment"),
+    ("aws:secretsmanager/secret:Secret", "bootstrap"),
+    ("random:index/randomPassword:RandomPassword", "bootstrap-secret-key"),
+    ("random:index/randomPassword:RandomPassword", "bootstrap-user-password"),
 }
 """The user's own values, and those that any others would do for; for external passwords see
 test_external_stores.py."""
@@ -130,7 +141,7 @@ def graph(size: str, protected: bool) -> Graph:
     }
     if size == "prod":
         config["clickhouse"] = {"replicas": 3}
-    return build("some", config)
+    return build(STACKS[protected], config)
 
 
 def resources(found: Graph, types: set[str]) -> list[Registration]:
@@ -156,7 +167,7 @@ def test_everything_that_bears_data_follows_the_switch(size: str, protected: boo
     followers = [
         each
         for each in resources(found, PROTECTED_TYPES)
-        if (each.type, each.name) not in RENEWABLE
+        if (each.type, each.name.removeprefix(f"{PREFIXES[protected]}-")) not in RENEWABLE
     ]
     assert len({each.type for each in followers}) == len(PROTECTED_TYPES) - 1, "one PostgreSQL"
     wrong = [each.name for each in followers if found.options_of(each).protect is not protected]
@@ -171,7 +182,7 @@ def test_a_feature_that_keeps_nothing_can_be_taken_away(size: str) -> None:
     assert not [each.name for each in parts if found.options_of(each).protect]
     assert {each.inputs.get("recoveryWindowInDays", 0) for each in parts} == {0}, "nor is a remnant"
     stashed = {each.name for each in found.of_type("pulumi:index:Stash")}
-    assert "langfuse-some-redis-token-randompassword" in stashed
+    assert f"{PREFIXES[True]}-redis-token-randompassword" in stashed
     assert not [name for name in stashed if "grafana" in name or "reader" in name], (
         "the replacement guard would refuse to let it go"
     )
@@ -181,10 +192,12 @@ def test_a_feature_that_keeps_nothing_can_be_taken_away(size: str) -> None:
 def test_a_value_that_can_be_had_again_can_change_and_be_taken_away(size: str) -> None:
     found = graph(size, protected=True)
     guarded = {each.name for each in found.of_type("pulumi:index:Stash")}
-    for kind, name in RENEWABLE:
+    for kind, part in RENEWABLE:
+        name = f"{PREFIXES[True]}-{part}"
         assert not found.options_of(found.one(kind, name)).protect
         assert f"{name}-randompassword" not in guarded
-    assert "langfuse-some-clickhouse-password-randompassword" in guarded, "others are guarded"
+    others = f"{PREFIXES[True]}-clickhouse-password-randompassword"
+    assert others in guarded, "others are guarded"
     for version in found.of_type("aws:secretsmanager/secretVersion:SecretVersion"):
         assert not found.options_of(version).protect, "a change replaces a version"
 
@@ -230,7 +243,10 @@ def test_aws_is_told_what_pulumi_is_told(size: str, protected: bool) -> None:
 @pytest.mark.parametrize("size", ["dev", "prod"])
 def test_the_switch_adds_and_removes_no_resource(size: str) -> None:
     def names(protected: bool) -> set[tuple[str, str]]:
-        return {(each.type, each.name) for each in graph(size, protected).registrations}
+        return {
+            (each.type, each.name.removeprefix(PREFIXES[protected]))
+            for each in graph(size, protected).registrations
+        }
 
     assert names(True) == names(False), (
         "a protected resource that unprotecting removes from the program could not be deleted"
@@ -296,15 +312,7 @@ def physical_names(found: Graph) -> set[str]:
 
 
 def test_two_stacks_in_one_account_share_no_physical_name() -> None:
-    stacks = ("a-team-with-a-rather-long-name-dev", "a-team-with-a-rather-long-name-prod")
-    config: dict[str, Any] = {
-        "size": "prod",
-        "domain": "langfuse.example.com",
-        "clickhouse": {"replicas": 3},
-        "backups": {"copyRegion": "eu-west-1", "vaultLock": True},
-        "bootstrap": {"userEmail": "ada@example.com"},
-    }
-    names = [physical_names(build(stack, config)) for stack in stacks]
+    names = [physical_names(graph("prod", protected)) for protected in STACKS]
     assert len(names[0]) > 30, "the comparison is not empty"
     assert names[0] & names[1] == set(), (
         "fixed names allow one environment per account (tubone24, langfuse-terraform-aws s3.tf:62)"

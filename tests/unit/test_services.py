@@ -157,10 +157,11 @@ def test_tasks_run_on_graviton_unless_told_otherwise(container: str) -> None:
 def test_images_are_exact_releases() -> None:
     graph = varied()
     images = [graph.container(name)["image"] for name in CONTAINERS]
+    registry = "123456789012.dkr.ecr.us-east-1.amazonaws.com/langfuse-dev"
     assert images == [
-        "ghcr.io/langfuse/langfuse:4.16.0",
-        "ghcr.io/langfuse/langfuse-worker:4.16.0",
-        "docker.io/clickhouse/clickhouse-server:25.12.11.4",
+        f"{registry}/ghcr/langfuse/langfuse:4.16.0",
+        f"{registry}/ghcr/langfuse/langfuse-worker:4.16.0",
+        f"{registry}/hub/clickhouse/clickhouse-server:25.12.11.4",
     ], ":latest, :3 and no ClickHouse tag at all are what the peers run"
 
 

@@ -202,13 +202,6 @@ def test_a_snake_case_key_is_unknown_and_told_as_it_was_written(
     ], "a line about a key that is not in the file sends its author on a hunt"
 
 
-@pytest.mark.parametrize("key", ["images"])
-def test_a_planned_key_is_refused_as_planned_and_not_as_unknown(key: str) -> None:
-    assert problems(**{key: {}}) == [
-        f"langfuse:{key}: {{}}: is planned, and not in this version. Remove {key}."
-    ], "whoever read the design must not hunt for a spelling mistake"
-
-
 # --- release
 
 
@@ -533,7 +526,7 @@ def test_a_default_that_contradicts_the_stack_file_is_told_under_its_camel_case_
     ("section", "key", "value", "allowed"),
     [
         ("postgres", "mode", "aurora", "'auroraServerless', 'instance', 'external'"),
-        ("ingress", "kind", "nlb", "'alb', 'apiGateway'"),
+        ("ingress", "kind", "nlb", "'alb', 'apiGateway', 'appRunner'"),
     ],
 )
 def test_an_unknown_shape_of_a_section_is_refused_under_the_key_that_chooses_it(

@@ -73,3 +73,17 @@ def task(*containers: Mapping[str, Any], name: str = "it", **inputs: Any) -> Res
 def service(of: Resource, *, name: str = "it", **inputs: Any) -> Resource:
     """An ECS service of a task definition."""
     return made("aws:ecs/service:Service", inputs, name=name, taskDefinition=of)
+
+
+def app_runner(*, name: str = "it", **image: Any) -> Resource:
+    """An App Runner service; `image` is its image repository, over one that keeps the rules."""
+    repository = {"imageIdentifier": "1.dkr.ecr.eu-west-1.amazonaws.com/a/langfuse:3.1.2", **image}
+    return made(
+        "aws:apprunner/service:Service",
+        {
+            "sourceConfiguration": {"imageRepository": repository},
+            "instanceConfiguration": {"memory": "2048"},
+            "healthCheckConfiguration": {"protocol": "HTTP"},
+        },
+        name=name,
+    )

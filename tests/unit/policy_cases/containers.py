@@ -4,7 +4,7 @@ from typing import Any, Final
 
 from graph.model import UNKNOWN, Resource
 from policy.containers import FUNCTION
-from tests.unit.policy_cases import Case, broken, kept, made, service, task
+from tests.unit.policy_cases import Case, app_runner, broken, kept, made, service, task
 
 DIGEST: Final = "sha256:" + "83749231c3835e39" * 4
 LANGFUSE: Final = {"image": "ghcr.io/langfuse/langfuse:3.225.4"}
@@ -16,6 +16,11 @@ VOLUMES: Final = [{"name": "data", "hostPath": "/var/lib/data"}]
 def heap(mib: int, **container: Any) -> dict[str, Any]:
     option = {"name": "NODE_OPTIONS", "value": f"--max-old-space-size={mib}"}
     return {"environment": [option], **container}
+
+
+def on_app_runner(option: str) -> Resource:
+    variables = {"NODE_OPTIONS": option}
+    return app_runner(imageConfiguration={"runtimeEnvironmentVariables": variables})
 
 
 def served(*containers: dict[str, Any]) -> tuple[Resource, Resource]:
@@ -55,6 +60,13 @@ CASES: Final[tuple[Case, ...]] = (
         )
     ),
     kept("image-pinned", made(FUNCTION)),
+    broken(
+        "image-pinned",
+        "image r/langfuse:3 is not one exact version",
+        app_runner(imageIdentifier="r/langfuse:3"),
+    ),
+    kept("image-pinned", app_runner()),
+    kept("image-pinned", app_runner(imageIdentifier=UNKNOWN)),
     *(
         broken("container-unprivileged", f"{key} is host", task({}, **{key: "host"}))
         for key in ("networkMode", "pidMode", "ipcMode")
@@ -89,6 +101,12 @@ CASES: Final[tuple[Case, ...]] = (
     kept("heap-leaves-room", task(heap(3072), memory=UNKNOWN)),
     kept("heap-leaves-room", task(heap(3072))),
     kept("heap-leaves-room", task({}, memory="512")),
+    broken(
+        "heap-leaves-room",
+        "container web has a heap of 2048 of 2048 MiB",
+        on_app_runner("--max-old-space-size=2048"),
+    ),
+    kept("heap-leaves-room", on_app_runner("--max-old-space-size=1536")),
     broken("no-shell-in-tasks", "ECS Exec is on", service(task({}), enableExecuteCommand=True)),
     kept("no-shell-in-tasks", service(task({}), enableExecuteCommand=False)),
     kept("no-shell-in-tasks", service(task({}))),
@@ -105,6 +123,12 @@ CASES: Final[tuple[Case, ...]] = (
     broken("service-has-health-check", "container web has no health check", *served({})),
     kept("service-has-health-check", *served({"healthCheck": {"command": ["CMD", "true"]}})),
     kept("service-has-health-check", *served({"essential": False})),
+    broken(
+        "service-has-health-check",
+        "its health check connects, and asks for nothing",
+        made("aws:apprunner/service:Service"),
+    ),
+    kept("service-has-health-check", app_runner()),
     *(
         broken(
             "one-task-on-a-volume",

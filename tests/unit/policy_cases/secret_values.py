@@ -4,7 +4,7 @@ from typing import Any, Final
 
 from graph.model import SECRET, UNKNOWN, Resource
 from policy.secret_values import FUNCTION
-from tests.unit.policy_cases import Case, broken, kept, made, service, task
+from tests.unit.policy_cases import Case, app_runner, broken, kept, made, service, task
 
 SECRETS: Final = {
     "ENCRIPTION_KEY": "correct horse",
@@ -52,6 +52,16 @@ def langfuse(name: str, **secrets: str) -> tuple[Resource, Resource]:
     return service(definition, name=name), definition
 
 
+def on_app_runner(**configuration: Any) -> Resource:
+    return app_runner(name="web", imageConfiguration=configuration)
+
+
+def of_web(key: str) -> Resource:
+    """Web on App Runner, with a reference to this encryption key."""
+    references = {"ENCRYPTION_KEY": f"arn:keys:{key}::", "SALT": "arn:keys:b::"}
+    return on_app_runner(runtimeEnvironmentSecrets=references)
+
+
 WEB: Final = langfuse("web", ENCRYPTION_KEY="arn:keys:a::", SALT="arn:keys:b::")
 SAME: Final = langfuse("worker", ENCRYPTION_KEY="arn:keys:a::", SALT="arn:keys:b::")
 OTHER: Final = langfuse("worker", ENCRYPTION_KEY="arn:keys:c::", SALT="arn:keys:b::")
@@ -94,8 +104,35 @@ CASES: Final[tuple[Case, ...]] = (
     ),
     kept("no-secret-in-environment", function({"LOG_LEVEL": "info"})),
     kept("no-secret-in-environment", made(FUNCTION)),
+    broken(
+        "no-secret-in-environment",
+        "SALT in the environment of container web looks like a secret",
+        on_app_runner(runtimeEnvironmentVariables={"SALT": "pepper", "PORT": UNKNOWN}),
+    ),
+    *(
+        broken(
+            "no-secret-in-environment",
+            "sourceConfiguration in the environment of container web looks like a secret",
+            hidden,
+        )
+        for hidden in (
+            made("aws:apprunner/service:Service", {"sourceConfiguration": SECRET}),
+            on_app_runner(runtimeEnvironmentVariables=SECRET),
+        )
+    ),
+    kept("no-secret-in-environment", on_app_runner(runtimeEnvironmentVariables={"SALT": UNKNOWN})),
+    kept("no-secret-in-environment", on_app_runner(runtimeEnvironmentVariables=UNKNOWN)),
     kept("services-share-keys", *SAME, *WEB),
     kept("services-share-keys", *WEB),
+    kept("services-share-keys", *SAME, of_web("a")),
+    kept("services-share-keys", of_web("a")),
+    kept("services-share-keys", *SAME, of_web(UNKNOWN)),
+    broken("services-share-keys", "its ENCRYPTION_KEY is not that of web", *OTHER, of_web("a")),
+    broken(
+        "services-share-keys",
+        ["it has no ENCRYPTION_KEY", "it has no SALT"],
+        on_app_runner(runtimeEnvironmentSecrets={}),
+    ),
     kept("services-share-keys", *WEB, *OTHER),
     kept("services-share-keys", service(GRAFANA_TASK, name="z"), GRAFANA_TASK, *WEB),
     broken("services-share-keys", "its ENCRYPTION_KEY is not that of web", *OTHER, *WEB),

@@ -1,0 +1,55 @@
+"""Makes clients of AWS for a stack that may not be there yet, from its file and the environment."""
+
+import os
+from functools import cached_property
+from threading import Lock
+from typing import Any
+
+import boto3
+from botocore.config import Config
+
+from automation.plan import UserError
+from automation.preflight_result import NewStack
+from automation.stack_file import StackFile
+
+
+class Clients:
+    """Clients of AWS with the stack's credentials, made once each; safe in threads."""
+
+    def __init__(self, region: str | None, profile: str | None) -> None:
+        self._arguments = {"region_name": region, "profile_name": profile}
+        self._made: dict[tuple[str, str | None], Any] = {}
+        self._lock = Lock()
+
+    @cached_property
+    def _session(self) -> Any:
+        return boto3.Session(**self._arguments)  # pyright: ignore
+
+    @property
+    def region(self) -> str | None:
+        """The region that the environment or the profile says. ProfileNotFound if there is none."""
+        return self._session.region_name
+
+    def __call__(self, service: str, region: str | None = None) -> Any:
+        """Give a client of a service, in the stack's region or in another."""
+        with self._lock:
+            if (service, region) not in self._made:
+                retries: Any = {"mode": "standard", "total_max_attempts": 5}
+                patient = Config(retries=retries, connect_timeout=10, read_timeout=30)
+                self._made[service, region] = self._session.client(
+                    service, region_name=region, config=patient
+                )
+            return self._made[service, region]
+
+
+def new_stack(found: StackFile) -> NewStack:
+    """Find the region, and make the clients. UserError without a region."""
+    region = found.region or os.environ.get("AWS_REGION")
+    clients = Clients(region, found.profile)
+    region = region or clients.region
+    if not region:
+        raise UserError(
+            f"stack {found.name}: no region is set: pulumi config set aws:region REGION --stack "
+            f"{found.name}."
+        )
+    return NewStack(found.name, found.prefix, region, found.settings, clients)

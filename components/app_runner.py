@@ -1,0 +1,216 @@
+"""Creates an App Runner service of the web container, with its way to the stores.
+
+App Runner is the load balancer, the certificate and the autoscaling too. Its log groups it makes
+itself, once the service runs: their events never expire, and they stay when the service goes.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import pulumi
+import pulumi_aws as aws
+
+from components import iam
+from components.images import ContainerImage
+from components.location import Location
+from components.metrics import Watched
+from components.security_groups import allow_egress, closed_group, open_doors
+from components.stack_parts import StackParts
+from components.stored_secret import SecretReference
+from components.task_roles import read_secrets
+from contract.environment import Environment
+from contract.runtime import WEB_HEALTH_PATH, WEB_PORT
+from settings.app_runner import APP_RUNNER, missing_region
+from settings.model import Settings
+
+MAX_CONCURRENCY: Final = 100
+"""Requests at once that an instance gets before there is another one: App Runner's default.
+https://docs.aws.amazon.com/apprunner/latest/dg/manage-autoscaling.html"""
+
+HEALTH_INTERVAL_SECONDS: Final = 10
+HEALTH_TIMEOUT_SECONDS: Final = 10
+UNHEALTHY_THRESHOLD: Final = 20
+"""App Runner knows no grace for the start: a service that is not healthy after so many checks has
+failed. 20 is the most. https://docs.aws.amazon.com/apprunner/latest/api/API_HealthCheckConfiguration.html"""
+
+PULLING: Final = "build.apprunner.amazonaws.com"
+RUNNING: Final = "tasks.apprunner.amazonaws.com"
+"""Who takes the two roles. https://docs.aws.amazon.com/apprunner/latest/dg/security_iam_service-with-iam.html"""
+
+FAILED: Final = "CREATE_FAILED"
+
+
+def refuse_region(settings: Settings, location: Location) -> None:
+    """Stop before the first resource where App Runner is wanted, and the region has none."""
+    problem = missing_region(location.region)
+    if settings.web.platform == APP_RUNNER and problem:
+        raise pulumi.RunError(problem)
+
+
+@dataclass(frozen=True)
+class AppRunnerArgs:
+    """What the service is made from."""
+
+    parts: StackParts
+    environment: Environment[pulumi.Input[str], SecretReference]
+    after: Sequence[pulumi.Resource]
+    """What must run before the service starts."""
+
+
+class AppRunner(pulumi.ComponentResource):
+    """The service, its VPC connector, security group, roles and autoscaling configuration."""
+
+    service_arn: pulumi.Output[str]
+    """ARN of the service, once it runs."""
+    service_name: pulumi.Output[str]
+    log_group_name: pulumi.Output[str]
+    """The log group of what web prints."""
+    watched: Watched
+    """What CloudWatch calls the service."""
+
+    def __init__(
+        self, name: str, args: AppRunnerArgs, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        super().__init__("langfuse:index:AppRunner", name, None, opts)
+        child = pulumi.ResourceOptions(parent=self)
+        parts = args.parts
+        image, web = parts.images["web"], parts.settings.web
+        group = closed_group(name, "Langfuse web", parts.network.vpc_id, opts=child)
+        ways = [
+            allow_egress(name, group.id, opts=child),
+            *open_doors(name, group.id, parts.doors, opts=child),
+        ]
+        access = iam.service_role(f"{name}-access", PULLING, _pull(image), opts=child)
+        instance = iam.service_role(
+            f"{name}-instance",
+            RUNNING,
+            [*parts.statements, read_secrets(list(args.environment.secret.values()))],
+            opts=child,
+        )
+        scaling = aws.apprunner.AutoScalingConfigurationVersion(
+            name,
+            auto_scaling_configuration_name=name,
+            min_size=web.min_tasks,
+            max_size=web.max_tasks,
+            max_concurrency=MAX_CONCURRENCY,
+            opts=child,
+        )
+        connector = self._connector(name, parts, group.id, child)
+        service = aws.apprunner.Service(
+            name,
+            # App Runner's names are unique in an account and region, as the group's ID is.
+            service_name=group.id.apply(lambda found: f"{name}-{found[-6:]}"),
+            source_configuration={
+                "authentication_configuration": {"access_role_arn": access.arn},
+                "auto_deployments_enabled": False,
+                "image_repository": {
+                    "image_identifier": _by_digest(image),
+                    "image_repository_type": "ECR",
+                    "image_configuration": {
+                        "port": str(WEB_PORT),
+                        "runtime_environment_variables": dict(args.environment.plain),
+                        "runtime_environment_secrets": {
+                            variable: reference.value_from
+                            for variable, reference in args.environment.secret.items()
+                        },
+                    },
+                },
+            },
+            instance_configuration={
+                "cpu": str(web.cpu),
+                "memory": str(web.memory),
+                "instance_role_arn": instance.arn,
+            },
+            health_check_configuration={
+                "protocol": "HTTP",
+                "path": WEB_HEALTH_PATH,
+                "interval": HEALTH_INTERVAL_SECONDS,
+                "timeout": HEALTH_TIMEOUT_SECONDS,
+                "healthy_threshold": 1,
+                "unhealthy_threshold": UNHEALTHY_THRESHOLD,
+            },
+            network_configuration={
+                "egress_configuration": {"egress_type": "VPC", "vpc_connector_arn": connector.arn},
+                "ingress_configuration": {"is_publicly_accessible": True},
+                "ip_address_type": "IPV4",
+            },
+            auto_scaling_configuration_arn=scaling.arn,
+            tags={"Image": image.reference},
+            opts=pulumi.ResourceOptions(
+                parent=self,
+                depends_on=[*ways, *image.after, *args.after],
+                # Its name is taken as long as it is there.
+                delete_before_replace=True,
+            ),
+        )
+        self.service_name = service.service_name
+        self.service_arn = pulumi.Output.all(service.arn, service.status, service.urn).apply(
+            lambda found: running(*found)
+        )
+        self.log_group_name = pulumi.Output.concat(
+            "/aws/apprunner/", service.service_name, "/", service.service_id, "/application"
+        )
+        self.watched = {
+            "app-runner": [{"ServiceName": service.service_name, "ServiceID": service.service_id}]
+        }
+        self.register_outputs({"serviceName": self.service_name})
+
+    @staticmethod
+    def _connector(
+        name: str,
+        parts: StackParts,
+        group_id: pulumi.Output[str],
+        child: pulumi.ResourceOptions,
+    ) -> aws.apprunner.VpcConnector:
+        """Make the way from App Runner into the VPC.
+
+        Another one needs another name, so that it can be made before this one goes: App Runner
+        keeps one revision of a name.
+        https://docs.aws.amazon.com/apprunner/latest/api/API_VpcConnector.html
+        """
+        subnets = pulumi.Output.from_input(parts.network.task_subnet_ids)
+        return aws.apprunner.VpcConnector(
+            name,
+            vpc_connector_name=pulumi.Output.all(group_id, subnets).apply(
+                lambda found: f"{name}-{_digest(found[0], *sorted(found[1]))}"
+            ),
+            subnets=subnets,
+            security_groups=[group_id],
+            opts=child,
+        )
+
+
+def _pull(image: ContainerImage) -> list[iam.Statement]:
+    """Build what App Runner needs of ECR: pull the image, and see beforehand that it is there.
+
+    https://docs.aws.amazon.com/apprunner/latest/dg/security-iam-awsmanpol.html
+    """
+    return [*image.statements, iam.allow(["ecr:DescribeImages"], [image.repository_arn])]
+
+
+def _by_digest(image: ContainerImage) -> str:
+    """Name the image without its tag: App Runner takes a tag or a digest.
+
+    https://docs.aws.amazon.com/apprunner/latest/api/API_ImageRepository.html
+    """
+    tagged, _, digest = image.reference.partition("@")
+    return f"{tagged.rpartition(':')[0]}@{digest}"
+
+
+def _digest(*texts: str) -> str:
+    return hashlib.sha256(" ".join(texts).encode()).hexdigest()[:8]
+
+
+def running(arn: str, status: str, urn: str) -> str:
+    """Give the ARN of a service that has started at least once.
+
+    One whose first start failed stays, and the provider sees no difference to mend.
+    """
+    if status == FAILED:
+        raise pulumi.RunError(
+            f"{arn}: App Runner could not start web ({status}). Its event log says why; remove "
+            f"what hinders it, then run pulumi up --replace '{urn}'."
+        )
+    return arn

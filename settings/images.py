@@ -1,0 +1,59 @@
+"""The `images` section: where the containers' images are pulled from."""
+
+from typing import Annotated, Final, Literal
+
+from pydantic import Field, ValidationInfo, field_validator
+
+from settings.section import Section, refusal
+
+DOCKER_HUB: Final = "docker.io"
+GITHUB: Final = "ghcr.io"
+
+SecretArn = Annotated[
+    str | None,
+    # ECR asks for this prefix of the secret's name.
+    # https://docs.aws.amazon.com/AmazonECR/latest/userguide/pull-through-cache-creating-secret.html
+    Field(pattern=r"^arn:[^:]+:secretsmanager:[^:]+:\d{12}:secret:ecr-pullthroughcache/.+$"),
+]
+
+
+class Images(Section):
+    """Where the containers' images are pulled from."""
+
+    source: Literal["upstream", "mirror", "pullThrough"] = Field(
+        "upstream",
+        description="`upstream`: Docker Hub and GHCR; `mirror`: copies in ECR, made by "
+        "`python -m automation images mirror`; `pullThrough`: ECR fetches what is asked for. See "
+        "docs/images.md",
+    )
+    github_secret_arn: SecretArn = Field(
+        None,
+        description="Secret `ecr-pullthroughcache/…` with a GitHub user's `username` and "
+        "`accessToken`, for Langfuse's images (source pullThrough)",
+    )
+    docker_hub_secret_arn: SecretArn = Field(
+        None,
+        description="The same of a Docker Hub user, for ClickHouse's and Grafana's images (source "
+        "pullThrough)",
+    )
+
+    @field_validator("github_secret_arn", "docker_hub_secret_arn")
+    @classmethod
+    def _only_to_pull_through(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if value is not None and info.data.get("source") in ("upstream", "mirror"):
+            raise refusal(
+                "exists only for images.source pullThrough", "remove it, or choose pullThrough"
+            )
+        return value
+
+    def missing_secret(self, registries: set[str]) -> str | None:
+        """Name the key of a secret that pulling through from these registries lacks.
+
+        ECR takes nothing from them without a user.
+        https://docs.aws.amazon.com/AmazonECR/latest/userguide/pull-through-cache.html
+        """
+        if self.source != "pullThrough":
+            return None
+        secrets = {GITHUB: self.github_secret_arn, DOCKER_HUB: self.docker_hub_secret_arn}
+        keys = {GITHUB: "githubSecretArn", DOCKER_HUB: "dockerHubSecretArn"}
+        return next((keys[each] for each in sorted(registries) if secrets[each] is None), None)
