@@ -139,14 +139,14 @@ class Teller:
         return printed
 
     def try_to(
-        self, command: str, folder: Path, more: Mapping[str, str]
+        self, command: str, folder: Path, more: Mapping[str, str] | None = None
     ) -> subprocess.CompletedProcess[str]:
         """Run a command of the shell."""
         path = os.pathsep.join([str(Path(sys.executable).parent), self.environment["PATH"]])
         return subprocess.run(
             ["bash", "-c", command],
             cwd=folder,
-            env={**os.environ, **self.environment, **more, "PATH": path},
+            env={**os.environ, **self.environment, **(more or {}), "PATH": path},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

@@ -1,7 +1,8 @@
-"""App Runner under the real engine: from nothing to nothing, to Fargate and back, and a bad start.
+"""App Runner under the real engine: from nothing, to Fargate and back, and a bad start.
 
 It proves what the engine makes of the program on the in-memory AWS, where every service starts. A
-service whose first start failed is written into the state, as a refresh would read it.
+service whose first start failed is written into the state, as a refresh would read it. That such a
+stack goes again is proven by test_story.py.
 """
 
 import json
@@ -125,8 +126,3 @@ def test_a_service_that_never_started_is_told_in_one_line_and_replaced_on_demand
     (new,) = of_type(deployment, SERVICE)
     assert new["outputs"]["status"] == "RUNNING"
     assert deployment.changes() == set()
-
-
-def test_destroying_it_leaves_nothing(deployment: Deployment) -> None:
-    deployment.destroy()
-    assert deployment.state() == []

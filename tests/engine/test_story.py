@@ -5,6 +5,7 @@ repository, on Fargate and on App Runner. No container runs: registries are in m
 stand-in answers in Langfuse's place.
 """
 
+import json
 from pathlib import Path
 
 import pytest
@@ -20,5 +21,8 @@ def test_every_command_prints_what_the_page_says(
 ) -> None:
     shell = OfflineStack(STACK, tmp_path).environment({**environment, "PATH": engine_path})
     with LangfuseStandIn() as langfuse:
-        Teller(tmp_path, platform, shell, langfuse).tell()
+        teller = Teller(tmp_path, platform, shell, langfuse)
+        teller.tell()
         assert langfuse.paths, "nobody asked Langfuse"
+    left = json.loads(teller.try_to(f"pulumi stack export --stack {STACK}", teller.folder).stdout)
+    assert not left["deployment"].get("resources"), "destroy has left something"

@@ -79,6 +79,7 @@ def test_web_on_app_runner_comes_up_stays_as_it_is_changes_and_goes(tmp_path: Pa
         deployment.configure("web.memory", "3072")
         touched = {change.type for change in deployment.changes()}
         assert "aws:apprunner/customDomainAssociation:CustomDomainAssociation" not in touched
+        check_that_a_missing_image_stops_it(account, deployment)
         deployment.up()
         changed = described(service["ServiceArn"])
         assert changed["InstanceConfiguration"]["Memory"] == "3072"
@@ -120,6 +121,31 @@ def fill(account: Account, copy: Path) -> None:
             platforms={image.architecture: digest(image.name + image.architecture)},
         )
     lock_copy(copy, lock)
+
+
+def check_that_a_missing_image_stops_it(account: Account, deployment: Deployment) -> None:
+    """Without the worker's image for its CPU nothing changes; afterwards it is there again."""
+    ecr, name = account.client("ecr"), f"{account.prefix}/langfuse-worker"
+    wanted = digest("workerarm64")
+    (image,) = ecr.batch_get_image(repositoryName=name, imageIds=[{"imageDigest": wanted}])[
+        "images"
+    ]
+    ecr.batch_delete_image(repositoryName=name, imageIds=[{"imageDigest": wanted}])
+    before = versions(deployment)
+    done = deployment.up(check=False)
+    said = done.stdout + done.stderr
+    assert done.returncode != 0, "an image that is not there was deployed"
+    assert (
+        f"ECR has not got the image for arm64, {wanted}, in {name} "
+        "(reading ECR Images: couldn't find resource)"
+    ) in said
+    assert versions(deployment) == before, "something changed before the refusal"
+    ecr.put_image(repositoryName=name, imageManifest=image["imageManifest"], imageDigest=wanted)
+
+
+def versions(deployment: Deployment) -> set[tuple[str, str]]:
+    """Every resource, and when it was last changed."""
+    return {(each["urn"], each["modified"]) for each in deployment.state()}
 
 
 def described(arn: str) -> dict[str, Any]:

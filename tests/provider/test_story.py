@@ -58,13 +58,13 @@ def mend_what_only_the_simulation_breaks(account: Account, teller: Teller, said:
     if UNLISTED_VAULT in said or LOST_ANSWER in said:
         account.delete_vaults()
         refreshed = teller.try_to(
-            f"pulumi refresh --yes --skip-preview --stack {STACK}", teller.folder, {}
+            f"pulumi refresh --yes --skip-preview --stack {STACK}", teller.folder
         )
         return refreshed.returncode == 0
     return False
 
 
 def ids(teller: Teller) -> set[str]:
-    exported = teller.try_to(f"pulumi stack export --stack {STACK}", teller.folder, {})
+    exported = teller.try_to(f"pulumi stack export --stack {STACK}", teller.folder)
     found: Mapping[str, dict[str, list[dict[str, str]]]] = json.loads(exported.stdout)
     return {each["id"] for each in found["deployment"]["resources"] if each.get("id")}
