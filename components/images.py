@@ -1,6 +1,6 @@
 """Creates the stack's ECR repositories, and tells what containers pull.
 
-Before the first resource it refuses images that are not locked, or not in ECR, for their CPU.
+Before AWS makes anything it refuses images that are not locked, or not in ECR, for their CPU.
 """
 
 import json
