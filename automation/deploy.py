@@ -110,12 +110,21 @@ def _opened(
     """Open the stack, and end the command with a message where something is wrong."""
     display: Display = Tools() if as_json else People()
     work_dir = folder / STATE_FOLDER.name if offline else None
+    with (
+        ends_with_a_message(display),
+        LangfuseStack(name, project=folder, work_dir=work_dir, offline=offline) as stack,
+    ):
+        if stack.replaced_secrets:
+            names = ", ".join(stack.replaced_secrets)
+            display.note(f"encrypted settings are left out or hold a placeholder here: {names}")
+        yield stack, display
+
+
+@contextmanager
+def ends_with_a_message(display: Display) -> Generator[None]:
+    """End the command where something is wrong, and let the display say what."""
     try:
-        with LangfuseStack(name, project=folder, work_dir=work_dir, offline=offline) as stack:
-            if stack.replaced_secrets:
-                names = ", ".join(stack.replaced_secrets)
-                display.note(f"encrypted settings are left out or hold a placeholder here: {names}")
-            yield stack, display
+        yield
     except CancelledError as error:
         display.failed(messages(error))
         raise typer.Exit(CANCELLED) from None

@@ -10,12 +10,12 @@ from typing import Final
 
 import httpx
 
-from automation.plan import UserError, one_line
+from automation.plan import MistakesError, UserError, one_line
 from automation.registry import Login, Repository, WrongDigestError, retry_after
 from automation.registry_login import Logins
 from settings.image_lock import LOCK_FILE, Lock, LockedImage
 from settings.images import DOCKER_HUB
-from settings.stack_images import Image
+from settings.stack_images import CPU, Image
 
 AT_ONCE: Final = 4
 OF_LANGFUSE: Final = ("web", "worker")
@@ -28,7 +28,7 @@ ANOTHER_PROGRAM: Final = "The image comes with this program: take a later versio
 TAKE_OUT: Final = (
     f"If that is wanted, take the entry out of {LOCK_FILE.name} and run the command again."
 )
-SETTINGS: Final = {"arm64": "arm64", "amd64": "x86_64"}
+SETTINGS: Final = {registry: setting for setting, registry in CPU.items()}
 """What the settings call an architecture."""
 
 
@@ -50,18 +50,13 @@ class NoAnswerError(ImageError):
     """The registry did not say."""
 
 
-class ImagesError(UserError):
+class ImagesError(MistakesError):
     """Several images have something the matter."""
 
     def __init__(self, errors: Sequence[UserError]) -> None:
         """Take the errors, one for each image."""
-        super().__init__(" ".join(str(error) for error in errors))
+        super().__init__([message for error in errors for message in error.messages])
         self.errors = errors
-
-    @property
-    def messages(self) -> Sequence[str]:
-        """A line for each image."""
-        return [message for error in self.errors for message in error.messages]
 
 
 def look_up(

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from automation.deploy import CANCELLED, Json
+from automation.deploy import CANCELLED, Json, ends_with_a_message
 from automation.deployed import Folder
 from automation.following import on_signals
 from automation.image_display import ImageDisplay, ImagesForPeople, ImagesForTools, not_done
@@ -21,8 +21,7 @@ from automation.image_mirror import Destination, ImageEvent, Mirror
 from automation.image_repositories import check_source
 from automation.image_tools import Copier, credentials, find_tool
 from automation.offline_workspace import REPOSITORY
-from automation.operation import CancelledError
-from automation.plan import EXPECTED, UserError, messages
+from automation.plan import UserError
 from automation.preflight_result import NewStack
 from automation.redaction import Redaction
 from automation.registry import Login, new_client
@@ -134,16 +133,9 @@ def _redaction(login: Login | None) -> Redaction:
 def _told(as_json: bool) -> Generator[ImageDisplay]:
     """Where to say it; ends the command with a message where something is wrong."""
     display: ImageDisplay = ImagesForTools() if as_json else ImagesForPeople()
-    try:
-        yield display
-    except CancelledError as error:
-        display.failed(messages(error))
-        raise typer.Exit(CANCELLED) from None
-    except KeyboardInterrupt:
-        display.failed(["cancelled before anything was copied."])
-        raise typer.Exit(CANCELLED) from None
-    except BrokenPipeError:  # nobody is left to be told
-        raise
-    except (*EXPECTED, OSError) as error:
-        display.failed(messages(error))
-        raise typer.Exit(1) from None
+    with ends_with_a_message(display):
+        try:
+            yield display
+        except KeyboardInterrupt:
+            display.failed(["cancelled before anything was copied."])
+            raise typer.Exit(CANCELLED) from None

@@ -15,7 +15,7 @@ from automation.moving_stores import (
     fits,
     use_postgres,
 )
-from automation.plan import UserError
+from automation.plan import MistakesError, UserError
 from automation.terraform_fates import (
     CACHE,
     CLUSTER,
@@ -37,20 +37,6 @@ NEEDED: Final = (CLUSTER, INSTANCE, CACHE, MEDIA, EVENTS, SUBNETS, DATABASE_GROU
 MISSPELT_KEY: Final = "ENCRIPTION_KEY"
 """What the repository's first versions call ENCRYPTION_KEY. Langfuse does not read it, so nothing
 of such an installation is encrypted, and any key will do."""
-
-
-class IncompleteStateError(UserError):
-    """The state lacks resources; a line for each."""
-
-    def __init__(self, messages: Sequence[str]) -> None:
-        """Take the lines."""
-        super().__init__(" ".join(messages))
-        self._messages = messages
-
-    @property
-    def messages(self) -> Sequence[str]:
-        """A line for each."""
-        return self._messages
 
 
 def move_in(managed: Sequence[Managed], prefix: str) -> Move:
@@ -106,7 +92,7 @@ def _check(by_kind: Mapping[str, Sequence[Managed]]) -> None:
         for kind in several
     ]
     if lines:
-        raise IncompleteStateError(lines)
+        raise MistakesError(lines)
 
 
 def _web(move: Move, web: Managed) -> None:

@@ -26,6 +26,20 @@ class UserError(Exception):
         return [" ".join(str(self).split())]
 
 
+class MistakesError(UserError):
+    """Several mistakes at once, a line for each."""
+
+    def __init__(self, messages: Sequence[str]) -> None:
+        """Take the lines."""
+        super().__init__(" ".join(messages))
+        self._messages = messages
+
+    @property
+    def messages(self) -> Sequence[str]:
+        """The lines."""
+        return self._messages
+
+
 EXPECTED = (UserError, SettingsError, BotoCoreError, ClientError, auto.errors.CommandError)
 """What needs no traceback: the message says it all."""
 

@@ -159,8 +159,7 @@ class Images(pulumi.ComponentResource):
                     opts=child,
                 )
         if self._source == "pullThrough":
-            images = args.settings.images
-            secrets = {GITHUB: images.github_secret_arn, DOCKER_HUB: images.docker_hub_secret_arn}
+            secrets = args.settings.images.secret_arns
             for registry in sorted({image.registry for image in self._images.values()}):
                 prefix, url = UPSTREAMS[registry]
                 self._rules[registry] = aws.ecr.PullThroughCacheRule(

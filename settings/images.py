@@ -46,6 +46,11 @@ class Images(Section):
             )
         return value
 
+    @property
+    def secret_arns(self) -> dict[str, str | None]:
+        """The secret of each registry that is pulled through."""
+        return {GITHUB: self.github_secret_arn, DOCKER_HUB: self.docker_hub_secret_arn}
+
     def missing_secret(self, registries: set[str]) -> str | None:
         """Name the key of a secret that pulling through from these registries lacks.
 
@@ -54,6 +59,6 @@ class Images(Section):
         """
         if self.source != "pullThrough":
             return None
-        secrets = {GITHUB: self.github_secret_arn, DOCKER_HUB: self.docker_hub_secret_arn}
+        secrets = self.secret_arns
         keys = {GITHUB: "githubSecretArn", DOCKER_HUB: "dockerHubSecretArn"}
         return next((keys[each] for each in sorted(registries) if secrets[each] is None), None)
