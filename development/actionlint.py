@@ -44,7 +44,7 @@ def version_of(program: str) -> tuple[int, ...] | None:
     """Ask an actionlint for its version; None if it gives none."""
     try:
         answer = subprocess.run(
-            [program, "-version"], capture_output=True, text=True, timeout=30, check=True
+            [program, "-version"], capture_output=True, text=True, timeout=120, check=True
         ).stdout
     except (OSError, subprocess.SubprocessError):
         return None

@@ -52,7 +52,7 @@ MINIMUM: Version = (3, 250, 0)
 resource hooks and stashes, and this release is the oldest they were tried with."""
 CACHED_FILES = (CLI, LANGUAGE_HOST, LANGUAGE_EXECUTOR)
 
-VERSION_SECONDS = 30
+VERSION_SECONDS = 120
 PULUMI_SITE = "https://www.pulumi.com/docs/install/"
 GO_SITE = "https://go.dev/dl/"
 

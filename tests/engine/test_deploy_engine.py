@@ -54,7 +54,7 @@ def start(project: Path, engine_path: str, command: str, *options: str) -> "subp
 def test_what_ctrl_c_ended_the_next_command_goes_on_with(project: Path, engine_path: str) -> None:
     def run(command: str, *options: str) -> list[dict[str, Any]]:
         process = start(project, engine_path, command, *options)
-        told, complaints = process.communicate(timeout=120)
+        told, complaints = process.communicate(timeout=600)
         assert (process.returncode, complaints) == (0, ""), told
         return [json.loads(line) for line in told.splitlines()]
 

@@ -66,7 +66,7 @@ def check(folder: Path, environment: dict[str, str]) -> Checked:
         cwd=folder,
         env={**environment, "STACK": "small", "GITHUB_OUTPUT": str(output)},
         capture_output=True,
-        timeout=120,
+        timeout=600,
         check=True,
     )
     return Checked(output.read_text().strip(), (folder / "drift.txt").read_text())

@@ -65,7 +65,7 @@ def ask(
         capture_output=True,
         text=True,
         env={"HOME": str(root), "PATH": os.defpath, READER_PASSWORD_VARIABLE: ""},
-        timeout=60,
+        timeout=600,
     )
     assert run.returncode == 0, run.stderr
     return [Answer(*answer) for answer in json.loads(run.stdout)]

@@ -17,7 +17,7 @@ from offline.serving import providers
 from offline.unknown import UNKNOWN
 
 ROOT = Path(__file__).resolve().parents[2]
-LONGEST_RUN = 120
+LONGEST_RUN = 600
 
 PROJECT = """\
 name: small

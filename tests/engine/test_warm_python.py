@@ -57,7 +57,7 @@ def run(
         cwd=folder,
         env={**os.environ, "MARK": "é", **({} if server is None else {SOCKET: server})},
         input="typed",
-        timeout=60,
+        timeout=600,
         capture_output=True,
         text=True,
         check=False,
@@ -99,7 +99,7 @@ def test_a_program_gets_the_signals_of_its_client_and_does_not_outlive_it(
         child, imported = client.stdout.readline().split()
         assert (int(child) != client.pid, imported) == (True, "True"), "the server's child"
         client.send_signal(number)
-        client.communicate(timeout=20)  # the pipe is closed when both have ended
+        client.communicate(timeout=600)  # the pipe is closed when both have ended
         assert client.returncode == status
 
 

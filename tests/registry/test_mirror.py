@@ -203,7 +203,7 @@ def test_a_run_that_is_stopped_in_the_middle_of_a_layer_goes_on_from_there(
     secrets = (LOGIN.password, LOGIN.encoded)
     assert [found for secret in secrets for found in processes_with(secret)] == []
     running.send_signal(signal.SIGINT)
-    stdout, stderr = running.communicate(timeout=20)
+    stdout, stderr = running.communicate(timeout=120)
     assert running.returncode == 130, stdout + stderr
     assert f"cancelled     {command.references[WORKER]}\n" in stdout
     assert stderr == (
@@ -245,7 +245,7 @@ def test_one_tool_that_is_killed_stops_no_other(
     assert gate.reached.wait(20)
     (tool,) = (each for each in processes_with(f"{gate.host}/{WORKER}@") if each != running.pid)
     kill(tool)
-    stdout, stderr = running.communicate(timeout=20)
+    stdout, stderr = running.communicate(timeout=120)
     assert running.returncode == 1, stdout + stderr
     assert stderr.startswith(
         f"error: {command.references[WORKER]}: skopeo was killed by signal 9.\n"

@@ -28,7 +28,7 @@ def run(name: str, variables: Mapping[str, str]) -> "subprocess.CompletedProcess
         env={**own, **variables},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=600,
         check=False,
     )
 
