@@ -9,7 +9,8 @@ an account of their own.
 An account begins with what its provider was told to `begin_with`. It learns what an engine makes,
 changes and deletes, and, from the olds of the engine's questions, what was made before this process
 began. Of that, a process that begins anew knows what the engine has asked about so far: a resource
-that left the program is not among it before it is deleted. A preview changes nothing.
+that left the program is not among it before it is deleted, and a service runs what its state says.
+A preview changes nothing.
 """
 
 import threading
@@ -77,11 +78,21 @@ class Account:
         self._existing.append(made)
         return made
 
-    def learn(self, token: str, resource_id: str, properties: Properties, name: str) -> Existing:
+    def learn(
+        self,
+        token: str,
+        resource_id: str,
+        properties: Properties,
+        name: str,
+        runs: str | None = None,
+    ) -> Existing:
         """Something was made before; what is known of it already counts more."""
         with self.lock:
             known = self.find(token, resource_id)
-            return known or self.add(token, resource_id, properties, name)
+            if known is None:
+                known = self.add(token, resource_id, properties, name)
+                known.runs = runs
+            return known
 
     def change(self, existing: Existing, properties: Properties) -> None:
         """Something was changed."""

@@ -148,7 +148,7 @@ class AwsProvider(Provider):
         """The account that a connection works on."""
         return self._account_of_peer.setdefault(context.peer(), self._account_of(""))
 
-    def running(self, name: str) -> str | None:
+    def runs(self, name: str) -> str | None:
         """The task definition or image that the service with a logical name runs, if it does."""
         found = [
             each
@@ -186,7 +186,7 @@ class AwsProvider(Provider):
         old, new = from_struct(request.old_inputs), from_struct(request.news)
         state = {**old, **from_struct(request.olds)}
         account = self.account(context)
-        account.learn(request.type, request.id, state, request.name)
+        _learn(account, request, state)
         there = Existing(request.type, request.id, state)
         self._refuse(Request(account, request.type, new, there), "preview", context)
         difference = changes.compare(request.type, old, new, state, request.ignoreChanges)
@@ -229,7 +229,7 @@ class AwsProvider(Provider):
             return provider_pb2.UpdateResponse(properties=to_struct(outputs))
         account = self.account(context)
         with account.lock:
-            there = account.learn(request.type, request.id, {**old, **olds}, request.name)
+            there = _learn(account, request, {**old, **olds})
             self._refuse(Request(account, request.type, new, there), "update", context)
             why = None
             changed = {change.property for change in difference.changes}
@@ -245,7 +245,7 @@ class AwsProvider(Provider):
         known = {**from_struct(request.old_inputs), **from_struct(request.properties)}
         account = self.account(context)
         with account.lock:
-            there = account.learn(request.type, request.id, known, request.name)
+            there = _learn(account, request, known)
             self._refuse(Request(account, request.type, {}, there), "delete", context)
             snapshots.keep_final(account, there)
             account.remove(request.type, request.id)
@@ -258,7 +258,7 @@ class AwsProvider(Provider):
         if request.properties.fields or entry.naming is None:
             known = {**from_struct(request.inputs), **from_struct(request.properties)}
             answer = super().Read(request, context)
-            account.learn(request.type, request.id, known, request.name)
+            _learn(account, request, known)
             return answer
         region = self._configuration(context).region
         inputs = {entry.naming.property: request.id} | (
@@ -331,6 +331,12 @@ def serve(provider: Provider) -> tuple[grpc.Server, int]:
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
     return server, port
+
+
+def _learn(account: Account, request: Any, known: Properties) -> Existing:
+    """What the engine asks about exists."""
+    runs = services.program(request.type, known)
+    return account.learn(request.type, request.id, known, request.name, runs)
 
 
 def _diff_response(difference: changes.Difference) -> Any:

@@ -33,13 +33,15 @@ _DEPLOYED_ANEW = frozenset(
 """https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_UpdateService.html"""
 
 
-def program(token: str, properties: Properties) -> str:
-    """The task definition of a service, or its image."""
+def program(token: str, properties: Properties) -> str | None:
+    """The task definition or image of a service; None for all else."""
     if token == ECS:
         return str(properties.get("taskDefinition"))
-    source = cast("Properties", properties.get("sourceConfiguration") or {})
-    image = cast("Properties", source.get("imageRepository") or {})
-    return str(image.get("imageIdentifier"))
+    if token == APP_RUNNER:
+        source = cast("Properties", properties.get("sourceConfiguration") or {})
+        image = cast("Properties", source.get("imageRepository") or {})
+        return str(image.get("imageIdentifier"))
+    return None
 
 
 def is_deployment(token: str, changed: Collection[str], new: Properties) -> bool:

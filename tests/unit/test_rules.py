@@ -592,7 +592,7 @@ def test_a_service_that_never_started_is_kept_and_nothing_starts_it_by_itself() 
     with pytest.raises(RefusedError, match="tasks failed to start") as found:
         asked.create(SERVICE, service("first"))
     assert found.value.kept == "ErrorResourceInitFailed", "it is in the state all the same"
-    assert asked.provider.running("one") is None
+    assert asked.provider.runs("one") is None
     (there,) = asked.provider.account(asked.context).of_type(SERVICE)
     asked.states[f"{SERVICE} one"] = (
         there.id,
@@ -601,11 +601,11 @@ def test_a_service_that_never_started_is_kept_and_nothing_starts_it_by_itself() 
     )
     asked.provider.fails_to_start.clear()
     asked.update(SERVICE, service("first"))
-    assert asked.provider.running("one") is None, "no difference: nothing is sent"
+    assert asked.provider.runs("one") is None, "no difference: nothing is sent"
     asked.update(SERVICE, service("first", desiredCount=2))
-    assert asked.provider.running("one") is None, "no deployment"
+    assert asked.provider.runs("one") is None, "no deployment"
     asked.update(SERVICE, service("second"))
-    assert asked.provider.running("one") == "second"
+    assert asked.provider.runs("one") == "second"
 
 
 def test_a_deployment_that_fails_later_is_rolled_back_and_said() -> None:
@@ -615,7 +615,7 @@ def test_a_deployment_that_fails_later_is_rolled_back_and_said() -> None:
     with pytest.raises(RefusedError, match="tasks failed to start") as found:
         asked.update(SERVICE, service("second"))
     assert found.value.kept == "ErrorResourceInitFailed"
-    assert asked.provider.running("one") == "first"
+    assert asked.provider.runs("one") == "first"
 
 
 def test_app_runner_goes_back_without_a_word() -> None:
@@ -623,7 +623,7 @@ def test_app_runner_goes_back_without_a_word() -> None:
     asked.create(APP_RUNNER, image("first"))
     asked.provider.fails_to_start["one"] = "health check"
     asked.update(APP_RUNNER, image("second"))
-    assert asked.provider.running("one") == "first"
+    assert asked.provider.runs("one") == "first"
     assert (
         from_struct(asked.states[f"{APP_RUNNER} one"][2])["sourceConfiguration"]
         == (image("second")["sourceConfiguration"])
@@ -695,7 +695,10 @@ def test_what_was_made_before_is_learned_from_what_the_engine_tells() -> None:
     before.create(VAULT, {"name": "copies"})
     after = engine()
     after.states = before.states
+    before.create(SERVICE, service("first"), "web")
     after.diff(VAULT, {"name": "copies"})
+    after.diff(SERVICE, service("first"), "web")
+    assert after.provider.runs("web") == "first"
     assert "AlreadyExists" in refusal(lambda: after.create(VAULT, {"name": "copies"}, "two"))
     after.delete(VAULT)
     after.create(VAULT, {"name": "copies"}, "two")
