@@ -1065,7 +1065,9 @@ def test_a_domain_that_acm_makes_no_certificate_for_is_refused(kind: str) -> Non
         "Set langfuse:domain to a shorter name, or name a certificate of your own."
     ]
     for name, more in ((domain[1:], {}), (domain, {"certificateArn": CERTIFICATE})):
-        found = load_without_secrets({"domain": name, "ingress": {"kind": kind, **more}})
+        found = load_without_secrets(
+            {"size": "dev", "domain": name, "ingress": {"kind": kind, **more}}
+        )
         assert found.domain == name, "64 characters, or a certificate for a wildcard"
 
 
