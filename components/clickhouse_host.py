@@ -12,6 +12,7 @@ from components import iam
 from components.clickhouse_config import user_data
 from components.cluster import Cluster
 from components.discovery import discovery_service
+from components.launch_tags import group_tags, launch_tags, tag_specifications
 from components.location import Location
 from components.metrics import CLICKHOUSE_NAMESPACE, Watched
 from components.security_groups import allow_egress, closed_group
@@ -99,7 +100,8 @@ class ClickHouseHost(pulumi.ComponentResource):
             names=[service.id for service in names],
         ).apply(lambda values: _base64(user_data(_boot_values(args.location.region, **values))))
         role = self._role(name, args, [service.arn for service in names], child)
-        template = self._template(name, args, group.id, role, boot, child)
+        tags = launch_tags(name, self)
+        template = self._template(name, args, group.id, role, boot, tags, child)
         instances = aws.autoscaling.Group(
             name,
             min_size=count,
@@ -121,7 +123,7 @@ class ClickHouseHost(pulumi.ComponentResource):
                     "instance_warmup": str(REPLACEMENT_SECONDS),
                 },
             },
-            tags=[{"key": "Name", "value": name, "propagate_at_launch": True}],
+            tags=tags.apply(group_tags),
             opts=pulumi.ResourceOptions(parent=self, depends_on=[egress]),
         )
         self.watched = {
@@ -137,6 +139,7 @@ class ClickHouseHost(pulumi.ComponentResource):
         group_id: pulumi.Output[str],
         role: iam.ServiceRole,
         boot: pulumi.Output[str],
+        tags: pulumi.Output[dict[str, str]],
         child: pulumi.ResourceOptions,
     ) -> aws.ec2.LaunchTemplate:
         profile = aws.iam.InstanceProfile(name, role=role.name, opts=child)
@@ -168,7 +171,7 @@ class ClickHouseHost(pulumi.ComponentResource):
                     },
                 }
             ],
-            tag_specifications=[{"resource_type": "instance", "tags": {"Name": name}}],
+            tag_specifications=tag_specifications(tags),
             update_default_version=True,
             user_data=boot,
             opts=child,

@@ -1,8 +1,8 @@
 """Runs the program on Pulumi's mocks and keeps what it registers: a graph in a quarter of a second.
 
 The mocks are those of `offline/`, so values are the ones that an AWS would have told after `up`.
-There is no engine: URNs have the direct parent's type only, nothing is diffed, and default tags are
-not merged.
+There is no engine: URNs have the direct parent's type only, nothing is diffed, and default tags,
+those of the repository's stack files, are not merged.
 """
 
 import asyncio
@@ -151,7 +151,7 @@ def on_mocks(
     stack: str, region: str, program: Callable[[], object], project: str = PROJECT
 ) -> Recording:
     """Run a program; an output that it returns is waited for."""
-    mocks = OfflineMocks(region=region)
+    mocks = OfflineMocks(region, default_tags={"Project": project, "Stack": stack})
     monitor = RecordingMonitor(mocks)
     with _event_loop(), quick():
         ROOT.set(None)  # the stack of an earlier run belongs to that run's loop

@@ -31,8 +31,12 @@ _USUAL_ZONES = {"a": 1, "b": 2, "c": 3}
 _SUBNETS = 3
 
 
-def invoke(token: str, arguments: Arguments, region: str) -> Answer:
-    """The answer of a data source."""
+def invoke(
+    token: str, arguments: Arguments, region: str, default_tags: Mapping[str, str] | None = None
+) -> Answer:
+    """The answer of a data source to a provider with a region and default tags."""
+    if token.startswith("aws:index/getDefaultTags:"):
+        return {"id": "", "tags": {**(default_tags or {})}}
     function = _FUNCTIONS.get(token.rpartition(":")[0])
     if function is None:
         message = f"{token} is not answered by offline/invokes.py"

@@ -1,9 +1,10 @@
 """Pulumi's unit-test mocks with the same model of AWS as the offline providers.
 
 Remote components have no children here; `awsx:ec2:Vpc` gives the ids that its children would
-have. Default tags of providers are not merged.
+have. Default tags are told to who asks for them, and are not merged.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -38,9 +39,12 @@ class Registration:
 class OfflineMocks(pulumi.runtime.Mocks):
     """Answers as AWS would, and keeps a record of what was registered."""
 
-    def __init__(self, region: str = DEFAULT_REGION) -> None:
+    def __init__(
+        self, region: str = DEFAULT_REGION, default_tags: Mapping[str, str] | None = None
+    ) -> None:
         self.registrations: list[Registration] = []
         self._region = region
+        self._default_tags = default_tags or {}
         self._provider_regions: dict[str, str] = {}
 
     def of_type(self, token: str) -> list[Registration]:
@@ -79,7 +83,8 @@ class OfflineMocks(pulumi.runtime.Mocks):
         """The answer of a data source."""
         arguments = cast("Properties", args.args)  # pyright: ignore[reportUnknownMemberType]
         try:
-            return invokes.invoke(args.token, arguments, self._region_of(args.provider)), []
+            region = self._region_of(args.provider)
+            return invokes.invoke(args.token, arguments, region, self._default_tags), []
         except ValueError as error:
             raise _InvokeError(str(error)) from error
 

@@ -274,9 +274,9 @@ class AwsProvider(Provider):
 
     def Invoke(self, request: Any, context: Any) -> Any:
         """Answer a data source."""
-        region = self._configuration(context).region
+        own = self._configuration(context)
         try:
-            answer = invokes.invoke(request.tok, from_struct(request.args), region)
+            answer = invokes.invoke(request.tok, from_struct(request.args), own.region, own.tags)
         except ValueError as error:
             _abort(context, grpc.StatusCode.INVALID_ARGUMENT, str(error))
         return provider_pb2.InvokeResponse(**cast("Any", {"return": to_struct(answer)}))

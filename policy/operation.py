@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from graph.model import UNKNOWN, Resource
-from policy.inputs import is_known, part
+from policy.inputs import Values, is_known, part, parts
 from policy.rule import ResourceRule, Rule, Stack, StackRule
 
 MOST_HOPS: Final = 1
@@ -13,6 +13,11 @@ MOST_HOPS: Final = 1
 REQUIRED_TAGS: Final = ("Project", "Stack")
 """Those that every stack file of the repository sets by aws:defaultTags."""
 
+LAUNCHED: Final = ("instance", "volume", "network-interface")
+"""What a launch template tags only if it says so for each of them."""
+
+TEMPLATE: Final = "aws:ec2/launchTemplate:LaunchTemplate"
+GROUP: Final = "aws:autoscaling/group:Group"
 VPC_OF_AWSX: Final = "awsx:ec2:Vpc"
 S3_ENDPOINT: Final = "aws:ec2/vpcEndpoint:VpcEndpoint"
 
@@ -36,12 +41,22 @@ def _old_metadata_service(resource: Resource) -> Iterator[str]:
 
 def _untagged(resource: Resource) -> Iterator[str]:
     key = "tagsAll" if "tagsAll" in resource.inputs else "tags"
-    if not isinstance(resource.inputs.get(key), Mapping):
-        return  # of a type that has none or a list of its own kind, or unknown
-    tags = part(resource.inputs, key)
+    if isinstance(resource.inputs.get(key), Mapping):  # not of a type without, nor unknown
+        yield from _missing("it", part(resource.inputs, key))
+    if resource.type == TEMPLATE and is_known(resource.inputs.get("tagSpecifications")):
+        specifications = parts(resource.inputs, "tagSpecifications")
+        for kind in LAUNCHED:
+            own = [part(each, "tags") for each in specifications if each["resourceType"] == kind]
+            yield from _missing(f"its {kind}", own[0] if own else {})
+    if resource.type == GROUP and is_known(resource.inputs.get("tags")):
+        tags = parts(resource.inputs, "tags")
+        yield from _missing("it", {each["key"]: each.get("value") for each in tags})
+
+
+def _missing(what: str, tags: Values) -> Iterator[str]:
     missing = [tag for tag in REQUIRED_TAGS if not tags.get(tag)]
     if missing:
-        yield f"it lacks the tag {' and '.join(missing)}"
+        yield f"{what} lacks the tag {' and '.join(missing)}"
 
 
 def _wrong_health_path(resource: Resource) -> Iterator[str]:
@@ -74,12 +89,13 @@ RULES: Final[tuple[Rule, ...]] = (
         why="With version 1, one request that a program can be tricked into gives away the "
         "instance's credentials; with more hops, so does a container.",
         remedy="Set httpTokens to required and httpPutResponseHopLimit to 1",
-        types=("aws:ec2/launchTemplate:LaunchTemplate", "aws:ec2/instance:Instance"),
+        types=(TEMPLATE, "aws:ec2/instance:Instance"),
         check=_old_metadata_service,
     ),
     ResourceRule(
         id="tagged",
-        what=f"Whatever has tags has {' and '.join(REQUIRED_TAGS)}.",
+        what=f"Whatever has tags has {' and '.join(REQUIRED_TAGS)}, and so has what a launch "
+        "template launches.",
         why="Nobody can tell on the bill what belongs to which stack.",
         remedy="Set aws:defaultTags in the stack file",
         types=(),

@@ -85,6 +85,8 @@ pulumi.export("groupTags", group.tags_all)
 pulumi.export("version", template.latest_version)
 pulumi.export("password", password.result)
 pulumi.export("account", aws.get_caller_identity().account_id)
+pulumi.export("defaultTags", aws.get_default_tags().tags)
+pulumi.export("tagsAbroad", aws.get_default_tags(opts=pulumi.InvokeOptions(provider=abroad)).tags)
 """
 
 
@@ -184,6 +186,7 @@ def test_each_provider_has_its_own_configuration(deployed: Stack) -> None:
     assert outputs["topic"].startswith("arn:aws:sns:eu-west-1:123456789012:topic-")
     assert outputs["topicTags"] == {"Owner": "eu", "Own": "tag"}
     assert outputs["groupTags"] == {"Owner": "team"}
+    assert (outputs["defaultTags"], outputs["tagsAbroad"]) == ({"Owner": "team"}, {"Owner": "eu"})
 
 
 def test_the_network_is_nested_as_awsx_nests_it(deployed: Stack) -> None:

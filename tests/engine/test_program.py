@@ -17,6 +17,7 @@ from tests.deployment import PROTECTED_MESSAGE, Deployment
 from tests.warm_python import SOCKET
 
 FEWEST_RESOURCES = 80
+TEMPLATE = "aws:ec2/launchTemplate:LaunchTemplate"
 OUTPUTS = {
     "cluster_name",
     "dashboard_url",
@@ -41,6 +42,9 @@ def test_a_stack_comes_up_and_then_has_nothing_to_change(
     assert outputs["dashboard_url"].endswith(f"#dashboards/dashboard/langfuse-{stack}")
     state = deployment.state()
     assert len(state) >= FEWEST_RESOURCES
+    (template,) = [each["inputs"] for each in state if each["type"] == TEMPLATE]
+    tags = {"Project": "langfuse", "Stack": stack, "Name": f"langfuse-{stack}-clickhouse"}
+    assert [each["tags"] for each in template["tagSpecifications"]] == [tags] * 3
     costs = bill(ResourceGraph.of_state({"resources": state}), "us-east-1")
     assert costs.unpriced == ()
     assert outputs["monthly_cost_usd"] == round(costs.sums.configured, 2)

@@ -1,13 +1,20 @@
 """Operation."""
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 from graph.model import UNKNOWN, Resource
-from policy.operation import REQUIRED_TAGS, S3_ENDPOINT, VPC_OF_AWSX
+from policy.operation import (
+    GROUP,
+    LAUNCHED,
+    REQUIRED_TAGS,
+    S3_ENDPOINT,
+    TEMPLATE,
+    VPC_OF_AWSX,
+)
 from tests.unit.policy_cases import Case, broken, kept, made
 
 LOGS: Final = "aws:cloudwatch/logGroup:LogGroup"
-TEMPLATE: Final = "aws:ec2/launchTemplate:LaunchTemplate"
 TARGETS: Final = "aws:lb/targetGroup:TargetGroup"
 VPC: Final = made("aws:ec2/vpc:Vpc", name="vpc")
 WRAPPED: Final = made(VPC_OF_AWSX)
@@ -17,6 +24,15 @@ NO_ENDPOINT: Final = "the VPC has no gateway endpoint for S3"
 
 def metadata(**options: Any) -> Resource:
     return made(TEMPLATE, {"metadataOptions": options})
+
+
+def group(*tags: str) -> Resource:
+    return made(GROUP, {"tags": [{"key": key, "value": "x"} for key in tags]})
+
+
+def launches(tags: Mapping[str, Any]) -> Resource:
+    specifications = [{"resourceType": kind, "tags": own} for kind, own in tags.items()]
+    return made(TEMPLATE, {"tagsAll": TAGS, "tagSpecifications": specifications})
 
 
 CASES: Final[tuple[Case, ...]] = (
@@ -44,7 +60,22 @@ CASES: Final[tuple[Case, ...]] = (
     broken("tagged", "it lacks the tag Project and Stack", made(LOGS, {"tags": {"Name": "a"}})),
     kept("tagged", made(LOGS, {"tagsAll": TAGS, "tags": {}})),
     kept("tagged", made(LOGS, {"tagsAll": UNKNOWN})),
-    kept("tagged", made("aws:autoscaling/group:Group", {"tags": [{"key": "Name"}]})),
+    broken("tagged", "it lacks the tag Project and Stack", group("Name")),
+    kept("tagged", group("Name", *REQUIRED_TAGS)),
+    kept("tagged", made(GROUP, {"tags": UNKNOWN})),
+    broken(
+        "tagged",
+        ["its volume lacks the tag Project and Stack", "its network-interface lacks the tag Stack"],
+        launches({"instance": TAGS, "network-interface": {"Project": "x"}}),
+    ),
+    broken(
+        "tagged",
+        [f"its {kind} lacks the tag Project and Stack" for kind in LAUNCHED],
+        made(TEMPLATE, {"tagsAll": TAGS}),
+    ),
+    kept("tagged", launches(dict.fromkeys(LAUNCHED, TAGS))),
+    kept("tagged", launches(dict.fromkeys(LAUNCHED, UNKNOWN))),
+    kept("tagged", made(TEMPLATE, {"tagSpecifications": UNKNOWN})),
     kept("tagged", made("aws:ec2/route:Route")),
     broken("target-health-path", "its health check asks for /", made(TARGETS)),
     broken(
