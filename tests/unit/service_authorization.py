@@ -57,6 +57,10 @@ class Action:
         """The resource types without which there is no call."""
         return [name for name, demanded in self.resource_types.items() if demanded]
 
+    def types_of(self, arn: str) -> frozenset[str]:
+        """Those of its resource types that an ARN may name; it may have wildcards."""
+        return types_of(arn, self.name.partition(":")[0]) & frozenset(self.resource_types)
+
     def keys_on(self, types: Iterable[str]) -> set[str]:
         """The condition keys of a call on resources of these types."""
         return {key for each in ("", *types) for key in self.keys.get(each, ())}
@@ -81,6 +85,12 @@ def actions(pattern: str) -> tuple[Action, ...]:
     rows = cast("Mapping[str, Any]", table["privileges"])
     names = [name] if name in rows else [each for each in rows if covers(name, each)]
     return tuple(_action(service, each) for each in sorted(names))
+
+
+def action_named(name: str) -> Action:
+    """The action of an exact name."""
+    (found,) = actions(name)
+    return found
 
 
 def _action(service: str, name: str) -> Action:
