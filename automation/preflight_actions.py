@@ -2,8 +2,12 @@
 
 The table was written from the calls that AWS's provider makes to create a resource and to read it
 back, and from AWS's own tables
-(https://docs.aws.amazon.com/service-authorization/latest/reference/reference.html). Updates and
-deletions are left out, and so are the vaults of a second region. Pure.
+(https://docs.aws.amazon.com/service-authorization/latest/reference/reference.html), by which its
+test goes. Those leave out what a call refers to; AWS's guides have it of
+a database's groups (https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/security_iam_id-based-policy-examples-create-and-modify-examples.html),
+a web ACL's load balancer (https://docs.aws.amazon.com/waf/latest/developerguide/security_iam_service-with-iam.html)
+and a vault's key (https://docs.aws.amazon.com/aws-backup/latest/devguide/create-a-vault.html).
+Updates and deletions are left out, and so are the vaults of a second region. Pure.
 """
 
 import csv
@@ -31,7 +35,7 @@ class Row:
     when: str
     """Which stacks need it: a key of WHEN, or all."""
     context: str
-    """A condition key that the call is going to have, `=`, and its value."""
+    """A condition key that the call is going to have, `=`, and its value; names as in resource."""
     actions: tuple[str, ...]
     types: tuple[str, ...]
 

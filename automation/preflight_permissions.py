@@ -17,7 +17,7 @@ from automation.iam_simulation import (
     simulate,
 )
 from automation.preflight_account import home_region
-from automation.preflight_actions import WHEN, rows_for
+from automation.preflight_actions import rows_for
 from automation.preflight_domain import public_zones
 from automation.preflight_result import Caller, NewStack, Result, failed, ok, unknown
 from settings.model import Settings
@@ -37,31 +37,62 @@ class ServiceRole(NamedTuple):
 
     service: str
     name: str
-    when: str
-    """A key of WHEN, or all."""
+    makers: tuple[str, ...]
+    """The resource types of permissions.csv whose creation is such a use."""
 
 
 SERVICE_LINKED_ROLES: Final = (
-    ServiceRole("ecs.amazonaws.com", "AWSServiceRoleForECS", ""),
+    ServiceRole("ecs.amazonaws.com", "AWSServiceRoleForECS", ("aws:ecs/cluster:Cluster",)),
     ServiceRole(
         "ecs.application-autoscaling.amazonaws.com",
         "AWSServiceRoleForApplicationAutoScaling_ECSService",
-        "",
+        ("aws:appautoscaling/target:Target",),
     ),
-    ServiceRole("autoscaling.amazonaws.com", "AWSServiceRoleForAutoScaling", "clickhouse"),
-    ServiceRole("rds.amazonaws.com", "AWSServiceRoleForRDS", "database"),
-    ServiceRole("elasticache.amazonaws.com", "AWSServiceRoleForElastiCache", "cache"),
+    ServiceRole(
+        "autoscaling.amazonaws.com",
+        "AWSServiceRoleForAutoScaling",
+        ("aws:autoscaling/group:Group",),
+    ),
+    ServiceRole(
+        "rds.amazonaws.com",
+        "AWSServiceRoleForRDS",
+        ("aws:rds/instance:Instance", "aws:rds/cluster:Cluster"),
+    ),
+    ServiceRole(
+        "elasticache.amazonaws.com",
+        "AWSServiceRoleForElastiCache",
+        ("aws:elasticache/replicationGroup:ReplicationGroup",),
+    ),
     ServiceRole(
         "elasticloadbalancing.amazonaws.com",
         "AWSServiceRoleForElasticLoadBalancing",
-        "load balancer",
+        ("aws:lb/loadBalancer:LoadBalancer",),
     ),
-    ServiceRole("ops.apigateway.amazonaws.com", "AWSServiceRoleForAPIGateway", "api"),
-    ServiceRole("apprunner.amazonaws.com", "AWSServiceRoleForAppRunner", "app runner"),
     ServiceRole(
-        "networking.apprunner.amazonaws.com", "AWSServiceRoleForAppRunnerNetworking", "app runner"
+        "ops.apigateway.amazonaws.com",
+        "AWSServiceRoleForAPIGateway",
+        ("aws:apigatewayv2/vpcLink:VpcLink",),
+    ),
+    ServiceRole(
+        "apprunner.amazonaws.com", "AWSServiceRoleForAppRunner", ("aws:apprunner/service:Service",)
+    ),
+    ServiceRole(
+        "networking.apprunner.amazonaws.com",
+        "AWSServiceRoleForAppRunnerNetworking",
+        ("aws:apprunner/vpcConnector:VpcConnector",),
+    ),
+    # https://docs.aws.amazon.com/AmazonECR/latest/userguide/slr-pullthroughcache.html
+    ServiceRole(
+        "pullthroughcache.ecr.amazonaws.com",
+        "AWSServiceRoleForECRPullThroughCache",
+        ("aws:ecr/pullThroughCacheRule:PullThroughCacheRule",),
+    ),
+    # https://docs.aws.amazon.com/aws-backup/latest/devguide/using-service-linked-roles-AWSServiceRoleForBackup.html
+    ServiceRole(
+        "backup.amazonaws.com", "AWSServiceRoleForBackup", ("aws:backup/selection:Selection",)
     ),
 )
+"""Each service's own page says when it makes the role."""
 
 
 def check_permissions(stack: NewStack, caller: Caller) -> Iterator[Result]:
@@ -90,7 +121,7 @@ def check_permissions(stack: NewStack, caller: Caller) -> Iterator[Result]:
     def ask(item: tuple[tuple[str, str, bool], set[str]]) -> list[Decision]:
         (arn, given, at_home), actions = item
         region = home_region(stack.region) if at_home else stack.region
-        key, _, value = given.partition("=")
+        key, _, value = given.format_map(names).partition("=")
         context = {"aws:RequestedRegion": region, **({key: value} if given else {})}
         return list(simulate(iam, principal, sorted(actions), arn, context))
 
@@ -145,7 +176,7 @@ def check_service_linked_roles(stack: NewStack, caller: Caller) -> Iterator[Resu
 
 
 def _needed(role: ServiceRole, settings: Settings) -> bool:
-    return not role.when or WHEN[role.when](settings)
+    return any(token in role.makers for row in rows_for(settings) for token in row.types)
 
 
 def _make(roles: Sequence[ServiceRole]) -> str:

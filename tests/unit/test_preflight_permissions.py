@@ -1,8 +1,9 @@
 """`preflight` on permissions: what is asked of IAM's simulator, and what is made of its answers.
 
 It proves which actions are simulated on which resources, under which conditions, and what each
-kind of refusal leads to. That the table has every resource type is in test_preflight_needs.py. It
-does not prove that the table is complete for a type: no account was there to try a first `up` in.
+kind of refusal leads to. That the table has every resource type is in test_preflight_needs.py, that
+it agrees with AWS's own tables in test_preflight_actions.py. It does not prove that the table is
+complete for a type: no account was there to try a first `up` in.
 """
 
 import json
@@ -13,11 +14,12 @@ import pytest
 from botocore.exceptions import ClientError
 
 from automation.iam_simulation import principal_of
-from automation.preflight_actions import Row, rows
+from automation.preflight_actions import Row
 from automation.preflight_permissions import check_permissions, check_service_linked_roles
 from automation.preflight_result import Caller, NewStack, Result
 from settings.model import Settings
-from tests.unit.aws_account import ACCOUNT, DEPLOYER, Account, aws, session
+from tests.unit.aws_account import ACCOUNT, DEPLOYER, Account, aws
+from tests.unit.graph import VARIED
 
 T = TypeVar("T")
 
@@ -25,6 +27,8 @@ ROLE = Caller(ACCOUNT, f"arn:aws:sts::{ACCOUNT}:assumed-role/deploy/session", "a
 ROOT_USER = Caller(ACCOUNT, f"arn:aws:iam::{ACCOUNT}:root", "aws")
 FEDERATED = Caller(ACCOUNT, f"arn:aws:sts::{ACCOUNT}:federated-user/ada", "aws")
 TRUST = json.dumps({"Version": "2012-10-17", "Statement": []})
+WITH_NAT: dict[str, Any] = {"network": {"egress": "natInstance"}}
+PULL_THROUGH: dict[str, str] = VARIED["images"]
 ALL_ROLES = {
     "ecs.amazonaws.com": "AWSServiceRoleForECS",
     "autoscaling.amazonaws.com": "AWSServiceRoleForAutoScaling",
@@ -34,7 +38,9 @@ ALL_ROLES = {
     "ecs.application-autoscaling.amazonaws.com": (
         "AWSServiceRoleForApplicationAutoScaling_ECSService"
     ),
+    "backup.amazonaws.com": "AWSServiceRoleForBackup",
 }
+"""Those of `dev`."""
 
 
 def make_role(name: str, path: str) -> None:
@@ -288,36 +294,68 @@ def test_conditions_on_service_linked_roles_are_no_failure(account: Account) -> 
     assert result.remedy.endswith("--aws-service-name ecs.amazonaws.com")
 
 
-def test_a_load_balancer_has_a_service_linked_role_instead_of_the_apis(account: Account) -> None:
-    make_service_roles("AWSServiceRoleForAPIGateway")
-    stack = account.stack(domain="langfuse.example.com", ingress={"kind": "alb"})
-    assert only(check_service_linked_roles(stack, DEPLOYER)).message == (
-        "the first up makes AWSServiceRoleForElasticLoadBalancing"
-    )
+@pytest.mark.parametrize(
+    ("config", "roles"),
+    [
+        ({}, {"APIGateway"}),
+        ({"ingress": {"kind": "alb"}}, {"ElasticLoadBalancing"}),
+        ({"images": {"source": "mirror"}}, {"APIGateway"}),
+        ({"images": PULL_THROUGH}, {"APIGateway", "ECRPullThroughCache"}),
+        (
+            {"images": {"source": "mirror"}, "web": {"platform": "appRunner"}, **WITH_NAT},
+            {"AppRunner", "AppRunnerNetworking"},
+        ),
+    ],
+    ids=["dev", "load balancer", "mirror", "pull through", "App Runner"],
+)
+def test_each_service_of_a_stack_makes_its_service_linked_role(
+    account: Account, config: dict[str, Any], roles: set[str]
+) -> None:
+    stack = account.stack(domain="langfuse.example.com", **config)
+    made = only(check_service_linked_roles(stack, DEPLOYER)).message
+    shared = {name.removeprefix("AWSServiceRoleFor") for name in ALL_ROLES.values()} - {
+        "APIGateway"
+    }
+    assert set(made.removeprefix("the first up makes ").split(", ")) == {
+        f"AWSServiceRoleFor{role}" for role in shared | roles
+    }
 
 
-def test_actions_are_named_as_their_services_name_their_operations() -> None:
-    """A misspelt action would be simulated, and refused, for ever."""
-    unlike = {
-        "apigateway:GET", "apigateway:POST", "backup-storage:MountCapsule", "iam:PassRole",
-        "budgets:ModifyBudget", "budgets:ViewBudget", "elasticloadbalancing:SetWebAcl",
-        "lambda:InvokeFunction", "logs:CreateLogDelivery", "logs:GetLogDelivery",
-        "logs:UpdateLogDelivery", "logs:ListLogDeliveries", "s3:PutEncryptionConfiguration",
-        "s3:GetEncryptionConfiguration", "s3:PutLifecycleConfiguration",
-        "s3:GetLifecycleConfiguration", "s3:PutBucketPublicAccessBlock",
-        "s3:GetBucketPublicAccessBlock", "s3:PutBucketCORS", "s3:GetBucketCORS", "s3:ListBucket",
-        "s3:GetAccelerateConfiguration", "s3:GetReplicationConfiguration",
-        "s3:GetBucketObjectLockConfiguration",
-    }  # fmt: skip
-    models = {"elasticloadbalancing": "elbv2"}
-    loader = session()._session.get_component("data_loader")
-    wrong: list[str] = []
-    for action in sorted({action for row in rows() for action in row.actions} - unlike):
-        service, _, operation = action.partition(":")
-        model = loader.load_service_model(models.get(service, service), "service-2")
-        if operation not in model["operations"]:
-            wrong.append(action)
-    assert wrong == []
+def test_a_vault_needs_rights_on_its_key_as_aws_backup_calls_it(account: Account) -> None:
+    list(check_permissions(account.stack("eu-west-1"), DEPLOYER))
+    asked = simulation_of(account, "kms:CreateGrant")
+    assert set(asked["ActionNames"]) == {
+        "kms:CreateGrant",
+        "kms:Decrypt",
+        "kms:DescribeKey",
+        "kms:GenerateDataKey",
+        "kms:RetireGrant",
+    }
+    assert asked["ResourceArns"] == [f"arn:aws:kms:eu-west-1:{ACCOUNT}:key/preflight"]
+    assert context_of(asked)["kms:ViaService"] == "backup.eu-west-1.amazonaws.com"
+
+
+def test_a_firewall_needs_rights_on_the_load_balancer_too(account: Account) -> None:
+    ingress: dict[str, Any] = {"kind": "alb", "waf": {}}
+    list(check_permissions(account.stack(domain="langfuse.example.com", ingress=ingress), DEPLOYER))
+    asked = simulation_of(account, "elasticloadbalancing:CreateWebACLAssociation")
+    assert asked["ResourceArns"] == [
+        f"arn:aws:elasticloadbalancing:us-east-1:{ACCOUNT}:"
+        "loadbalancer/app/langfuse-dev-preflight/0"
+    ]
+    assert {
+        "elasticloadbalancing:GetLoadBalancerWebACL",
+        "elasticloadbalancing:SetWebAcl",
+        "wafv2:AssociateWebACL",
+    } <= set(asked["ActionNames"])
+
+
+@pytest.mark.parametrize(
+    "action", ["ecs:DescribeTaskDefinition", "logs:DescribeLogGroups", "rds:DescribeGlobalClusters"]
+)
+def test_a_list_is_simulated_on_every_resource(account: Account, action: str) -> None:
+    list(check_permissions(account.stack(postgres={"mode": "auroraServerless"}), DEPLOYER))
+    assert simulation_of(account, action)["ResourceArns"] == ["*"]
 
 
 def test_simulated_stacks_keep_their_prefix(account: Account) -> None:

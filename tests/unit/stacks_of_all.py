@@ -1,0 +1,46 @@
+"""Stacks that together have all that the program makes. Most are built by other tests as well."""
+
+from collections.abc import Mapping
+from functools import cache
+from typing import Any, Final
+
+import pytest
+
+from tests.image_lock import locked
+from tests.unit.graph import VARIED, Graph, build, shipped_config
+from tests.unit.test_app_runner import APP_RUNNER, FARGATE
+from tests.unit.test_cost import EVERYTHING
+from tests.unit.test_external_stores import EXTERNAL, password
+
+STACKS: Final[Mapping[str, tuple[str, Mapping[str, Any]]]] = {
+    **{size: (size, shipped_config(size)) for size in ("dev", "staging", "prod")},
+    "varied": ("dev", VARIED),
+    "everything": ("everything", EVERYTHING),
+    "mirror": ("platform", FARGATE),
+    "App Runner": ("platform", APP_RUNNER),
+    "external": (
+        "dev",
+        {
+            "size": "dev",
+            "deletionProtection": True,
+            "backups": {"copyRegion": "eu-west-1"},
+            **{
+                key: value
+                for store in sorted(EXTERNAL)
+                for key, value in (
+                    (store, EXTERNAL[store]),
+                    (f"{store}Password", password(store)),
+                )
+            },
+        },
+    ),
+}
+"""Name and `langfuse:` configuration of each."""
+
+
+@cache
+def graphs() -> Mapping[str, Graph]:
+    """Build them all, with every image locked, and so in the offline ECR."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("components.images.read_lock", lambda: locked(APP_RUNNER))
+        return {label: build(name, config) for label, (name, config) in STACKS.items()}
