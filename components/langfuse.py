@@ -68,7 +68,7 @@ def deploy(
         opts,
     )
     backups: list[Backups] = []
-    if clickhouse.volume_arns or (settings.backups.copy_region and data_plane.postgres.backup_arn):
+    if clickhouse.volume_arns or (settings.backups.copy_region and data_plane.postgres.backed_up):
         backups.append(
             Backups(
                 f"{name}-backups",
@@ -76,7 +76,7 @@ def deploy(
                     settings.backups,
                     location,
                     clickhouse.volume_arns,
-                    data_plane.postgres.backup_arn,
+                    data_plane.postgres.backed_up,
                     settings.deletion_protection,
                 ),
                 opts,
