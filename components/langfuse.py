@@ -18,7 +18,7 @@ from components.images import Images, ImagesArgs
 from components.ingress import Ingress, IngressArgs
 from components.langfuse_web import LangfuseWeb, LangfuseWebArgs
 from components.langfuse_worker import LangfuseWorker, LangfuseWorkerArgs
-from components.location import Location
+from components.location import Location, refuse_partition
 from components.metrics import together
 from components.migration import Migration, MigrationArgs
 from components.monthly_cost import MonthlyCost
@@ -45,6 +45,7 @@ def deploy(
     """
     location = Location.current(parent)
     refuse_region(settings, location)
+    refuse_partition(settings, location)
     guard = ReplacementGuard(name, settings.allow_replace, how_to_allow)
     cost = MonthlyCost(location.region)
     opts = pulumi.ResourceOptions.merge(guard.options(parent), cost.options())
