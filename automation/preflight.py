@@ -18,8 +18,15 @@ from automation import preflight_zones as zones
 from automation.deployed import Folder
 from automation.offline_workspace import REPOSITORY
 from automation.plan import console, errors, one_line_errors
-from automation.preflight_account import REGION, check_region, find_caller
+from automation.preflight_account import (
+    PARTITION,
+    REGION,
+    check_partition,
+    check_region,
+    find_caller,
+)
 from automation.preflight_app_runner import APP_RUNNER, check_app_runner
+from automation.preflight_backups import BACKUPS, backs_up_aurora, check_backups
 from automation.preflight_domain import (
     CERTIFICATE,
     HOSTED_ZONE,
@@ -93,6 +100,7 @@ def run(stack: NewStack, client: httpx.Client, ask_dns: NameServers) -> Iterator
 def _of_account(stack: NewStack, caller: Caller, ask_dns: NameServers) -> Iterator[Check]:
     settings, needs = stack.settings, needs_of(stack.settings)
     yield Check(REGION, partial(check_region, stack))
+    yield Check(PARTITION, partial(check_partition, stack))
     if settings.web.platform == "appRunner":
         yield Check(APP_RUNNER, partial(check_app_runner, stack))
     yield Check(zones.ZONES, partial(zones.check_zones, stack, needs))
@@ -103,6 +111,8 @@ def _of_account(stack: NewStack, caller: Caller, ask_dns: NameServers) -> Iterat
     if needs.db_instances:
         yield Check(zones.DATABASE, partial(zones.check_database, stack))
     yield from quota_checks(stack, needs)
+    if backs_up_aurora(settings):
+        yield Check(BACKUPS, partial(check_backups, stack))
     if settings.hosted_zone:
         yield Check(HOSTED_ZONE, partial(check_hosted_zone, stack, ask_dns))
     if settings.ingress.certificate_arn:

@@ -9,9 +9,11 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from automation.plan import one_line
 from automation.preflight_result import Caller, NewStack, Result, failed, ok
+from settings.partitions import missing_services
 
 CREDENTIALS: Final = "credentials"
 REGION: Final = "region"
+PARTITION: Final = "partition"
 
 HOME_REGIONS: Final = {"aws": "us-east-1", "aws-cn": "cn-north-1", "aws-us-gov": "us-gov-west-1"}
 """By partition, a region that nobody can disable, where the global services are."""
@@ -71,3 +73,13 @@ def check_region(stack: NewStack) -> Iterator[Result]:
             )
         else:
             yield ok(REGION, f"{region} is enabled")
+
+
+def check_partition(stack: NewStack) -> Iterator[Result]:
+    """Whether AWS has there what the stack uses besides its regional services."""
+    partition = partition_of(stack.region)
+    missing = [*missing_services(stack.settings, partition)]
+    for message, remedy in missing:
+        yield failed(PARTITION, message, remedy)
+    if not missing:
+        yield ok(PARTITION, f"{partition} has every service of the stack")

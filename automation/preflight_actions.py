@@ -134,6 +134,9 @@ WHEN: Final[Mapping[str, Callable[[Settings], bool]]] = {
     "backups": _backups,
     "vault lock": lambda settings: _backups(settings) and settings.backups.vault_lock,
     "alarms": lambda settings: settings.alarms is not None,
+    "budget": lambda settings: (
+        settings.alarms is not None and settings.alarms.monthly_budget_usd is not None
+    ),
     "repositories": lambda settings: settings.images.source != "upstream",
     "mirror": lambda settings: settings.images.source == "mirror",
     "pull through": lambda settings: settings.images.source == "pullThrough",

@@ -1,6 +1,7 @@
 """The alarms on ClickHouse, and on the backups of it. Pure."""
 
-from typing import Final
+from dataclasses import replace
+from typing import Any, Final
 
 from components import metrics
 from components.alarm_row import FIVE_MINUTES, HOUR, MINUTE, AlarmRow
@@ -12,6 +13,13 @@ DISK_PERCENT: Final = 80
 EXCEEDED_SHARE: Final = 0.5
 CREDITS_PERCENT: Final = 20
 BACKUP_HOURS: Final = 26
+COPY_HOURS: Final = 36
+
+FIRST_BACKUP: Final = 28 * HOUR
+"""Seconds. A day at the most until the plan's time, and the plan's windows (components/backups.py):
+an hour to begin, three to be done."""
+FIRST_COPY: Final = 40 * HOUR
+"""Seconds. Of the first snapshot, whose copy is a whole one."""
 
 
 def clickhouse_alarms(clickhouse: ClickHouseOnEc2 | ExternalClickHouse) -> list[AlarmRow]:
@@ -99,30 +107,38 @@ def cpu_credits(label: str, metric: Metric) -> AlarmRow:
 
 
 def backup_alarms(stack: str) -> list[AlarmRow]:
-    """Build the alarms of the snapshots and of ClickHouse's own backups."""
+    """Build the alarms of the snapshots, their copies, and ClickHouse's own backups."""
+    volumes, database = "the ClickHouse volumes", "PostgreSQL"
     return [
-        _lost_snapshot("snapshot-failed", metrics.SNAPSHOTS_FAILED, "A snapshot has failed."),
-        _lost_snapshot(
-            "snapshot-expired",
-            metrics.SNAPSHOTS_EXPIRED,
-            "A snapshot did not begin in its window.",
-        ),
-        _no_backup(
-            "snapshot-missing",
-            metrics.SNAPSHOTS_COMPLETED,
-            "No snapshot was taken since yesterday.",
-            "No snapshot",
-        ),
-        _no_backup(
-            "clickhouse-backup-missing",
-            metrics.backups_created(f"{stack}-clickhouse-backup"),
-            "ClickHouse has not backed itself up since yesterday.",
-            "No ClickHouse backup",
+        _lost("snapshot-failed", metrics.SNAPSHOTS_FAILED, "A snapshot has failed."),
+        _lost("snapshot-expired", metrics.SNAPSHOTS_EXPIRED, "A snapshot did not begin in time."),
+        _lost("copy-failed", metrics.COPIES_FAILED, "A copy for the second region has failed."),
+        _no_snapshot("volume-snapshot-missing", metrics.VOLUME_SNAPSHOTS, volumes),
+        _no_snapshot("database-snapshot-missing", metrics.DATABASE_SNAPSHOTS, database),
+        _no_copy("volume-copy-missing", metrics.VOLUME_COPIES, volumes),
+        _no_copy("database-copy-missing", metrics.DATABASE_COPIES, database),
+        AlarmRow(
+            label="clickhouse-backup-missing",
+            metric=metrics.backups_created(f"{stack}-clickhouse-backup"),
+            summary="ClickHouse has not backed itself up since yesterday.",
+            runbook="No ClickHouse backup",
+            **_DAILY,
         ),
     ]
 
 
-def _lost_snapshot(label: str, metric: Metric, summary: str) -> AlarmRow:
+_DAILY: Final[Any] = {
+    "comparison": "<",
+    "threshold": 1,
+    "period": HOUR,
+    "periods": BACKUP_HOURS,
+    "why": "daily, and two hours of grace; whatever the reason is, success is missing",
+    "missing": "breaching",
+    "first_value": FIRST_BACKUP,
+}
+
+
+def _lost(label: str, metric: Metric, summary: str) -> AlarmRow:
     return AlarmRow(
         label=label,
         metric=metric,
@@ -131,21 +147,26 @@ def _lost_snapshot(label: str, metric: Metric, summary: str) -> AlarmRow:
         period=HOUR,
         periods=1,
         summary=summary,
-        why="each counts: nobody makes a snapshot up",
+        why="each counts: nobody makes it up",
         runbook="Failed snapshot",
     )
 
 
-def _no_backup(label: str, metric: Metric, summary: str, runbook: str) -> AlarmRow:
+def _no_snapshot(label: str, metric: Metric, of: str) -> AlarmRow:
     return AlarmRow(
         label=label,
         metric=metric,
-        comparison="<",
-        threshold=1,
-        period=HOUR,
-        periods=BACKUP_HOURS,
-        summary=summary,
-        why="daily, and two hours of grace; whatever the reason is, success is missing",
-        runbook=runbook,
-        missing="breaching",
+        summary=f"No snapshot of {of} was taken since yesterday.",
+        runbook="No snapshot",
+        **_DAILY,
+    )
+
+
+def _no_copy(label: str, metric: Metric, of: str) -> AlarmRow:
+    return replace(
+        _no_snapshot(label, metric, of),
+        periods=COPY_HOURS,
+        summary=f"No snapshot of {of} has reached the second region.",
+        why="daily, and twelve hours of grace: the first one of all takes longest",
+        first_value=FIRST_COPY,
     )

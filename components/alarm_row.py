@@ -13,6 +13,9 @@ FIVE_MINUTES: Final = 300
 HOUR: Final = 3600
 """Seconds."""
 
+FIRST_UP: Final = 2 * HOUR
+"""Seconds. As long as a first `up` may take, from the alarm to what it looks at."""
+
 OPERATORS: Final = {
     ">": "GreaterThanThreshold",
     ">=": "GreaterThanOrEqualToThreshold",
@@ -43,6 +46,8 @@ class AlarmRow:
     """How many of the values must be wrong; 0: all of them."""
     missing: Literal["breaching", "notBreaching", "ignore"] = "notBreaching"
     """What a missing value counts as."""
+    first_value: int = FIRST_UP
+    """Seconds after the alarm is made by which a stack that is well has sent a value."""
     growth: bool = False
     """Whether the threshold is for the change since the period before."""
     bound: str = ""
@@ -57,6 +62,16 @@ class AlarmRow:
     def description(self) -> str:
         """What the mail says."""
         return f"{self.summary} {RUNBOOK}#{self.anchor}"
+
+    @property
+    def warm_up_minutes(self) -> int | None:
+        """How long a new alarm waits for its first value; None: a missing value is no alarm.
+
+        It ends with the first values. A whole day without any, before the first backup is due, is
+        the same to CloudWatch as one on which it was not taken.
+        https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarm-warm-up.html
+        """
+        return self.first_value // MINUTE if self.missing == "breaching" else None
 
     @property
     def breaching_periods(self) -> int:

@@ -16,6 +16,10 @@ CPU_PERCENT: Final = 90
 FREE_STORAGE_GIB: Final = 2
 CACHE_MEMORY_PERCENT: Final = 75
 
+IDLE_ACU: Final = 1
+"""What Aurora's own work may keep it at, however little the least capacity is.
+https://repost.aws/questions/QUi4Lno12BRme9Mab-N1wEjg/aurora-serverless-acu-utilisation-is-high-when-no-active-database-connection"""
+
 CONNECTIONS_SHARE: Final = 0.6
 """Of `max_connections` by the formula: for the smallest instance it gives a third too many."""
 
@@ -44,7 +48,7 @@ def _postgres(
         if postgres.min_acu <= 0.5:
             most = min(most, LOW_ACU_CONNECTIONS)
         return [
-            _busy("postgres-capacity", metrics.AURORA_CAPACITY, CAPACITY_PERCENT),
+            _capacity(postgres),
             _connections(metrics.AURORA_CONNECTIONS, most),
         ]
     kind = postgres.instance_class.removeprefix("db.")
@@ -69,6 +73,13 @@ def _postgres(
     if memory is not None:
         rows.append(_connections(metrics.DATABASE_CONNECTIONS, postgres_connections(memory)))
     return rows
+
+
+def _capacity(postgres: AuroraPostgres) -> AlarmRow:
+    """Build the alarm of Aurora's capacity; of its CPU, where it never has less than that."""
+    if 100 * max(postgres.min_acu, IDLE_ACU) < CAPACITY_PERCENT * postgres.max_acu:
+        return _busy("postgres-capacity", metrics.AURORA_CAPACITY, CAPACITY_PERCENT)
+    return _busy("postgres-cpu", metrics.AURORA_CPU, CPU_PERCENT)
 
 
 def _busy(label: str, metric: Metric, percent: float) -> AlarmRow:

@@ -4,9 +4,9 @@ Container Insights stays off: docs/adr/0011-alarms-without-container-insights.md
 and why is in the rows of alarm_services, alarm_clickhouse and alarm_stores.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import pulumi
 import pulumi_aws as aws
@@ -16,8 +16,18 @@ from components.alarm_services import service_alarms
 from components.alarm_stores import store_alarms
 from components.alarm_topic import alarm_topic
 from components.location import Location
-from components.metrics import Dimensions, Watched
+from components.metrics import Dimensions, Metric, Watched
 from settings.model import Settings
+
+FUNCTIONS: Final = {
+    "Average": "AVG",
+    "Maximum": "MAX",
+    "Minimum": "MIN",
+    "SampleCount": "COUNT",
+    "Sum": "SUM",
+}
+"""Of CloudWatch Metrics Insights, by statistic.
+https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/cloudwatch-metrics-insights-querylanguage.html"""
 
 
 @dataclass(frozen=True)
@@ -66,10 +76,24 @@ class Alarms(pulumi.ComponentResource):
             treat_missing_data=row.missing,
             alarm_actions=[self.topic_arn],
             ok_actions=[self.topic_arn],
-            **(_growth(row, dimensions) if row.growth else _value(row, dimensions)),
+            warm_up_configuration=(
+                {"warm_up_period_duration_in_minutes": row.warm_up_minutes}
+                if row.warm_up_minutes is not None
+                else None
+            ),
+            **_subject_of(row, dimensions),
             opts=child,
         )
         return alarm.arn
+
+
+def _subject_of(row: AlarmRow, dimensions: Dimensions) -> dict[str, Any]:
+    """Give what an alarm looks at: a metric, its growth, or metrics that are searched for."""
+    if row.growth:
+        return _growth(row, dimensions)
+    if row.metric.beside:
+        return _search(row, dimensions)
+    return _value(row, dimensions)
 
 
 def _value(row: AlarmRow, dimensions: Dimensions) -> dict[str, Any]:
@@ -98,6 +122,25 @@ def _growth(row: AlarmRow, dimensions: Dimensions) -> dict[str, Any]:
     }
     change = {"expression": "DIFF(value)", "label": "growth", "return_data": True}
     return {"metric_queries": [{"id": "value", "metric": metric}, {"id": "growth", **change}]}
+
+
+def _search(row: AlarmRow, dimensions: Dimensions) -> dict[str, Any]:
+    query = {"id": "value", "period": row.period, "label": row.label, "return_data": True}
+    expression = pulumi.Output.all(**dimensions).apply(lambda found: search(row.metric, found))
+    return {"metric_queries": [{**query, "expression": expression}]}
+
+
+def search(metric: Metric, dimensions: Mapping[str, str]) -> str:
+    """Write the query for a metric with more dimensions than those that are known.
+
+    An alarm on it sees the last three hours, and costs as much as one on each metric that it finds.
+    https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarm-limits.html
+    """
+    names = ", ".join(sorted([*dimensions, *metric.beside]))
+    known = " AND ".join(f"{name} = '{value}'" for name, value in sorted(dimensions.items()))
+    what = f"{FUNCTIONS[metric.statistic]}({metric.name})"
+    schema = f'SCHEMA("{metric.namespace}", {names})'
+    return f"SELECT {what} FROM {schema} WHERE {known}"  # noqa: S608 -- CloudWatch's own, read-only
 
 
 def alarm_rows(settings: Settings, stack: str) -> list[AlarmRow]:

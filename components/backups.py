@@ -5,22 +5,33 @@ With a second region, daily snapshots go there too, and PostgreSQL's with them.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import pulumi
 import pulumi_aws as aws
 
 from components import iam
 from components.location import Location
-from components.metrics import Watched
+from components.metrics import Dimensions, Watched
 from settings.data_safety import Backups as BackupSettings
 
 HOURLY: Final = "cron(15 * ? * * *)"
 DAILY: Final = "cron(45 1 ? * * *)"
 """UTC; before ClickHouse's own backup, which keeps the volumes busy."""
 
+VOLUMES: Final = "EBS"
+"""AWS Backup's name of their type."""
+
 START_WINDOW_MINUTES: Final = 60
 COMPLETION_WINDOW_MINUTES: Final = 180
+
+
+@dataclass(frozen=True)
+class BackedUpDatabase:
+    """A database as AWS Backup knows it."""
+
+    arn: pulumi.Output[str]
+    resource_type: Literal["Aurora", "RDS"]
 
 
 @dataclass(frozen=True)
@@ -30,7 +41,7 @@ class BackupsArgs:
     settings: BackupSettings
     location: Location
     volume_arns: Sequence[pulumi.Output[str]]
-    database_arn: pulumi.Output[str] | None
+    database: BackedUpDatabase | None
     """What goes to the second region besides."""
     protected: bool
 
@@ -74,9 +85,9 @@ class Backups(pulumi.ComponentResource):
             rules.append(_rule("hourly", HOURLY, settings.hourly_retention_days, vault, None))
         if args.volume_arns:
             self._plan(f"{name}-volumes", rules, args.volume_arns, role, child)
-        if copy is not None and args.database_arn is not None:
-            self._plan(f"{name}-database", [daily], [args.database_arn], role, child)
-        self.watched = {"vault": [{"BackupVaultName": vault.name}]}
+        if copy is not None and args.database is not None:
+            self._plan(f"{name}-database", [daily], [args.database.arn], role, child)
+        self.watched = _watched(vault, args, copied=copy is not None)
         self.register_outputs({"vaultName": vault.name})
 
     @staticmethod
@@ -118,6 +129,25 @@ class Backups(pulumi.ComponentResource):
         aws.backup.Selection(
             name, plan_id=plan.id, iam_role_arn=role.arn, resources=list(arns), opts=child
         )
+
+
+def _watched(vault: aws.backup.Vault, args: BackupsArgs, *, copied: bool) -> Watched:
+    """Name the vault, and in it what each plan backs up. A copy's job is where its source is."""
+    here: Dimensions = {"BackupVaultName": vault.name}
+    types: dict[str, str] = {}
+    if args.volume_arns:
+        types["volume"] = VOLUMES
+    if copied and args.database is not None:
+        types["database"] = args.database.resource_type
+    watched: dict[str, Sequence[Dimensions]] = {"vault": [here]}
+    if copied:
+        watched["copied-vault"] = [here]
+    for each, resource_type in types.items():
+        of_type: Dimensions = {**here, "ResourceType": resource_type}
+        watched[f"{each}-snapshots"] = [of_type]
+        if copied:
+            watched[f"{each}-copies"] = [of_type]
+    return watched
 
 
 def _rule(

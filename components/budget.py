@@ -6,8 +6,6 @@ from typing import Final
 import pulumi
 import pulumi_aws as aws
 
-from settings.model import Alarms
-
 ACTUAL_PERCENT: Final = 80
 FORECAST_PERCENT: Final = 100
 
@@ -16,7 +14,8 @@ FORECAST_PERCENT: Final = 100
 class BudgetArgs:
     """What the budget is made from."""
 
-    alarms: Alarms
+    email: str
+    monthly_usd: float
 
 
 class Budget(pulumi.ComponentResource):
@@ -31,7 +30,7 @@ class Budget(pulumi.ComponentResource):
             name,
             budget_type="COST",
             time_unit="MONTHLY",
-            limit_amount=f"{args.alarms.monthly_budget_usd:.1f}",
+            limit_amount=f"{args.monthly_usd:.1f}",
             limit_unit="USD",
             notifications=[
                 {
@@ -39,7 +38,7 @@ class Budget(pulumi.ComponentResource):
                     "notification_type": kind,
                     "threshold": percent,
                     "threshold_type": "PERCENTAGE",
-                    "subscriber_email_addresses": [args.alarms.email],
+                    "subscriber_email_addresses": [args.email],
                 }
                 for kind, percent in thresholds
             ],

@@ -18,6 +18,10 @@ ALARMS_HEIGHT: Final = 4
 """Of the console's grid.
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/CloudWatch-Dashboard-Body-Structure.html"""
 
+OWN_PERIODS: Final = "inherit"
+"""Each line keeps its period, however long a time is shown. CloudWatch would lengthen it, and a
+count of samples or a sum with it: twenty tasks in twenty minutes, where one runs."""
+
 CONSOLES: Final = {"aws-cn": "amazonaws.cn", "aws-us-gov": "amazonaws-us-gov.com"}
 
 KnownWatched = Mapping[str, Sequence[Mapping[str, str]]]
@@ -30,7 +34,7 @@ class DashboardArgs:
 
     location: Location
     stack: str
-    """Prefix of the stack's names, and the dashboard's own name."""
+    """Prefix of the stack's names."""
     watched: Watched
     alarm_arns: Sequence[pulumi.Output[str]]
     """ARNs of the alarms whose states are on top; none: there are no alarms."""
@@ -52,8 +56,9 @@ class Dashboard(pulumi.ComponentResource):
         )
         dashboard = aws.cloudwatch.Dashboard(
             name,
-            # CloudWatch needs a name, and Pulumi makes none for it.
-            dashboard_name=args.stack,
+            # CloudWatch needs a name, and Pulumi makes none for it. An account has each name once,
+            # whatever the region, and a second dashboard of it overwrites the first.
+            dashboard_name=f"{args.stack}-{region}",
             dashboard_body=known.apply(
                 lambda values: dashboard_body(
                     region, args.stack, values["watched"], values["alarms"]
@@ -93,7 +98,7 @@ def dashboard_body(
             graph = _graph(region, widget, lines)
             widgets.append(_placed("metric", graph, place * width, top, width, WIDGET_HEIGHT))
         top += WIDGET_HEIGHT if shown else 0
-    return json.dumps({"widgets": widgets}, sort_keys=True)
+    return json.dumps({"periodOverride": OWN_PERIODS, "widgets": widgets}, sort_keys=True)
 
 
 def _lines(metrics: Sequence[Metric], watched: KnownWatched) -> list[list[Any]]:

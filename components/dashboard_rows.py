@@ -70,8 +70,12 @@ def dashboard_rows(stack: str) -> list[list[Widget]]:
             Widget(
                 "9 Backups",
                 [
-                    metrics.SNAPSHOTS_COMPLETED,
+                    metrics.VOLUME_SNAPSHOTS,
+                    metrics.DATABASE_SNAPSHOTS,
                     metrics.SNAPSHOTS_FAILED,
+                    metrics.VOLUME_COPIES,
+                    metrics.DATABASE_COPIES,
+                    metrics.COPIES_FAILED,
                     metrics.backups_created(f"{stack}-clickhouse-backup"),
                 ],
             ),

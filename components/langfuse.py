@@ -18,7 +18,7 @@ from components.images import Images, ImagesArgs
 from components.ingress import Ingress, IngressArgs
 from components.langfuse_web import LangfuseWeb, LangfuseWebArgs
 from components.langfuse_worker import LangfuseWorker, LangfuseWorkerArgs
-from components.location import Location
+from components.location import Location, refuse_partition
 from components.metrics import together
 from components.migration import Migration, MigrationArgs
 from components.monthly_cost import MonthlyCost
@@ -45,6 +45,7 @@ def deploy(
     """
     location = Location.current(parent)
     refuse_region(settings, location)
+    refuse_partition(settings, location)
     guard = ReplacementGuard(name, settings.allow_replace, how_to_allow)
     cost = MonthlyCost(location.region)
     opts = pulumi.ResourceOptions.merge(guard.options(parent), cost.options())
@@ -68,7 +69,7 @@ def deploy(
         opts,
     )
     backups: list[Backups] = []
-    if clickhouse.volume_arns or (settings.backups.copy_region and data_plane.postgres.backup_arn):
+    if clickhouse.volume_arns or (settings.backups.copy_region and data_plane.postgres.backed_up):
         backups.append(
             Backups(
                 f"{name}-backups",
@@ -76,7 +77,7 @@ def deploy(
                     settings.backups,
                     location,
                     clickhouse.volume_arns,
-                    data_plane.postgres.backup_arn,
+                    data_plane.postgres.backed_up,
                     settings.deletion_protection,
                 ),
                 opts,

@@ -5,6 +5,9 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_aws as aws
 
+from settings.model import Settings
+from settings.partitions import missing_services
+
 
 @dataclass(frozen=True)
 class Location:
@@ -20,3 +23,10 @@ class Location:
         """The location of `parent`'s AWS provider; without one, of the default provider."""
         told = pulumi.InvokeOptions(parent=parent)
         return Location(aws.get_region(opts=told).region, aws.get_partition(opts=told).partition)
+
+
+def refuse_partition(settings: Settings, location: Location) -> None:
+    """Stop before the first resource where the partition lacks a service that is wanted."""
+    missing = [" ".join(each) for each in missing_services(settings, location.partition)]
+    if missing:
+        raise pulumi.RunError("\n".join(missing))

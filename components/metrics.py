@@ -42,6 +42,9 @@ class Metric:
     """What the dashboard calls it."""
     period: int = 300
     """Seconds that the dashboard sums up."""
+    beside: tuple[str, ...] = ()
+    """Dimensions that AWS publishes it with besides the subject's; their values come and go, so it
+    has to be searched for: with the subject's dimensions alone there is no such metric."""
 
 
 def service(subject: str, name: str, statistic: str, title: str) -> Metric:
@@ -107,7 +110,12 @@ DISK_USED: Final = Metric(
 
 # https://docs.aws.amazon.com/ebs/latest/userguide/using_cloudwatch_ebs.html
 VOLUME_IOPS_EXCEEDED: Final = Metric(
-    "volumes", "AWS/EBS", "VolumeIOPSExceededCheck", "Average", "volume at its IOPS"
+    "volumes",
+    "AWS/EBS",
+    "VolumeIOPSExceededCheck",
+    "Average",
+    "volume at its IOPS",
+    beside=("InstanceId",),
 )
 VOLUME_THROUGHPUT_EXCEEDED: Final = replace(
     VOLUME_IOPS_EXCEEDED, name="VolumeThroughputExceededCheck", title="volume at its throughput"
@@ -125,6 +133,10 @@ AURORA_CAPACITY: Final = Metric("aurora", "AWS/RDS", "ACUUtilization", "Maximum"
 AURORA_CONNECTIONS: Final = replace(
     AURORA_CAPACITY, name="DatabaseConnections", title="PostgreSQL connections"
 )
+AURORA_CPU: Final = replace(
+    AURORA_CAPACITY, name="CPUUtilization", statistic="Average", title="CPU, %"
+)
+"""Of what the cluster has at its most capacity."""
 
 # https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/rds-metrics.html
 DATABASE_CPU: Final = Metric("database", "AWS/RDS", "CPUUtilization", "Average", "CPU, %")
@@ -148,15 +160,35 @@ BUCKET_SIZE: Final = Metric(
 )
 
 # https://docs.aws.amazon.com/aws-backup/latest/devguide/cloudwatch.html
-SNAPSHOTS_COMPLETED: Final = Metric(
-    "vault", "AWS/Backup", "NumberOfBackupJobsCompleted", "Sum", "snapshots", 3600
-)
-SNAPSHOTS_FAILED: Final = replace(
-    SNAPSHOTS_COMPLETED, name="NumberOfBackupJobsFailed", title="failed snapshots"
+SNAPSHOTS_FAILED: Final = Metric(
+    "vault", "AWS/Backup", "NumberOfBackupJobsFailed", "Sum", "failed snapshots", 3600
 )
 SNAPSHOTS_EXPIRED: Final = replace(
-    SNAPSHOTS_COMPLETED, name="NumberOfBackupJobsExpired", title="snapshots not begun"
+    SNAPSHOTS_FAILED, name="NumberOfBackupJobsExpired", title="snapshots not begun"
 )
+COPIES_FAILED: Final = replace(
+    SNAPSHOTS_FAILED,
+    subject="copied-vault",
+    name="NumberOfCopyJobsFailed",
+    title="failed copies",
+)
+
+
+def _completed(subject: str, name: str, title: str) -> Metric:
+    return replace(SNAPSHOTS_FAILED, subject=subject, name=name, title=title)
+
+
+VOLUME_SNAPSHOTS: Final = _completed(
+    "volume-snapshots", "NumberOfBackupJobsCompleted", "snapshots of volumes"
+)
+DATABASE_SNAPSHOTS: Final = replace(
+    VOLUME_SNAPSHOTS, subject="database-snapshots", title="snapshots of PostgreSQL"
+)
+VOLUME_COPIES: Final = _completed("volume-copies", "NumberOfCopyJobsCompleted", "copies of volumes")
+DATABASE_COPIES: Final = replace(
+    VOLUME_COPIES, subject="database-copies", title="copies of PostgreSQL"
+)
+"""Each kind of resource by itself: one that is well would hide another that is never copied."""
 
 
 def waiting_jobs(queue: str) -> Metric:

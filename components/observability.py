@@ -39,14 +39,15 @@ class Observability(pulumi.ComponentResource):
         child = pulumi.ResourceOptions(parent=self)
         alarm_arns: Sequence[pulumi.Output[str]] = []
         if args.settings.alarms is not None:
-            email = args.settings.alarms.email
+            email, budget = args.settings.alarms.email, args.settings.alarms.monthly_budget_usd
             alarms = Alarms(
                 f"{name}-alarms",
                 AlarmsArgs(args.settings, args.location, name, email, args.watched),
                 child,
             )
             alarm_arns = alarms.arns
-            Budget(name, BudgetArgs(args.settings.alarms), child)
+            if budget is not None:
+                Budget(name, BudgetArgs(email, budget), child)
         self.dashboard_url = Dashboard(
             f"{name}-dashboard",
             DashboardArgs(args.location, name, args.watched, alarm_arns),

@@ -8,6 +8,7 @@ import pulumi
 import pulumi_aws as aws
 import pulumi_random as random
 
+from components.backups import BackedUpDatabase
 from components.final_snapshot import final_snapshot_name
 from components.metrics import Watched
 from components.security_groups import Door, closed_group
@@ -51,7 +52,7 @@ class Postgres(pulumi.ComponentResource):
     """`name:port` of the writer, known once the writer serves."""
     user: str
     database: str
-    backup_arn: pulumi.Output[str] | None
+    backed_up: BackedUpDatabase | None
     """What AWS Backup can copy; None if the database is external."""
     identity: pulumi.Output[str]
     """AWS's own ID of the database: another one is another database."""
@@ -82,7 +83,7 @@ class Postgres(pulumi.ComponentResource):
     ) -> None:
         self.host = pulumi.Output.from_input(f"{settings.host}:{settings.port}")
         self.user, self.database = settings.user, settings.database
-        self.identity, self.backup_arn, self.doors = self.host, None, {}
+        self.identity, self.backed_up, self.doors = self.host, None, {}
         self.watched = {}
         self.password = external_password(name, "password", args.password, args.protected, child)
 
@@ -127,7 +128,7 @@ class Postgres(pulumi.ComponentResource):
             made = _aurora(name, settings, password.result, common, child, kept)
         else:
             made = _instance(name, settings, password.result, common, child, kept)
-        self.host, self.identity, self.backup_arn, self.watched = made
+        self.host, self.identity, self.backed_up, self.watched = made
 
 
 class Database(NamedTuple):
@@ -135,7 +136,7 @@ class Database(NamedTuple):
 
     host: pulumi.Output[str]
     identity: pulumi.Output[str]
-    arn: pulumi.Output[str]
+    backed_up: BackedUpDatabase
     watched: Watched
 
 
@@ -193,7 +194,8 @@ def _aurora(
     ready = pulumi.Output.all(*(instance.id for instance in instances))
     host = ready.apply(lambda _: pulumi.Output.concat(cluster.endpoint, f":{POSTGRES_PORT}"))
     watched = {"aurora": [{"DBClusterIdentifier": cluster.cluster_identifier}]}
-    return Database(host, cluster.cluster_resource_id, cluster.arn, watched)
+    backed_up = BackedUpDatabase(cluster.arn, "Aurora")
+    return Database(host, cluster.cluster_resource_id, backed_up, watched)
 
 
 def _instance(
@@ -230,4 +232,5 @@ def _instance(
     )
     host = pulumi.Output.concat(instance.address, f":{POSTGRES_PORT}")
     watched = {"database": [{"DBInstanceIdentifier": instance.identifier}]}
-    return Database(host, instance.resource_id, instance.arn, watched)
+    backed_up = BackedUpDatabase(instance.arn, "RDS")
+    return Database(host, instance.resource_id, backed_up, watched)

@@ -75,7 +75,7 @@ def _major(resource: Resource, context: Context) -> int:
 
 
 def alarm(resource: Resource, context: Context) -> Iterator[Charge]:
-    """An alarm, by its metrics."""
+    """An alarm, by its metrics; a search finds one, that of the instance which has the volume."""
     queries = sections(resource.inputs, "metricQueries")
     watched = max(1, sum("metric" in each for each in queries))
     yield context.by_month("Alarm", "CloudWatch alarm", watched)

@@ -10,7 +10,7 @@ from cost.prices import price_list
 from development.configuration_tables import EXAMPLE_DOMAIN
 from development.cost_tables import REGION, settings_as_shipped
 from review.markdown import table
-from settings.external_stores import ExternalRedis
+from settings.external_stores import ExternalPostgres, ExternalRedis
 from settings.loading import load
 from settings.model import Settings
 from settings.sizing import SIZING
@@ -54,7 +54,8 @@ def _things(settings: Settings) -> dict[str, int]:
     servers = (
         settings.clickhouse.replicas if isinstance(settings.clickhouse, ClickHouseOnEc2) else 0
     )
-    redis = settings.redis
+    redis, copied = settings.redis, settings.backups.copy_region is not None
+    database = int(copied and not isinstance(settings.postgres, ExternalPostgres))
     return {
         "api": int(not balanced),
         "balancer": int(balanced),
@@ -70,7 +71,12 @@ def _things(settings: Settings) -> dict[str, int]:
         "aurora": int(isinstance(settings.postgres, AuroraPostgres)),
         "database": int(isinstance(settings.postgres, PostgresInstance)),
         "caches": 0 if isinstance(redis, ExternalRedis) else 1 + redis.replicas,
-        "vault": int(own),
+        "vault": max(int(own), database),
+        "copied-vault": max(int(own and copied), database),
+        "volume-snapshots": int(own),
+        "volume-copies": int(own and copied),
+        "database-snapshots": database,
+        "database-copies": database,
     }
 
 

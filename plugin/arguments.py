@@ -341,8 +341,8 @@ class Alarms(TypedDict):
 
     email: str
     """Address that gets the alarms, and is told when spending nears the budget. Value: email."""
-    monthlyBudgetUsd: float
-    """AWS Budget on the account's monthly cost, USD. Value: number above 0."""
+    monthlyBudgetUsd: NotRequired[float]
+    """AWS Budget on the account's monthly cost, USD; not set: none, as in GovCloud, which has no AWS Budgets. Value: number above 0."""
 
 
 class Logs(TypedDict):

@@ -60,8 +60,12 @@ class Alarms(Section):
     email: EmailStr = Field(
         description="Address that gets the alarms, and is told when spending nears the budget"
     )
-    monthly_budget_usd: float = Field(
-        gt=0, allow_inf_nan=False, description="AWS Budget on the account's monthly cost, USD"
+    monthly_budget_usd: float | None = Field(
+        None,
+        gt=0,
+        allow_inf_nan=False,
+        description="AWS Budget on the account's monthly cost, USD; not set: none, as in GovCloud, "
+        "which has no AWS Budgets",
     )
 
 

@@ -39,7 +39,7 @@ def test_a_stack_comes_up_and_then_has_nothing_to_change(
     outputs = deployment.outputs()
     assert set(outputs) == OUTPUTS
     assert outputs["health_url"] == f"{outputs['url']}/api/public/health"
-    assert outputs["dashboard_url"].endswith(f"#dashboards/dashboard/langfuse-{stack}")
+    assert outputs["dashboard_url"].endswith(f"#dashboards/dashboard/langfuse-{stack}-us-east-1")
     state = deployment.state()
     assert len(state) >= FEWEST_RESOURCES
     (template,) = [each["inputs"] for each in state if each["type"] == TEMPLATE]

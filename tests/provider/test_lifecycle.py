@@ -592,7 +592,8 @@ def check_scaling(account: Account, outputs: dict[str, Any], *, on_backlog: bool
 
 def check_alarms(account: Account, outputs: dict[str, Any], *, mailed: bool) -> None:
     """Alarms are on what AWS calls the stack's things; all act on an encrypted topic."""
-    assert outputs["dashboard_url"].endswith(f"#dashboards/dashboard/{account.prefix}")
+    name = f"{account.prefix}-{account.region}"
+    assert outputs["dashboard_url"].endswith(f"#dashboards/dashboard/{name}")
     alarms, widgets = account.alarms(), account.widgets()
     if not mailed:
         assert (alarms, account.topics()) == ([], [])

@@ -1,12 +1,13 @@
 """The alarms of stacks that have different things, their topic and their runbook.
 
 It proves which alarms there are, on which of the stack's own resources, at which thresholds, whom
-they tell, and that each leads to a paragraph that exists. Whether CloudWatch has values for such a
-metric, only an account can tell; names and dimensions are those of AWS's documentation.
+they tell, and that each leads to a paragraph that exists. That AWS publishes what they look at is
+the business of test_published_metrics.py, and when they go off that of test_idle_stack.py.
 """
 
 import json
 import re
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from settings.capacity import postgres_connections
 from settings.loading import load
 from settings.model import Settings
 from tests.unit.graph import Graph, build, shipped, varied
+from tests.unit.published_metrics import of_alarm
 
 ALARM = "aws:cloudwatch/metricAlarm:MetricAlarm"
 ROOT = Path(__file__).parents[2]
@@ -48,9 +50,16 @@ EVERYWHERE = {
     "postgres-connections",
     "snapshot-failed",
     "snapshot-expired",
-    "snapshot-missing",
+    "volume-snapshot-missing",
     "clickhouse-backup-missing",
 }
+OF_COPIES = {
+    "copy-failed",
+    "volume-copy-missing",
+    "database-snapshot-missing",
+    "database-copy-missing",
+}
+"""With a second region."""
 OF_VOLUMES = {"clickhouse-disk", "clickhouse-volume-iops", "clickhouse-volume-throughput"}
 OF_CACHES = {"redis-memory", "redis-evictions"}
 OF_QUEUES = {
@@ -96,15 +105,6 @@ def large() -> Graph:
 def alarms(graph: Graph) -> dict[str, Registration]:
     """The alarms by what follows the component's name."""
     return {each.name.partition("-alarms-")[2]: each for each in graph.of_type(ALARM)}
-
-
-def metric_of(alarm: Registration) -> dict[str, Any]:
-    """The metric that an alarm looks at, be it alone or in an expression."""
-    inputs = alarm.inputs
-    (found,) = [
-        query["metric"] for query in inputs.get("metricQueries", ()) if "metric" in query
-    ] or [inputs]
-    return found
 
 
 def test_a_small_stack_has_exactly_the_alarms_of_what_it_has() -> None:
@@ -154,6 +154,61 @@ def test_every_alarm_mails_when_it_begins_and_when_it_is_over(graph: Any) -> Non
     assert subscription["topic"] == topic.outputs["arn"]
 
 
+@cache
+def copied() -> Graph:
+    """A production stack whose snapshots go to a second region."""
+    return build("prod", {**LARGE, "backups": {"copyRegion": "eu-west-1"}})
+
+
+def test_copies_have_alarms_for_each_kind_of_what_is_copied() -> None:
+    found = alarms(copied())
+    assert set(found) - LARGE_LABELS == OF_COPIES
+    looked_at = {
+        label: alarm.inputs["dimensions"].get("ResourceType")
+        for label, alarm in found.items()
+        if alarm.inputs.get("namespace") == "AWS/Backup"
+    }
+    assert looked_at == {
+        "snapshot-failed": None,
+        "snapshot-expired": None,
+        "copy-failed": None,
+        "volume-snapshot-missing": "EBS",
+        "volume-copy-missing": "EBS",
+        "database-snapshot-missing": "Aurora",
+        "database-copy-missing": "Aurora",
+    }, "volumes that are well hide a database that is never copied"
+    plans = {each.name.rpartition("-")[2] for each in copied().of_type("aws:backup/plan:Plan")}
+    assert plans == {"volumes", "database"}
+
+
+def test_an_instance_is_no_aurora_to_aws_backup() -> None:
+    config = {"size": "dev", "alarms": LARGE["alarms"], "backups": {"copyRegion": "eu-west-1"}}
+    found = alarms(build("dev", config))
+    assert found["database-copy-missing"].inputs["dimensions"]["ResourceType"] == "RDS"
+
+
+def test_copies_that_fail_are_told_of_at_once() -> None:
+    inputs = alarms(copied())["copy-failed"].inputs
+    assert (inputs["metricName"], inputs["statistic"]) == ("NumberOfCopyJobsFailed", "Sum")
+    assert (inputs["threshold"], inputs["comparisonOperator"]) == (0, OPERATORS[">"])
+    assert inputs["period"] * inputs["evaluationPeriods"] == 3600
+
+
+def test_a_throttled_volume_is_searched_for_whatever_instance_has_it() -> None:
+    graph = large()
+    for label, metric in (
+        ("clickhouse-volume-iops", "VolumeIOPSExceededCheck"),
+        ("clickhouse-volume-throughput", "VolumeThroughputExceededCheck"),
+    ):
+        queries = [alarms(graph)[f"{label}-{n}"].inputs["metricQueries"] for n in (1, 2, 3)]
+        volumes = [each.id for each in graph.of_type("aws:ebs/volume:Volume")]
+        assert sorted(query["expression"] for (query,) in queries) == sorted(
+            f'SELECT AVG({metric}) FROM SCHEMA("AWS/EBS", InstanceId, VolumeId) '  # noqa: S608
+            f"WHERE VolumeId = '{volume}'"
+            for volume in volumes
+        )
+
+
 RESOURCES: dict[str, tuple[str, str]] = {
     "ApiId": ("aws:apigatewayv2/api:Api", "id"),
     "AutoScalingGroupName": ("aws:autoscaling/group:Group", "name"),
@@ -176,6 +231,8 @@ def real_values(graph: Graph, dimension: str) -> set[str]:
     """The values that a dimension can have in a stack."""
     if dimension == "StorageType":
         return {"StandardStorage"}
+    if dimension == "ResourceType":
+        return {"EBS"}
     if dimension == "CacheClusterId":
         (group,) = graph.of_type("aws:elasticache/replicationGroup:ReplicationGroup")
         count = int(group.inputs["numCacheClusters"])
@@ -184,31 +241,12 @@ def real_values(graph: Graph, dimension: str) -> set[str]:
     return {each.id if output == "id" else each.outputs[output] for each in graph.of_type(token)}
 
 
-DIMENSIONS: dict[str, set[frozenset[str]]] = {
-    "AWS/ApiGateway": {frozenset({"ApiId", "Stage"})},
-    "AWS/ApplicationELB": {frozenset({"LoadBalancer"}), frozenset({"LoadBalancer", "TargetGroup"})},
-    "AWS/Backup": {frozenset({"BackupVaultName"})},
-    "AWS/CertificateManager": {frozenset({"CertificateArn"})},
-    "AWS/EBS": {frozenset({"VolumeId"})},
-    "AWS/EC2": {frozenset({"AutoScalingGroupName"})},
-    "AWS/ECS": {frozenset({"ClusterName", "ServiceName"})},
-    "AWS/ElastiCache": {frozenset({"CacheClusterId"})},
-    "AWS/RDS": {frozenset({"DBClusterIdentifier"}), frozenset({"DBInstanceIdentifier"})},
-    "AWS/S3": {frozenset({"BucketName", "StorageType"})},
-    "Langfuse": {frozenset()},
-    "Langfuse/ClickHouse": {frozenset({"VolumeId"}), frozenset()},
-}
-"""Sets of dimensions by which CloudWatch keeps a namespace's metrics."""
-
-
 @pytest.mark.parametrize("graph", [varied, large], ids=["small", "large"])
 def test_every_alarm_is_on_a_resource_of_the_stack(graph: Any) -> None:
     found = graph()
     for label, alarm in alarms(found).items():
-        metric = metric_of(alarm)
-        dimensions: dict[str, str] = metric.get("dimensions") or {}
-        assert frozenset(dimensions) in DIMENSIONS[metric["namespace"]], label
-        for dimension, value in dimensions.items():
+        (read,) = of_alarm(label, alarm.inputs)
+        for dimension, value in read.values.items():
             assert value in real_values(found, dimension), (label, dimension)
 
 
@@ -241,7 +279,7 @@ def test_several_volumes_and_nodes_have_an_alarm_each() -> None:
         (large, "postgres-capacity", "Maximum", ">=", 95, "notBreaching"),
         (varied, "certificate", "Minimum", "<", 30, "ignore"),
         (varied, "clickhouse-backup-missing", "Sum", "<", 1, "breaching"),
-        (varied, "snapshot-missing", "Sum", "<", 1, "breaching"),
+        (varied, "volume-snapshot-missing", "Sum", "<", 1, "breaching"),
         (large, "ingestion-backlog", "Maximum", ">=", 1000, "breaching"),
     ],
 )
@@ -283,7 +321,7 @@ def test_a_few_slow_requests_at_night_are_no_alarm() -> None:
 
 
 def test_a_backup_that_is_missing_for_a_day_and_two_hours_is_an_alarm() -> None:
-    for label in ("snapshot-missing", "clickhouse-backup-missing"):
+    for label in ("volume-snapshot-missing", "clickhouse-backup-missing"):
         inputs = alarms(varied())[label].inputs
         assert inputs["period"] * inputs["evaluationPeriods"] == 26 * 3600
         assert inputs["datapointsToAlarm"] == inputs["evaluationPeriods"]

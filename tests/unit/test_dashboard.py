@@ -12,7 +12,7 @@ import pytest
 from components.dashboard import COLUMNS, console_url, dashboard_body
 from components.location import Location
 from tests.unit.graph import Graph, shipped, varied
-from tests.unit.test_alarms import ALARM, DIMENSIONS, large, real_values
+from tests.unit.test_alarms import ALARM, copied, large, real_values
 from tests.unit.test_external_stores import EXTERNAL, stack
 
 FREE_METRICS = 50
@@ -48,8 +48,7 @@ def test_every_line_is_a_metric_of_a_resource_of_the_stack(name: str) -> None:
     graph = GRAPHS[name]()
     found = lines(graph)
     assert len(found) > 20
-    for namespace, metric, dimensions, _ in found:
-        assert frozenset(dimensions) in DIMENSIONS[namespace], metric
+    for _, metric, dimensions, _ in found:
         for dimension, value in dimensions.items():
             assert value in real_values(graph, dimension), (metric, dimension)
 
@@ -132,9 +131,24 @@ def test_the_same_stack_has_the_same_body() -> None:
     assert body == json.dumps(json.loads(body), sort_keys=True)
 
 
-def test_it_has_the_stacks_name() -> None:
+def test_it_has_the_stacks_name_and_the_regions() -> None:
     found = varied().one("aws:cloudwatch/dashboard:Dashboard").inputs["dashboardName"]
-    assert found == "langfuse-dev"
+    assert found == "langfuse-dev-us-east-1", "an account has each name once, over all regions"
+
+
+@every_graph
+def test_a_count_is_the_same_however_long_a_time_is_shown(name: str) -> None:
+    body = json.loads(
+        GRAPHS[name]().one("aws:cloudwatch/dashboard:Dashboard").inputs["dashboardBody"]
+    )
+    assert body["periodOverride"] == "inherit", "else a longer period counts a task's samples more"
+    assert all(options["period"] for *_, options in lines(GRAPHS[name]()))
+
+
+def test_copies_have_lines_of_their_own() -> None:
+    labels = {line[3]["label"] for line in lines(copied())}
+    assert {"copies of volumes", "copies of PostgreSQL", "failed copies"} <= labels
+    assert len(lines(copied())) <= FREE_METRICS
 
 
 @pytest.mark.parametrize(

@@ -87,7 +87,7 @@ def test_a_key_is_required_in_its_section_if_every_shape_of_the_section_needs_it
         if found.get("required")
     }
     assert required == {
-        "Alarms": ["email", "monthlyBudgetUsd"],
+        "Alarms": ["email"],
         "AuthProvider": ["clientId"],
         "Bootstrap": ["userEmail"],
         "Smtp": ["from"],

@@ -96,6 +96,7 @@ def test_a_fresh_account_can_have_the_dev_stack() -> None:
     assert {
         "credentials",
         "region",
+        "partition",
         "zones",
         "vpc link",
         "instance type t4g.medium",
