@@ -29,6 +29,9 @@ from settings.stores import (
 # https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html
 RETENTION_DAYS: Final = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731)
 
+CERTIFICATE_NAME_LENGTH: Final = 64
+"""Of the first name of a certificate that ACM makes, in characters.
+https://docs.aws.amazon.com/acm/latest/APIReference/API_RequestCertificate.html"""
 
 AdoptedStore = Literal["postgres", "redis", "storage"]
 ResourceName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9-]*$")]
@@ -160,6 +163,14 @@ class Settings(Section):
             raise refusal(
                 "a certificate is for a domain, and none is set",
                 "set langfuse:domain",
+                key="certificateArn",
+            )
+        made_here = value.kind != APP_RUNNER and not value.certificate_arn
+        if domain and made_here and len(domain) > CERTIFICATE_NAME_LENGTH:
+            raise refusal(
+                f"is not set, and ACM makes certificates for names of at most "
+                f"{CERTIFICATE_NAME_LENGTH} characters: the domain {domain} has {len(domain)}",
+                "choose a shorter langfuse:domain, or name a wildcard certificate that covers it",
                 key="certificateArn",
             )
         if domain and value.hosted_zone and not f".{domain}".endswith(f".{value.hosted_zone}"):
