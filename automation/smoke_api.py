@@ -10,9 +10,11 @@ from typing import Any, Final, cast
 
 import httpx
 
+from contract.timeouts import HTTP_API_SECONDS
+
 CONNECT_SECONDS: Final = 5
-ANSWER_SECONDS: Final = 35
-"""Longer than an API Gateway waits for web, so that it can say so itself."""
+ANSWER_SECONDS: Final = HTTP_API_SECONDS + 5
+"""Longer than an HTTP API waits for web, so that it can say so itself."""
 MOST_CHARACTERS: Final = 200
 """Of what an answer says, in a message."""
 ERROR_CLASS: Final = re.compile(r"\w+Error")

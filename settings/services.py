@@ -39,8 +39,8 @@ HostedZone = Annotated[
 ]
 
 
-ALLOWED_PORTS: Final = 2
-"""Of the load balancer: 443, and 80, which redirects. Each is a rule for each allowed network."""
+LOAD_BALANCER_PORTS: Final = (80, 443)
+"""Plain http, which is redirected, and https. Each is a rule for each allowed network."""
 
 RULES_PER_GROUP: Final = 60
 """Inbound rules of a security group, unless AWS has raised the quota.
@@ -172,11 +172,11 @@ class LoadBalancerIngress(Section):
                 f"has {', '.join(twice)} twice, and EC2 refuses a rule that is there already",
                 "name each network once",
             )
-        most = RULES_PER_GROUP // ALLOWED_PORTS
+        most = RULES_PER_GROUP // len(LOAD_BALANCER_PORTS)
         if len(value) > most:
             raise refusal(
                 f"may have {most} networks at the most: a security group has {RULES_PER_GROUP} "
-                f"rules, and each takes {ALLOWED_PORTS}",
+                f"rules, and each takes {len(LOAD_BALANCER_PORTS)}",
                 "join neighbours into larger networks",
             )
         return value
