@@ -30,9 +30,11 @@ from automation.preflight_backups import BACKUPS, backs_up_aurora, check_backups
 from automation.preflight_domain import (
     CERTIFICATE,
     HOSTED_ZONE,
+    RECORD,
     NameServers,
     check_certificate,
     check_hosted_zone,
+    check_record,
     name_servers,
 )
 from automation.preflight_images import image_checks
@@ -115,6 +117,7 @@ def _of_account(stack: NewStack, caller: Caller, ask_dns: NameServers) -> Iterat
         yield Check(BACKUPS, partial(check_backups, stack))
     if settings.hosted_zone:
         yield Check(HOSTED_ZONE, partial(check_hosted_zone, stack, ask_dns))
+        yield Check(RECORD, partial(check_record, stack))
     if settings.ingress.certificate_arn:
         yield Check(CERTIFICATE, partial(check_certificate, stack))
     yield Check(PERMISSIONS, partial(check_permissions, stack, caller))

@@ -1,5 +1,8 @@
-"""Checks of `preflight` on the domain: its hosted zone, the zone's delegation, its certificate."""
+"""Checks of `preflight` on the domain: its hosted zone, delegation, record and certificate."""
 
+import json
+import re
+import shlex
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 
@@ -12,6 +15,14 @@ from automation.preflight_result import NewStack, Result, error_code, failed, ok
 HOSTED_ZONE: Final = "hosted zone"
 DELEGATION: Final = "delegation"
 CERTIFICATE: Final = "certificate"
+RECORD: Final = "domain record"
+
+IN_THE_WAY: Final = ("A", "CNAME")
+"""Types of records beside which Route 53 makes no A record of the same name.
+https://docs.aws.amazon.com/Route53/latest/APIReference/API_ChangeResourceRecordSets.html"""
+
+ANONYMOUS: Final = re.compile(r"\.execute-api\.|\.awsapprunner\.com$")
+"""Targets whose names do not say which stack they are of."""
 
 RESOLVER_SECONDS: Final = 10
 
@@ -89,6 +100,56 @@ def _delegation(stack: NewStack, name: str, zone_id: str, ask_dns: NameServers) 
             remedy,
         )
     return ok(DELEGATION, f"{name} is delegated to {', '.join(known)}")
+
+
+def check_record(stack: NewStack) -> Iterator[Result]:
+    """Whether the domain's name is free for the record of the stack, or has it already."""
+    name, domain = stack.settings.hosted_zone, stack.settings.domain
+    zones = public_zones(stack, name) if name is not None else []
+    if len(zones) != 1:
+        return
+    found = _record_in_the_way(stack, zones[0], str(domain))
+    if found is None:
+        yield ok(RECORD, f"{domain} has no record yet")
+        return
+    target = _target(found)
+    own = rf"(dualstack\.)?(internal-)?{re.escape(stack.prefix)}-[0-9a-f]{{7}}-\d+\..+"
+    if "AliasTarget" in found and re.fullmatch(own, target, re.IGNORECASE):
+        yield ok(RECORD, f"{domain} leads to this stack already, {target}")
+        return
+    article = "an" if found["Type"] == "A" else "a"
+    what = f"{domain}: has {article} {found['Type']} record, {target}"
+    batch = {"Changes": [{"Action": "DELETE", "ResourceRecordSet": found}]}
+    remedy = (
+        "Give the stack another langfuse:domain until it takes over, and delete the record then; "
+        "or delete it now, and what it leads to is not found until pulumi up is done: "
+        f"aws route53 change-resource-record-sets --hosted-zone-id {zones[0]} --change-batch "
+        f"{shlex.quote(json.dumps(batch))}"
+    )
+    if "AliasTarget" in found and ANONYMOUS.search(target):
+        reason = f"{what}; if this stack did not make it, pulumi up is refused."
+        yield unknown(RECORD, reason, remedy)
+        return
+    refused = "which this stack did not make, and Route 53 refuses another one of that name."
+    yield failed(RECORD, f"{what}, {refused}", remedy)
+
+
+def _record_in_the_way(stack: NewStack, zone_id: str, domain: str) -> dict[str, Any] | None:
+    pages = stack.aws("route53").get_paginator("list_resource_record_sets")
+    for page in pages.paginate(HostedZoneId=zone_id, StartRecordName=domain, StartRecordType="A"):
+        for record in page["ResourceRecordSets"]:
+            if record["Name"].rstrip(".") != domain:
+                return None
+            if record["Type"] in IN_THE_WAY:
+                return record
+    return None
+
+
+def _target(record: dict[str, Any]) -> str:
+    """Where a record leads: the name of an alias, or values."""
+    if "AliasTarget" in record:
+        return str(record["AliasTarget"]["DNSName"]).rstrip(".")
+    return ", ".join(each["Value"].rstrip(".") for each in record["ResourceRecords"])
 
 
 def check_certificate(stack: NewStack) -> Iterator[Result]:

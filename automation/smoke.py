@@ -20,6 +20,7 @@ URL_OUTPUT: Final = "url"
 PUBLIC_KEY_OUTPUT: Final = "public_key"
 KEY_ARN_OUTPUT: Final = "secret_key_secret_arn"
 """A secret of Secrets Manager: a JSON object with `secret_key`."""
+HTTP_API: Final = "aws:apigatewayv2/api:Api"
 NOTHING_CHECKED: Final = 2
 """Exit code."""
 INSTEAD: Final = "Pass --url, --public-key and --secret-key instead of --stack."
@@ -82,7 +83,8 @@ def _of_stack(deployed: Deployed) -> Target:
     if missing:
         raise UserError(f"stack {deployed.name}: has no output {', '.join(missing)}. {INSTEAD}")
     address, public_key, arn = (str(outputs[name].value) for name in wanted)
-    return Target(_checked_url(address), public_key, _secret(deployed, arn))
+    by_http_api = any(each.type == HTTP_API for each in deployed.state)
+    return Target(_checked_url(address), public_key, _secret(deployed, arn), by_http_api)
 
 
 def _secret(deployed: Deployed, arn: str) -> str:

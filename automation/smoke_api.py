@@ -10,11 +10,15 @@ from typing import Any, Final, cast
 
 import httpx
 
+from contract.timeouts import HTTP_API_SECONDS
+
 CONNECT_SECONDS: Final = 5
-ANSWER_SECONDS: Final = 35
-"""Longer than an API Gateway waits for web, so that it can say so itself."""
+ANSWER_SECONDS: Final = HTTP_API_SECONDS + 5
+"""Longer than an HTTP API waits for web, so that it can say so itself."""
 MOST_CHARACTERS: Final = 200
 """Of what an answer says, in a message."""
+HTTP_API_HOST: Final = re.compile(r"[a-z0-9]+\.execute-api\.[a-z0-9-]+\.amazonaws\.com(\.cn)?")
+"""An HTTP API's own name."""
 ERROR_CLASS: Final = re.compile(r"\w+Error")
 """Says no more than the status."""
 
@@ -26,6 +30,14 @@ class Target:
     url: str
     public_key: str
     secret_key: str = field(repr=False)
+    domain_of_http_api: bool = False
+    """Whether the host is a domain that an HTTP API serves."""
+
+    @property
+    def behind_http_api(self) -> bool:
+        """Whether an HTTP API is before it, which decodes the path of a request."""
+        host = httpx.URL(self.url).host
+        return self.domain_of_http_api or HTTP_API_HOST.fullmatch(host) is not None
 
 
 @dataclass(frozen=True)

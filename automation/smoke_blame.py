@@ -201,6 +201,24 @@ def media(answer: Answer, host: str) -> CheckError:
     )
 
 
+def prompt(answer: Answer) -> CheckError:
+    """A prompt that nobody has is asked for, whose name has no slash."""
+    return _other(answer)
+
+
+def prompt_in_folder(answer: Answer, encoded: str) -> CheckError:
+    """The same, with a slash in the name; without one web said that there is none."""
+    if answer.status is None or answer.status >= 500 or answer.status in (401, 403, 429):
+        return _other(answer)
+    return _failed(
+        answer,
+        "ingress",
+        f"web gets {encoded} as another path ({answer.short}), so no prompt in a folder can be "
+        "fetched. What is before web decodes %2F in paths, or refuses it, as an HTTP API does "
+        "(README.md, Limits of the API Gateway ingress): ingress.kind alb passes it on.",
+    )
+
+
 def _other(answer: Answer) -> CheckError:
     if answer.status == 401:
         return keys(answer)

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from tenacity import (
     RetryCallState,
@@ -30,6 +30,7 @@ CONNECTION_ATTEMPTS: Final = 3
 
 OTLP_VERSION: Final = {"x-langfuse-ingestion-version": "4"}
 """4.x then writes its new tables at once; 3.x takes it and writes its own."""
+PROMPTS: Final = "/api/public/v2/prompts"
 S3_HOST: Final = re.compile(r"(.+\.)?s3([.-][a-z0-9.-]+)?\.amazonaws\.com(\.cn)?")
 
 
@@ -69,9 +70,9 @@ class Sent:
 class Checks:
     """A run on one Langfuse."""
 
-    def __init__(self, api: Api, url: str, seconds: float, report: Report) -> None:
+    def __init__(self, api: Api, target: Target, seconds: float, report: Report) -> None:
         self._api = api
-        self._url = url
+        self._target = target
         self._seconds = seconds
         self._report = report
         self._major = 0
@@ -90,6 +91,7 @@ class Checks:
         if self._major == 3:
             yield "read back batch", lambda: self._read(batched, other_way_works=True)
         yield "media", lambda: self._media(traced)
+        yield "prompt in a folder", self._prompt
 
     def _health(self) -> str:
         attempts = Retrying(
@@ -102,7 +104,7 @@ class Checks:
         version = str(answer.json.get("version", ""))
         major = re.match(r"v?(\d+)\.", version)
         if not answer.ok or answer.json.get("status") != "OK" or major is None:
-            raise blame.health(answer, self._url)
+            raise blame.health(answer, self._target.url)
         self._major = int(major[1])
         self._report.version = version
         if self._major < 3:
@@ -177,13 +179,29 @@ class Checks:
             raise blame.media(answer, host)
         return host
 
+    def _prompt(self) -> str:
+        """Ask for prompts that nobody has: web's answer says which name it got.
+
+        A prompt to fetch would have to be deleted afterwards, by the same path.
+        """
+        answer = self._api.get(f"{PROMPTS}/{payloads.NAME}")
+        if not _names(answer, payloads.NAME):
+            raise blame.prompt(answer)
+        encoded = quote(payloads.IN_A_FOLDER, safe="")
+        answer = self._api.get(f"{PROMPTS}/{encoded}")
+        if _names(answer, payloads.IN_A_FOLDER):
+            return "web gets the name as it is"
+        if answer.status == 404 and self._target.behind_http_api:
+            return "a limit of the HTTP API: it decodes %2F, so prompts in folders answer HTTP 404"
+        raise blame.prompt_in_folder(answer, encoded)
+
 
 def run(target: Target, seconds: float, begins: Callable[[str], object]) -> Report:
     """Take the steps until one fails. `begins` is told the name of each."""
     report = Report()
     api = Api(target)
     try:
-        for what, action in Checks(api, target.url, seconds, report).steps():
+        for what, action in Checks(api, target, seconds, report).steps():
             begins(what)
             begin = time.monotonic()
             try:
@@ -208,6 +226,15 @@ def _no_connection(answer: Answer) -> bool:
 def _visible(answer: Answer) -> bool:
     """Whether it shows the trace: itself, or its observations."""
     return answer.status == 200 and bool(answer.json.get("id") or answer.json.get("data"))
+
+
+def _names(answer: Answer, prompt: str) -> bool:
+    """Whether it is Langfuse's own word on the prompt of this name, there or not.
+
+    langfuse 3.225.4 and 4.16.0, web/src/features/prompts/server/handlers/promptNameHandler.ts.
+    """
+    missing = f"Prompt not found: '{prompt}'" in str(answer.json.get("message"))
+    return (answer.status == 404 and missing) or (answer.ok and answer.json.get("name") == prompt)
 
 
 def _closed(answer: Answer) -> bool:

@@ -10,6 +10,8 @@ from typing import Any, Final
 
 NAME: Final = "smoke-test"
 MODEL: Final = "smoke-model"
+IN_A_FOLDER: Final = f"{NAME}/{NAME}"
+"""Name of a prompt that nobody has, in a folder that nobody has either."""
 SECOND: Final = 1_000_000_000
 
 

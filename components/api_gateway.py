@@ -20,11 +20,8 @@ from components.network import Network
 from components.path_part import PathPart
 from components.security_groups import closed_group
 from contract.runtime import WEB_PORT
+from contract.timeouts import HTTP_API_SECONDS
 from settings.services import ApiGatewayIngress
-
-INTEGRATION_TIMEOUT_MILLISECONDS: Final = 30_000
-"""The most that an HTTP API waits.
-https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html"""
 
 ACCESS_LOG: Final = {
     "time": "$context.requestTimeEpoch",
@@ -153,7 +150,7 @@ class ApiGateway(pulumi.ComponentResource):
             connection_type="VPC_LINK",
             connection_id=self._link_id,
             payload_format_version="1.0",
-            timeout_milliseconds=INTEGRATION_TIMEOUT_MILLISECONDS,
+            timeout_milliseconds=HTTP_API_SECONDS * 1000,
             opts=opts,
         )
         for route, key in keys.items():

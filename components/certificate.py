@@ -3,6 +3,7 @@
 App Runner makes a certificate of its own: for it there is the domain's record alone.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pulumi
@@ -81,8 +82,16 @@ class Certificate(pulumi.ComponentResource):
         )
         return validation.certificate_arn
 
-    def point_to(self, target: pulumi.Input[str], target_zone_id: pulumi.Input[str]) -> None:
-        """Make the domain's alias record, if its zone is known."""
+    def point_to(
+        self,
+        target: pulumi.Input[str],
+        target_zone_id: pulumi.Input[str],
+        after: Sequence[pulumi.Resource] = (),
+    ) -> None:
+        """Make the domain's alias record, if its zone is known, once `after` is there.
+
+        It is the same record whatever it points to: the next way in takes it over.
+        """
         if self.zone_id is None:
             return
         aws.route53.Record(
@@ -91,7 +100,7 @@ class Certificate(pulumi.ComponentResource):
             name=self.domain,
             type="A",
             aliases=[{"name": target, "zone_id": target_zone_id, "evaluate_target_health": False}],
-            opts=self._child,
+            opts=pulumi.ResourceOptions(parent=self, depends_on=list(after)),
         )
 
 

@@ -25,7 +25,11 @@ def fargate_service(
 ) -> aws.ecs.Service:
     """Make the service: new tasks beside the old ones, and back again if they do not get healthy.
 
-    `attachment` attaches it to the ingress; `after` must be there before its first task.
+    `attachment` attaches it to the ingress; `after` must be there before its first task. Attached
+    otherwise it is another service, beside the old one until it serves: ECS refuses a load balancer
+    and its grace period in one update, and Cloud Map one that still has tasks registered.
+    https://github.com/aws-cloudformation/cloudformation-coverage-roadmap/issues/1313
+    https://github.com/aws/containers-roadmap/issues/1746
     """
     return aws.ecs.Service(
         name,
@@ -49,6 +53,10 @@ def fargate_service(
         wait_for_steady_state=True,
         **attachment,
         opts=pulumi.ResourceOptions.merge(
-            opts, pulumi.ResourceOptions(depends_on=[*task.ways, *after])
+            opts,
+            pulumi.ResourceOptions(
+                depends_on=[*task.ways, *after],
+                replace_on_changes=["loadBalancers", "serviceRegistries"],
+            ),
         ),
     )

@@ -1,8 +1,10 @@
 """Creates the way in: a load balancer or an HTTP API, and the domain's certificate and record.
 
-App Runner is a way in by itself: then there is nothing but the domain, to be pointed to it.
+The record comes last, once there is somebody to answer: `point_domain`. App Runner is a way in by
+itself: then there is nothing but the domain, to be pointed to it.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pulumi
@@ -11,6 +13,7 @@ from components.api_gateway import ApiGateway, ApiGatewayArgs
 from components.certificate import Certificate, CertificateArgs
 from components.cluster import Cluster
 from components.load_balancer import LoadBalancer, LoadBalancerArgs
+from components.load_balancer_protection import LoadBalancerProtection
 from components.metrics import Watched
 from components.network import Network
 from components.web_acl import WebAcl, WebAclArgs
@@ -25,6 +28,8 @@ class IngressArgs:
     settings: Settings
     network: Network
     cluster: Cluster
+    how_to_allow: str
+    """How a protected load balancer is allowed to go: see `ReplacementGuard`."""
 
 
 class Ingress(pulumi.ComponentResource):
@@ -58,8 +63,13 @@ class Ingress(pulumi.ComponentResource):
             )
             self.url = pulumi.Output.from_input(f"https://{args.settings.domain}")
         self._way = None
+        protection = LoadBalancerProtection.of(
+            name, args.settings.deletion_protection, args.settings.allow_replace, args.how_to_allow
+        )
+        agreed = protection.remember(settings, self)
         if not isinstance(settings, AppRunnerIngress):
-            self._way = self._make_way(name, settings, args, child)
+            opts = pulumi.ResourceOptions(parent=self, depends_on=[agreed])
+            self._way = self._make_way(name, settings, args, protection.protected, opts)
         self.register_outputs({"url": self.url})
 
     def _make_way(
@@ -67,6 +77,7 @@ class Ingress(pulumi.ComponentResource):
         name: str,
         settings: LoadBalancerIngress | ApiGatewayIngress,
         args: IngressArgs,
+        protected: bool,
         child: pulumi.ResourceOptions,
     ) -> LoadBalancer | ApiGateway:
         certificate = self.certificate
@@ -79,7 +90,7 @@ class Ingress(pulumi.ComponentResource):
                     settings=settings,
                     network=args.network,
                     certificate_arn=certificate.arn,
-                    protected=args.settings.deletion_protection,
+                    protected=protected,
                 ),
                 child,
             )
@@ -106,8 +117,12 @@ class Ingress(pulumi.ComponentResource):
             self.url = way.target_name
         else:
             self.watched = {**way.watched, "certificate": [{"CertificateArn": certificate.arn}]}
-            certificate.point_to(way.target_name, way.target_zone_id)
         return way
+
+    def point_domain(self, after: Sequence[pulumi.Resource]) -> None:
+        """Point the domain, if there is one, to the way in, once `after` is there."""
+        if self.certificate is not None:
+            self.certificate.point_to(self.way.target_name, self.way.target_zone_id, after)
 
     @property
     def way(self) -> LoadBalancer | ApiGateway:

@@ -57,7 +57,7 @@ def deploy(
         name, NetworkArgs(settings.network, location, settings.logs.retention_days, guard), opts
     )
     cluster = Cluster(name, ClusterArgs(network.vpc_id), opts)
-    ingress = Ingress(name, IngressArgs(settings, network, cluster), opts)
+    ingress = Ingress(name, IngressArgs(settings, network, cluster, how_to_allow), opts)
     data_plane = DataPlane(
         name,
         DataPlaneArgs(settings, network.vpc_id, network.private_subnet_ids, ingress.url, secrets),

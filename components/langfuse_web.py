@@ -75,6 +75,7 @@ class LangfuseWeb(pulumi.ComponentResource):
         )
         group_id = service.group_id
         let_ingress_in(name, way.group_id, group_id, WEB_PORT, "ingress to web", opts=child)
+        args.ingress.point_domain([service.service])
         return service
 
     def _on_app_runner(self, name: str, args: LangfuseWebArgs) -> AppRunner:

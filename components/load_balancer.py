@@ -12,12 +12,11 @@ from components.network import Network
 from components.path_part import PathPart
 from components.security_groups import closed_group
 from contract.runtime import START_SECONDS, WEB_DRAIN_SECONDS, WEB_HEALTH_PATH, WEB_PORT
-from settings.services import LoadBalancerIngress
+from contract.timeouts import LOAD_BALANCER_IDLE_SECONDS
+from settings.services import LOAD_BALANCER_PORTS, LoadBalancerIngress
 
 # https://docs.aws.amazon.com/elasticloadbalancing/latest/application/describe-ssl-policies.html
 TLS_POLICY: Final = "ELBSecurityPolicy-TLS13-1-2-2021-06"
-
-IDLE_TIMEOUT_SECONDS: Final = 60
 
 PATH_PRIORITY: Final = 10
 """Of the only rule beside the listener's default."""
@@ -63,16 +62,20 @@ class LoadBalancer(pulumi.ComponentResource):
         group = closed_group(f"{name}-alb", "Load balancer", args.network.vpc_id, opts=child)
         self.group_id = group.id
         for index, block in enumerate(args.settings.allowed_cidrs, start=1):
-            for port in (80, 443):
+            for port in LOAD_BALANCER_PORTS:
+                # Named by the block, since a rule that changed into another one would meet that
+                # one in the group: EC2 says InvalidPermission.Duplicate. Before, it was the index.
                 aws.vpc.SecurityGroupIngressRule(
-                    f"{name}-alb-{port}-{index}",
+                    f"{name}-alb-{port}-{block.replace('/', '-')}",
                     security_group_id=group.id,
                     cidr_ipv4=block,
                     ip_protocol="tcp",
                     from_port=port,
                     to_port=port,
                     description=f"{block} to the load balancer",
-                    opts=child,
+                    opts=pulumi.ResourceOptions(
+                        parent=self, aliases=[pulumi.Alias(name=f"{name}-alb-{port}-{index}")]
+                    ),
                 )
         network = args.network
         balancer = aws.lb.LoadBalancer(
@@ -84,7 +87,7 @@ class LoadBalancer(pulumi.ComponentResource):
             else network.public_subnet_ids,
             security_groups=[group.id],
             drop_invalid_header_fields=True,
-            idle_timeout=IDLE_TIMEOUT_SECONDS,
+            idle_timeout=LOAD_BALANCER_IDLE_SECONDS,
             enable_deletion_protection=args.protected,
             opts=child,
         )
@@ -103,7 +106,8 @@ class LoadBalancer(pulumi.ComponentResource):
                 "healthy_threshold": 2,
                 "unhealthy_threshold": 3,
             },
-            opts=child,
+            # A target group belongs to one load balancer for ever, and `internal` makes another.
+            opts=pulumi.ResourceOptions(parent=self, replace_with=[balancer]),
         )
         aws.lb.Listener(
             f"{name}-http",
@@ -128,7 +132,7 @@ class LoadBalancer(pulumi.ComponentResource):
             default_actions=[{"type": "forward", "target_group_arn": targets.arn}],
             opts=child,
         )
-        self.arn = balancer.arn
+        self.arn, self._balancer = balancer.arn, balancer
         self._vpc_id, self._listener_arn = network.vpc_id, https.arn
         self.target_name, self.target_zone_id = balancer.dns_name, balancer.zone_id
         whole = {"LoadBalancer": balancer.arn_suffix}
@@ -160,7 +164,9 @@ class LoadBalancer(pulumi.ComponentResource):
             protocol="HTTP",
             deregistration_delay=DEREGISTRATION_SECONDS,
             health_check={"path": part.health_path, "matcher": "200"},
-            opts=opts,
+            opts=pulumi.ResourceOptions.merge(
+                opts, pulumi.ResourceOptions(replace_with=[self._balancer])
+            ),
         )
         rule = aws.lb.ListenerRule(
             name,

@@ -9,7 +9,8 @@ from typing import Final, Generic, TypeVar
 
 from contract import sign_in
 from contract.metrics import PUBLISHING_VARIABLE
-from contract.runtime import KEEP_ALIVE_MILLISECONDS, heap_mib
+from contract.runtime import heap_mib
+from contract.timeouts import KEEP_ALIVE_SECONDS, KEEP_ALIVE_VARIABLE
 from contract.variables import Container, known
 from settings.external_stores import ExternalClickHouse
 from settings.model import Settings
@@ -106,7 +107,7 @@ def web(
     """Environment of the web container; `first_start` is that of contract.bootstrap."""
     plain: dict[str, Value | str] = {
         **_shared(settings, endpoints, settings.web),
-        "KEEP_ALIVE_TIMEOUT": str(KEEP_ALIVE_MILLISECONDS),
+        KEEP_ALIVE_VARIABLE: str(KEEP_ALIVE_SECONDS * 1000),
         "AUTH_DISABLE_SIGNUP": _boolean(settings.signup_disabled),
         "AUTH_DISABLE_USERNAME_PASSWORD": _boolean(settings.auth.disable_password),
         "TELEMETRY_ENABLED": "false",

@@ -34,10 +34,6 @@ them."""
 MIGRATION_COMMAND: Final = ("echo", "migrated")
 """Web's entrypoint migrates both databases and then runs its arguments, which end the task."""
 
-KEEP_ALIVE_MILLISECONDS: Final = 75_000
-"""Node's keep-alive. It has to outlast a load balancer's idle timeout of 60 s, or requests get
-HTTP 502. https://langfuse.com/faq/all/self-hosting-502-504-network-errors"""
-
 HEAP_SHARE: Final = 0.75
 """Node's heap as a share of the task's memory; the rest is for buffers and native code."""
 

@@ -27,11 +27,11 @@ from settings.stores import (
 )
 
 # https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html
-LONGEST_CERTIFICATE_NAME: Final = 64
-"""https://docs.aws.amazon.com/acm/latest/APIReference/API_RequestCertificate.html"""
-
 RETENTION_DAYS: Final = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731)
 
+CERTIFICATE_NAME_LENGTH: Final = 64
+"""Of the first name of a certificate that ACM makes, in characters.
+https://docs.aws.amazon.com/acm/latest/APIReference/API_RequestCertificate.html"""
 
 AdoptedStore = Literal["postgres", "redis", "storage"]
 ResourceName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9-]*$")]
@@ -169,12 +169,12 @@ class Settings(Section):
                 "set langfuse:domain",
                 key="certificateArn",
             )
-        certified = value.kind == APP_RUNNER or value.certificate_arn
-        if domain and not certified and len(domain) > LONGEST_CERTIFICATE_NAME:
+        made_here = value.kind != APP_RUNNER and not value.certificate_arn
+        if domain and made_here and len(domain) > CERTIFICATE_NAME_LENGTH:
             raise refusal(
-                f"the domain {domain} has {len(domain)} characters, and ACM makes certificates for "
-                f"names of {LONGEST_CERTIFICATE_NAME} at the most",
-                "set langfuse:domain to a shorter name, or name a certificate of your own",
+                f"is not set, and ACM makes certificates for names of at most "
+                f"{CERTIFICATE_NAME_LENGTH} characters: the domain {domain} has {len(domain)}",
+                "choose a shorter langfuse:domain, or name a wildcard certificate that covers it",
                 key="certificateArn",
             )
         if domain and value.hosted_zone and not f".{domain}".endswith(f".{value.hosted_zone}"):

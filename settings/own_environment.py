@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, cast
 
-from contract import sign_in
+from contract import sign_in, timeouts
 from contract.metrics import PUBLISHING_VARIABLE
 from contract.variables import Variable, known
 from settings.releases import LANGFUSE_MAJORS, version_of
@@ -54,7 +54,9 @@ def problems(
     lines = [
         _line(f"secretEnvironment.{name}", "", *fault)
         for name, value in secrets.items()
-        for fault in _faults(name, value, both, release, sections)
+        for fault in (
+            list(_faults(name, value, both, release, sections)) or _timeout_faults(name, value)
+        )
     ]
     for container, table in tables.items():
         section = config.get(container)
@@ -62,10 +64,10 @@ def problems(
         for name, value in cast(Mapping[str, Any], own).items() if _is_map(own) else ():
             key = f"{container}.environment.{name}"
             value_shown = "" if is_secret(name) else f" {shown(value)}:"
-            lines += [
-                _line(key, value_shown, *fault)
-                for fault in _plain_faults(name, value, table, release, sections)
-            ]
+            faults = list(_plain_faults(name, value, table, release, sections))
+            if container == "web" and not faults:
+                faults = list(_timeout_faults(name, value))
+            lines += [_line(key, value_shown, *fault) for fault in faults]
     return lines
 
 
@@ -106,6 +108,14 @@ def _faults(
             )
     elif value is not None and (fault := table[name].fault(value)):
         yield f"Langfuse refuses this value: it {fault}", "Correct it"
+
+
+def _timeout_faults(name: str, value: Any) -> Iterator[tuple[str, str]]:
+    """Find a value of web's, which Langfuse accepts, that the rest of a request's way does not."""
+    if name in timeouts.VARIABLES and isinstance(value, str):
+        fault = timeouts.fault(name, float(value))
+        if fault is not None:
+            yield fault, "Leave it out"
 
 
 def is_secret(name: str) -> bool:

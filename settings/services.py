@@ -39,15 +39,26 @@ HostedZone = Annotated[
 ]
 
 
+LOAD_BALANCER_PORTS: Final = (80, 443)
+"""Plain http, which is redirected, and https. Each is a rule for each allowed network."""
+
+RULES_PER_GROUP: Final = 60
+"""Inbound rules of a security group, unless AWS has raised the quota.
+https://docs.aws.amazon.com/vpc/latest/userguide/amazon-vpc-limits.html"""
+
+
 def _ipv4_block(value: str) -> str:
+    fault = "its form is address/bits, the bits in decimal without a zero before them"
     try:
-        ipaddress.IPv4Network(value)
+        # EC2 and the provider take no mask and no bare address, which Python does.
+        if value == str(ipaddress.IPv4Network(value)):
+            return value
     except ValueError as error:
-        raise refusal(
-            f"is not an IPv4 network: {error}",
-            "write it as 203.0.113.0/24, or 203.0.113.7/32 for one address",
-        ) from None
-    return value
+        fault = str(error)
+    raise refusal(
+        f"is not an IPv4 network: {fault}",
+        "write it as 203.0.113.0/24, or 203.0.113.7/32 for one address",
+    )
 
 
 Ipv4Block = Annotated[str, AfterValidator(_ipv4_block)]
@@ -151,6 +162,24 @@ class LoadBalancerIngress(Section):
     waf: Waf | None = Field(
         None, description="A web application firewall; `{}` makes one with its defaults (kind alb)"
     )
+
+    @field_validator("allowed_cidrs")
+    @classmethod
+    def _allowed_cidrs(cls, value: list[str]) -> list[str]:
+        twice = [block for block in dict.fromkeys(value) if value.count(block) > 1]
+        if twice:
+            raise refusal(
+                f"has {', '.join(twice)} twice, and EC2 refuses a rule that is there already",
+                "name each network once",
+            )
+        most = RULES_PER_GROUP // len(LOAD_BALANCER_PORTS)
+        if len(value) > most:
+            raise refusal(
+                f"may have {most} networks at the most: a security group has {RULES_PER_GROUP} "
+                f"rules, and each takes {len(LOAD_BALANCER_PORTS)}",
+                "join neighbours into larger networks",
+            )
+        return value
 
     @field_validator("waf", mode="before")
     @classmethod

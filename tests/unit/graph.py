@@ -88,6 +88,10 @@ class Options:
     dependencies: frozenset[str]
     origins: Mapping[str, tuple[str, ...]]
     custom: bool
+    replace_on_changes: frozenset[str] = frozenset()
+    replace_with: frozenset[str] = frozenset()
+    aliases: tuple[str, ...] = ()
+    """Names that it had before, in the same place."""
 
     @classmethod
     def of(cls, request: Any) -> "Options":
@@ -103,6 +107,9 @@ class Options:
                 name: tuple(found.urns) for name, found in request.propertyDependencies.items()
             },
             custom=request.custom,
+            replace_on_changes=frozenset(request.replaceOnChanges),
+            replace_with=frozenset(request.replace_with),
+            aliases=tuple(each.spec.name for each in request.aliases),
         )
 
 

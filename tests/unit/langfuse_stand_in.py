@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Final, cast
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 V3: Final = "3.225.4"
 V4: Final = "4.16.0"
@@ -30,8 +30,11 @@ BATCH: Final = "/api/public/ingestion"
 TRACES: Final = "/api/public/traces/"
 OBSERVATIONS: Final = "/api/public/v2/observations"
 MEDIA: Final = "/api/public/media"
+PROMPTS: Final = "/api/public/v2/prompts/"
 
 EVENTS_ONLY: Final = "This endpoint is not available on deployments running in events_only mode."
+NO_PAGE: Final = "<!DOCTYPE html><title>404: This page could not be found</title>"
+"""Next.js's answer where there is no route."""
 UPLOAD_URL: Final = "https://langfuse-dev.s3.eu-west-1.amazonaws.com/media/a.txt?X-Amz-Signature=1"
 
 ACME: Final = {"id": "acme", "name": "Acme"}
@@ -50,6 +53,8 @@ class Fault:
     """Paths that never answer."""
     works: Collection[str] = (OTLP, BATCH)
     """Of which of them the worker takes the jobs."""
+    decodes: bool = False
+    """Whether something before it decodes paths, as an HTTP API does."""
 
 
 @dataclass(frozen=True)
@@ -115,6 +120,8 @@ class LangfuseStandIn:
     def answer(self, request: Request) -> tuple[int, Body]:
         """Answer as Langfuse does."""
         path = urlsplit(request.path).path
+        if self.fault.decodes:
+            path = unquote(path)
         if path in self.fault.answers:
             return self.fault.answers[path]
         if path in (HEALTH, READY):
@@ -135,6 +142,8 @@ class LangfuseStandIn:
             return self._take_batch(request.json["batch"])
         if path == MEDIA:
             return _media(request.json)
+        if path.startswith(PROMPTS):
+            return _prompt(path.removeprefix(PROMPTS))
         if path.startswith(TRACES):
             trace_id = path.removeprefix(TRACES)
             if self.events_only:
@@ -199,6 +208,14 @@ def _media(body: Mapping[str, Any]) -> tuple[int, Body]:
     _match("input|output|metadata", body["field"])
     _match("[1-9][0-9]*", str(body["contentLength"]))
     return 201, {"mediaId": body["sha256Hash"][:22], "uploadUrl": UPLOAD_URL}
+
+
+def _prompt(segments: str) -> tuple[int, Body]:
+    """Answer as the route [promptName], which takes one segment, of a project without prompts."""
+    if "/" in segments:
+        return 404, NO_PAGE
+    message = f"Prompt not found: '{unquote(segments)}' with label 'production'"
+    return 404, {"error": "LangfuseNotFoundError", "message": message}
 
 
 def _match(pattern: str, value: str) -> str:

@@ -17,6 +17,7 @@ from automation.preflight_result import NewStack, Result
 from components.app_runner import MAX_CONCURRENCY, refuse_region, running
 from components.app_runner_domain import VALIDATION_RECORDS, validation_record
 from components.location import Location
+from contract import timeouts
 from cost.prices import HOURS, price_list
 from development.recorded_graph import recorded
 from graph.architecture import architecture
@@ -99,6 +100,12 @@ def test_web_has_the_environment_that_it_has_on_fargate(graph: Graph, fargate: G
         "runtimeEnvironmentSecrets",
         "runtimeEnvironmentVariables",
     }
+
+
+def test_app_runner_gives_a_model_its_time_and_web_keeps_connections_longer(graph: Graph) -> None:
+    variables = image_of(graph)["imageConfiguration"]["runtimeEnvironmentVariables"]
+    keep_alive = int(variables["KEEP_ALIVE_TIMEOUT"]) / 1000
+    assert timeouts.MODEL_CALL_SECONDS <= timeouts.APP_RUNNER_SECONDS < keep_alive
 
 
 def test_the_first_start_knows_the_url_that_users_open(graph: Graph) -> None:

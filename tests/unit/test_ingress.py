@@ -2,7 +2,6 @@
 
 import pytest
 
-from contract.runtime import KEEP_ALIVE_MILLISECONDS
 from tests.unit.graph import CERTIFICATE, Graph, build, shipped, varied
 from tests.unit.test_web_acl import with_waf
 
@@ -53,7 +52,6 @@ def test_the_load_balancer_drops_invalid_headers_and_is_protected_in_prod() -> N
     balancer = shipped("prod").one("aws:lb/loadBalancer:LoadBalancer").inputs
     assert balancer["dropInvalidHeaderFields"] is True
     assert balancer["enableDeletionProtection"] is True
-    assert balancer["idleTimeout"] * 1000 < KEEP_ALIVE_MILLISECONDS, "or requests get HTTP 502"
     staging = shipped("staging").one("aws:lb/loadBalancer:LoadBalancer").inputs
     assert staging["enableDeletionProtection"] is False
 
@@ -84,6 +82,95 @@ def test_only_allowed_networks_may_connect() -> None:
         ("198.51.100.7/32", 80),
         ("198.51.100.7/32", 443),
     }
+
+
+def with_allowed(*blocks: str) -> Graph:
+    ingress = {"kind": "alb", "allowedCidrs": list(blocks)}
+    return build("prod", {"size": "prod", "domain": "langfuse.example.com", "ingress": ingress})
+
+
+def allowed_rules(graph: Graph) -> dict[str, dict[str, object]]:
+    rules = graph.of_type("aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule")
+    blocks = (rule for rule in rules if "-alb-" in rule.name and "cidrIpv4" in rule.inputs)
+    return {
+        rule.name: {
+            key: rule.inputs[key] for key in ("cidrIpv4", "fromPort", "toPort", "description")
+        }
+        for rule in blocks
+    }
+
+
+def test_a_rule_is_its_networks_own_whatever_else_is_in_the_list() -> None:
+    both, other = allowed_rules(with_allowed(*ALLOWED)), allowed_rules(with_allowed(ALLOWED[1]))
+    turned = allowed_rules(with_allowed(*reversed(ALLOWED)))
+    assert both.keys() == {
+        f"langfuse-prod-alb-{port}-{block}"
+        for port in (80, 443)
+        for block in ("203.0.113.0-24", "198.51.100.7-32")
+    }
+    assert turned == both, "the order says nothing"
+    assert other == {name: both[name] for name in both if name.endswith("198.51.100.7-32")}, (
+        "a rule that becomes another one meets that one: EC2 says InvalidPermission.Duplicate"
+    )
+
+
+def test_rules_that_were_named_by_their_index_become_those_of_their_networks() -> None:
+    graph = with_allowed(*ALLOWED)
+    rules = graph.of_type("aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule")
+    before = {
+        (alias, rule.inputs["cidrIpv4"])
+        for rule in rules
+        for alias in graph.options_of(rule).aliases
+    }
+    assert before == {
+        (f"langfuse-prod-alb-{port}-{index}", block)
+        for port in (80, 443)
+        for index, block in enumerate(ALLOWED, start=1)
+    }
+
+
+def with_grafana(**ingress: object) -> Graph:
+    domain = {"domain": "langfuse.example.com"} if ingress["kind"] == "alb" else {}
+    return build(
+        "prod", {"size": "prod", **domain, "ingress": ingress, "grafana": {"enabled": True}}
+    )
+
+
+def test_target_groups_go_with_their_load_balancer() -> None:
+    graph = with_grafana(kind="alb")
+    balancer = graph.one("aws:lb/loadBalancer:LoadBalancer")
+    groups = graph.of_type("aws:lb/targetGroup:TargetGroup")
+    assert {group.name for group in groups} == {"langfuse-prod", "langfuse-prod-grafana"}
+    for group in groups:
+        assert graph.options_of(group).replace_with == {graph.urns[balancer.type, balancer.name]}, (
+            "a target group belongs to one load balancer, and ingress.internal makes another one"
+        )
+
+
+@pytest.mark.parametrize("kind", ["alb", "apiGateway"])
+def test_a_service_that_is_reached_otherwise_is_another_service(kind: str) -> None:
+    graph = with_grafana(kind=kind)
+    services = graph.of_type("aws:ecs/service:Service")
+    reached = [
+        each for each in services if {"loadBalancers", "serviceRegistries"} & set(each.inputs)
+    ]
+    names = {each.name for each in reached}
+    assert {"langfuse-prod-web", "langfuse-prod-grafana"} <= names
+    for service in services:
+        if service.name in ("langfuse-prod-web", "langfuse-prod-grafana"):
+            assert graph.options_of(service).replace_on_changes >= {
+                "loadBalancers",
+                "serviceRegistries",
+            }, "ECS takes no load balancer and its grace period in one update of a service"
+
+
+@pytest.mark.parametrize("kind", ["alb", "apiGateway"])
+def test_the_domain_moves_once_web_serves_there(kind: str) -> None:
+    config = {"size": "prod", "domain": "langfuse.example.com", "ingress": {"kind": kind}}
+    graph = build("prod", config)
+    record = graph.one(RECORD, "langfuse-prod")
+    web = graph.one("aws:ecs/service:Service", "langfuse-prod-web")
+    assert graph.urns[web.type, web.name] in graph.options_of(record).dependencies
 
 
 DOORS = {

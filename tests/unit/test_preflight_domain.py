@@ -4,6 +4,8 @@ It proves which zone, name servers and certificates are good enough. It does not
 resolver answers: nobody could ask one here.
 """
 
+import json
+import shlex
 from collections.abc import Iterable
 from typing import Any
 
@@ -12,7 +14,12 @@ import dns.resolver
 import pytest
 
 from automation import preflight_domain
-from automation.preflight_domain import check_certificate, check_hosted_zone, public_zones
+from automation.preflight_domain import (
+    check_certificate,
+    check_hosted_zone,
+    check_record,
+    public_zones,
+)
 from automation.preflight_result import NewStack, Result
 from tests.unit.aws_account import ACCOUNT, REGION, Account, aws, stubbed
 
@@ -257,3 +264,113 @@ def test_a_certificate_that_is_not_there_fails(account: Account) -> None:
 def test_without_a_domain_nothing_is_checked(account: Account) -> None:
     assert checked(account.stack()) == []
     assert list(check_certificate(account.stack())) == []
+
+
+# --- the domain's own record
+
+ELB_ZONE = "Z35SXDOTRQ7X7K"
+
+
+def checked_record(account: Account, record: dict[str, Any] | None, **settings: Any) -> Result:
+    """The answer on a domain whose zone has another record too, and this one."""
+    zone = make_zone()
+    others = {"ResourceRecords": [{"Value": "192.0.2.1"}], "TTL": 60, "Type": "A"}
+    records: list[dict[str, Any]] = [
+        {**others, "Name": "a.example.com"},
+        {**others, "Name": "langfuse.example.com.example.com"},
+    ]
+    if record is not None:
+        records.append({"Name": DOMAIN, **record})
+    changes = [{"Action": "CREATE", "ResourceRecordSet": each} for each in records]
+    aws("route53").change_resource_record_sets(HostedZoneId=zone, ChangeBatch={"Changes": changes})
+    (result,) = check_record(account.stack(domain=DOMAIN, **settings))
+    return result
+
+
+def alias(name: str) -> dict[str, Any]:
+    target = {"HostedZoneId": ELB_ZONE, "DNSName": name, "EvaluateTargetHealth": False}
+    return {"Type": "A", "AliasTarget": target}
+
+
+def test_a_domain_without_a_record_is_fine(account: Account) -> None:
+    assert checked_record(account, None) == Result(
+        "domain record", "ok", "langfuse.example.com has no record yet"
+    )
+
+
+def test_records_that_do_not_stand_in_the_way_of_an_address_are_fine(account: Account) -> None:
+    text = {"Type": "TXT", "TTL": 60, "ResourceRecords": [{"Value": '"v=spf1 -all"'}]}
+    assert checked_record(account, text).status == "ok"
+
+
+@pytest.mark.parametrize(
+    ("record", "what"),
+    [
+        (
+            {"Type": "A", "TTL": 60, "ResourceRecords": [{"Value": "192.0.2.9"}]},
+            "an A record, 192.0.2.9",
+        ),
+        (
+            {"Type": "CNAME", "TTL": 60, "ResourceRecords": [{"Value": "old.example.net"}]},
+            "a CNAME record, old.example.net",
+        ),
+        (
+            alias("dualstack.other-0a1b2c3-123.us-east-1.elb.amazonaws.com"),
+            "an A record, dualstack.other-0a1b2c3-123.us-east-1.elb.amazonaws.com",
+        ),
+        (
+            alias("langfuse-dev-eu-0a1b2c3-123.us-east-1.elb.amazonaws.com"),
+            "an A record, langfuse-dev-eu-0a1b2c3-123.us-east-1.elb.amazonaws.com",
+        ),
+    ],
+)
+def test_a_record_of_somebody_else_fails_with_the_ways_out(
+    account: Account, record: dict[str, Any], what: str
+) -> None:
+    result = checked_record(account, record)
+    assert result.status == "failed"
+    assert result.message == (
+        f"langfuse.example.com: has {what}, which this stack did not make, and Route 53 refuses "
+        "another one of that name."
+    )
+    assert "another langfuse:domain until it takes over" in result.remedy
+    assert "aws route53 change-resource-record-sets --hosted-zone-id " in result.remedy
+    batch = json.loads(shlex.split(result.remedy.partition("aws route53")[2])[4])
+    (change,) = batch["Changes"]
+    assert change["Action"] == "DELETE"
+    found = {key: change["ResourceRecordSet"][key] for key in record}
+    zone = aws("route53").list_hosted_zones()["HostedZones"][0]["Id"]
+    assert found == record
+    aws("route53").change_resource_record_sets(HostedZoneId=zone, ChangeBatch=batch)
+    (again,) = check_record(account.stack(domain=DOMAIN))
+    assert again.status == "ok", "the command that it names does it"
+
+
+@pytest.mark.parametrize("scheme", ["", "internal-", "dualstack.", "dualstack.internal-"])
+def test_a_record_that_leads_to_the_stacks_own_load_balancer_is_its_own(
+    account: Account, scheme: str
+) -> None:
+    name = f"{scheme}langfuse-dev-0a1b2c3-123456.us-east-1.elb.amazonaws.com"
+    assert checked_record(account, alias(name)) == Result(
+        "domain record", "ok", f"langfuse.example.com leads to this stack already, {name}"
+    )
+
+
+@pytest.mark.parametrize(
+    "name", ["d-0a1b2c3d.execute-api.us-east-1.amazonaws.com", "x1.us-east-1.awsapprunner.com"]
+)
+def test_whose_an_api_is_cannot_be_said(account: Account, name: str) -> None:
+    result = checked_record(account, alias(name))
+    assert result.status == "unknown", "preflight is run before every deployment, too"
+    assert f"an A record, {name}; if this stack did not make it, pulumi up is refused" in (
+        result.message
+    )
+    assert "aws route53 change-resource-record-sets" in result.remedy
+
+
+def test_no_record_of_ones_own_is_looked_for_where_the_program_makes_none(
+    account: Account,
+) -> None:
+    for settings in ({}, {"domain": DOMAIN, "ingress": {"certificateArn": CERTIFICATE}}):
+        assert list(check_record(account.stack(**settings))) == []
+    assert list(check_record(account.stack(domain=DOMAIN))) == [], "without its zone"

@@ -1043,6 +1043,53 @@ def test_of_several_allowed_networks_each_wrong_one_is_told_under_its_index() ->
     ), "what is no text at all is told in the same way"
 
 
+@pytest.mark.parametrize(
+    "block", ["203.0.113.7", "10.0.0.0/255.0.0.0", "10.0.0.0/0.255.255.255", "10.0.0.0/08", "10/8"]
+)
+def test_an_allowed_network_has_the_one_form_that_ec2_and_the_provider_take(block: str) -> None:
+    ingress = {"kind": "alb", "allowedCidrs": [block]}
+    (line,) = problems(domain=DOMAIN, ingress=ingress)
+    assert line.startswith(f'langfuse:ingress.allowedCidrs.0: "{block}": is not an IPv4 network: ')
+    assert line.endswith("Write it as 203.0.113.0/24, or 203.0.113.7/32 for one address.")
+
+
+def test_a_network_that_is_allowed_twice_is_refused_with_its_name() -> None:
+    blocks = ["10.0.0.0/8", "203.0.113.7/32", "10.0.0.0/8", "203.0.113.7/32"]
+    (line,) = problems(domain=DOMAIN, ingress={"kind": "alb", "allowedCidrs": blocks})
+    assert line.startswith("langfuse:ingress.allowedCidrs: ")
+    assert line.endswith(
+        ": has 10.0.0.0/8, 203.0.113.7/32 twice, and EC2 refuses a rule that is there already. "
+        "Name each network once."
+    )
+
+
+def test_more_networks_than_a_security_group_has_rules_for_are_refused() -> None:
+    blocks = [f"10.0.{number}.0/24" for number in range(31)]
+    assert load(
+        {"size": "dev", "domain": DOMAIN, "ingress": {"kind": "alb", "allowedCidrs": blocks[:30]}}
+    ), "30 networks are 60 rules"
+    (line,) = problems(domain=DOMAIN, ingress={"kind": "alb", "allowedCidrs": blocks})
+    assert line.startswith("langfuse:ingress.allowedCidrs: ")
+    assert "30 networks at the most: a security group has 60 rules, and each takes 2" in line
+    assert line.endswith("Join neighbours into larger networks.")
+
+
+LONG_DOMAIN: Final = f"{'l' * 53}.example.com"
+
+
+@pytest.mark.parametrize("kind", ["alb", "apiGateway"])
+def test_a_domain_that_acm_makes_no_certificate_for_is_refused(kind: str) -> None:
+    (line,) = problems(domain=LONG_DOMAIN, ingress={"kind": kind})
+    assert line == (
+        "langfuse:ingress.certificateArn: null: is not set, and ACM makes certificates for names "
+        f"of at most 64 characters: the domain {LONG_DOMAIN} has 65. Choose a shorter "
+        "langfuse:domain, or name a wildcard certificate that covers it."
+    )
+    own = {"kind": kind, "certificateArn": CERTIFICATE}
+    assert load({"size": "dev", "domain": LONG_DOMAIN, "ingress": own}).domain == LONG_DOMAIN
+    assert load({"size": "dev", "domain": LONG_DOMAIN[1:], "ingress": {"kind": kind}})
+
+
 def test_an_empty_list_of_allowed_networks_is_refused() -> None:
     (line,) = problems(domain=DOMAIN, ingress={"kind": "alb", "allowedCidrs": []})
     assert line.startswith("langfuse:ingress.allowedCidrs: []: "), "nobody could connect"
@@ -1054,21 +1101,6 @@ def test_a_certificate_without_a_domain_is_refused() -> None:
         f'langfuse:ingress.certificateArn: "{CERTIFICATE}": '
         "a certificate is for a domain, and none is set. Set langfuse:domain."
     ), "API Gateway's own name has a certificate"
-
-
-@pytest.mark.parametrize("kind", ["alb", "apiGateway"])
-def test_a_domain_that_acm_makes_no_certificate_for_is_refused(kind: str) -> None:
-    domain = f"{'a' * 53}.example.com"
-    assert problems(domain=domain, ingress={"kind": kind}) == [
-        f"langfuse:ingress.certificateArn: null: the domain {domain} has 65 characters, and ACM "
-        "makes certificates for names of 64 at the most. "
-        "Set langfuse:domain to a shorter name, or name a certificate of your own."
-    ]
-    for name, more in ((domain[1:], {}), (domain, {"certificateArn": CERTIFICATE})):
-        found = load_without_secrets(
-            {"size": "dev", "domain": name, "ingress": {"kind": kind, **more}}
-        )
-        assert found.domain == name, "64 characters, or a certificate for a wildcard"
 
 
 @pytest.mark.parametrize("zone", ["example.org", "xample.com", "a.langfuse.example.com"])

@@ -25,6 +25,7 @@ from tests.unit.langfuse_stand_in import (
     OBSERVATIONS,
     OTLP,
     PROJECTS,
+    PROMPTS,
     PUBLIC_KEY,
     READY,
     SECRET_KEY,
@@ -35,6 +36,9 @@ from tests.unit.langfuse_stand_in import (
     Fault,
     LangfuseStandIn,
 )
+
+PROBES = (f"{PROMPTS}smoke-test", f"{PROMPTS}smoke-test%2Fsmoke-test")
+"""What is asked for last: two prompts that nobody has, the second one in a folder."""
 
 
 class Clock:
@@ -110,10 +114,22 @@ def test_a_3x_is_asked_by_both_ways_in_order() -> None:
     otlp, batch = traces_of(langfuse)
     assert langfuse.paths == [
         *(HEALTH, READY, PROJECTS, OTLP, BATCH),
-        *(f"{TRACES}{otlp}", f"{TRACES}{batch}", MEDIA),
+        *(f"{TRACES}{otlp}", f"{TRACES}{batch}", MEDIA, *PROBES),
     ]
     assert [line.split()[0] for line in result.stdout.splitlines()] == [
-        *("Step", "health", "ready", "keys", "send", "send", "read", "read", "media", "All")
+        *(
+            "Step",
+            "health",
+            "ready",
+            "keys",
+            "send",
+            "send",
+            "read",
+            "read",
+            "media",
+            "prompt",
+            "All",
+        )
     ]
     assert "Langfuse 3.225.4" in result.stdout
     assert "project Demo [1]" in result.stdout
@@ -127,7 +143,7 @@ def test_a_4x_is_asked_by_otlp_only_and_read_by_its_new_api() -> None:
     assert result.exit_code == 0, result.output
     trace_id = trace_of(langfuse)
     read = f"{OBSERVATIONS}?traceId={trace_id}"
-    assert langfuse.paths == [HEALTH, READY, PROJECTS, OTLP, read, MEDIA]
+    assert langfuse.paths == [HEALTH, READY, PROJECTS, OTLP, read, MEDIA, *PROBES]
 
 
 def test_a_4x_that_writes_the_old_tables_is_read_by_the_old_api() -> None:
@@ -168,7 +184,15 @@ def test_json_has_the_steps_and_the_time_until_the_trace_was_visible() -> None:
         "message": None,
     }
     assert [step["what"] for step in steps] == [
-        *("health", "ready", "keys", "send by OTLP", "read back OTLP", "media")
+        *(
+            "health",
+            "ready",
+            "keys",
+            "send by OTLP",
+            "read back OTLP",
+            "media",
+            "prompt in a folder",
+        )
     ]
     assert steps[4] == {
         "what": "read back OTLP",

@@ -4,12 +4,14 @@ It proves for each fault which step fails, which part is named and what is said 
 faults look like this in a real Langfuse was read in its sources, not seen.
 """
 
+import re
 import time
 from typing import Any, Final
 
 import pytest
 
 from automation import smoke_checks
+from automation.smoke_api import Target
 from tests.unit.langfuse_stand_in import (
     BATCH,
     EVENTS_ONLY,
@@ -18,6 +20,7 @@ from tests.unit.langfuse_stand_in import (
     OBSERVATIONS,
     OTLP,
     PROJECTS,
+    PROMPTS,
     PUBLIC_KEY,
     READY,
     SECRET_KEY,
@@ -131,6 +134,22 @@ FAULTS: Final = {
         Fault({MEDIA: (201, {"uploadUrl": "http://minio:9000/b?X-Amz-Signature=1"})}),
         *("media", "S3 bucket for media", "one on minio, which is not S3"),
     ),
+    "slashes decoded": (
+        Fault(decodes=True),
+        *("prompt in a folder", "ingress", "web gets smoke-test%2Fsmoke-test as another path"),
+    ),
+    "slashes refused": (
+        Fault({f"{PROMPTS}smoke-test%2Fsmoke-test": (400, GATEWAY)}),
+        *("prompt in a folder", "ingress", "HTTP 400 Bad Request"),
+    ),
+    "no prompts": (
+        Fault({f"{PROMPTS}smoke-test": (500, error("Prisma"))}),
+        *("prompt in a folder", "web", "web answers HTTP 500 Internal Server Error: Prisma"),
+    ),
+    "no prompts in folders": (
+        Fault({f"{PROMPTS}smoke-test%2Fsmoke-test": (500, error("Prisma"))}),
+        *("prompt in a folder", "web", "web answers HTTP 500 Internal Server Error: Prisma"),
+    ),
     "media by no URL": (
         Fault({MEDIA: (201, {"uploadUrl": None})}),
         *("media", "S3 bucket for media", "one on no host, which is not S3"),
@@ -148,6 +167,35 @@ def test_a_fault_is_blamed_on_its_part(fault: Fault, step: str, blame: str, word
     assert "Signature" not in found["message"]
     assert [each["what"] for each in found["steps"] if not each["ok"]] == [step]
     assert found["steps"][-1]["what"] == step, "it went on after a failure"
+
+
+@pytest.mark.parametrize("decodes", [True, False])
+def test_an_http_api_that_decodes_slashes_is_a_limit_and_no_failure(
+    decodes: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is chosen with that limit, and dev has it: a deployment must not fail for it."""
+    monkeypatch.setattr("automation.smoke_api.HTTP_API_HOST", re.compile("127.0.0.1"))
+    with LangfuseStandIn(V3, Fault(decodes=decodes)) as langfuse:
+        found = report(langfuse.url)
+    assert found["ok"]
+    assert found["steps"][-1]["result"] == (
+        "a limit of the HTTP API: it decodes %2F, so prompts in folders answer HTTP 404"
+        if decodes
+        else "web gets the name as it is"
+    )
+
+
+@pytest.mark.parametrize(
+    ("host", "is_api"),
+    [
+        ("a1b2c3.execute-api.eu-west-1.amazonaws.com", True),
+        ("a1b2c3.execute-api.cn-north-1.amazonaws.com.cn", True),
+        ("langfuse.example.com", False),
+        ("execute-api.example.com", False),
+    ],
+)
+def test_an_http_api_is_known_by_its_own_name(host: str, is_api: bool) -> None:
+    assert Target(f"https://{host}", PUBLIC_KEY, SECRET_KEY).behind_http_api is is_api
 
 
 def test_a_failure_is_a_line_of_the_table_and_a_line_on_stderr() -> None:

@@ -16,7 +16,7 @@ from automation import smoke as smoke_module
 from automation.__main__ import app
 from automation.plan import UserError
 from automation.smoke_api import Target
-from tests.unit.langfuse_stand_in import PUBLIC_KEY, SECRET_KEY, LangfuseStandIn
+from tests.unit.langfuse_stand_in import PUBLIC_KEY, SECRET_KEY, Fault, LangfuseStandIn
 from tests.unit.test_restore import Answer, AwsError, World, always
 from tests.unit.test_smoke import smoke
 
@@ -26,12 +26,19 @@ KEYS: Final = ("--public-key", PUBLIC_KEY, "--secret-key", SECRET_KEY)
 
 
 def of_stack(
-    url: str, *, without: tuple[str, ...] = (), secret: Answer | None = None, more: Any = ()
+    url: str,
+    *,
+    without: tuple[str, ...] = (),
+    secret: Answer | None = None,
+    more: Any = (),
+    way: str = "aws:lb/loadBalancer:LoadBalancer",
 ) -> tuple[Any, World]:
     """Run it with --stack, and other keys in the environment."""
     outputs = {"url": url, "public_key": PUBLIC_KEY, "secret_key_secret_arn": ARN}
     held: Answer = secret or {"SecretString": json.dumps({"secret_key": SECRET_KEY})}
-    world = World([], {}, {"GetSecretValue": held})
+    world = World(
+        [{"type": way, "urn": f"urn::{way}::langfuse-prod"}], {}, {"GetSecretValue": held}
+    )
     values = {name: OutputValue(value, False) for name, value in outputs.items()}
     for name in without:
         del values[name]
@@ -47,6 +54,16 @@ def test_url_and_keys_are_those_of_the_stack() -> None:
         result, world = of_stack(langfuse.url)
     assert result.exit_code == 0, result.output
     assert world.log == [("GetSecretValue", {"SecretId": ARN})]
+
+
+@pytest.mark.parametrize(
+    ("way", "ok"),
+    [("aws:apigatewayv2/api:Api", True), ("aws:lb/loadBalancer:LoadBalancer", False)],
+)
+def test_a_stack_says_whether_an_http_api_is_behind_its_domain(way: str, ok: bool) -> None:
+    with LangfuseStandIn(fault=Fault(decodes=True)) as langfuse:
+        result, _ = of_stack(langfuse.url, way=way)
+    assert (result.exit_code == 0) is ok, result.output
 
 
 @pytest.mark.parametrize(
