@@ -158,6 +158,12 @@ class AwsProvider(Provider):
         ]
         return found[-1].runs if found else None
 
+    def change_by_hand(self, token: str, resource_id: str, **properties: Any) -> None:
+        """Change something in AWS that the engine will not hear of."""
+        for account in self._accounts.values():
+            if found := account.find(token, resource_id):
+                account.change(found, {**found.properties, **properties})
+
     def Check(self, request: Any, context: Any) -> Any:
         """Fill in what pulumi-aws fills in: the name, the region, and all tags."""
         entry = resource_type(request.type)

@@ -668,6 +668,14 @@ def test_a_final_snapshot_stays_and_its_name_is_taken() -> None:
     assert "cannot be reduced" in refusal(lambda: asked.create(INSTANCE, smaller))
 
 
+def test_what_a_hand_changes_counts_and_the_engine_does_not_hear_of_it() -> None:
+    asked = engine()
+    found = asked.create(CLUSTER, {**FINAL, "deletionProtection": True})
+    assert "cannot delete what is protected" in refusal(lambda: asked.delete(CLUSTER))
+    asked.provider.change_by_hand(CLUSTER, found, deletionProtection=False)
+    asked.delete(CLUSTER)
+
+
 # --- accounts
 
 
