@@ -142,6 +142,15 @@ class Engine:
         found, _, _ = self.states[f"{token} {name}"]
         self.knows(token, from_struct(asked.news), name, found, changed.properties)
 
+    def refresh(self, token: str, name: str = "one") -> None:
+        """Read something into the state."""
+        found, old, state = self.states[f"{token} {name}"]
+        asked = provider_pb2.ReadRequest(
+            type=token, name=name, id=found, inputs=to_struct(old), properties=state
+        )
+        read = self.provider.Read(asked, self.context)
+        self.knows(token, from_struct(read.inputs), name, found, read.properties)
+
     def delete(self, token: str, name: str = "one") -> None:
         """Delete something."""
         found, old, state = self.states[f"{token} {name}"]
@@ -616,6 +625,15 @@ def test_a_deployment_that_fails_later_is_rolled_back_and_said() -> None:
         asked.update(SERVICE, service("second"))
     assert found.value.kept == "ErrorResourceInitFailed"
     assert asked.provider.runs("one") == "first"
+    asked.provider.fails_to_start.clear()
+    asked.knows(SERVICE, service("second"), "one", asked.states[f"{SERVICE} one"][0])
+    asked.update(SERVICE, service("second"))
+    assert asked.provider.runs("one") == "first", "no difference: nothing is sent"
+    asked.refresh(SERVICE)
+    asked.update(SERVICE, service("second"))
+    assert asked.provider.runs("one") == "second", "a refresh reads what runs"
+    asked.refresh(SERVICE)
+    assert asked.states[f"{SERVICE} one"][1]["taskDefinition"] == "second"
 
 
 def test_app_runner_goes_back_without_a_word() -> None:
@@ -668,12 +686,25 @@ def test_a_final_snapshot_stays_and_its_name_is_taken() -> None:
     assert "cannot be reduced" in refusal(lambda: asked.create(INSTANCE, smaller))
 
 
-def test_what_a_hand_changes_counts_and_the_engine_does_not_hear_of_it() -> None:
+def test_what_a_hand_changes_counts_and_a_refresh_reads_it() -> None:
     asked = engine()
     found = asked.create(CLUSTER, {**FINAL, "deletionProtection": True})
     assert "cannot delete what is protected" in refusal(lambda: asked.delete(CLUSTER))
     asked.provider.change_by_hand(CLUSTER, found, deletionProtection=False)
+    assert from_struct(asked.states[f"{CLUSTER} one"][2])["deletionProtection"]
+    asked.refresh(CLUSTER)
+    assert not from_struct(asked.states[f"{CLUSTER} one"][2])["deletionProtection"]
     asked.delete(CLUSTER)
+
+
+def test_a_cache_that_aws_has_upgraded_would_be_replaced_after_a_refresh() -> None:
+    asked = engine()
+    found = asked.create(CACHE, {"replicationGroupId": "c", "engineVersion": "8.0"})
+    wanted = {"replicationGroupId": "c", "engineVersion": "8.0"}
+    asked.provider.change_by_hand(CACHE, found, engineVersion="8.1")
+    assert not asked.diff(CACHE, wanted).replaces
+    asked.refresh(CACHE)
+    assert list(asked.diff(CACHE, wanted).replaces) == ["engineVersion"]
 
 
 # --- accounts
