@@ -373,7 +373,8 @@ def bounded() -> list[Rule]:
 def beyond(rule: Rule) -> tuple[Any, Any]:
     """A value within a bound, and one outside."""
     if rule.by.startswith("pattern"):
-        return "fine", "jürgen's"
+        pattern = rule.by.removeprefix("pattern ")
+        return next(each for each in ("fine", "1.5") if re.fullmatch(pattern, each)), "jürgen's"
     limit = int(rule.by.rpartition(" ")[2])
     if rule.by.startswith("value"):
         return limit, limit + 1
@@ -408,6 +409,14 @@ def _at(path: Sequence[str], value: Any) -> Any:
     for key in reversed(path):
         value = {key: value}
     return value
+
+
+def test_a_budget_of_nothing_is_refused() -> None:
+    asked = engine()
+    assert "not a number above 0" in refusal(
+        lambda: asked.create("aws:budgets/budget:Budget", {"name": "b", "limitAmount": "0.0"})
+    )
+    asked.create("aws:budgets/budget:Budget", {"name": "b", "limitAmount": "0.1"})
 
 
 # --- what a function refuses
