@@ -10,7 +10,7 @@ for, and has no other input.
 
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from importlib.metadata import version
@@ -24,7 +24,7 @@ from pulumi.runtime.proto.provider_pb2_grpc import (
     add_ResourceProviderServicer_to_server,
 )
 
-from offline import changes, invokes, model, naming, random_values, services, snapshots
+from offline import changes, invokes, model, naming, random_values, rules, services, snapshots
 from offline.account import Account, Existing, Made
 from offline.catalog import resource_type
 from offline.facts import DEFAULT_REGION
@@ -164,6 +164,14 @@ class AwsProvider(Provider):
             if found := account.find(token, resource_id):
                 account.change(found, {**found.properties, **properties})
                 found.told = {**found.told, **properties}
+
+    def unprotect(self, arns: Collection[str]) -> None:
+        """Take AWS's protection from deletion off these resources, as a hand would."""
+        for account in self._accounts.values():
+            for each in account.of_type(*rules.protections()):
+                if each.get("arn") in arns:
+                    lifted = {rules.protections()[each.type]: False}
+                    account.change(each, {**each.properties, **lifted})
 
     def Check(self, request: Any, context: Any) -> Any:
         """Fill in what pulumi-aws fills in: the name, the region, and all tags."""

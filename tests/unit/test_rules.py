@@ -706,6 +706,17 @@ def test_what_a_hand_changes_counts_and_a_refresh_reads_it() -> None:
     asked.delete(CLUSTER)
 
 
+def test_protection_is_lifted_off_what_is_named_alone() -> None:
+    asked = engine()
+    for name in ("one", "two"):
+        inputs = {**FINAL, "clusterIdentifier": name, "deletionProtection": True}
+        asked.create(CLUSTER, inputs, name)
+    arn = from_struct(asked.states[f"{CLUSTER} one"][2])["arn"]
+    asked.provider.unprotect({arn})
+    asked.delete(CLUSTER, "one")
+    assert "cannot delete what is protected" in refusal(lambda: asked.delete(CLUSTER, "two"))
+
+
 def test_a_cache_that_aws_has_upgraded_would_be_replaced_after_a_refresh() -> None:
     asked = engine()
     found = asked.create(CACHE, {"replicationGroupId": "c", "engineVersion": "8.0"})
