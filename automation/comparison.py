@@ -1,7 +1,8 @@
 """Deploys a stack's base and then its head, offline, to learn what the change does.
 
-The engine itself tells what is created, updated and replaced. Its protection and the replacement
-guard are lifted in the scratch stack, because a reviewer wants to see above all what they refuse.
+The engine itself tells what is created, updated and replaced. Its protection, AWS's own and the
+replacement guard are lifted in the scratch stack, because a reviewer wants to see above all what
+they refuse.
 """
 
 import tempfile
@@ -18,6 +19,7 @@ from components.replacement_guard import REPLACING
 from cost.bill import idle_usd, region_of
 from graph.model import Resource, ResourceGraph, has_unknown
 from graph.preview import Preview
+from offline.serving import shared_aws
 from review.difference import Difference, difference
 
 ALLOW_REPLACE: Final = "langfuse:allowReplace"
@@ -86,7 +88,9 @@ def _base(name: str, project: Path, scratch: Path) -> ResourceGraph:
         ) as stack:
             stack.up()
             stack.unprotect()
-            return stack.deployed()
+            made = stack.deployed()
+            shared_aws().unprotect({str(each.outputs.get("arn")) for each in made.resources})
+            return made
     except OperationError as error:
         raise UserError(f"base: {error}") from error
 

@@ -40,6 +40,8 @@ class Existing:
     """The logical name, if it was made here."""
     modified: list[float] = field(default_factory=list[float])
     """When it was changed, in seconds of a clock that only goes forward."""
+    told: Properties = field(default_factory=dict[str, Any])
+    """What a refresh reads that no update of the engine's has asked for."""
     runs: str | None = None
     """The task definition or image that a service runs; none if its first start failed."""
 
@@ -96,6 +98,9 @@ class Account:
 
     def change(self, existing: Existing, properties: Properties) -> None:
         """Something was changed."""
+        existing.told = {
+            key: value for key, value in existing.told.items() if value == properties.get(key)
+        }
         existing.properties = properties
         existing.modified.append(time.monotonic())
 

@@ -10,7 +10,7 @@ for, and has no other input.
 
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from importlib.metadata import version
@@ -24,7 +24,7 @@ from pulumi.runtime.proto.provider_pb2_grpc import (
     add_ResourceProviderServicer_to_server,
 )
 
-from offline import changes, invokes, model, naming, random_values, services, snapshots
+from offline import changes, invokes, model, naming, random_values, rules, services, snapshots
 from offline.account import Account, Existing, Made
 from offline.catalog import resource_type
 from offline.facts import DEFAULT_REGION
@@ -158,6 +158,21 @@ class AwsProvider(Provider):
         ]
         return found[-1].runs if found else None
 
+    def change_by_hand(self, token: str, resource_id: str, **properties: Any) -> None:
+        """Change something in AWS that the engine hears of by a refresh only."""
+        for account in self._accounts.values():
+            if found := account.find(token, resource_id):
+                account.change(found, {**found.properties, **properties})
+                found.told = {**found.told, **properties}
+
+    def unprotect(self, arns: Collection[str]) -> None:
+        """Take AWS's protection from deletion off these resources, as a hand would."""
+        for account in self._accounts.values():
+            for each in account.of_type(*rules.protections()):
+                if each.get("arn") in arns:
+                    lifted = {rules.protections()[each.type]: False}
+                    account.change(each, {**each.properties, **lifted})
+
     def Check(self, request: Any, context: Any) -> Any:
         """Fill in what pulumi-aws fills in: the name, the region, and all tags."""
         entry = resource_type(request.type)
@@ -235,7 +250,10 @@ class AwsProvider(Provider):
             changed = {change.property for change in difference.changes}
             if services.is_deployment(request.type, changed, new):
                 why = self._not_started(there, new)
+            before = there.properties
             account.change(there, outputs)
+            if why is not None and there.runs is not None:
+                there.told = services.rolled_back(there.type, before)
         if why is not None and not services.is_rolled_back_silently(there):
             _abort_half_made(context, request.id, outputs, why)
         return provider_pb2.UpdateResponse(properties=to_struct(outputs))
@@ -252,13 +270,15 @@ class AwsProvider(Provider):
         return super().Delete(request, context)
 
     def Read(self, request: Any, context: Any) -> Any:
-        """Nothing drifts; and what an import asks for is there, if its ID is its name."""
+        """Tell what was not asked for; what an import asks for is there, if its ID is its name."""
         entry = resource_type(request.type)
         account = self.account(context)
         if request.properties.fields or entry.naming is None:
-            known = {**from_struct(request.inputs), **from_struct(request.properties)}
             answer = super().Read(request, context)
-            _learn(account, request, known)
+            inputs, outputs = from_struct(request.inputs), from_struct(request.properties)
+            told = _learn(account, request, {**inputs, **outputs}).told
+            answer.properties.update(told)
+            answer.inputs.update({key: told[key] for key in told if key in inputs})
             return answer
         region = self._configuration(context).region
         inputs = {entry.naming.property: request.id} | (

@@ -104,3 +104,9 @@ def replaced_by(token: str) -> frozenset[str]:
 def read_back(token: str) -> frozenset[str]:
     """The inputs whose old value is what AWS has."""
     return frozenset(name for rule in rules_of(token, "read back") for name in rule.properties)
+
+
+@cache
+def protections() -> Mapping[str, str]:
+    """For each type that can be protected from deletion, the input that does it."""
+    return {rule.type: rule.properties[0] for rule in table() if rule.by == "is_set"}

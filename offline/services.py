@@ -53,6 +53,12 @@ def is_deployment(token: str, changed: Collection[str], new: Properties) -> bool
     )
 
 
+def rolled_back(token: str, before: Properties) -> dict[str, Any]:
+    """What is read of a service that runs again what ran before an update."""
+    name = "taskDefinition" if token == ECS else "sourceConfiguration"
+    return {name: before.get(name)}
+
+
 def is_rolled_back_silently(existing: Existing) -> bool:
     """Whether a failed update is reported as success."""
     return existing.type == APP_RUNNER and existing.runs is not None

@@ -94,7 +94,13 @@ def shared_providers() -> Mapping[str, str]:
 
 
 @cache
+def shared_aws() -> AwsProvider:
+    """The AWS of this process's own providers."""
+    return AwsProvider()
+
+
+@cache
 def _shared() -> Mapping[str, str]:
     running = ExitStack()
     atexit.register(running.close)
-    return running.enter_context(providers({}))
+    return running.enter_context(providers({}, shared_aws()))

@@ -23,21 +23,21 @@ def refused(before: Sequence[Resource], after: Sequence[Resource], region: str) 
     old, new = _of_aws(before), _of_aws(after)
     urns = {urn for urn, _ in new}
     there = {
-        key: account.add(each["type"], each["id"], _properties(each, "outputs", region))
+        key: account.add(each["type"], each["id"], _properties(each, region))
         for key, each in old.items()
         if key in new or key[0] not in urns
     }
     found: list[str] = []
     for key, each in new.items():
-        inputs, outputs = (_properties(each, part, region) for part in ("inputs", "outputs"))
+        inputs = _inputs(each, region)
         subject = there.get(key)
         steps = ("check", "create") if subject is None else ("check", "preview", "update")
-        if subject is None or inputs != _properties(old[key], "inputs", region):
+        if subject is None or inputs != _inputs(old[key], region):
             found += _said(each, Request(account, each["type"], inputs, subject), steps)
         if subject is None:
-            account.add(each["type"], each["id"], outputs)
+            account.add(each["type"], each["id"], _properties(each, region))
         else:
-            account.change(subject, outputs)
+            account.change(subject, _properties(each, region))
     for key, each in reversed(old.items()):
         if key not in new and key[0] not in urns:
             found += _said(each, Request(account, each["type"], {}, there[key]), ("delete",))
@@ -53,10 +53,16 @@ def _of_aws(state: Sequence[Resource]) -> dict[Key, Resource]:
     }
 
 
-def _properties(resource: Resource, part: str, region: str) -> dict[str, Any]:
-    given = cast("dict[str, Any]", {**resource.get("inputs", {}), **resource.get(part, {})})
-    plain = {key: value for key, value in given.items() if not is_secret(value)}
-    return {"region": region, **plain}
+def _inputs(resource: Resource, region: str) -> dict[str, Any]:
+    given = cast("dict[str, Any]", resource.get("inputs", {}))
+    return {"region": region} | {key: each for key, each in given.items() if not is_secret(each)}
+
+
+def _properties(resource: Resource, region: str) -> dict[str, Any]:
+    """What was asked for, and what else was told: the simulation forgets some of the former."""
+    outputs = cast("dict[str, Any]", resource.get("outputs", {}))
+    told = {key: each for key, each in outputs.items() if not is_secret(each)}
+    return told | _inputs(resource, region)
 
 
 def _said(resource: Resource, request: Request, steps: Iterable[str]) -> list[str]:

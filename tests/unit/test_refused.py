@@ -1,10 +1,12 @@
 """`tests/refused.py`: what AWS would have refused is found in two states."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
 from tests.refused import Resource, refused
+from tests.unit.graph import VARIED, build
 
 GROUP = "aws:ec2/securityGroup:SecurityGroup"
 RULE = "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule"
@@ -79,3 +81,37 @@ def test_what_aws_refuses_is_found(
 )
 def test_what_aws_takes_is_not(before: list[Resource], after: list[Resource]) -> None:
     assert refused(before, after, REGION) == []
+
+
+STACKS: Mapping[str, Mapping[str, Any]] = {
+    "API": {"size": "dev"},
+    "load balancer": {"size": "prod", "domain": "langfuse.example.com"},
+    "NAT gateways": {"size": "dev", "network": {"egress": "natGatewayPerZone"}},
+    "three servers": {
+        "size": "prod",
+        "domain": "langfuse.example.com",
+        "clickhouse": {"replicas": 3},
+        "backups": {"copyRegion": "eu-west-1", "vaultLock": True},
+    },
+    "varied": VARIED,
+}
+
+
+@pytest.mark.parametrize("name", STACKS)
+def test_aws_makes_a_stack_and_deletes_an_unprotected_one(name: str) -> None:
+    graph = build("dev", STACKS[name])
+    state = [
+        {
+            "urn": f"urn:pulumi:dev::langfuse::{each.type}::{each.name}",
+            "type": each.type,
+            "id": each.id,
+            "inputs": each.inputs,
+            "outputs": each.outputs,
+        }
+        for each in graph.registrations
+        if each.custom
+    ]
+    assert len(state) > 100
+    assert refused([], state, REGION) == []
+    protected = [said for said in refused(state, [], REGION) if "rotect" not in said]
+    assert protected == []

@@ -142,6 +142,15 @@ class Engine:
         found, _, _ = self.states[f"{token} {name}"]
         self.knows(token, from_struct(asked.news), name, found, changed.properties)
 
+    def refresh(self, token: str, name: str = "one") -> None:
+        """Read something into the state."""
+        found, old, state = self.states[f"{token} {name}"]
+        asked = provider_pb2.ReadRequest(
+            type=token, name=name, id=found, inputs=to_struct(old), properties=state
+        )
+        read = self.provider.Read(asked, self.context)
+        self.knows(token, from_struct(read.inputs), name, found, read.properties)
+
     def delete(self, token: str, name: str = "one") -> None:
         """Delete something."""
         found, old, state = self.states[f"{token} {name}"]
@@ -364,7 +373,8 @@ def bounded() -> list[Rule]:
 def beyond(rule: Rule) -> tuple[Any, Any]:
     """A value within a bound, and one outside."""
     if rule.by.startswith("pattern"):
-        return "fine", "jürgen's"
+        pattern = rule.by.removeprefix("pattern ")
+        return next(each for each in ("fine", "1.5") if re.fullmatch(pattern, each)), "jürgen's"
     limit = int(rule.by.rpartition(" ")[2])
     if rule.by.startswith("value"):
         return limit, limit + 1
@@ -399,6 +409,14 @@ def _at(path: Sequence[str], value: Any) -> Any:
     for key in reversed(path):
         value = {key: value}
     return value
+
+
+def test_a_budget_of_nothing_is_refused() -> None:
+    asked = engine()
+    assert "not a number above 0" in refusal(
+        lambda: asked.create("aws:budgets/budget:Budget", {"name": "b", "limitAmount": "0.0"})
+    )
+    asked.create("aws:budgets/budget:Budget", {"name": "b", "limitAmount": "0.1"})
 
 
 # --- what a function refuses
@@ -616,6 +634,15 @@ def test_a_deployment_that_fails_later_is_rolled_back_and_said() -> None:
         asked.update(SERVICE, service("second"))
     assert found.value.kept == "ErrorResourceInitFailed"
     assert asked.provider.runs("one") == "first"
+    asked.provider.fails_to_start.clear()
+    asked.knows(SERVICE, service("second"), "one", asked.states[f"{SERVICE} one"][0])
+    asked.update(SERVICE, service("second"))
+    assert asked.provider.runs("one") == "first", "no difference: nothing is sent"
+    asked.refresh(SERVICE)
+    asked.update(SERVICE, service("second"))
+    assert asked.provider.runs("one") == "second", "a refresh reads what runs"
+    asked.refresh(SERVICE)
+    assert asked.states[f"{SERVICE} one"][1]["taskDefinition"] == "second"
 
 
 def test_app_runner_goes_back_without_a_word() -> None:
@@ -666,6 +693,38 @@ def test_a_final_snapshot_stays_and_its_name_is_taken() -> None:
     assert "SnapshotAlreadyExists" in refusal(lambda: asked.delete(INSTANCE))
     smaller = {"identifier": "restored", "snapshotIdentifier": "last", "allocatedStorage": 20}
     assert "cannot be reduced" in refusal(lambda: asked.create(INSTANCE, smaller))
+
+
+def test_what_a_hand_changes_counts_and_a_refresh_reads_it() -> None:
+    asked = engine()
+    found = asked.create(CLUSTER, {**FINAL, "deletionProtection": True})
+    assert "cannot delete what is protected" in refusal(lambda: asked.delete(CLUSTER))
+    asked.provider.change_by_hand(CLUSTER, found, deletionProtection=False)
+    assert from_struct(asked.states[f"{CLUSTER} one"][2])["deletionProtection"]
+    asked.refresh(CLUSTER)
+    assert not from_struct(asked.states[f"{CLUSTER} one"][2])["deletionProtection"]
+    asked.delete(CLUSTER)
+
+
+def test_protection_is_lifted_off_what_is_named_alone() -> None:
+    asked = engine()
+    for name in ("one", "two"):
+        inputs = {**FINAL, "clusterIdentifier": name, "deletionProtection": True}
+        asked.create(CLUSTER, inputs, name)
+    arn = from_struct(asked.states[f"{CLUSTER} one"][2])["arn"]
+    asked.provider.unprotect({arn})
+    asked.delete(CLUSTER, "one")
+    assert "cannot delete what is protected" in refusal(lambda: asked.delete(CLUSTER, "two"))
+
+
+def test_a_cache_that_aws_has_upgraded_would_be_replaced_after_a_refresh() -> None:
+    asked = engine()
+    found = asked.create(CACHE, {"replicationGroupId": "c", "engineVersion": "8.0"})
+    wanted = {"replicationGroupId": "c", "engineVersion": "8.0"}
+    asked.provider.change_by_hand(CACHE, found, engineVersion="8.1")
+    assert not asked.diff(CACHE, wanted).replaces
+    asked.refresh(CACHE)
+    assert list(asked.diff(CACHE, wanted).replaces) == ["engineVersion"]
 
 
 # --- accounts
