@@ -24,7 +24,17 @@ from pulumi.runtime.proto.provider_pb2_grpc import (
     add_ResourceProviderServicer_to_server,
 )
 
-from offline import changes, invokes, model, naming, random_values, rules, services, snapshots
+from offline import (
+    changes,
+    invokes,
+    model,
+    naming,
+    random_values,
+    rules,
+    services,
+    snapshots,
+    text_rules,
+)
 from offline.account import Account, Existing, Made
 from offline.catalog import resource_type
 from offline.facts import DEFAULT_REGION
@@ -304,6 +314,8 @@ class AwsProvider(Provider):
     def _refuse(self, request: Request, at: str, context: Any) -> None:
         if found := refused(request, at):
             _abort(context, grpc.StatusCode.UNKNOWN, found.message)
+        if at in ("create", "update") and (faults := text_rules.faults(request.type, request.new)):
+            _abort(context, grpc.StatusCode.UNKNOWN, f"InvalidParameterValue: {faults[0]}")
 
     def _not_started(self, service: Existing, inputs: Properties) -> str | None:
         """Why a service does not start what it is given; else it runs that from now on."""

@@ -6,6 +6,7 @@ import pulumi
 from pulumi.runtime import is_config_secret
 from pulumi.runtime.config import CONFIG, get_config_env, get_config_secret_keys_env
 
+from settings import default_tags
 from settings.loading import SettingsError, load, of_namespace, secret_environment
 from settings.messages import GRAFANA_PASSWORD_KEY, NAMESPACE, PASSWORD_KEYS, SECRET_KEYS
 from settings.model import Settings
@@ -32,8 +33,10 @@ def read() -> tuple[Settings, Secrets]:
 
     Raises `pulumi.RunError`, which Pulumi prints without a traceback, with every error there is.
     """
-    values = of_namespace({**get_config_env(), **CONFIG.get()})
+    config = {**get_config_env(), **CONFIG.get()}
+    values = of_namespace(config)
     problems = [_in_the_clear(key) for key in SECRET_KEYS if key in values and not _is_secret(key)]
+    problems += default_tags.faults(config.get(default_tags.KEY))
     try:
         settings = load(values)
     except SettingsError as error:

@@ -68,7 +68,11 @@ workers = aws.autoscaling.Group(
 abroad = aws.Provider(
     "abroad", region="eu-west-1", default_tags=aws.ProviderDefaultTagsArgs(tags={"Owner": "eu"})
 )
-topic = aws.sns.Topic("topic", tags={"Own": "tag"}, opts=pulumi.ResourceOptions(provider=abroad))
+topic = aws.sns.Topic(
+    "topic",
+    tags=wanted.get("tags", {"Own": "tag"}),
+    opts=pulumi.ResourceOptions(provider=abroad),
+)
 unlisted = aws.cloudfront.KeyGroup("unlisted", items=["key"])
 if "target" in wanted:
     aws.lb.TargetGroup(wanted["target"], port=80, protocol="HTTP", vpc_id=network.vpc_id)
@@ -301,3 +305,10 @@ def test_a_command_runs_with_the_providers() -> None:
         "random",
     }
     assert done.stderr == ""
+
+
+def test_a_text_that_aws_does_not_take_is_refused_when_it_is_sent(deployed: Stack) -> None:
+    tags = {"Own": "tag", "Team": "R&D"}
+    assert deployed.steps(tags=tags).keys() == {"update topic"}, "no preview sends it"
+    output = deployed.run("up", "--yes", "--skip-preview", status=1, tags=tags)
+    assert "Team 'R&D': does not match" in output, "and the property is named"

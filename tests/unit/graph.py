@@ -12,7 +12,7 @@ import pickle
 import shutil
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any, cast
@@ -92,6 +92,8 @@ class Options:
     replace_with: frozenset[str] = frozenset()
     aliases: tuple[str, ...] = ()
     """Names that it had before, in the same place."""
+    timeouts: Mapping[str, str] = field(default_factory=dict[str, str])
+    """How long the engine waits, by `create`, `update`, `delete`; empty: as the provider does."""
 
     @classmethod
     def of(cls, request: Any) -> "Options":
@@ -110,6 +112,10 @@ class Options:
             replace_on_changes=frozenset(request.replaceOnChanges),
             replace_with=frozenset(request.replace_with),
             aliases=tuple(each.spec.name for each in request.aliases),
+            timeouts={
+                kind: getattr(request.customTimeouts, kind)
+                for kind in ("create", "update", "delete")
+            },
         )
 
 

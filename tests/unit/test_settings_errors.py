@@ -13,6 +13,8 @@ from typing import Any, Final
 import pulumi
 import pytest
 
+from offline import text_rules
+from settings import default_tags
 from settings.loading import SettingsError, load, load_without_secrets
 from settings.model import RETENTION_DAYS
 from settings.stack import read
@@ -1660,3 +1662,44 @@ def test_a_secret_variable_outside_of_the_table_is_let_through_on_langfuse_4() -
     assert load({**keys, "secretEnvironment": '{"LANGFUSE_NEW_IN_4": "x"}'}) == load(keys), (
         "the table of Langfuse 4 is not complete, so it cannot say what does not exist"
     )
+
+
+# --- aws:defaultTags
+
+
+def test_default_tags_that_aws_refuses_are_named_with_all_other_errors() -> None:
+    tags = {
+        "Team": "R&D",
+        "Owner?": "ada",
+        "AWS:mine": "x",
+        "Long": "x" * 257,
+        "Project": "langfuse",
+    }
+    config = {"aws:defaultTags": json.dumps({"tags": tags}), "langfuse:size": "tiny"}
+    lines = refusal_of_reading(config, []).splitlines()
+    assert lines[0] == "5 errors in the stack's configuration; nothing was changed:"
+    assert lines[1:4] == [
+        '  aws:defaultTags.tags.Team: "R&D": a tag\'s value has at most 256 letters, digits, '
+        "spaces and _.:/=+-@, or IAM, for one, refuses it. Write it otherwise.",
+        '  aws:defaultTags.tags.Owner?: "ada": a tag\'s name has 1 to 128 letters, digits, '
+        "spaces and _.:/=+-@, or IAM, for one, refuses it. Name it otherwise.",
+        '  aws:defaultTags.tags.AWS:mine: "x": a tag\'s name begins with aws: if AWS itself '
+        "has made it. Name it otherwise.",
+    ]
+    assert lines[4].startswith("  aws:defaultTags.tags.Long: ")
+
+
+@pytest.mark.parametrize(
+    "text", ["Zoë 株式会社", "a@b.example:/=+-_ 1", "", "R&D", "it's", "a,b", "\t"]
+)
+def test_a_default_tag_is_judged_as_the_in_memory_aws_judges_it(text: str) -> None:
+    tags = {"Team": text}
+    refused = bool(text_rules.faults("aws:sns/topic:Topic", {"tags": tags}))
+    assert bool(default_tags.faults({"tags": tags})) is refused
+
+
+@pytest.mark.parametrize(
+    "value", [None, {}, {"tags": None}, "{}", "text", '{"tags": {"Stack": "dev"}}']
+)
+def test_default_tags_may_be_absent(value: Any) -> None:
+    assert default_tags.faults(value) == []
