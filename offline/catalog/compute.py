@@ -106,7 +106,7 @@ TYPES: dict[str, ResourceType] = {
         },
         defaults={"healthCheckGracePeriod": 300, "defaultCooldown": 300},
         naming=Naming(),
-        replaced_by=inputs("name", "namePrefix"),
+        replaced_by=inputs("initialLifecycleHooks", "name", "namePrefix"),
         tagged=False,
     ),
     "aws:ebs/volume:Volume": ResourceType(

@@ -137,6 +137,17 @@ TYPES: dict[str, ResourceType] = {
             "publicIpv4Pool",
         ),
     ),
+    "aws:ec2/networkInterface:NetworkInterface": ResourceType(
+        "eni-{hex17}",
+        {
+            "arn": f"{_EC2}network-interface/{{id}}",
+            "ownerId": "{account}",
+            "privateDnsName": private_dns,
+            "privateIp": private_address,
+        },
+        defaults={"interfaceType": "interface", "sourceDestCheck": True},
+        replaced_by=inputs("interfaceType", "subnetId"),
+    ),
     "aws:ec2/natGateway:NatGateway": ResourceType(
         "nat-{hex17}",
         {
