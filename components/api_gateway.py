@@ -70,7 +70,9 @@ class ApiGateway(pulumi.ComponentResource):
     ) -> None:
         super().__init__("langfuse:index:ApiGateway", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
-        group = closed_group(f"{name}-vpc-link", "API's VPC link", args.network.vpc_id, opts=child)
+        group = closed_group(
+            f"{name}-vpc-link", "VPC link of the API", args.network.vpc_id, opts=child
+        )
         self.group_id = group.id
         link = aws.apigatewayv2.VpcLink(
             name,

@@ -24,7 +24,7 @@ from components.clickhouse_config import (
 )
 from components.clickhouse_host import ClickHouseHost, ClickHouseHostArgs
 from components.clickhouse_reader import Reader, make_reader
-from components.clickhouse_task import ClickHouseTaskArgs, clickhouse_task
+from components.clickhouse_task import ClickHouseTaskArgs, clickhouse_task, service_timeouts
 from components.cluster import Cluster
 from components.discovery import discovery_service
 from components.images import Images
@@ -160,6 +160,9 @@ class ClickHouse(pulumi.ComponentResource):
                 f"langfuse:clickhouse.replicas: {len(servers)}: the first private subnets are in "
                 f"{', '.join(zones)}. List subnets of {len(servers)} different zones first."
             )
+        logs = aws.cloudwatch.LogGroup(
+            name, retention_in_days=args.settings.logs.retention_days, opts=child
+        )
         machine = ClickHouseHost(
             name,
             ClickHouseHostArgs(
@@ -171,6 +174,7 @@ class ClickHouse(pulumi.ComponentResource):
                 subnet_ids=subnet_ids,
                 public=args.network.public_tasks,
                 protected=args.settings.deletion_protection,
+                logs=logs,
             ),
             child,
         )
@@ -183,7 +187,7 @@ class ClickHouse(pulumi.ComponentResource):
             opts=child,
         )
         discovery = discovery_service(name, "clickhouse", "A", args.cluster, opts=child)
-        task, logs = clickhouse_task(
+        task = clickhouse_task(
             name,
             ClickHouseTaskArgs(
                 servers=servers,
@@ -193,7 +197,7 @@ class ClickHouse(pulumi.ComponentResource):
                 reader=self.reader,
                 image=image,
                 location=args.location,
-                log_retention_days=args.settings.logs.retention_days,
+                logs=logs,
             ),
             child,
         )
@@ -212,7 +216,11 @@ class ClickHouse(pulumi.ComponentResource):
             service_registries={"registry_arn": discovery.arn},
             propagate_tags="SERVICE",
             wait_for_steady_state=True,
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[machine, *ways, *image.after]),
+            opts=pulumi.ResourceOptions(
+                parent=self,
+                depends_on=[machine, *ways, *image.after],
+                custom_timeouts=service_timeouts(len(servers)),
+            ),
         )
         backup = ClickHouseBackup(
             f"{name}-backup",
@@ -231,7 +239,7 @@ class ClickHouse(pulumi.ComponentResource):
             ),
             child,
         )
-        self.log_group_names = [logs, backup.log_group_name]
+        self.log_group_names = [logs.name, backup.log_group_name]
         self.watched = {
             "clickhouse": [{"ClusterName": args.cluster.name, "ServiceName": service.name}],
             **machine.watched,

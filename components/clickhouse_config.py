@@ -117,9 +117,9 @@ def start_command(servers: Sequence[str], *, reader: bool = False) -> list[str]:
 def user_data(values: Mapping[str, str]) -> str:
     """Fill in the boot script.
 
-    `values` are `region`, `cluster` (ECS's), `device`, `mount_point`, `volumes` (a line
-    `zone number volume` for each server) and `names` (a line `number service`, Cloud Map's, for
-    each server that has a private name of its own).
+    `values` are `region`, `cluster` (ECS's), `device`, `mount_point`, `log_group` (where a server
+    says that it is not found), `volumes` (a line `zone number volume` for each server) and `names`
+    (a line `number service`, Cloud Map's, for each server that has a private name of its own).
     """
     script = Template(_USER_DATA.read_text(encoding="utf-8"))
     return script.substitute(

@@ -31,6 +31,9 @@ ROOT_VOLUME_GIB: Final = 30
 """The size of the ECS-optimised AMI's snapshot; a root volume cannot be smaller."""
 
 
+BOOT_SECONDS: Final = 900
+"""An instance's start, and the ten minutes it waits for a volume that another one still holds."""
+
 REPLACEMENT_SECONDS: Final = 600
 """How long a server has to fetch what it missed, before the next instance is replaced."""
 
@@ -50,6 +53,8 @@ class ClickHouseHostArgs:
     public: bool
     """Whether the instances need public addresses to get out."""
     protected: bool
+    logs: aws.cloudwatch.LogGroup
+    """ClickHouse's log group, where an instance says that its server is not found."""
 
 
 class ClickHouseHost(pulumi.ComponentResource):
@@ -98,6 +103,7 @@ class ClickHouseHost(pulumi.ComponentResource):
             zones=args.zones,
             volumes=self.volume_ids,
             names=[service.id for service in names],
+            log_group=args.logs.name,
         ).apply(lambda values: _base64(user_data(_boot_values(args.location.region, **values))))
         role = self._role(name, args, [service.arn for service in names], child)
         tags = launch_tags(name, self)
@@ -186,19 +192,10 @@ class ClickHouseHost(pulumi.ComponentResource):
     ) -> iam.ServiceRole:
         """Make the instances' role.
 
-        It may join the cluster, be managed by SSM, attach these volumes, register these names, and
-        report how full its volume is.
+        It may join the cluster, be managed by SSM, attach these volumes, register these names or
+        say why it cannot, and report how full its volume is.
         """
         instances = self.volume_arns[0].apply(lambda arn: f"{arn.rsplit(':', 1)[0]}:instance/*")
-        zone = args.cluster.zone_id.apply(
-            lambda zone_id: f"arn:{args.location.partition}:route53:::hostedzone/{zone_id}"
-        )
-        # Cloud Map writes the record in the caller's name.
-        # https://docs.aws.amazon.com/cloud-map/latest/dg/cloud-map-api-permissions-ref.html
-        register = [
-            iam.allow(["servicediscovery:RegisterInstance"], names),
-            iam.allow(["route53:ChangeResourceRecordSets"], [zone]),
-        ]
         return iam.service_role(
             name,
             "ec2.amazonaws.com",
@@ -209,7 +206,7 @@ class ClickHouseHost(pulumi.ComponentResource):
                     [instances],
                     {"StringEquals": {"ec2:ResourceTag/Name": name}},
                 ),
-                *(register if names else []),
+                *(_registering(args, names) if names else []),
                 # The API knows no resources; a namespace is the narrowest there is.
                 # https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazoncloudwatch.html
                 iam.allow(
@@ -228,8 +225,48 @@ class ClickHouseHost(pulumi.ComponentResource):
         )
 
 
+def _registering(
+    args: ClickHouseHostArgs, names: Sequence[pulumi.Output[str]]
+) -> list[iam.Statement]:
+    """Build what it takes to register names, and to say why one is not registered.
+
+    Cloud Map acts in Route 53 in the caller's name. These are the actions of AWS's own policy that
+    register, each on the least it can be on.
+    https://docs.aws.amazon.com/cloud-map/latest/dg/cloud-map-api-permissions-ref.html
+    https://docs.aws.amazon.com/aws-managed-policy/latest/reference/AWSCloudMapRegisterInstanceAccess.html
+    """
+    route53 = f"arn:{args.location.partition}:route53:::"
+    zone = args.cluster.zone_id.apply(lambda zone_id: f"{route53}hostedzone/{zone_id}")
+    return [
+        iam.allow(["servicediscovery:RegisterInstance"], names),
+        iam.allow(["servicediscovery:GetOperation"], [args.cluster.namespace_arn, *names]),
+        iam.allow(["route53:ChangeResourceRecordSets", "route53:GetHostedZone"], [zone]),
+        iam.allow(
+            ["route53:GetHealthCheck", "route53:UpdateHealthCheck"], [f"{route53}healthcheck/*"]
+        ),
+        iam.allow(
+            [
+                "ec2:DescribeInstances",
+                "route53:CreateHealthCheck",
+                "route53:ListHostedZonesByName",
+            ],
+            ["*"],
+        ),
+        iam.allow(
+            ["logs:CreateLogStream", "logs:PutLogEvents"],
+            [pulumi.Output.concat(args.logs.arn, ":log-stream:register-server/*")],
+        ),
+    ]
+
+
 def _boot_values(
-    region: str, *, cluster: str, zones: list[str], volumes: list[str], names: list[str]
+    region: str,
+    *,
+    cluster: str,
+    zones: list[str],
+    volumes: list[str],
+    names: list[str],
+    log_group: str,
 ) -> dict[str, str]:
     lines = [
         f"{zone} {number} {volume}"
@@ -242,6 +279,7 @@ def _boot_values(
         "names": "\n".join(f"{number} {name}" for number, name in enumerate(names, start=1)),
         "device": DEVICE,
         "mount_point": MOUNT_POINT,
+        "log_group": log_group,
     }
 
 

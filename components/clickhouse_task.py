@@ -17,14 +17,19 @@ from components.clickhouse_config import (
     server_config,
     start_command,
 )
-from components.clickhouse_host import DATA_FOLDER
+from components.clickhouse_host import BOOT_SECONDS, DATA_FOLDER
 from components.clickhouse_reader import READER_PASSWORD_VARIABLE, Reader, reader_config
 from components.container_definition import ContainerDefinition, HealthCheck
 from components.images import ContainerImage
 from components.location import Location
 from components.stored_secret import StoredSecret
 from components.task_roles import execution_role, task_role
-from contract.runtime import CLICKHOUSE_HTTP_PORT, CLICKHOUSE_NATIVE_PORT, health_command
+from contract.runtime import (
+    CLICKHOUSE_HTTP_PORT,
+    CLICKHOUSE_NATIVE_PORT,
+    STOP_TIMEOUT_SECONDS,
+    health_command,
+)
 
 OPEN_FILES: Final = 262_144
 """https://clickhouse.com/docs/en/operations/tips asks for it; Docker's default stops merges."""
@@ -38,6 +43,9 @@ and the Auto Scaling group would stop one server each at the same time."""
 
 START_RETRIES: Final = {1: 3, 3: 10}
 """Failed checks after 300 s of start. The first start of three waits for the last instance."""
+
+PULL_SECONDS: Final = 180
+"""To place a task on an instance that is free, and to pull an image of 1 GB there."""
 
 
 @dataclass(frozen=True)
@@ -55,15 +63,26 @@ class ClickHouseTaskArgs:
     """Who may read only."""
     image: ContainerImage
     location: Location
-    log_retention_days: int
+    logs: aws.cloudwatch.LogGroup
+
+
+def service_timeouts(servers: int) -> pulumi.CustomTimeouts:
+    """How long `up` waits for the service: what servers that come in the end may take.
+
+    At first all start at once. In an update each stops before its successor starts, and waits for
+    its instance, if that is replaced as well. The provider's own limit is 20 minutes.
+    https://github.com/hashicorp/terraform-provider-aws/blob/main/internal/service/ecs/service.go
+    """
+    start = BOOT_SECONDS + PULL_SECONDS + _health_check(servers).patience
+    update = servers * (STOP_TIMEOUT_SECONDS + start)
+    return pulumi.CustomTimeouts(create=f"{start}s", update=f"{update}s")
 
 
 def clickhouse_task(
     name: str, args: ClickHouseTaskArgs, child: pulumi.ResourceOptions
-) -> tuple[aws.ecs.TaskDefinition, pulumi.Output[str]]:
-    """Make the task definition, its roles and its log group; returns it with the group's name."""
+) -> aws.ecs.TaskDefinition:
+    """Make the task definition and its roles."""
     servers = args.servers
-    logs = aws.cloudwatch.LogGroup(name, retention_in_days=args.log_retention_days, opts=child)
     secrets = {"CLICKHOUSE_PASSWORD": args.secret.reference("password")}
     volumes = {DATA_VOLUME: DATA_FOLDER}
     mounts = [_mount(DATA_VOLUME, "/var/lib/clickhouse", read_only=False)]
@@ -78,10 +97,8 @@ def clickhouse_task(
         name="clickhouse",
         image=args.image.reference,
         ports=[CLICKHOUSE_HTTP_PORT, CLICKHOUSE_NATIVE_PORT],
-        health_check=HealthCheck(
-            health_command(CLICKHOUSE_HTTP_PORT, "/ping"), retries=START_RETRIES[len(servers)]
-        ),
-        log_group=logs.name,
+        health_check=_health_check(len(servers)),
+        log_group=args.logs.name,
         region=args.location.region,
         plain={
             # Without CLICKHOUSE_DB: for it, the image starts a server that no other server
@@ -100,20 +117,25 @@ def clickhouse_task(
             "ulimits": [{"name": "nofile", "softLimit": OPEN_FILES, "hardLimit": OPEN_FILES}],
         },
     )
-    task = aws.ecs.TaskDefinition(
+    return aws.ecs.TaskDefinition(
         name,
         family=name,
         network_mode="awsvpc",
         runtime_platform={"cpu_architecture": "ARM64", "operating_system_family": "LINUX"},
         execution_role_arn=execution_role(
-            name, logs.arn, list(secrets.values()), args.image, child
+            name, args.logs.arn, list(secrets.values()), args.image, child
         ).arn,
         task_role_arn=task_role(name, iam.bucket_access(args.bucket.arn, None), child).arn,
         volumes=[{"name": volume, "host_path": path} for volume, path in volumes.items()],
         container_definitions=container.to_json(),
         opts=child,
     )
-    return task, logs.name
+
+
+def _health_check(servers: int) -> HealthCheck:
+    return HealthCheck(
+        health_command(CLICKHOUSE_HTTP_PORT, "/ping"), retries=START_RETRIES[servers]
+    )
 
 
 def _mount(volume: str, path: str, *, read_only: bool) -> dict[str, Any]:

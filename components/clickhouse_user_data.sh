@@ -1,17 +1,49 @@
 #!/bin/bash
 # Attaches and mounts the ClickHouse volume of this zone, then lets the ECS agent join the cluster.
-# The agent starts after this script. When anything here fails, the cluster is not named, so no
-# task can start on an empty folder, and the instance stops itself, to be replaced.
+# Whatever fails on the way, no task may start on an empty folder: the agent stays masked, which an
+# instance keeps over reboots, and the instance stops at once, to be replaced.
 set -euo pipefail
-trap 'echo "boot failed in line $$LINENO"; shutdown -h +1' ERR
+booted=
+trap 'echo "boot failed in line $$LINENO: $$BASH_COMMAND"' ERR
+trap '[[ -n $$booted ]] || { echo "boot failed; the ECS agent stays masked"; shutdown -h now; }' EXIT
+
+# The agent starts after this script, whatever becomes of it, and without a cluster's name it makes
+# and joins the account's `default`. Waiting for a unit that waits for this script is a deadlock.
+# https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs-agent-install.html
+systemctl --no-block mask --now ecs.service
 
 mount_point=${mount_point}
 export AWS_DEFAULT_REGION=${region}
 
-command -v aws > /dev/null || dnf install -y awscli-2
-token=$$(curl -sSf -X PUT http://169.254.169.254/latest/api/token -H "X-aws-ec2-metadata-token-ttl-seconds: 300")
-instance=$$(curl -sSf -H "X-aws-ec2-metadata-token: $$token" http://169.254.169.254/latest/meta-data/instance-id)
-zone=$$(curl -sSf -H "X-aws-ec2-metadata-token: $$token" http://169.254.169.254/latest/meta-data/placement/availability-zone)
+retry() { # times, seconds between them, command
+  local times=$$1 pause=$$2
+  shift 2
+  for attempt in $$(seq 1 "$$times"); do
+    if "$$@"; then
+      return 0
+    fi
+    echo "$$*: attempt $$attempt of $$times failed" >&2
+    sleep "$$pause"
+  done
+  echo "$$*: gave up" >&2
+  return 1
+}
+
+# The ECS-optimised AMI is a minimal one, without AWS's CLI. dnf would wait for another's lock, or
+# for a mirror that it does not reach yet, for ever.
+# https://github.com/aws/amazon-ecs-ami/blob/main/release-al2023.auto.pkrvars.hcl
+install_cli() {
+  timeout 3m dnf install -y awscli-2 && command -v aws > /dev/null
+}
+command -v aws > /dev/null || retry 5 20 install_cli
+
+metadata() { # path
+  local token
+  token=$$(curl -sSf -m 5 -X PUT http://169.254.169.254/latest/api/token -H "X-aws-ec2-metadata-token-ttl-seconds: 300") &&
+    curl -sSf -m 5 -H "X-aws-ec2-metadata-token: $$token" "http://169.254.169.254/latest/meta-data/$$1"
+}
+instance=$$(retry 30 2 metadata instance-id)
+zone=$$(retry 30 2 metadata placement/availability-zone)
 
 # A zone has one volume, and so one server.
 volume=
@@ -28,22 +60,17 @@ if [[ -z $$volume ]]; then
   false
 fi
 
-# The instance before this one may still hold the volume.
-for attempt in $$(seq 1 60); do
-  if aws ec2 attach-volume --volume-id "$$volume" --instance-id "$$instance" --device ${device}; then
-    break
-  fi
-  echo "waiting for $$volume ($$attempt of 60)"
-  sleep 10
-done
-
 # NVMe devices are named by the volume's ID without its dash.
 device=/dev/disk/by-id/nvme-Amazon_Elastic_Block_Store_$${volume/-/}
-for attempt in $$(seq 1 60); do
-  [[ -b $$device ]] && break
-  sleep 2
-done
-[[ -b $$device ]]
+attached() {
+  [[ -b $$device ]]
+}
+# The instance before this one may still hold the volume; or EC2 attached it, and nobody heard.
+attach() {
+  attached || aws ec2 attach-volume --volume-id "$$volume" --instance-id "$$instance" --device ${device}
+}
+retry 60 10 attach
+retry 60 2 attached
 
 # Only a volume without any signature (2) is formatted: once in its life.
 signature=0
@@ -122,7 +149,8 @@ NAMES
 if [[ -n $$service ]]; then
   cat > /usr/local/bin/register-server <<'SCRIPT'
 #!/bin/bash
-# Keeps a Cloud Map service at the address of this instance's ClickHouse task.
+# Keeps a Cloud Map service (1) at the address of this instance's ClickHouse task, and says in the
+# stream register-server/(2) of a log group (3) why it cannot: each kind of error once in a run.
 find_address='
 import json, sys
 for task in json.load(sys.stdin)["Tasks"]:
@@ -130,23 +158,59 @@ for task in json.load(sys.stdin)["Tasks"]:
         if task["KnownStatus"] == "RUNNING" and container["Name"] == "clickhouse":
             print(container["Networks"][0]["IPv4Addresses"][0])
 '
+as_event='
+import json, sys, time
+print(json.dumps([{"timestamp": int(time.time() * 1000), "message": sys.argv[1]}]))
+'
+
+register() { # service, address
+  operation=$$(aws servicediscovery register-instance --service-id "$$1" --instance-id server \
+    --attributes "AWS_INSTANCE_IPV4=$$2" --query OperationId --output text) || return
+  # Cloud Map accepts first, and may fail to write the record afterwards.
+  for attempt in $$(seq 1 30); do
+    outcome=$$(aws servicediscovery get-operation --operation-id "$$operation" \
+      --query 'Operation.[Status,ErrorCode,ErrorMessage]' --output text) || return
+    case $$outcome in
+      SUCCESS*) return 0 ;;
+      FAIL*) echo "Cloud Map failed: $$outcome" && return 1 ;;
+    esac
+    sleep 2
+  done
+  echo "Cloud Map has not finished $$operation" && return 1
+}
+
+report() { # number, log group, message
+  aws logs create-log-stream --log-group-name "$$2" --log-stream-name "register-server/$$1"
+  aws logs put-log-events --log-group-name "$$2" --log-stream-name "register-server/$$1" \
+    --log-events "$$(python3 -c "$$as_event" "$$3")"
+}
+
 registered=
+declare -A reported
 while sleep 5; do
-  tasks=$$(curl -sf http://localhost:51678/v1/tasks) || continue
+  tasks=$$(curl -sf -m 5 http://localhost:51678/v1/tasks) || continue
   address=$$(python3 -c "$$find_address" <<< "$$tasks") || continue
-  if [[ -n $$address && $$address != "$$registered" ]]; then
-    aws servicediscovery register-instance --service-id "$$1" --instance-id server \
-      --attributes "AWS_INSTANCE_IPV4=$$address" || continue
+  [[ -n $$address && $$address != "$$registered" ]] || continue
+  if error=$$(register "$$1" "$$address" 2>&1); then
     registered=$$address
+    continue
+  fi
+  echo "$$error"
+  # AWS's errors have a code; their other words may differ each time.
+  kind=other
+  [[ $$error =~ (\(|FAIL[[:space:]])([A-Za-z._]+) ]] && kind=$${BASH_REMATCH[2]}
+  if [[ -z $${reported[$$kind]:-} ]]; then
+    report "$$2" "$$3" "server $$2 is not registered at $$address, so the others do not find it: $$error" &&
+      reported[$$kind]=yes
   fi
 done
 SCRIPT
   chmod a+rx /usr/local/bin/register-server
-  # What Cloud Map has accepted may still fail there; each start registers again.
+  # Each start registers again, should somebody have taken the name away, and reports again.
   cat > /etc/systemd/system/register-server.service <<UNIT
 [Service]
 Environment=AWS_DEFAULT_REGION=${region}
-ExecStart=/usr/local/bin/register-server $$service
+ExecStart=/usr/local/bin/register-server $$service $$number ${log_group}
 Restart=always
 RestartSec=5
 RuntimeMaxSec=15min
@@ -163,3 +227,7 @@ ECS_ENABLE_TASK_IAM_ROLE=true
 ECS_AWSVPC_BLOCK_IMDS=true
 ECS_IMAGE_PULL_BEHAVIOR=prefer-cached
 CONFIG
+
+systemctl unmask ecs.service
+systemctl --no-block enable --now ecs.service
+booted=yes

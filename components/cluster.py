@@ -26,6 +26,8 @@ class Cluster(pulumi.ComponentResource):
     """Domain of the private names, such as `langfuse-dev.internal`."""
     namespace_id: pulumi.Output[str]
     """ID of the Cloud Map namespace."""
+    namespace_arn: pulumi.Output[str]
+    """Its ARN."""
     zone_id: pulumi.Output[str]
     """ID of the namespace's hosted zone."""
 
@@ -54,5 +56,6 @@ class Cluster(pulumi.ComponentResource):
             description=f"Private names of {name}",
             opts=child,
         )
-        self.namespace_id, self.zone_id = namespace.id, namespace.hosted_zone
+        self.namespace_id, self.namespace_arn = namespace.id, namespace.arn
+        self.zone_id = namespace.hosted_zone
         self.register_outputs({"name": self.name, "arn": self.arn})

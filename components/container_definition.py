@@ -27,6 +27,11 @@ class HealthCheck:
     retries: int = 3
     start_period: int = 300
 
+    @property
+    def patience(self) -> int:
+        """Seconds after which a container that never answers is unhealthy."""
+        return self.start_period + self.retries * self.interval
+
 
 @dataclass(frozen=True)
 class ContainerDefinition:

@@ -23,6 +23,9 @@ NOTHING_NARROWER: Final = {
     "cloudwatch:GetMetricStatistics": "metrics have no ARN",
     "cloudwatch:ListMetrics": "metrics have no ARN",
     "cloudwatch:DescribeAlarms": "a list of all alarms, which names no alarm",
+    "ec2:DescribeInstances": "a list of all instances, which names none",
+    "route53:CreateHealthCheck": "a health check has no ARN before it is made",
+    "route53:ListHostedZonesByName": "a list of all zones, which names none",
     "ecs:ListTasks": "a list has no ARN; the cluster is a condition",
     "ecr:GetAuthorizationToken": "a token is for the whole registry",
 }

@@ -27,6 +27,9 @@ from settings.stores import (
 )
 
 # https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html
+LONGEST_CERTIFICATE_NAME: Final = 64
+"""https://docs.aws.amazon.com/acm/latest/APIReference/API_RequestCertificate.html"""
+
 RETENTION_DAYS: Final = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731)
 
 
@@ -160,6 +163,14 @@ class Settings(Section):
             raise refusal(
                 "a certificate is for a domain, and none is set",
                 "set langfuse:domain",
+                key="certificateArn",
+            )
+        certified = value.kind == APP_RUNNER or value.certificate_arn
+        if domain and not certified and len(domain) > LONGEST_CERTIFICATE_NAME:
+            raise refusal(
+                f"the domain {domain} has {len(domain)} characters, and ACM makes certificates for "
+                f"names of {LONGEST_CERTIFICATE_NAME} at the most",
+                "set langfuse:domain to a shorter name, or name a certificate of your own",
                 key="certificateArn",
             )
         if domain and value.hosted_zone and not f".{domain}".endswith(f".{value.hosted_zone}"):

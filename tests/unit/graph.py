@@ -85,6 +85,8 @@ class Options:
     dependencies: frozenset[str]
     origins: Mapping[str, tuple[str, ...]]
     custom: bool
+    timeouts: Mapping[str, str]
+    """How long the engine waits, by `create`, `update`, `delete`; empty: as the provider does."""
 
     @classmethod
     def of(cls, request: Any) -> "Options":
@@ -101,6 +103,10 @@ class Options:
                 name: tuple(found.urns) for name, found in request.propertyDependencies.items()
             },
             custom=request.custom,
+            timeouts={
+                kind: getattr(request.customTimeouts, kind)
+                for kind in ("create", "update", "delete")
+            },
         )
 
 

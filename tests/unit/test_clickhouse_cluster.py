@@ -5,6 +5,7 @@ tests/engine/test_clickhouse_engine.py.
 """
 
 import base64
+import re
 from functools import cache
 from typing import Any
 
@@ -249,10 +250,31 @@ def test_instances_may_attach_these_volumes_and_register_these_names(servers: in
     names = [graph.one(NAME, f"{CLICKHOUSE}-{number}").outputs["arn"] for number in (1, 2, 3)]
     token = "aws:servicediscovery/privateDnsNamespace:PrivateDnsNamespace"
     zone = graph.one(token).outputs["hostedZone"]
+    logs = graph.one("aws:cloudwatch/logGroup:LogGroup", CLICKHOUSE).outputs["arn"]
     assert [(each["Action"], each["Resource"]) for each in register] == [
         (["servicediscovery:RegisterInstance"], names),
-        (["route53:ChangeResourceRecordSets"], [f"arn:aws:route53:::hostedzone/{zone}"]),
-    ], "Cloud Map writes the record in the name of the instance"
+        (["servicediscovery:GetOperation"], [graph.one(token).outputs["arn"], *names]),
+        (
+            ["route53:ChangeResourceRecordSets", "route53:GetHostedZone"],
+            [f"arn:aws:route53:::hostedzone/{zone}"],
+        ),
+        (
+            ["route53:GetHealthCheck", "route53:UpdateHealthCheck"],
+            ["arn:aws:route53:::healthcheck/*"],
+        ),
+        (
+            [
+                "ec2:DescribeInstances",
+                "route53:CreateHealthCheck",
+                "route53:ListHostedZonesByName",
+            ],
+            ["*"],
+        ),
+        (
+            ["logs:CreateLogStream", "logs:PutLogEvents"],
+            [f"{logs}:log-stream:register-server/*"],
+        ),
+    ], "Cloud Map writes the record in the name of the instance; a failure is told in its log group"
 
 
 def test_from_one_server_to_three_only_the_single_volume_goes() -> None:
@@ -283,3 +305,30 @@ def test_another_instance_type_changes_the_instances_and_not_the_task() -> None:
     template = "aws:ec2/launchTemplate:LaunchTemplate"
     types = [each.one(template).inputs["instanceType"] for each in (prod(1), larger)]
     assert types == ["r7g.large", "r7g.xlarge"]
+
+
+@pytest.mark.parametrize("servers", [1, 3])
+def test_up_waits_as_long_as_servers_may_take_that_come_in_the_end(servers: int) -> None:
+    graph = prod(servers)
+    service = graph.one("aws:ecs/service:Service", CLICKHOUSE)
+    timeouts = {
+        kind: int(limit.removesuffix("s"))
+        for kind, limit in graph.options_of(service).timeouts.items()
+        if limit
+    }
+    container = graph.container("clickhouse")
+    check = container["healthCheck"]
+    start = check["startPeriod"] + check["retries"] * check["interval"]
+    (attempts, pause), *_ = re.findall(r"^retry (\d+) (\d+) attach$", boot_script(graph), re.M)
+    boot = int(attempts) * int(pause)
+    assert timeouts["create"] > boot + start, "an instance boots, and a server starts"
+    assert timeouts["update"] > servers * (container["stopTimeout"] + boot + start), (
+        "one after another, and each waits for the instance that replaces its own"
+    )
+    if servers == 3:
+        assert min(timeouts.values()) > 20 * 60, "the provider's own limit"
+
+
+def boot_script(graph: Graph) -> str:
+    """The boot script of the instances."""
+    return base64.b64decode(graph.one(TEMPLATE).inputs["userData"]).decode()

@@ -10,6 +10,7 @@ nor that ClickHouse understands the configuration: see tests/engine/test_clickho
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -50,6 +51,7 @@ VALUES: Final[Mapping[str, str]] = {
     "device": DEVICE,
     "mount_point": MOUNT_POINT,
     "names": "1 srv-aaaa\n2 srv-bbbb\n3 srv-cccc",
+    "log_group": "langfuse-dev-clickhouse-1a2b3c4",
 }
 
 SERVERS: Final = tuple(f"clickhouse-{number}.langfuse-prod.internal" for number in (1, 2, 3))
@@ -79,7 +81,14 @@ esac""",
     "shutdown": "",
     "sleep": "",
     "systemctl": "",
+    "timeout": 'shift; "$@"',
 }
+
+# EC2 has attached the volume: its device is there.
+APPEARS: Final = f'''[[ $* =~ --volume-id\\ vol-([0-9a-f]+) ]] &&
+  echo > "$ROOT{DISKS}vol${{BASH_REMATCH[1]}}"'''
+
+STOP: Final = "shutdown -h now"
 
 
 @dataclass(frozen=True)
@@ -90,9 +99,17 @@ class Boot:
     log: str
     calls: list[str]
     """Commands in order, with their arguments, as if the folder were the root."""
-    joined: bool
-    """Whether the ECS agent would join the cluster."""
     root: Path
+
+    @property
+    def joined(self) -> bool:
+        """Whether the ECS agent joins the cluster, now and after each reboot."""
+        if not (self.root / "etc/ecs/ecs.config").exists():
+            return False
+        agent = [call.split() for call in self.calls if call.endswith(" ecs.service")]
+        masked = [call for call in agent if call[-2] == "--now" and "mask" in call]
+        last = [word for call in agent for word in call if word in ("mask", "unmask", "enable")]
+        return bool(masked) and last[-2:] == ["unmask", "enable"]
 
     def file(self, path: str) -> str:
         """A file, as if the folder were the root."""
@@ -135,11 +152,10 @@ def boot(
         for name, body in {**STUBS, **(behaviours or {})}.items()
         if name != without
     }
+    if device and "aws" in stubs:
+        stubs["aws"] = f"(\n{stubs['aws']}\n) && {APPEARS}"
     (tools / "cat").symlink_to(shutil.which("cat") or "/bin/cat")
     calls.touch()
-    if device:
-        for line in values["volumes"].splitlines():
-            (root / f"{DISKS[1:]}{line.split()[2].replace('-', '')}").touch()
     mount_point = f"{root}{MOUNT_POINT}"
     text = user_data({**values, "mount_point": mount_point})
     # A file stands for the device; only its kind differs.
@@ -149,7 +165,8 @@ def boot(
     run = subprocess.run(
         [BASH, "-c", text],
         check=False,
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
         text=True,
         cwd=root,
         env={
@@ -167,7 +184,6 @@ def boot(
         code=run.returncode,
         log=run.stdout,
         calls=calls.read_text(encoding="utf-8").replace(str(root), "").splitlines(),
-        joined=(root / "etc/ecs/ecs.config").exists(),
         root=root,
     )
 
@@ -195,6 +211,7 @@ def test_a_new_volume_is_formatted_mounted_and_only_then_offered_to_the_cluster(
 ) -> None:
     ours = [call for call in first.calls if call.split()[0] not in ("curl", "seq")]
     assert ours == [
+        "systemctl --no-block mask --now ecs.service",
         ATTACH,
         f"blkid -p {BY_ID}",
         f"mkfs.xfs {BY_ID}",
@@ -210,6 +227,8 @@ def test_a_new_volume_is_formatted_mounted_and_only_then_offered_to_the_cluster(
         "chmod -R a+rX /etc/langfuse-clickhouse",
         "chmod a+rx /usr/local/bin/register-server",
         "systemctl enable --now register-server.service",
+        "systemctl unmask ecs.service",
+        "systemctl --no-block enable --now ecs.service",
     ], "attach, format, seal the mount point, mount, hand over to ClickHouse's user 101, be found"
     assert (first.code, first.joined) == (0, True), "the agent may start"
 
@@ -231,7 +250,7 @@ def test_a_volume_is_formatted_once_and_without_force(first: Boot) -> None:
 @pytest.mark.parametrize("code", [1, 4, 8, 127])
 def test_a_volume_that_could_not_be_examined_is_not_formatted(tmp_path: Path, code: int) -> None:
     result = boot(tmp_path, {"blkid": f"exit {code}"})
-    assert result.calls[-2:] == [f"blkid -p {BY_ID}", "shutdown -h +1"], (
+    assert result.calls[-2:] == [f"blkid -p {BY_ID}", STOP], (
         "not knowing is not the same as knowing it is empty; nothing is formatted or mounted"
     )
     assert (result.code != 0, result.joined) == (True, False), "another instance tries again"
@@ -255,7 +274,7 @@ def test_when_a_step_fails_the_cluster_is_not_joined_and_the_instance_stops(
 ) -> None:
     result = boot(tmp_path, {failing: "exit 1"})
     assert not result.joined, "a task would start on an empty folder, and look healthy"
-    assert result.calls[-1] == "shutdown -h +1", "the Auto Scaling group then replaces the instance"
+    assert result.calls[-1] == STOP, "the Auto Scaling group then replaces the instance"
     assert result.code != 0, "and cloud-init's log says so"
 
 
@@ -264,9 +283,7 @@ def test_when_the_mount_fails_nothing_is_written_below_the_mount_point(
     tmp_path: Path, blkid: str
 ) -> None:
     result = boot(tmp_path, {"blkid": blkid, "mount": "exit 32"})
-    assert result.calls[-2:] == [f"mount {MOUNT_POINT}", "shutdown -h +1"], (
-        "the next step is the end"
-    )
+    assert result.calls[-2:] == [f"mount {MOUNT_POINT}", STOP], "the next step is the end"
     assert not (tmp_path / DATA_FOLDER[1:]).exists(), "data there would vanish below a later mount"
     assert not result.joined, "the root volume must never be taken for the data volume"
 
@@ -289,8 +306,9 @@ def test_a_volume_that_the_old_instance_still_holds_is_waited_for(tmp_path: Path
 
 def test_a_volume_that_never_comes_ends_the_boot_without_touching_any_disk(tmp_path: Path) -> None:
     result = boot(tmp_path, {"aws": "exit 254"}, device=False)
-    assert result.named("seq") == ["seq 1 60"] * 2, "ten minutes to attach, two to appear"
-    assert result.calls[-1] == "shutdown -h +1", "another instance may have more luck"
+    assert result.named("seq")[2:] == ["seq 1 60"], "ten minutes to attach"
+    assert "attach: gave up\n" in result.log, "the console says what it was"
+    assert result.calls[-1] == STOP, "another instance may have more luck"
     touched = {call.split()[0] for call in result.calls} & {"mkfs.xfs", "mount", "chattr"}
     assert (touched, result.joined) == (set(), False), "there is nothing to format"
 
@@ -302,22 +320,74 @@ def test_a_device_that_appears_late_is_waited_for(tmp_path: Path) -> None:
 
 
 def test_the_instance_asks_who_it_is_with_a_session_token(first: Boot) -> None:
+    token = (
+        "curl -sSf -m 5 -X PUT http://169.254.169.254/latest/api/token "
+        "-H X-aws-ec2-metadata-token-ttl-seconds: 300"
+    )
+    ask = (
+        "curl -sSf -m 5 -H X-aws-ec2-metadata-token: TOKEN http://169.254.169.254/latest/meta-data"
+    )
     assert first.named("curl") == [
-        "curl -sSf -X PUT http://169.254.169.254/latest/api/token "
-        "-H X-aws-ec2-metadata-token-ttl-seconds: 300",
-        "curl -sSf -H X-aws-ec2-metadata-token: TOKEN "
-        "http://169.254.169.254/latest/meta-data/instance-id",
-        "curl -sSf -H X-aws-ec2-metadata-token: TOKEN "
-        "http://169.254.169.254/latest/meta-data/placement/availability-zone",
+        token,
+        f"{ask}/instance-id",
+        token,
+        f"{ask}/placement/availability-zone",
     ], "the launch template requires IMDSv2; -f makes an HTTP error one of the script's"
 
 
+def installing(fails: int = 0) -> str:
+    """`dnf` that fails so many times, and then installs AWS's CLI."""
+    cli = f'#!{BASH}\necho "aws $*" >> "$CALLS"\n{APPEARS}\n'
+    return "\n".join(
+        (
+            'echo >> "$ROOT/tries"; mapfile -t tries < "$ROOT/tries"',
+            f"(( ${{#tries[@]}} > {fails} )) || exit 1",
+            f"""printf '%s' {shlex.quote(cli)} > "$ROOT/tools/aws" """,
+            f'{shutil.which("chmod")} +x "$ROOT/tools/aws"',
+        )
+    )
+
+
 def test_a_missing_aws_cli_is_installed_first(tmp_path: Path) -> None:
-    write = f'printf \'#!{BASH}\\necho "aws $*" >> "$CALLS"\\n\' > "$ROOT/tools/aws"'
-    install = f'{write}; {shutil.which("chmod")} +x "$ROOT/tools/aws"'
-    result = boot(tmp_path, {"dnf": install}, without="aws")
-    assert result.calls[0] == "dnf install -y awscli-2", "minimal AMIs come without it"
+    result = boot(tmp_path, {"dnf": installing()}, without="aws")
+    assert result.named("dnf") == ["dnf install -y awscli-2"], "the AMI is a minimal one"
+    assert result.named("timeout") == ["timeout 3m dnf install -y awscli-2"], (
+        "dnf itself waits for another's lock for ever"
+    )
     assert (result.named("aws"), result.joined) == ([ATTACH], True), "and it is used at once"
+
+
+def test_an_installation_that_fails_twice_is_tried_a_third_time(tmp_path: Path) -> None:
+    result = boot(tmp_path, {"dnf": installing(fails=2)}, without="aws")
+    assert result.named("dnf") == ["dnf install -y awscli-2"] * 3, "a lock, a mirror, a slow NAT"
+    assert result.named("sleep") == ["sleep 20"] * 2, "with time for them to end"
+    assert "install_cli: attempt 2 of 5 failed\n" in result.log, "and the console says so"
+    assert (result.code, result.joined, result.named("shutdown")) == (0, True, [])
+
+
+@pytest.mark.parametrize("dnf", ["exit 1", ""], ids=["fails", "installs nothing"])
+def test_an_installation_that_never_works_ends_the_boot(tmp_path: Path, dnf: str) -> None:
+    result = boot(tmp_path, {"dnf": dnf}, without="aws")
+    assert result.named("seq") == ["seq 1 5"], "five times at the most"
+    assert "install_cli: gave up\n" in result.log
+    assert (result.calls[-1], result.joined, result.named("mount")) == (STOP, False, [])
+
+
+@pytest.mark.parametrize("path", ["api/token", "instance-id", "availability-zone"])
+def test_a_metadata_service_that_fails_is_asked_again(tmp_path: Path, path: str) -> None:
+    once = f"""if [[ $* == *{path}* && ! -e $ROOT/failed ]]; then echo > "$ROOT/failed"; exit 22; fi
+"""
+    result = boot(tmp_path, {"curl": once + STUBS["curl"]})
+    assert result.named("sleep") == ["sleep 2"], "once more, after two seconds"
+    assert (result.named("aws"), result.joined) == ([ATTACH], True)
+    assert "TOKEN" not in result.log, "what is logged holds no credentials"
+
+
+def test_an_attachment_that_nobody_heard_of_is_used(tmp_path: Path) -> None:
+    unheard = f"{APPEARS}; exit 255"
+    result = boot(tmp_path, {"aws": unheard}, device=False)
+    assert result.named("aws") == [ATTACH], "the device is there, and EC2 would refuse a second one"
+    assert (result.code, result.joined) == (0, True)
 
 
 def test_an_aws_cli_that_is_there_is_not_installed_again(first: Boot) -> None:
@@ -410,7 +480,7 @@ def test_an_instance_takes_the_number_and_the_volume_of_its_zone(
     assert result.named("mkfs.xfs") == [f"mkfs.xfs {BY_ID[:-1]}{number}"], "and no other"
     assert result.file(NUMBER_FILE) == f"{number}\n", "who the container is"
     service = "srv-" + "abc"[number - 1] * 4
-    assert f"/register-server {service}\n" in result.file(UNIT), "and how the others find it"
+    assert f"/register-server {service} {number} " in result.file(UNIT), "how the others find it"
     assert (result.code, result.joined) == (0, True), "in every zone"
 
 
@@ -422,7 +492,7 @@ def test_an_instance_in_a_zone_without_a_volume_does_not_join_the_cluster(
     assert f"no volume in zone {zone}\n" in result.log, "it says why"
     assert result.named("aws") == [], "it takes nobody's volume"
     assert (result.code != 0, result.joined) == (True, False), "no task may start there"
-    assert result.calls[-1] == "shutdown -h +1", "and no money is lost on it"
+    assert result.calls[-1] == STOP, "and no money is lost on it"
 
 
 def test_the_container_may_read_the_number_and_not_write_it(first: Boot) -> None:
@@ -442,7 +512,7 @@ def test_a_single_server_has_a_number_and_registers_nothing(tmp_path: Path) -> N
     one = {**VALUES, "volumes": f"eu-west-1b 1 {VOLUME}", "names": ""}
     result = boot(tmp_path, values=one)
     assert (result.file(NUMBER_FILE), result.joined) == ("1\n", True), "the same script serves it"
-    assert result.named("systemctl") == [
+    assert result.named("systemctl")[1:-2] == [
         "systemctl enable --now grow-data-volume.timer",
         "systemctl enable --now report-disk-use.timer",
     ], "ECS keeps its name"
@@ -460,26 +530,39 @@ def test_the_boot_script_is_valid_bash() -> None:
 
 def test_no_placeholder_is_left_and_bashs_own_variables_are() -> None:
     text = user_data(VALUES)
-    assert re.findall(r"\$\{[^}]*\}", text) == ["${volume/-/}"], "all others were placeholders"
+    assert re.findall(r"\$\{[^}]*\}", text) == [
+        "${volume/-/}",
+        "${BASH_REMATCH[2]}",
+        "${reported[$kind]:-}",
+    ], "all others were placeholders"
     assert "$$" not in text, "an escaped dollar that is left over would be bash's process ID"
     bashs = set(re.findall(r"\$([a-zA-Z_]+)", text))
     assert bashs == {
+        "BASH_COMMAND",
         "LINENO",
         "address",
+        "as_event",
         "attempt",
+        "booted",
         "device",
+        "error",
         "find_address",
         "instance",
         "its_number",
         "its_service",
         "its_volume",
         "its_zone",
+        "kind",
         "mount_point",
         "number",
+        "operation",
+        "outcome",
+        "pause",
         "registered",
         "service",
         "signature",
         "tasks",
+        "times",
         "token",
         "used",
         "volume",
@@ -541,7 +624,14 @@ def registering() -> str:
         return Path(root, PROGRAMS, "register-server").read_text(encoding="utf-8")
 
 
-def registrations(root: Path, answers: Sequence[str], aws: str = "") -> list[str]:
+CLOUD_MAP: Final = """case "$*" in
+*register-instance*) echo operation-1;;
+*get-operation*) printf 'SUCCESS\tNone\tNone\n';;
+esac"""
+"""`aws` when everything goes well."""
+
+
+def calls_of(root: Path, answers: Sequence[str], aws: str = CLOUD_MAP) -> list[str]:
     """Run the installed script, one round for each answer of the agent; return AWS's calls."""
     tools = root / "tools"
     tools.mkdir()
@@ -554,11 +644,13 @@ def registrations(root: Path, answers: Sequence[str], aws: str = "") -> list[str
         "curl": 'mapfile -t rounds < "$ROOT/rounds"; cat "$ROOT/answer-${#rounds[@]}"\n'
         "[[ -s $ROOT/answer-${#rounds[@]} && $* == *http://localhost:51678/v1/tasks ]]",
         "python3": f'exec {sys.executable} -I -S "$@"',
-        "sleep": f"[[ $1 == 5 ]] || exit 1\n{next_round}(( round <= {len(answers)} ))",
+        "seq": STUBS["seq"],
+        "sleep": f"[[ $1 != 2 ]] || exit 0\n[[ $1 == 5 ]] || exit 1\n{next_round}"
+        f"(( round <= {len(answers)} ))",
     }
     (root / "registered").touch()
     subprocess.run(
-        [BASH, "-c", registering(), "register-server", "srv-bbbb"],
+        [BASH, "-c", registering(), "register-server", "srv-bbbb", "2", "logs-of-clickhouse"],
         check=False,
         capture_output=True,
         env={"BASH_ENV": functions(root, stubs), "PATH": str(tools), "ROOT": str(root)},
@@ -568,11 +660,27 @@ def registrations(root: Path, answers: Sequence[str], aws: str = "") -> list[str
     return (root / "registered").read_text(encoding="utf-8").splitlines()
 
 
+def registrations(root: Path, answers: Sequence[str], aws: str = CLOUD_MAP) -> list[str]:
+    """Like `calls_of`; only the calls that register."""
+    found = calls_of(root, answers, aws)
+    return [call for call in found if call.startswith("servicediscovery register-instance ")]
+
+
+def reports(calls: Sequence[str]) -> list[str]:
+    """What is told in the log group."""
+    (put,) = {call.partition(" --log-events ")[0] for call in calls if "put-log-events" in call}
+    stream = "--log-group-name logs-of-clickhouse --log-stream-name register-server/2"
+    assert put == f"logs put-log-events {stream}", "ClickHouse's own, which operators read"
+    assert f"logs create-log-stream {stream}" in calls
+    events = [call.partition(" --log-events ")[2] for call in calls if "put-log-events" in call]
+    return [json.loads(each)[0]["message"] for each in events]
+
+
 def registration(address: str) -> str:
     """The call that registers that address."""
     return (
         "servicediscovery register-instance --service-id srv-bbbb --instance-id server "
-        f"--attributes AWS_INSTANCE_IPV4={address}"
+        f"--attributes AWS_INSTANCE_IPV4={address} --query OperationId --output text"
     )
 
 
@@ -592,10 +700,72 @@ def test_a_changed_address_is_followed(tmp_path: Path) -> None:
 
 
 def test_a_registration_that_failed_is_tried_again(tmp_path: Path) -> None:
-    busy = 'mapfile -t tries < "$ROOT/registered"; (( ${#tries[@]} > 2 ))'
+    busy = f"""[[ $* != *register-instance* ]] || echo >> "$ROOT/tries"
+mapfile -t tries < "$ROOT/tries"; (( ${{#tries[@]}} > 2 )) || exit 254
+{CLOUD_MAP}"""
     assert registrations(tmp_path, [running("10.0.1.7")] * 5, busy) == (
         [registration("10.0.1.7")] * 3
     ), "refused twice, then accepted, then left alone"
+
+
+DENIED: Final = "An error occurred (AccessDeniedException) when calling RegisterInstance"
+REFUSED: Final = f"""[[ $* != logs* ]] || exit 0
+echo >> "$ROOT/tries"; mapfile -t tries < "$ROOT/tries"
+echo "{DENIED}: no. ${{#tries[@]}}" >&2; exit 254"""
+
+
+def test_a_registration_that_is_refused_is_told_once_in_clickhouses_log_group(
+    tmp_path: Path,
+) -> None:
+    calls = calls_of(tmp_path, [running("10.0.1.7")] * 4, REFUSED)
+    assert reports(calls) == [
+        f"server 2 is not registered at 10.0.1.7, so the others do not find it: {DENIED}: no. 1"
+    ], "it is tried every five seconds, and its words differ; one line is enough"
+    assert len([call for call in calls if "register-instance" in call]) == 4, "and it goes on"
+
+
+def test_another_kind_of_refusal_is_told_as_well(tmp_path: Path) -> None:
+    throttled = (
+        '(( ${#tries[@]} != 3 )) || { echo "(ThrottlingException)" >&2; exit 254; }\necho "An'
+    )
+    calls = calls_of(tmp_path, [running("10.0.1.7")] * 5, REFUSED.replace('echo "An', throttled))
+    kinds = [each.rpartition("(")[2].partition(")")[0] for each in reports(calls)]
+    assert kinds == ["AccessDeniedException", "ThrottlingException"], "each once"
+
+
+def test_a_record_that_cloud_map_failed_to_write_is_told_and_tried_again(tmp_path: Path) -> None:
+    failing = CLOUD_MAP.replace("SUCCESS", "FAIL").replace("None", "ACCESS_DENIED")
+    calls = calls_of(tmp_path, [running("10.0.1.7")] * 3, failing)
+    assert len([call for call in calls if "register-instance" in call]) == 3, (
+        "Cloud Map accepts first; what it accepted is not yet there"
+    )
+    (told,) = reports(calls)
+    assert told.endswith("Cloud Map failed: FAIL\tACCESS_DENIED\tACCESS_DENIED"), "with its reason"
+
+
+def test_a_registration_that_takes_its_time_is_waited_for(tmp_path: Path) -> None:
+    slow = f"""if [[ $* == *get-operation* ]]; then
+  echo >> "$ROOT/asked"; mapfile -t asked < "$ROOT/asked"
+  (( ${{#asked[@]}} > 2 )) || {{ echo PENDING; exit 0; }}
+fi
+{CLOUD_MAP}"""
+    calls = calls_of(tmp_path, [running("10.0.1.7")] * 3, slow)
+    assert [call.split()[1] for call in calls] == ["register-instance", *["get-operation"] * 3]
+
+
+def test_a_registration_that_never_ends_is_told(tmp_path: Path) -> None:
+    calls = calls_of(tmp_path, [running("10.0.1.7")] * 2, CLOUD_MAP.replace("SUCCESS", "PENDING"))
+    (told,) = reports(calls)
+    assert told.endswith("Cloud Map has not finished operation-1"), "and tried again"
+
+
+def test_a_report_that_cannot_be_made_is_tried_again(tmp_path: Path) -> None:
+    silent = f"""if [[ $* == *put-log-events* && ! -e $ROOT/once ]]; then
+  echo > "$ROOT/once"; exit 254
+fi
+{REFUSED}"""
+    calls = calls_of(tmp_path, [running("10.0.1.7")] * 4, silent)
+    assert len([call for call in calls if "put-log-events" in call]) == 2, "refused, then accepted"
 
 
 @pytest.mark.parametrize(
@@ -629,10 +799,11 @@ def test_a_server_is_found_beside_other_tasks(tmp_path: Path) -> None:
 
 def test_the_script_is_started_with_its_service_and_for_ever(first: Boot) -> None:
     unit = first.file(UNIT)
-    assert "ExecStart=/usr/local/bin/register-server srv-bbbb\n" in unit, "the name of server 2"
+    start = f"/usr/local/bin/register-server srv-bbbb 2 {VALUES['log_group']}"
+    assert f"ExecStart={start}\n" in unit, "the name of server 2, and where it says it has none"
     assert "Environment=AWS_DEFAULT_REGION=eu-west-1\n" in unit, "the CLI has no other source"
     assert "Restart=always\n" in unit, "without its name a restarted server finds no quorum"
-    assert "RuntimeMaxSec=15min\n" in unit, "Cloud Map accepts first and may fail later"
+    assert "RuntimeMaxSec=15min\n" in unit, "somebody may have taken the name away"
     assert "WantedBy=multi-user.target\n" in unit, "also after a reboot"
     script = first.root / PROGRAMS / "register-server"
     assert os.access(script, os.X_OK), "systemd runs the file itself"

@@ -13,7 +13,7 @@ from typing import Any, Final
 import pulumi
 import pytest
 
-from settings.loading import SettingsError, load
+from settings.loading import SettingsError, load, load_without_secrets
 from settings.model import RETENTION_DAYS
 from settings.stack import read
 
@@ -1054,6 +1054,21 @@ def test_a_certificate_without_a_domain_is_refused() -> None:
         f'langfuse:ingress.certificateArn: "{CERTIFICATE}": '
         "a certificate is for a domain, and none is set. Set langfuse:domain."
     ), "API Gateway's own name has a certificate"
+
+
+@pytest.mark.parametrize("kind", ["alb", "apiGateway"])
+def test_a_domain_that_acm_makes_no_certificate_for_is_refused(kind: str) -> None:
+    domain = f"{'a' * 53}.example.com"
+    assert problems(domain=domain, ingress={"kind": kind}) == [
+        f"langfuse:ingress.certificateArn: null: the domain {domain} has 65 characters, and ACM "
+        "makes certificates for names of 64 at the most. "
+        "Set langfuse:domain to a shorter name, or name a certificate of your own."
+    ]
+    for name, more in ((domain[1:], {}), (domain, {"certificateArn": CERTIFICATE})):
+        found = load_without_secrets(
+            {"size": "dev", "domain": name, "ingress": {"kind": kind, **more}}
+        )
+        assert found.domain == name, "64 characters, or a certificate for a wildcard"
 
 
 @pytest.mark.parametrize("zone", ["example.org", "xample.com", "a.langfuse.example.com"])
