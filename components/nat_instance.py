@@ -20,6 +20,8 @@ from components.launch_tags import group_tags, launch_tags, tag_specifications
 from components.location import Location
 from components.security_groups import allow_egress, closed_group
 
+TOKEN: Final = "langfuse:index:NatInstance"
+
 INSTANCE_TYPE: Final = "t4g.nano"
 
 ROOT_VOLUME_GIB: Final = 8
@@ -86,7 +88,7 @@ class NatInstance(pulumi.ComponentResource):
     def __init__(
         self, name: str, args: NatInstanceArgs, opts: pulumi.ResourceOptions | None = None
     ) -> None:
-        super().__init__("langfuse:index:NatInstance", name, None, opts)
+        super().__init__(TOKEN, name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
         group = closed_group(name, "NAT instance", args.vpc_id, opts=child)
         rules = [
@@ -106,7 +108,6 @@ class NatInstance(pulumi.ComponentResource):
             security_groups=[group.id],
             # It takes what is not for its own address.
             source_dest_check=False,
-            description="NAT instance",
             tags={"Name": name},
             opts=child,
         )

@@ -12,7 +12,7 @@ import pulumi
 import pulumi_aws as aws
 import pulumi_awsx as awsx
 
-from components import iam
+from components import iam, nat_instance
 from components.location import Location
 from components.nat_gateways import NatGateways, NatGatewaysArgs
 from components.nat_instance import NatInstance, NatInstanceArgs
@@ -186,7 +186,7 @@ class Network(pulumi.ComponentResource):
                     aliases=[
                         pulumi.Alias(
                             f"{name}-nat-{number}",
-                            parent=within(self, "langfuse:index:NatInstance"),
+                            parent=within(self, nat_instance.TOKEN),
                         ),
                         pulumi.Alias(
                             parent=within(self, *AWSX_SUBNET, "aws:ec2/routeTable:RouteTable")

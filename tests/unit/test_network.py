@@ -75,13 +75,14 @@ def test_a_change_of_the_way_out_gives_each_route_another_target_and_makes_none_
 def test_private_subnets_lead_to_their_own_zones_gateway_or_to_the_only_one() -> None:
     for egress, gateways in (("natGateway", 1), ("natGatewayPerZone", 4)):
         graph = build("dev", dev({"egress": egress, "zones": 4}))
-        made = [gateway.id for gateway in graph.of_type(GATEWAY)]
+        found = sorted(graph.of_type(GATEWAY), key=lambda gateway: gateway.name)
+        made = [gateway.id for gateway in found]
         routes = sorted(graph.of_type(ROUTE), key=lambda route: route.name)
         assert [route.inputs["natGatewayId"] for route in routes] == (made * 4)[:4]
         subnets = graph.one("awsx:ec2:Vpc").outputs["publicSubnetIds"]
-        assert [each.inputs["subnetId"] for each in graph.of_type(GATEWAY)] == subnets[:gateways]
-        addresses = [address.id for address in graph.of_type("aws:ec2/eip:Eip")]
-        assert [each.inputs["allocationId"] for each in graph.of_type(GATEWAY)] == addresses
+        assert [each.inputs["subnetId"] for each in found] == subnets[:gateways]
+        addresses = {address.id for address in graph.of_type("aws:ec2/eip:Eip")}
+        assert {each.inputs["allocationId"] for each in found} == addresses, "one each"
 
 
 def test_only_egress_none_puts_tasks_in_public_subnets() -> None:
