@@ -20,7 +20,7 @@ from components.launch_tags import group_tags, launch_tags, tag_specifications
 from components.location import Location
 from components.security_groups import allow_egress, closed_group
 
-TOKEN: Final = "langfuse:index:NatInstance"
+COMPONENT: Final = "langfuse:index:NatInstance"
 
 INSTANCE_TYPE: Final = "t4g.nano"
 
@@ -88,7 +88,7 @@ class NatInstance(pulumi.ComponentResource):
     def __init__(
         self, name: str, args: NatInstanceArgs, opts: pulumi.ResourceOptions | None = None
     ) -> None:
-        super().__init__(TOKEN, name, None, opts)
+        super().__init__(COMPONENT, name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
         group = closed_group(name, "NAT instance", args.vpc_id, opts=child)
         rules = [

@@ -186,7 +186,7 @@ class Network(pulumi.ComponentResource):
                     aliases=[
                         pulumi.Alias(
                             f"{name}-nat-{number}",
-                            parent=within(self, nat_instance.TOKEN),
+                            parent=within(self, nat_instance.COMPONENT),
                         ),
                         pulumi.Alias(
                             parent=within(self, *AWSX_SUBNET, "aws:ec2/routeTable:RouteTable")
