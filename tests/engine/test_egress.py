@@ -17,8 +17,7 @@ from typing import Any, Final
 import grpc
 import pytest
 from google.protobuf import any_pb2
-from google.rpc import status_pb2
-from pulumi.runtime.proto import provider_pb2
+from pulumi.runtime.proto import provider_pb2, status_pb2
 
 from development import pulumi_cli
 from offline import model
