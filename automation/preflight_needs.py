@@ -46,6 +46,8 @@ class Needs:
     vpcs: int
     nat_gateways: int
     """One in each of the first zones."""
+    addresses: int
+    """Elastic IPs."""
     fargate_vcpus: float
     fargate_spot_vcpus: float
     load_balancers: int
@@ -74,14 +76,14 @@ def needs_of(settings: Settings) -> Needs:
     if settings.grafana.enabled:
         steady[False] += grafana.CPU_UNITS / CPU_UNITS_A_VCPU
     aurora = isinstance(postgres, AuroraPostgres)
+    nat_gateways = {"natGateway": 1, "natGatewayPerZone": network.zone_count}.get(egress or "", 0)
     return Needs(
         zones=network.zone_count,
         machines=_machines(settings, egress),
         images=images_of(settings),
         vpcs=int(created),
-        nat_gateways={"natGateway": 1, "natGatewayPerZone": network.zone_count}.get(
-            egress or "", 0
-        ),
+        nat_gateways=nat_gateways,
+        addresses=nat_gateways + int(egress == "natInstance"),
         # The migration is over before web and worker start, and never runs on Spot.
         fargate_vcpus=max(steady[False], migration.CPU_UNITS / CPU_UNITS_A_VCPU),
         fargate_spot_vcpus=steady[True],

@@ -133,7 +133,7 @@ QUOTAS: Final[tuple[Quota, ...]] = (
         usage.nat_gateways, _FEWER_NATS,
     ),
     Quota(
-        "Elastic IPs", "ec2", "L-0263D0A3", lambda needs: needs.nat_gateways, usage.addresses,
+        "Elastic IPs", "ec2", "L-0263D0A3", lambda needs: needs.addresses, usage.addresses,
         _FEWER_NATS,
     ),
     Quota(

@@ -5,7 +5,7 @@ Scaling group gets no default tags either, and passes its own to instances only.
 https://docs.aws.amazon.com/autoscaling/ec2/userguide/autoscaling-tagging.html
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import pulumi
@@ -22,10 +22,10 @@ def launch_tags(name: str, parent: pulumi.Resource) -> pulumi.Output[dict[str, s
 
 
 def tag_specifications(
-    tags: pulumi.Output[dict[str, str]],
+    tags: pulumi.Output[dict[str, str]], kinds: Sequence[str] = LAUNCHED
 ) -> list[aws.ec2.LaunchTemplateTagSpecificationArgsDict]:
-    """Tags of a launch template's instances, their volumes and network interfaces."""
-    return [{"resource_type": kind, "tags": tags} for kind in LAUNCHED]
+    """Tags of a launch template's instances, their volumes and network interfaces, or of some."""
+    return [{"resource_type": kind, "tags": tags} for kind in kinds]
 
 
 def group_tags(tags: Mapping[str, str]) -> list[aws.autoscaling.GroupTagArgsDict]:

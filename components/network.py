@@ -1,29 +1,31 @@
-"""Creates the VPC of a stack, its subnets, way out and S3 endpoint; or adopts one that exists."""
+"""Creates the VPC of a stack, its subnets, way out and S3 endpoint; or adopts one that exists.
+
+A private subnet's default route is one resource whatever it leads to, so that a change of
+`network.egress` gives it another target: AWS allows one route for a destination in a table.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import pulumi
 import pulumi_aws as aws
 import pulumi_awsx as awsx
 
-from components import iam
+from components import iam, nat_instance
 from components.location import Location
+from components.nat_gateways import NatGateways, NatGatewaysArgs
 from components.nat_instance import NatInstance, NatInstanceArgs
 from components.replacement_guard import ReplacementGuard
 from settings.network import AdoptedNetwork, CreatedNetwork
 
-NAT_STRATEGY: Final = {
-    "none": awsx.ec2.NatGatewayStrategy.NONE,
-    "natInstance": awsx.ec2.NatGatewayStrategy.NONE,
-    "natGateway": awsx.ec2.NatGatewayStrategy.SINGLE,
-    "natGatewayPerZone": awsx.ec2.NatGatewayStrategy.ONE_PER_AZ,
-}
-
 UNFIT_ZONES: Final = ["use1-az3", "usw1-az2", "cac1-az3", "apne1-az3"]
 """Zones without VPC links (and some without Graviton instances).
 https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-vpc-links.html"""
+
+
+AWSX_SUBNET: Final = ("awsx:ec2:Vpc", "aws:ec2/vpc:Vpc", "aws:ec2/subnet:Subnet")
+"""Within what awsx makes a subnet's route table, NAT gateway and address."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,8 @@ class Network(pulumi.ComponentResource):
     private_subnet_ids: pulumi.Output[Sequence[str]]
     """Subnets for the stores, one per zone."""
     task_subnet_ids: pulumi.Output[Sequence[str]]
-    """Subnets for tasks and instances: the public ones if egress is `none`."""
+    """Subnets for tasks and instances: the public ones if egress is `none`. Known once there is a
+    way out of them."""
     zones: Sequence[str]
     """Availability zones of `private_subnet_ids`, and of `task_subnet_ids`, in their order."""
     public_tasks: bool
@@ -60,12 +63,17 @@ class Network(pulumi.ComponentResource):
         self.public_tasks = args.settings.public_tasks
         # No store can follow into another VPC.
         agreed = args.guard.remember(self, name, args.settings.identity)
+        routes: list[aws.ec2.Route] = []
         if isinstance(args.settings, CreatedNetwork):
-            self._create(name, args.settings, args, agreed, child)
+            routes = self._create(name, args.settings, args, agreed, child)
         else:
             self._adopt(args.settings)
         self.task_subnet_ids = (
-            self.public_subnet_ids if self.public_tasks else self.private_subnet_ids
+            self.public_subnet_ids
+            if self.public_tasks
+            else pulumi.Output.all(self.private_subnet_ids, *(route.id for route in routes)).apply(
+                lambda found: found[0]
+            )
         )
         self.register_outputs(
             {
@@ -82,7 +90,7 @@ class Network(pulumi.ComponentResource):
         args: NetworkArgs,
         agreed: pulumi.Resource,
         child: pulumi.ResourceOptions,
-    ) -> None:
+    ) -> list[aws.ec2.Route]:
         public_blocks, private_blocks = settings.subnet_blocks()
         self.zones = zone_names(settings.zones, self)
         vpc = awsx.ec2.Vpc(
@@ -91,8 +99,9 @@ class Network(pulumi.ComponentResource):
             availability_zone_names=list(self.zones),
             enable_dns_hostnames=True,
             enable_dns_support=True,
+            # Those of awsx would bring default routes that no other way out can take over.
             nat_gateways=awsx.ec2.NatGatewayConfigurationArgs(
-                strategy=NAT_STRATEGY[settings.egress]
+                strategy=awsx.ec2.NatGatewayStrategy.NONE
             ),
             subnet_strategy=awsx.ec2.SubnetAllocationStrategy.AUTO,
             subnet_specs=[
@@ -126,20 +135,67 @@ class Network(pulumi.ComponentResource):
             tags={"Name": f"{name}-s3"},
             opts=child,
         )
-        if settings.egress == "natInstance":
-            NatInstance(
-                f"{name}-nat",
-                NatInstanceArgs(
-                    location=args.location,
-                    vpc_id=self.vpc_id,
-                    cidr=settings.cidr,
-                    subnet_id=self.public_subnet_ids.apply(lambda ids: ids[0]),
-                    route_table_ids=private_tables,
-                ),
-                child,
-            )
         if settings.flow_logs:
             self._log_flows(f"{name}-flow-logs", args.log_retention_days, child)
+        return self._default_routes(name, settings, args.location, private_tables)
+
+    def _default_routes(
+        self,
+        name: str,
+        settings: CreatedNetwork,
+        location: Location,
+        tables: Sequence[pulumi.Output[str]],
+    ) -> list[aws.ec2.Route]:
+        """Make the way out, and a route to it in each private subnet's table."""
+        child = pulumi.ResourceOptions(parent=self)
+        public = [
+            self.public_subnet_ids.apply(lambda ids, index=index: ids[index])
+            for index in range(settings.zones)
+        ]
+        targets: list[dict[str, Any]]
+        depends_on: list[pulumi.Resource] = []
+        match settings.egress:
+            case "none":
+                return []
+            case "natInstance":
+                instance = NatInstance(
+                    f"{name}-nat",
+                    NatInstanceArgs(location, self.vpc_id, settings.cidr, public[0], self.zones[0]),
+                    child,
+                )
+                targets = [{"network_interface_id": instance.network_interface_id}] * len(tables)
+                depends_on = [instance.group]
+            case "natGateway" | "natGatewayPerZone":
+                alone = settings.egress == "natGateway"
+                gateways = NatGateways(
+                    name,
+                    NatGatewaysArgs(public[:1] if alone else public, within(self, *AWSX_SUBNET)),
+                    child,
+                )
+                ids = gateways.ids * len(tables) if alone else gateways.ids
+                targets = [{"nat_gateway_id": each} for each in ids]
+        return [
+            aws.ec2.Route(
+                f"{name}-private-{number}",
+                route_table_id=table,
+                destination_cidr_block="0.0.0.0/0",
+                **target,
+                opts=pulumi.ResourceOptions(
+                    parent=self,
+                    depends_on=depends_on,
+                    aliases=[
+                        pulumi.Alias(
+                            f"{name}-nat-{number}",
+                            parent=within(self, nat_instance.COMPONENT),
+                        ),
+                        pulumi.Alias(
+                            parent=within(self, *AWSX_SUBNET, "aws:ec2/routeTable:RouteTable")
+                        ),
+                    ],
+                ),
+            )
+            for number, (table, target) in enumerate(zip(tables, targets, strict=True), start=1)
+        ]
 
     def _table_of(self, subnet_ids: pulumi.Output[Sequence[str]], index: int) -> pulumi.Output[str]:
         """Look up the route table that awsx made for a subnet."""
@@ -173,6 +229,16 @@ class Network(pulumi.ComponentResource):
         self.vpc_id = pulumi.Output.from_input(settings.vpc_id)
         self.public_subnet_ids = pulumi.Output.from_input(settings.public_subnet_ids)
         self.private_subnet_ids = pulumi.Output.from_input(settings.private_subnet_ids)
+
+
+def within(parent: pulumi.Resource, *types: str) -> pulumi.Output[str]:
+    """URN of something of the last type, each within the one before and the first in `parent`.
+
+    Its name is the parent's, since a URN has the types only of what is above.
+    """
+    return parent.urn.apply(
+        lambda urn: "$".join([urn.rpartition("::")[0], *types]) + "::" + urn.rpartition("::")[2]
+    )
 
 
 def zone_names(count: int, parent: pulumi.Resource) -> list[str]:

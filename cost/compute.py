@@ -104,20 +104,13 @@ def group(resource: Resource, context: Context) -> Iterator[Charge]:
     interfaces = sections(template.inputs, "networkInterfaces")
     if any(str(each.get("associatePublicIpAddress")).lower() == "true" for each in interfaces):
         yield context.addresses(count)
+    if any(each.get("networkInterfaceId") for each in interfaces):
+        return  # a NAT instance: its network interface has the address, and it stores nothing
     usage = context.usage
     # A job comes from any zone; replicas copy what is stored, compressed.
     copies = usage.received_gb * usage.clickhouse_share * (count - 1)
     gigabytes = usage.received_gb * usage.cross_zone_share + copies
     yield from context.by_use("Traffic between zones", "Traffic between zones", gigabytes, "GB")
-
-
-def instance(resource: Resource, context: Context) -> Iterator[Charge]:
-    """One instance, with its root volume and address."""
-    yield _instances(resource.inputs["instanceType"], 1, context)
-    if root := section(resource.inputs, "rootBlockDevice"):
-        yield _volume("Root volume", root, "volumeSize", 1, context)
-    if resource.inputs.get("associatePublicIpAddress"):
-        yield context.addresses(1)
 
 
 def volume(resource: Resource, context: Context) -> Iterator[Charge]:

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from cost.charge import Charge, Context
-from cost.inputs import section
 from graph.model import Resource
 
 VPC: Final = "awsx:ec2:Vpc"
@@ -17,34 +16,15 @@ https://aws.amazon.com/elasticloadbalancing/pricing/"""
 
 def nat_gateway(_: Resource, context: Context) -> Iterator[Charge]:
     """One gateway, and its share of what passes."""
-    yield from _gateways(1, len(context.graph.of_type(NAT_GATEWAY)), context)
-
-
-def _gateways(count: int, total: int, context: Context) -> Iterator[Charge]:
-    yield context.by_hour("NAT gateway", "NAT gateway", count)
+    yield context.by_hour("NAT gateway", "NAT gateway")
     # S3 has an endpoint of its own; what web and worker log goes this way.
-    gigabytes = 2 * context.usage.log_gb * count / total
+    gigabytes = 2 * context.usage.log_gb / len(context.graph.of_type(NAT_GATEWAY))
     yield from context.by_use("NAT gateway, data", "NAT gateway data", gigabytes, "GB")
 
 
 def address(_: Resource, context: Context) -> Iterator[Charge]:
     """An Elastic IP."""
     yield context.addresses(1)
-
-
-def vpc(resource: Resource, context: Context) -> Iterator[Charge]:
-    """Gateways of an awsx VPC and their addresses, where nobody sees what is inside of it.
-
-    The engine shows its children; the program itself does not know them.
-    """
-    if context.graph.children(resource):
-        return
-    strategy = str(section(resource.inputs, "natGateways").get("strategy"))
-    zones = len(resource.inputs.get("availabilityZoneNames") or [])
-    count = {"Single": 1, "OnePerAz": zones}.get(strategy, 0)
-    if count:
-        yield from _gateways(count, count, context)
-        yield context.addresses(count)
 
 
 def load_balancer(resource: Resource, context: Context) -> Iterator[Charge]:

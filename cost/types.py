@@ -16,7 +16,6 @@ PRICED: Final[Mapping[str, Pricer]] = {
     "aws:cloudwatch/metricAlarm:MetricAlarm": watching.alarm,
     "aws:ebs/volume:Volume": compute.volume,
     "aws:ec2/eip:Eip": network.address,
-    "aws:ec2/instance:Instance": compute.instance,
     "aws:ec2/natGateway:NatGateway": network.nat_gateway,
     "aws:ecs/service:Service": compute.service,
     "aws:elasticache/replicationGroup:ReplicationGroup": stores.cache,
@@ -28,7 +27,6 @@ PRICED: Final[Mapping[str, Pricer]] = {
     "aws:secretsmanager/secret:Secret": watching.secret,
     "aws:servicediscovery/privateDnsNamespace:PrivateDnsNamespace": network.hosted_zone,
     "aws:wafv2/webAcl:WebAcl": network.web_acl,
-    "awsx:ec2:Vpc": network.vpc,
 }
 """Types that cost by the hour or month, or by use that is estimated."""
 
@@ -66,6 +64,7 @@ FREE: Final = frozenset(
         "aws:ec2/defaultSecurityGroup:DefaultSecurityGroup",
         "aws:ec2/internetGateway:InternetGateway",
         "aws:ec2/launchTemplate:LaunchTemplate",
+        "aws:ec2/networkInterface:NetworkInterface",  # its address costs
         "aws:ec2/route:Route",
         "aws:ec2/routeTable:RouteTable",
         "aws:ec2/routeTableAssociation:RouteTableAssociation",
@@ -100,6 +99,7 @@ FREE: Final = frozenset(
         "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule",
         "aws:wafv2/webAclAssociation:WebAclAssociation",
         "aws:wafv2/webAclLoggingConfiguration:WebAclLoggingConfiguration",
+        "awsx:ec2:Vpc",  # without NAT gateways
     }
 )
 """Types that AWS does not charge."""

@@ -19,6 +19,8 @@ VPC: Final = "aws:ec2/vpc:Vpc"
 VAULT: Final = "aws:backup/vault:Vault"
 PLAN: Final = "aws:backup/plan:Plan"
 VOLUME: Final = "aws:ebs/volume:Volume"
+GROUP: Final = "aws:autoscaling/group:Group"
+TEMPLATE: Final = "aws:ec2/launchTemplate:LaunchTemplate"
 _STORES: Final = frozenset(
     {
         BUCKET,
@@ -42,11 +44,11 @@ def main_resources(graph: ResourceGraph) -> list[Resource]:
 
 
 def whole(graph: ResourceGraph, part: Resource) -> Resource:
-    """The service of a task definition or of a host's volume; any other resource itself."""
+    """The service of a task definition, or of a host and its volume; any other resource itself."""
     for service in graph.of_type(SERVICE):
         if part in graph.origins(service, "taskDefinition", TASK):
             return service
-        if part.type == VOLUME and part in _below(graph, service) and _on_ec2(service):
+        if part.type in (VOLUME, GROUP) and part in _below(graph, service) and _on_ec2(service):
             return service
     return part
 
@@ -88,7 +90,7 @@ def _app_runner(graph: ResourceGraph, service: Resource) -> Lines:
 def _hosts(graph: ResourceGraph, service: Resource) -> str:
     """The instances and volumes below the component of a service on EC2."""
     below = _below(graph, service)
-    types = _known(below, "aws:ec2/launchTemplate:LaunchTemplate", "instanceType")
+    types = _known(below, TEMPLATE, "instanceType")
     volumes = [each.inputs for each in below if each.type == VOLUME]
     disks = sorted({f"{each.get('size')} GiB {each.get('type')}" for each in volumes})
     count = len(volumes)
@@ -183,11 +185,11 @@ def rules_into(vault: Resource, plan: Resource) -> list[Mapping[str, Any]]:
 def _vpc(graph: ResourceGraph, vpc: Resource) -> Lines:
     subnets = [each for each in graph.children(vpc) if each.type == "aws:ec2/subnet:Subnet"]
     zones = len({str(each.inputs.get("availabilityZone")) for each in subnets})
+    network = graph.components(vpc)[:-1]
     gateways = [
         each
-        for subnet in subnets
-        for each in graph.children(subnet)
-        if each.type == "aws:ec2/natGateway:NatGateway"
+        for each in graph.of_type("aws:ec2/natGateway:NatGateway")
+        if graph.components(each)[: len(network)] == network
     ]
     where = ", ".join([*_known([vpc], VPC, "cidrBlock"), _count(zones, "zone")])
     return ("VPC", where, _count(len(gateways), "NAT gateway") if gateways else "")
@@ -232,12 +234,12 @@ _TELLERS: Final[Mapping[str, Callable[[ResourceGraph, Resource], Lines]]] = {
     API: lambda _, api: (f"API Gateway {api.inputs.get('protocolType')} API",),
     VPC: _vpc,
     VAULT: _vault,
+    GROUP: lambda graph, group: (
+        "EC2 instance",
+        *_known(graph.origins(group, "launchTemplate", TEMPLATE), TEMPLATE, "instanceType"),
+    ),
     "aws:budgets/budget:Budget": _named("AWS Budget"),
     "aws:cloudwatch/dashboard:Dashboard": _named("CloudWatch dashboard"),
-    "aws:ec2/instance:Instance": lambda _, host: (
-        "EC2 instance",
-        *_known([host], host.type, "instanceType"),
-    ),
     "aws:ecs/cluster:Cluster": _ecs_cluster,
     "aws:elasticache/replicationGroup:ReplicationGroup": _cache,
     "aws:lb/loadBalancer:LoadBalancer": _load_balancer,

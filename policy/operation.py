@@ -45,7 +45,10 @@ def _untagged(resource: Resource) -> Iterator[str]:
         yield from _missing("it", part(resource.inputs, key))
     if resource.type == TEMPLATE and is_known(resource.inputs.get("tagSpecifications")):
         specifications = parts(resource.inputs, "tagSpecifications")
-        for kind in LAUNCHED:
+        brought = any(
+            each.get("networkInterfaceId") for each in parts(resource.inputs, "networkInterfaces")
+        )
+        for kind in LAUNCHED[:-1] if brought else LAUNCHED:
             own = [part(each, "tags") for each in specifications if each["resourceType"] == kind]
             yield from _missing(f"its {kind}", own[0] if own else {})
     if resource.type == GROUP and is_known(resource.inputs.get("tags")):

@@ -110,6 +110,16 @@ TYPES: dict[str, ResourceType] = {
         },
         defaults={"domain": "vpc", "publicIpv4Pool": "amazon"},
     ),
+    "aws:ec2/networkInterface:NetworkInterface": ResourceType(
+        "eni-{hex17}",
+        {
+            "arn": f"{_EC2}network-interface/{{id}}",
+            "ownerId": "{account}",
+            "privateDnsName": private_dns,
+            "privateIp": private_address,
+        },
+        defaults={"interfaceType": "interface", "sourceDestCheck": True},
+    ),
     "aws:ec2/natGateway:NatGateway": ResourceType(
         "nat-{hex17}",
         {

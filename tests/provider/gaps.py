@@ -8,7 +8,6 @@ from typing import Final
 
 CACHE: Final = "aws:elasticache/replicationGroup:ReplicationGroup"
 SCALING_TARGET: Final = "aws:appautoscaling/target:Target"
-INSTANCE: Final = "aws:ec2/instance:Instance"
 PARAMETERS: Final = "aws:rds/parameterGroup:ParameterGroup"
 SERVICE: Final = "aws:ecs/service:Service"
 INGRESS_RULE: Final = "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule"
@@ -34,8 +33,6 @@ SEEN_BY_REFRESH: Final = SEEN_BY_PREVIEW | {
 
 SEEN_BY_REFRESH_OF_RDS: Final = SEEN_BY_REFRESH | {(PARAMETERS, "parameters")}
 """With one RDS instance instead of Aurora."""
-
-SEEN_BY_REFRESH_OF_A_NAT_INSTANCE: Final = SEEN_BY_REFRESH | {(INSTANCE, "vpcSecurityGroupIds")}
 
 SEEN_BY_REFRESH_OF_A_WEB_ACL: Final = frozenset({(WEB_ACL, "dataProtectionConfig")})
 

@@ -108,25 +108,6 @@ def test_the_simulation_forgets_which_parameters_of_a_group_are_the_users(name: 
     assert "Source" not in found, "the provider keeps the parameters whose source is the user"
 
 
-def test_the_simulation_forgets_the_groups_of_instances_with_a_public_address(name: str) -> None:
-    ec2 = client("ec2")
-    vpc = ec2.create_vpc(CidrBlock="10.98.0.0/16")["Vpc"]["VpcId"]
-    subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.98.0.0/24")["Subnet"]["SubnetId"]
-    group = ec2.create_security_group(GroupName=name, Description=name, VpcId=vpc)["GroupId"]
-    image = ec2.describe_images(Owners=["amazon"])["Images"][0]["ImageId"]
-    interface = {
-        "DeviceIndex": 0,
-        "SubnetId": subnet,
-        "AssociatePublicIpAddress": True,
-        "Groups": [group],
-    }
-    (made,) = ec2.run_instances(
-        ImageId=image, MinCount=1, MaxCount=1, NetworkInterfaces=[interface]
-    )["Instances"]
-    (found,) = ec2.describe_instances(InstanceIds=[made["InstanceId"]])["Reservations"]
-    assert found["Instances"][0]["SecurityGroups"] == []
-
-
 def test_the_simulation_forgets_where_functions_log(name: str) -> None:
     trust = '{"Version": "2012-10-17", "Statement": []}'
     role = client("iam").create_role(RoleName=name, AssumeRolePolicyDocument=trust)

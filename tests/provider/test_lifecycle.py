@@ -30,7 +30,6 @@ from tests.provider.gaps import (
     SEEN_BY_PREVIEW,
     SEEN_BY_PREVIEW_OF_A_WEB_ACL,
     SEEN_BY_REFRESH,
-    SEEN_BY_REFRESH_OF_A_NAT_INSTANCE,
     SEEN_BY_REFRESH_OF_A_WEB_ACL,
     SEEN_BY_REFRESH_OF_RDS,
 )
@@ -168,7 +167,7 @@ STORIES = [
         frozenset(SERVICE_DOORS | BALANCER_DOORS | {("10.0.0.0/16", "{}-nat", -1)}),
         next_release_and_more_capacity,
         aurora_scales_further,
-        SEEN_BY_REFRESH_OF_A_NAT_INSTANCE | SEEN_BY_REFRESH_OF_A_WEB_ACL,
+        SEEN_BY_REFRESH | SEEN_BY_REFRESH_OF_A_WEB_ACL,
         {
             **SIGN_IN,
             **PULL_THROUGH,

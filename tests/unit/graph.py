@@ -84,6 +84,7 @@ class Options:
     retain_on_delete: bool
     delete_before_replace: bool
     ignore_changes: frozenset[str]
+    replace_on_changes: frozenset[str]
     parent: str
     dependencies: frozenset[str]
     origins: Mapping[str, tuple[str, ...]]
@@ -103,6 +104,7 @@ class Options:
             retain_on_delete=request.retainOnDelete,
             delete_before_replace=request.deleteBeforeReplace,
             ignore_changes=frozenset(request.ignoreChanges),
+            replace_on_changes=frozenset(request.replaceOnChanges),
             parent=request.parent,
             dependencies=frozenset(request.dependencies),
             origins={

@@ -217,12 +217,13 @@ def test_a_region_without_prices_is_an_error_that_lists_the_others() -> None:
 def test_a_price_that_is_missing_is_named_and_the_rest_is_priced() -> None:
     with pytest.raises(MissingPriceError, match=r"'EC2 x9\.huge' in us-east-1: add a row"):
         price_list("us-east-1")["EC2 x9.huge"]
-    instance = Resource("x::a", "aws:ec2/instance:Instance", inputs={"instanceType": "x9.huge"})
+    nodes = {"engine": "valkey", "nodeType": "x9.huge", "numCacheClusters": 1}
+    cache = Resource("x::a", "aws:elasticache/replicationGroup:ReplicationGroup", inputs=nodes)
     key = Resource("x::b", "aws:kms/key:Key")
-    found = bill(ResourceGraph((instance, key)), "us-east-1")
+    found = bill(ResourceGraph((cache, key)), "us-east-1")
     assert [line.name for line in found.lines] == ["b"]
     assert found.unpriced == (
-        "a: cost/prices.csv has no price of 'EC2 x9.huge' in us-east-1: add a row.",
+        "a: cost/prices.csv has no price of 'Valkey x9.huge' in us-east-1: add a row.",
     )
 
 
@@ -245,7 +246,11 @@ def test_a_stack_that_needs_a_price_that_is_missing_has_no_output_either() -> No
     )
     for kind, props in {
         "aws:kms/key:Key": {},
-        "aws:ec2/instance:Instance": {"instance_type": "x9.huge"},
+        "aws:elasticache/replicationGroup:ReplicationGroup": {
+            "engine": "valkey",
+            "node_type": "x9.huge",
+            "num_cache_clusters": 1,
+        },
     }.items():
         options = pulumi.ResourceOptions()
         cost.note(pulumi.ResourceTransformationArgs(maker, kind, "one", props, options))

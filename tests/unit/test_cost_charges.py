@@ -216,17 +216,9 @@ def test_events_cross_zones_on_the_way_to_clickhouse_and_between_its_replicas() 
     assert found["Traffic between zones"] == approx((5 * 0.5 + 5 * 0.25 * 2) * 0.02)
 
 
-def test_a_nat_instance_is_an_instance_with_a_disk_and_an_address() -> None:
-    inputs = {
-        "instanceType": "t4g.nano",
-        "rootBlockDevice": {"volumeSize": 8, "volumeType": "gp3"},
-        "associatePublicIpAddress": True,
-    }
-    assert usd(priced(resource("aws:ec2/instance:Instance", inputs))) == {
-        "EC2 t4g.nano": approx(0.0042 * HOURS),
-        "Root volume": approx(8 * 0.08),
-        "Public IPv4 addresses": approx(0.005 * HOURS),
-    }
+def test_a_nat_instance_has_a_disk_and_no_traffic_of_clickhouse() -> None:
+    found = priced(*group(networkInterfaces=[{"networkInterfaceId": "eni-1"}]), usage=MILLION)
+    assert usd(found).keys() == {"EC2 r7g.large", "Root volumes"}, "its interface has the address"
 
 
 def test_a_data_volume_has_a_metric_and_grows_with_the_events() -> None:
@@ -298,21 +290,6 @@ def test_a_nat_gateway_costs_by_the_hour_and_passes_its_share_of_the_logs() -> N
 
 def test_an_elastic_address_costs_wherever_it_is() -> None:
     assert only(priced(resource("aws:ec2/eip:Eip"))).on_demand == approx(0.005 * HOURS)
-
-
-@pytest.mark.parametrize(("strategy", "count"), [("None", 0), ("Single", 1), ("OnePerAz", 3)])
-def test_a_vpc_that_nobody_sees_into_has_the_gateways_that_it_was_told(
-    strategy: str, count: int
-) -> None:
-    inputs = {
-        "natGateways": {"strategy": strategy},
-        "availabilityZoneNames": ["a", "b", "c"],
-    }
-    vpc = resource("awsx:ec2:Vpc", inputs)
-    found = sum(line.on_demand for line in priced(vpc).lines)
-    assert found == approx(count * (0.045 + 0.005) * HOURS)
-    seen = resource("aws:ec2/subnet:Subnet", parent=vpc)
-    assert priced(vpc, seen).lines == (), "its children are counted themselves"
 
 
 def balancer(

@@ -1,5 +1,6 @@
 """The VPC, its way out and its adoption: what is registered. Routes in a real VPC are not tried."""
 
+from itertools import permutations
 from typing import Any
 
 import pulumi
@@ -10,12 +11,8 @@ from development.recorded_graph import on_mocks
 from tests.unit.graph import Graph, build, shipped
 
 ROUTE = "aws:ec2/route:Route"
-NAT_STRATEGIES = {
-    "none": "None",
-    "natInstance": "None",
-    "natGateway": "Single",
-    "natGatewayPerZone": "OnePerAz",
-}
+EGRESS = ("none", "natInstance", "natGateway", "natGatewayPerZone")
+GATEWAY = "aws:ec2/natGateway:NatGateway"
 
 
 def dev(network: dict[str, Any]) -> dict[str, Any]:
@@ -31,18 +28,65 @@ def with_egress(egress: str) -> Graph:
     return build("dev", dev({"egress": egress, "zones": 4}))
 
 
-@pytest.mark.parametrize(("egress", "strategy"), NAT_STRATEGIES.items())
-def test_each_way_out_asks_awsx_for_its_number_of_nat_gateways(egress: str, strategy: str) -> None:
-    vpc = with_egress(egress).one("awsx:ec2:Vpc")
-    assert vpc.inputs["natGateways"] == {"strategy": strategy}, (
+@pytest.mark.parametrize(
+    ("egress", "gateways"),
+    [("none", 0), ("natInstance", 0), ("natGateway", 1), ("natGatewayPerZone", 3)],
+)
+def test_each_way_out_has_its_number_of_nat_gateways(egress: str, gateways: int) -> None:
+    graph = with_egress(egress)
+    vpc = graph.one("awsx:ec2:Vpc")
+    assert len(graph.of_type(GATEWAY)) == gateways, (
         "a flag that is read the wrong way round once made three gateways of one "
         "(langfuse-terraform-aws vpc.tf:24)"
     )
+    assert vpc.inputs["natGateways"] == {"strategy": "None"}, "awsx would add routes of its own"
     assert vpc.inputs["subnetStrategy"] == "Auto", "awsx's default changes with its next major"
 
 
+def default_routes(egress: str, zones: int) -> dict[tuple[str, str], tuple[str, str]]:
+    """The URN and the target of every default route, by its table and destination."""
+    graph = build("dev", dev({"egress": egress, "zones": zones}))
+    routes: dict[tuple[str, str], tuple[str, str]] = {}
+    for route in graph.of_type(ROUTE):
+        given = dict(route.inputs)
+        key = given.pop("routeTableId"), given.pop("destinationCidrBlock")
+        assert key not in routes, f"AWS refuses a second route: RouteAlreadyExists, {key}"
+        (target,) = [value for name, value in given.items() if name != "region"]
+        routes[key] = graph.urns[ROUTE, route.name], target
+    return routes
+
+
+@pytest.mark.parametrize(("before", "after"), permutations(EGRESS, 2))
+@pytest.mark.parametrize(("zones", "then"), [(2, 2), (2, 4), (4, 2)])
+def test_a_change_of_the_way_out_gives_each_route_another_target_and_makes_none_anew(
+    before: str, after: str, zones: int, then: int
+) -> None:
+    old, new = default_routes(before, zones), default_routes(after, then)
+    for egress, routes, count in ((before, old, zones), (after, new, then)):
+        assert len(routes) == (0 if egress == "none" else count), "one for each private subnet"
+    for key in old.keys() & new.keys():
+        assert old[key][0] == new[key][0], f"{key} would be made before the old one is deleted"
+    if "none" not in (before, after):
+        assert len(old.keys() & new.keys()) == min(zones, then)
+    urns = [urn for urn, _ in new.values()]
+    assert len(set(urns)) == len(urns)
+
+
+def test_private_subnets_lead_to_their_own_zones_gateway_or_to_the_only_one() -> None:
+    for egress, gateways in (("natGateway", 1), ("natGatewayPerZone", 4)):
+        graph = build("dev", dev({"egress": egress, "zones": 4}))
+        found = sorted(graph.of_type(GATEWAY), key=lambda gateway: gateway.name)
+        made = [gateway.id for gateway in found]
+        routes = sorted(graph.of_type(ROUTE), key=lambda route: route.name)
+        assert [route.inputs["natGatewayId"] for route in routes] == (made * 4)[:4]
+        subnets = graph.one("awsx:ec2:Vpc").outputs["publicSubnetIds"]
+        assert [each.inputs["subnetId"] for each in found] == subnets[:gateways]
+        addresses = {address.id for address in graph.of_type("aws:ec2/eip:Eip")}
+        assert {each.inputs["allocationId"] for each in found} == addresses, "one each"
+
+
 def test_only_egress_none_puts_tasks_in_public_subnets() -> None:
-    for egress in NAT_STRATEGIES:
+    for egress in EGRESS:
         graph = with_egress(egress)
         subnets = graph.one("awsx:ec2:Vpc").outputs
         for service in graph.of_type("aws:ecs/service:Service"):
@@ -54,7 +98,7 @@ def test_only_egress_none_puts_tasks_in_public_subnets() -> None:
 
 
 def test_stores_are_in_private_subnets_whatever_the_way_out() -> None:
-    for egress in NAT_STRATEGIES:
+    for egress in EGRESS:
         graph = with_egress(egress)
         private = graph.one("awsx:ec2:Vpc").outputs["privateSubnetIds"]
         for token in ("aws:rds/subnetGroup:SubnetGroup", "aws:elasticache/subnetGroup:SubnetGroup"):
@@ -113,20 +157,6 @@ def test_the_s3_gateway_endpoint_serves_every_subnet(stack: str) -> None:
 def test_the_default_security_group_is_closed(stack: str) -> None:
     group = shipped(stack).one("aws:ec2/defaultSecurityGroup:DefaultSecurityGroup").inputs
     assert (group["ingress"], group["egress"]) == ([], [])
-
-
-def test_the_nat_instance_routes_every_private_subnet_and_forwards() -> None:
-    graph = shipped("staging")
-    instance = graph.one("aws:ec2/instance:Instance")
-    routes = graph.of_type(ROUTE)
-    assert instance.inputs["sourceDestCheck"] is False, "AWS drops what it forwards otherwise"
-    assert instance.inputs["metadataOptions"]["httpTokens"] == "required"
-    assert instance.inputs["metadataOptions"]["httpPutResponseHopLimit"] == 1
-    assert graph.options_of(instance).ignore_changes == {"ami"}
-    assert len({route.inputs["routeTableId"] for route in routes}) == 2
-    assert {route.inputs["networkInterfaceId"] for route in routes} == {
-        instance.outputs["primaryNetworkInterfaceId"]
-    }
 
 
 def test_flow_logs_are_made_only_when_asked_for() -> None:

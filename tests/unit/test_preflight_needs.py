@@ -24,7 +24,6 @@ STACKS = ("dev", "staging", "prod", "varied")
 SERVICE = "aws:ecs/service:Service"
 TASK = "aws:ecs/taskDefinition:TaskDefinition"
 VPC = "awsx:ec2:Vpc"
-NAT_STRATEGIES = {"None": 0, "Single": 1}
 
 
 def built(stack: str) -> tuple[Settings, Graph]:
@@ -47,11 +46,11 @@ def test_needs_are_what_the_program_registers(stack: str) -> None:
         return len(made.of_type(token))
 
     vpc = made.one(VPC)
-    strategy = vpc.inputs["natGateways"]["strategy"]
     zones = len(vpc.inputs["availabilityZoneNames"])
     assert needs.zones == zones
     assert needs.vpcs == count(VPC)
-    assert needs.nat_gateways == NAT_STRATEGIES.get(strategy, zones)
+    assert needs.nat_gateways == count("aws:ec2/natGateway:NatGateway")
+    assert needs.addresses == count("aws:ec2/eip:Eip")
     assert needs.load_balancers == count("aws:lb/loadBalancer:LoadBalancer")
     assert needs.vpc_links == count("aws:apigatewayv2/vpcLink:VpcLink")
     assert needs.db_clusters == count("aws:rds/cluster:Cluster")
@@ -75,14 +74,14 @@ def test_vcpus_are_those_of_the_services_and_instances(stack: str) -> None:
     migration = int(made.one(TASK, f"{made.one(VPC).name}-migration").inputs["cpu"]) / 1024
     assert needs.fargate_spot_vcpus == fargate["FARGATE_SPOT"]
     assert needs.fargate_vcpus == max(fargate["FARGATE"], migration)
-    group = made.one("aws:autoscaling/group:Group")
-    template = made.one("aws:ec2/launchTemplate:LaunchTemplate")
-    machines = [(template.inputs["instanceType"], group.inputs["desiredCapacity"])]
-    machines += [
-        (instance.inputs["instanceType"], 1)
-        for instance in made.of_type("aws:ec2/instance:Instance")
-    ]
-    assert [(each.instance_type, each.zones) for each in needs.machines] == machines
+    machines = {
+        (
+            made.one("aws:ec2/launchTemplate:LaunchTemplate", group.name).inputs["instanceType"],
+            group.inputs["desiredCapacity"],
+        )
+        for group in made.of_type("aws:autoscaling/group:Group")
+    }
+    assert {(each.instance_type, each.zones) for each in needs.machines} == machines
 
 
 @pytest.mark.parametrize("stack", STACKS)
@@ -141,9 +140,13 @@ def test_three_replicas_need_three_instances_in_three_zones() -> None:
     assert needs.standard_vcpus == 3 * 2 + 2
 
 
-@pytest.mark.parametrize(("egress", "gateways"), [("natGateway", 1), ("natGatewayPerZone", 2)])
-def test_nat_gateways_are_one_or_one_in_each_zone(egress: str, gateways: int) -> None:
-    assert needs_of(settings(network={"egress": egress})).nat_gateways == gateways
+@pytest.mark.parametrize(
+    ("egress", "gateways", "addresses"),
+    [("none", 0, 0), ("natInstance", 0, 1), ("natGateway", 1, 1), ("natGatewayPerZone", 2, 2)],
+)
+def test_every_way_out_has_elastic_ips(egress: str, gateways: int, addresses: int) -> None:
+    needs = needs_of(settings(network={"egress": egress}))
+    assert (needs.nat_gateways, needs.addresses) == (gateways, addresses)
 
 
 def test_services_beside_each_other_add_up_by_capacity_provider() -> None:
@@ -180,12 +183,11 @@ def test_vcpus_of_graviton_types_follow_from_their_names(
     assert graviton_vcpus(instance_type) == vcpus
 
 
-def of_vpc(own: Settings) -> set[str]:
-    """The types that awsx makes a VPC of, as the offline engine knows them."""
+def of_vpc() -> set[str]:
+    """The types that awsx makes a VPC of without NAT gateways, as the offline engine knows them."""
     source = (ROOT / "offline/vpc_component.py").read_text(encoding="utf-8")
     types = {part for part in source.split('"') if part.startswith("aws:ec2/")}
-    gateways = {"aws:ec2/eip:Eip", "aws:ec2/natGateway:NatGateway"}
-    return types if needs_of(own).nat_gateways else types - gateways
+    return types - {"aws:ec2/eip:Eip", "aws:ec2/natGateway:NatGateway"}
 
 
 @pytest.mark.parametrize("stack", STACKS)
@@ -193,7 +195,7 @@ def test_every_resource_type_of_a_stack_has_its_permissions_and_no_other(stack: 
     own, made = built(stack)
     registered = {each.type for each in made.registrations if each.type.startswith("aws:")}
     simulated = {token for row in rows_for(own) for token in row.types}
-    assert simulated == registered | of_vpc(own), (
+    assert simulated == registered | of_vpc(), (
         "automation/permissions.csv must have a row for each type that the program registers"
     )
 
@@ -216,6 +218,7 @@ ON_APP_RUNNER: dict[str, Any] = {
     "network": {"egress": "natInstance"},
     "images": {"source": "mirror"},
 }
+NAT_INSTANCE = {"ec2/eip:Eip", "ec2/networkInterface:NetworkInterface"}
 CERTIFICATE = "arn:aws:acm:us-east-1:123456789012:certificate/0"
 
 
@@ -228,7 +231,7 @@ CERTIFICATE = "arn:aws:acm:us-east-1:123456789012:certificate/0"
             {"network": {"egress": "natGateway"}},
             {"ec2/eip:Eip", "ec2/natGateway:NatGateway"},
         ),
-        ({}, {"network": {"egress": "natInstance"}}, {"ec2/instance:Instance"}),
+        ({}, {"network": {"egress": "natInstance"}}, NAT_INSTANCE),
         ({}, {"storage": {"kms": True}}, {"kms/key:Key"}),
         (
             {},
@@ -248,7 +251,7 @@ CERTIFICATE = "arn:aws:acm:us-east-1:123456789012:certificate/0"
                 "apprunner/customDomainAssociation:CustomDomainAssociation",
                 "apprunner/service:Service",
                 "apprunner/vpcConnector:VpcConnector",
-                "ec2/instance:Instance",
+                *NAT_INSTANCE,
                 "ecr/lifecyclePolicy:LifecyclePolicy",
                 "ecr/repository:Repository",
                 "route53/record:Record",

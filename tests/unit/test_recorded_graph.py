@@ -26,7 +26,7 @@ def test_every_registration_is_there_and_what_awsx_makes_inside_of_the_vpc() -> 
     providers = {each for each in registered if each[0].startswith("pulumi:providers:")}
     assert others == registered - providers | {(STACK_TYPE, "langfuse-prod")}
     counted = {kind: sum(each.type == kind for each in inside) for kind in {e.type for e in inside}}
-    assert counted["aws:ec2/natGateway:NatGateway"] == 3
+    assert counted["aws:ec2/routeTable:RouteTable"] == 6
     assert counted["aws:ec2/subnet:Subnet"] == 6
 
 

@@ -273,7 +273,7 @@ def test_clickhouse_writes_to_a_volume_that_outlives_its_instance() -> None:
 @pytest.mark.parametrize("stack", ALL)
 def test_the_clickhouse_instance_is_replaced_one_at_a_time_in_the_volumes_zone(stack: str) -> None:
     graph = shipped(stack)
-    group = graph.one("aws:autoscaling/group:Group").inputs
+    group = graph.one("aws:autoscaling/group:Group", f"langfuse-{stack}-clickhouse").inputs
     assert [group[key] for key in ("minSize", "maxSize", "desiredCapacity")] == [1, 1, 1]
     preferences = group["instanceRefresh"]["preferences"]
     assert preferences == {"minHealthyPercentage": 0, "instanceWarmup": "600"}
@@ -285,7 +285,8 @@ def test_the_clickhouse_instance_is_replaced_one_at_a_time_in_the_volumes_zone(s
 @pytest.mark.parametrize("stack", ALL)
 def test_the_clickhouse_instance_is_closed_and_asks_for_imds_tokens(stack: str) -> None:
     graph = shipped(stack)
-    template = graph.one("aws:ec2/launchTemplate:LaunchTemplate").inputs
+    name = f"langfuse-{stack}-clickhouse"
+    template = graph.one("aws:ec2/launchTemplate:LaunchTemplate", name).inputs
     assert template["metadataOptions"]["httpTokens"] == "required"
     assert template["metadataOptions"]["httpPutResponseHopLimit"] == 1, (
         "containers must not reach the instance's role"

@@ -198,7 +198,10 @@ REFERENCE: Final = re.compile(r"arn:.+|[a-z]+-[0-9a-f]{17}")
 
 WITHOUT: Final[Mapping[str, tuple[str, ...]]] = {
     "a word of a list, a number, or an address, whose characters are never in doubt": (
+        "autoscaling/group initialLifecycleHooks[].defaultResult",
+        "autoscaling/group initialLifecycleHooks[].lifecycleTransition",
         "autoscaling/group instanceRefresh.preferences.instanceWarmup",
+        "autoscaling/group waitForCapacityTimeout",
         "backup/plan rules[].schedule",
         "backup/plan rules[].scheduleExpressionTimezone",
         "backup/vault region",

@@ -24,6 +24,7 @@ PAGE: Final = (ROOT / "docs/pull-requests.md").read_text(encoding="utf-8")
 
 ASKED: Final = {
     "get_caller_identity": None,
+    "get_default_tags_output": None,
     "get_region": None,
     "get_partition": None,
     "get_availability_zones": "ec2:DescribeAvailabilityZones",
@@ -32,9 +33,8 @@ ASKED: Final = {
     "get_route_table_output": "ec2:DescribeRouteTables",
     "get_subnet": "ec2:DescribeSubnets",
     "get_zone_output": "route53:GetHostedZone",
-    "get_parameter_output": "ssm:GetParameter",
 }
-"""The data sources of the program, and the right that each takes; three take none."""
+"""The data sources of the program, and the right that each takes; four take none."""
 
 
 def test_every_shipped_stack_can_be_deployed_one_update_at_a_time() -> None:

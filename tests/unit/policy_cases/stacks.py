@@ -122,7 +122,6 @@ CHANGES: list[tuple[str, str, str, str, Change]] = [
     ("store-encrypted", "prod", "ebs/volume", "", to(encrypted=False)),
     ("store-encrypted", "prod", "rds/cluster", "", without("storageEncrypted")),
     ("disk-encrypted", "prod", "ec2/launchTemplate", "", without("blockDeviceMappings")),
-    ("disk-encrypted", "staging", "ec2/instance", "", without("rootBlockDevice")),
     ("topic-encrypted", "varied", "sns/topic", "", without("kmsMasterKeyId")),
     ("key-rotates", "varied", "kms/key", "", to(enableKeyRotation=False)),
     ("no-secret-in-environment", "dev", "ecs/taskDefinition", "web", plain("SALT", "pepper")),
