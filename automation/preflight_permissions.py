@@ -92,7 +92,8 @@ SERVICE_LINKED_ROLES: Final = (
         "backup.amazonaws.com", "AWSServiceRoleForBackup", ("aws:backup/selection:Selection",)
     ),
 )
-"""Each service's own page says when it makes the role."""
+"""Each service's own page says when it makes the role; all pages are linked from
+https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_aws-services-that-work-with-iam.html"""
 
 
 def check_permissions(stack: NewStack, caller: Caller) -> Iterator[Result]:
