@@ -7,7 +7,7 @@ https://docs.python.org/3/library/site.html#module-sitecustomize
 from typing import Any, Final
 
 UNKNOWN: Final = {"aws:cloudwatch/metricAlarm:MetricAlarm": "warm_up_configuration"}
-"""Since provider 6.64."""
+"""Provider 6.64 has it."""
 
 try:
     import pulumi
