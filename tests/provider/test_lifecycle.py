@@ -41,6 +41,9 @@ MAIL = "ops@example.com"
 PARALLEL = "4"
 """More, with three stacks side by side, overruns the simulated AWS: it loses answers then."""
 
+WITHOUT_PROVIDER_6 = str(Path(__file__).with_name("without_provider_6"))
+"""What the program's Python imports at its start."""
+
 LOST_ANSWER = "InvalidPermission.NotFound"
 LOST_RULE = "InvalidPermission.Duplicate"
 LOST_ROLE = "EntityAlreadyExists: Role"
@@ -202,7 +205,7 @@ def test_a_stack_comes_up_stays_as_it_is_changes_and_goes(story: Story, tmp_path
     if story.zone:
         client("route53").create_hosted_zone(Name=story.zone, CallerReference=str(uuid.uuid4()))
     account = story.account
-    deployment = Deployment.of(story.stack, tmp_path, {}, PARALLEL)
+    deployment = Deployment.of(story.stack, tmp_path, {"PYTHONPATH": WITHOUT_PROVIDER_6}, PARALLEL)
     deployment.run("config", "set", "aws:region", story.region, "--stack", story.stack)
     deployment.configure_all(story.config, story.secrets)
     with EcsScheduler(story.region):

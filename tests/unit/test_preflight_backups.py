@@ -3,6 +3,8 @@
 It proves when it asks, and what it says to AWS's answers. The answers are of botocore's model.
 """
 
+from typing import Any
+
 import pytest
 
 from automation import preflight
@@ -23,7 +25,12 @@ def stack(**opted_in: bool) -> NewStack:
     settings = load({"size": "staging", "domain": "langfuse.example.com", "backups": COPIED})
     answer = {"ResourceTypeOptInPreference": opted_in}
     client = stubbed("backup", ("describe_region_settings", answer))
-    return NewStack("staging", "langfuse-staging", REGION, settings, lambda _: client)
+
+    def only(service: str) -> Any:
+        assert service == "backup"
+        return client
+
+    return NewStack("staging", "langfuse-staging", REGION, settings, only)
 
 
 def test_a_region_that_is_opted_in_is_fine() -> None:
