@@ -20,8 +20,8 @@ OTel batches in work at once (LANGFUSE_OTEL_INGESTION_QUEUE_PROCESSING_CONCURREN
 second each, 500 that wait are 50 s of work."""
 
 WAY_IN: Final = (
-    "Load balancer, HTTP API (30 s a request, and no prompts in folders: README.md has its limits), "
-    "or what `web.platform` `appRunner` brings by itself"
+    "Load balancer, HTTP API (30 s a request, no prompts in folders: README.md has its limits), or "
+    "what `web.platform` `appRunner` brings by itself"
 )
 
 CertificateArn = Annotated[
