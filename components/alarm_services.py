@@ -14,6 +14,11 @@ SLOW_SECONDS: Final = 5
 CPU_PERCENT: Final = 85
 MEMORY_PERCENT: Final = 90
 BACKLOG_JOBS: Final = 1000
+RENEWAL_DAYS: Final = 45
+"""How long before its end ACM renews a public certificate, which is valid for 198 days since
+February 2026 (395 before, and then renewed 60 days ahead).
+https://nottinfra.co.uk/signals/aws-acm-certificate-validity-period-update"""
+
 CERTIFICATE_DAYS: Final = 30
 
 
@@ -48,7 +53,7 @@ def service_alarms(settings: Settings) -> list[AlarmRow]:
             period=DAY,
             periods=1,
             summary="The certificate expires soon, and was not renewed.",
-            why="ACM renews 60 days ahead, so half of the time is gone",
+            why=f"ACM renews {RENEWAL_DAYS} days ahead, and has failed for a third of them",
             runbook="Certificate expires",
             # The metric ends with the certificate.
             missing="ignore",

@@ -86,6 +86,7 @@ class LoadBalancer(pulumi.ComponentResource):
             if args.settings.internal
             else network.public_subnet_ids,
             security_groups=[group.id],
+            # Names with "_" too, which only older SDKs write: docs/upgrade.md.
             drop_invalid_header_fields=True,
             idle_timeout=LOAD_BALANCER_IDLE_SECONDS,
             enable_deletion_protection=args.protected,

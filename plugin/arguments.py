@@ -69,7 +69,7 @@ class Ingress(TypedDict):
     """An Application Load Balancer: own domain, private or restricted access, streaming. Or: An API Gateway HTTP API: https without a domain, no fixed cost. Or: App Runner's own way in: https under a domain of Route 53, with a certificate of its own."""
 
     kind: NotRequired[IngressKind]
-    """Load balancer, HTTP API, or what `web.platform` `appRunner` brings by itself. Value: `alb`, `apiGateway` or `appRunner`."""
+    """Load balancer, HTTP API (30 s a request, no prompts in folders: README.md has its limits), or what `web.platform` `appRunner` brings by itself. Value: `alb`, `apiGateway` or `appRunner`."""
     certificateArn: NotRequired[str]
     """An ACM certificate of this region; without it one is made and validated in the hosted zone. Only for `alb` or `apiGateway`. Value: ARN of an ACM certificate."""
     hostedZone: NotRequired[str]
@@ -77,7 +77,7 @@ class Ingress(TypedDict):
     internal: NotRequired[bool]
     """Reachable from inside the VPC only. Only for `alb`. Value: `true` or `false`; default `false`."""
     allowedCidrs: NotRequired[list[str]]
-    """IPv4 networks that may connect. Only for `alb`. Value: list of IPv4 blocks, 1 or more; default `0.0.0.0/0`."""
+    """IPv4 networks that may connect, 30 at the most. Only for `alb`. Value: list of IPv4 blocks, 1 or more; default `0.0.0.0/0`."""
     waf: NotRequired[IngressWaf]
     """A web application firewall; `{}` makes one with its defaults. Only for `alb`."""
     rateLimit: NotRequired[int]
@@ -405,11 +405,11 @@ class LangfuseArgs(TypedDict):
     release: NotRequired[str]
     """Exact Langfuse release, 3.125.0 or later, or 4.x. Value: `X.Y.Z`, 3.125.0 or later."""
     domain: NotRequired[str]
-    """Host name that users open, such as langfuse.example.com. Value: host name."""
+    """Host name that users open, such as langfuse.example.com; 64 characters at the most where the stack makes the certificate. Value: host name."""
     deletionProtection: NotRequired[bool]
     """Keep every store on destroy or replacement: Pulumi's protect, AWS's own protection, final snapshots, secret recovery."""
     allowReplace: NotRequired[list[str]]
-    """Names of stores that the next `pulumi up` may replace or delete; any other is refused in the preview. Take it away afterwards. Value: list of names of resources."""
+    """Names of stores that the next `pulumi up` may replace or delete, and of a protected load balancer that may go in the one after it; any other is refused in the preview. Take it away afterwards. Value: list of names of resources."""
     adopted: NotRequired[list[str]]
     """Stores that `pulumi import` has brought in: each stays what it was made with, and none is made; see docs/migrate-from-terraform.md. Value: list of `postgres`, `redis` and `storage`."""
     network: NotRequired[Network]

@@ -94,7 +94,8 @@ class Settings(Section):
         None,
         pattern=r"^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.){2,}[a-z]{2,63}$",
         max_length=253,
-        description="Host name that users open, such as langfuse.example.com",
+        description="Host name that users open, such as langfuse.example.com; 64 characters at the "
+        "most where the stack makes the certificate",
     )
     deletion_protection: bool = Field(
         False,
@@ -103,8 +104,9 @@ class Settings(Section):
     )
     allow_replace: list[ResourceName] = Field(
         [],
-        description="Names of stores that the next `pulumi up` may replace or delete; any other "
-        "is refused in the preview. Take it away afterwards",
+        description="Names of stores that the next `pulumi up` may replace or delete, and of a "
+        "protected load balancer that may go in the one after it; any other is refused in the "
+        "preview. Take it away afterwards",
     )
     adopted: list[AdoptedStore] = Field(
         [],

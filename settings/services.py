@@ -19,7 +19,10 @@ DEFAULT_BACKLOG_PER_TASK: Final = 500
 OTel batches in work at once (LANGFUSE_OTEL_INGESTION_QUEUE_PROCESSING_CONCURRENCY); at half a
 second each, 500 that wait are 50 s of work."""
 
-WAY_IN: Final = "Load balancer, HTTP API, or what `web.platform` `appRunner` brings by itself"
+WAY_IN: Final = (
+    "Load balancer, HTTP API (30 s a request, no prompts in folders: README.md has its limits), or "
+    "what `web.platform` `appRunner` brings by itself"
+)
 
 CertificateArn = Annotated[
     str | None,
@@ -157,7 +160,9 @@ class LoadBalancerIngress(Section):
     hosted_zone: HostedZone = None
     internal: bool = Field(False, description="Reachable from inside the VPC only (kind alb)")
     allowed_cidrs: list[Ipv4Block] = Field(
-        ["0.0.0.0/0"], min_length=1, description="IPv4 networks that may connect (kind alb)"
+        ["0.0.0.0/0"],
+        min_length=1,
+        description="IPv4 networks that may connect, 30 at the most (kind alb)",
     )
     waf: Waf | None = Field(
         None, description="A web application firewall; `{}` makes one with its defaults (kind alb)"
@@ -196,8 +201,10 @@ class ApiGatewayIngress(Section):
     """An API Gateway HTTP API: https without a domain, no fixed cost.
 
     AWS's limits: 30 s a request, 10 MB a body, 10,240 bytes of request line and headers, no
-    streaming. It cannot be restricted to addresses, made internal, or put behind a WAF.
+    streaming. It cannot be restricted to addresses, made internal, or put behind a WAF. It decodes
+    `%2F` in paths, so prompts in folders are not found.
     https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html
+    https://github.com/langfuse/langfuse/issues/12720
     """
 
     kind: Literal["apiGateway"] = Field(description=WAY_IN)

@@ -68,7 +68,13 @@ CHANGES: list[tuple[str, str, str, str, Change]] = [
         "web-to-postgres",
         to(cidrIpv4="0.0.0.0/0"),
     ),
-    ("no-open-ingress", "prod", "vpc/securityGroupIngressRule", "alb-80-1", to(toPort=8080)),
+    (
+        "no-open-ingress",
+        "prod",
+        "vpc/securityGroupIngressRule",
+        "alb-80-0.0.0.0-0",
+        to(toPort=8080),
+    ),
     (
         "no-open-egress",
         "dev",
