@@ -1,20 +1,31 @@
 """Names the snapshot that a protected store leaves behind when it is destroyed on purpose."""
 
+from collections.abc import Mapping
+from typing import Any, Final
+
 import pulumi
 import pulumi_random as random
+from pydantic.alias_generators import to_camel
+
+from components.replacement_guard import REPLACING
+
+BEGINNING: Final = "snapshot_identifier"
 
 
 def final_snapshot_name(
-    name: str, restored_from: str | None, opts: pulumi.ResourceOptions
+    name: str, kind: str, inputs: Mapping[str, Any], opts: pulumi.ResourceOptions
 ) -> pulumi.Output[str]:
-    """`<name>-final-<8 hex digits>`; the random part lets a stack be made and destroyed twice.
+    """`<name>-final-<8 hex digits>`, for a store of a kind that is made with these inputs.
 
-    A store that is replaced by one from a snapshot has the old name, and the new one another.
+    AWS deletes no store whose final snapshot would have the name of one that is there. So the
+    digits change with everything that makes it another store: the old one leaves the old name, and
+    its successor has a new one. The random part lets a stack be made and destroyed twice.
     """
-    suffix = random.RandomId(
-        f"{name}-final-snapshot",
-        byte_length=4,
-        keepers={"restoredFrom": restored_from} if restored_from else None,
-        opts=opts,
-    )
+    decisive = REPLACING[kind] | {BEGINNING}
+    keepers: dict[str, pulumi.Input[str]] = {
+        to_camel(key): pulumi.Output.from_input(value).apply(str)
+        for key, value in inputs.items()
+        if key in decisive and value is not None
+    }
+    suffix = random.RandomId(f"{name}-final-snapshot", byte_length=4, keepers=keepers, opts=opts)
     return pulumi.Output.concat(name, "-final-", suffix.hex)

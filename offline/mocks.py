@@ -4,6 +4,7 @@ Remote components have no children here; `awsx:ec2:Vpc` gives the ids that its c
 have. Default tags of providers are not merged.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -38,8 +39,12 @@ class Registration:
 class OfflineMocks(pulumi.runtime.Mocks):
     """Answers as AWS would, and keeps a record of what was registered."""
 
-    def __init__(self, region: str = DEFAULT_REGION) -> None:
+    def __init__(
+        self, region: str = DEFAULT_REGION, snapshots: Mapping[str, Mapping[str, Any]] = {}
+    ) -> None:
+        """`snapshots` has what is special about some, by their ID."""
         self.registrations: list[Registration] = []
+        self._snapshots = snapshots
         self._region = region
         self._provider_regions: dict[str, str] = {}
 
@@ -79,9 +84,13 @@ class OfflineMocks(pulumi.runtime.Mocks):
         """The answer of a data source."""
         arguments = cast("Properties", args.args)  # pyright: ignore[reportUnknownMemberType]
         try:
-            return invokes.invoke(args.token, arguments, self._region_of(args.provider)), []
+            region = self._region_of(args.provider)
+            return invokes.invoke(args.token, arguments, region, self._snapshot), []
         except ValueError as error:
             raise _InvokeError(str(error)) from error
+
+    def _snapshot(self, kind: str, snapshot_id: str) -> Mapping[str, Any] | None:
+        return self._snapshots.get(snapshot_id) or invokes.usual_snapshot(kind, snapshot_id)
 
     def _created(
         self, args: pulumi.runtime.MockResourceArgs, inputs: Properties
