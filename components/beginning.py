@@ -15,7 +15,7 @@ from components.snapshots import DatabaseSnapshot, too_large
 
 Found = TypeVar("Found")
 
-_PREAMBLE: Final = re.compile(r".*aws:\w+/\w+:\w+: ")
+_PREAMBLE: Final = re.compile(r".*aws:\w+/\w+:\w+( returned an error)?: ")
 """What the SDK says before a data source's own words."""
 
 

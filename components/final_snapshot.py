@@ -1,31 +1,24 @@
 """Names the snapshot that a protected store leaves behind when it is destroyed on purpose."""
 
-from collections.abc import Mapping
-from typing import Any, Final
+import secrets
 
 import pulumi
 import pulumi_random as random
-from pydantic.alias_generators import to_camel
-
-from components.replacement_guard import REPLACING
-
-BEGINNING: Final = "snapshot_identifier"
 
 
 def final_snapshot_name(
-    name: str, kind: str, inputs: Mapping[str, Any], opts: pulumi.ResourceOptions
+    name: str, *, replaceable: bool, opts: pulumi.ResourceOptions
 ) -> pulumi.Output[str]:
-    """`<name>-final-<8 hex digits>`, for a store of a kind that is made with these inputs.
+    """`<name>-final-<8 hex digits>`; the random part lets a stack be made and destroyed twice.
 
-    AWS deletes no store whose final snapshot would have the name of one that is there. So the
-    digits change with everything that makes it another store: the old one leaves the old name, and
-    its successor has a new one. The random part lets a stack be made and destroyed twice.
+    AWS deletes no store whose final snapshot would have the name of one that is there. So the name
+    changes with every update that may replace the store: it is deleted under the old one, and its
+    successor has another.
     """
-    decisive = REPLACING[kind] | {BEGINNING}
-    keepers: dict[str, pulumi.Input[str]] = {
-        to_camel(key): pulumi.Output.from_input(value).apply(str)
-        for key, value in inputs.items()
-        if key in decisive and value is not None
-    }
-    suffix = random.RandomId(f"{name}-final-snapshot", byte_length=4, keepers=keepers, opts=opts)
+    suffix = random.RandomId(
+        f"{name}-final-snapshot",
+        byte_length=4,
+        keepers={"update": secrets.token_hex(4)} if replaceable else None,
+        opts=opts,
+    )
     return pulumi.Output.concat(name, "-final-", suffix.hex)

@@ -40,6 +40,8 @@ class PostgresArgs:
     vpc_id: pulumi.Input[str]
     subnet_ids: pulumi.Input[Sequence[str]]
     protected: bool
+    replaceable: bool
+    """Whether this update may replace the database."""
     password: pulumi.Output[str] | None
     """Of an external database."""
 
@@ -116,6 +118,9 @@ class Postgres(pulumi.ComponentResource):
             "delete_automated_backups": not args.protected,
             "deletion_protection": args.protected,
             "skip_final_snapshot": not args.protected,
+            "final_snapshot_identifier": final_snapshot_name(
+                name, replaceable=args.replaceable, opts=child
+            ),
             "snapshot_identifier": settings.snapshot_identifier,
             "apply_immediately": True,
         }
@@ -202,28 +207,22 @@ def _aurora(
     )
     engine = "aurora-postgresql"
     begins = _beginning(name, settings.snapshot_identifier, engine, kept)
-    inputs: dict[str, Any] = {
-        # Without it AWS's provider makes up a name that says nothing.
-        "cluster_identifier_prefix": f"{name}-",
-        "engine": engine,
-        "engine_mode": "provisioned",
-        "database_name": DATABASE,
-        "master_username": USER,
-        **common,
-    }
     cluster = aws.rds.Cluster(
         name,
-        **inputs,
+        # Without it AWS's provider makes up a name that says nothing.
+        cluster_identifier_prefix=f"{name}-",
+        engine=engine,
         engine_version=begins.engine_version,
+        engine_mode="provisioned",
+        database_name=DATABASE,
+        master_username=USER,
         master_password=password,
         db_cluster_parameter_group_name=parameters.name,
         serverlessv2_scaling_configuration={
             "min_capacity": settings.min_acu,
             "max_capacity": settings.max_acu,
         },
-        final_snapshot_identifier=final_snapshot_name(
-            name, "aws:rds/cluster:Cluster", inputs, child
-        ),
+        **common,
         opts=begins.opts,
     )
     instances = [
@@ -269,21 +268,20 @@ def _instance(
     )
     engine = "postgres"
     begins = _beginning(name, settings.snapshot_identifier, engine, kept)
-    inputs: dict[str, Any] = {"engine": engine, "db_name": DATABASE, "username": USER, **common}
     instance = aws.rds.Instance(
         name,
-        **inputs,
+        engine=engine,
         engine_version=begins.engine_version,
         instance_class=settings.instance_class,
         allocated_storage=begins.storage_gib,
         max_allocated_storage=INSTANCE_STORAGE_LIMIT_GIB,
         storage_type="gp3",
+        db_name=DATABASE,
+        username=USER,
         password=password,
         parameter_group_name=parameters.name,
         publicly_accessible=False,
-        final_snapshot_identifier=final_snapshot_name(
-            name, "aws:rds/instance:Instance", inputs, child
-        ),
+        **common,
         opts=begins.opts,
     )
     host = _host(name, instance.address, instance.username, instance.db_name)

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import pulumi
 import pulumi_aws as aws
@@ -31,6 +30,8 @@ class RedisArgs:
     vpc_id: pulumi.Input[str]
     subnet_ids: pulumi.Input[Sequence[str]]
     protected: bool
+    replaceable: bool
+    """Whether this update may replace the cache."""
     password: pulumi.Output[str] | None
     """Of an external cache."""
 
@@ -94,28 +95,23 @@ class Redis(pulumi.ComponentResource):
             parameters=[{"name": "maxmemory-policy", "value": "noeviction"}],
             opts=child,
         )
+        snapshot = final_snapshot_name(name, replaceable=args.replaceable, opts=child)
         replicated = settings.replicas > 0
-        inputs: dict[str, Any] = {
-            "engine": "valkey",
-            "port": REDIS_PORT,
-            "subnet_group_name": subnets.name,
-            "at_rest_encryption_enabled": True,
-            "transit_encryption_enabled": True,
-        }
-        snapshot = final_snapshot_name(
-            name, "aws:elasticache/replicationGroup:ReplicationGroup", inputs, child
-        )
         cache = aws.elasticache.ReplicationGroup(
             name,
-            **inputs,
             description=f"Queue and cache of {name}",
+            engine="valkey",
             engine_version=VALKEY,
             node_type=settings.node_type,
             num_cache_clusters=1 + settings.replicas,
             automatic_failover_enabled=replicated,
             multi_az_enabled=replicated,
+            port=REDIS_PORT,
             parameter_group_name=parameters.name,
+            subnet_group_name=subnets.name,
             security_group_ids=[group.id],
+            at_rest_encryption_enabled=True,
+            transit_encryption_enabled=True,
             transit_encryption_mode="required",
             auth_token=token.result,
             snapshot_retention_limit=1,

@@ -1,8 +1,8 @@
 """What a store can begin with: a snapshot, looked at before a store is made of it.
 
-Pure. A volume has at least the size of its snapshot. A restore of a database keeps the snapshot's engine version, storage, encryption, owner and database,
-whatever else it is asked for. So the first two are taken from it, and a snapshot whose others are
-not the program's is refused: the provider reads them back, and would have the database replaced.
+Pure. A volume has at least the size of its snapshot. A restore of a database keeps the snapshot's
+engine version, storage, encryption, owner and database, whatever else it is asked for. So the first
+two are taken from it, and a snapshot whose others are not the program's is refused.
 """
 
 import shlex

@@ -6,6 +6,7 @@ Pure. A subnet of that network is in the zone that the last digit of its id says
 from collections.abc import Callable, Mapping
 from typing import Any, cast
 
+from offline.account import CLUSTER_SNAPSHOT, DB_SNAPSHOT, VOLUME_SNAPSHOT
 from offline.facts import ACCOUNT, derived, digest, partition
 from offline.policy_document import policy_document
 
@@ -29,17 +30,17 @@ _DATABASE: Arguments = {
 }
 _SNAPSHOTS: dict[str, tuple[str, str, Arguments]] = {
     "aws:ebs/getSnapshot": (
-        "aws:ebs/snapshot:Snapshot",
+        VOLUME_SNAPSHOT,
         "snapshotIds",
         {"state": "completed", "encrypted": True, "storageTier": "standard", "volumeSize": 8},
     ),
     "aws:rds/getClusterSnapshot": (
-        "aws:rds/clusterSnapshot:ClusterSnapshot",
+        CLUSTER_SNAPSHOT,
         "dbClusterSnapshotIdentifier",
         {**_DATABASE, "engine": "aurora-postgresql"},
     ),
     "aws:rds/getSnapshot": (
-        "aws:rds/snapshot:Snapshot",
+        DB_SNAPSHOT,
         "dbSnapshotIdentifier",
         {**_DATABASE, "engine": "postgres"},
     ),

@@ -276,7 +276,9 @@ class AwsProvider(Provider):
         """Answer a data source."""
         region = self._configuration(context).region
         try:
-            answer = invokes.invoke(request.tok, from_struct(request.args), region)
+            arguments = from_struct(request.args)
+            find = snapshots.finder(self.account(context))
+            answer = invokes.invoke(request.tok, arguments, region, find)
         except ValueError as error:
             _abort(context, grpc.StatusCode.INVALID_ARGUMENT, str(error))
         return provider_pb2.InvokeResponse(**cast("Any", {"return": to_struct(answer)}))

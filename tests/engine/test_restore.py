@@ -21,7 +21,7 @@ from components.replacement_guard import BEGINNINGS, REPLACING
 from tests.deployment import Deployment
 from tests.unit import test_restore_clickhouse as clickhouse
 from tests.unit import test_restore_postgres as postgres
-from tests.unit.test_restore import NOON, Answer, Aws, always
+from tests.unit.test_restore import NOON, Answer, Aws, AwsError, always
 
 VOLUME = "aws:ebs/volume:Volume"
 SNAPSHOT = clickhouse.SNAPSHOT
@@ -126,6 +126,7 @@ def test_a_protected_stack_is_restored_and_protected_again(
             DescribeInstanceRefreshes={"InstanceRefreshes": [clickhouse.refresh("Successful")]}
         ),
         "DescribeDBClusterSnapshots": postgres.of_cluster(),
+        "DescribeDBClusters": AwsError("DBClusterNotFoundFault"),
         "ModifyDBCluster": {},
     }
     deployed, log = opened(deployment, monkeypatch, answers)
@@ -176,6 +177,7 @@ def test_the_other_plans_find_what_they_need_in_a_real_state(
         "ListObjectVersions": {"DeleteMarkers": [marker]},
         "DeleteObjects": {},
         "DescribeDBSnapshots": postgres.of_instance(),
+        "DescribeDBInstances": AwsError("DBInstanceNotFound"),
     }
     deployed, log = opened(dev, monkeypatch, answers)
     buckets = {

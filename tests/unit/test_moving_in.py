@@ -25,6 +25,7 @@ from automation.terraform_fates import UNKNOWN
 from automation.terraform_state import read_terraform_state
 from components import adoption
 from components.adoption import ADOPTABLE, Adoption
+from components.replacement_guard import BEGINNINGS, REPLACING
 from offline.catalog import TYPES
 from settings.loading import SettingsError, load, of_namespace
 from tests import terraform_state
@@ -429,13 +430,17 @@ def test_an_adopted_store_is_made_with_what_it_has(state: State, tmp_path: Path)
     )
     backups = graph.one("aws:s3/bucket:Bucket", "langfuse-prod-clickhouse-backups")
     assert graph.options_of(backups).ignore_changes == frozenset(), "it is not an adopted one"
+    assert "engineVersion" in graph.options_of(graph.one(ADOPTABLE["redis"].store)).ignore_changes
 
 
 def test_nothing_is_kept_from_changing_in_a_stack_that_adopts_nothing() -> None:
     graph = shipped("prod")
     for token, beside in ADOPTABLE.values():
         for found in (*graph.of_type(token), *graph.of_type(beside or token)):
-            assert graph.options_of(found).ignore_changes <= {"snapshotIdentifier"}
+            guarded = frozenset(BEGINNINGS.get(found.type, ())) | {
+                to_camel(each) for each in REPLACING.get(found.type, ())
+            }
+            assert graph.options_of(found).ignore_changes <= guarded
 
 
 def hooks_of(allowed: list[str]) -> list[Any]:
