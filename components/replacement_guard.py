@@ -117,7 +117,7 @@ BEGINNINGS: Final[Mapping[str, Sequence[str]]] = {
 
 GROWING: Final[Mapping[str, Mapping[str, str]]] = {
     "aws:ebs/volume:Volume": {
-        "size": "EBS makes no volume smaller; one that begins with another snapshot may be."
+        "size": "EBS makes no volume smaller; only one that begins with another snapshot may be."
     },
     "langfuse:index:Network": dict.fromkeys(
         ("network.privateSubnetIds", "network.zones"),
