@@ -78,6 +78,11 @@ class ChangingAws(AwsProvider):
             answer.properties.CopyFrom(to_struct({**from_struct(answer.properties), **now}))
         return answer
 
+    def lose(self, kind: str, identifier: str) -> None:
+        """Have somebody delete a snapshot."""
+        for account in self._accounts.values():
+            account.remove(kind, identifier)
+
     def kept(self, kind: str) -> list[str]:
         """IDs of the snapshots of a type, in all accounts."""
         return [each.id for account in self._accounts.values() for each in account.of_type(kind)]
@@ -165,8 +170,7 @@ def test_an_instance_begins_with_a_snapshot_that_has_grown(world: World) -> None
     inputs = world.store(INSTANCE)["inputs"]
     assert (inputs["allocatedStorage"], inputs["engineVersion"]) == (35, "16.9")
     assert world.stack.changes() == set()
-    for account in world.aws._accounts.values():
-        account.remove(DB_SNAPSHOT, "grown")
+    world.aws.lose(DB_SNAPSHOT, "grown")
     world.stack.configure("postgres.snapshotIdentifier", "snap-00000000000000000")
     assert world.stack.changes() == set(), "a snapshot counts when a store is made, and never again"
     world.stack.configure("postgres.backupRetentionDays", "8")

@@ -268,7 +268,8 @@ def test_what_has_to_be_done_first_is_said(state: State, tmp_path: Path) -> None
         "langfuse:network.publicSubnetIds: the state does not say which subnets of "
         f"{terraform_state.VPC} are public",
         f"{IN_MODULE}{CLUSTER}: is PostgreSQL 15.6 and must be 16",
-        f"{IN_MODULE}{CACHE}: is Valkey 7.2 and must be 8: upgrade it (docs/migrate-from-terraform.md, Valkey).",
+        f"{IN_MODULE}{CACHE}: is Valkey 7.2 and must be 8: upgrade it "
+        "(docs/migrate-from-terraform.md, Valkey).",
         f"langfuse:domain: {IN_MODULE}{WEB} has no NEXTAUTH_URL",
         f"langfuse:secretEnvironment: {IN_MODULE}{WEB} has no SALT",
     ]
