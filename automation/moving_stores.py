@@ -7,7 +7,7 @@ from automation.move import Move
 from automation.terraform_fates import CACHE, CLUSTER, DATABASE_GROUP, GUIDE, INSTANCE, SUBNETS
 from automation.terraform_state import Managed
 from components.postgres import DATABASE, USER
-from settings.releases import POSTGRES_MAJOR
+from settings.releases import POSTGRES_MAJOR, VALKEY
 
 FIT: Final[Mapping[str, Mapping[str, str]]] = {
     CLUSTER: {
@@ -110,3 +110,11 @@ def adopt_redis(move: Move, cache: Managed) -> None:
         "nodeType": cache.attributes["node_type"],
         "replicas": int(cache.attributes["num_cache_clusters"]) - 1,
     }
+    found = cache.attributes
+    release = str(found.get("engine_version_actual") or found["engine_version"])
+    major = VALKEY.split(".", 1)[0]
+    if release.split(".", 1)[0] != major:
+        move.first.append(
+            f"{cache.address}: is Valkey {release} and must be {major}: upgrade it ({GUIDE}, "
+            "Valkey)."
+        )

@@ -8,7 +8,7 @@ from botocore.exceptions import ClientError
 
 from automation.deployed import Deployed
 from automation.plan import UserError
-from settings.releases import POSTGRES_MAJOR
+from components.snapshots import DatabaseSnapshot, too_large
 
 SNAPSHOT_ID: Final = re.compile(r"snap-[0-9a-f]{8,17}")
 
@@ -42,9 +42,7 @@ def volume_snapshot(deployed: Deployed, snapshot_id: str, volume_gib: int) -> di
         )
     if snapshot["VolumeSize"] > volume_gib:
         raise UserError(
-            f"--snapshot {snapshot_id}: has {snapshot['VolumeSize']} GiB, more than the volume's "
-            f"{volume_gib} GiB. pulumi config set --path langfuse:clickhouse.volumeGib "
-            f"{snapshot['VolumeSize']}, then this command again."
+            f"--snapshot {snapshot_id}: {too_large(snapshot['VolumeSize'], volume_gib)}"
         )
     return snapshot
 
@@ -54,37 +52,50 @@ def database_snapshot(deployed: Deployed, identifier: str, *, aurora: bool) -> d
     rds = deployed.aws("rds")
     snapshot = (_of_cluster if aurora else _of_instance)(rds, identifier)
     other = None if snapshot else (_of_instance if aurora else _of_cluster)(rds, identifier)
-    mode, engine = ("auroraServerless", "aurora-postgresql") if aurora else ("instance", "postgres")
-    if snapshot is None and other is None:
+    found = snapshot or other
+    if found is None:
         kind = "db-cluster" if aurora else "db"
         raise UserError(
             f"--snapshot {identifier}: there is none in {deployed.region}. See aws rds describe-"
             f"{kind}-snapshots."
         )
-    if snapshot is None or snapshot["Engine"] != engine:
-        held = (snapshot or other or {})["Engine"]
-        raise UserError(
-            f"--snapshot {identifier}: is of {held}, and langfuse:postgres.mode {mode} begins with "
-            f"one of {engine}. Choose another one, or set the mode that it is of."
+    obstacle = DatabaseSnapshot(
+        identifier,
+        found["Engine"],
+        found["EngineVersion"],
+        found["Status"],
+        found["StorageEncrypted" if "StorageEncrypted" in found else "Encrypted"],
+        found["AllocatedStorage"],
+        found["MasterUsername"],
+        _first_database(rds, snapshot, aurora=aurora) if snapshot else None,
+    ).obstacle("aurora-postgresql" if aurora else "postgres")
+    if obstacle is not None:
+        raise UserError(f"--snapshot {identifier}: {obstacle}")
+    return found
+
+
+def _first_database(rds: Any, snapshot: dict[str, Any], *, aurora: bool) -> str | None:
+    """Name the database that was made first, if what was snapshotted is still there.
+
+    A snapshot does not tell it. Prisma would make Langfuse's, an empty one, beside another.
+    """
+    if aurora:
+        name = snapshot["DBClusterIdentifier"]
+        source = _found(
+            lambda: rds.describe_db_clusters(DBClusterIdentifier=name)["DBClusters"],
+            "DBClusterNotFoundFault",
         )
-    if snapshot["Status"] != "available":
-        raise UserError(
-            f"--snapshot {identifier}: is {snapshot['Status']}, not available. Wait for it, or "
-            "choose another one."
+        kept, database = "DbClusterResourceId", "DatabaseName"
+    else:
+        name = snapshot["DBInstanceIdentifier"]
+        source = _found(
+            lambda: rds.describe_db_instances(DBInstanceIdentifier=name)["DBInstances"],
+            "DBInstanceNotFound",
         )
-    major = str(snapshot["EngineVersion"]).split(".")[0]
-    if major != POSTGRES_MAJOR:
-        raise UserError(
-            f"--snapshot {identifier}: is of PostgreSQL {major}, and the stack runs "
-            f"{POSTGRES_MAJOR}. Restore it beside the stack, upgrade it there, and take a snapshot "
-            "of that."
-        )
-    if not snapshot["StorageEncrypted" if aurora else "Encrypted"]:
-        raise UserError(
-            f"--snapshot {identifier}: is not encrypted, and the stack's databases are. Copy it "
-            f"with a key: aws rds copy-db-{'cluster-' if aurora else ''}snapshot --kms-key-id …."
-        )
-    return snapshot
+        kept, database = "DbiResourceId", "DBName"
+    if source is None or source[kept] != snapshot.get(kept):
+        return None
+    return source.get(database)
 
 
 def _of_cluster(rds: Any, identifier: str) -> dict[str, Any] | None:

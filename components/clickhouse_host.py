@@ -9,6 +9,7 @@ import pulumi
 import pulumi_aws as aws
 
 from components import iam
+from components.beginning import only_without, volume_obstacle
 from components.clickhouse_config import user_data
 from components.cluster import Cluster
 from components.discovery import discovery_service
@@ -74,6 +75,8 @@ class ClickHouseHost(pulumi.ComponentResource):
         child = pulumi.ResourceOptions(parent=self)
         count = len(args.zones)
         labels = [name] if count == 1 else [f"{name}-{number}" for number in range(1, count + 1)]
+        begins = args.settings.snapshot_id
+        obstacle = volume_obstacle(begins, args.settings.volume_gib, self) if begins else None
         volumes = [
             aws.ebs.Volume(
                 label,
@@ -81,10 +84,13 @@ class ClickHouseHost(pulumi.ComponentResource):
                 size=args.settings.volume_gib,
                 type="gp3",
                 encrypted=True,
-                snapshot_id=args.settings.snapshot_id,
+                snapshot_id=begins,
                 tags={"Name": label},
                 opts=pulumi.ResourceOptions(
-                    parent=self, protect=args.protected, retain_on_delete=args.protected
+                    parent=self,
+                    protect=args.protected,
+                    retain_on_delete=args.protected,
+                    hooks=only_without(label, obstacle),
                 ),
             )
             for label, zone in zip(labels, args.zones, strict=True)

@@ -9,9 +9,16 @@ import pulumi_aws as aws
 import pulumi_random as random
 
 from components.backups import BackedUpDatabase
+from components.beginning import database_snapshot, only_without
 from components.final_snapshot import final_snapshot_name
 from components.metrics import Watched
 from components.security_groups import Door, closed_group
+from components.snapshots import (
+    DATABASE,
+    INSTANCE_STORAGE_GIB,
+    INSTANCE_STORAGE_LIMIT_GIB,
+    USER,
+)
 from components.stored_secret import (
     SecretReference,
     StoredSecret,
@@ -23,14 +30,7 @@ from settings.external_stores import ExternalPostgres
 from settings.releases import POSTGRES_MAJOR
 from settings.stores import AuroraPostgres, PostgresInstance
 
-USER: Final = "langfuse"
-DATABASE: Final = "langfuse"
-
 PARAMETERS: Final = {"rds.force_ssl": "1", "timezone": "UTC"}
-
-INSTANCE_STORAGE_GIB: Final = 20
-"""The least that RDS sells as gp3; it grows by itself up to INSTANCE_STORAGE_LIMIT_GIB."""
-INSTANCE_STORAGE_LIMIT_GIB: Final = 200
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,8 @@ class PostgresArgs:
     vpc_id: pulumi.Input[str]
     subnet_ids: pulumi.Input[Sequence[str]]
     protected: bool
+    replaceable: bool
+    """Whether this update may replace the database."""
     password: pulumi.Output[str] | None
     """Of an external database."""
 
@@ -108,7 +110,6 @@ class Postgres(pulumi.ComponentResource):
         self.password = secret.reference("password")
         subnets = aws.rds.SubnetGroup(name, subnet_ids=args.subnet_ids, opts=child)
         common: dict[str, Any] = {
-            "engine_version": POSTGRES_MAJOR,
             "db_subnet_group_name": subnets.name,
             "vpc_security_group_ids": [group.id],
             "port": POSTGRES_PORT,
@@ -119,7 +120,7 @@ class Postgres(pulumi.ComponentResource):
             "deletion_protection": args.protected,
             "skip_final_snapshot": not args.protected,
             "final_snapshot_identifier": final_snapshot_name(
-                name, settings.snapshot_identifier, child
+                name, replaceable=args.replaceable, opts=child
             ),
             "snapshot_identifier": settings.snapshot_identifier,
             "apply_immediately": True,
@@ -140,6 +141,54 @@ class Database(NamedTuple):
     watched: Watched
 
 
+class Beginning(NamedTuple):
+    """What a database is made with once, and has changed by itself ever since."""
+
+    engine_version: str
+    storage_gib: int
+    opts: pulumi.ResourceOptions
+
+
+def _beginning(
+    name: str, snapshot_identifier: str | None, engine: str, opts: pulumi.ResourceOptions
+) -> Beginning:
+    """Have a database begin empty, or as its snapshot: RDS lowers neither version nor storage."""
+    if snapshot_identifier is None:
+        return Beginning(POSTGRES_MAJOR, INSTANCE_STORAGE_GIB, opts)
+    snapshot, obstacle = database_snapshot(snapshot_identifier, engine, opts.parent)
+    refusing = pulumi.ResourceOptions(hooks=only_without(name, obstacle))
+    return Beginning(
+        snapshot.engine_version if snapshot else POSTGRES_MAJOR,
+        max(INSTANCE_STORAGE_GIB, snapshot.storage_gib if snapshot else 0),
+        pulumi.ResourceOptions.merge(opts, refusing),
+    )
+
+
+def _host(
+    name: str,
+    address: pulumi.Output[str],
+    user: pulumi.Output[str],
+    database: pulumi.Output[str],
+) -> pulumi.Output[str]:
+    """Give `address:port`, unless the database began with a snapshot of somebody else's.
+
+    RDS tells the owner and the database of what it has made; of a snapshot, the provider does not.
+    """
+
+    def check(values: Sequence[Any]) -> str:
+        found, wanted = values[1:], [USER, DATABASE]
+        if [each or its for each, its in zip(found, wanted, strict=True)] != wanted:
+            raise pulumi.RunError(
+                f"{name}: has the master user {found[0]} and the database {found[1]}, as its "
+                f"snapshot had, and Langfuse's are {USER} and {DATABASE}. Nothing uses it yet. "
+                "Restore another snapshot (python -m automation restore postgres); a database that "
+                "it was to take the place of is still there, and can be snapshotted."
+            )
+        return f"{values[0]}:{POSTGRES_PORT}"
+
+    return pulumi.Output.all(address, user, database).apply(check)
+
+
 def _aurora(
     name: str,
     settings: AuroraPostgres,
@@ -157,11 +206,14 @@ def _aurora(
         ],
         opts=child,
     )
+    engine = "aurora-postgresql"
+    begins = _beginning(name, settings.snapshot_identifier, engine, kept)
     cluster = aws.rds.Cluster(
         name,
         # Without it AWS's provider makes up a name that says nothing.
         cluster_identifier_prefix=f"{name}-",
-        engine="aurora-postgresql",
+        engine=engine,
+        engine_version=begins.engine_version,
         engine_mode="provisioned",
         database_name=DATABASE,
         master_username=USER,
@@ -172,7 +224,7 @@ def _aurora(
             "max_capacity": settings.max_acu,
         },
         **common,
-        opts=kept,
+        opts=begins.opts,
     )
     instances = [
         aws.rds.ClusterInstance(
@@ -192,7 +244,8 @@ def _aurora(
         for index in range(1, settings.instances + 1)
     ]
     ready = pulumi.Output.all(*(instance.id for instance in instances))
-    host = ready.apply(lambda _: pulumi.Output.concat(cluster.endpoint, f":{POSTGRES_PORT}"))
+    endpoint = ready.apply(lambda _: cluster.endpoint)
+    host = _host(name, endpoint, cluster.master_username, cluster.database_name)
     watched = {"aurora": [{"DBClusterIdentifier": cluster.cluster_identifier}]}
     backed_up = BackedUpDatabase(cluster.arn, "Aurora")
     return Database(host, cluster.cluster_resource_id, backed_up, watched)
@@ -215,11 +268,14 @@ def _instance(
         ],
         opts=child,
     )
+    engine = "postgres"
+    begins = _beginning(name, settings.snapshot_identifier, engine, kept)
     instance = aws.rds.Instance(
         name,
-        engine="postgres",
+        engine=engine,
+        engine_version=begins.engine_version,
         instance_class=settings.instance_class,
-        allocated_storage=INSTANCE_STORAGE_GIB,
+        allocated_storage=begins.storage_gib,
         max_allocated_storage=INSTANCE_STORAGE_LIMIT_GIB,
         storage_type="gp3",
         db_name=DATABASE,
@@ -228,9 +284,9 @@ def _instance(
         parameter_group_name=parameters.name,
         publicly_accessible=False,
         **common,
-        opts=kept,
+        opts=begins.opts,
     )
-    host = pulumi.Output.concat(instance.address, f":{POSTGRES_PORT}")
+    host = _host(name, instance.address, instance.username, instance.db_name)
     watched = {"database": [{"DBInstanceIdentifier": instance.identifier}]}
     backed_up = BackedUpDatabase(instance.arn, "RDS")
     return Database(host, instance.resource_id, backed_up, watched)

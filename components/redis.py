@@ -30,6 +30,8 @@ class RedisArgs:
     vpc_id: pulumi.Input[str]
     subnet_ids: pulumi.Input[Sequence[str]]
     protected: bool
+    replaceable: bool
+    """Whether this update may replace the cache."""
     password: pulumi.Output[str] | None
     """Of an external cache."""
 
@@ -93,7 +95,7 @@ class Redis(pulumi.ComponentResource):
             parameters=[{"name": "maxmemory-policy", "value": "noeviction"}],
             opts=child,
         )
-        snapshot = final_snapshot_name(name, None, child)
+        snapshot = final_snapshot_name(name, replaceable=args.replaceable, opts=child)
         replicated = settings.replicas > 0
         cache = aws.elasticache.ReplicationGroup(
             name,

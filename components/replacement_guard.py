@@ -3,10 +3,14 @@
 A `pulumi.Stash` beside each such resource remembers the inputs whose change replaces it. If they
 differ from the last ones, the stash's hook fails, and so the resource, which depends on the stash,
 is not touched. One more stash remembers which resources there are.
+
+What the program wants is compared there, and nowhere else: the engine does not compare these inputs
+again, or what AWS has changed by itself, or a snapshot has brought, would replace the resource
+though nobody asked for it.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import pulumi
 from pulumi.output import Unknown
@@ -103,10 +107,25 @@ the AWS provider's schemas. What a store begins with is in BEGINNINGS."""
 
 BEGINNINGS: Final[Mapping[str, Sequence[str]]] = {
     "aws:ebs/volume:Volume": ["snapshotId"],
-    "aws:rds/cluster:Cluster": ["snapshotIdentifier"],
-    "aws:rds/instance:Instance": ["snapshotIdentifier"],
+    # A lower version replaces it, and AWS raises versions by itself.
+    "aws:elasticache/replicationGroup:ReplicationGroup": ["engineVersion"],
+    "aws:rds/cluster:Cluster": ["engineVersion", "snapshotIdentifier"],
+    # Its storage grows by itself.
+    "aws:rds/instance:Instance": ["allocatedStorage", "engineVersion", "snapshotIdentifier"],
 }
 """Inputs that count when a store is made, and never again, unless its replacement is allowed."""
+
+GROWING: Final[Mapping[str, Mapping[str, str]]] = {
+    "aws:ebs/volume:Volume": {
+        "size": "EBS makes no volume smaller; only one that begins with another snapshot may be."
+    },
+    "langfuse:index:Network": dict.fromkeys(
+        ("network.privateSubnetIds", "network.zones"),
+        "PostgreSQL and Valkey may lie in the private subnets that would go, and AWS takes no "
+        "subnet in use away from them.",
+    ),
+}
+"""Inputs that may get more and not less, by type, and why."""
 
 HINTS: Final[Mapping[str, str]] = {
     "aws:ebs/volume:Volume": "A ClickHouse with another number of servers begins on empty volumes, "
@@ -143,7 +162,7 @@ class ReplacementGuard:
         return pulumi.ResourceOptions(parent=parent, transformations=[self._guard])
 
     def remember(
-        self, component: pulumi.ComponentResource, name: str, value: Mapping[str, str]
+        self, component: pulumi.ComponentResource, name: str, value: Mapping[str, Any]
     ) -> pulumi.Resource:
         """Guard what a component makes in another process; it must depend on what is returned."""
         kind = component.pulumi_resource_type
@@ -176,11 +195,14 @@ class ReplacementGuard:
         # A bucket and its key have the same name.
         label = f"{args.name}-{args.type_.rsplit(':', 1)[-1].lower()}"
         self._guarded[label] = (args.type_, args.name)
+        replacing = {to_camel(key): key for key in sorted(REPLACING[args.type_])}
+        growing = {to_camel(key): key for key in GROWING.get(args.type_, ())}
         value: dict[str, Any] = {
-            to_camel(key): args.props[key]
-            for key in sorted(REPLACING[args.type_])
+            name: args.props[key]
+            for name, key in {**replacing, **growing}.items()
             if args.props.get(key) is not None
         }
+        compared = sorted(value.keys() & replacing.keys())
         if args.opts.ignore_changes:
             # By components/adoption.py: no longer adopted, it would get what the program gives it.
             value = {"langfuse:adopted": True}
@@ -188,7 +210,7 @@ class ReplacementGuard:
         if args.name in self._allowed:
             more.protect = False
         else:
-            more.ignore_changes = list(BEGINNINGS.get(args.type_, ()))
+            more.ignore_changes = [*BEGINNINGS.get(args.type_, ()), *compared]
         return pulumi.ResourceTransformationResult(
             props=args.props, opts=pulumi.ResourceOptions.merge(args.opts, more)
         )
@@ -205,10 +227,13 @@ class ReplacementGuard:
             ]
         else:
             kind, name = self._guarded[args.name]
+            growing = GROWING.get(kind, {})
             lines = [
-                f"{_replaced(kind, name, key, old.get(key), new.get(key))} {self._way_out(name)}"
+                f"{_changed(kind, name, key, old.get(key), new.get(key))} {self._way_out(name)}"
                 for key in sorted({*old, *new})
-                if old.get(key) != new.get(key) and name not in self._allowed
+                if name not in self._allowed
+                and old.get(key) != new.get(key)
+                and not (key in growing and _grows(old.get(key), new.get(key)))
             ]
         if lines:
             raise pulumi.RunError("\n".join(lines))
@@ -220,9 +245,25 @@ class ReplacementGuard:
         )
 
 
-def _replaced(kind: str, name: str, key: str, old: Any, new: Any) -> str:
-    to = "what only the update itself will tell" if isinstance(new, Unknown) else repr(new)
-    return f"{name} ({kind}) would be replaced by an empty one: {key} changes from {old!r} to {to}."
+def _grows(old: Any, new: Any) -> bool:
+    """Whether nothing of the old is missing in the new; what is new or gone altogether is not."""
+    if isinstance(old, list) and isinstance(new, list):
+        return all(each in new for each in cast("list[Any]", old))
+    return old is None or (new is not None and new >= old)
+
+
+def _changed(kind: str, name: str, key: str, old: Any, new: Any) -> str:
+    change = f"{key} changes from {_shown(old)} to {_shown(new)}."
+    if key in GROWING.get(kind, {}):
+        return f"{name} ({kind}) cannot shrink: {change} {GROWING[kind][key]}"
+    return f"{name} ({kind}) would be replaced by an empty one: {change}"
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, Unknown):
+        return "what only the update itself will tell"
+    # The engine knows no integers.
+    return repr(int(value) if isinstance(value, float) else value)
 
 
 def _deleted(kind: str, name: str) -> str:

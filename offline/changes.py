@@ -65,12 +65,13 @@ def compare(
 ) -> Difference:
     """The difference for a resource of AWS.
 
-    `state` is what the provider has read, which counts for some inputs unless they are `ignored`.
+    `state` is what the provider has read, which counts for some inputs. What is `ignored` is never
+    a difference.
     """
-    entry = resource_type(token)
+    entry, left_out = resource_type(token), frozenset(ignored)
     read = {
         name: state[name]
-        for name in read_back(token).difference(ignored)
+        for name in read_back(token)
         if state and name in new and state.get(name) is not None
     }
     old = {**old, **read}
@@ -81,10 +82,11 @@ def compare(
         for name in rule.properties
     }
     patterns = entry.replaced_by | conditional | {_REGION}
-    changes = tuple(
+    found = (
         Change(path, kind, _forces_replacement(path, patterns))
         for path, kind in differences(old, new)
     )
+    changes = tuple(change for change in found if change.property not in left_out)
     named_by_hand = (
         entry.naming is not None
         and not is_automatic(entry.naming.property, new)

@@ -4,8 +4,9 @@ Pure. A subnet of that network is in the zone that the last digit of its id says
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, cast
 
+from offline.account import CLUSTER_SNAPSHOT, DB_SNAPSHOT, VOLUME_SNAPSHOT
 from offline.facts import ACCOUNT, derived, digest, partition
 from offline.policy_document import policy_document
 
@@ -17,6 +18,37 @@ EXISTING_VPC_ID = "vpc-0123456789abcdef0"
 
 NO_IMAGE = f"sha256:{'0' * 64}"
 """The digest of an image that is in no ECR repository; images with any other are in all of them."""
+
+FindSnapshot = Callable[[str, str], Arguments | None]
+"""Gives the properties of the snapshot of a type (`aws:rds/snapshot:Snapshot`) with an ID."""
+
+_DATABASE: Arguments = {
+    "status": "available",
+    "storageEncrypted": True,
+    "engineVersion": "16.6",
+    "allocatedStorage": 20,
+}
+_SNAPSHOTS: dict[str, tuple[str, str, Arguments]] = {
+    "aws:ebs/getSnapshot": (
+        VOLUME_SNAPSHOT,
+        "snapshotIds",
+        {"state": "completed", "encrypted": True, "storageTier": "standard", "volumeSize": 8},
+    ),
+    "aws:rds/getClusterSnapshot": (
+        CLUSTER_SNAPSHOT,
+        "dbClusterSnapshotIdentifier",
+        {**_DATABASE, "engine": "aurora-postgresql"},
+    ),
+    "aws:rds/getSnapshot": (
+        DB_SNAPSHOT,
+        "dbSnapshotIdentifier",
+        {**_DATABASE, "engine": "postgres"},
+    ),
+}
+"""For each data source of snapshots: their type, what names one, and what most of them have."""
+
+NO_SNAPSHOT = "snap-00000000000000000"
+"""The ID of a snapshot that does not exist; any other one does, unless the account knows better."""
 
 _ZONES = {
     "ap-northeast-1": {"a": 4, "c": 1, "d": 2},
@@ -31,17 +63,32 @@ _USUAL_ZONES = {"a": 1, "b": 2, "c": 3}
 _SUBNETS = 3
 
 
+def usual_snapshot(_type: str, snapshot_id: str) -> Arguments | None:
+    """Every snapshot but one is there, and nothing is special about it."""
+    return None if snapshot_id == NO_SNAPSHOT else {}
+
+
 def invoke(
-    token: str, arguments: Arguments, region: str, default_tags: Mapping[str, str] | None = None
+    token: str,
+    arguments: Arguments,
+    region: str,
+    default_tags: Mapping[str, str],
+    find: FindSnapshot = usual_snapshot,
 ) -> Answer:
-    """The answer of a data source to a provider with a region and default tags."""
-    if token.startswith("aws:index/getDefaultTags:"):
-        return {"id": "", "tags": {**(default_tags or {})}}
-    function = _FUNCTIONS.get(token.rpartition(":")[0])
+    """The answer of a data source to a provider with a region and default tags.
+
+    `find` knows the snapshots of the account.
+    """
+    name = token.rpartition(":")[0]
+    if name == "aws:index/getDefaultTags":
+        return {"id": "", "tags": {**default_tags}}
+    region = str(arguments.get("region") or region)
+    if name in _SNAPSHOTS:
+        return {"region": region, **arguments, **_snapshot(name, arguments, find)}
+    function = _FUNCTIONS.get(name)
     if function is None:
         message = f"{token} is not answered by offline/invokes.py"
         raise ValueError(message)
-    region = str(arguments.get("region") or region)
     return {"region": region, **arguments, **function(arguments, region)}
 
 
@@ -249,6 +296,19 @@ def _image(arguments: Arguments, region: str) -> Answer:
         raise ValueError(message)
     uri = f"{ACCOUNT}.dkr.ecr.{region}.{partition(region)[1]}/{name}@{digest_}"
     return {"id": digest_, "imageUri": uri, "imageTags": [], "registryId": ACCOUNT}
+
+
+def _snapshot(name: str, arguments: Arguments, find: FindSnapshot) -> Answer:
+    kind, key, usual = _SNAPSHOTS[name]
+    given = arguments[key]
+    wanted = str(cast("list[str]", given)[0] if isinstance(given, list) else given)
+    found = find(kind, wanted.rpartition(":")[2] if wanted.startswith("arn:") else wanted)
+    if found is None:
+        message = f"no snapshot {wanted}"
+        raise ValueError(message)
+    told = {**usual, **found, "id": wanted}
+    # An instance's snapshot says it in a word of its own.
+    return {**told, "encrypted": told.get("storageEncrypted", told.get("encrypted"))}
 
 
 def _load_balancer_zone(_arguments: Arguments, _region: str) -> Answer:

@@ -40,9 +40,14 @@ class OfflineMocks(pulumi.runtime.Mocks):
     """Answers as AWS would, and keeps a record of what was registered."""
 
     def __init__(
-        self, region: str = DEFAULT_REGION, default_tags: Mapping[str, str] | None = None
+        self,
+        region: str = DEFAULT_REGION,
+        default_tags: Mapping[str, str] | None = None,
+        snapshots: Mapping[str, Mapping[str, Any]] = {},
     ) -> None:
+        """`snapshots` has what is special about some, by their ID."""
         self.registrations: list[Registration] = []
+        self._snapshots = snapshots
         self._region = region
         self._default_tags = default_tags or {}
         self._provider_regions: dict[str, str] = {}
@@ -84,9 +89,15 @@ class OfflineMocks(pulumi.runtime.Mocks):
         arguments = cast("Properties", args.args)  # pyright: ignore[reportUnknownMemberType]
         try:
             region = self._region_of(args.provider)
-            return invokes.invoke(args.token, arguments, region, self._default_tags), []
+            answer = invokes.invoke(
+                args.token, arguments, region, self._default_tags, self._snapshot
+            )
+            return answer, []
         except ValueError as error:
             raise _InvokeError(str(error)) from error
+
+    def _snapshot(self, kind: str, snapshot_id: str) -> Mapping[str, Any] | None:
+        return self._snapshots.get(snapshot_id) or invokes.usual_snapshot(kind, snapshot_id)
 
     def _created(
         self, args: pulumi.runtime.MockResourceArgs, inputs: Properties

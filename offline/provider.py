@@ -306,7 +306,9 @@ class AwsProvider(Provider):
         """Answer a data source."""
         own = self._configuration(context)
         try:
-            answer = invokes.invoke(request.tok, from_struct(request.args), own.region, own.tags)
+            arguments = from_struct(request.args)
+            find = snapshots.finder(self.account(context))
+            answer = invokes.invoke(request.tok, arguments, own.region, own.tags, find)
         except ValueError as error:
             _abort(context, grpc.StatusCode.INVALID_ARGUMENT, str(error))
         return provider_pb2.InvokeResponse(**cast("Any", {"return": to_struct(answer)}))

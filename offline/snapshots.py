@@ -14,6 +14,7 @@ from offline.account import (
     Account,
     Existing,
 )
+from offline.invokes import FindSnapshot, usual_snapshot
 
 Properties = Mapping[str, Any]
 
@@ -50,6 +51,16 @@ def decided(account: Account, token: str, inputs: Properties) -> dict[str, Any]:
         for name in _DECIDED.get(token, ())
         if snapshot.get(name) is not None
     }
+
+
+def finder(account: Account) -> FindSnapshot:
+    """What the data sources of snapshots know: those that the account knows, and usual ones."""
+
+    def find(token: str, snapshot_id: str) -> Properties | None:
+        found = account.find(token, snapshot_id)
+        return usual_snapshot(token, snapshot_id) if found is None else found.properties
+
+    return find
 
 
 def keep_final(account: Account, deleted: Existing) -> None:

@@ -47,9 +47,9 @@ class CreatedNetwork(Section):
         return self.egress == "none"
 
     @property
-    def identity(self) -> dict[str, str]:
-        """What makes it this VPC and no other."""
-        return {"network.cidr": self.cidr}
+    def identity(self) -> dict[str, Any]:
+        """What makes it this VPC and no other, and what of it stores may lie in."""
+        return {"network.cidr": self.cidr, "network.zones": self.zones}
 
     @property
     def zone_count(self) -> int:
@@ -96,9 +96,12 @@ class AdoptedNetwork(Section):
         return value
 
     @property
-    def identity(self) -> dict[str, str]:
-        """What makes it this VPC and no other."""
-        return {"network.vpcId": self.vpc_id}
+    def identity(self) -> dict[str, Any]:
+        """What makes it this VPC and no other, and what of it stores may lie in."""
+        return {
+            "network.vpcId": self.vpc_id,
+            "network.privateSubnetIds": sorted(self.private_subnet_ids),
+        }
 
     @property
     def zone_count(self) -> int:

@@ -132,6 +132,17 @@ class ElastiCacheRedis(Section):
         0, ge=0, le=5, description="Replicas; with one or more, failover is automatic"
     )
 
+    @field_validator("node_type")
+    @classmethod
+    def _node_type(cls, value: str) -> str:
+        # https://docs.aws.amazon.com/AmazonElastiCache/latest/dg/data-tiering.html
+        if value.split(".")[1].endswith("gd"):
+            raise refusal(
+                "must not be a node type with data tiering, which keeps values on a local disk",
+                f"{value.replace('gd.', 'g.')} has the same memory",
+            )
+        return value
+
 
 Redis = Annotated[ElastiCacheRedis | ExternalRedis, Field(discriminator="mode")]
 

@@ -60,7 +60,7 @@ DATA: Final[dict[str, dict[str, Any]]] = {
         "at_rest_encryption_enabled": "true",
         "auth_token": None,
         "engine": "valkey",
-        "engine_version": "7.2",
+        "engine_version": "8.0",
         "node_type": "cache.t4g.small",
         "num_cache_clusters": 1,
         "parameter_group_name": "default.valkey7",

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from components.replacement_guard import REPLACING
 from tests.deployment import Deployment
 
 WAY_OUT = "pulumi config set --path 'langfuse:allowReplace[0]' {}"
@@ -19,7 +20,14 @@ WAY_OUT = "pulumi config set --path 'langfuse:allowReplace[0]' {}"
 def deployment(environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Deployment:
     """Bring up one unprotected stack; the tests only preview, or are refused."""
     found = Deployment.of("dev", tmp_path_factory.mktemp("guard"), environment)
-    found.configure_all({"network.zones": "3", "postgres.mode": "auroraServerless"}, {})
+    found.configure_all(
+        {
+            "network.zones": "3",
+            "postgres.mode": "auroraServerless",
+            "clickhouse.volumeGib": "30",
+        },
+        {},
+    )
     found.up()
     return found
 
@@ -58,6 +66,29 @@ ANOTHER_NETWORK = (
     "langfuse-dev",
     "would be replaced by an empty one: network.cidr changes from '10.0.0.0/16'",
 )
+A_SMALLER_VOLUME = (
+    {"clickhouse.volumeGib": "20"},
+    "langfuse-dev-clickhouse",
+    "(aws:ebs/volume:Volume) cannot shrink: size changes from 30 to 20. EBS makes no volume",
+)
+A_ZONE_LESS = (
+    {"network.zones": "2"},
+    "langfuse-dev",
+    "(langfuse:index:Network) cannot shrink: network.zones changes from 3 to 2. PostgreSQL and",
+)
+
+
+@pytest.mark.xdist_group("one stack")
+def test_a_larger_volume_and_another_zone_are_no_loss(deployment: Deployment) -> None:
+    file = deployment.stack.folder / f"Pulumi.{deployment.stack.name}.yaml"
+    kept = file.read_text(encoding="utf-8")
+    deployment.configure_all({"clickhouse.volumeGib": "31", "network.zones": "4"}, {})
+    steps = deployment.steps()
+    file.write_text(kept, encoding="utf-8")
+    changed = {each["urn"].split("::")[-1]: each["op"] for each in steps if each["op"] != "same"}
+    assert changed["langfuse-dev-clickhouse-volume"] == "update", "the stash of its size"
+    kinds = {each["urn"].split("$")[-1].split("::")[0] for each in steps if "replace" in each["op"]}
+    assert not kinds & REPLACING.keys()
 
 
 @pytest.mark.xdist_group("one stack")
@@ -67,6 +98,8 @@ ANOTHER_NETWORK = (
         ("preview", *MORE_SERVERS),
         ("preview", *ANOTHER_DATABASE),
         ("preview", *ANOTHER_NETWORK),
+        ("preview", *A_SMALLER_VOLUME),
+        ("preview", *A_ZONE_LESS),
         ("up", *ANOTHER_NETWORK),
         ("up", *ANOTHER_DATABASE),
     ],

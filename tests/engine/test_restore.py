@@ -23,7 +23,7 @@ from offline.serving import providers
 from tests.deployment import Deployment
 from tests.unit import test_restore_clickhouse as clickhouse
 from tests.unit import test_restore_postgres as postgres
-from tests.unit.test_restore import NOON, Answer, Aws, always
+from tests.unit.test_restore import NOON, Answer, Aws, AwsError, always
 
 VOLUME = "aws:ebs/volume:Volume"
 SNAPSHOT = clickhouse.SNAPSHOT
@@ -146,6 +146,7 @@ def restore_a_protected_stack(
         ),
         "DescribeDBClusterSnapshots": postgres.of_cluster(),
         "ModifyDBCluster": modify,
+        "DescribeDBClusters": AwsError("DBClusterNotFoundFault"),
     }
     deployed, log = opened(deployment, monkeypatch, answers)
     cluster = deployed.resource(postgres.CLUSTER_TYPE, "langfuse-prod-postgres").outputs
@@ -195,6 +196,7 @@ def test_the_other_plans_find_what_they_need_in_a_real_state(
         "ListObjectVersions": {"DeleteMarkers": [marker]},
         "DeleteObjects": {},
         "DescribeDBSnapshots": postgres.of_instance(),
+        "DescribeDBInstances": AwsError("DBInstanceNotFound"),
     }
     deployed, log = opened(dev, monkeypatch, answers)
     buckets = {

@@ -25,6 +25,7 @@ from automation.terraform_fates import UNKNOWN
 from automation.terraform_state import read_terraform_state
 from components import adoption
 from components.adoption import ADOPTABLE, Adoption
+from components.replacement_guard import BEGINNINGS, REPLACING
 from offline.catalog import TYPES
 from settings.loading import SettingsError, load, of_namespace
 from tests import terraform_state
@@ -258,6 +259,7 @@ def test_a_cache_without_encryption_is_not_adopted(state: State, tmp_path: Path,
 
 def test_what_has_to_be_done_first_is_said(state: State, tmp_path: Path) -> None:
     attributes_of(state, CLUSTER)["engine_version_actual"] = "15.6"
+    attributes_of(state, CACHE)["engine_version"] = "7.2"
     environment = environment_of_web(state)
     del environment["SALT"], environment["NEXTAUTH_URL"]
     state = terraform_state.without(state, "aws_subnet.edge")
@@ -266,6 +268,8 @@ def test_what_has_to_be_done_first_is_said(state: State, tmp_path: Path) -> None
         "langfuse:network.publicSubnetIds: the state does not say which subnets of "
         f"{terraform_state.VPC} are public",
         f"{IN_MODULE}{CLUSTER}: is PostgreSQL 15.6 and must be 16",
+        f"{IN_MODULE}{CACHE}: is Valkey 7.2 and must be 8: upgrade it "
+        "(docs/migrate-from-terraform.md, Valkey).",
         f"langfuse:domain: {IN_MODULE}{WEB} has no NEXTAUTH_URL",
         f"langfuse:secretEnvironment: {IN_MODULE}{WEB} has no SALT",
     ]
@@ -429,13 +433,17 @@ def test_an_adopted_store_is_made_with_what_it_has(state: State, tmp_path: Path)
     )
     backups = graph.one("aws:s3/bucket:Bucket", "langfuse-prod-clickhouse-backups")
     assert graph.options_of(backups).ignore_changes == frozenset(), "it is not an adopted one"
+    assert "engineVersion" in graph.options_of(graph.one(ADOPTABLE["redis"].store)).ignore_changes
 
 
 def test_nothing_is_kept_from_changing_in_a_stack_that_adopts_nothing() -> None:
     graph = shipped("prod")
     for token, beside in ADOPTABLE.values():
         for found in (*graph.of_type(token), *graph.of_type(beside or token)):
-            assert graph.options_of(found).ignore_changes <= {"snapshotIdentifier"}
+            guarded = frozenset(BEGINNINGS.get(found.type, ())) | {
+                to_camel(each) for each in REPLACING.get(found.type, ())
+            }
+            assert graph.options_of(found).ignore_changes <= guarded
 
 
 def hooks_of(allowed: list[str]) -> list[Any]:

@@ -190,7 +190,12 @@ def test_an_adopted_vpc_is_used_and_nothing_of_it_is_made() -> None:
     volume = graph.one("aws:ebs/volume:Volume").inputs
     assert volume["availabilityZone"] == "us-east-1b", "the first private subnet's"
     stash = graph.one("pulumi:index:Stash", "langfuse-dev-network").inputs
-    assert stash == {"input": {"network.vpcId": VPC_ID}}, "stores cannot follow into another VPC"
+    assert stash == {
+        "input": {
+            "network.vpcId": VPC_ID,
+            "network.privateSubnetIds": sorted(ADOPTED["privateSubnetIds"]),
+        }
+    }, "stores cannot follow into another VPC, or into other subnets"
 
 
 def test_adopted_subnets_of_one_zone_are_refused() -> None:

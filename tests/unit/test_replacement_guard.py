@@ -15,7 +15,7 @@ import pytest
 from pulumi.output import Unknown
 from pydantic.alias_generators import to_camel
 
-from components.replacement_guard import BEGINNINGS, REPLACING, ReplacementGuard
+from components.replacement_guard import BEGINNINGS, GROWING, REPLACING, ReplacementGuard
 from offline.catalog import TYPES
 from offline.mocks import OfflineMocks, Registration
 from tests.unit.graph import Graph, build, shipped
@@ -104,7 +104,7 @@ def test_a_stash_remembers_what_would_replace_a_resource_that_depends_on_it(stac
     assert len({each.type for each in guarded(graph)}) >= 7
     for each in guarded(graph):
         stash = stash_of(graph, each)
-        watched = camel(REPLACING[each.type])
+        watched = camel(REPLACING[each.type]) | set(GROWING.get(each.type, ()))
         expected = {key: value for key, value in each.inputs.items() if key in watched}
         assert stash.inputs == {"input": expected}, each.name
         urn = graph.urns[STASH, stash.name]
@@ -118,6 +118,7 @@ def test_a_store_remembers_more_than_nothing() -> None:
     assert stash_of(graph, graph.one(VOLUME, "langfuse-prod-clickhouse-2")).inputs["input"] == {
         "availabilityZone": "us-east-1b",
         "encrypted": True,
+        "size": 100,
     }
     assert stash_of(graph, graph.one(CLUSTER)).inputs["input"] == {
         "clusterIdentifierPrefix": "langfuse-prod-postgres-",
@@ -134,7 +135,8 @@ def test_a_store_remembers_more_than_nothing() -> None:
 def test_the_network_is_watched_before_the_vpc_is_touched(stack: str) -> None:
     graph = shipped(stack)
     stash = graph.one(STASH, f"langfuse-{stack}-network")
-    assert stash.inputs == {"input": {"network.cidr": "10.0.0.0/16"}}
+    zones = {"dev": 2, "prod": 3}[stack]
+    assert stash.inputs == {"input": {"network.cidr": "10.0.0.0/16", "network.zones": zones}}
     assert graph.urns[STASH, stash.name] in graph.options_of(graph.one(VPC)).dependencies
 
 
@@ -180,16 +182,25 @@ def test_only_what_is_allowed_by_name_loses_its_protection() -> None:
         assert lost == allowed, "the other keys are made with the same options"
 
 
-def test_what_a_store_began_with_counts_only_while_its_replacement_is_allowed() -> None:
+def test_the_engine_compares_nothing_that_would_replace_a_store_unless_that_is_allowed() -> None:
     for graph, allowed in ((shipped("prod"), NOTHING), (allowing(), ALLOWED)):
         for each in guarded(graph):
-            expected = () if each.name in allowed else BEGINNINGS.get(each.type, ())
-            assert graph.options_of(each).ignore_changes == frozenset(expected), each.name
+            remembered = stash_of(graph, each).inputs["input"].keys() & camel(REPLACING[each.type])
+            expected = {*BEGINNINGS.get(each.type, ()), *remembered}
+            assert graph.options_of(each).ignore_changes == (
+                NOTHING if each.name in allowed else expected
+            ), f"{each.name}: AWS may have changed it, or its snapshot have had it"
+
+
+CHANGED_BY_AWS = {"allocatedStorage", "engineVersion"}
+"""What AWS raises by itself, and does not lower again."""
 
 
 @pytest.mark.parametrize("token", BEGINNINGS)
-def test_nothing_is_ignored_that_would_not_replace_a_store(token: str) -> None:
-    assert set(BEGINNINGS[token]) <= TYPES[token].replaced_by
+def test_nothing_is_ignored_that_would_not_replace_a_store_or_that_aws_leaves_alone(
+    token: str,
+) -> None:
+    assert set(BEGINNINGS[token]) - CHANGED_BY_AWS <= TYPES[token].replaced_by
 
 
 def test_what_is_allowed_is_watched_all_the_same() -> None:
@@ -223,10 +234,12 @@ def hook(*allowed: str) -> pulumi.ResourceHook:
         opts = guard.options(None)
         aws.ebs.Volume("langfuse-dev-clickhouse", availability_zone="us-east-1a", opts=opts)
         bucket = aws.s3.Bucket("langfuse-dev-storage", opts=opts)
+        network = pulumi.ComponentResource(NETWORK, "langfuse-dev")
+        guard.remember(network, "langfuse-dev", {"network.zones": 2})
         guard.close(bucket)
 
     program()
-    assert len(hooks) == 3, "a volume, a bucket and the list of both"
+    assert len(hooks) == 4, "a volume, a bucket, the network and the list of them"
     assert len(set(hooks)) == 1
     assert hooks[0].opts is not None
     assert hooks[0].opts.on_dry_run, "a preview must tell"
@@ -290,6 +303,56 @@ def test_an_input_that_comes_or_goes_or_is_not_known_yet_is_a_change(
 ) -> None:
     with pytest.raises(pulumi.RunError, match=change):
         call("langfuse-dev-storage-bucket", old, new)
+
+
+def test_what_may_grow_may_not_shrink() -> None:
+    call("langfuse-dev-clickhouse-volume", ZONE_A, {**ZONE_A, "size": 20.0})
+    call("langfuse-dev-clickhouse-volume", {**ZONE_A, "size": 20.0}, {**ZONE_A, "size": 30.0})
+    small = {**ZONE_A, "size": 20.0}
+    call(
+        "langfuse-dev-clickhouse-volume", {**ZONE_A, "size": 30.0}, small, "langfuse-dev-clickhouse"
+    )
+    with pytest.raises(pulumi.RunError) as caught:
+        call("langfuse-dev-clickhouse-volume", {**ZONE_A, "size": 30.0}, small)
+    assert str(caught.value) == (
+        f"langfuse-dev-clickhouse ({VOLUME}) cannot shrink: size changes from 30 to 20. EBS makes "
+        "no volume smaller; only one that begins with another snapshot may be. "
+        f"{WAY_OUT}langfuse-dev-clickhouse"
+    )
+
+
+SUBNETS = ["subnet-00000001", "subnet-00000002", "subnet-00000003"]
+ADOPTED = {"network.vpcId": "vpc-00000001"}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ({"network.zones": 2.0}, {"network.zones": 3.0}, None),
+        ({"network.zones": 3.0}, {"network.zones": 2.0}, "network.zones changes from 3 to 2. "),
+        (
+            {**ADOPTED, "network.privateSubnetIds": SUBNETS[:2]},
+            {**ADOPTED, "network.privateSubnetIds": SUBNETS},
+            None,
+        ),
+        (
+            {**ADOPTED, "network.privateSubnetIds": SUBNETS[:2]},
+            {**ADOPTED, "network.privateSubnetIds": SUBNETS[1:]},
+            "network.privateSubnetIds changes from ['subnet-00000001', 'subnet-00000002'] to ",
+        ),
+    ],
+    ids=["another zone", "a zone less", "another subnet", "a subnet exchanged"],
+)
+def test_subnets_may_come_and_those_of_stores_may_not_go(
+    old: dict[str, Any], new: dict[str, Any], said: str | None
+) -> None:
+    if said is None:
+        call("langfuse-dev-network", old, new)
+        return
+    with pytest.raises(pulumi.RunError) as caught:
+        call("langfuse-dev-network", old, new)
+    assert str(caught.value).startswith(f"langfuse-dev ({NETWORK}) cannot shrink: {said}")
+    assert "AWS takes no subnet in use away from them. Take the change back" in str(caught.value)
 
 
 def test_each_change_has_a_line() -> None:

@@ -45,6 +45,10 @@ def of_cluster(**changed: Any) -> dict[str, Any]:
         "Engine": "aurora-postgresql",
         "EngineVersion": "16.6",
         "StorageEncrypted": True,
+        "AllocatedStorage": 1,
+        "MasterUsername": "langfuse",
+        "DBClusterIdentifier": "old",
+        "DbClusterResourceId": "cluster-OLD",
         "SnapshotCreateTime": NOON,
     }
     return {"DBClusterSnapshots": [{**usual, **changed}]}
@@ -56,6 +60,10 @@ def of_instance(**changed: Any) -> dict[str, Any]:
         "Engine": "postgres",
         "EngineVersion": "16.6",
         "Encrypted": True,
+        "AllocatedStorage": 35,
+        "MasterUsername": "langfuse",
+        "DBInstanceIdentifier": "old",
+        "DbiResourceId": "db-OLD",
         "SnapshotCreateTime": NOON,
     }
     return {"DBSnapshots": [{**usual, **changed}]}
@@ -77,6 +85,8 @@ class Restoring(World):
             {
                 "DescribeDBClusterSnapshots": of_cluster(),
                 "DescribeDBSnapshots": NO_SNAPSHOT,
+                "DescribeDBClusters": AwsError("DBClusterNotFoundFault"),
+                "DescribeDBInstances": AwsError("DBInstanceNotFound"),
                 "ModifyDBCluster": {},
                 "ModifyDBInstance": {},
                 **answers,
@@ -140,13 +150,48 @@ class Restoring(World):
         (
             AURORA,
             {"DescribeDBClusterSnapshots": of_cluster(StorageEncrypted=False)},
-            "is not encrypted, and the stack's databases are. Copy it with a key: aws rds "
-            "copy-db-cluster-snapshot --kms-key-id",
+            "is not encrypted, and the stack's databases are. Make an encrypted cluster of it: aws "
+            "rds restore-db-cluster-from-snapshot --snapshot-identifier nightly "
+            "--db-cluster-identifier encrypted --engine aurora-postgresql --engine-version 16.6 "
+            "--kms-key-id alias/aws/rds",
         ),
         (
             INSTANCE,
             {"DescribeDBSnapshots": of_instance(Encrypted=False)},
-            "aws rds copy-db-snapshot --kms-key-id",
+            "Copy it with a key: aws rds copy-db-snapshot --source-db-snapshot-identifier nightly "
+            "--target-db-snapshot-identifier encrypted --kms-key-id alias/aws/rds",
+        ),
+        (
+            AURORA,
+            {"DescribeDBClusterSnapshots": of_cluster(MasterUsername="postgres")},
+            "--snapshot nightly: has the master user postgres, and the stack's is langfuse, which "
+            "a restore does not change.",
+        ),
+        (
+            INSTANCE,
+            {
+                "DescribeDBSnapshots": of_instance(),
+                "DescribeDBInstances": {
+                    "DBInstances": [{"DbiResourceId": "db-OLD", "DBName": "app"}]
+                },
+            },
+            "--snapshot nightly: has the database app, and the stack's is langfuse, which a restore"
+            " does not change.",
+        ),
+        (
+            AURORA,
+            {
+                "DescribeDBClusters": {
+                    "DBClusters": [{"DbClusterResourceId": "cluster-OLD", "DatabaseName": "app"}]
+                }
+            },
+            "--snapshot nightly: has the database app, and the stack's is langfuse",
+        ),
+        (
+            INSTANCE,
+            {"DescribeDBSnapshots": of_instance(AllocatedStorage=182)},
+            "--snapshot nightly: has 182 GiB, and an instance of langfuse:postgres.mode instance "
+            "can begin with 181 GiB at the most.",
         ),
     ],
     ids=[
@@ -160,6 +205,10 @@ class Restoring(World):
         "another major",
         "cluster not encrypted",
         "instance not encrypted",
+        "another owner",
+        "another database",
+        "another database of a cluster",
+        "too large",
     ],
 )
 def test_a_snapshot_that_the_database_cannot_begin_with_is_refused_with_one_line(
@@ -210,6 +259,21 @@ def test_a_protected_database_is_unlocked_replaced_and_protected_again(
     assert "1. Set langfuse:postgres.snapshotIdentifier" in result.stdout
     assert "Turn AWS's deletion protection of old off: pulumi up deletes it." in result.stdout
     assert "AWS keeps the snapshot old-final, billed until you delete it." in result.stdout
+
+
+def test_a_snapshot_of_a_database_that_is_gone_or_another_one_now_is_taken_at_its_word() -> None:
+    others = {"DBClusters": [{"DbClusterResourceId": "cluster-NEW", "DatabaseName": "app"}]}
+    large = of_instance(AllocatedStorage=181)
+    for world in (
+        Restoring(answers={"DescribeDBClusters": others}),
+        Restoring(
+            database("old", kind=INSTANCE_TYPE),
+            postgres=INSTANCE,
+            answers={"DescribeDBSnapshots": large},
+        ),
+    ):
+        result = world.run()
+        assert result.exit_code == 0, result.output
 
 
 def test_an_unprotected_database_is_replaced_without_a_snapshot_and_the_plan_says_so() -> None:

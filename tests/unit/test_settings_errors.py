@@ -508,6 +508,14 @@ def test_a_key_of_the_other_shape_of_postgres_names_the_shape_that_has_it(
     ], "what the user wrote must not be dropped with the row's keys"
 
 
+def test_a_node_type_with_data_tiering_is_refused() -> None:
+    with pytest.raises(SettingsError) as caught:
+        load({"size": "dev", "redis": {"nodeType": "cache.r6gd.xlarge"}})
+    (problem,) = caught.value.problems
+    assert "must not be a node type with data tiering" in problem
+    assert "cache.r6g.xlarge has the same memory" in problem
+
+
 @pytest.mark.parametrize("key", ["backupRetentionDays", "snapshotIdentifier"])
 def test_a_key_of_several_other_shapes_names_them_all(key: str) -> None:
     keys = {"mode": "external", "host": "db.example.com", key: "1"}
