@@ -34,6 +34,9 @@ def fargate_service(
         capacity_provider_strategies=[
             {"capacity_provider": "FARGATE_SPOT" if spot else "FARGATE", "weight": 1}
         ],
+        # The provider refuses another strategy without it, and sends it with an update only.
+        # https://github.com/hashicorp/terraform-provider-aws/blob/v6.58.0/internal/service/ecs/service.go
+        force_new_deployment=True,
         platform_version="LATEST",
         desired_count=tasks,
         deployment_minimum_healthy_percent=100,
