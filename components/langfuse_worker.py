@@ -59,7 +59,7 @@ class LangfuseWorker(pulumi.ComponentResource):
                 cluster=parts.cluster,
                 log_retention_days=parts.settings.logs.retention_days,
                 service={},
-                after=[args.migration],
+                after=[args.migration, *parts.before_services],
                 backlog_per_task=(
                     worker.backlog_per_task if worker.scale_on == "backlog" else None
                 ),
