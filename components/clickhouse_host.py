@@ -14,6 +14,7 @@ from components.cluster import Cluster
 from components.discovery import discovery_service
 from components.location import Location
 from components.metrics import CLICKHOUSE_NAMESPACE, Watched
+from components.read_back import current_instances
 from components.security_groups import allow_egress, closed_group
 from settings.stores import ClickHouseOnEc2
 
@@ -58,6 +59,8 @@ class ClickHouseHost(pulumi.ComponentResource):
     """IDs of the data volumes, by the servers' numbers."""
     volume_arns: list[pulumi.Output[str]]
     """Their ARNs."""
+    group_name: pulumi.Output[str]
+    """Name of the group, once its instances run as they are configured."""
     watched: Watched
     """What CloudWatch calls the volumes and the Auto Scaling group."""
 
@@ -100,6 +103,7 @@ class ClickHouseHost(pulumi.ComponentResource):
         ).apply(lambda values: _base64(user_data(_boot_values(args.location.region, **values))))
         role = self._role(name, args, [service.arn for service in names], child)
         template = self._template(name, args, group.id, role, boot, child)
+        version = template.latest_version.apply(lambda found: str(int(found)))
         instances = aws.autoscaling.Group(
             name,
             min_size=count,
@@ -108,10 +112,7 @@ class ClickHouseHost(pulumi.ComponentResource):
             vpc_zone_identifiers=args.subnet_ids,
             # A second instance in a zone would find the zone's volume taken.
             suspended_processes=["AZRebalance"],
-            launch_template={
-                "id": template.id,
-                "version": template.latest_version.apply(lambda version: str(int(version))),
-            },
+            launch_template={"id": template.id, "version": version},
             # Ends an old instance before it starts the new one, since there is one volume, and
             # one instance at a time.
             instance_refresh={
@@ -124,6 +125,7 @@ class ClickHouseHost(pulumi.ComponentResource):
             tags=[{"key": "Name", "value": name, "propagate_at_launch": True}],
             opts=pulumi.ResourceOptions(parent=self, depends_on=[egress]),
         )
+        self.group_name = current_instances(instances, version, count)
         self.watched = {
             "volumes": [{"VolumeId": volume} for volume in self.volume_ids],
             "hosts": [{"AutoScalingGroupName": instances.name}],

@@ -22,7 +22,7 @@ from pulumi.runtime.proto.provider_pb2_grpc import (
     add_ResourceProviderServicer_to_server,
 )
 
-from offline import changes, invokes, model, naming, random_values
+from offline import changes, invokes, model, naming, random_values, read_back
 from offline.catalog import resource_type
 from offline.facts import DEFAULT_REGION
 from offline.unknown import UNKNOWN, has_unknown
@@ -108,6 +108,15 @@ class AwsProvider(Provider):
 
     def __init__(self) -> None:
         self._configurations: dict[str, _Configuration] = {}
+        self.made: dict[tuple[str, str], Properties] = {}
+        """What exists that data sources look at, by type and ID."""
+
+    def running(self) -> list[read_back.Running]:
+        """What exists runs."""
+        return [
+            read_back.Running(token, properties, read_back.program(token, properties))
+            for (token, _), properties in self.made.items()
+        ]
 
     def Configure(self, request: Any, context: Any) -> Any:
         """Remember region and default tags; each provider resource has its own connection."""
@@ -141,6 +150,7 @@ class AwsProvider(Provider):
 
     def Diff(self, request: Any, context: Any) -> Any:
         """Compare the inputs."""
+        self.made.setdefault((request.type, request.id), from_struct(request.olds))
         old, new = from_struct(request.old_inputs), from_struct(request.news)
         return _diff_response(changes.compare(request.type, old, new))
 
@@ -152,6 +162,7 @@ class AwsProvider(Provider):
             outputs = model.preview_create(*subject, region)
             return provider_pb2.CreateResponse(properties=to_struct(outputs))
         resource_id, outputs = model.create(*subject, region)
+        self.made[request.type, resource_id] = outputs
         return provider_pb2.CreateResponse(id=resource_id, properties=to_struct(outputs))
 
     def Update(self, request: Any, context: Any) -> Any:
@@ -165,6 +176,8 @@ class AwsProvider(Provider):
             from_struct(request.news),
             self._configuration(context).region,
         )
+        if not request.preview:
+            self.made[request.type, request.id] = outputs
         return provider_pb2.UpdateResponse(properties=to_struct(outputs))
 
     def Read(self, request: Any, context: Any) -> Any:
@@ -186,8 +199,11 @@ class AwsProvider(Provider):
     def Invoke(self, request: Any, context: Any) -> Any:
         """Answer a data source."""
         region = self._configuration(context).region
+        arguments = from_struct(request.args)
         try:
-            answer = invokes.invoke(request.tok, from_struct(request.args), region)
+            answer = read_back.answer(request.tok, arguments, self.running())
+            if answer is None:
+                answer = invokes.invoke(request.tok, arguments, region)
         except ValueError as error:
             _abort(context, grpc.StatusCode.INVALID_ARGUMENT, str(error))
         return provider_pb2.InvokeResponse(**cast("Any", {"return": to_struct(answer)}))
