@@ -43,6 +43,7 @@ MADE_WITH: Final[Mapping[str, frozenset[str]]] = {
         {
             "availability_zone",
             "cluster_identifier",
+            "custom_iam_instance_profile",
             "db_subnet_group_name",
             "engine",
             "identifier",

@@ -5,12 +5,13 @@ itself, once the service runs: their events never expire, and they stay when the
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import pulumi
 import pulumi_aws as aws
+from pulumi_aws.apprunner.outputs import ServiceSourceConfiguration
 
 from components import iam
 from components.images import ContainerImage
@@ -146,9 +147,10 @@ class AppRunner(pulumi.ComponentResource):
             ),
         )
         self.service_name = service.service_name
-        self.service_arn = pulumi.Output.all(service.arn, service.status, service.urn).apply(
-            lambda found: running(*found)
-        )
+        wanted = Web.of(_by_digest(image), args.environment.plain, args.environment.secret)
+        self.service_arn = pulumi.Output.all(
+            service.arn, service.status, service.urn, service.source_configuration, wanted
+        ).apply(lambda found: running(*found))
         self.log_group_name = pulumi.Output.concat(
             "/aws/apprunner/", service.service_name, "/", service.service_id, "/application"
         )
@@ -203,14 +205,62 @@ def _digest(*texts: str) -> str:
     return hashlib.sha256(" ".join(texts).encode()).hexdigest()[:8]
 
 
-def running(arn: str, status: str, urn: str) -> str:
-    """Give the ARN of a service that has started at least once.
+@dataclass(frozen=True)
+class Web:
+    """What App Runner is to run."""
 
-    One whose first start failed stays, and the provider sees no difference to mend.
+    image: str
+    variables: Mapping[str, str]
+    secrets: Mapping[str, str]
+
+    @classmethod
+    def of(
+        cls,
+        image: str,
+        plain: Mapping[str, pulumi.Input[str]],
+        secret: Mapping[str, SecretReference],
+    ) -> pulumi.Output["Web"]:
+        """Resolve what the service is given."""
+        references = {name: reference.value_from for name, reference in secret.items()}
+        return pulumi.Output.all(pulumi.Output.all(**plain), pulumi.Output.all(**references)).apply(
+            lambda found: cls(image, *found)
+        )
+
+    def differences(self, source: ServiceSourceConfiguration) -> list[str]:
+        """Name what runs otherwise, without the values of variables."""
+        repository = source.image_repository
+        if repository is None:
+            return ["the source"]
+        image, configuration = repository.image_identifier, repository.image_configuration
+        found = [] if image == self.image else [f"{image} instead of {self.image}"]
+        if configuration is None:
+            return [*found, "no variables"]
+        variables = configuration.runtime_environment_variables or {}
+        secrets = configuration.runtime_environment_secrets or {}
+        there, wanted = {**variables, **secrets}, {**self.variables, **self.secrets}
+        names = {name for name in there | wanted if there.get(name) != wanted.get(name)}
+        return found + ([f"other values of {', '.join(sorted(names))}"] if names else [])
+
+
+def running(
+    arn: str, status: str, urn: str, source: ServiceSourceConfiguration, wanted: Web
+) -> str:
+    """Give the ARN of a service that has started at least once, and runs what it is to run.
+
+    One whose first start failed stays, and the provider sees no difference to mend. An update that
+    fails is rolled back, and the provider takes that for success; but it reads what runs then.
+    https://github.com/aws/apprunner-roadmap/issues/272
     """
+    differences = [] if pulumi.runtime.is_dry_run() else wanted.differences(source)
     if status == FAILED:
         raise pulumi.RunError(
             f"{arn}: App Runner could not start web ({status}). Its event log says why; remove "
             f"what hinders it, then run pulumi up --replace '{urn}'."
+        )
+    if differences:
+        raise pulumi.RunError(
+            f"{urn.rpartition('::')[2]}: App Runner has rolled the update back, and runs "
+            f"{' and '.join(differences)}. The event log of {arn} says why; correct the cause, and "
+            "run pulumi up again: it sends the update again."
         )
     return arn

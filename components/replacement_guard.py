@@ -24,6 +24,7 @@ REPLACING: Final[Mapping[str, frozenset[str]]] = {
         {
             "at_rest_encryption_enabled",
             "data_tiering_enabled",
+            "durability",
             "engine",
             "global_replication_group_id",
             "kms_key_id",
@@ -36,13 +37,20 @@ REPLACING: Final[Mapping[str, frozenset[str]]] = {
         }
     ),
     "aws:kms/key:Key": frozenset(
-        {"custom_key_store_id", "customer_master_key_spec", "key_usage", "multi_region"}
+        {
+            "custom_key_store_id",
+            "customer_master_key_spec",
+            "key_usage",
+            "multi_region",
+            "xks_key_id",
+        }
     ),
     "aws:rds/cluster:Cluster": frozenset(
         {
             "availability_zones",
             "cluster_identifier",
             "cluster_identifier_prefix",
+            "cluster_scalability_type",
             "database_name",
             "db_subnet_group_name",
             "db_system_id",
@@ -59,6 +67,7 @@ REPLACING: Final[Mapping[str, frozenset[str]]] = {
             "availability_zone",
             "backup_target",
             "character_set_name",
+            "custom_iam_instance_profile",
             "db_name",
             "engine",
             "kms_key_id",

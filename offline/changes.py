@@ -1,16 +1,19 @@
 """What differs between old and new inputs, and whether it takes a replacement.
 
-Compares inputs with inputs, so that what AWS adds by itself is never a difference.
+Compares inputs with inputs, so that what AWS adds by itself is never a difference; but for the few
+inputs that the provider reads back.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any, cast
 
 from offline.catalog import EVERYTHING, resource_type
+from offline.conditions import CONDITIONS
 from offline.naming import is_automatic
+from offline.rules import read_back, rules_of
 
 _TAGS = ("tags", "tagsAll")
 _INDEX = re.compile(r"\[\d+\]")
@@ -53,10 +56,31 @@ class Difference:
         return sorted({change.property for change in self.changes if change.replaces})
 
 
-def compare(token: str, old: dict[str, Any], new: dict[str, Any]) -> Difference:
-    """The difference for a resource of AWS."""
+def compare(
+    token: str,
+    old: dict[str, Any],
+    new: dict[str, Any],
+    state: Mapping[str, Any] | None = None,
+    ignored: Iterable[str] = (),
+) -> Difference:
+    """The difference for a resource of AWS.
+
+    `state` is what the provider has read, which counts for some inputs unless they are `ignored`.
+    """
     entry = resource_type(token)
-    patterns = entry.replaced_by | entry.also_replaced_by(old, new) | {_REGION}
+    read = {
+        name: state[name]
+        for name in read_back(token).difference(ignored)
+        if state and name in new and state.get(name) is not None
+    }
+    old = {**old, **read}
+    conditional = {
+        name
+        for rule in rules_of(token, "replaces")
+        if rule.by in CONDITIONS and CONDITIONS[rule.by](old, new)
+        for name in rule.properties
+    }
+    patterns = entry.replaced_by | conditional | {_REGION}
     changes = tuple(
         Change(path, kind, _forces_replacement(path, patterns))
         for path, kind in differences(old, new)
@@ -66,7 +90,8 @@ def compare(token: str, old: dict[str, Any], new: dict[str, Any]) -> Difference:
         and not is_automatic(entry.naming.property, new)
         and new.get(entry.naming.property) == old.get(entry.naming.property) is not None
     )
-    return Difference(changes, named_by_hand and any(change.replaces for change in changes))
+    first = named_by_hand or bool(rules_of(token, "deletes first"))
+    return Difference(changes, first and any(change.replaces for change in changes))
 
 
 def compare_all_replacing(old: dict[str, Any], new: dict[str, Any]) -> Difference:

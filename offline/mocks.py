@@ -10,7 +10,7 @@ from typing import Any, cast
 import grpc
 import pulumi
 
-from offline import invokes, model, naming, random_values, read_back
+from offline import invokes, model, naming, random_values, read_back, services
 from offline.facts import DEFAULT_REGION
 from offline.vpc_layout import DEFAULT_BLOCK, KINDS, layout, zone_count
 from offline.wire import is_secret, secret, without_secrets
@@ -79,7 +79,7 @@ class OfflineMocks(pulumi.runtime.Mocks):
         """The answer of a data source."""
         arguments = cast("Properties", args.args)  # pyright: ignore[reportUnknownMemberType]
         existing = (
-            read_back.Running(each.type, each.outputs, read_back.program(each.type, each.outputs))
+            read_back.Running(each.type, each.outputs, services.program(each.type, each.outputs))
             for each in self.registrations
         )
         try:

@@ -1,14 +1,16 @@
 """The aws and random providers as the engine sees them, over gRPC.
 
-They hold nothing but the configuration of each connection; all state is the engine's. What is
-imported exists by the name that it is asked for, and has no other input. `Check` validates nothing
-but the length of names.
+The state is the engine's; what exists, and would make AWS refuse a request, is in `account.py`.
+`Check` and `Diff` refuse what the provider sees before it asks AWS, and so do previews; `Create`,
+`Update` and `Delete` refuse what AWS does. What is imported exists by the name that it is asked
+for, and has no other input.
 """
 
 # ruff: noqa: ARG002, N802 -- gRPC calls these methods by their names, with both arguments.
 
 import json
 import os
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from importlib.metadata import version
@@ -16,15 +18,26 @@ from typing import Any, ClassVar, NoReturn, cast
 
 import grpc
 from google.protobuf.empty_pb2 import Empty
-from pulumi.runtime.proto import plugin_pb2, provider_pb2
+from pulumi.runtime.proto import plugin_pb2, provider_pb2, status_pb2
 from pulumi.runtime.proto.provider_pb2_grpc import (
     ResourceProviderServicer,
     add_ResourceProviderServicer_to_server,
 )
 
-from offline import changes, invokes, model, naming, random_values, read_back
+from offline import (
+    changes,
+    invokes,
+    model,
+    naming,
+    random_values,
+    read_back,
+    services,
+    snapshots,
+)
+from offline.account import Account, Existing, Made
 from offline.catalog import resource_type
 from offline.facts import DEFAULT_REGION
+from offline.refusals import Request, all_refused, refused
 from offline.unknown import UNKNOWN, has_unknown
 from offline.wire import Properties, from_struct, to_struct
 
@@ -102,33 +115,72 @@ class _Configuration:
 
 
 class AwsProvider(Provider):
-    """The aws provider: the model of `offline.model` behind the engine's protocol."""
+    """The aws provider: the model of `offline.model` behind the engine's protocol.
+
+    `shared` is one account for all stacks. `begin_with` is what each account has before any stack
+    does: types, and properties with an `id`.
+    """
 
     package = "pulumi-aws"
 
-    def __init__(self) -> None:
+    def __init__(self, *, shared: bool = False, begin_with: Iterable[Made] = ()) -> None:
+        self.fails_to_start: dict[str, str] = {}
+        """Why the services with these logical names do not start, while it is so."""
+        self.clock_is_ahead = False
+        """Whether the deploying machine's is, so that a rollback of ECS passes for success."""
+        self._shared = shared
+        self._begin_with = tuple(begin_with)
         self._configurations: dict[str, _Configuration] = {}
-        self.made: dict[tuple[str, str], Properties] = {}
-        """What exists that data sources look at, by type and ID."""
-
-    def running(self) -> list[read_back.Running]:
-        """What exists runs."""
-        return [
-            read_back.Running(token, properties, read_back.program(token, properties))
-            for (token, _), properties in self.made.items()
-        ]
+        self._accounts: dict[str, Account] = {}
+        self._account_of_peer: dict[str, Account] = {}
 
     def Configure(self, request: Any, context: Any) -> Any:
-        """Remember region and default tags; each provider resource has its own connection."""
+        """Remember region, default tags and account; each provider resource has a connection."""
         arguments = from_struct(request.args)
         tags = _nested(arguments.get("defaultTags")).get("tags", {})
         region = arguments.get("region") or os.environ.get("AWS_REGION") or DEFAULT_REGION
         self._configurations[context.peer()] = _Configuration(region, tags)
+        self._account_of_peer[context.peer()] = self._account_of(request.id)
         return super().Configure(request, context)
 
     def _configuration(self, context: Any) -> _Configuration:
         default = _Configuration(os.environ.get("AWS_REGION") or DEFAULT_REGION)
         return self._configurations.get(context.peer(), default)
+
+    def _account_of(self, provider_id: str) -> Account:
+        """The account of a stack; a preview of a new stack has one that nothing else sees."""
+        if self._shared:
+            return self._accounts.setdefault("", Account(self._begin_with))
+        if provider_id in ("", UNKNOWN):
+            return Account(self._begin_with)
+        return self._accounts.setdefault(provider_id, Account(self._begin_with))
+
+    def account(self, context: Any) -> Account:
+        """The account that a connection works on."""
+        return self._account_of_peer.setdefault(context.peer(), self._account_of(""))
+
+    def runs(self, name: str) -> str | None:
+        """The task definition or image that the service with a logical name runs, if it does."""
+        found = [
+            each
+            for account in self._accounts.values()
+            for each in account.of_type(services.ECS, services.APP_RUNNER)
+            if each.name == name
+        ]
+        return found[-1].runs if found else None
+
+    def redeploy(self, name: str) -> None:
+        """Begin a new deployment of the ECS service with a physical name, by hand."""
+        for account in self._accounts.values():
+            for each in account.of_type(services.ECS):
+                if each.get("name") == name and each.name not in self.fails_to_start:
+                    each.runs = services.program(each.type, each.properties)
+
+    def change_by_hand(self, token: str, resource_id: str, **properties: Any) -> None:
+        """Change something in AWS that the engine will not hear of."""
+        for account in self._accounts.values():
+            if found := account.find(token, resource_id):
+                account.change(found, {**found.properties, **properties})
 
     def Check(self, request: Any, context: Any) -> Any:
         """Fill in what pulumi-aws fills in: the name, the region, and all tags."""
@@ -139,52 +191,104 @@ class AwsProvider(Provider):
             inputs.setdefault("region", configuration.region)
         if entry.tagged:
             inputs["tagsAll"] = configuration.tags_with(inputs.get("tags"))
+        failures: list[Any] = []
         try:
             inputs = naming.named(
                 request.type, request.name, inputs, from_struct(request.olds), request.randomSeed
             )
         except naming.NameTooLongError as error:
-            failure = provider_pb2.CheckFailure(property=error.property, reason=str(error))
-            return provider_pb2.CheckResponse(inputs=to_struct(inputs), failures=[failure])
-        return provider_pb2.CheckResponse(inputs=to_struct(inputs))
+            failures.append(provider_pb2.CheckFailure(property=error.property, reason=str(error)))
+        asked = Request(self.account(context), request.type, inputs)
+        failures += (
+            provider_pb2.CheckFailure(property=found.rule.properties[0], reason=found.message)
+            for found in all_refused(asked, "check")
+        )
+        return provider_pb2.CheckResponse(inputs=to_struct(inputs), failures=failures)
 
     def Diff(self, request: Any, context: Any) -> Any:
         """Compare the inputs."""
-        self.made.setdefault((request.type, request.id), from_struct(request.olds))
         old, new = from_struct(request.old_inputs), from_struct(request.news)
-        return _diff_response(changes.compare(request.type, old, new))
+        state = {**old, **from_struct(request.olds)}
+        account = self.account(context)
+        _learn(account, request, state)
+        there = Existing(request.type, request.id, state)
+        self._refuse(Request(account, request.type, new, there), "preview", context)
+        difference = changes.compare(request.type, old, new, state, request.ignoreChanges)
+        return _diff_response(difference)
 
     def Create(self, request: Any, context: Any) -> Any:
         """Make up a resource."""
-        subject = (request.type, request.name, from_struct(request.properties))
+        inputs = from_struct(request.properties)
+        subject = (request.type, request.name, inputs)
         region = self._configuration(context).region
         if request.preview:
             outputs = model.preview_create(*subject, region)
             return provider_pb2.CreateResponse(properties=to_struct(outputs))
-        resource_id, outputs = model.create(*subject, region)
-        self.made[request.type, resource_id] = outputs
+        account = self.account(context)
+        with account.lock:
+            self._refuse(Request(account, request.type, inputs), "create", context)
+            resource_id, outputs = model.create(*subject, region)
+            outputs |= snapshots.decided(account, request.type, inputs)
+            made = account.add(request.type, resource_id, outputs, request.name)
+            asked = Request(account, request.type, inputs, made)
+            why = self._not_started(made, inputs)
+            if why is not None:
+                outputs |= services.STATUS[request.type]
+            elif found := refused(asked, "start"):
+                why = found.message
+        if why is not None:
+            _abort_half_made(context, resource_id, outputs, why)
         return provider_pb2.CreateResponse(id=resource_id, properties=to_struct(outputs))
 
     def Update(self, request: Any, context: Any) -> Any:
-        """Work out the outputs for changed inputs."""
+        """Work out the outputs for changed inputs; without a difference, nothing is sent."""
+        olds, old, new = map(from_struct, (request.olds, request.old_inputs, request.news))
+        difference = changes.compare(request.type, old, new, olds, request.ignoreChanges)
+        if not difference.changes:
+            return provider_pb2.UpdateResponse(properties=request.olds)
         update = model.preview_update if request.preview else model.update
-        outputs = update(
-            request.type,
-            request.name,
-            request.id,
-            from_struct(request.olds),
-            from_struct(request.news),
-            self._configuration(context).region,
-        )
-        if not request.preview:
-            self.made[request.type, request.id] = outputs
+        region = self._configuration(context).region
+        outputs = update(request.type, request.name, request.id, olds, new, region)
+        if request.preview:
+            return provider_pb2.UpdateResponse(properties=to_struct(outputs))
+        account = self.account(context)
+        with account.lock:
+            there = _learn(account, request, {**old, **olds})
+            self._refuse(Request(account, request.type, new, there), "update", context)
+            why = None
+            changed = {change.property for change in difference.changes}
+            if services.is_deployment(request.type, changed, new):
+                why = self._not_started(there, new)
+            account.change(there, outputs)
+        silently = services.is_rolled_back_silently(there) or self.clock_is_ahead
+        if why is not None and not silently:
+            _abort_half_made(context, request.id, outputs, why)
+        if why is not None:
+            outputs = {**outputs, **services.read(there, olds)}
         return provider_pb2.UpdateResponse(properties=to_struct(outputs))
+
+    def Delete(self, request: Any, context: Any) -> Any:
+        """Delete what nothing uses and nothing protects."""
+        known = {**from_struct(request.old_inputs), **from_struct(request.properties)}
+        account = self.account(context)
+        with account.lock:
+            there = _learn(account, request, known)
+            self._refuse(Request(account, request.type, {}, there), "delete", context)
+            snapshots.keep_final(account, there)
+            account.remove(request.type, request.id)
+        return super().Delete(request, context)
 
     def Read(self, request: Any, context: Any) -> Any:
         """Nothing drifts; and what an import asks for is there, if its ID is its name."""
         entry = resource_type(request.type)
+        account = self.account(context)
         if request.properties.fields or entry.naming is None:
-            return super().Read(request, context)
+            known = {**from_struct(request.inputs), **from_struct(request.properties)}
+            answer = super().Read(request, context)
+            runs = services.read(_learn(account, request, known), known)
+            for read in (answer.properties, answer.inputs):
+                read.update(runs)
+            return answer
         region = self._configuration(context).region
         inputs = {entry.naming.property: request.id} | (
             {"region": region} if entry.regional else {}
@@ -192,6 +296,7 @@ class AwsProvider(Provider):
         found, outputs = model.create(request.type, request.name, inputs, region)
         if found != request.id:
             return super().Read(request, context)
+        account.learn(request.type, found, outputs, request.name)
         return provider_pb2.ReadResponse(
             id=found, properties=to_struct(outputs), inputs=to_struct(inputs)
         )
@@ -200,13 +305,32 @@ class AwsProvider(Provider):
         """Answer a data source."""
         region = self._configuration(context).region
         arguments = from_struct(request.args)
+        account = self.account(context)
+        with account.lock:
+            existing = [
+                read_back.Running(each.type, each.properties, each.runs)
+                for each in account.of_type(*read_back.TYPES)
+            ]
         try:
-            answer = read_back.answer(request.tok, arguments, self.running())
+            answer = read_back.answer(request.tok, arguments, existing)
             if answer is None:
                 answer = invokes.invoke(request.tok, arguments, region)
         except ValueError as error:
             _abort(context, grpc.StatusCode.INVALID_ARGUMENT, str(error))
         return provider_pb2.InvokeResponse(**cast("Any", {"return": to_struct(answer)}))
+
+    def _refuse(self, request: Request, at: str, context: Any) -> None:
+        if found := refused(request, at):
+            _abort(context, grpc.StatusCode.UNKNOWN, found.message)
+
+    def _not_started(self, service: Existing, inputs: Properties) -> str | None:
+        """Why a service does not start what it is given; else it runs that from now on."""
+        if service.type not in services.STATUS:
+            return None
+        why = self.fails_to_start.get(service.name)
+        if why is None:
+            service.runs = services.program(service.type, inputs)
+        return why
 
 
 class RandomProvider(Provider):
@@ -247,6 +371,12 @@ def serve(provider: Provider) -> tuple[grpc.Server, int]:
     return server, port
 
 
+def _learn(account: Account, request: Any, known: Properties) -> Existing:
+    """What the engine asks about exists."""
+    runs = services.program(request.type, known)
+    return account.learn(request.type, request.id, known, request.name, runs)
+
+
 def _diff_response(difference: changes.Difference) -> Any:
     kinds = provider_pb2.DiffResponse
     detailed = {
@@ -273,6 +403,17 @@ def _nested(value: Any) -> Properties:
     if isinstance(value, str) and value != UNKNOWN:
         return json.loads(value)
     return cast("Properties", value) if isinstance(value, dict) else {}
+
+
+def _abort_half_made(context: Any, resource_id: str, outputs: Properties, why: str) -> NoReturn:
+    """Fail as the bridge does for what exists and is not as it was asked for."""
+    detail = provider_pb2.ErrorResourceInitFailed(
+        id=resource_id, properties=to_struct(outputs), reasons=[why]
+    )
+    status = status_pb2.Status(code=grpc.StatusCode.UNKNOWN.value[0], message=why)
+    status.details.add().Pack(detail)
+    context.set_trailing_metadata((("grpc-status-details-bin", status.SerializeToString()),))
+    _abort(context, grpc.StatusCode.UNKNOWN, why)
 
 
 def _abort(context: Any, code: grpc.StatusCode, message: str) -> NoReturn:

@@ -1,16 +1,22 @@
 """What data sources answer that look at what a stack has made: services and instances.
 
-Pure: it is told what exists. What exists runs, unless whoever tells it says otherwise.
+Pure: it is told what exists. An instance refresh is over as soon as it begins.
 """
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
+from offline.services import ECS
+
 Properties = Mapping[str, Any]
 
-ECS = "aws:ecs/service:Service"
 GROUP = "aws:autoscaling/group:Group"
+TYPES = (ECS, GROUP)
+"""What the data sources look at."""
+
+_GIVEN_UP = "(service {name}) (deployment ecs-svc/{name}) deployment failed: tasks failed to start."
+_TIME = "2026-11-01T00:00:00Z"
 
 
 @dataclass(frozen=True)
@@ -20,15 +26,13 @@ class Running:
     type: str
     properties: Properties
     runs: str | None
-    """Task definition, or version of the launch template; None: no deployment was completed."""
-    events: tuple[str, ...] = ()
-    """What the service said last, the latest first."""
+    """The task definition of a service; None: it has never started."""
 
 
 def answer(token: str, arguments: Properties, existing: Iterable[Running]) -> dict[str, Any] | None:
     """The answer of a data source; None if it looks at nothing that a stack makes.
 
-    Raises ValueError for a resource that does not exist.
+    Raises ValueError for a service that does not exist.
     """
     function = _FUNCTIONS.get(token.rpartition(":")[0])
     return None if function is None else function(arguments, list(existing))
@@ -38,35 +42,27 @@ def _service(arguments: Properties, existing: list[Running]) -> dict[str, Any]:
     name = arguments["serviceName"]
     found = [each for each in existing if each.type == ECS and each.properties.get("name") == name]
     if not found:
-        raise ValueError(f"no ECS service {name}")
+        message = f"no ECS service {name}"
+        raise ValueError(message)
     service, properties = found[-1], found[-1].properties
     desired = int(properties.get("desiredCount", 1))
-    running = 0 if service.runs is None else desired
-    deployment = {
-        "id": f"ecs-svc/{name}",
-        "status": "PRIMARY",
-        "taskDefinition": service.runs or properties["taskDefinition"],
+    counts = {
         "desiredCount": desired,
-        "runningCount": running,
+        "runningCount": 0 if service.runs is None else desired,
         "pendingCount": 0,
-        "createdAt": "2026-11-01T00:00:00Z",
-        "updatedAt": "2026-11-01T00:00:00Z",
+        "taskDefinition": service.runs or properties["taskDefinition"],
     }
+    deployment = {"id": f"ecs-svc/{name}", "status": "PRIMARY", "createdAt": _TIME, **counts}
+    said = [] if service.runs else [_GIVEN_UP.format(name=name)]
     return {
         "id": properties.get("arn", name),
         "arn": properties.get("arn", name),
         "clusterArn": properties["cluster"],
         "serviceName": name,
         "status": "ACTIVE",
-        "desiredCount": desired,
-        "runningCount": running,
-        "pendingCount": 0,
-        "taskDefinition": deployment["taskDefinition"],
-        "deployments": [deployment],
-        "events": [
-            {"id": str(number), "createdAt": deployment["updatedAt"], "message": message}
-            for number, message in enumerate(service.events)
-        ],
+        **counts,
+        "deployments": [{**deployment, "updatedAt": _TIME}],
+        "events": [{"id": "1", "createdAt": _TIME, "message": message} for message in said],
         "capacityProviderStrategies": properties.get("capacityProviderStrategies", []),
     }
 
@@ -79,19 +75,10 @@ def _instances(arguments: Properties, existing: list[Running]) -> dict[str, Any]
         for each in existing
         if each.type == GROUP
         and each.properties.get("name") == tags.get("aws:autoscaling:groupName")
-        and version in (None, each.runs)
+        and version in (None, each.properties["launchTemplate"]["version"])
         for index in range(int(each.properties.get("desiredCapacity", 0)))
     ]
     return {"id": "instances", "ids": ids, "privateIps": [], "publicIps": [], "ipv6Addresses": []}
-
-
-def program(token: str, properties: Properties) -> str | None:
-    """What of a resource runs, if its deployment is completed; None for what does not run."""
-    if token == ECS:
-        return properties["taskDefinition"]
-    if token == GROUP:
-        return str(properties["launchTemplate"]["version"])
-    return None
 
 
 _FUNCTIONS: dict[str, Callable[[Properties, list[Running]], dict[str, Any]]] = {

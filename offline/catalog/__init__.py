@@ -1,16 +1,21 @@
 """What the model knows about AWS's resource types, one entry per type."""
 
+from dataclasses import replace
+
 from offline.catalog import compute, databases, delivery, network, operations, storage
 from offline.catalog.other import described_by_sdk
 from offline.catalog.resource_type import EVERYTHING, Naming, ResourceType
+from offline.rules import replaced_by
+
+
+def _with_rules(token: str, entry: ResourceType) -> ResourceType:
+    return replace(entry, replaced_by=entry.replaced_by | replaced_by(token))
+
 
 TYPES: dict[str, ResourceType] = {
-    **network.TYPES,
-    **compute.TYPES,
-    **databases.TYPES,
-    **storage.TYPES,
-    **delivery.TYPES,
-    **operations.TYPES,
+    token: _with_rules(token, entry)
+    for each in (network, compute, databases, storage, delivery, operations)
+    for token, entry in each.TYPES.items()
 }
 
 __all__ = ["EVERYTHING", "TYPES", "Naming", "ResourceType", "resource_type"]
@@ -18,4 +23,4 @@ __all__ = ["EVERYTHING", "TYPES", "Naming", "ResourceType", "resource_type"]
 
 def resource_type(token: str) -> ResourceType:
     """The entry of a type, or what the SDK tells about a type without one."""
-    return TYPES.get(token) or described_by_sdk(token)
+    return TYPES.get(token) or _with_rules(token, described_by_sdk(token))

@@ -3,7 +3,7 @@
 from typing import Any
 
 from offline.catalog.network import private_address, private_dns, public_address
-from offline.catalog.resource_type import EVERYTHING, Naming, ResourceType, inputs
+from offline.catalog.resource_type import Naming, ResourceType
 from offline.facts import CREATED, Facts, digest
 
 _EC2 = "arn:{partition}:ec2:{region}:{account}:"
@@ -59,31 +59,6 @@ TYPES: dict[str, ResourceType] = {
             ),
         },
         defaults={"sourceDestCheck": True, "tenancy": "default", "monitoring": False},
-        replaced_by=inputs(
-            "ami",
-            "associatePublicIpAddress",
-            "availabilityZone",
-            "cpuOptions",
-            "enclaveOptions",
-            "ephemeralBlockDevices",
-            "hibernation",
-            "hostId",
-            "instanceMarketOptions",
-            "keyName",
-            "placementGroup",
-            "primaryNetworkInterface",
-            "privateIp",
-            "subnetId",
-            "tenancy",
-            "ebsBlockDevices",
-            "rootBlockDevice.encrypted",
-            "rootBlockDevice.kmsKeyId",
-        ),
-        also_replaced_by=lambda _old, new: (
-            inputs("userData", "userDataBase64")
-            if new.get("userDataReplaceOnChange")
-            else frozenset()
-        ),
     ),
     "aws:ec2/launchTemplate:LaunchTemplate": ResourceType(
         "lt-{hex17}",
@@ -93,7 +68,6 @@ TYPES: dict[str, ResourceType] = {
             "defaultVersion": _default_version,
         },
         naming=Naming(longest=125),
-        replaced_by=inputs("name", "namePrefix"),
         restated=frozenset({"latestVersion", "defaultVersion"}),
     ),
     "aws:autoscaling/group:Group": ResourceType(
@@ -106,28 +80,20 @@ TYPES: dict[str, ResourceType] = {
         },
         defaults={"healthCheckGracePeriod": 300, "defaultCooldown": 300},
         naming=Naming(),
-        replaced_by=inputs("name", "namePrefix"),
         tagged=False,
     ),
     "aws:ebs/volume:Volume": ResourceType(
         "vol-{hex17}",
         {"arn": f"{_EC2}volume/{{id}}", "createTime": CREATED},
         defaults={"type": "gp2", "encrypted": False},
-        replaced_by=inputs(
-            "availabilityZone",
-            "encrypted",
-            "kmsKeyId",
-            "multiAttachEnabled",
-            "outpostArn",
-            "snapshotId",
-            "volumeInitializationRate",
-        ),
     ),
     "aws:ecs/cluster:Cluster": ResourceType(
-        f"{_ECS}cluster/{{name}}", {"arn": "{id}"}, naming=Naming(), replaced_by=inputs("name")
+        f"{_ECS}cluster/{{name}}",
+        {"arn": "{id}"},
+        naming=Naming(),
     ),
     "aws:ecs/clusterCapacityProviders:ClusterCapacityProviders": ResourceType(
-        "{clusterName}", replaced_by=inputs("clusterName"), tagged=False
+        "{clusterName}", tagged=False
     ),
     "aws:ecs/taskDefinition:TaskDefinition": ResourceType(
         "{family}",
@@ -136,7 +102,6 @@ TYPES: dict[str, ResourceType] = {
             "arnWithoutRevision": f"{_ECS}task-definition/{{family}}",
             "revision": _revision,
         },
-        replaced_by=EVERYTHING,
     ),
     "aws:ecs/service:Service": ResourceType(
         _service_arn,
@@ -147,14 +112,6 @@ TYPES: dict[str, ResourceType] = {
             "schedulingStrategy": "REPLICA",
         },
         naming=Naming(),
-        replaced_by=inputs(
-            "cluster",
-            "deploymentController.type",
-            "iamRole",
-            "launchType",
-            "name",
-            "schedulingStrategy",
-        ),
     ),
     "aws:appautoscaling/target:Target": ResourceType(
         "{resourceId}",
@@ -162,7 +119,6 @@ TYPES: dict[str, ResourceType] = {
             "arn": "arn:{partition}:application-autoscaling:{region}:{account}"
             ":scalable-target/{hex32}"
         },
-        replaced_by=inputs("resourceId", "scalableDimension", "serviceNamespace"),
     ),
     "aws:appautoscaling/policy:Policy": ResourceType(
         "{name}",
@@ -172,7 +128,6 @@ TYPES: dict[str, ResourceType] = {
             "alarmArns": lambda _facts: list[str](),
         },
         naming=Naming(),
-        replaced_by=inputs("name", "resourceId", "scalableDimension", "serviceNamespace"),
         tagged=False,
     ),
     "aws:iam/role:Role": ResourceType(
@@ -184,18 +139,16 @@ TYPES: dict[str, ResourceType] = {
         },
         defaults={"path": "/", "maxSessionDuration": 3600, "forceDetachPolicies": False},
         naming=Naming(longest=64),
-        replaced_by=inputs("name", "namePrefix", "path"),
         regional=False,
     ),
     "aws:iam/rolePolicy:RolePolicy": ResourceType(
         "{role}:{name}",
         naming=Naming(longest=128),
-        replaced_by=inputs("name", "namePrefix", "role"),
         tagged=False,
         regional=False,
     ),
     "aws:iam/rolePolicyAttachment:RolePolicyAttachment": ResourceType(
-        "{role}/{policyArn}", replaced_by=EVERYTHING, tagged=False, regional=False
+        "{role}/{policyArn}", tagged=False, regional=False
     ),
     "aws:iam/instanceProfile:InstanceProfile": ResourceType(
         "{name}",
@@ -206,7 +159,6 @@ TYPES: dict[str, ResourceType] = {
         },
         defaults={"path": "/"},
         naming=Naming(longest=128),
-        replaced_by=inputs("name", "namePrefix", "path"),
         regional=False,
     ),
     "aws:lambda/function:Function": ResourceType(
@@ -221,19 +173,16 @@ TYPES: dict[str, ResourceType] = {
         },
         defaults={"memorySize": 128, "timeout": 3, "packageType": "Zip"},
         naming=Naming(longest=64),
-        replaced_by=inputs("name", "packageType"),
     ),
     "aws:lambda/invocation:Invocation": ResourceType(
         "{functionName}_{hex32}",
         {"result": "{{}}"},
         defaults={"lifecycleScope": "CREATE_ONLY", "qualifier": "$LATEST"},
-        replaced_by=inputs("functionName", "input", "qualifier", "triggers"),
         tagged=False,
     ),
     "aws:lambda/permission:Permission": ResourceType(
         "{statementId}",
         {"statementId": "terraform-{hex26}"},
-        replaced_by=EVERYTHING,
         tagged=False,
     ),
 }

@@ -1,15 +1,13 @@
 """Databases and caches."""
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
 
-from offline.catalog.resource_type import Naming, ResourceType, inputs
+from offline.catalog.resource_type import Naming, ResourceType
 from offline.facts import Facts, digest
 
 _RDS = "arn:{partition}:rds:{region}:{account}:"
 _CACHE = "arn:{partition}:elasticache:{region}:{account}:"
 _PORTS = {"mysql": 3306, "mariadb": 3306, "postgres": 5432, "postgresql": 5432}
-_TRANSIT_ENCRYPTION_CAN_CHANGE_FROM = (7, 0, 5)
 
 
 def _host_part(facts: Facts, length: int) -> str:
@@ -74,32 +72,17 @@ def _cache_members(facts: Facts) -> list[str]:
     ]
 
 
-def _cache_replacements(old: Mapping[str, Any], new: Mapping[str, Any]) -> frozenset[str]:
-    """Old engines cannot change encryption in transit; there is no way back from Valkey."""
-    names: set[str] = set()
-    version = [
-        int(part) for part in str(old.get("engineVersion", "9")).split(".") if part.isdigit()
-    ]
-    full = (*version, *_TRANSIT_ENCRYPTION_CAN_CHANGE_FROM[len(version) :])
-    if full < _TRANSIT_ENCRYPTION_CAN_CHANGE_FROM:
-        names.add("transitEncryptionEnabled")
-    if old.get("engine") == "valkey" and new.get("engine", "redis") == "redis":
-        names.add("engine")
-    return frozenset(names)
-
-
-def _parameter_group(service: str, kind: str, *more: str) -> ResourceType:
+def _parameter_group(service: str, kind: str) -> ResourceType:
     """A parameter group, which is replaced for everything but its parameters."""
     return ResourceType(
         "{name}",
         {"arn": f"{service}{kind}:{{name}}"},
         defaults={"description": "Managed by Pulumi"},
         naming=Naming(lowercase=True),
-        replaced_by=inputs("name", "family", "description", *more),
     )
 
 
-def _subnet_group(service: str, kind: str, *more: str) -> ResourceType:
+def _subnet_group(service: str, kind: str) -> ResourceType:
     return ResourceType(
         "{name}",
         {
@@ -108,16 +91,13 @@ def _subnet_group(service: str, kind: str, *more: str) -> ResourceType:
         },
         defaults={"description": "Managed by Pulumi"},
         naming=Naming(lowercase=True),
-        replaced_by=inputs("name", *more),
     )
 
 
 TYPES: dict[str, ResourceType] = {
-    "aws:rds/subnetGroup:SubnetGroup": _subnet_group(_RDS, "subgrp", "namePrefix"),
-    "aws:rds/parameterGroup:ParameterGroup": _parameter_group(_RDS, "pg", "namePrefix"),
-    "aws:rds/clusterParameterGroup:ClusterParameterGroup": _parameter_group(
-        _RDS, "cluster-pg", "namePrefix"
-    ),
+    "aws:rds/subnetGroup:SubnetGroup": _subnet_group(_RDS, "subgrp"),
+    "aws:rds/parameterGroup:ParameterGroup": _parameter_group(_RDS, "pg"),
+    "aws:rds/clusterParameterGroup:ClusterParameterGroup": _parameter_group(_RDS, "cluster-pg"),
     "aws:rds/cluster:Cluster": ResourceType(
         "{clusterIdentifier}",
         {
@@ -134,23 +114,6 @@ TYPES: dict[str, ResourceType] = {
         },
         defaults={"engineMode": "provisioned", "backupRetentionPeriod": 1},
         naming=Naming("clusterIdentifier", 63, lowercase=True),
-        replaced_by=inputs(
-            "availabilityZones",
-            "clusterIdentifier",
-            "clusterIdentifierPrefix",
-            "databaseName",
-            "dbSubnetGroupName",
-            "dbSystemId",
-            "engine",
-            "engineMode",
-            "kmsKeyId",
-            "masterUsername",
-            "restoreToPointInTime",
-            "s3Import",
-            "snapshotIdentifier",
-            "sourceRegion",
-            "storageEncrypted",
-        ),
     ),
     "aws:rds/clusterInstance:ClusterInstance": ResourceType(
         "{identifier}",
@@ -166,14 +129,6 @@ TYPES: dict[str, ResourceType] = {
         },
         defaults={"promotionTier": 0, "monitoringInterval": 0},
         naming=Naming("identifier", 63, lowercase=True),
-        replaced_by=inputs(
-            "availabilityZone",
-            "clusterIdentifier",
-            "dbSubnetGroupName",
-            "engine",
-            "identifier",
-            "identifierPrefix",
-        ),
     ),
     "aws:rds/instance:Instance": ResourceType(
         lambda facts: _resource_id("db-", facts),
@@ -191,21 +146,6 @@ TYPES: dict[str, ResourceType] = {
         },
         defaults={"storageEncrypted": False, "multiAz": False, "publiclyAccessible": False},
         naming=Naming("identifier", 63, lowercase=True),
-        replaced_by=inputs(
-            "availabilityZone",
-            "backupTarget",
-            "characterSetName",
-            "dbName",
-            "engine",
-            "kmsKeyId",
-            "ncharCharacterSetName",
-            "restoreToPointInTime",
-            "s3Import",
-            "snapshotIdentifier",
-            "storageEncrypted",
-            "timezone",
-            "username",
-        ),
     ),
     "aws:elasticache/subnetGroup:SubnetGroup": _subnet_group(_CACHE, "subnetgroup"),
     "aws:elasticache/parameterGroup:ParameterGroup": _parameter_group(_CACHE, "parametergroup"),
@@ -233,19 +173,5 @@ TYPES: dict[str, ResourceType] = {
             "multiAzEnabled": False,
         },
         naming=Naming("replicationGroupId", 40, lowercase=True),
-        replaced_by=inputs(
-            "atRestEncryptionEnabled",
-            "dataTieringEnabled",
-            "globalReplicationGroupId",
-            "kmsKeyId",
-            "networkType",
-            "port",
-            "replicationGroupId",
-            "securityGroupNames",
-            "snapshotArns",
-            "snapshotName",
-            "subnetGroupName",
-        ),
-        also_replaced_by=_cache_replacements,
     ),
 }

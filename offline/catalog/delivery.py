@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from offline.catalog.resource_type import EVERYTHING, Naming, ResourceType, inputs
+from offline.catalog.resource_type import Naming, ResourceType
 from offline.facts import Facts, digest
 
 _ELB = "arn:{partition}:elasticloadbalancing:{region}:{account}:"
@@ -106,9 +106,6 @@ TYPES: dict[str, ResourceType] = {
             "loadBalancerType": "application",
         },
         naming=Naming(longest=32),
-        replaced_by=inputs(
-            "name", "namePrefix", "internal", "loadBalancerType", "customerOwnedIpv4Pool"
-        ),
     ),
     "aws:lb/targetGroup:TargetGroup": ResourceType(
         f"{_ELB}targetgroup/{{name}}/{{hex16}}",
@@ -119,27 +116,14 @@ TYPES: dict[str, ResourceType] = {
         },
         defaults={"deregistrationDelay": 300, "targetType": "instance", "slowStart": 0},
         naming=Naming(longest=32),
-        replaced_by=inputs(
-            "name",
-            "namePrefix",
-            "ipAddressType",
-            "port",
-            "protocol",
-            "protocolVersion",
-            "targetControlPort",
-            "targetType",
-            "vpcId",
-        ),
     ),
     "aws:lb/listener:Listener": ResourceType(
         _arn_under("loadBalancerArn", "loadbalancer", "listener"),
         {"arn": "{id}"},
-        replaced_by=inputs("loadBalancerArn"),
     ),
     "aws:lb/listenerRule:ListenerRule": ResourceType(
         _arn_under("listenerArn", "listener", "listener-rule"),
         {"arn": "{id}", "priority": lambda _facts: 1},
-        replaced_by=inputs("listenerArn"),
     ),
     "aws:wafv2/webAcl:WebAcl": ResourceType(
         "{hex32}",
@@ -148,13 +132,12 @@ TYPES: dict[str, ResourceType] = {
             "capacity": lambda _facts: 1,
         },
         naming=Naming(longest=128),
-        replaced_by=inputs("description", "name", "namePrefix", "scope"),
     ),
     "aws:wafv2/webAclAssociation:WebAclAssociation": ResourceType(
-        "{webAclArn},{resourceArn}", replaced_by=EVERYTHING, tagged=False
+        "{webAclArn},{resourceArn}", tagged=False
     ),
     "aws:wafv2/webAclLoggingConfiguration:WebAclLoggingConfiguration": ResourceType(
-        "{resourceArn}", replaced_by=inputs("resourceArn", "logDestinationConfigs"), tagged=False
+        "{resourceArn}", tagged=False
     ),
     "aws:acm/certificate:Certificate": ResourceType(
         "arn:{partition}:acm:{region}:{account}:certificate/{hex32}",
@@ -166,22 +149,11 @@ TYPES: dict[str, ResourceType] = {
             "renewalEligibility": "INELIGIBLE",
         },
         defaults={"keyAlgorithm": "RSA_2048"},
-        replaced_by=inputs(
-            "certificateAuthorityArn",
-            "domainName",
-            "keyAlgorithm",
-            "subjectAlternativeNames",
-            "validationMethod",
-            "validationOptions",
-        ),
     ),
-    "aws:acm/certificateValidation:CertificateValidation": ResourceType(
-        "{hex16}", replaced_by=EVERYTHING, tagged=False
-    ),
+    "aws:acm/certificateValidation:CertificateValidation": ResourceType("{hex16}", tagged=False),
     "aws:route53/record:Record": ResourceType(
         _record_id,
         {"fqdn": lambda facts: str(facts.get("name")).rstrip(".")},
-        replaced_by=inputs("name", "setIdentifier", "zoneId"),
         tagged=False,
         regional=False,
     ),
@@ -194,25 +166,21 @@ TYPES: dict[str, ResourceType] = {
         },
         defaults={"disableExecuteApiEndpoint": False},
         naming=Naming(longest=128),
-        replaced_by=inputs("protocolType"),
     ),
     "aws:apigatewayv2/vpcLink:VpcLink": ResourceType(
         "{hex6}",
         {"arn": f"{_APIS}/vpclinks/{{id}}"},
         naming=Naming(longest=128),
-        replaced_by=inputs("securityGroupIds", "subnetIds"),
     ),
     "aws:apigatewayv2/integration:Integration": ResourceType(
         "{hex7}",
         {"integrationResponseSelectionExpression": ""},
         defaults={"connectionType": "INTERNET", "payloadFormatVersion": "1.0"},
-        replaced_by=inputs("apiId", "integrationSubtype", "integrationType"),
         tagged=False,
     ),
     "aws:apigatewayv2/route:Route": ResourceType(
         "{hex7}",
         defaults={"apiKeyRequired": False, "authorizationType": "NONE"},
-        replaced_by=inputs("apiId"),
         tagged=False,
     ),
     "aws:apigatewayv2/stage:Stage": ResourceType(
@@ -224,7 +192,6 @@ TYPES: dict[str, ResourceType] = {
         },
         defaults={"autoDeploy": False},
         naming=Naming(longest=128),
-        replaced_by=inputs("apiId", "name"),
     ),
     "aws:apigatewayv2/domainName:DomainName": ResourceType(
         "{domainName}",
@@ -234,11 +201,8 @@ TYPES: dict[str, ResourceType] = {
             "domainNameConfiguration.hostedZoneId": "Z1UJRXOUMOOFQ8",
             "domainNameConfiguration.targetDomainName": ("d-{hex10}.execute-api.{region}.{suffix}"),
         },
-        replaced_by=inputs("domainName"),
     ),
-    "aws:apigatewayv2/apiMapping:ApiMapping": ResourceType(
-        "{hex6}", replaced_by=inputs("apiId", "domainName"), tagged=False
-    ),
+    "aws:apigatewayv2/apiMapping:ApiMapping": ResourceType("{hex6}", tagged=False),
     "aws:apprunner/service:Service": ResourceType(
         f"{_APP_RUNNER}service/{{serviceName}}/{{hex32}}",
         {
@@ -247,17 +211,14 @@ TYPES: dict[str, ResourceType] = {
             "serviceUrl": "{hex10}.{region}.awsapprunner.com",
             "status": "RUNNING",
         },
-        replaced_by=inputs("encryptionConfiguration", "serviceName"),
     ),
     "aws:apprunner/autoScalingConfigurationVersion:AutoScalingConfigurationVersion": ResourceType(
         f"{_APP_RUNNER}autoscalingconfiguration/{{autoScalingConfigurationName}}/1/{{hex32}}",
         {"arn": "{id}", "autoScalingConfigurationRevision": lambda _facts: 1, "status": "active"},
-        replaced_by=EVERYTHING,
     ),
     "aws:apprunner/vpcConnector:VpcConnector": ResourceType(
         f"{_APP_RUNNER}vpcconnector/{{vpcConnectorName}}/1/{{hex32}}",
         {"arn": "{id}", "status": "ACTIVE", "vpcConnectorRevision": lambda _facts: 1},
-        replaced_by=EVERYTHING,
     ),
     "aws:apprunner/customDomainAssociation:CustomDomainAssociation": ResourceType(
         "{domainName},{serviceArn}",
@@ -266,7 +227,6 @@ TYPES: dict[str, ResourceType] = {
             "dnsTarget": "{hex10}.{region}.awsapprunner.com",
             "status": "pending_certificate_dns_validation",
         },
-        replaced_by=EVERYTHING,
         tagged=False,
     ),
 }

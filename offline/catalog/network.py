@@ -1,6 +1,6 @@
 """VPCs and what lies in them."""
 
-from offline.catalog.resource_type import EVERYTHING, Naming, ResourceType, inputs
+from offline.catalog.resource_type import Naming, ResourceType
 from offline.facts import Facts, derived, digest
 
 _EC2 = "arn:{partition}:ec2:{region}:{account}:"
@@ -52,7 +52,6 @@ def _endpoint_dns(facts: Facts) -> list[dict[str, str]]:
 _RULE = ResourceType(
     "sgr-{hex17}",
     {"arn": f"{_EC2}security-group-rule/{{id}}", "securityGroupRuleId": "{id}"},
-    replaced_by=inputs("securityGroupId"),
 )
 
 TYPES: dict[str, ResourceType] = {
@@ -72,7 +71,6 @@ TYPES: dict[str, ResourceType] = {
             "enableDnsHostnames": False,
             "instanceTenancy": "default",
         },
-        replaced_by=inputs("cidrBlock", "ipv4IpamPoolId", "ipv4NetmaskLength"),
     ),
     "aws:ec2/internetGateway:InternetGateway": ResourceType(
         "igw-{hex17}", {"arn": f"{_EC2}internet-gateway/{{id}}", "ownerId": "{account}"}
@@ -86,34 +84,17 @@ TYPES: dict[str, ResourceType] = {
             "ownerId": "{account}",
         },
         defaults={"mapPublicIpOnLaunch": False, "assignIpv6AddressOnCreation": False},
-        replaced_by=inputs(
-            "availabilityZone",
-            "availabilityZoneId",
-            "cidrBlock",
-            "ipv6Native",
-            "outpostArn",
-            "vpcId",
-            "ipv4IpamPoolId",
-            "ipv4NetmaskLength",
-        ),
     ),
     "aws:ec2/routeTable:RouteTable": ResourceType(
         "rtb-{hex17}",
         {"arn": f"{_EC2}route-table/{{id}}", "ownerId": "{account}"},
-        replaced_by=inputs("vpcId"),
     ),
     "aws:ec2/routeTableAssociation:RouteTableAssociation": ResourceType(
-        "rtbassoc-{hex17}", replaced_by=inputs("gatewayId", "subnetId"), tagged=False
+        "rtbassoc-{hex17}", tagged=False
     ),
     "aws:ec2/route:Route": ResourceType(
         _route_id,
         {"origin": "CreateRoute", "state": "active", "instanceId": "", "instanceOwnerId": ""},
-        replaced_by=inputs(
-            "destinationCidrBlock",
-            "destinationIpv6CidrBlock",
-            "destinationPrefixListId",
-            "routeTableId",
-        ),
         tagged=False,
     ),
     "aws:ec2/eip:Eip": ResourceType(
@@ -128,14 +109,6 @@ TYPES: dict[str, ResourceType] = {
             "networkBorderGroup": "{region}",
         },
         defaults={"domain": "vpc", "publicIpv4Pool": "amazon"},
-        replaced_by=inputs(
-            "address",
-            "customerOwnedIpv4Pool",
-            "domain",
-            "ipamPoolId",
-            "networkBorderGroup",
-            "publicIpv4Pool",
-        ),
     ),
     "aws:ec2/natGateway:NatGateway": ResourceType(
         "nat-{hex17}",
@@ -146,13 +119,6 @@ TYPES: dict[str, ResourceType] = {
             "publicIp": public_address,
         },
         defaults={"connectivityType": "public"},
-        replaced_by=inputs(
-            "allocationId",
-            "connectivityType",
-            "privateIp",
-            "secondaryPrivateIpAddressCount",
-            "subnetId",
-        ),
     ),
     "aws:ec2/defaultSecurityGroup:DefaultSecurityGroup": ResourceType(
         lambda facts: default_security_group(facts.get("vpcId")),
@@ -162,14 +128,12 @@ TYPES: dict[str, ResourceType] = {
             "name": "default",
             "ownerId": "{account}",
         },
-        replaced_by=inputs("vpcId"),
     ),
     "aws:ec2/securityGroup:SecurityGroup": ResourceType(
         "sg-{hex17}",
         {"arn": f"{_EC2}security-group/{{id}}", "ownerId": "{account}"},
         defaults={"description": "Managed by Pulumi", "revokeRulesOnDelete": False},
         naming=Naming(),
-        replaced_by=inputs("description", "name", "namePrefix", "vpcId"),
     ),
     "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule": _RULE,
     "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule": _RULE,
@@ -186,20 +150,11 @@ TYPES: dict[str, ResourceType] = {
             "state": "available",
         },
         defaults={"vpcEndpointType": "Gateway", "privateDnsEnabled": False},
-        replaced_by=inputs(
-            "resourceConfigurationArn",
-            "serviceName",
-            "serviceNetworkArn",
-            "serviceRegion",
-            "vpcEndpointType",
-            "vpcId",
-        ),
     ),
     "aws:ec2/flowLog:FlowLog": ResourceType(
         "fl-{hex17}",
         {"arn": f"{_EC2}vpc-flow-log/{{id}}"},
         defaults={"logDestinationType": "cloud-watch-logs", "maxAggregationInterval": 600},
-        replaced_by=EVERYTHING,
     ),
     "aws:servicediscovery/privateDnsNamespace:PrivateDnsNamespace": ResourceType(
         "ns-{hex16}",
@@ -208,20 +163,10 @@ TYPES: dict[str, ResourceType] = {
             "hostedZone": lambda facts: facts.fill("Z{hex20}", "hosted zone").upper(),
         },
         naming=Naming(),
-        replaced_by=inputs("name", "vpc"),
     ),
     "aws:servicediscovery/service:Service": ResourceType(
         "srv-{hex16}",
         {"arn": "arn:{partition}:servicediscovery:{region}:{account}:service/{id}"},
         naming=Naming(),
-        replaced_by=inputs(
-            "name",
-            "namespaceId",
-            "dnsConfig.namespaceId",
-            "dnsConfig.routingPolicy",
-            "dnsConfig.dnsRecords.type",
-            "healthCheckCustomConfig",
-            "type",
-        ),
     ),
 }

@@ -1,6 +1,6 @@
 """Logs, alarms, messages, budgets, backups and images."""
 
-from offline.catalog.resource_type import EVERYTHING, Naming, ResourceType, inputs
+from offline.catalog.resource_type import Naming, ResourceType
 from offline.facts import ACCOUNT, CREATED, derived
 
 TYPES: dict[str, ResourceType] = {
@@ -9,12 +9,10 @@ TYPES: dict[str, ResourceType] = {
         {"arn": "arn:{partition}:logs:{region}:{account}:log-group:{name}"},
         defaults={"retentionInDays": 0, "skipDestroy": False, "logGroupClass": "STANDARD"},
         naming=Naming(longest=512),
-        replaced_by=inputs("name", "namePrefix", "logGroupClass"),
     ),
     "aws:cloudwatch/logMetricFilter:LogMetricFilter": ResourceType(
         "{name}",
         naming=Naming(longest=512),
-        replaced_by=inputs("name", "logGroupName"),
         tagged=False,
     ),
     "aws:cloudwatch/metricAlarm:MetricAlarm": ResourceType(
@@ -22,12 +20,10 @@ TYPES: dict[str, ResourceType] = {
         {"arn": "arn:{partition}:cloudwatch:{region}:{account}:alarm:{name}"},
         defaults={"actionsEnabled": True, "treatMissingData": "missing"},
         naming=Naming(),
-        replaced_by=inputs("name"),
     ),
     "aws:cloudwatch/dashboard:Dashboard": ResourceType(
         "{dashboardName}",
         {"dashboardArn": "arn:{partition}:cloudwatch::{account}:dashboard/{dashboardName}"},
-        replaced_by=inputs("dashboardName"),
         tagged=False,
     ),
     "aws:sns/topic:Topic": ResourceType(
@@ -35,7 +31,6 @@ TYPES: dict[str, ResourceType] = {
         {"arn": "{id}", "owner": "{account}", "policy": ""},
         defaults={"fifoTopic": False},
         naming=Naming(longest=256),
-        replaced_by=inputs("name", "namePrefix", "fifoTopic"),
     ),
     "aws:sns/topicSubscription:TopicSubscription": ResourceType(
         "{topic}:{hex32}",
@@ -45,24 +40,19 @@ TYPES: dict[str, ResourceType] = {
             "ownerId": "{account}",
             "pendingConfirmation": lambda facts: facts.get("protocol").startswith("email"),
         },
-        replaced_by=inputs("endpoint", "protocol", "topic"),
         tagged=False,
     ),
-    "aws:sns/topicPolicy:TopicPolicy": ResourceType(
-        "{arn}", {"owner": "{account}"}, replaced_by=inputs("arn"), tagged=False
-    ),
+    "aws:sns/topicPolicy:TopicPolicy": ResourceType("{arn}", {"owner": "{account}"}, tagged=False),
     "aws:sqs/queue:Queue": ResourceType(
         "https://sqs.{region}.{suffix}/{account}/{name}",
         {"arn": "arn:{partition}:sqs:{region}:{account}:{name}", "url": "{id}", "policy": ""},
         defaults={"visibilityTimeoutSeconds": 30, "messageRetentionSeconds": 345600},
         naming=Naming(longest=80),
-        replaced_by=inputs("name", "namePrefix", "fifoQueue"),
     ),
     "aws:budgets/budget:Budget": ResourceType(
         f"{ACCOUNT}:{{name}}",
         {"accountId": "{account}", "arn": "arn:{partition}:budgets::{account}:budget/{name}"},
         naming=Naming(longest=100),
-        replaced_by=inputs("name", "namePrefix", "accountId"),
         regional=False,
     ),
     "aws:scheduler/schedule:Schedule": ResourceType(
@@ -70,7 +60,6 @@ TYPES: dict[str, ResourceType] = {
         {"arn": "arn:{partition}:scheduler:{region}:{account}:schedule/{id}"},
         defaults={"groupName": "default", "state": "ENABLED"},
         naming=Naming(longest=64),
-        replaced_by=inputs("name", "namePrefix", "groupName"),
         tagged=False,
     ),
     "aws:scheduler/scheduleGroup:ScheduleGroup": ResourceType(
@@ -82,7 +71,6 @@ TYPES: dict[str, ResourceType] = {
             "state": "ACTIVE",
         },
         naming=Naming(longest=64),
-        replaced_by=inputs("name", "namePrefix"),
     ),
     "aws:dlm/lifecyclePolicy:LifecyclePolicy": ResourceType(
         lambda facts: derived("policy-0", facts.seed),
@@ -96,12 +84,10 @@ TYPES: dict[str, ResourceType] = {
             "recoveryPoints": lambda _facts: 0,
         },
         naming=Naming(longest=50),
-        replaced_by=inputs("name", "kmsKeyArn"),
     ),
     "aws:backup/vaultLockConfiguration:VaultLockConfiguration": ResourceType(
         "{backupVaultName}",
         {"backupVaultArn": "arn:{partition}:backup:{region}:{account}:backup-vault:{id}"},
-        replaced_by=EVERYTHING,
         tagged=False,
     ),
     "aws:backup/plan:Plan": ResourceType(
@@ -113,7 +99,7 @@ TYPES: dict[str, ResourceType] = {
         naming=Naming(longest=50),
     ),
     "aws:backup/selection:Selection": ResourceType(
-        "{hex32}", naming=Naming(longest=50), replaced_by=EVERYTHING, tagged=False
+        "{hex32}", naming=Naming(longest=50), tagged=False
     ),
     "aws:ecr/repository:Repository": ResourceType(
         "{name}",
@@ -124,12 +110,10 @@ TYPES: dict[str, ResourceType] = {
         },
         defaults={"imageTagMutability": "MUTABLE"},
         naming=Naming(longest=256, lowercase=True),
-        replaced_by=inputs("name", "encryptionConfigurations"),
     ),
     "aws:ecr/pullThroughCacheRule:PullThroughCacheRule": ResourceType(
         "{ecrRepositoryPrefix}",
         {"registryId": "{account}"},
-        replaced_by=inputs("ecrRepositoryPrefix", "upstreamRegistryUrl"),
         tagged=False,
     ),
 }

@@ -1,19 +1,13 @@
 """The shape of a catalog entry: everything the model knows about one resource type."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from offline.facts import Value
 
-Inputs = Mapping[str, Any]
-
 EVERYTHING = frozenset({"*"})
 """Every input but the tags forces a replacement."""
-
-
-def _no_extra_replacements(_old: Inputs, _new: Inputs) -> frozenset[str]:
-    return frozenset()
 
 
 @dataclass(frozen=True)
@@ -31,7 +25,8 @@ class ResourceType:
 
     `identity` gives the id. `computed` are the outputs that AWS tells only after creation (a
     dotted key is a field of an object input); inputs win over them. `defaults` are known before.
-    `restated` are computed outputs that AWS tells anew on every update.
+    `restated` are computed outputs that AWS tells anew on every update. What replaces a resource is
+    in `rules.csv`, and is put in when the catalog is put together.
     """
 
     identity: Value
@@ -39,12 +34,6 @@ class ResourceType:
     defaults: Mapping[str, Any] = field(default_factory=dict[str, Any])
     naming: Naming | None = None
     replaced_by: frozenset[str] = frozenset()
-    also_replaced_by: Callable[[Inputs, Inputs], frozenset[str]] = _no_extra_replacements
     restated: frozenset[str] = frozenset()
     tagged: bool = True
     regional: bool = True
-
-
-def inputs(*names: str) -> frozenset[str]:
-    """Names of input properties."""
-    return frozenset(names)

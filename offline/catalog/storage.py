@@ -1,8 +1,8 @@
 """Buckets, secrets and keys."""
 
-from offline.catalog.resource_type import Naming, ResourceType, inputs
+from offline.catalog.resource_type import Naming, ResourceType
 
-_OF_A_BUCKET = ResourceType("{bucket}", replaced_by=inputs("bucket"), tagged=False)
+_OF_A_BUCKET = ResourceType("{bucket}", tagged=False)
 
 TYPES: dict[str, ResourceType] = {
     "aws:s3/bucket:Bucket": ResourceType(
@@ -16,7 +16,6 @@ TYPES: dict[str, ResourceType] = {
         },
         defaults={"forceDestroy": False, "objectLockEnabled": False},
         naming=Naming("bucket", 63, lowercase=True),
-        replaced_by=inputs("bucket", "bucketNamespace", "bucketPrefix", "objectLockEnabled"),
     ),
     "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock": _OF_A_BUCKET,
     "aws:s3/bucketPolicy:BucketPolicy": _OF_A_BUCKET,
@@ -32,7 +31,6 @@ TYPES: dict[str, ResourceType] = {
         {"arn": "{id}", "policy": ""},
         defaults={"recoveryWindowInDays": 30},
         naming=Naming(longest=512),
-        replaced_by=inputs("name", "namePrefix", "type"),
     ),
     "aws:secretsmanager/secretVersion:SecretVersion": ResourceType(
         "{secretId}|terraform-{hex26}",
@@ -41,7 +39,6 @@ TYPES: dict[str, ResourceType] = {
             "versionId": lambda facts: facts.id.rpartition("|")[2],
             "versionStages": lambda _facts: ["AWSCURRENT"],
         },
-        replaced_by=inputs("secretBinary", "secretId", "secretString", "secretStringWoVersion"),
         tagged=False,
     ),
     "aws:kms/key:Key": ResourceType(
@@ -56,6 +53,5 @@ TYPES: dict[str, ResourceType] = {
             "keyUsage": "ENCRYPT_DECRYPT",
             "multiRegion": False,
         },
-        replaced_by=inputs("customKeyStoreId", "customerMasterKeySpec", "keyUsage", "multiRegion"),
     ),
 }

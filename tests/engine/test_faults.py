@@ -47,6 +47,8 @@ class FailingAws(AwsProvider):
             if f"{request.type} {request.name}" == self.waits:
                 self.waiting.set()
                 self.go_on.wait(LONGEST_WAIT)
+                if not context.is_active():  # a killed engine's provider asks AWS for nothing more
+                    context.abort(grpc.StatusCode.CANCELLED, "the engine is gone")
             self.created[request.type, request.name] += 1
         return super().Create(request, context)
 

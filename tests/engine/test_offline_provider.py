@@ -53,6 +53,7 @@ database = aws.rds.Cluster(
     master_password=password.result,
     db_subnet_group_name=subnets.name,
     backup_retention_period=wanted.get("days", 1),
+    skip_final_snapshot=True,
     vpc_security_group_ids=[group.id],
 )
 template = aws.ec2.LaunchTemplate("template", image_id=wanted.get("image", "ami-1"))

@@ -18,6 +18,8 @@ from automation import restore_backup, restore_objects, restore_postgres, restor
 from automation.deployed import Deployed, open_stack
 from automation.plan import carry_out
 from components.replacement_guard import BEGINNINGS, REPLACING
+from offline.provider import AwsProvider
+from offline.serving import providers
 from tests.deployment import Deployment
 from tests.unit import test_restore_clickhouse as clickhouse
 from tests.unit import test_restore_postgres as postgres
@@ -116,17 +118,34 @@ def test_the_volume_alone_is_replaced_and_the_migration_waits_for_it(
 
 
 def test_a_protected_stack_is_restored_and_protected_again(
-    environment: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    deployment = Deployment.of("prod", tmp_path, environment)
-    deployment.up()
+    aws = AwsProvider()
+    with providers(aws=aws) as environment:
+        deployment = Deployment.of("prod", tmp_path, environment)
+        deployment.up()
+        restore_a_protected_stack(deployment, aws, monkeypatch)
+
+
+def restore_a_protected_stack(
+    deployment: Deployment, aws: AwsProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
     before = stores(deployment)
+
+    def modify(asked: dict[str, Any]) -> dict[str, Any]:
+        aws.change_by_hand(
+            postgres.CLUSTER_TYPE,
+            asked["DBClusterIdentifier"],
+            deletionProtection=asked["DeletionProtection"],
+        )
+        return {}
+
     answers: dict[str, Answer | list[Answer]] = {
         **clickhouse.aws(
             DescribeInstanceRefreshes={"InstanceRefreshes": [clickhouse.refresh("Successful")]}
         ),
         "DescribeDBClusterSnapshots": postgres.of_cluster(),
-        "ModifyDBCluster": {},
+        "ModifyDBCluster": modify,
     }
     deployed, log = opened(deployment, monkeypatch, answers)
     cluster = deployed.resource(postgres.CLUSTER_TYPE, "langfuse-prod-postgres").outputs

@@ -212,14 +212,6 @@ class Account:
         found = client("backup", region).list_backup_vaults()["BackupVaultList"]
         return [each for each in found if each["BackupVaultName"].startswith(self.prefix)]
 
-    def delete_vaults(self) -> None:
-        """Delete the stack's vaults, which are empty."""
-        for region in (self.region, COPY_REGION):
-            for vault in self.vaults(region):
-                client("backup", region).delete_backup_vault(
-                    BackupVaultName=vault["BackupVaultName"]
-                )
-
     def secrets(self) -> set[str]:
         """ARNs of all secrets."""
         found = self.client("secretsmanager").list_secrets()["SecretList"]

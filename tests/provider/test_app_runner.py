@@ -84,7 +84,7 @@ def test_web_on_app_runner_comes_up_stays_as_it_is_changes_and_goes(tmp_path: Pa
         changed = described(service["ServiceArn"])
         assert changed["InstanceConfiguration"]["Memory"] == "3072"
         assert variables(changed)["NODE_OPTIONS"] == "--max-old-space-size=2304"
-        destroy(account, deployment)
+        destroy(deployment)
     assert deployment.state() == []
     assert account.leftovers() == {}
     assert described(service["ServiceArn"])["Status"] == "DELETED"

@@ -5,7 +5,6 @@ import uuid
 import zipfile
 
 import pytest
-from botocore.exceptions import ClientError
 
 from tests.provider.aws import client
 
@@ -126,14 +125,6 @@ def test_the_simulation_forgets_the_groups_of_instances_with_a_public_address(na
     )["Instances"]
     (found,) = ec2.describe_instances(InstanceIds=[made["InstanceId"]])["Reservations"]
     assert found["Instances"][0]["SecurityGroups"] == []
-
-
-def test_the_simulation_cannot_say_what_is_in_a_vault(name: str) -> None:
-    backup = client("backup")
-    backup.create_backup_vault(BackupVaultName=name)
-    with pytest.raises(ClientError, match="404"):
-        backup.list_recovery_points_by_backup_vault(BackupVaultName=name)
-    backup.delete_backup_vault(BackupVaultName=name)
 
 
 def test_the_simulation_forgets_where_functions_log(name: str) -> None:

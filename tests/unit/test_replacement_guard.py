@@ -37,8 +37,6 @@ NEVER_USED: dict[str, frozenset[str]] = {
     ),
     "aws:rds/cluster:Cluster": frozenset({"restoreToPointInTime", "s3Import"}),
     "aws:rds/instance:Instance": frozenset({"restoreToPointInTime", "s3Import"}),
-    # How fast a volume is filled from its snapshot: nobody asked for it, and it costs money.
-    VOLUME: frozenset({"volumeInitializationRate"}),
 }
 """Inputs that replace a resource, and that this program never sets."""
 
