@@ -7,11 +7,10 @@ itself, once the service runs: their events never expire, and they stay when the
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import pulumi
 import pulumi_aws as aws
-from pulumi_aws.apprunner.outputs import ServiceSourceConfiguration
 
 from components import iam
 from components.images import ContainerImage
@@ -226,25 +225,29 @@ class Web:
             lambda found: cls(image, *found)
         )
 
-    def differences(self, source: ServiceSourceConfiguration) -> list[str]:
+    def differences(self, source: Any) -> list[str]:
         """Name what runs otherwise, without the values of variables."""
-        repository = source.image_repository
-        if repository is None:
-            return ["the source"]
-        image, configuration = repository.image_identifier, repository.image_configuration
-        found = [] if image == self.image else [f"{image} instead of {self.image}"]
-        if configuration is None:
-            return [*found, "no variables"]
-        variables = configuration.runtime_environment_variables or {}
-        secrets = configuration.runtime_environment_secrets or {}
-        there, wanted = {**variables, **secrets}, {**self.variables, **self.secrets}
+        repository = _part(source, "image_repository")
+        image = _part(repository, "image_identifier")
+        configuration = _part(repository, "image_configuration")
+        there = {
+            **(_part(configuration, "runtime_environment_variables") or {}),
+            **(_part(configuration, "runtime_environment_secrets") or {}),
+        }
+        wanted = {**self.variables, **self.secrets}
         names = {name for name in there | wanted if there.get(name) != wanted.get(name)}
+        found = [] if image == self.image else [f"{image} instead of {self.image}"]
         return found + ([f"other values of {', '.join(sorted(names))}"] if names else [])
 
 
-def running(
-    arn: str, status: str, urn: str, source: ServiceSourceConfiguration, wanted: Web
-) -> str:
+def _part(value: Any, name: str) -> Any:
+    """A part of an output: an object, or the dict that the program has given."""
+    if value is None:
+        return None
+    return value.get(name) if type(value) is dict else getattr(value, name)
+
+
+def running(arn: str, status: str, urn: str, source: Any, wanted: Web) -> str:
     """Give the ARN of a service that has started at least once, and runs what it is to run.
 
     One whose first start failed stays, and the provider sees no difference to mend. An update that
