@@ -5,9 +5,9 @@ itself, once the service runs: their events never expire, and they stay when the
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import pulumi
 import pulumi_aws as aws
@@ -146,9 +146,10 @@ class AppRunner(pulumi.ComponentResource):
             ),
         )
         self.service_name = service.service_name
-        self.service_arn = pulumi.Output.all(service.arn, service.status, service.urn).apply(
-            lambda found: running(*found)
-        )
+        wanted = Web.of(_by_digest(image), args.environment.plain, args.environment.secret)
+        self.service_arn = pulumi.Output.all(
+            service.arn, service.status, service.urn, service.source_configuration, wanted
+        ).apply(lambda found: running(*found))
         self.log_group_name = pulumi.Output.concat(
             "/aws/apprunner/", service.service_name, "/", service.service_id, "/application"
         )
@@ -203,14 +204,66 @@ def _digest(*texts: str) -> str:
     return hashlib.sha256(" ".join(texts).encode()).hexdigest()[:8]
 
 
-def running(arn: str, status: str, urn: str) -> str:
-    """Give the ARN of a service that has started at least once.
+@dataclass(frozen=True)
+class Web:
+    """What App Runner is to run."""
 
-    One whose first start failed stays, and the provider sees no difference to mend.
+    image: str
+    variables: Mapping[str, str]
+    secrets: Mapping[str, str]
+
+    @classmethod
+    def of(
+        cls,
+        image: str,
+        plain: Mapping[str, pulumi.Input[str]],
+        secret: Mapping[str, SecretReference],
+    ) -> pulumi.Output["Web"]:
+        """Resolve what the service is given."""
+        references = {name: reference.value_from for name, reference in secret.items()}
+        return pulumi.Output.all(pulumi.Output.all(**plain), pulumi.Output.all(**references)).apply(
+            lambda found: cls(image, *found)
+        )
+
+    def differences(self, source: Any) -> list[str]:
+        """Name what runs otherwise, without the values of variables."""
+        repository = _part(source, "image_repository")
+        image = _part(repository, "image_identifier")
+        configuration = _part(repository, "image_configuration")
+        there = {
+            **(_part(configuration, "runtime_environment_variables") or {}),
+            **(_part(configuration, "runtime_environment_secrets") or {}),
+        }
+        wanted = {**self.variables, **self.secrets}
+        names = {name for name in there | wanted if there.get(name) != wanted.get(name)}
+        found = [] if image == self.image else [f"{image} instead of {self.image}"]
+        return found + ([f"other values of {', '.join(sorted(names))}"] if names else [])
+
+
+def _part(value: Any, name: str) -> Any:
+    """A part of an output: an object, or the dict that the program has given."""
+    if value is None:
+        return None
+    return value.get(name) if type(value) is dict else getattr(value, name)
+
+
+def running(arn: str, status: str, urn: str, source: Any, wanted: Web) -> str:
+    """Give the ARN of a service that has started at least once, and runs what it is to run.
+
+    One whose first start failed stays, and the provider sees no difference to mend. An update that
+    fails is rolled back, and the provider takes that for success; but it reads what runs then.
+    https://github.com/aws/apprunner-roadmap/issues/272
     """
+    differences = [] if pulumi.runtime.is_dry_run() else wanted.differences(source)
     if status == FAILED:
         raise pulumi.RunError(
             f"{arn}: App Runner could not start web ({status}). Its event log says why; remove "
             f"what hinders it, then run pulumi up --replace '{urn}'."
+        )
+    if differences:
+        raise pulumi.RunError(
+            f"{urn.rpartition('::')[2]}: App Runner has rolled the update back, and runs "
+            f"{' and '.join(differences)}. The event log of {arn} says why; correct the cause, and "
+            "run pulumi up again: it sends the update again."
         )
     return arn

@@ -31,6 +31,7 @@ from components.images import Images
 from components.location import Location
 from components.metrics import Watched
 from components.network import Network
+from components.read_back import running_service
 from components.security_groups import Door, closed_group, connect_members
 from components.stored_secret import (
     SecretReference,
@@ -72,7 +73,7 @@ class ClickHouse(pulumi.ComponentResource):
     user: str
     """Who connects."""
     identity: pulumi.Output[str]
-    """IDs of the data volumes: others are another database."""
+    """IDs of the data volumes, once the servers run: others are another database."""
     password: SecretReference
     """Password of `user`."""
     reader: Reader | None
@@ -179,7 +180,6 @@ class ClickHouse(pulumi.ComponentResource):
             child,
         )
         self.volume_arns = machine.volume_arns
-        self.identity = pulumi.Output.all(*machine.volume_ids).apply(",".join)
         bucket = backup_bucket(
             name,
             settings.backup_retention_days,
@@ -220,7 +220,13 @@ class ClickHouse(pulumi.ComponentResource):
                 parent=self,
                 depends_on=[machine, *ways, *image.after],
                 custom_timeouts=service_timeouts(len(servers)),
+                # A second service beside the first would start servers on the same volumes.
+                delete_before_replace=True,
             ),
+        )
+        running = running_service(service, task.arn, after=[machine.group_name])
+        self.identity = pulumi.Output.all(running, *machine.volume_ids).apply(
+            lambda found: ",".join(found[1:])
         )
         backup = ClickHouseBackup(
             f"{name}-backup",

@@ -16,6 +16,7 @@ from components.discovery import discovery_service
 from components.launch_tags import group_tags, launch_tags, tag_specifications
 from components.location import Location
 from components.metrics import CLICKHOUSE_NAMESPACE, Watched
+from components.read_back import current_instances
 from components.security_groups import allow_egress, closed_group
 from settings.stores import ClickHouseOnEc2
 
@@ -65,6 +66,8 @@ class ClickHouseHost(pulumi.ComponentResource):
     """IDs of the data volumes, by the servers' numbers."""
     volume_arns: list[pulumi.Output[str]]
     """Their ARNs."""
+    group_name: pulumi.Output[str]
+    """Name of the group, once its instances run as they are configured."""
     watched: Watched
     """What CloudWatch calls the volumes and the Auto Scaling group."""
 
@@ -114,6 +117,7 @@ class ClickHouseHost(pulumi.ComponentResource):
         role = self._role(name, args, [service.arn for service in names], child)
         tags = launch_tags(name, self)
         template = self._template(name, args, group.id, role, boot, tags, child)
+        version = template.latest_version.apply(lambda found: str(int(found)))
         instances = aws.autoscaling.Group(
             name,
             min_size=count,
@@ -122,10 +126,7 @@ class ClickHouseHost(pulumi.ComponentResource):
             vpc_zone_identifiers=args.subnet_ids,
             # A second instance in a zone would find the zone's volume taken.
             suspended_processes=["AZRebalance"],
-            launch_template={
-                "id": template.id,
-                "version": template.latest_version.apply(lambda version: str(int(version))),
-            },
+            launch_template={"id": template.id, "version": version},
             # Ends an old instance before it starts the new one, since there is one volume, and
             # one instance at a time.
             instance_refresh={
@@ -138,6 +139,7 @@ class ClickHouseHost(pulumi.ComponentResource):
             tags=tags.apply(group_tags),
             opts=pulumi.ResourceOptions(parent=self, depends_on=[egress]),
         )
+        self.group_name = current_instances(instances, version, count)
         self.watched = {
             "volumes": [{"VolumeId": volume} for volume in self.volume_ids],
             "hosts": [{"AutoScalingGroupName": instances.name}],

@@ -10,13 +10,14 @@ import pulumi_aws as aws
 from components import backlog_scaling
 from components.cluster import Cluster
 from components.container_definition import HealthCheck
-from components.fargate_service import fargate_service
+from components.fargate_service import capacity_provider, fargate_service
 from components.fargate_task import FargateTaskArgs, fargate_task
 from components.iam import Statement
 from components.images import ContainerImage
 from components.location import Location
 from components.metrics import Watched
 from components.network import Network
+from components.read_back import running_service
 from components.security_groups import Door
 from components.stored_secret import SecretReference
 from contract.environment import Environment
@@ -62,6 +63,7 @@ class ContainerService(pulumi.ComponentResource):
     service: aws.ecs.Service
     """The ECS service, steady."""
     service_name: pulumi.Output[str]
+    """Its name, once it runs as it is configured."""
     group_id: pulumi.Output[str]
     """Its security group, which nobody may enter unless a rule says so."""
     log_group_name: pulumi.Output[str]
@@ -106,7 +108,9 @@ class ContainerService(pulumi.ComponentResource):
             after=args.after,
             opts=pulumi.ResourceOptions(parent=self, ignore_changes=["desiredCount"]),
         )
-        self.service_name = self.service.name
+        self.service_name = running_service(
+            self.service, task.arn, provider=capacity_provider(args.settings.spot)
+        )
         self.watched = {
             args.container: [{"ClusterName": args.cluster.name, "ServiceName": self.service.name}]
         }

@@ -35,9 +35,10 @@ def fargate_service(
         name,
         cluster=cluster.arn,
         task_definition=task.arn,
-        capacity_provider_strategies=[
-            {"capacity_provider": "FARGATE_SPOT" if spot else "FARGATE", "weight": 1}
-        ],
+        capacity_provider_strategies=[{"capacity_provider": capacity_provider(spot), "weight": 1}],
+        # The provider refuses another strategy without it, and sends it with an update only.
+        # https://github.com/hashicorp/terraform-provider-aws/blob/v6.58.0/internal/service/ecs/service.go
+        force_new_deployment=True,
         platform_version="LATEST",
         desired_count=tasks,
         deployment_minimum_healthy_percent=100,
@@ -60,3 +61,8 @@ def fargate_service(
             ),
         ),
     )
+
+
+def capacity_provider(spot: bool) -> str:
+    """Name the capacity provider that tasks are placed on."""
+    return "FARGATE_SPOT" if spot else "FARGATE"

@@ -12,12 +12,13 @@ import pulumi
 
 from components import grafana_files, iam
 from components.container_definition import HealthCheck
-from components.fargate_service import fargate_service
+from components.fargate_service import capacity_provider, fargate_service
 from components.fargate_task import FargateTaskArgs, fargate_task
 from components.generated_secret import GeneratedSecret, GeneratedSecretArgs
 from components.ingress import Ingress
 from components.metrics import Watched
 from components.path_part import GRAFANA_PATH, PathPart
+from components.read_back import running_service
 from components.security_groups import let_ingress_in
 from components.stack_parts import StackParts
 from contract.environment import Environment
@@ -70,7 +71,7 @@ class Grafana(pulumi.ComponentResource):
     """The service, its password, and its place at the ingress."""
 
     url: pulumi.Output[str]
-    """Where it is."""
+    """Where it is, once it runs as it is configured."""
     password_secret_arn: pulumi.Output[str]
     """ARN of the secret whose value `password` is that of the user `admin`."""
     log_group_name: pulumi.Output[str]
@@ -85,7 +86,7 @@ class Grafana(pulumi.ComponentResource):
         reader = parts.clickhouse.reader
         if reader is None:
             raise ValueError("settings promise Grafana a ClickHouse user")
-        self.url = pulumi.Output.concat(parts.url, GRAFANA_PATH)
+        url = pulumi.Output.concat(parts.url, GRAFANA_PATH)
         secret = GeneratedSecret(
             name, GeneratedSecretArgs("Grafana", ["password", "secret-key"]), child
         )
@@ -110,7 +111,7 @@ class Grafana(pulumi.ComponentResource):
                 health_check=HealthCheck(health_command(PORT, HEALTH_PATH)),
                 environment=Environment(
                     plain={
-                        **configuration(self.url),
+                        **configuration(url),
                         **clickhouse_address(parts.clickhouse.http_url),
                         "CLICKHOUSE_USER": reader.user,
                         "AWS_REGION": parts.location.region,
@@ -138,7 +139,7 @@ class Grafana(pulumi.ComponentResource):
         )
         part = PathPart(CONTAINER, PORT, GRAFANA_PATH, HEALTH_PATH)
         attachment = args.ingress.way.attach(name, part, child)
-        fargate_service(
+        service = fargate_service(
             name,
             task,
             parts.cluster,
@@ -148,6 +149,8 @@ class Grafana(pulumi.ComponentResource):
             after=[*ways, parts.clickhouse],
             opts=child,
         )
+        running = running_service(service, task.arn, provider=capacity_provider(spot=False))
+        self.url = pulumi.Output.all(url, running).apply(lambda found: found[0])
         self.register_outputs({"url": self.url})
 
 

@@ -110,7 +110,7 @@ def deploy(
         outputs["secret_key_secret_arn"] = data_plane.bootstrap.secret_arn
     outputs["cluster_name"] = cluster.name
     outputs["web_service_name"] = web.service_name
-    outputs["worker_service_name"] = worker.service.name
+    outputs["worker_service_name"] = worker.service_name
     outputs["dashboard_url"] = observability.dashboard_url
     outputs["monthly_cost_usd"] = cost.usd()
     outputs["log_group_names"] = pulumi.Output.all(

@@ -69,7 +69,7 @@ class LangfuseWeb(pulumi.ComponentResource):
                 cluster=parts.cluster,
                 log_retention_days=parts.settings.logs.retention_days,
                 service=way.attachment,
-                after=[way, args.migration],
+                after=[way, args.migration, *parts.before_services],
             ),
             child,
         )
@@ -82,9 +82,8 @@ class LangfuseWeb(pulumi.ComponentResource):
         child, certificate = pulumi.ResourceOptions(parent=self), args.ingress.certificate
         if certificate is None:
             raise ValueError("settings promise a domain for App Runner")
-        service = AppRunner(
-            name, AppRunnerArgs(args.parts, _environment(args.parts), [args.migration]), child
-        )
+        after = [args.migration, *args.parts.before_services]
+        service = AppRunner(name, AppRunnerArgs(args.parts, _environment(args.parts), after), child)
         region = args.parts.location.region
         AppRunnerDomain(name, AppRunnerDomainArgs(service.service_arn, certificate, region), child)
         return service

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 import pulumi
-import pulumi_aws as aws
 
 from components import iam
 from components.container_definition import HealthCheck
@@ -27,8 +26,8 @@ class LangfuseWorkerArgs:
 class LangfuseWorker(pulumi.ComponentResource):
     """The worker container. Nobody connects to it."""
 
-    service: aws.ecs.Service
-    """The ECS service, steady."""
+    service_name: pulumi.Output[str]
+    """Name of the ECS service, once it runs as it is configured."""
     log_group_name: pulumi.Output[str]
     """Name of its log group."""
     watched: Watched
@@ -59,16 +58,16 @@ class LangfuseWorker(pulumi.ComponentResource):
                 cluster=parts.cluster,
                 log_retention_days=parts.settings.logs.retention_days,
                 service={},
-                after=[args.migration],
+                after=[args.migration, *parts.before_services],
                 backlog_per_task=(
                     worker.backlog_per_task if worker.scale_on == "backlog" else None
                 ),
             ),
             pulumi.ResourceOptions(parent=self),
         )
-        self.service, self.log_group_name = service.service, service.log_group_name
+        self.service_name, self.log_group_name = service.service_name, service.log_group_name
         self.watched = service.watched
         if parts.settings.publishes_queue_metrics:
             # Queue metrics have no dimensions.
             self.watched = {**service.watched, "queues": [{}]}
-        self.register_outputs({"serviceName": self.service.name})
+        self.register_outputs({"serviceName": self.service_name})

@@ -91,7 +91,9 @@ class Migration(pulumi.ComponentResource):
                 sort_keys=True,
             ),
             triggers=parts.store_identities,
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[*task.ways, *parts.after]),
+            opts=pulumi.ResourceOptions(
+                parent=self, depends_on=[*task.ways, *parts.before_migration]
+            ),
         )
         self.register_outputs({"logGroupName": self.log_group_name})
 

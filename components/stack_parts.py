@@ -105,6 +105,11 @@ class StackParts:
         }
 
     @property
-    def after(self) -> Sequence[pulumi.Resource]:
-        """What must run before the databases are migrated."""
+    def before_migration(self) -> Sequence[pulumi.Resource]:
+        """What must run before the databases are migrated: both, and no other store."""
+        return [self.data_plane.postgres, self.clickhouse]
+
+    @property
+    def before_services(self) -> Sequence[pulumi.Resource]:
+        """What must run before web and worker do, beside the migration."""
         return [self.data_plane, self.clickhouse]

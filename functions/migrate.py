@@ -95,7 +95,7 @@ class Gate:
             unfinished = [task["taskArn"] for task in listed if task["lastStatus"] != "STOPPED"]
             ended = [self._wait(arn) for arn in unfinished]
             for task in ended:
-                if task["taskDefinitionArn"] == self.job.task_definition:
+                if self._migrates(task):
                     return self._result(task)
             if ended:
                 continue
@@ -104,6 +104,13 @@ class Gate:
                 return self._result(self._wait(answer["tasks"][0]["taskArn"]))
             refusals += 1
             self._retry_or_raise(refusals, answer["failures"])
+
+    def _migrates(self, task: Task) -> bool:
+        """Tell a migration to this definition from one to another, and from an operator's task."""
+        overrides: list[dict[str, Any]] = task.get("overrides", {}).get("containerOverrides", [])
+        return task["taskDefinitionArn"] == self.job.task_definition and not any(
+            each.get("command") or each.get("environment") for each in overrides
+        )
 
     def _tasks(self, desired_status: str) -> list[Task]:
         found: list[Task] = []

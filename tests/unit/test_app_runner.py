@@ -10,11 +10,16 @@ from typing import Any
 import pulumi
 import pulumi_aws as aws
 import pytest
+from pulumi_aws.apprunner.outputs import (
+    ServiceSourceConfiguration,
+    ServiceSourceConfigurationImageRepository,
+    ServiceSourceConfigurationImageRepositoryImageConfiguration,
+)
 
 from automation.preflight_app_runner import check_app_runner
 from automation.preflight_needs import needs_of
 from automation.preflight_result import NewStack, Result
-from components.app_runner import MAX_CONCURRENCY, refuse_region, running
+from components.app_runner import MAX_CONCURRENCY, Web, refuse_region, running
 from components.app_runner_domain import VALIDATION_RECORDS, validation_record
 from components.location import Location
 from contract import timeouts
@@ -308,11 +313,56 @@ def test_another_number_of_records_is_told_with_a_remedy(names: tuple[str, ...])
     )
 
 
-def test_a_service_that_never_started_is_told_with_what_to_run() -> None:
-    assert running("arn:1", "RUNNING", "urn:1") == "arn:1"
-    assert running("arn:1", "PAUSED", "urn:1") == "arn:1", "somebody has paused it on purpose"
+WANTED = Web("ecr/langfuse@sha256:2", {"PORT": "3000"}, {"SALT": "arn:salt"})
+
+
+def source(
+    image: str = WANTED.image, variables: Any = WANTED.variables, secrets: Any = WANTED.secrets
+) -> ServiceSourceConfiguration:
+    return ServiceSourceConfiguration(
+        image_repository=ServiceSourceConfigurationImageRepository(
+            image_identifier=image,
+            image_repository_type="ECR",
+            image_configuration=ServiceSourceConfigurationImageRepositoryImageConfiguration(
+                runtime_environment_variables=variables, runtime_environment_secrets=secrets
+            ),
+        )
+    )
+
+
+@pytest.mark.parametrize(
+    ("found", "told"),
+    [
+        (
+            source("ecr/langfuse@sha256:1"),
+            "ecr/langfuse@sha256:1 instead of ecr/langfuse@sha256:2",
+        ),
+        (source(variables={"PORT": "4000"}), "other values of PORT"),
+        (source(variables=None), "other values of PORT"),
+        (source(secrets={"SALT": "arn:old", "MORE": "x"}), "other values of MORE, SALT"),
+    ],
+)
+def test_an_update_that_was_rolled_back_is_told_without_a_value(
+    found: ServiceSourceConfiguration, told: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with pytest.raises(pulumi.RunError) as caught:
-        running("arn:1", "CREATE_FAILED", "urn:1")
+        running("arn:1", "RUNNING", "urn:1::web", found, WANTED)
+    assert str(caught.value) == (
+        f"web: App Runner has rolled the update back, and runs {told}. The event log of arn:1 says "
+        "why; correct the cause, and run pulumi up again: it sends the update again."
+    )
+    monkeypatch.setattr("pulumi.runtime.is_dry_run", lambda: True)
+    assert running("arn:1", "RUNNING", "urn:1::web", found, WANTED) == "arn:1", (
+        "a preview could not show the way out"
+    )
+
+
+def test_a_service_that_never_started_is_told_with_what_to_run() -> None:
+    assert running("arn:1", "RUNNING", "urn:1", source(), WANTED) == "arn:1"
+    paused = running("arn:1", "PAUSED", "urn:1", source(), WANTED)
+    assert paused == "arn:1", "somebody has paused it on purpose"
+    with pytest.raises(pulumi.RunError) as caught:
+        running("arn:1", "CREATE_FAILED", "urn:1", source(), WANTED)
     assert str(caught.value) == (
         "arn:1: App Runner could not start web (CREATE_FAILED). Its event log says why; remove "
         "what hinders it, then run pulumi up --replace 'urn:1'."

@@ -53,6 +53,8 @@ class Task:
     stop_code: str = "EssentialContainerExited"
     stopped_reason: str = "Essential container in task exited"
     container_reason: str = ""
+    command: list[str] | None = None
+    """What somebody has it run instead of the definition's command."""
 
     @property
     def arn(self) -> str:
@@ -70,7 +72,10 @@ class Task:
             "taskDefinitionArn": self.definition,
             "lastStatus": status,
             "containers": [{"name": "sidecar", "exitCode": 3}, container],
+            "overrides": {"containerOverrides": [{"name": "migration"}]},
         }
+        if self.command is not None:
+            answer["overrides"]["containerOverrides"][0]["command"] = self.command
         if status == "STOPPED":
             answer |= {"stopCode": self.stop_code, "stoppedReason": self.stopped_reason}
             if self.exit_code is not None:
@@ -300,6 +305,14 @@ def test_the_result_of_an_earlier_calls_task_counts() -> None:
     ecs = Ecs(tasks=[Task("a1", exit_code=1)])
     assert "Exit code: 1." in failure(ecs), "its result is ours, also if it is bad"
     assert not ecs.tokens, "one failure a call is enough"
+
+
+def test_a_command_that_somebody_runs_with_the_definition_is_no_migration() -> None:
+    resolving = Task("resolve", command=["prisma", "migrate", "resolve"])
+    ours = Task("ours")
+    ecs = Ecs(ours, tasks=[resolving])
+    assert run(ecs)["task"] == ours.arn, "web would move to databases that nobody migrated"
+    assert resolving.states == ["STOPPED"], "it ends first"
 
 
 @pytest.mark.parametrize("exit_code", [0, 1])

@@ -49,11 +49,7 @@ def test_web_and_worker_wait_for_the_migration_and_it_waits_for_the_stores(stack
     stores = [(SERVICE, f"langfuse-{stack}-clickhouse")]
     stores += [
         (each.type, each.name)
-        for kind in (
-            "elasticache/replicationGroup:ReplicationGroup",
-            "rds/instance:Instance",
-            "rds/clusterInstance:ClusterInstance",
-        )
+        for kind in ("rds/instance:Instance", "rds/clusterInstance:ClusterInstance")
         for each in graph.of_type(f"aws:{kind}")
     ]
     stores += [
@@ -64,9 +60,47 @@ def test_web_and_worker_wait_for_the_migration_and_it_waits_for_the_stores(stack
         )
         if each.name.startswith(f"langfuse-{stack}-migration-")
     ]
-    assert len(stores) >= 6, "ClickHouse, PostgreSQL, Valkey, two doors, the way out"
+    assert len(stores) >= 5, "ClickHouse, PostgreSQL, two doors, the way out"
     for store in stores:
         assert graph.urns[store] in waited, f"it would start before {store}"
+
+
+def waited_for(graph: Graph, urn: str) -> set[str]:
+    """Everything that must be there before a resource, however far away."""
+    options = {found: graph.options[key] for key, found in graph.urns.items()}
+    seen: set[str] = set()
+    left = [urn]
+    while left:
+        if (found := options.get(left.pop())) is None:
+            continue
+        named = {each for urns in found.origins.values() for each in urns}
+        new = (named | found.dependencies) - seen
+        seen |= new
+        left += new
+    return seen
+
+
+@pytest.mark.parametrize("stack", ALL)
+def test_the_migration_waits_for_the_databases_alone_and_the_services_for_every_store(
+    stack: str,
+) -> None:
+    graph = shipped(stack)
+    migration = graph.one(INVOCATION)
+    before = waited_for(graph, graph.urns[INVOCATION, migration.name])
+    others = [
+        graph.urns[each.type, each.name]
+        for kind in ("aws:elasticache/", "aws:s3/")
+        for each in graph.registrations
+        if each.type.startswith(kind) and "clickhouse" not in each.name
+    ]
+    assert any("replicationGroup" in urn for urn in others)
+    assert any("bucket" in urn for urn in others)
+    assert before.isdisjoint(others), "it reads PostgreSQL and ClickHouse and nothing else"
+    assert any("aws:rds/" in urn for urn in before)
+    for container in ("web", "worker"):
+        assert before | set(others) <= waited_for(
+            graph, graph.urns[SERVICE, f"langfuse-{stack}-{container}"]
+        ), container
 
 
 @pytest.mark.parametrize("stack", ALL)

@@ -89,6 +89,21 @@ def test_deployments_roll_back_and_up_waits_for_them(stack: str, container: str)
     assert inputs["waitForSteadyState"] is True
 
 
+def test_spot_may_be_switched_in_a_running_stack() -> None:
+    """Provider 6 refuses another strategy unless a new deployment is forced."""
+    services = [
+        each.inputs for graph in (*map(shipped, ALL), varied()) for each in graph.of_type(SERVICE)
+    ]
+    placed = [each for each in services if "capacityProviderStrategies" in each]
+    assert len(placed) >= 9, "web, the worker and Grafana"
+    assert {each.get("forceNewDeployment") for each in placed} == {True}
+    others = [each for each in services if "capacityProviderStrategies" not in each]
+    assert others
+    assert not [each for each in others if each.get("forceNewDeployment")], (
+        "ClickHouse would be stopped by every change of its service"
+    )
+
+
 @pytest.mark.parametrize("stack", ALL)
 def test_two_clickhouse_servers_never_share_the_volume(stack: str) -> None:
     inputs = service(shipped(stack), stack, "clickhouse")
