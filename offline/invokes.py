@@ -72,7 +72,7 @@ def invoke(
     token: str,
     arguments: Arguments,
     region: str,
-    default_tags: Mapping[str, str],
+    default_tags: Mapping[str, str] = {},
     find: FindSnapshot = usual_snapshot,
 ) -> Answer:
     """The answer of a data source to a provider with a region and default tags.

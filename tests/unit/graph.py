@@ -12,7 +12,7 @@ import pickle
 import shutil
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any, cast
@@ -89,11 +89,10 @@ class Options:
     dependencies: frozenset[str]
     origins: Mapping[str, tuple[str, ...]]
     custom: bool
-    replace_on_changes: frozenset[str] = frozenset()
-    replace_with: frozenset[str] = frozenset()
-    aliases: tuple[str, ...] = ()
+    replace_with: frozenset[str]
+    aliases: tuple[str, ...]
     """Names that it had before, in the same place."""
-    timeouts: Mapping[str, str] = field(default_factory=dict[str, str])
+    timeouts: Mapping[str, str]
     """How long the engine waits, by `create`, `update`, `delete`; empty: as the provider does."""
 
     @classmethod
@@ -111,7 +110,6 @@ class Options:
                 name: tuple(found.urns) for name, found in request.propertyDependencies.items()
             },
             custom=request.custom,
-            replace_on_changes=frozenset(request.replaceOnChanges),
             replace_with=frozenset(request.replace_with),
             aliases=tuple(each.spec.name for each in request.aliases),
             timeouts={

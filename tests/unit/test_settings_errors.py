@@ -15,7 +15,7 @@ import pytest
 
 from offline import text_rules
 from settings import default_tags
-from settings.loading import SettingsError, load, load_without_secrets
+from settings.loading import SettingsError, load
 from settings.model import RETENTION_DAYS
 from settings.stack import read
 
