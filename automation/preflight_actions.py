@@ -116,6 +116,18 @@ WHEN: Final[Mapping[str, Callable[[Settings], bool]]] = {
     "database": _database,
     "database instance": lambda settings: isinstance(settings.postgres, PostgresInstance),
     "aurora": lambda settings: isinstance(settings.postgres, AuroraPostgres),
+    "database snapshot": lambda settings: (
+        isinstance(settings.postgres, PostgresInstance)
+        and settings.postgres.snapshot_identifier is not None
+    ),
+    "aurora snapshot": lambda settings: (
+        isinstance(settings.postgres, AuroraPostgres)
+        and settings.postgres.snapshot_identifier is not None
+    ),
+    "volume snapshot": lambda settings: (
+        isinstance(settings.clickhouse, ClickHouseOnEc2)
+        and settings.clickhouse.snapshot_id is not None
+    ),
     "cache": lambda settings: isinstance(settings.redis, ElastiCacheRedis),
     "load balancer": _balancer,
     "grafana behind load balancer": lambda settings: (

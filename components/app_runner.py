@@ -7,7 +7,7 @@ itself, once the service runs: their events never expire, and they stay when the
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import pulumi
 import pulumi_aws as aws
@@ -230,7 +230,7 @@ class Web:
         repository = _part(source, "image_repository")
         image = _part(repository, "image_identifier")
         configuration = _part(repository, "image_configuration")
-        there = {
+        there: dict[str, str] = {
             **(_part(configuration, "runtime_environment_variables") or {}),
             **(_part(configuration, "runtime_environment_secrets") or {}),
         }
@@ -244,7 +244,9 @@ def _part(value: Any, name: str) -> Any:
     """A part of an output: an object, or the dict that the program has given."""
     if value is None:
         return None
-    return value.get(name) if type(value) is dict else getattr(value, name)
+    if type(value) is dict:
+        return cast("dict[str, Any]", value).get(name)
+    return getattr(value, name)
 
 
 def running(arn: str, status: str, urn: str, source: Any, wanted: Web) -> str:

@@ -103,8 +103,8 @@ TYPES: dict[str, ResourceType] = {
             "allocationId": "{id}",
             "arn": f"{_EC2}elastic-ip/{{id}}",
             "publicIp": public_address,
-            "publicDns": lambda facts: (
-                f"ec2-{public_address(facts).replace('.', '-')}.compute-1.amazonaws.com"
+            "publicDns": lambda facts: facts.fill(
+                f"ec2-{public_address(facts).replace('.', '-')}.{{region}}.compute.{{suffix}}"
             ),
             "networkBorderGroup": "{region}",
         },

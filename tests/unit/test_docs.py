@@ -34,7 +34,7 @@ LINK = re.compile(r"\]\(([^)\s]+)\)")
 SPAN = re.compile(r"`([^`\n]+)`")
 MAKE = re.compile(r"(?:^|[\s(])make ((?:[A-Za-z_]+=\S+ )*)([a-z][a-z-]*)")
 KEY = re.compile(r"langfuse:(?!index:)([a-zA-Z][a-zA-Z0-9]*(?:\.[a-zA-Z]+)*)")
-TOKEN = re.compile(r'"(langfuse:index:\w+)"')
+TOKEN = re.compile(r'__init__\(\s*"(langfuse:index:\w+)"')
 FREE_MAPPINGS = ("web.environment.", "worker.environment.")
 
 documents = pytest.mark.parametrize(

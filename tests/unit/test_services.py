@@ -270,9 +270,6 @@ def test_clickhouse_writes_to_a_volume_that_outlives_its_instance() -> None:
     volume = graph.one("aws:ebs/volume:Volume")
     assert (volume.inputs["type"], volume.inputs["encrypted"]) == ("gp3", True)
     assert volume.inputs["size"] == 100
-    assert "availabilityZone" not in graph.options_of(volume).ignore_changes, (
-        "another zone would mean a new, empty volume; the replacement guard refuses it"
-    )
     template = graph.one("aws:ec2/launchTemplate:LaunchTemplate").inputs
     assert all(device["ebs"]["encrypted"] == "true" for device in template["blockDeviceMappings"])
     task = graph.one(TASK, "langfuse-prod-clickhouse").inputs

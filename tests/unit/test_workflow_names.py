@@ -28,13 +28,20 @@ ASKED: Final = {
     "get_region": None,
     "get_partition": None,
     "get_availability_zones": "ec2:DescribeAvailabilityZones",
+    "get_cluster_snapshot": "rds:DescribeDBClusterSnapshots",
     "get_image": "ecr:DescribeImages",
+    "get_instances_output": None,
     "get_managed_prefix_list": "ec2:GetManagedPrefixListEntries",
     "get_route_table_output": "ec2:DescribeRouteTables",
+    "get_service_output": None,
+    "get_snapshot": "rds:DescribeDBSnapshots",
     "get_subnet": "ec2:DescribeSubnets",
     "get_zone_output": "route53:GetHostedZone",
 }
-"""The data sources of the program, and the right that each takes; four take none."""
+"""The data sources of the program, and the right that each takes in a preview.
+
+Four take none, and instances and services are asked for at the end of `up` only. `get_snapshot` is
+that of a volume as well."""
 
 
 def test_every_shipped_stack_can_be_deployed_one_update_at_a_time() -> None:
@@ -180,6 +187,7 @@ def test_the_preview_role_may_ask_what_the_program_asks_and_write_nothing() -> N
     assert set(statements) == {"State", "SecretsOfTheState", "WhatTheProgramAsks"}
     granted = statements["WhatTheProgramAsks"]["Action"]
     assert {action for action in ASKED.values() if action} <= set(granted)
+    assert "ec2:DescribeSnapshots" in granted
     assert statements["State"]["Action"] == ["s3:ListBucket", "s3:GetObject"]
     assert statements["SecretsOfTheState"]["Action"] == "kms:Decrypt"
 
