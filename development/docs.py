@@ -2,9 +2,9 @@
 
 A generated part stands between `<!-- NAME:begin -->` and `<!-- NAME:end -->`; the text around it is
 written by hand and is left alone. `--check` writes nothing, names each stale file and exits with 1.
-What the parts say is the business of `alarm_tables`, `architecture_parts`, `configuration_tables`,
-`cost_tables`, `peer_costs`, `policy_tables` and `scaling_tables`. `plugin_arguments`
-writes all of `plugin/arguments.py`.
+What the parts say is the business of `alarm_tables`, `architecture_parts`, `change_tables`,
+`configuration_tables`, `cost_tables`, `peer_costs`, `policy_tables` and `scaling_tables`.
+`plugin_arguments` writes all of `plugin/arguments.py`.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from typing import Final
 
 from development.alarm_tables import alarm_cost, alarm_table
 from development.architecture_parts import doors_table, flowchart, picture
+from development.change_tables import change_table
 from development.configuration_tables import full_configuration, short_configuration
 from development.cost_tables import (
     cluster_cost,
@@ -53,7 +54,7 @@ PARTS: Final[Mapping[str, Mapping[str, Callable[[], str]]]] = {
         "peers": peer_table,
         "prices": price_table,
     },
-    "docs/operations.md": {"alarms": alarm_table},
+    "docs/operations.md": {"alarms": alarm_table, "changes": change_table},
     "docs/policies.md": {
         "rules": rule_tables,
         "anywhere": anywhere_table,
