@@ -17,10 +17,10 @@ else:
     _make = pulumi.CustomResource.__init__
 
     def _make_without(
-        self: Any, token: str, name: str, props: Any = None, *others: Any, **named: Any
+        self: Any, t: str, name: str, props: Any = None, *others: Any, **named: Any
     ) -> None:
-        if token in UNKNOWN and props is not None:
-            vars(props)[UNKNOWN[token]] = None
-        _make(self, token, name, props, *others, **named)
+        if t in UNKNOWN and props is not None:
+            vars(props)[UNKNOWN[t]] = None
+        _make(self, t, name, props, *others, **named)
 
     setattr(pulumi.CustomResource, "__init__", _make_without)  # noqa: B010 -- not of its type
