@@ -16,7 +16,7 @@ WITH_CLI = cli="$$($(RUN) development.pulumi_cli)" && PATH="$(CURDIR)/$(VENV)/bi
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types unit registry engine provider-test bench docs format clean
+.PHONY: help demo test lint types unit registry engine running provider-test bench docs format clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -42,7 +42,10 @@ registry: $(STAMP) ## tests of the image mirror between real registries; skipped
 	$(RUN) pytest tests/registry -q -n $(WORKERS) --dist worksteal
 
 engine: $(ENGINE_STAMP) ## tests with the real engine on in-memory providers
-	$(WITH_CLI) $(RUN) pytest tests/engine -q -n $(WORKERS) --dist loadgroup
+	$(WITH_CLI) $(RUN) pytest tests/engine -q -n $(WORKERS) --dist loadgroup -m "not running"
+
+running: $(STAMP) ## the engine's long tests: every change of running stacks, restores, the stories
+	$(WITH_CLI) $(RUN) pytest tests/engine -q -n $(WORKERS) --dist loadgroup -m running
 
 provider-test: $(STAMP) ## tests with the AWS provider that the calling environment offers
 	$(WITH_CLI) $(RUN) pytest tests/provider -q -n 3 --dist loadgroup

@@ -23,7 +23,7 @@ CONFIG = {
     "alarms.email": "ops@example.com",
     "alarms.monthlyBudgetUsd": "300",
 }
-pytestmark = pytest.mark.xdist_group("app-runner")
+pytestmark = [pytest.mark.xdist_group("app-runner"), pytest.mark.running]
 
 SERVICE = "aws:apprunner/service:Service"
 ECS = "aws:ecs/service:Service"

@@ -21,6 +21,8 @@ from offline.serving import providers
 from offline.wire import from_struct, to_struct
 from tests.deployment import Deployment
 
+pytestmark = pytest.mark.running
+
 CACHE = "aws:elasticache/replicationGroup:ReplicationGroup"
 CLUSTER = "aws:rds/cluster:Cluster"
 INSTANCE = "aws:rds/instance:Instance"

@@ -16,6 +16,8 @@ from components.replacement_guard import REPLACING
 from development.change_tables import CHANGES
 from tests.deployment import Deployment
 
+pytestmark = pytest.mark.running
+
 ENGINE_TESTS = Path(__file__).parent
 
 

@@ -25,6 +25,8 @@ from offline.provider import AwsProvider
 from offline.serving import providers
 from offline.wire import from_struct, to_struct
 
+pytestmark = pytest.mark.running
+
 ROOT: Final = Path(__file__).resolve().parents[2]
 EGRESS: Final = ("none", "natInstance", "natGateway", "natGatewayPerZone")
 ROUTE: Final = "aws:ec2/route:Route"

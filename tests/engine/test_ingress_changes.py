@@ -15,6 +15,8 @@ import pytest
 from tests.deployment import Deployment
 from tests.image_lock import copy_of_the_repository, lock_copy, locked
 
+pytestmark = pytest.mark.running
+
 DOMAIN: Final = {"domain": "langfuse.example.com"}
 GRAFANA: Final = {"grafana.enabled": "true"}
 BASE: Final = {"network.egress": "natInstance", "images.source": "mirror"}

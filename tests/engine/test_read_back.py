@@ -17,6 +17,8 @@ from offline.services import ECS
 from offline.serving import providers
 from tests.deployment import Deployment
 
+pytestmark = pytest.mark.running
+
 WEB = "langfuse-dev-web"
 CLICKHOUSE = "langfuse-dev-clickhouse"
 REASON = "tasks of the deployment failed to start"

@@ -25,6 +25,8 @@ from tests.unit import test_restore_clickhouse as clickhouse
 from tests.unit import test_restore_postgres as postgres
 from tests.unit.test_restore import NOON, Answer, Aws, AwsError, always
 
+pytestmark = pytest.mark.running
+
 VOLUME = "aws:ebs/volume:Volume"
 SNAPSHOT = clickhouse.SNAPSHOT
 

@@ -14,6 +14,8 @@ from automation.offline_workspace import OfflineStack
 from tests.story import STACK, Platform, Teller
 from tests.unit.langfuse_stand_in import LangfuseStandIn
 
+pytestmark = pytest.mark.running
+
 
 @pytest.mark.parametrize("platform", ["fargate", "appRunner"])
 def test_every_command_prints_what_the_page_says(
