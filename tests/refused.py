@@ -9,6 +9,7 @@ replaced counts as deleted first, since a state does not tell; a secret counts a
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, cast
 
+from offline import text_rules
 from offline.account import Account
 from offline.refusals import Request, all_refused
 from offline.wire import is_secret
@@ -34,6 +35,8 @@ def refused(before: Sequence[Resource], after: Sequence[Resource], region: str) 
         steps = ("check", "create") if subject is None else ("check", "preview", "update")
         if subject is None or inputs != _inputs(old[key], region):
             found += _said(each, Request(account, each["type"], inputs, subject), steps)
+            faults = text_rules.faults(each["type"], inputs)
+            found += [f"{_name(each)} ({each['type']}): {fault}" for fault in faults]
         if subject is None:
             account.add(each["type"], each["id"], _properties(each, region))
         else:
@@ -65,10 +68,13 @@ def _properties(resource: Resource, region: str) -> dict[str, Any]:
     return told | _inputs(resource, region)
 
 
+def _name(resource: Resource) -> str:
+    return str(resource["urn"].rpartition("::")[2])
+
+
 def _said(resource: Resource, request: Request, steps: Iterable[str]) -> list[str]:
-    name = resource["urn"].rpartition("::")[2]
     return [
-        f"{name} ({request.type}): {refusal.message}"
+        f"{_name(resource)} ({request.type}): {refusal.message}"
         for step in steps
         for refusal in all_refused(request, step)
     ]

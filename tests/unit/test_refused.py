@@ -47,7 +47,7 @@ ANEW = resource(RULE, "a", "anew", **rule("a", WIDE)["inputs"])
 @pytest.mark.parametrize(
     ("before", "after", "words"),
     [
-        ([], [LINK], ["link", "Invalid security group description"]),
+        ([], [LINK], ["link", "description", "does not match"]),
         ([], [rule("a", WIDE), rule("b", WIDE)], ["b", "InvalidPermission.Duplicate"]),
         ([rule("a", WIDE), rule("b", NARROW)], [rule("a", NARROW)], ["a", "Duplicate"]),
         ([service("FARGATE")], [service("FARGATE_SPOT")], ["web", "force_new_deployment"]),
