@@ -88,7 +88,7 @@ def service_finding(
     found: aws.ecs.GetServiceResult, urn: str, wanted: str, provider: str | None = None
 ) -> Finding:
     """Hold what ECS runs against the task definition `wanted` and the capacity provider."""
-    # Provider 5, which tests/provider has, tells no deployments and no counts.
+    # Provider 5, which tests/provider has, tells no deployments, counts and events.
     deployments = found.deployments or []
     primary = next((each for each in deployments if each.status == "PRIMARY"), None)
     runs = found.task_definition if primary is None else primary.task_definition
@@ -129,13 +129,14 @@ def _failed(primary: GetServiceDeploymentResult, found: aws.ecs.GetServiceResult
     https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-event-messages-list.html
     """
     return any(
-        f"(deployment {primary.id}) deployment failed" in each.message for each in found.events
+        f"(deployment {primary.id}) deployment failed" in each.message
+        for each in found.events or ()
     )
 
 
 def _last_events(found: aws.ecs.GetServiceResult) -> str:
     """Quote what ECS said last, the latest first."""
-    said = [each.message.rstrip(".") for each in found.events[:EVENTS]]
+    said = [each.message.rstrip(".") for each in (found.events or [])[:EVENTS]]
     return f" ECS says: {'; '.join(said)}." if said else ""
 
 

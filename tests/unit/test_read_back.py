@@ -65,6 +65,14 @@ def test_a_service_whose_only_deployment_is_ours_and_complete_runs() -> None:
     assert service_finding(service(deployment(OURS)), URN, OURS, "FARGATE") == Finding()
 
 
+def test_a_provider_that_tells_no_more_than_the_task_definition_is_believed() -> None:
+    bare = service()
+    for name in ("deployments", "events", "desired_count", "running_count"):
+        bare.__dict__[name] = None
+    assert service_finding(bare, URN, OURS) == Finding()
+    assert service_finding(bare, URN, OLD).final
+
+
 def test_a_service_that_somebody_stopped_on_purpose_runs_as_it_should() -> None:
     stopped = service(deployment(OURS), running=0, desired=0)
     assert service_finding(stopped, URN, OURS) == Finding()
