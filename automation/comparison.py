@@ -6,8 +6,8 @@ they refuse.
 """
 
 import tempfile
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, Literal, cast
 
@@ -18,7 +18,7 @@ from automation.stack import LangfuseStack
 from components.replacement_guard import REPLACING
 from cost.bill import idle_usd, region_of
 from graph.model import Resource, ResourceGraph, has_unknown
-from graph.preview import Preview
+from graph.preview import Preview, Step
 from offline.serving import shared_aws
 from review.difference import Difference, difference
 
@@ -29,6 +29,10 @@ DOCUMENTS: Final[Mapping[str, str]] = {
     "aws:s3/bucketPolicy:BucketPolicy": "policy",
 }
 """Inputs that are told in detail, and that a preview may not know yet."""
+
+
+FINAL_NAMES: Final = frozenset({"finalSnapshotIdentifier"})
+"""Inputs that `components/final_snapshot.py` names anew while a store may be replaced."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +76,8 @@ def compare(name: str, sources: Sources) -> Difference:
                     head = stack.deployed()
         except OperationError as error:
             raise UserError(f"head: {error}") from error
-    return difference(name, base, head, preview.steps, _bears_data(base), allowed, monthly_cost)
+    steps = _without_lifting(preview.steps)
+    return difference(name, base, head, steps, _bears_data(base), allowed, monthly_cost)
 
 
 def monthly_cost(graph: ResourceGraph) -> float | None:
@@ -105,6 +110,16 @@ def _lifted(stack_file: Path, base: ResourceGraph, folder: Path) -> tuple[list[s
     copy = folder / stack_file.name
     write_yaml(copy, settings)
     return allowed, copy
+
+
+def _without_lifting(steps: Sequence[Step]) -> list[Step]:
+    """Leave out what only the lifted guard changes: how the final snapshots would be called."""
+    told = (
+        replace(step, changed={path: step.changed[path] for path in {*step.changed} - FINAL_NAMES})
+        for step in steps
+        if not (step.changed and step.resource.type == "random:index/randomId:RandomId")
+    )
+    return [step for step in told if step.changed or step.operation != "update"]
 
 
 def _guarded(resource: Resource) -> bool:

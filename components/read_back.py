@@ -65,6 +65,8 @@ def running_service(
 
     A preview does not ask. What is in `after` comes first.
     """
+    if pulumi.runtime.is_dry_run():
+        return service.name
     return pulumi.Output.all(
         service.name, service.cluster, service.urn, task_definition, *after
     ).apply(lambda found: _running(service, provider, *found[:4]))
@@ -79,8 +81,7 @@ async def _running(
         found = await asked.future()
         return Finding() if found is None else service_finding(found, urn, wanted, provider)
 
-    if not pulumi.runtime.is_dry_run():
-        await settled(look, SERVICE_SECONDS)
+    await settled(look, SERVICE_SECONDS)
     return name
 
 
@@ -151,6 +152,8 @@ def current_instances(
 
     `count` is how many may have to go, one after the other. A preview does not ask.
     """
+    if pulumi.runtime.is_dry_run():
+        return group.name
     return pulumi.Output.all(group.name, group.urn, version).apply(
         lambda found: _current(group, count, *found)
     )
@@ -173,8 +176,7 @@ async def _current(
         old = await instances({}) - await instances({VERSION_TAG: version})
         return instances_finding(urn.rpartition("::")[2], name, version, old)
 
-    if not pulumi.runtime.is_dry_run():
-        await settled(look, INSTANCE_SECONDS * count)
+    await settled(look, INSTANCE_SECONDS * count)
     return name
 
 

@@ -10,7 +10,7 @@ for, and has no other input.
 
 import json
 import os
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from importlib.metadata import version
@@ -46,6 +46,11 @@ from offline.wire import Properties, from_struct, to_struct
 UNLIMITED = (("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1))
 
 _WORKERS = 16
+
+_OF_SOMEBODY: Mapping[str, Properties] = {
+    "aws:rds/cluster:Cluster": {"masterUsername": "langfuse", "databaseName": "langfuse"}
+}
+"""What is read of an imported resource besides its name: it has an owner already."""
 
 
 class Provider(ResourceProviderServicer):
@@ -308,12 +313,13 @@ class AwsProvider(Provider):
         inputs = {entry.naming.property: request.id} | (
             {"region": region} if entry.regional else {}
         )
-        found, outputs = model.create(request.type, request.name, inputs, region)
+        known = inputs | _OF_SOMEBODY.get(request.type, {})
+        found, outputs = model.create(request.type, request.name, known, region)
         if found != request.id:
             return super().Read(request, context)
         account.learn(request.type, found, outputs, request.name)
         return provider_pb2.ReadResponse(
-            id=found, properties=to_struct(outputs), inputs=to_struct(inputs)
+            id=found, properties=to_struct(outputs), inputs=to_struct(known)
         )
 
     def Invoke(self, request: Any, context: Any) -> Any:

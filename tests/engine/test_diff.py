@@ -94,7 +94,7 @@ def test_a_renamed_database_is_told_first_as_data_that_is_lost(
     change: Callable[[str, str, str], Path],
 ) -> None:
     line = 'DATABASE: Final = "langfuse"'
-    folder = change("components/postgres.py", line, line.replace("langfuse", "traces"))
+    folder = change("components/snapshots.py", line, line.replace("langfuse", "traces"))
     done = diff(folder, "prod", "--fail-on", "replace-data")
     assert done.exit_code == STOPPED
     section = done.stdout.partition("### `prod`\n\n")[2]

@@ -155,7 +155,7 @@ def test_two_langfuses_of_one_program_come_up_and_have_nothing_to_change(
     assert outputs["url"].startswith("https://")
     assert ":secret:platform-dev-tracing-bootstrap" in outputs["secretKeySecretArn"]
     assert outputs["dashboard"].startswith("https://eu-west-1.console.aws.amazon.com/")
-    assert outputs["dashboard"].endswith("/platform-dev-europe")
+    assert outputs["dashboard"].endswith("/platform-dev-europe-eu-west-1")
     assert list(json.loads(program.run("preview").stdout)) == ["same"]
 
 

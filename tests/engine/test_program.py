@@ -42,7 +42,11 @@ def test_a_stack_comes_up_and_then_has_nothing_to_change(
     assert outputs["dashboard_url"].endswith(f"#dashboards/dashboard/langfuse-{stack}-us-east-1")
     state = deployment.state()
     assert len(state) >= FEWEST_RESOURCES
-    (template,) = [each["inputs"] for each in state if each["type"] == TEMPLATE]
+    (template,) = [
+        each["inputs"]
+        for each in state
+        if each["type"] == TEMPLATE and each["urn"].endswith("-clickhouse")
+    ]
     tags = {"Project": "langfuse", "Stack": stack, "Name": f"langfuse-{stack}-clickhouse"}
     assert [each["tags"] for each in template["tagSpecifications"]] == [tags] * 3
     costs = bill(ResourceGraph.of_state({"resources": state}), "us-east-1")

@@ -170,6 +170,7 @@ def restore_a_protected_stack(
     } == {
         VOLUME: True,
         postgres.CLUSTER_TYPE: True,
+        "aws:elasticache/replicationGroup:ReplicationGroup": True,
     }
     assert "allowReplace" not in stack_file(deployment)
     assert deployment.changes() == set()

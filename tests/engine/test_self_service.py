@@ -68,7 +68,11 @@ def test_a_team_gets_a_langfuse_has_it_resized_and_gives_it_back(
     caplog.clear()
     resize = ("resize", "team-a", "--clickhouse-gib", "50", "--worker-tasks", "4")
     assert json.loads(ask(tmp_path, *resize)) == handed_out, "what the team was told stays true"
-    assert changed(caplog.messages) == {("update", VOLUME), ("update", TARGET)}
+    assert changed(caplog.messages) == {
+        ("update", VOLUME),
+        ("update", TARGET),
+        ("update", "pulumi:index:Stash"),
+    }, "and the guard remembers the size"
     asked_for = json.loads((tmp_path / "team-a/request.json").read_text())
     assert asked_for == {
         "owner": OWNER,
