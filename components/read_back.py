@@ -108,7 +108,7 @@ def service_finding(
             f"deployment was rolled back.{said} {SEND_AGAIN.format(urn=urn)}",
             final=True,
         )
-    if alone and found.running_count == found.desired_count:
+    if alone and found.running_count in (None, found.desired_count):
         return Finding()
     if primary is not None and _failed(primary, found):
         return Finding(

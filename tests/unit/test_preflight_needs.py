@@ -291,5 +291,10 @@ def test_every_row_is_needed_by_some_stack_and_has_actions() -> None:
     the_rest = settings(network={"egress": "natInstance"}, domain="langfuse.example.com")
     mirror = settings(**ON_APP_RUNNER)
     through = load_without_secrets(graph.VARIED)
-    needed = {id(row) for own in (everything, the_rest, mirror, through) for row in rows_for(own)}
+    restored = settings(
+        postgres={"snapshotIdentifier": "nightly"}, clickhouse={"snapshotId": "snap-01234567"}
+    )
+    aurora = settings(postgres={"mode": "auroraServerless", "snapshotIdentifier": "nightly"})
+    stacks = (everything, the_rest, mirror, through, restored, aurora)
+    needed = {id(row) for own in stacks for row in rows_for(own)}
     assert needed == {id(row) for row in rows()}

@@ -67,7 +67,7 @@ def test_a_service_whose_only_deployment_is_ours_and_complete_runs() -> None:
 
 def test_a_provider_that_tells_no_more_than_the_task_definition_is_believed() -> None:
     bare = service()
-    for name in ("deployments", "events", "desired_count", "running_count"):
+    for name in ("deployments", "events", "running_count"):
         bare.__dict__[name] = None
     assert service_finding(bare, URN, OURS) == Finding()
     assert service_finding(bare, URN, OLD).final
