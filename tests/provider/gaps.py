@@ -10,6 +10,7 @@ CACHE: Final = "aws:elasticache/replicationGroup:ReplicationGroup"
 SCALING_TARGET: Final = "aws:appautoscaling/target:Target"
 PARAMETERS: Final = "aws:rds/parameterGroup:ParameterGroup"
 SERVICE: Final = "aws:ecs/service:Service"
+GROUP: Final = "aws:autoscaling/group:Group"
 INGRESS_RULE: Final = "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule"
 EGRESS_RULE: Final = "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule"
 
@@ -23,6 +24,9 @@ SEEN_BY_PREVIEW: Final = frozenset(
         (FUNCTION, "loggingConfig"),
     }
 )
+
+SEEN_OF_A_NAT_INSTANCE: Final = frozenset({(GROUP, "instanceMaintenancePolicy")})
+"""By a preview and by a refresh."""
 
 SEEN_BY_REFRESH: Final = SEEN_BY_PREVIEW | {
     (SERVICE, "capacityProviderStrategies"),

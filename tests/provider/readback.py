@@ -304,7 +304,9 @@ class Account:
 
     def widgets(self) -> list[dict[str, Any]]:
         """What is on the stack's dashboard."""
-        body = self.client("cloudwatch").get_dashboard(DashboardName=self.prefix)["DashboardBody"]
+        body = self.client("cloudwatch").get_dashboard(
+            DashboardName=f"{self.prefix}-{self.region}"
+        )["DashboardBody"]
         return json.loads(body)["widgets"]
 
     def leftovers(self) -> dict[str, list[str]]:

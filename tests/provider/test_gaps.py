@@ -30,6 +30,26 @@ def test_the_simulations_cache_nodes_forget_how_strictly_they_ask_for_tls(name: 
     assert "TransitEncryptionMode" not in found, "the provider reads it off the first node"
 
 
+def test_the_simulation_forgets_how_a_group_replaces_instances(name: str) -> None:
+    ec2, scaling = client("ec2"), client("autoscaling")
+    image = ec2.describe_images(Owners=["amazon"])["Images"][0]["ImageId"]
+    scaling.create_launch_configuration(
+        LaunchConfigurationName=name, ImageId=image, InstanceType="t4g.nano"
+    )
+    scaling.create_auto_scaling_group(
+        AutoScalingGroupName=name,
+        LaunchConfigurationName=name,
+        MinSize=0,
+        MaxSize=0,
+        AvailabilityZones=["us-east-1a"],
+        InstanceMaintenancePolicy={"MinHealthyPercentage": 0, "MaxHealthyPercentage": 100},
+    )
+    (found,) = scaling.describe_auto_scaling_groups(AutoScalingGroupNames=[name])[
+        "AutoScalingGroups"
+    ]
+    assert "InstanceMaintenancePolicy" not in found
+
+
 def test_the_simulation_forgets_the_tags_of_scaling_targets(name: str) -> None:
     scaling = client("application-autoscaling")
     scaling.register_scalable_target(

@@ -32,6 +32,7 @@ from tests.provider.gaps import (
     SEEN_BY_REFRESH,
     SEEN_BY_REFRESH_OF_A_WEB_ACL,
     SEEN_BY_REFRESH_OF_RDS,
+    SEEN_OF_A_NAT_INSTANCE,
 )
 from tests.provider.readback import COPY_REGION, Account, Ports
 from tests.refused import refused
@@ -170,7 +171,7 @@ STORIES = [
         frozenset(SERVICE_DOORS | BALANCER_DOORS | {("10.0.0.0/16", "{}-nat", -1)}),
         next_release_and_more_capacity,
         aurora_scales_further,
-        SEEN_BY_REFRESH | SEEN_BY_REFRESH_OF_A_WEB_ACL,
+        SEEN_BY_REFRESH | SEEN_BY_REFRESH_OF_A_WEB_ACL | SEEN_OF_A_NAT_INSTANCE,
         {
             **SIGN_IN,
             **PULL_THROUGH,
@@ -238,6 +239,8 @@ def live(story: Story, account: Account, deployment: Deployment) -> None:
     if "ingress.waf.rateLimitPerFiveMinutes" in story.config:
         check_web_acl(account)
         expected |= SEEN_BY_PREVIEW_OF_A_WEB_ACL
+    if story.stack == "staging":
+        expected |= SEEN_OF_A_NAT_INSTANCE
 
     seen = {(change.type, change.property) for change in deployment.changes()}
     assert seen == expected, "a preview without changes shows some"

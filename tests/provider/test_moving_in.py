@@ -113,12 +113,12 @@ def written_state(network: Mapping[str, Any], folder: Path) -> Path:
     return terraform_state.write(terraform_state.without(state, "aws_subnet.edge"), folder)
 
 
-def leave_out_nulls(deployment: Deployment, file: Path) -> None:
-    """Have no inputs of None, which Pulumi's bridge leaves out when it reads for an import."""
+def leave_out_empty_inputs(deployment: Deployment, file: Path) -> None:
+    """Have no empty inputs, which Pulumi's bridge leaves out when it reads for an import."""
     state = json.loads(deployment.run("stack", "export", "--stack", STACK).stdout)
     for each in state["deployment"]["resources"]:
         each["inputs"] = {
-            key: value for key, value in each.get("inputs", {}).items() if value is not None
+            key: value for key, value in each.get("inputs", {}).items() if value not in (None, "")
         }
     file.write_text(json.dumps(state), encoding="utf-8")
     deployment.run("stack", "import", "--file", str(file), "--stack", STACK)
@@ -148,7 +148,7 @@ def test_imported_stores_are_updated_where_they_are(tmp_path: Path) -> None:
 
     file = str(tmp_path / "langfuse-import.json")
     deployment.run("import", "--file", file, "--yes", "--generate-code=false", "--stack", STACK)
-    leave_out_nulls(deployment, tmp_path / "state.json")
+    leave_out_empty_inputs(deployment, tmp_path / "state.json")
     with EcsScheduler(REGION):
         come_up(Account(f"langfuse-{STACK}", REGION), deployment)
 
