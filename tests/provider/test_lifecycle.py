@@ -281,12 +281,15 @@ def come_up(account: Account, deployment: Deployment) -> None:
 
 
 def forget_what_was_made_unseen(account: Account, said: str, ids: set[str]) -> bool:
-    """Delete what an error names and the state has not; whether there was any."""
+    """Delete what an error names and the state has not; whether another `up` may help.
+
+    A rule that was revoked twice needs nothing.
+    """
     if LOST_RULE in said:
         account.revoke_rules_but(ids)
     if LOST_ROLE in said:
         account.delete_roles_but(ids)
-    return LOST_RULE in said or LOST_ROLE in said
+    return any(each in said for each in (LOST_RULE, LOST_ROLE, LOST_ANSWER))
 
 
 def destroy(deployment: Deployment) -> None:
