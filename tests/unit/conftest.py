@@ -29,10 +29,10 @@ def pytest_sessionfinish() -> None:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def made_once(pytestconfig: pytest.Config) -> Iterator[None]:
+def made_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Make once what never changes: AWS's models, the commands' options, and each graph.
 
-    A graph is made once for all runs while the program stays as it is, the rest in each worker.
+    A graph is made in one worker, the rest in each.
     """
     from botocore import loaders
     from typer import main
@@ -41,10 +41,10 @@ def made_once(pytestconfig: pytest.Config) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("botocore.session.create_loader", lambda _=None: loader)  # pyright: ignore
         patch.setattr("typer.testing._get_command", cache(main.get_command))
-        if pytestconfig.cache:
+        if "PYTEST_XDIST_WORKER" in os.environ:
             from tests.unit.graph import kept_in
 
-            folder = pytestconfig.cache.mkdir("graphs")
+            folder = tmp_path_factory.getbasetemp().parent / "graphs"
             patch.setattr("development.recorded_graph._run", kept_in(folder))
         yield
 

@@ -9,15 +9,12 @@ import hashlib
 import json
 import os
 import pickle
-import shutil
-import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any, cast
 
-import pulumi
 from pulumi.runtime.proto import resource_pb2
 
 from development.recorded_graph import (
@@ -43,7 +40,6 @@ __all__ = [
 ]
 
 ROOT = Path(__file__).parents[2]
-NOT_THE_PROGRAM = (ROOT / "docs", ROOT / "tests")
 CERTIFICATE = "arn:aws:acm:us-east-1:123456789012:certificate/01234567-89ab-cdef-0123-456789abcdef"
 """A certificate that the user has."""
 
@@ -186,17 +182,12 @@ def build(stack: str, config: Mapping[str, Any], *, region: str = "us-east-1") -
 
 
 def kept_in(folder: Path) -> Callable[..., Recording]:
-    """Run the program once for all processes and, while it stays as it is, for all test runs."""
+    """Run the program once for all processes of this test run: its files are in the folder."""
     folder.mkdir(exist_ok=True)
-    mine = folder / _program()
-    mine.mkdir(exist_ok=True)
-    for other in folder.iterdir():
-        if other != mine:
-            shutil.rmtree(other, ignore_errors=True)
 
     @cache
     def run_once(*key: str) -> Recording:
-        file = mine / hashlib.sha256(repr(key).encode()).hexdigest()
+        file = folder / hashlib.sha256(repr(key).encode()).hexdigest()
         if not file.exists():
             part = file.with_suffix(f".{os.getpid()}")
             part.write_bytes(pickle.dumps(run_program(*key)))
@@ -204,25 +195,6 @@ def kept_in(folder: Path) -> Callable[..., Recording]:
         return cast("Recording", pickle.loads(file.read_bytes()))  # noqa: S301 -- written above
 
     return run_once
-
-
-def _program() -> str:
-    """Digest all that a graph may depend on: Python, its packages, and this repository's files."""
-    packages = (found.name for found in Path(pulumi.__file__).parents[1].glob("*.dist-info"))
-    digest = hashlib.sha256(repr([sys.version, *sorted(packages)]).encode())
-    for file in sorted(_files(ROOT)):
-        digest.update(f"{file.relative_to(ROOT)} {file.stat().st_size} ".encode())
-        digest.update(file.read_bytes())
-    return digest.hexdigest()
-
-
-def _files(folder: Path) -> Iterator[Path]:
-    for found in folder.iterdir():
-        if found.is_dir():
-            if not (found.name.startswith((".", "__")) or found in NOT_THE_PROGRAM):
-                yield from _files(found)
-        elif found.is_file():
-            yield found
 
 
 def _registration(serialized: bytes) -> Any:
