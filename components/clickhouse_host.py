@@ -14,6 +14,7 @@ from components.clickhouse_config import user_data
 from components.cluster import Cluster
 from components.discovery import discovery_service
 from components.launch_tags import group_tags, launch_tags, tag_specifications
+from components.launch_template import METADATA_OPTIONS, root_volume
 from components.location import Location
 from components.metrics import CLICKHOUSE_NAMESPACE, Watched
 from components.read_back import current_instances
@@ -169,22 +170,8 @@ class ClickHouseHost(pulumi.ComponentResource):
                     "delete_on_termination": "true",
                 }
             ],
-            metadata_options={
-                "http_endpoint": "enabled",
-                "http_tokens": "required",
-                "http_put_response_hop_limit": 1,
-            },
-            block_device_mappings=[
-                {
-                    "device_name": "/dev/xvda",
-                    "ebs": {
-                        "volume_size": ROOT_VOLUME_GIB,
-                        "volume_type": "gp3",
-                        "encrypted": "true",
-                        "delete_on_termination": "true",
-                    },
-                }
-            ],
+            metadata_options=METADATA_OPTIONS,
+            block_device_mappings=root_volume(ROOT_VOLUME_GIB),
             tag_specifications=tag_specifications(tags),
             update_default_version=True,
             user_data=boot,

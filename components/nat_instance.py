@@ -17,6 +17,7 @@ import pulumi_aws as aws
 
 from components import iam
 from components.launch_tags import group_tags, launch_tags, tag_specifications
+from components.launch_template import METADATA_OPTIONS, root_volume
 from components.location import Location
 from components.security_groups import allow_egress, closed_group
 
@@ -201,22 +202,8 @@ class NatInstance(pulumi.ComponentResource):
             instance_type=INSTANCE_TYPE,
             iam_instance_profile={"arn": profile.arn},
             network_interfaces=[{"device_index": 0, "network_interface_id": interface_id}],
-            metadata_options={
-                "http_endpoint": "enabled",
-                "http_tokens": "required",
-                "http_put_response_hop_limit": 1,
-            },
-            block_device_mappings=[
-                {
-                    "device_name": "/dev/xvda",
-                    "ebs": {
-                        "volume_size": ROOT_VOLUME_GIB,
-                        "volume_type": "gp3",
-                        "encrypted": "true",
-                        "delete_on_termination": "true",
-                    },
-                }
-            ],
+            metadata_options=METADATA_OPTIONS,
+            block_device_mappings=root_volume(ROOT_VOLUME_GIB),
             tag_specifications=tag_specifications(launch_tags(name, self), ("instance", "volume")),
             update_default_version=True,
             user_data=boot.apply(lambda script: base64.b64encode(script).decode()),

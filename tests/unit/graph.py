@@ -9,17 +9,20 @@ import hashlib
 import json
 import os
 import pickle
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any, cast
 
+import pytest
 from pulumi.runtime.proto import resource_pb2
 
 from development.recorded_graph import (
     Recording,
     RecordingMonitor,
+    _recorded,  # pyright: ignore[reportPrivateUsage]
     run,
     run_program,
     shipped_config,
@@ -195,6 +198,16 @@ def kept_in(folder: Path) -> Callable[..., Recording]:
         return cast("Recording", pickle.loads(file.read_bytes()))  # noqa: S301 -- written above
 
     return run_once
+
+
+@contextmanager
+def unshared() -> Generator[None]:
+    """Build anew what is asked for, and give it to no other test: the program is patched."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("development.recorded_graph._run", run_program)
+        patch.setattr("development.recorded_graph._recorded", _recorded.__wrapped__)
+        patch.setattr(f"{__name__}._build", _build.__wrapped__)
+        yield
 
 
 def _registration(serialized: bytes) -> Any:

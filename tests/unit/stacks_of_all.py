@@ -6,14 +6,13 @@ from typing import Any, Final
 
 import pytest
 
-from development.recorded_graph import run_program
 from tests.image_lock import locked
 from tests.unit.graph import (
     VARIED,
     Graph,
-    _build,  # pyright: ignore[reportPrivateUsage]
     build,
     shipped_config,
+    unshared,
 )
 from tests.unit.test_app_runner import APP_RUNNER, FARGATE
 from tests.unit.test_cost import EVERYTHING
@@ -48,8 +47,6 @@ STACKS: Final[Mapping[str, tuple[str, Mapping[str, Any]]]] = {
 @cache
 def graphs() -> Mapping[str, Graph]:
     """Build them all, with every image locked, and so in the offline ECR."""
-    with pytest.MonkeyPatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch, unshared():
         patch.setattr("components.images.read_lock", lambda: locked(APP_RUNNER))
-        patch.setattr("development.recorded_graph._run", run_program)  # no other test gets these
-        patch.setattr("tests.unit.graph._build", _build.__wrapped__)
         return {label: build(name, config) for label, (name, config) in STACKS.items()}

@@ -27,14 +27,10 @@ from cost.prices import (
 from cost.types import BY_USE, FREE, PRICED, is_known
 from cost.usage import IDLE, Usage
 from development import cost_tables
-from development.recorded_graph import (
-    _recorded,  # pyright: ignore[reportPrivateUsage]
-    recorded,
-    run_program,
-    shipped_config,
-)
+from development.recorded_graph import recorded, shipped_config
 from graph.model import Resource, ResourceGraph
 from settings.sizing import SIZING
+from tests.unit.graph import unshared
 
 EVERYTHING: Mapping[str, Any] = {
     "size": "prod",
@@ -89,9 +85,8 @@ def test_everything_that_settings_can_add_is_in_the_bill_and_the_output_is_its_s
         return said[-1]
 
     monkeypatch.setattr(MonthlyCost, "_priced", listen)
-    monkeypatch.setattr("development.recorded_graph._run", run_program)  # not one that is kept
-    monkeypatch.setattr("development.recorded_graph._recorded", _recorded.__wrapped__)
-    graph = recorded("everything", EVERYTHING)
+    with unshared():
+        graph = recorded("everything", EVERYTHING)
     assert {each.type for each in graph.resources if not is_known(each.type)} == set()
     found = bill(graph, "us-east-1")
     assert found.unpriced == ()
