@@ -128,7 +128,7 @@ def inputs(graph: Graph) -> tuple[str, Any]:
     "config",
     [
         {"release": "3.226.0"},
-        {"web": {"environment": {"CLICKHOUSE_DB": "langfuse"}}},
+        {"web": {"environment": {"CLICKHOUSE_DB": "default"}}},
         {"postgres": {"mode": "auroraServerless"}},
     ],
 )
