@@ -14,9 +14,13 @@ from typing import Any, cast
 
 from automation.offline_workspace import PLACEHOLDER, REPOSITORY, OfflineStack, prepare
 from development import pulumi_cli
+from settings.releases import LANGFUSE, version_of
 
 PARALLEL = "8"
 """Pulumi's own default is four times the cores."""
+
+NEXT_RELEASE = f"{version_of(LANGFUSE)[0]}.{version_of(LANGFUSE)[1] + 1}.0"
+"""A release of Langfuse after the default one, of the same major."""
 
 # https://www.pulumi.com/docs/iac/concepts/options/protect/
 PROTECTED_MESSAGE = "cannot be deleted"
