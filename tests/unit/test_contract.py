@@ -25,8 +25,9 @@ from settings.capacity import FARGATE_MEMORY_MIB
 from settings.external_stores import ExternalClickHouse
 from settings.loading import load
 from settings.model import Settings
+from settings.releases import LANGFUSE, LANGFUSE_3
 
-RELEASES: Final = ("3.225.4", "4.16.0")
+RELEASES: Final = (LANGFUSE_3, LANGFUSE)
 Container = Literal["web", "worker"]
 CONTAINERS: Final[tuple[Container, ...]] = ("web", "worker")
 BOTH: Final = pytest.mark.parametrize("container", CONTAINERS)
@@ -123,7 +124,7 @@ VARIATIONS: Final[dict[str, dict[str, Any]]] = {
 }
 
 
-def settings_of(release: str = "3.225.4", /, **keys: Any) -> Settings:
+def settings_of(release: str = LANGFUSE, /, **keys: Any) -> Settings:
     return load({"size": "dev", "release": release, **keys})
 
 
@@ -134,7 +135,7 @@ def environment_of(
     return make(settings, ENDPOINTS, credentials)
 
 
-def plain(container: Container, release: str = "3.225.4", /, **keys: Any) -> dict[str, str]:
+def plain(container: Container, release: str = LANGFUSE, /, **keys: Any) -> dict[str, str]:
     return dict(environment_of(container, settings_of(release, **keys)).plain)
 
 
@@ -457,7 +458,7 @@ def test_every_use_of_the_bucket_has_its_region_and_a_prefix_of_its_own(
     }
     if container == "worker":
         expected["LANGFUSE_S3_BATCH_EXPORT_ENABLED"] = "true"
-    elif release == "4.16.0":  # its web signs links of exports again, and knows their whole keys
+    elif release == LANGFUSE:  # its web signs links of exports again, and knows their whole keys
         expected["LANGFUSE_S3_BATCH_EXPORT_BUCKET"] = ENDPOINTS.bucket
         expected["LANGFUSE_S3_BATCH_EXPORT_REGION"] = ENDPOINTS.region
     assert s3 == expected, (
@@ -715,7 +716,7 @@ def test_a_secret_variable_reaches_both_containers_by_reference_only(
     ("release", "web", "worker"),
     [
         (
-            "3.225.4",
+            LANGFUSE_3,
             {"ADMIN_API_KEY", "AUTH_GOOGLE_CLIENT_SECRET", "SMTP_CONNECTION_URL"},
             {
                 "BATCH_EXPORT_PAGE_SIZE",

@@ -14,15 +14,15 @@ import pytest
 from contract import environment, node_options
 from contract.variables import known, table
 from settings.loading import SettingsError, load
-from settings.releases import version_of
+from settings.releases import LANGFUSE, LANGFUSE_3, version_of
 from tests.unit.test_contract import CREDENTIALS, ENDPOINTS, EXTERNAL, environment_of
 
-PROVEN: Final = ("3.225.4", "4.16.0")
+PROVEN: Final = (LANGFUSE_3, LANGFUSE)
 EACH_RELEASE: Final = pytest.mark.parametrize("release", PROVEN)
 EACH_SERVICE: Final = pytest.mark.parametrize("service", ["web", "worker"])
 
 
-def problems(release: str = "4.16.0", /, **keys: Any) -> list[str]:
+def problems(release: str = LANGFUSE, /, **keys: Any) -> list[str]:
     try:
         load({"size": "dev", "release": release, **keys})
     except SettingsError as error:

@@ -20,6 +20,7 @@ from contract.environment import Environment
 from contract.variables import READ_OFF, REFUSALS, Container, Use, Variable, known, table
 from settings.loading import load
 from settings.model import Settings
+from settings.releases import LANGFUSE, LANGFUSE_3, version_of
 from tests.unit.test_contract import CREDENTIALS, ENDPOINTS, VARIATIONS
 
 ALL: Final[tuple[Container, ...]] = ("web", "worker", "migration")
@@ -88,6 +89,12 @@ def test_the_table_knows_what_langfuse_4_added_and_who_reads_it() -> None:
     assert in_three == {"AWS_PROFILE": "web"}, "3.225.4 has none of the others"
 
 
+def test_the_table_was_read_off_the_releases_that_the_project_stands_for() -> None:
+    assert {3: version_of(LANGFUSE_3), 4: version_of(LANGFUSE)} == READ_OFF, (
+        "a newer default has variables that nobody has looked at: read its schemas first"
+    )
+
+
 def test_the_table_knows_whose_reader_changed_with_langfuse_4() -> None:
     found = {name: (readers(name, 3), readers(name, 4)) for name in MOVED_IN_4}
     assert found == MOVED_IN_4, "a variable that is given to the other container is read by nothing"
@@ -132,7 +139,7 @@ MODES: Final[dict[str, dict[str, Any]]] = {
 }
 EVERY: Final = [
     pytest.param(release, {**keys, **mode}, id=f"{release} {name} {label}")
-    for release in ("3.225.4", "4.16.0")
+    for release in (LANGFUSE_3, LANGFUSE)
     for name, keys in VARIATIONS.items()
     for label, mode in MODES.items()
     if not (mode and "v4" in keys)
@@ -219,7 +226,7 @@ def test_the_program_sets_what_it_says_that_it_sets_and_nothing_else_is_said_so(
     set_somewhere = {
         name
         for keys in stacks
-        for release in ("3.225.4", "4.16.0")
+        for release in (LANGFUSE_3, LANGFUSE)
         for given in rendered(load({"size": "dev", "release": release, **keys})).values()
         for name in (*given.plain, *given.secret)
     }
