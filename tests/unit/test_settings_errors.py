@@ -1432,7 +1432,8 @@ def test_all_faults_of_the_own_environments_are_told_at_once_after_all_others() 
         f"{set_it('web.environment.A')}",
         f"langfuse:secretEnvironment.REDIS_PORT: {WIRED}",
         f"langfuse:secretEnvironment.ENCRIPTION_KEY: Langfuse {LANGFUSE} reads no such variable; "
-        "the nearest known one is ENCRYPTION_KEY. Check its spelling and that this container reads it.",
+        "the nearest known one is ENCRYPTION_KEY. Check its spelling and that this container reads "
+        "it.",
         f'langfuse:web.environment.FOO: "x": Langfuse {LANGFUSE} reads no such variable. '
         "Check its spelling and that this container reads it.",
         f'langfuse:web.environment.REDIS_PORT: "x": {WIRED}',
