@@ -160,6 +160,7 @@ def test_what_all_must_share_reaches_all_that_read_it_whoever_has_it(
         "LANGFUSE_OTEL_INGESTION_QUEUE_SHARD_COUNT": "2",
         "LANGFUSE_S3_EVENT_KEY_MAX_SEGMENT_BYTES": "255",
         "LANGFUSE_ENABLE_BLOB_STORAGE_FILE_LOG": "false",
+        "LANGFUSE_INGESTION_MASKING_CALLBACK_URL": "https://mask.example.com",
         "REDIS_USERNAME": "acme",
         "CLICKHOUSE_DB": "default",
     }
@@ -203,6 +204,13 @@ def test_two_values_for_what_all_must_share_contradict_each_other() -> None:
     ], "jobs would wait where nobody takes them"
     keys["worker"] = keys["web"]
     assert problems(**keys) == [], "the same value twice is no contradiction"
+
+
+def test_a_secret_that_is_not_known_yet_is_checked_by_its_name_alone() -> None:
+    unknown = dict.fromkeys(["NODE_OPTIONS", "CLICKHOUSE_DB", "ENCRYPTION_KEY", "PORT"])
+    assert [line.split(": ")[0] for line in problems(secretEnvironment=unknown)] == [
+        "langfuse:secretEnvironment.PORT"
+    ], "the value is an output of another resource"
 
 
 def test_what_each_container_may_have_for_itself_stays_there() -> None:
