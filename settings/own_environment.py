@@ -66,14 +66,14 @@ class _Checks:
         faults = list(self._faults(name, value, self.both))
         if not faults and value is not None:
             for container, table in self.tables.items():
-                faults += self._sums(container, name, value) if name in table else []
+                faults += self._beyond_langfuse(container, name, value) if name in table else []
         yield from dict.fromkeys(faults)
 
     def of_plain(self, container: str, name: str, value: Any) -> Iterator[tuple[str, str]]:
         if not isinstance(value, str):
             return  # the model says so
         faults = list(self._faults(name, value, self.tables[container], in_the_clear=True))
-        yield from faults or self._sums(container, name, value)
+        yield from faults or self._beyond_langfuse(container, name, value)
 
     def _faults(
         self,
@@ -87,7 +87,7 @@ class _Checks:
         if section := self._sections.get(name):
             yield f"langfuse:{section} sets this", "Remove it"
         elif (anywhere := self._all.get(name)) and anywhere.refusal:
-            yield anywhere.refusal, f"{_instead(name)}Remove it"
+            yield anywhere.refusal, f"{_instead(anywhere)}Remove it"
         elif in_the_clear and is_secret(name):
             yield (
                 "looks like a secret, and this environment is stored in the clear",
@@ -95,8 +95,9 @@ class _Checks:
             )
         elif row is None:
             if is_complete(version_of(self._release)):
+                settable = [each for each in table if table[each].refusal is None]
                 yield (
-                    f"Langfuse {self._release} reads no such variable{nearest(name, table)}",
+                    f"Langfuse {self._release} reads no such variable{nearest(name, settable)}",
                     "Check its spelling and that this container reads it",
                 )
         elif row.use == "fixed":
@@ -105,7 +106,7 @@ class _Checks:
         elif value is not None and (fault := row.fault(value)):
             yield f"Langfuse refuses this value: it {fault}", "Correct it"
 
-    def _sums(self, container: str, name: str, value: str) -> Iterator[tuple[str, str]]:
+    def _beyond_langfuse(self, container: str, name: str, value: str) -> Iterator[tuple[str, str]]:
         """Find a value that Langfuse accepts, and what surrounds it does not."""
         memory = self._memory[container]
         if name == node_options.VARIABLE and memory is not None:
@@ -123,7 +124,7 @@ def _contradictions(
 ) -> Iterator[str]:
     web, worker = plain["web"], plain["worker"]
     for name, value in web.items():
-        shared = name in table and table[name].use == "shared"
+        shared = name in table and table[name].use == "shared" and not is_secret(name)
         if shared and name in worker and worker[name] != value:
             yield _line(
                 f"web.environment.{name}",
@@ -140,14 +141,16 @@ def is_secret(name: str) -> bool:
     return looks_so and name not in NOT_SECRET and not name.endswith("_ID_TOKEN")
 
 
-def _instead(name: str) -> str:
-    if name == PUBLISHING_VARIABLE:
-        return "Use langfuse:worker.scaleOn backlog, which goes with it. "
-    if "MIGRATION_V4" in name:
-        return "Use langfuse:v4, which sets all that go together. "
-    if name == "NEXT_PUBLIC_SIGN_UP_DISABLED":
+def _instead(row: Variable) -> str:
+    if row.name == "NEXT_PUBLIC_SIGN_UP_DISABLED":
         return "Use langfuse:auth.disableSignup. "
-    return "Use langfuse:bootstrap. " if name.startswith("LANGFUSE_INIT_") else ""
+    if row.use != "program":
+        return ""
+    if row.name == PUBLISHING_VARIABLE:
+        return "Use langfuse:worker.scaleOn backlog, which goes with it. "
+    if "MIGRATION_V4" in row.name:
+        return "Use langfuse:v4, which sets all that go together. "
+    return "Use langfuse:bootstrap. " if row.name.startswith("LANGFUSE_INIT_") else ""
 
 
 def _line(key: str, value: str, bound: str, remedy: str) -> str:

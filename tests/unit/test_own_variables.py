@@ -206,6 +206,20 @@ def test_two_values_for_what_all_must_share_contradict_each_other() -> None:
     assert problems(**keys) == [], "the same value twice is no contradiction"
 
 
+def test_two_secrets_in_the_clear_are_not_shown_in_a_contradiction() -> None:
+    keys = {**own("web", SALT="hunter2"), **own("worker", SALT="hunter3")}
+    told = problems(**keys)
+    assert [line.split(": ")[1] for line in told] == [
+        "looks like a secret, and this environment is stored in the clear. Put it into the secret "
+        "key langfuse:secretEnvironment."
+    ] * 2, "and nothing more"
+
+
+def test_a_misspelt_name_is_not_sent_to_one_that_is_refused() -> None:
+    (line,) = problems(**own("web", REDIS_CLUSTER_NODE="x"))
+    assert "REDIS_CLUSTER_NODES" not in line, "it would take one more round"
+
+
 def test_a_secret_that_is_not_known_yet_is_checked_by_its_name_alone() -> None:
     unknown = dict.fromkeys(["NODE_OPTIONS", "CLICKHOUSE_DB", "ENCRYPTION_KEY", "PORT"])
     assert [line.split(": ")[0] for line in problems(secretEnvironment=unknown)] == [
