@@ -16,6 +16,14 @@ January 2027."""
 CLICKHOUSE: Final = "25.12.11.4"
 """ClickHouse server. Langfuse 4 needs 25.12 or later, Langfuse 3 runs on it."""
 
+CLICKHOUSE_COMPATIBILITY: Final = "25.12"
+"""ClickHouse release whose defaults of settings Langfuse's user has, in newer servers too.
+
+Not to move with the server: from 26.8 on a bare integer is a time in seconds, and Langfuse writes
+milliseconds and microseconds. 3.x then has every time in the year 9999, 4.x stores no span.
+https://github.com/ClickHouse/ClickHouse/pull/108091,
+https://github.com/langfuse/langfuse/issues/16858"""
+
 # renovate: datasource=docker depName=grafana/grafana
 GRAFANA: Final = "12.4.2"
 GRAFANA_DIGEST: Final = "sha256:83749231c3835e390a3144e5e940203e42b9589761f20ef3169c716e734ad505"
