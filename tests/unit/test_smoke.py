@@ -9,7 +9,7 @@ import json
 import time
 from collections.abc import Mapping
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, Final
 
 import pytest
 import tenacity
@@ -35,6 +35,7 @@ from tests.unit.langfuse_stand_in import (
     V4,
     Fault,
     LangfuseStandIn,
+    WriteMode,
 )
 
 PROBES = (f"{PROMPTS}smoke-test", f"{PROMPTS}smoke-test%2Fsmoke-test")
@@ -143,14 +144,48 @@ def test_a_4x_is_asked_by_otlp_only_and_read_by_its_new_api() -> None:
     assert result.exit_code == 0, result.output
     trace_id = trace_of(langfuse)
     read = f"{OBSERVATIONS}?traceId={trace_id}"
-    assert langfuse.paths == [HEALTH, READY, PROJECTS, OTLP, read, MEDIA, *PROBES]
+    old = [f"{TRACES}{trace_id}", BATCH]
+    assert langfuse.paths == [HEALTH, READY, PROJECTS, OTLP, read, *old, MEDIA, *PROBES]
+    assert "All is well" in result.stdout
 
 
 def test_a_4x_that_writes_the_old_tables_is_read_by_the_old_api() -> None:
-    with LangfuseStandIn(V4, events_only=False) as langfuse:
+    with LangfuseStandIn(V4, write_mode="legacy") as langfuse:
         assert report(langfuse.url)["ok"]
     trace_id = trace_of(langfuse)
     assert langfuse.paths[4:6] == [f"{OBSERVATIONS}?traceId={trace_id}", f"{TRACES}{trace_id}"]
+
+
+GONE: Final = (
+    "events_only: gone are GET /api/public/traces and its like (HTTP 404), and traces by POST "
+    "/api/public/ingestion (HTTP 400 for each in its HTTP 207)"
+)
+
+
+@pytest.mark.parametrize(
+    ("mode", "result", "batches"),
+    [
+        ("events_only", GONE, 1),
+        ("dual", "dual: the old API works beside the new one", 0),
+        ("legacy", "legacy: the old API works, and /api/public/v2/observations does not", 0),
+    ],
+)
+def test_the_write_mode_of_a_4x_is_found_and_what_of_the_old_api_is_gone(
+    mode: WriteMode, result: str, batches: int
+) -> None:
+    with LangfuseStandIn(V4, write_mode=mode) as langfuse:
+        found = report(langfuse.url)
+    assert found["ok"]
+    assert found["write_mode"] == mode
+    assert {step["what"]: step["result"] for step in found["steps"]}["write mode"] == result
+    assert langfuse.paths.count(BATCH) == batches, "what is taken would be a second trace"
+
+
+def test_a_3x_has_no_write_mode_to_be_found() -> None:
+    with LangfuseStandIn(V3) as langfuse:
+        found = report(langfuse.url)
+    assert found["write_mode"] is None
+    assert "write mode" not in [step["what"] for step in found["steps"]]
 
 
 def test_keys_go_to_what_needs_them_and_the_trace_asks_for_the_new_tables() -> None:
@@ -179,6 +214,7 @@ def test_json_has_the_steps_and_the_time_until_the_trace_was_visible() -> None:
     assert found == {
         "ok": True,
         "version": V4,
+        "write_mode": "events_only",
         "seconds_to_visible": 6.0,
         "blame": None,
         "message": None,
@@ -190,6 +226,7 @@ def test_json_has_the_steps_and_the_time_until_the_trace_was_visible() -> None:
             "keys",
             "send by OTLP",
             "read back OTLP",
+            "write mode",
             "media",
             "prompt in a folder",
         )
