@@ -74,6 +74,7 @@ REMOVED_LOG_TABLES: Final = (
     "azure_queue_log",
     "background_schedule_pool_log",
     "blob_storage_log",
+    "bucketed_metric_log",
     "dead_letter_queue",
     "delta_lake_metadata_log",
     "filesystem_cache_log",

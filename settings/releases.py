@@ -5,6 +5,8 @@ belong to `images.lock.json`, since nothing but a registry can tell them.
 """
 
 import re
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Final
 
 # renovate: datasource=docker depName=ghcr.io/langfuse/langfuse
@@ -46,6 +48,26 @@ POSTGRES_MAJOR: Final = "16"
 
 VALKEY: Final = "8.0"
 """ElastiCache Valkey engine version (parameter group family `valkey8`)."""
+
+
+@dataclass(frozen=True)
+class StoreVersions:
+    """Versions of a store, as its first numbers."""
+
+    least: tuple[int, ...]
+    """Langfuse 4's own floor.
+    https://langfuse.com/self-hosting/upgrade/upgrade-guides/upgrade-v3-to-v4"""
+    newest: tuple[int, ...]
+    """The newest that Langfuse was tried on, or that a stack has itself. A later one may work."""
+
+
+STORE_VERSIONS: Final[Mapping[str, StoreVersions]] = {
+    "ClickHouse": StoreVersions((25, 12), (26, 9)),
+    "PostgreSQL": StoreVersions((15,), (int(POSTGRES_MAJOR),)),
+    "Redis": StoreVersions((7, 0), (7,)),
+    "Valkey": StoreVersions((7, 2), (8,)),
+}
+"""What an external store may be. ClickHouse from 26.8 on with CLICKHOUSE_COMPATIBILITY only."""
 
 
 _NUMBER: Final = re.compile(r"0|[1-9][0-9]*")

@@ -1,12 +1,13 @@
 """Our configuration and SQL in a real ClickHouse engine.
 
 The engine is chdb-core: ClickHouse as a library, which runs as `clickhouse local` does. It is
-release 26.7, the first of them that can write backups; the servers run 25.12.
+release 26.9, the newest of them; the servers run 25.12.
 
 Proves: the engine loads the configuration over one that stands for the image's own, and sees the
 cluster, the macros, Keeper's addresses and the server settings that we mean; a replicated table
 gets as far as asking a Keeper there; logs expire; backups are written, added to and restored with
-the credentials of a task role, one at a time; and the SQL for several servers parses.
+the credentials of a task role, one at a time; and the SQL for several servers parses. Every log
+table that the engine has in it is kept for days or removed.
 
 Does not prove: that YAML is read as YAML (this build has no parser for it; `xml` follows the rules
 of src/Common/Config/YAMLParser.cpp), what only a server reads (Keeper, the ports it listens on, the
@@ -296,6 +297,10 @@ def test_every_log_table_that_the_engine_knows_has_an_end_or_is_off(tmp_path: Pa
 # --- backups
 
 
+ETAG: Final = '"0123456789abcdef"'
+"""Of every object: none is written twice."""
+
+
 class Store(ThreadingHTTPServer):
     """Stands for S3, and for the ECS agent that hands out a task role's credentials."""
 
@@ -355,17 +360,18 @@ class _Handler(BaseHTTPRequestHandler):
             first, _, last = self.headers.get("Range", "bytes=0-").partition("=")[2].partition("-")
             part = body[int(first) : int(last or len(body)) + 1]
             bounds = f"bytes {first}-{int(first) + len(part) - 1}/{len(body)}"
-            self._answer(206 if "Range" in self.headers else 200, part, Content_Range=bounds)
+            status = 206 if "Range" in self.headers else 200
+            self._answer(status, part, Content_Range=bounds, ETag=ETAG)
 
     def do_HEAD(self) -> None:
         store, name, _ = self._store()
         body = store.objects.get(name)
-        self._answer(404 if body is None else 200, body or b"")
+        self._answer(404 if body is None else 200, body or b"", ETag=ETAG)
 
     def do_PUT(self) -> None:
         store, name, _ = self._store()
         store.objects[name] = self.rfile.read(int(self.headers["Content-Length"]))
-        self._answer(200, ETag='"0123456789abcdef"')
+        self._answer(200, ETag=ETAG)
 
     def do_DELETE(self) -> None:
         store, name, _ = self._store()
