@@ -16,7 +16,7 @@ January 2027."""
 
 # renovate: datasource=docker depName=clickhouse/clickhouse-server
 CLICKHOUSE: Final = "25.12.11.4"
-"""ClickHouse server. Langfuse 4 needs 25.12 or later, Langfuse 3 runs on it."""
+"""ClickHouse server; STORE_VERSIONS says what it may be."""
 
 CLICKHOUSE_COMPATIBILITY: Final = "25.12"
 """ClickHouse release whose defaults of settings Langfuse's user has, in newer servers too.
