@@ -219,6 +219,19 @@ def test_a_time_that_comes_back_as_another_is_a_failure_of_clickhouse(
         assert words in found["message"], "what came back, and both ways to mend it"
 
 
+def test_the_times_of_a_batch_are_compared_too() -> None:
+    stored: list[str] = []
+
+    def as_sent_by_otlp(sent: str) -> str:
+        stored.append(sent)
+        return sent if len(stored) <= 2 else "9999-12-31T23:59:59.000Z"
+
+    with LangfuseStandIn(V3, Fault(stores=as_sent_by_otlp)) as langfuse:
+        found = report(langfuse.url)
+    assert (found["ok"], found["blame"]) == (False, "ClickHouse")
+    assert found["steps"][-1]["what"] == "read back batch"
+
+
 @pytest.mark.parametrize(("version", "mode"), SHAPES.values(), ids=SHAPES)
 @pytest.mark.parametrize("difference", [0.4, -0.4])
 def test_a_time_that_was_rounded_is_none(
