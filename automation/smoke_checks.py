@@ -60,6 +60,8 @@ class Report:
     version: str | None = None
     write_mode: str | None = None
     """Of a 4.x, as far as its API shows it: events_only, dual or legacy."""
+    closed: list[str] = field(default_factory=list[str])
+    """What of the API, old or new, that mode closes."""
     steps: list[Step] = field(default_factory=list[Step])
     seconds_to_visible: float | None = None
     """From sending the trace by OTLP to reading it back."""
@@ -197,24 +199,24 @@ class Checks:
         return self._api.get(f"{TRACES}/{trace_id}", seconds=left)
 
     def _write_mode(self, sent: Sent) -> str:
-        """Find out what of the old API is gone.
+        """Find out which it is, and what of the API it closes.
 
         langfuse 4.16.0, web/src/features/public-api/server/createAuthedProjectAPIRoute.ts
         (rejectInEventsOnlyMode) and web/src/pages/api/public/ingestion.ts.
         """
+        mode, closed = "dual", []
         if not self._new_api:
-            self._report.write_mode = "legacy"
-            return f"legacy: the old API works, and {OBSERVATIONS} does not"
-        answer = self._api.get(f"{TRACES}/{sent.trace_id}")
-        if answer.status == 404 and EVENTS_ONLY in answer.text:
-            self._report.write_mode = EVENTS_ONLY
-            return f"{EVENTS_ONLY}: gone are {', and '.join(self._gone())}"
-        if not answer.ok and answer.status != 404:
-            raise blame.old_api(answer)
-        self._report.write_mode = "dual"
-        return "dual: the old API works beside the new one"
+            mode, closed = "legacy", [f"GET {OBSERVATIONS} (HTTP 404)"]
+        else:
+            answer = self._api.get(f"{TRACES}/{sent.trace_id}")
+            if answer.status == 404 and EVENTS_ONLY in answer.text:
+                mode, closed = EVENTS_ONLY, [*self._closed()]
+            elif not answer.ok and answer.status != 404:
+                raise blame.old_api(answer)
+        self._report.write_mode, self._report.closed = mode, closed
+        return mode
 
-    def _gone(self) -> Iterator[str]:
+    def _closed(self) -> Iterator[str]:
         yield f"GET {TRACES} and its like (HTTP 404)"
         answer = self._api.post(BATCH, payloads.batch(payloads.new_trace_id(), payloads.began()))
         if answer.status != 207:
@@ -222,7 +224,7 @@ class Checks:
         errors: list[dict[str, Any]] = answer.json.get("errors") or []
         if errors:
             status = errors[0].get("status")
-            yield f"traces by POST {BATCH} (HTTP {status} for each in its HTTP 207)"
+            yield f"traces by POST {BATCH} (HTTP {status} for each)"
 
     def _media(self, sent: Sent) -> str:
         answer = self._api.post("/api/public/media", payloads.media(sent.trace_id))

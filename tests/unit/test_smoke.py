@@ -9,7 +9,7 @@ import json
 import time
 from collections.abc import Mapping
 from types import SimpleNamespace
-from typing import Any, Final
+from typing import Any
 
 import pytest
 import tenacity
@@ -156,35 +156,39 @@ def test_a_4x_that_writes_the_old_tables_is_read_by_the_old_api() -> None:
     assert langfuse.paths[4:6] == [f"{OBSERVATIONS}?traceId={trace_id}", f"{TRACES}{trace_id}"]
 
 
-GONE: Final = (
-    "events_only: gone are GET /api/public/traces and its like (HTTP 404), and traces by POST "
-    "/api/public/ingestion (HTTP 400 for each in its HTTP 207)"
-)
-
-
 @pytest.mark.parametrize(
-    ("mode", "result", "batches"),
+    ("mode", "closed", "batches"),
     [
-        ("events_only", GONE, 1),
-        ("dual", "dual: the old API works beside the new one", 0),
-        ("legacy", "legacy: the old API works, and /api/public/v2/observations does not", 0),
+        (
+            "events_only",
+            [
+                "GET /api/public/traces and its like (HTTP 404)",
+                "traces by POST /api/public/ingestion (HTTP 400 for each)",
+            ],
+            1,
+        ),
+        ("dual", [], 0),
+        ("legacy", ["GET /api/public/v2/observations (HTTP 404)"], 0),
     ],
 )
-def test_the_write_mode_of_a_4x_is_found_and_what_of_the_old_api_is_gone(
-    mode: WriteMode, result: str, batches: int
+def test_the_write_mode_of_a_4x_is_found_and_what_of_the_api_it_closes(
+    mode: WriteMode, closed: list[str], batches: int
 ) -> None:
     with LangfuseStandIn(V4, write_mode=mode) as langfuse:
         found = report(langfuse.url)
+        shown = smoke("--url", langfuse.url).stdout
     assert found["ok"]
-    assert found["write_mode"] == mode
-    assert {step["what"]: step["result"] for step in found["steps"]}["write mode"] == result
-    assert langfuse.paths.count(BATCH) == batches, "what is taken would be a second trace"
+    assert (found["write_mode"], found["closed"]) == (mode, closed)
+    assert {step["what"]: step["result"] for step in found["steps"]}["write mode"] == mode
+    assert langfuse.paths.count(BATCH) == 2 * batches, "what is taken would be a second trace"
+    last = " ".join(shown.split()).partition("after it was sent.")[2].strip()
+    assert last == (f"Closed in its write mode, {mode}: {', '.join(closed)}." if closed else "")
 
 
 def test_a_3x_has_no_write_mode_to_be_found() -> None:
     with LangfuseStandIn(V3) as langfuse:
         found = report(langfuse.url)
-    assert found["write_mode"] is None
+    assert (found["write_mode"], found["closed"]) == (None, [])
     assert "write mode" not in [step["what"] for step in found["steps"]]
 
 
@@ -215,6 +219,10 @@ def test_json_has_the_steps_and_the_time_until_the_trace_was_visible() -> None:
         "ok": True,
         "version": V4,
         "write_mode": "events_only",
+        "closed": [
+            "GET /api/public/traces and its like (HTTP 404)",
+            "traces by POST /api/public/ingestion (HTTP 400 for each)",
+        ],
         "seconds_to_visible": 6.0,
         "blame": None,
         "message": None,
