@@ -6,7 +6,6 @@ docs/adr/0017-replay-by-a-task-of-the-worker.md has the reasons.
 
 import re
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
@@ -116,7 +115,6 @@ class Replay:
 
     task: OneOffTask
     logs: Any
-    sleep: Callable[[float], None] = time.sleep
 
     def follow(self) -> None:
         """Show the task's lines until its end, which must be a good one."""
@@ -125,12 +123,12 @@ class Replay:
             task = self.task.describe()
             ended = task["lastStatus"] == "STOPPED"
             if ended:
-                self.sleep(POLL_SECONDS)  # the last lines come after the end
+                time.sleep(POLL_SECONDS)  # the last lines come after the end
             token = self._show(token)
             if ended:
                 self.task.check_end(task)
                 return
-            self.sleep(POLL_SECONDS)
+            time.sleep(POLL_SECONDS)
 
     def _show(self, token: str | None) -> str | None:
         while True:

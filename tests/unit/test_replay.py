@@ -92,7 +92,7 @@ class Stream:
 @pytest.fixture(autouse=True)
 def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     """Look again at once."""
-    monkeypatch.setattr(replay.Replay, "sleep", staticmethod(always(None)))
+    monkeypatch.setattr("automation.replay.time.sleep", always(None))
 
 
 def world(config: Mapping[str, Any] = {}, **answers: Answer | list[Answer]) -> World:
