@@ -214,6 +214,7 @@ def plan(deployed: Deployed, window: Window, *, dry_run: bool) -> Plan:
 
 AFTERWARDS: Final = (
     "Traces of that time that somebody deleted come back, if they came as OTLP.",
+    "Evaluators of observations run again, with what their models cost.",
     "An older state of a trace replaces what was changed after --until; without --until nothing "
     "is left out.",
 )

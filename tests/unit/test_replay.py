@@ -5,6 +5,7 @@ ECS runs the task, and that Langfuse then writes the events, is not tried: no ac
 """
 
 import json
+import re
 from collections.abc import Mapping
 from datetime import datetime, timezone
 from typing import Any, Final
@@ -14,6 +15,7 @@ from typer.testing import CliRunner
 
 from automation import replay
 from automation.__main__ import app
+from automation.offline_workspace import REPOSITORY
 from automation.replay import OVERRIDE_CHARACTERS, Window, orders
 from tests.unit.test_restore import (
     CLUSTER,
@@ -155,6 +157,7 @@ def test_the_plan_says_what_is_loaded_and_what_comes_of_it() -> None:
         f"Events in s3://{BUCKET}/events/: project p1, {SINCE} to 2026-11-20T12:00:00Z. S3 deletes "
         "them after 90 days.",
         "Traces of that time that somebody deleted come back, if they came as OTLP.",
+        "Evaluators of observations run again, with what their models cost.",
         "An older state of a trace replaces what was changed after --until; without --until "
         "nothing is left out.",
         "Lost",
@@ -269,6 +272,18 @@ def test_a_worker_that_does_not_run_is_one_line(found: dict[str, Any], line: str
     result = run(stack, "--since", SINCE, "--yes")
     assert (result.exit_code, result.stderr) == (1, line)
     assert stack.changes() == []
+
+
+def test_the_documentation_names_every_permission_that_it_takes() -> None:
+    stack = world()
+    assert run(stack, "--since", SINCE, "--yes").exit_code == 0
+    services = {"GetLogEvents": "logs"}
+    asked = {f"{services.get(name, 'ecs')}:{name}" for name in stack.calls}
+    page = (REPOSITORY / "docs/operations.md").read_text("utf-8")
+    (line,) = [line for line in page.splitlines() if line.startswith("Who runs it needs `ecs:")]
+    named = set(re.findall(r"`(\w+:\w+)`", line))
+    # Starting a task hands it its roles: no call of its own.
+    assert named == {*asked, "iam:PassRole"}
 
 
 def test_the_orders_fit_into_what_ecs_takes() -> None:
