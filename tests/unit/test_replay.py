@@ -97,6 +97,18 @@ def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("automation.replay.time.sleep", always(None))
 
 
+def aws(**changed: Answer | list[Answer]) -> dict[str, Answer | list[Answer]]:
+    """Answers to a run in which all is well."""
+    return {
+        "DescribeServices": services(),
+        "DescribeTaskDefinition": described(),
+        "RunTask": task(),
+        "DescribeTasks": [task(), task(0)],
+        "GetLogEvents": Stream(["replay: 1 jobs", "info: Redis connected"]).get,
+        **changed,
+    }
+
+
 def world(config: Mapping[str, Any] = {}, **answers: Answer | list[Answer]) -> World:
     service = {"cluster": CLUSTER, "name": WORKER}
     bucket = {"bucket": BUCKET}
@@ -106,14 +118,7 @@ def world(config: Mapping[str, Any] = {}, **answers: Answer | list[Answer]) -> W
             resource("aws:s3/bucket:Bucket", "langfuse-prod-storage", outputs=bucket),
         ],
         config,
-        {
-            "DescribeServices": services(),
-            "DescribeTaskDefinition": described(),
-            "RunTask": task(),
-            "DescribeTasks": [task(), task(0)],
-            "GetLogEvents": Stream(["replay: 1 jobs", "info: Redis connected"]).get,
-            **answers,
-        },
+        aws(**answers),
     )
 
 
