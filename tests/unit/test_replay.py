@@ -17,6 +17,7 @@ from automation import replay
 from automation.__main__ import app
 from automation.offline_workspace import REPOSITORY
 from automation.replay import OVERRIDE_CHARACTERS, Window, orders
+from tests.unit.graph import shipped
 from tests.unit.test_restore import (
     CLUSTER,
     Answer,
@@ -277,6 +278,22 @@ def test_a_worker_that_does_not_run_is_one_line(found: dict[str, Any], line: str
     result = run(stack, "--since", SINCE, "--yes")
     assert (result.exit_code, result.stderr) == (1, line)
     assert stack.changes() == []
+
+
+@pytest.mark.parametrize("stack", ["dev", "staging", "prod"])
+def test_the_workers_role_may_list_and_read_the_bucket(stack: str) -> None:
+    graph = shipped(stack)
+    bucket = graph.one("aws:s3/bucket:Bucket", f"langfuse-{stack}-storage").outputs["arn"]
+    role = graph.one("aws:iam/role:Role", f"langfuse-{stack}-worker-task").outputs["arn"]
+    definition = graph.one("aws:ecs/taskDefinition:TaskDefinition", f"langfuse-{stack}-worker")
+    assert definition.inputs["taskRoleArn"] == role
+    allowed = {
+        (action, resource)
+        for statement in graph.policy(f"langfuse-{stack}-worker-task")
+        for action in statement["Action"]
+        for resource in statement["Resource"]
+    }
+    assert {("s3:ListBucket", bucket), ("s3:GetObject", f"{bucket}/*")} <= allowed
 
 
 def test_the_documentation_names_every_permission_that_it_takes() -> None:
