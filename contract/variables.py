@@ -65,7 +65,9 @@ REFUSALS: Final[dict[Use, str]] = {
     "development": "is for the development and the tests of Langfuse",
     "unsupported": "is not supported",
 }
-"""Why a stack file cannot set a variable; a row's `reason` says more."""
+"""Why a stack file cannot set a variable; a row's `reason` says more. What Next.js works out when
+it builds does not change at start, headers included:
+https://github.com/langfuse/langfuse/issues/14613"""
 
 _TABLE: Final = Path(__file__).with_name("variables.csv")
 _COMPARISONS: Final[dict[str, Callable[[float, float], bool]]] = {
