@@ -9,11 +9,14 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 from settings.model import Settings
-from settings.releases import LANGFUSE_3, version_of
+from settings.releases import LANGFUSE, LANGFUSE_3, version_of
 
 # Two words, as the stores beside them have.
-RELEASE: Final = "Langfuse release"
+MAJOR: Final = "Langfuse major"
 WRITE_MODE: Final = "Langfuse writeMode"
+
+TESTED: Final = {version_of(each)[0]: each for each in (LANGFUSE_3, LANGFUSE)}
+"""By major, the release that this program was tested with."""
 
 UPGRADE: Final = "docs/upgrade.md#from-3-to-4"
 
@@ -35,30 +38,30 @@ class ReleaseGuard:
         self._how_to_set = how_to_set
 
     @property
-    def remembered(self) -> Mapping[str, str]:
+    def remembered(self) -> Mapping[str, int | str]:
         """What the next program has to know."""
-        return {RELEASE: self._settings.release, WRITE_MODE: self._settings.write_mode}
+        return {MAJOR: self._settings.major, WRITE_MODE: self._settings.write_mode}
 
     def faults(self, old: Mapping[str, Any]) -> Iterator[str]:
         """What nobody named and would change, each with two ways to choose from."""
         settings = self._settings
-        release = str(old.get(RELEASE, LANGFUSE_3))
-        mode = old.get(WRITE_MODE, settings.write_mode)
-        if version_of(release)[0] != settings.major:
+        major = int(old.get(MAJOR, version_of(LANGFUSE_3)[0]))  # the engine knows no integers
+        mode = str(old.get(WRITE_MODE, settings.write_mode))
+        if major != settings.major:
             if "release" not in settings.model_fields_set:
+                stay = self._how_to_set("release", TESTED.get(major, f"{major}.Y.Z"))
+                go = self._how_to_set("release", settings.release)
                 yield (
-                    f"No release of Langfuse is named, and this program's default, "
-                    f"{settings.release}, is another major than {release}: its migrations cannot "
-                    "be undone. Name one; to stay, the one that runs:\n"
-                    f"{self._choice('release', release, settings.release)}"
+                    f"No release of Langfuse is named, this stack runs Langfuse {major}, and the "
+                    f"default of this program is {settings.release}, whose migrations cannot be "
+                    "undone. Name one of them:\n"
+                    f"  {stay} (stays on {major}; take a later {major}.x if that is what runs)\n"
+                    f"  {go} (goes to {settings.major}: {UPGRADE})"
                 )
         elif settings.v4.write_mode is None and mode != settings.write_mode:
             yield (
                 f"No write mode is named, and Langfuse would change from {mode} to "
-                f"{settings.write_mode}. Name one:\n"
-                f"{self._choice('v4.writeMode', str(mode), settings.write_mode)}"
+                f"{settings.write_mode}. Name one of them:\n"
+                f"  {self._how_to_set('v4.writeMode', mode)} (stays)\n"
+                f"  {self._how_to_set('v4.writeMode', settings.write_mode)} (goes: {UPGRADE})"
             )
-
-    def _choice(self, key: str, old: str, new: str) -> str:
-        stay, go = self._how_to_set(key, old), self._how_to_set(key, new)
-        return f"  {stay} (stays)\n  {go} (goes: {UPGRADE})"
