@@ -55,13 +55,13 @@ class ReleaseGuard:
                     f"No release of Langfuse is named, this stack runs Langfuse {major}, and the "
                     f"default of this program is {settings.release}, whose migrations cannot be "
                     "undone. Name one of them:\n"
-                    f"  {stay} (stays on {major}; take a later {major}.x if that is what runs)\n"
-                    f"  {go} (goes to {settings.major}: {UPGRADE})"
+                    f"  {stay}  # stays on {major}; a later {major}.x, if that runs\n"
+                    f"  {go}  # goes to {settings.major}: {UPGRADE}"
                 )
         elif settings.v4.write_mode is None and mode != settings.write_mode:
             yield (
                 f"No write mode is named, and Langfuse would change from {mode} to "
                 f"{settings.write_mode}. Name one of them:\n"
-                f"  {self._how_to_set('v4.writeMode', mode)} (stays)\n"
-                f"  {self._how_to_set('v4.writeMode', settings.write_mode)} (goes: {UPGRADE})"
+                f"  {self._how_to_set('v4.writeMode', mode)}  # stays\n"
+                f"  {self._how_to_set('v4.writeMode', settings.write_mode)}  # goes: {UPGRADE}"
             )
