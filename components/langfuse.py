@@ -27,6 +27,7 @@ from components.observability import Observability, ObservabilityArgs
 from components.replacement_guard import IN_CONFIGURATION, ReplacementGuard
 from components.stack_parts import StackParts
 from contract.runtime import WEB_HEALTH_PATH
+from settings.agreement import doubts
 from settings.model import Settings
 from settings.stack import Secrets
 
@@ -43,6 +44,8 @@ def deploy(
     `how_to_allow` is what the guard says of a replacement: see `ReplacementGuard`. Raises
     `pulumi.RunError` for settings that do not fit what is in AWS.
     """
+    for doubt in doubts(settings, dict.fromkeys(secrets.environment)):
+        pulumi.log.warn(doubt)
     location = Location.current(parent)
     refuse_region(settings, location)
     refuse_partition(settings, location)

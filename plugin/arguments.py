@@ -314,6 +314,8 @@ class Auth(TypedDict):
     """Refuse sign-in by password."""
     enforceSsoDomains: NotRequired[list[str]]
     """Email domains whose users must sign in by a provider, never by password. Value: list of domains."""
+    existingAccounts: NotRequired[bool]
+    """People have accounts already, beside the one that `bootstrap` makes: then nothing is refused for their want."""
     providers: NotRequired[dict[str, AuthProvider]]
     """Ways to sign in beside the password, each with the keys below; see docs/sign-in.md. Value: `google`, `github`, `okta`, `azureAd`, `cognito`, `keycloak`, `custom`."""
 

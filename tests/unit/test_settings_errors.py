@@ -1338,7 +1338,7 @@ def test_a_variable_that_only_speaks_of_keys_or_tokens_is_not_taken_for_a_secret
     web = {
         "AUTH_AUTH0_ID_TOKEN_SIGNED_RESPONSE_ALG": "RS256",
         "AUTH_CUSTOM_ID_TOKEN": "true",
-        "AUTH_DISABLE_USERNAME_PASSWORD": "true",
+        "AUTH_DISABLE_USERNAME_PASSWORD": "false",
         "LANGFUSE_CACHE_API_KEY_ENABLED": "false",
         "LANGFUSE_CACHE_API_KEY_TTL_SECONDS": "60",
         "LANGFUSE_S3_EVENT_KEY_MAX_SEGMENT_BYTES": "128",
