@@ -116,6 +116,7 @@ def deploy(
     outputs["worker_service_name"] = worker.service_name
     outputs["dashboard_url"] = observability.dashboard_url
     outputs["monthly_cost_usd"] = cost.usd()
+    cost.warn_above(settings.alarms and settings.alarms.monthly_budget_usd)
     outputs["log_group_names"] = pulumi.Output.all(
         web.log_group_name,
         worker.log_group_name,

@@ -32,6 +32,19 @@ class MonthlyCost:
         """
         return pulumi.Output.from_input(self._priced())
 
+    def warn_above(self, budget: float | None) -> None:
+        """Warn of a budget (USD a month) that the stack alone is above, which mails every month."""
+
+        def check(usd: float | None) -> None:
+            if budget is not None and usd is not None and usd > budget:
+                pulumi.log.warn(
+                    f"langfuse:alarms.monthlyBudgetUsd: {budget}: this stack alone costs about "
+                    f"{usd:,.0f} USD a month without traffic, so the mail comes every month. Raise "
+                    "it, or choose less: python -m automation cost shows what costs how much."
+                )
+
+        self.usd().apply(check)
+
     def note(self, args: pulumi.ResourceTransformationArgs) -> None:
         """Note a resource: a transformation, which changes nothing."""
         # What awsx has made comes back as references, which have a URN before they are registered.

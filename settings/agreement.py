@@ -10,7 +10,7 @@ from typing import Final
 
 from contract.metrics import FIRST_RELEASE as QUEUE_METRICS_SINCE
 from contract.metrics import SWITCHES as QUEUE_METRICS_SWITCHES
-from settings import app_runner, way_in
+from settings import app_runner, messages, totals, way_in
 from settings.app_runner import APP_RUNNER, FARGATE
 from settings.external_stores import ExternalClickHouse
 from settings.images import Images
@@ -27,7 +27,10 @@ https://docs.aws.amazon.com/acm/latest/APIReference/API_RequestCertificate.html"
 
 def doubts(settings: Settings, secrets: way_in.Own) -> list[str]:
     """What may not be meant, or not work, a line each; `secrets` are the secret variables."""
-    return [*way_in.first_user_shut_out(settings, secrets)]
+    return [
+        *way_in.first_user_shut_out(settings, secrets),
+        *(messages.line_of(fault, settings) for fault in totals.while_rolling(settings)),
+    ]
 
 
 def faults(settings: Settings, *, complete: bool) -> list[Fault]:
@@ -233,4 +236,5 @@ CHECKS: Final = (
     _secret_of_github,
     _secret_of_docker_hub_for_clickhouse,
     _secret_of_docker_hub_for_grafana,
+    *totals.CHECKS,
 )

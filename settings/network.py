@@ -14,6 +14,12 @@ ZONE_SLOTS: Final = 4
 CIDR_PREFIXES: Final = range(16, 25)
 """/16 is the largest VPC AWS makes; below /24 a load balancer's subnet (/27) no longer fits."""
 
+SUBNETS_PER_ZONE: Final = 2
+"""A public and a private one, each a half of the zone's slot."""
+
+RESERVED_ADDRESSES: Final = 5
+"""Of every subnet. https://docs.aws.amazon.com/vpc/latest/userguide/subnet-sizing.html"""
+
 SubnetId = Annotated[str, Field(pattern=r"^subnet-[0-9a-f]{8,17}$")]
 
 
@@ -55,6 +61,12 @@ class CreatedNetwork(Section):
     def zone_count(self) -> int:
         """Zones that have a subnet."""
         return self.zones
+
+    @property
+    def addresses(self) -> int:
+        """Addresses for tasks in all zones: those of their subnets, which others take a few of."""
+        subnet = ipaddress.IPv4Network(self.cidr).num_addresses // (ZONE_SLOTS * SUBNETS_PER_ZONE)
+        return self.zones * (subnet - RESERVED_ADDRESSES)
 
     def subnet_blocks(self) -> tuple[list[str], list[str]]:
         """CIDR blocks of the public and of the private subnets, one of each per zone.

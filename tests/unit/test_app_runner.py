@@ -467,7 +467,10 @@ REMEDY = "or choose web.platform fargate."
             f"Choose one of these sizes, another cpu, {REMEDY}",
         ),
         (
-            {"web": {"platform": "appRunner", "maxTasks": 26}},
+            {
+                "web": {"platform": "appRunner", "maxTasks": 26},
+                "postgres": {"mode": "auroraServerless"},
+            },
             "langfuse:web.maxTasks: 26: App Runner runs 25 instances of a service at the most. "
             f"Lower it, {REMEDY}",
         ),
