@@ -8,9 +8,16 @@ import re
 from typing import Final
 
 # renovate: datasource=docker depName=ghcr.io/langfuse/langfuse
-LANGFUSE: Final = "3.225.4"
-"""Default Langfuse release: the last 3.x whose environment was checked; 3.x is patched until
-January 2027."""
+LANGFUSE: Final = "4.16.0"
+"""Langfuse of a stack that names no release: the newest 4.x whose environment was checked. Its
+write mode in a new stack is `events_only`, Langfuse's own default. It needs ClickHouse 25.12,
+PostgreSQL 15 and Redis 7.0 at the least, which Valkey counts as:
+https://langfuse.com/self-hosting/upgrade/upgrade-guides/upgrade-v3-to-v4"""
+
+# renovate: datasource=docker depName=ghcr.io/langfuse/langfuse
+LANGFUSE_3: Final = "3.225.4"
+"""The 3.x whose environment was checked, for stacks that stay on 3, which gets security patches
+until the end of January 2027 (the same page)."""
 
 # renovate: datasource=docker depName=clickhouse/clickhouse-server
 CLICKHOUSE: Final = "25.12.11.4"

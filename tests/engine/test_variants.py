@@ -12,6 +12,7 @@ import pytest
 
 from cost.bill import bill
 from graph.model import STACK_TYPE, ResourceGraph
+from settings.releases import LANGFUSE, LANGFUSE_3
 from tests.deployment import Deployment
 
 EXTERNAL: dict[str, dict[str, str]] = {
@@ -175,8 +176,11 @@ def test_langfuse_4_comes_up_from_3_and_each_step_of_its_move_is_an_update(
     environment: dict[str, str], tmp_path: Path
 ) -> None:
     deployment = Deployment.of("dev", tmp_path, environment)
+    deployment.configure("release", LANGFUSE_3)
     deployment.up()
-    deployment.configure("release", "4.16.0")
+    for container in ("web", "worker"):
+        assert not [each for each in environment_of(deployment, container) if "_V4_" in each]
+    deployment.configure("release", LANGFUSE)
     for mode in ("legacy", "events_only"):
         deployment.configure("v4.writeMode", mode)
         deployment.up()

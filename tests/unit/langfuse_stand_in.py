@@ -16,8 +16,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Final, cast
 from urllib.parse import parse_qs, unquote, urlsplit
 
-V3: Final = "3.225.4"
-V4: Final = "4.16.0"
+from settings.releases import LANGFUSE, LANGFUSE_3
+
+V3: Final = LANGFUSE_3
+V4: Final = LANGFUSE
 PUBLIC_KEY: Final = "pk-lf-0a1b2c3d"
 SECRET_KEY: Final = "sk-lf-never-show-this"
 TOKEN: Final = base64.b64encode(f"{PUBLIC_KEY}:{SECRET_KEY}".encode()).decode()

@@ -18,6 +18,7 @@ from automation.plan import UserError
 from automation.preflight_account import CREDENTIALS
 from automation.stack_file import StackFile, read_stack_file
 from settings.loading import SettingsError
+from settings.releases import LANGFUSE
 from tests.unit.aws_account import Account, aws
 from tests.unit.graph import ROOT
 from tests.unit.registry_stand_in import Registry, index
@@ -105,7 +106,7 @@ def test_a_fresh_account_can_have_the_dev_stack() -> None:
         "quota of IAM roles",
         "permissions",
         "service-linked roles",
-        "image ghcr.io/langfuse/langfuse:3.225.4",
+        f"image ghcr.io/langfuse/langfuse:{LANGFUSE}",
     } <= set(found)
     assert not {"hosted zone", "certificate", "quota of Elastic IPs"} & set(found)
     text = preflight("--stack", "dev")

@@ -131,7 +131,7 @@ def test_a_3x_is_asked_by_both_ways_in_order() -> None:
             "All",
         )
     ]
-    assert "Langfuse 3.225.4" in result.stdout
+    assert f"Langfuse {V3}" in result.stdout
     assert "project Demo [1]" in result.stdout
     assert result.stdout.endswith("A trace was visible 0.0 s after it was sent.\n")
     assert result.stderr == ""
