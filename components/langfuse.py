@@ -115,8 +115,8 @@ def deploy(
     outputs["web_service_name"] = web.service_name
     outputs["worker_service_name"] = worker.service_name
     outputs["dashboard_url"] = observability.dashboard_url
-    outputs["monthly_cost_usd"] = cost.usd()
-    cost.warn_above(settings.alarms and settings.alarms.monthly_budget_usd)
+    alarms = settings.alarms
+    outputs["monthly_cost_usd"] = cost.usd(alarms and alarms.monthly_budget_usd)
     outputs["log_group_names"] = pulumi.Output.all(
         web.log_group_name,
         worker.log_group_name,
