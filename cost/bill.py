@@ -157,7 +157,9 @@ def region_of(graph: ResourceGraph) -> str | None:
 
 
 def _line(resource: Resource, component: str, charge: Charge, context: Context) -> Line:
-    classes = [context.prices.known_from[price] for price in charge.prices]
+    classes: list[SourceClass] = [context.prices.known_from[price] for price in charge.prices]
+    if charge.spot:
+        classes.append(REMEMBERED)
     return Line(
         resource.urn,
         resource.name,
@@ -169,5 +171,5 @@ def _line(resource: Resource, component: str, charge: Charge, context: Context) 
         charge.configured,
         charge.savings_plan,
         charge.usage_based,
-        weakest([*classes, *([REMEMBERED] if charge.spot else [])]),
+        weakest(classes),
     )

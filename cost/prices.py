@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final, Literal, get_args
 
 FILE: Final = Path(__file__).with_name("prices.csv")
 EVERYWHERE: Final = "*"
@@ -45,12 +45,7 @@ REMEMBERED: Final = "remembered"
 SourceClass = Literal["AWS", "public repository", "other page", "remembered"]
 """AWS's own page or API; a file of somebody's repository; somebody's page; not looked up."""
 
-SOURCE_CLASSES: Final[tuple[SourceClass, ...]] = (
-    "AWS",
-    "public repository",
-    "other page",
-    "remembered",
-)
+SOURCE_CLASSES: Final[tuple[SourceClass, ...]] = get_args(SourceClass)
 """The best first."""
 
 _AWS: Final = re.compile(r"https://([\w-]+\.)*(aws\.amazon\.com|amazonaws\.com|amazonaws\.cn)/")
@@ -67,7 +62,7 @@ def class_of(source: str) -> SourceClass:
 
 def weakest(classes: Iterable[SourceClass]) -> SourceClass:
     """The class that a sum of prices has."""
-    return max(classes, key=SOURCE_CLASSES.index, default="AWS")
+    return SOURCE_CLASSES[max((SOURCE_CLASSES.index(each) for each in classes), default=0)]
 
 
 @dataclass(frozen=True)

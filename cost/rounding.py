@@ -31,8 +31,6 @@ def shares(by_source: Mapping[SourceClass, float]) -> str:
     whole = sum(by_source.values())
     if not whole:
         return ""
-    known = sorted(
-        (each for each in SOURCE_CLASSES if by_source.get(each)),
-        key=lambda each: -by_source[each],
-    )
+    known: list[SourceClass] = [each for each in SOURCE_CLASSES if by_source.get(each)]
+    known.sort(key=lambda each: -by_source[each])
     return ", ".join(f"{each} {100 * by_source[each] / whole:.0f} %" for each in known)

@@ -253,9 +253,9 @@ class Storage(TypedDict):
     """The S3 bucket."""
 
     eventsRetentionDays: NotRequired[int]
-    """Days until raw events expire; not set: kept. Media never expires. Value: integer, 7 or more."""
+    """Days until raw events expire; not set: kept. Media never expires. Value: integer, 7 to 2,147,483,647."""
     versioningDays: NotRequired[int]
-    """Days that deleted and overwritten objects can be had back; not set: none. Value: integer, 1 or more."""
+    """Days that deleted and overwritten objects can be had back; not set: none. Value: integer, 1 to 2,147,483,647."""
     kms: NotRequired[bool]
     """Encrypt with a KMS key of the stack instead of SSE-S3."""
 

@@ -9,6 +9,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from settings import (
     agreement,
+    byte_limits,
     known_part,
     messages,
     own_environment,
@@ -70,6 +71,8 @@ def load(values: Mapping[str, Any]) -> Settings:
         problems += error.problems
         readable = False
     problems += own_environment.problems(given, secrets, _release(given))
+    secret_values = {key: values[key] for key in SECRET_KEYS if key in values}
+    problems += byte_limits.problems(given, secret_values, secrets)
     problems += _password_problems(merged, values)
     problems += sign_in_secrets.problems(given, values)
     if readable:

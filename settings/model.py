@@ -2,7 +2,7 @@
 
 from typing import Annotated, Final, Literal
 
-from pydantic import EmailStr, Field, field_validator
+from pydantic import Field, field_validator
 
 from settings.bootstrap import Bootstrap
 from settings.data_safety import DEFAULT_WRITE_MODE, V4, Backups, WriteMode
@@ -10,7 +10,7 @@ from settings.grafana import Grafana
 from settings.images import Images
 from settings.network import CreatedNetwork, Network
 from settings.releases import LANGFUSE, LANGFUSE_MAJORS, LANGFUSE_MINIMUM, version_of
-from settings.section import Section, refusal
+from settings.section import Email, Section, refusal
 from settings.services import ApiGatewayIngress, Ingress, Web, Worker
 from settings.sign_in import Domain, Providers, Smtp
 from settings.stores import (
@@ -25,6 +25,9 @@ from settings.stores import (
 
 # https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html
 RETENTION_DAYS: Final = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731)
+
+MOST_BUDGET_USD: Final = 1_000_000_000
+"""A guard against typing errors: AWS Budgets takes any number of digits."""
 
 AdoptedStore = Literal["postgres", "redis", "storage"]
 ResourceName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9-]*$")]
@@ -55,16 +58,27 @@ class Auth(Section):
 class Alarms(Section):
     """Who is told, and of what."""
 
-    email: EmailStr = Field(
+    email: Email = Field(
         description="Address that gets the alarms, and is told when spending nears the budget"
     )
     monthly_budget_usd: float | None = Field(
         None,
         gt=0,
+        le=MOST_BUDGET_USD,
         allow_inf_nan=False,
         description="AWS Budget on the account's monthly cost, USD; not set: none, as in GovCloud, "
         "which has no AWS Budgets",
     )
+
+    @field_validator("monthly_budget_usd")
+    @classmethod
+    def _monthly_budget_usd(cls, value: float | None) -> float | None:
+        if value is not None and value != round(value, 2):
+            raise refusal(
+                "has more than the two decimals of a cent",
+                "round it: AWS Budgets would compare with another amount",
+            )
+        return value
 
 
 class Logs(Section):

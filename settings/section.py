@@ -1,8 +1,8 @@
 """The base of every section of the stack file, its errors, and the faults between sections."""
 
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict, EmailStr
 from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
 
@@ -21,6 +21,18 @@ class Section(BaseModel):
 def refusal(bound: str, remedy: str) -> PydanticCustomError:
     """An error of the key that is validated: what is allowed, and what to do."""
     return PydanticCustomError("refused", "{bound}", {"bound": bound, "remedy": remedy})
+
+
+def _ascii(value: str) -> str:
+    if not value.isascii():
+        raise refusal(
+            "may have ASCII characters only: SNS, AWS Budgets and Langfuse take no others",
+            "write the domain as xn--…, and have an address without others",
+        )
+    return value
+
+
+Email = Annotated[EmailStr, AfterValidator(_ascii)]
 
 
 class Fault(NamedTuple):

@@ -279,7 +279,8 @@ def test_a_least_above_the_most_of_the_sizing_row_is_refused_too(service: str) -
 )
 def test_a_number_of_tasks_out_of_bounds_is_refused(key: str, value: int, bound: str) -> None:
     keys = {"minTasks": 1, "maxTasks": 100, key: value}
-    assert problems(web=keys) == [
+    large = {"mode": "auroraServerless", "minAcu": 1, "maxAcu": 64}
+    assert problems(web=keys, postgres=large) == [
         f"langfuse:web.{key}: {value}: input should be {bound}. {set_it(f'web.{key}')}"
     ], "0 tasks serve nobody, 101 are a typing error"
 
