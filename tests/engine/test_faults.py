@@ -135,6 +135,7 @@ def test_a_first_deployment_whose_migration_fails_starts_no_service(
     assert there == ["langfuse-dev-clickhouse"]
 
 
+@pytest.mark.running
 def test_an_update_whose_engine_is_killed_goes_on_without_a_duplicate(
     aws: FailingAws, environment: dict[str, str], tmp_path: Path
 ) -> None:

@@ -77,6 +77,7 @@ SIGN_IN = {
 }
 
 
+@pytest.mark.running
 def test_a_stack_of_external_stores_signs_in_and_its_secrets_and_its_web_acl_can_change(
     environment: dict[str, str], tmp_path: Path
 ) -> None:
@@ -172,6 +173,7 @@ def check_that_alarms_can_be_taken_away(deployment: Deployment) -> None:
     deployment.run("config", "set", "langfuse:alarms", set_aside.strip(), "--stack", "prod")
 
 
+@pytest.mark.running
 def test_langfuse_4_comes_up_from_3_and_each_step_of_its_move_is_an_update(
     environment: dict[str, str], tmp_path: Path
 ) -> None:
@@ -194,6 +196,7 @@ def test_langfuse_4_comes_up_from_3_and_each_step_of_its_move_is_an_update(
     assert deployment.changes() == set()
 
 
+@pytest.mark.running
 def test_grafana_comes_and_goes_and_only_clickhouse_restarts(
     environment: dict[str, str], tmp_path: Path
 ) -> None:
