@@ -21,6 +21,7 @@ from settings.messages import (
     NAMESPACE,
     PASSWORD_KEYS,
     SECRET_KEYS,
+    VARIANTS,
 )
 from settings.model import Settings
 from settings.releases import LANGFUSE, LANGFUSE_MAJORS, version_of
@@ -149,6 +150,8 @@ def _password_problems(merged: Mapping[str, Any], values: Mapping[str, Any]) -> 
     for store, key in PASSWORD_KEYS.items():
         section = merged.get(store)
         mode = cast(Mapping[str, Any], section).get("mode") if isinstance(section, Mapping) else ""
+        if mode not in VARIANTS[store]:
+            continue  # which password it takes, nobody knows
         full = f"{NAMESPACE}:{key}"
         remedy = f"Set it with pulumi config set --secret {full} VALUE."
         password = values.get(key)

@@ -61,8 +61,10 @@ def _provider_problems(providers: list[str], values: Mapping[str, Any]) -> Itera
 
 def _smtp_problems(given: Mapping[str, Any], values: Mapping[str, Any]) -> Iterator[str]:
     key, shape = f"langfuse:{SMTP_KEY}", "smtp.mode smtp"
-    url = values.get(SMTP_KEY)
-    if _mapping(given.get("smtp")).get("mode") != "smtp":
+    url, mode = values.get(SMTP_KEY), _mapping(given.get("smtp")).get("mode")
+    if mode not in (None, "ses", "smtp"):
+        return  # whether it takes a URL, nobody knows
+    if mode != "smtp":
         if url is not None:
             yield f"{key}: exists only for {shape}. Remove it, or choose {shape}."
     elif not url:

@@ -213,7 +213,7 @@ def first_user_shut_out(settings: Settings, secrets: Own) -> Iterator[str]:
     by_password = (
         not access.password_closed().value and access.domain() not in access.enforced().value
     )
-    if bootstrap is None or by_password or access.linked():
+    if bootstrap is None or by_password or access.linked() or settings.auth.existing_accounts:
         return
     yield (
         f"langfuse:bootstrap.userEmail: {shown(bootstrap.user_email)}: its account has a password, "

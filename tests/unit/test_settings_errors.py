@@ -804,6 +804,17 @@ def test_a_password_that_would_break_a_connection_url_is_refused_without_showing
     ], "migrations would look for another host, or cut the password off"
 
 
+@pytest.mark.parametrize("store", EXTERNAL)
+def test_a_misspelt_mode_does_not_bring_an_error_of_the_password_along(store: str) -> None:
+    (line,) = problems(**{store: {"mode": "externall"}, f"{store}Password": "x"})
+    assert line.startswith(f'langfuse:{store}.mode: "externall": must be ')
+
+
+def test_a_misspelt_way_of_mail_does_not_bring_an_error_of_its_url_along() -> None:
+    (line,) = problems(smtp={"mode": "smpt", "from": "a@example.com"}, smtpUrl="smtp://h")
+    assert line.startswith('langfuse:smtp.mode: "smpt": must be ')
+
+
 def test_a_password_that_is_no_text_is_refused_and_not_crashed_on() -> None:
     (line,) = problems(clickhouse=CLICKHOUSE, clickhousePassword={"secure": "hunter2"})
     assert line.startswith("langfuse:clickhousePassword: may have letters, digits"), "of YAML's own"
