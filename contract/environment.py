@@ -12,6 +12,7 @@ from typing import Final, Generic, Literal, TypeVar
 
 from contract import node_options, sign_in
 from contract.metrics import PUBLISHING_VARIABLE
+from contract.runtime import CONNECTIONS_PER_TASK
 from contract.timeouts import KEEP_ALIVE_SECONDS, KEEP_ALIVE_VARIABLE
 from contract.variables import Container, known
 from settings.external_stores import ExternalClickHouse
@@ -26,8 +27,8 @@ EVENTS_PREFIX: Final = "events/"
 MEDIA_PREFIX: Final = "media/"
 EXPORTS_PREFIX: Final = "exports/"
 
-DATABASE_ARGUMENTS: Final = "sslmode=require&connection_limit=10"
-"""TLS, and a bound on Prisma's pool, which would otherwise grow with the CPU count."""
+DATABASE_ARGUMENTS: Final = f"sslmode=require&connection_limit={CONNECTIONS_PER_TASK}"
+"""TLS, and a bound on Prisma's pool."""
 
 V4_TABLES_SINCE: Final = 4
 """Major whose images write to the new tables unless they are told otherwise."""

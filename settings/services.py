@@ -6,7 +6,6 @@ from typing import Annotated, Any, Final, Literal, cast
 
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
-from contract.metrics import SWITCHES
 from settings.capacity import FARGATE_MEMORY_MIB, fargate_memory_range
 from settings.firewall import DEFAULT_RATE_LIMIT, Waf
 from settings.section import Section, refusal
@@ -138,18 +137,6 @@ class Worker(Service):
         description="Waiting jobs that one task is meant to have, with `scaleOn` `backlog`; "
         "measure yours",
     )
-
-    @field_validator("scale_on")
-    @classmethod
-    def _scale_on(cls, value: str, info: ValidationInfo) -> str:
-        own: Mapping[str, str] = info.data.get("environment", {})
-        off = [name for name in SWITCHES if own.get(name) == "false"]
-        if value == "backlog" and off:
-            raise refusal(
-                f"worker.environment switches off what this follows: {', '.join(off)}",
-                "remove it there, or set worker.scaleOn to cpu",
-            )
-        return value
 
 
 class LoadBalancerIngress(Section):
