@@ -87,6 +87,15 @@ def log_group(resource: Resource, context: Context) -> Iterator[Charge]:
         yield from context.by_use("Logs", "CloudWatch Logs", context.usage.log_gb, "GB")
 
 
+def log_metric(resource: Resource, context: Context) -> Iterator[Charge]:
+    """A metric made of a log, if it has a value every hour, by its default.
+
+    Without one, as that of the daily backup, it costs for the hours with a value: cents.
+    """
+    if "defaultValue" in section(resource.inputs, "metricTransformation"):
+        yield context.by_month("Metric of its log", "CloudWatch custom metric", 1)
+
+
 def secret(_: Resource, context: Context) -> Iterator[Charge]:
     """A secret."""
     yield context.by_month("Secret", "Secrets Manager", 1)

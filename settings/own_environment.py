@@ -11,13 +11,14 @@ from typing import Any, Final, cast
 
 from contract import sign_in, timeouts
 from contract.metrics import PUBLISHING_VARIABLE
+from contract.runtime import EVENT_PROPAGATION_VARIABLE, QUEUE_CONSUMPTION_VARIABLE
 from contract.variables import Variable, known
 from settings.releases import LANGFUSE_MAJORS, version_of
 from settings.wording import nearest, shown
 
 WIRED: Final = re.compile(
     r"HOSTNAME|PORT|NEXTAUTH_URL|AWS_REGION|DATABASE_\w+|DIRECT_URL|"
-    rf"{PUBLISHING_VARIABLE}|"
+    rf"{PUBLISHING_VARIABLE}|{QUEUE_CONSUMPTION_VARIABLE}|{EVENT_PROPAGATION_VARIABLE}|"
     r"CLICKHOUSE_(URL|MIGRATION_URL|MIGRATION_SSL|USER|PASSWORD|CLUSTER_ENABLED)|"
     r"LANGFUSE_AUTO_\w+_MIGRATION_DISABLED|"
     r"LANGFUSE_INIT_(ORG_(ID|NAME)|PROJECT_(ID|NAME|PUBLIC_KEY|SECRET_KEY)|USER_(EMAIL|PASSWORD))|"
@@ -29,6 +30,11 @@ WIRED: Final = re.compile(
 )
 """Variables that follow from the stack's own resources. SALT, ENCRYPTION_KEY and NEXTAUTH_SECRET do
 not: an installation that moves here brings its own."""
+
+STUCK_KEYS: Final = {
+    QUEUE_CONSUMPTION_VARIABLE: "queueConsumptionStuckMinutes",
+    EVENT_PROPAGATION_VARIABLE: "eventPropagationStuckMinutes",
+}
 
 SECRET: Final = re.compile(
     r"^(SALT|REDIS_AUTH)$|(SECRET|PASSWORD|PASSPHRASE|TOKEN|CREDENTIALS|_KEY)$|(SECRET|PASSWORD|ACCESS|LICENSE)_KEY|"
@@ -127,6 +133,8 @@ def is_secret(name: str) -> bool:
 def _instead(name: str) -> str:
     if name == PUBLISHING_VARIABLE:
         return "Use langfuse:worker.scaleOn backlog, which goes with it. "
+    if name in STUCK_KEYS:
+        return f"Use langfuse:worker.{STUCK_KEYS[name]}. "
     if "MIGRATION_V4" in name:
         return "Use langfuse:v4, which sets all that go together. "
     return "Use langfuse:bootstrap. " if name.startswith("LANGFUSE_INIT_") else ""
