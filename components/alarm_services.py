@@ -67,8 +67,8 @@ def service_alarms(settings: Settings, stack: str) -> list[AlarmRow]:
             comparison="<",
             threshold=1,
             period=HOUR,
-            periods=1,
-            summary="No worker has run a scheduled job for an hour: queues are not consumed.",
+            periods=2,
+            summary="No worker has run a scheduled job for two hours: queues are not consumed.",
             why="Langfuse schedules one every 20 minutes, whether there is work or not; it needs "
             "no queue metrics, and sees releases whose health says nothing of queues",
             runbook="No scheduled jobs",

@@ -101,7 +101,6 @@ class LangfuseWorker(pulumi.ComponentResource):
                 "namespace": counted.namespace,
                 "name": counted.name,
                 "value": "1",
-                "default_value": "0",
             },
             opts=pulumi.ResourceOptions(parent=self),
         )

@@ -88,11 +88,8 @@ def log_group(resource: Resource, context: Context) -> Iterator[Charge]:
 
 
 def log_metric(resource: Resource, context: Context) -> Iterator[Charge]:
-    """A metric made of a log, if it has a value every hour, by its default.
-
-    Without one, as that of the daily backup, it costs for the hours with a value: cents.
-    """
-    if "defaultValue" in section(resource.inputs, "metricTransformation"):
+    """A metric made of a log, which costs for the hours with a value: the daily backup's cents."""
+    if metrics.SCHEDULE_LOG in str(resource.inputs.get("pattern")):
         yield context.by_month("Metric of its log", "CloudWatch custom metric", 1)
 
 
