@@ -16,7 +16,7 @@ WITH_CLI = cli="$$($(RUN) development.pulumi_cli)" && PATH="$(CURDIR)/$(VENV)/bi
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types unit registry engine running provider-test bench docs format clean
+.PHONY: help demo test lint types unit registry engine running queues provider-test bench docs format clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -24,7 +24,8 @@ help: ## list these targets
 demo: $(STAMP) ## bring a stack up offline with the real engine (STACK=dev|staging|prod, DESTROY=1)
 	@$(WITH_CLI) $(RUN) development.demo --stack "$(STACK)" $(if $(DESTROY),--destroy)
 
-test: lint types unit registry engine ## everything that must hold before a commit
+test: $(ENGINE_STAMP) ## everything that must hold before a commit, two suites at a time
+	@$(MAKE) --no-print-directory --jobs 2 lint types unit registry engine
 
 lint: $(STAMP) ## ruff: rules and format; actionlint and zizmor: the workflows
 	$(RUN) ruff check .
@@ -46,6 +47,9 @@ engine: $(ENGINE_STAMP) ## tests with the real engine on in-memory providers
 
 running: $(STAMP) ## the engine's long tests: every change of running stacks, restores, the stories
 	$(WITH_CLI) $(RUN) pytest tests/engine -q -n $(WORKERS) --dist loadgroup -m running
+
+queues: $(STAMP) ## tests of Langfuse's queues in a real Redis; skipped where there is none
+	$(RUN) pytest tests/queues -q -n $(WORKERS) --dist worksteal
 
 provider-test: $(STAMP) ## tests with the AWS provider that the calling environment offers
 	$(WITH_CLI) $(RUN) pytest tests/provider -q -n 3 --dist loadgroup

@@ -8,6 +8,7 @@ from automation.diff_command import diff
 from automation.graph_command import graph
 from automation.import_command import import_stores
 from automation.preflight import preflight
+from automation.replay import replay
 from automation.simulate_spike import simulate_spike
 from automation.smoke import smoke
 
@@ -26,6 +27,7 @@ app.command(name="import")(import_stores)
 app.command()(preflight)
 app.command()(cost)
 app.command()(smoke)
+app.command()(replay)
 app.command()(simulate_spike)
 app.command()(graph)
 

@@ -4,21 +4,24 @@
 settings, because Pulumi writes into both; the repository's own files are only read. State, plugins
 and the engine's home live in the same scratch folder. What the stack file encrypts for somebody
 else cannot be read here: it becomes a placeholder, or is left out where the program wants a secret.
-Only `pulumi` can write a secret, so whoever runs it sets the passwords that were left out. This
+Only `pulumi` can write a secret, so whoever runs it sets the secrets that were left out. This
 starts no provider and no engine.
 """
 
 from __future__ import annotations
 
+import json
 import sys
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Final, cast
 
 import yaml
 
-from settings.messages import NAMESPACE, PASSWORD_KEYS, SECRET_KEYS
+from settings.loading import parsed
+from settings.messages import GRAFANA_PASSWORD_KEY, NAMESPACE, PASSWORD_KEYS, SECRET_KEYS
+from settings.sign_in_secrets import PROVIDERS_KEY, SMTP_KEY
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 STATE_FOLDER = REPOSITORY / ".state"
@@ -28,6 +31,22 @@ PLACEHOLDER = "offline-placeholder"
 SALT = "encryptionsalt"
 FOREIGN_SETTINGS = ("secretsprovider", "encryptedkey", "environment", SALT)
 """What ties a stack file to somebody's key or account, which is neither here nor needed."""
+
+
+def _client_secrets(config: Mapping[str, Any]) -> str:
+    auth = parsed(config.get("auth"))
+    providers = cast("dict[str, Any]", auth).get("providers") if isinstance(auth, dict) else None
+    return json.dumps(dict.fromkeys(cast("dict[str, Any]", providers or {}), PLACEHOLDER))
+
+
+PLACEHOLDERS: Final[Mapping[str, Callable[[Mapping[str, Any]], str]]] = {
+    **dict.fromkeys([*PASSWORD_KEYS.values(), GRAFANA_PASSWORD_KEY], lambda _: PLACEHOLDER),
+    PROVIDERS_KEY: _client_secrets,
+    SMTP_KEY: lambda _: f"smtps://{PLACEHOLDER}",
+}
+"""What the program takes for a secret key that is needed, by the stack's other `langfuse:` keys.
+
+It needs no variable of `secretEnvironment`, and nobody here knows which there are."""
 
 
 class OfflineStackError(Exception):
@@ -42,11 +61,8 @@ class OfflineStack:
     scratch: Path
     replaced_secrets: tuple[str, ...] = ()
     """The settings that were encrypted for somebody else: a placeholder here, or left out."""
-
-    @property
-    def passwords(self) -> tuple[str, ...]:
-        """The settings that were left out and are needed: set them to PLACEHOLDER, as secrets."""
-        return tuple(key for key in self.replaced_secrets if _bare(key) in PASSWORD_KEYS.values())
+    placeholders: Mapping[str, str] = field(default_factory=dict[str, str])
+    """The settings that were left out and are needed, and what to set them to, as secrets."""
 
     @property
     def folder(self) -> Path:
@@ -101,7 +117,11 @@ def prepare(
     copy = stack.folder / f"Pulumi.{name}.yaml"
     settings, replaced = _settings(given, read_yaml(copy) if copy.exists() else {})
     write_yaml(copy, settings)
-    return OfflineStack(name, scratch, tuple(replaced))
+    own = {_bare(key): value for key, value in settings["config"].items()}
+    placeholders = {
+        key: PLACEHOLDERS[bare](own) for key in replaced if (bare := _bare(key)) in PLACEHOLDERS
+    }
+    return OfflineStack(name, scratch, tuple(replaced), placeholders)
 
 
 def write_project(folder: Path, repository: Path, without: Sequence[str] = (), **more: str) -> None:

@@ -47,6 +47,7 @@ from automation.preflight_permissions import (
 )
 from automation.preflight_quotas import quota_checks
 from automation.preflight_result import Caller, Check, NewStack, Result, Status, answers, unknown
+from automation.preflight_stores import store_checks
 from automation.registry import new_client
 from automation.stack_clients import new_stack
 from automation.stack_file import read_stack_file
@@ -69,7 +70,8 @@ def preflight(
 ) -> None:
     """Check before the first up that this account and region can have the stack.
 
-    Reads Pulumi.STACK.yaml and asks AWS, DNS and the registries. Changes nothing.
+    Reads Pulumi.STACK.yaml and asks AWS, DNS, the registries, and external stores with the
+    passwords in CLICKHOUSE_PASSWORD and REDIS_AUTH. Changes nothing.
 
     Exit code 0: nothing stands in the way. 1: a check failed. 2: nothing was checked.
     """
@@ -95,7 +97,7 @@ def run(stack: NewStack, client: httpx.Client, ask_dns: NameServers) -> Iterator
     of_account = _of_account(stack, caller, ask_dns) if caller else ()
     with ThreadPoolExecutor(AT_ONCE) as pool:
         images = image_checks(stack, client, needs_of(stack.settings).images)
-        for found in pool.map(answers, (*of_account, *images)):
+        for found in pool.map(answers, (*of_account, *images, *store_checks(stack, client))):
             yield from found
 
 

@@ -2,12 +2,13 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
 from automation.deployed import Deployed
-from automation.plan import Plan, Step, UserError, console
+from automation.one_off_task import OneOffTask
+from automation.plan import Plan, Step, UserError
 from components.clickhouse_backup import CONTAINER, FOLDER
 from settings.external_stores import ExternalClickHouse
 
@@ -15,7 +16,6 @@ BACKUP: Final = re.compile(r"(?P<kind>full|incremental)-\d{8}T\d{6}Z")
 DATABASE: Final = re.compile(r"[a-z_][a-z0-9_]*")
 OWN_DATABASES: Final = ("default", "information_schema", "system")
 
-POLL_SECONDS: Final = 15
 LONGEST_HOURS: Final = 12
 """How long the task itself waits for the server."""
 
@@ -42,81 +42,6 @@ class Backup:
     def time(self) -> str:
         """When it was begun: sorts as text."""
         return self.label.split("-")[1]
-
-
-@dataclass
-class RestoreTask:
-    """The task, before and after its start."""
-
-    ecs: Any
-    cluster: str
-    definition: dict[str, Any]
-    network: dict[str, Any]
-    environment: dict[str, str]
-    arn: str = field(default="", init=False)
-
-    def start(self) -> None:
-        """Start it on Fargate."""
-        answer = self.ecs.run_task(
-            cluster=self.cluster,
-            taskDefinition=self.definition["taskDefinitionArn"],
-            launchType="FARGATE",
-            platformVersion="LATEST",
-            count=1,
-            propagateTags="TASK_DEFINITION",
-            networkConfiguration={"awsvpcConfiguration": self.network},
-            overrides={
-                "containerOverrides": [
-                    {
-                        "name": CONTAINER,
-                        "environment": [
-                            {"name": key, "value": value} for key, value in self.environment.items()
-                        ],
-                    }
-                ]
-            },
-        )
-        if not answer["tasks"]:
-            reasons = [
-                " ".join(filter(None, (each.get("reason"), each.get("detail"))))
-                for each in answer["failures"]
-            ]
-            raise UserError(f"ECS did not start the task: {'; '.join(reasons) or 'no reason'}.")
-        self.arn = answer["tasks"][0]["taskArn"]
-        console.print(f"{self.arn}\n{self.log}", markup=False)
-
-    def wait(self) -> None:
-        """Wait for its end, which must be a good one."""
-        self.ecs.get_waiter("tasks_stopped").wait(
-            cluster=self.cluster,
-            tasks=[self.arn],
-            WaiterConfig={
-                "Delay": POLL_SECONDS,
-                "MaxAttempts": LONGEST_HOURS * 3600 // POLL_SECONDS,
-            },
-        )
-        task = self.ecs.describe_tasks(cluster=self.cluster, tasks=[self.arn])["tasks"][0]
-        container = next(each for each in task["containers"] if each["name"] == CONTAINER)
-        code = container.get("exitCode")
-        said = (
-            f"exit code {'none' if code is None else code}; ECS: "
-            f"{task.get('stoppedReason', 'no reason')}; "
-            f"{container.get('reason', 'nothing about the container')}. {self.log}"
-        )
-        if code != 0:
-            raise UserError(said)
-        console.print(said, markup=False)
-
-    @property
-    def log(self) -> str:
-        """Where it writes."""
-        container = next(
-            each for each in self.definition["containerDefinitions"] if each["name"] == CONTAINER
-        )
-        options = container["logConfiguration"]["options"]
-        task_id = self.arn.rsplit("/", 1)[-1]
-        stream = f"{options['awslogs-stream-prefix']}/{CONTAINER}/{task_id}"
-        return f"Log group {options['awslogs-group']}, log stream {stream}."
 
 
 def backups(deployed: Deployed) -> Sequence[Backup]:
@@ -165,19 +90,21 @@ def plan(deployed: Deployed, source: str, database: str | None) -> Plan:
         )
     target = deployed.resource("aws:scheduler/schedule:Schedule", name).inputs["target"]
     network = target["ecsParameters"]["networkConfiguration"]
-    task = RestoreTask(
+    variables = {
+        "RESTORE_FROM": f"{url}/{backup.name}/",
+        **({"RESTORE_AS": database} if database else {}),
+    }
+    task = OneOffTask(
         ecs=ecs,
         cluster=target["arn"],
         definition=definition,
+        container=CONTAINER,
         network={
             "subnets": network["subnets"],
             "securityGroups": network["securityGroups"],
             "assignPublicIp": "ENABLED" if network.get("assignPublicIp") else "DISABLED",
         },
-        environment={
-            "RESTORE_FROM": f"{url}/{backup.name}/",
-            **({"RESTORE_AS": database} if database else {}),
-        },
+        orders={"environment": [{"name": key, "value": value} for key, value in variables.items()]},
     )
     into = database or "default"
     return Plan(
@@ -200,7 +127,7 @@ def plan(deployed: Deployed, source: str, database: str | None) -> Plan:
             ),
             Step(
                 f"Wait for its end, up to {LONGEST_HOURS} h.",
-                task.wait,
+                lambda: task.wait(LONGEST_HOURS),
                 f"If it still runs, it goes on alone. If it has ended, {into} may hold a part of "
                 "the backup; its log says more.",
             ),

@@ -130,6 +130,9 @@ def _show(report: Report, target: Target) -> None:
     if report.ok:
         line = f"All is well at {target.url}. A trace was visible {report.seconds_to_visible:.1f} s"
         console.print(Text(f"{line} after it was sent."))
+        if report.closed:
+            closed = ", ".join(report.closed)
+            console.print(Text(f"Closed in its write mode, {report.write_mode}: {closed}."))
     else:
         errors.print(Text(f"error: {report.blame}: {report.message}"))
 

@@ -5,9 +5,11 @@ processEventBatch.ts, services/StorageService.ts and otel/OtelIngestionProcessor
 """
 
 import re
+from datetime import datetime
 from typing import Final
 
 from automation.smoke_api import Answer
+from settings.releases import CLICKHOUSE_COMPATIBILITY
 
 STORAGE: Final = re.compile(r"blob storage|storage service|to S3", re.IGNORECASE)
 REDIS: Final = re.compile(
@@ -16,6 +18,12 @@ REDIS: Final = re.compile(
 )
 NO_ANSWER: Final = (503, 504)
 """What an API Gateway and a load balancer say when web does not answer them in time."""
+
+
+READS_SECONDS: Final = (
+    f"From ClickHouse 26.8 on, compatibility = '{CLICKHOUSE_COMPATIBILITY}' is a must in the "
+    "profile of Langfuse's user, or its times are read as seconds."
+)
 
 
 class CheckError(Exception):
@@ -159,8 +167,35 @@ def closed(answer: Answer) -> CheckError:
     return _other(answer)
 
 
-def invisible(answer: Answer, seconds: float, queue: str, *, other_way_works: bool) -> CheckError:
-    """Web stored and queued it, and it cannot be read yet."""
+def timeless(answer: Answer) -> CheckError:
+    """What was read back says nothing of when it was."""
+    return _failed(
+        answer,
+        "web",
+        "web shows the trace without its times, so nobody can say whether they are right: see "
+        "LANGFUSE_API_TRACEBYID_DEFAULT_FIELDS of web.",
+    )
+
+
+def other_time(answer: Answer, text: str, sent: datetime) -> CheckError:
+    """It was read back, with another time."""
+    moment = sent.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return _failed(
+        answer,
+        "ClickHouse",
+        f"the trace comes back with the time {text or 'of no day'}, and was sent with {moment}: "
+        f"ClickHouse reads times otherwise than Langfuse writes them. Years apart: {READS_SECONDS} "
+        "Hours apart: its time zone must be UTC. docs/operations.md, External stores, has both.",
+    )
+
+
+def invisible(
+    answer: Answer, seconds: float, queue: str, *, other_way_works: bool, drops_spans: bool
+) -> CheckError:
+    """Web stored and queued it, and it cannot be read yet.
+
+    `drops_spans`: whether this Langfuse loses what a ClickHouse reads with another time.
+    """
     if answer.status is None and not answer.late:
         return _other(answer)
     if answer.late or (answer.status is not None and answer.status >= 500):
@@ -184,7 +219,8 @@ def invisible(answer: Answer, seconds: float, queue: str, *, other_way_works: bo
         "worker, ClickHouse or S3",
         f"web took the trace, but it cannot be read after {seconds:g} s. First the log of the "
         f"worker: does it run, does it read from S3, does it write to ClickHouse? Then the queue "
-        f"{queue}: if it shrinks, the worker works and is behind.",
+        f"{queue}: if it shrinks, the worker works and is behind."
+        + (f" {READS_SECONDS}" if drops_spans else ""),
     )
 
 
@@ -199,6 +235,11 @@ def media(answer: Answer, host: str) -> CheckError:
         f"web gives no URL to upload media to: {said}. See LANGFUSE_S3_MEDIA_UPLOAD_BUCKET and "
         "_REGION of web, and the log of web.",
     )
+
+
+def old_api(answer: Answer) -> CheckError:
+    """The new API works; the old one says something else than that it is gone."""
+    return _other(answer)
 
 
 def prompt(answer: Answer) -> CheckError:

@@ -7,6 +7,7 @@ import re
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta, timezone
 from typing import Any, Final
 from urllib.parse import quote, urlsplit
 
@@ -30,7 +31,14 @@ CONNECTION_ATTEMPTS: Final = 3
 
 OTLP_VERSION: Final = {"x-langfuse-ingestion-version": "4"}
 """4.x then writes its new tables at once; 3.x takes it and writes its own."""
+BATCH: Final = "/api/public/ingestion"
+TRACES: Final = "/api/public/traces"
+OBSERVATIONS: Final = "/api/public/v2/observations"
 PROMPTS: Final = "/api/public/v2/prompts"
+EVENTS_ONLY: Final = "events_only"
+"""The write mode, and what 4.x says where it closes an API in it."""
+TIME_TOLERANCE: Final = timedelta(seconds=1)
+"""A time comes back rounded, and never to more than milliseconds."""
 S3_HOST: Final = re.compile(r"(.+\.)?s3([.-][a-z0-9.-]+)?\.amazonaws\.com(\.cn)?")
 
 
@@ -50,6 +58,10 @@ class Report:
 
     ok: bool = False
     version: str | None = None
+    write_mode: str | None = None
+    """Of a 4.x, as far as its API shows it: events_only, dual or legacy."""
+    closed: list[str] = field(default_factory=list[str])
+    """What of the API, old or new, that mode closes."""
     steps: list[Step] = field(default_factory=list[Step])
     seconds_to_visible: float | None = None
     """From sending the trace by OTLP to reading it back."""
@@ -62,6 +74,7 @@ class Sent:
     """A trace on its way."""
 
     trace_id: str
+    began: datetime
     at: float
     queue: str
     """Whose depth Langfuse's metrics show by this name."""
@@ -76,6 +89,8 @@ class Checks:
         self._seconds = seconds
         self._report = report
         self._major = 0
+        self._new_api = True
+        """Whether a 4.x lets its new tables be read."""
 
     def steps(self) -> Iterator[tuple[str, Callable[[], str]]]:
         """Give name and action of each step; which come late depends on what the first found."""
@@ -90,6 +105,8 @@ class Checks:
         yield "read back OTLP", lambda: self._read_otlp(traced)
         if self._major == 3:
             yield "read back batch", lambda: self._read(batched, other_way_works=True)
+        else:
+            yield "write mode", lambda: self._write_mode(traced)
         yield "media", lambda: self._media(traced)
         yield "prompt in a folder", self._prompt
 
@@ -125,17 +142,17 @@ class Checks:
         return f"project {projects[0].get('name')}"
 
     def _new(self, queue: str) -> Sent:
-        return Sent(payloads.new_trace_id(), time.monotonic(), queue)
+        return Sent(payloads.new_trace_id(), payloads.began(), time.monotonic(), queue)
 
     def _send_otlp(self, sent: Sent) -> str:
-        body = payloads.otlp(sent.trace_id)
+        body = payloads.otlp(sent.trace_id, sent.began)
         answer = self._api.post("/api/public/otel/v1/traces", body, OTLP_VERSION)
         if not answer.ok:
             raise blame.sending(answer)
         return f"trace {sent.trace_id}"
 
     def _send_batch(self, sent: Sent) -> str:
-        answer = self._api.post("/api/public/ingestion", payloads.batch(sent.trace_id))
+        answer = self._api.post(BATCH, payloads.batch(sent.trace_id, sent.began))
         if answer.status != 207:
             raise blame.sending(answer)
         errors: list[dict[str, Any]] = answer.json.get("errors") or []
@@ -158,19 +175,56 @@ class Checks:
         )
         answer = attempts(self._look, sent.trace_id, end)
         if _visible(answer):
-            return f"visible after {time.monotonic() - sent.at:.1f} s"
+            seconds = time.monotonic() - sent.at
+            _compare(answer, sent.began)
+            return f"visible after {seconds:.1f} s"
         if _closed(answer):
             raise blame.closed(answer)
-        raise blame.invisible(answer, self._seconds, sent.queue, other_way_works=other_way_works)
+        raise blame.invisible(
+            answer,
+            self._seconds,
+            sent.queue,
+            other_way_works=other_way_works,
+            drops_spans=self._major > 3,
+        )
 
     def _look(self, trace_id: str, end: float) -> Answer:
         left = min(max(end - time.monotonic(), LEAST_ANSWER_SECONDS), ANSWER_SECONDS)
         if self._major > 3:
-            answer = self._api.get(f"/api/public/v2/observations?traceId={trace_id}", seconds=left)
+            answer = self._api.get(f"{OBSERVATIONS}?traceId={trace_id}", seconds=left)
             # 4.x that still reads 3.x's tables says 404 here (langfuse:v4.writeMode).
-            if answer.status != 404:
+            self._new_api = answer.status != 404
+            if self._new_api:
                 return answer
-        return self._api.get(f"/api/public/traces/{trace_id}", seconds=left)
+        return self._api.get(f"{TRACES}/{trace_id}", seconds=left)
+
+    def _write_mode(self, sent: Sent) -> str:
+        """Find out which it is, and what of the API it closes.
+
+        langfuse 4.16.0, web/src/features/public-api/server/createAuthedProjectAPIRoute.ts
+        (rejectInEventsOnlyMode) and web/src/pages/api/public/ingestion.ts.
+        """
+        mode, closed = "dual", []
+        if not self._new_api:
+            mode, closed = "legacy", [f"GET {OBSERVATIONS} (HTTP 404)"]
+        else:
+            answer = self._api.get(f"{TRACES}/{sent.trace_id}")
+            if answer.status == 404 and EVENTS_ONLY in answer.text:
+                mode, closed = EVENTS_ONLY, [*self._closed()]
+            elif not answer.ok and answer.status != 404:
+                raise blame.old_api(answer)
+        self._report.write_mode, self._report.closed = mode, closed
+        return mode
+
+    def _closed(self) -> Iterator[str]:
+        yield f"GET {TRACES} and its like (HTTP 404)"
+        answer = self._api.post(BATCH, payloads.batch(payloads.new_trace_id(), payloads.began()))
+        if answer.status != 207:
+            raise blame.old_api(answer)
+        errors: list[dict[str, Any]] = answer.json.get("errors") or []
+        if errors:
+            status = errors[0].get("status")
+            yield f"traces by POST {BATCH} (HTTP {status} for each)"
 
     def _media(self, sent: Sent) -> str:
         answer = self._api.post("/api/public/media", payloads.media(sent.trace_id))
@@ -226,6 +280,30 @@ def _no_connection(answer: Answer) -> bool:
 def _visible(answer: Answer) -> bool:
     """Whether it shows the trace: itself, or its observations."""
     return answer.status == 200 and bool(answer.json.get("id") or answer.json.get("data"))
+
+
+def _compare(answer: Answer, began: datetime) -> None:
+    """Compare the times of what was read back with those that were sent."""
+    body = answer.json
+    observations: list[dict[str, Any]] = body.get("data") or body.get("observations") or []
+    sent = {"startTime": began, "endTime": began + payloads.LASTED}
+    read = [(body.get("timestamp"), began)]
+    read += [(each.get(key), moment) for each in observations for key, moment in sent.items()]
+    read = [(text, moment) for text, moment in read if text is not None]
+    if not read:
+        raise blame.timeless(answer)
+    for text, moment in read:
+        found = _moment(str(text))
+        if found is None or abs(found - moment) > TIME_TOLERANCE:
+            raise blame.other_time(answer, str(text), moment)
+
+
+def _moment(text: str) -> datetime | None:
+    """A time as JavaScript writes it; None if it is none, or after the year 9999."""
+    try:
+        return datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=timezone.utc)
+    except ValueError:
+        return None
 
 
 def _names(answer: Answer, prompt: str) -> bool:

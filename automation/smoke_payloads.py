@@ -3,7 +3,6 @@
 import base64
 import hashlib
 import secrets
-import time
 import uuid
 from datetime import datetime, timedelta, timezone
 from typing import Any, Final
@@ -12,7 +11,14 @@ NAME: Final = "smoke-test"
 MODEL: Final = "smoke-model"
 IN_A_FOLDER: Final = f"{NAME}/{NAME}"
 """Name of a prompt that nobody has, in a folder that nobody has either."""
-SECOND: Final = 1_000_000_000
+LASTED: Final = timedelta(seconds=1)
+"""From the begin of what is sent to its end."""
+
+
+def began() -> datetime:
+    """The begin of something that ends now, to the millisecond, as Langfuse 3 stores it."""
+    now = datetime.now(timezone.utc)
+    return now.replace(microsecond=now.microsecond // 1000 * 1000) - LASTED
 
 
 def new_trace_id() -> str:
@@ -20,9 +26,8 @@ def new_trace_id() -> str:
     return secrets.token_hex(16)
 
 
-def otlp(trace_id: str) -> dict[str, Any]:
-    """Build a trace of one generation that took a second, as OTLP in JSON."""
-    now = time.time_ns()
+def otlp(trace_id: str, begin: datetime) -> dict[str, Any]:
+    """Build a trace of one generation that began then and took LASTED, as OTLP in JSON."""
     return {
         "resourceSpans": [
             {
@@ -36,8 +41,8 @@ def otlp(trace_id: str) -> dict[str, Any]:
                                 "spanId": secrets.token_hex(8),
                                 "name": NAME,
                                 "kind": 1,
-                                "startTimeUnixNano": str(now - SECOND),
-                                "endTimeUnixNano": str(now),
+                                "startTimeUnixNano": _nanoseconds(begin),
+                                "endTimeUnixNano": _nanoseconds(begin + LASTED),
                                 "attributes": _attributes(
                                     {
                                         "langfuse.trace.name": NAME,
@@ -60,14 +65,12 @@ def otlp(trace_id: str) -> dict[str, Any]:
     }
 
 
-def batch(trace_id: str) -> dict[str, Any]:
-    """Build a trace with a generation, for the API that SDKs before OpenTelemetry use."""
-    now = datetime.now(timezone.utc)
-    begin = _iso(now - timedelta(seconds=1))
+def batch(trace_id: str, begin: datetime) -> dict[str, Any]:
+    """Build the same for the API that SDKs before OpenTelemetry use."""
     bodies = {
         "trace-create": {
             "id": trace_id,
-            "timestamp": begin,
+            "timestamp": _iso(begin),
             "name": NAME,
             "tags": [NAME],
             "input": "ping",
@@ -77,15 +80,20 @@ def batch(trace_id: str) -> dict[str, Any]:
             "id": secrets.token_hex(8),
             "traceId": trace_id,
             "name": NAME,
-            "startTime": begin,
-            "endTime": _iso(now),
+            "startTime": _iso(begin),
+            "endTime": _iso(begin + LASTED),
             "model": MODEL,
             "usageDetails": {"input": 3, "output": 5},
         },
     }
     return {
         "batch": [
-            {"id": str(uuid.uuid4()), "type": kind, "timestamp": _iso(now), "body": body}
+            {
+                "id": str(uuid.uuid4()),
+                "type": kind,
+                "timestamp": _iso(begin + LASTED),
+                "body": body,
+            }
             for kind, body in bodies.items()
         ],
         "metadata": {"source": NAME},
@@ -110,6 +118,10 @@ def media(trace_id: str) -> dict[str, Any]:
 
 def _attributes(values: dict[str, str]) -> list[dict[str, Any]]:
     return [{"key": key, "value": {"stringValue": value}} for key, value in values.items()]
+
+
+def _nanoseconds(moment: datetime) -> str:
+    return str(round(moment.timestamp() * 1000) * 1_000_000)
 
 
 def _iso(moment: datetime) -> str:

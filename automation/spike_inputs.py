@@ -26,11 +26,11 @@ REPORTED: Final = "AWS, reported"
 """What users see AWS do, and its guides do not say."""
 LANGFUSE: Final = "Langfuse"
 
-CONCURRENCY: Final = "https://github.com/langfuse/langfuse/blob/v3.225.4/worker/src/env.ts#L78"
+CONCURRENCY: Final = "https://github.com/langfuse/langfuse/blob/v4.16.0/worker/src/env.ts#L90"
 """Five OTel jobs at once, unless LANGFUSE_OTEL_INGESTION_QUEUE_PROCESSING_CONCURRENCY says more."""
 PUBLISHING: Final = (
-    "https://github.com/langfuse/langfuse/blob/v3.225.4/"
-    "packages/shared/src/server/instrumentation/index.ts#L283"
+    "https://github.com/langfuse/langfuse/blob/v4.16.0/"
+    "packages/shared/src/server/instrumentation/index.ts#L286"
 )
 DATAPOINTS: Final = "https://github.com/aws/containers-roadmap/issues/1208"
 TRACKING: Final = (

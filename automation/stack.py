@@ -17,7 +17,7 @@ from pulumi import automation as auto
 from automation import image_repositories
 from automation.destruction import Destruction
 from automation.events import counted
-from automation.offline_workspace import PLACEHOLDER, REPOSITORY
+from automation.offline_workspace import REPOSITORY
 from automation.operation import Command, OnEvent, Operation
 from automation.plan import UserError
 from automation.redaction import Redaction
@@ -95,7 +95,7 @@ class LangfuseStack:
             name, work_dir, project, stack_file, config
         )
         self._folder = prepared.folder
-        self._missing_secrets = prepared.missing_secrets
+        self._placeholders = prepared.placeholders
         self.replaced_secrets = prepared.replaced_secrets
         """Offline: settings that only the stack file's owner can decrypt. They are left out, or
         hold a placeholder."""
@@ -238,12 +238,11 @@ class LangfuseStack:
     def _ready(self, command: Command) -> auto.Stack:
         """The stack with its secrets; it is made if it is not there."""
         stack = auto.Stack.create_or_select(self.name, self._workspace(command))
-        missing = dict.fromkeys(self._missing_secrets, PLACEHOLDER)
-        for key, value in {**missing, **self._secrets}.items():
+        for key, value in {**self._placeholders, **self._secrets}.items():
             # On standard input: a command line can be seen by every user of the machine.
             full = key if ":" in key else f"{NAMESPACE}:{key}"
             self._pulumi("config", "set", "--secret", full, given=value)
-        self._missing_secrets, self._secrets = (), dict[str, str]()
+        self._placeholders, self._secrets = dict[str, str](), dict[str, str]()
         return stack
 
     def _start(self, verb: str, work: Callable[[Command, OnEvent], Value]) -> Operation[Value]:

@@ -3,7 +3,7 @@
 import os
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -30,10 +30,10 @@ class Place:
     folder: Path
     environment: Mapping[str, str]
     secrets_provider: str | None = None
-    missing_secrets: tuple[str, ...] = ()
-    """Keys of the stack file that only its owner can decrypt, and that the program needs."""
+    placeholders: Mapping[str, str] = field(default_factory=dict[str, str])
+    """For each key that only the stack's owner can decrypt and the program needs, what it takes."""
     replaced_secrets: tuple[str, ...] = ()
-    """These, and others that only the owner can decrypt."""
+    """These keys, and others that only the owner can decrypt."""
 
 
 class Workspace(auto.LocalWorkspace):
@@ -63,7 +63,7 @@ def offline_place(
         raise UserError(str(error)) from error
     environment = stack.environment({"PATH": search_path(), **shared_providers()})
     return Place(
-        stack.folder, environment, SECRETS_PROVIDER, stack.passwords, stack.replaced_secrets
+        stack.folder, environment, SECRETS_PROVIDER, stack.placeholders, stack.replaced_secrets
     )
 
 

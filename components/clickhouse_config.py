@@ -12,9 +12,13 @@ from typing import Any, Final
 
 from components.metrics import CLICKHOUSE_NAMESPACE, DISK_USED
 from contract.runtime import CLICKHOUSE_NATIVE_PORT, CLICKHOUSE_USER_ID
+from settings.releases import CLICKHOUSE_COMPATIBILITY
 
 CONFIG_FILE: Final = "/etc/clickhouse-server/config.d/langfuse.yaml"
 CONFIG_VARIABLE: Final = "CLICKHOUSE_CONFIG_YAML"
+
+PROFILE_FILE: Final = "/etc/clickhouse-server/users.d/langfuse.yaml"
+PROFILE_VARIABLE: Final = "CLICKHOUSE_PROFILE_YAML"
 
 READER_FILE: Final = "/etc/clickhouse-server/users.d/grafana.yaml"
 READER_VARIABLE: Final = "CLICKHOUSE_READER_YAML"
@@ -52,24 +56,50 @@ _COORDINATION_FOLDER: Final = "/var/lib/clickhouse/coordination"
 MEMORY_RATIO: Final = 0.8
 """What the server may take of the instance's memory; the rest is for the ECS agent and the OS."""
 
+KEPT_LOG_TABLES: Final[Mapping[str, int]] = {
+    "backup_log": 7,
+    "crash_log": 7,
+    "error_log": 7,
+    "part_log": 7,
+    # Langfuse 4 looks 14 days back for who uses its old API (worker, handleV4LegacyApiUsageJob.ts).
+    "query_log": 15,
+}
+"""ClickHouse's own log tables that help at night, and the days that each is kept. Only tables that
+the image makes anyway: a section with a TTL would make another one."""
+
 REMOVED_LOG_TABLES: Final = (
+    "aggregated_zookeeper_log",
+    "asynchronous_insert_log",
     "asynchronous_metric_log",
+    "azure_queue_log",
+    "background_schedule_pool_log",
+    "blob_storage_log",
+    "bucketed_metric_log",
+    "dead_letter_queue",
+    "delta_lake_metadata_log",
+    "filesystem_cache_log",
+    "filesystem_read_prefetches_log",
+    "iceberg_metadata_log",
     "latency_log",
     "metric_log",
     "opentelemetry_span_log",
+    "predicate_statistics_log",
     "processors_profile_log",
     "query_metric_log",
     "query_thread_log",
+    "query_views_log",
+    "s3queue_log",
+    "session_log",
     "text_log",
     "trace_log",
+    "transactions_info_log",
+    "transposed_metric_log",
+    "zookeeper_connection_log",
+    "zookeeper_log",
 )
-"""System tables that fill the disk and keep an idle server busy.
+"""All others that a ClickHouse knows, whether or not the image has them: they fill the disk, and
+keep an idle server busy. To remove a section that is not there does nothing.
 https://langfuse.com/self-hosting/configuration/scaling"""
-
-KEPT_LOG_TABLES: Final = ("part_log", "query_log")
-"""System tables that help at night, and that would grow for ever."""
-
-LOG_TABLE_DAYS: Final = 7
 
 _USER_DATA: Final = Path(__file__).with_name("clickhouse_user_data.sh")
 
@@ -81,11 +111,14 @@ def server_config(servers: Sequence[str], backup_url: str | None) -> str:
     `backup_url` is where `BACKUP` may write with the task role's credentials.
     """
     removed: dict[str, Any] = {table: {"@remove": "1"} for table in REMOVED_LOG_TABLES}
-    expiry = f"event_date + INTERVAL {LOG_TABLE_DAYS} DAY DELETE"
+    kept = {
+        table: {"ttl": f"event_date + INTERVAL {days} DAY DELETE"}
+        for table, days in KEPT_LOG_TABLES.items()
+    }
     return json.dumps(
         {
             **removed,
-            **{table: {"ttl": expiry} for table in KEPT_LOG_TABLES},
+            **kept,
             "logger": {
                 "level": "information",
                 "console": 1,
@@ -101,15 +134,25 @@ def server_config(servers: Sequence[str], backup_url: str | None) -> str:
     )
 
 
+def profile_config() -> str:
+    """Build a file for `users.d`, in JSON, with what the settings of Langfuse's user begin as.
+
+    A server before 26.8 does not know `input_format_read_datetime_number_as_raw_value`, which is
+    what matters, and does not start with a profile that names what it does not know.
+    """
+    return json.dumps({"profiles": {"default": {"compatibility": CLICKHOUSE_COMPATIBILITY}}})
+
+
 def start_command(servers: Sequence[str], *, reader: bool = False) -> list[str]:
     """Build the container's command: write the configuration, then start as the image does.
 
     So a change of configuration is a new task definition, and needs no image and no new instance.
     With several servers it finds out first which of them this is; with `reader` it writes a user.
     """
-    write = f'printf %s "${CONFIG_VARIABLE}" > {CONFIG_FILE}'
+    files = {CONFIG_VARIABLE: CONFIG_FILE, PROFILE_VARIABLE: PROFILE_FILE}
     if reader:
-        write += f' && printf %s "${READER_VARIABLE}" > {READER_FILE}'
+        files[READER_VARIABLE] = READER_FILE
+    write = " && ".join(f'printf %s "${variable}" > {file}' for variable, file in files.items())
     identify = _identify(servers) if len(servers) > 1 else ""
     return ["/bin/bash", "-euc", f"{identify}{write} && exec /entrypoint.sh"]
 

@@ -13,7 +13,9 @@ from components.clickhouse_config import (
     CONFIG_VARIABLE,
     INTERSERVER_VARIABLE,
     NUMBER_FOLDER,
+    PROFILE_VARIABLE,
     READER_VARIABLE,
+    profile_config,
     server_config,
     start_command,
 )
@@ -105,6 +107,7 @@ def clickhouse_task(
             # reaches, and which would wait for a quorum for ever. `default` exists anyway.
             "CLICKHOUSE_USER": args.user,
             CONFIG_VARIABLE: args.bucket.url.apply(lambda url: server_config(servers, url)),
+            PROFILE_VARIABLE: profile_config(),
             **({READER_VARIABLE: reader_config()} if args.reader is not None else {}),
         },
         secret=secrets,

@@ -1,7 +1,7 @@
 """Migrates the databases before web and worker move: one ECS task, started and watched by a Lambda.
 
 With `langfuse:bootstrap` the task then starts web once, which makes the first project. Why not in
-web's own start: docs/adr/0007-migration-gate.md and 0017-first-start-in-the-migration.md.
+web's own start: docs/adr/0007-migration-gate.md and 0018-first-start-in-the-migration.md.
 """
 
 from collections.abc import Sequence

@@ -119,7 +119,7 @@ def web(
     """Environment of the web container.
 
     Without what its first start makes: several tasks would look for it and then make it at once,
-    and the later one answers every request with 500. docs/adr/0017-first-start-in-the-migration.md
+    and the later one answers every request with 500. docs/adr/0018-first-start-in-the-migration.md
     """
     plain: dict[str, Value | str] = {
         **_shared(settings, endpoints, settings.web),

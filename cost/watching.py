@@ -53,14 +53,9 @@ def _namespace(query: Inputs) -> str:
 
 def _queue_metrics(resource: Resource, context: Context) -> Charge:
     """The worker publishes all of its queues, under the same names however many tasks run."""
-    major, usd = _major(resource, context), context.prices["CloudWatch custom metric"]
-    plain = f"{metrics.PLAIN_QUEUES} × {metrics.NAMES_OF_A_PLAIN_QUEUE[major]}"  # noqa: RUF001
-    sharded = f"{metrics.SHARDED_QUEUES} × {metrics.NAMES_OF_A_SHARDED_QUEUE}"  # noqa: RUF001
-    return Charge(
-        "Queue metrics",
-        f"({plain} + {sharded} + {metrics.OTHER_NAMES}) × {usd:g}",  # noqa: RUF001
-        metrics.names_published(major) * usd,
-    )
+    names = metrics.NAMES_SEEN[_major(resource, context)]
+    usd = context.prices["CloudWatch custom metric"]
+    return Charge("Queue metrics", f"{names} × {usd:g}", names * usd)  # noqa: RUF001
 
 
 def _major(resource: Resource, context: Context) -> int:
@@ -71,7 +66,7 @@ def _major(resource: Resource, context: Context) -> int:
         for task in context.graph.origins(service, "taskDefinition", TASK):
             if image := RELEASE.search(str(section(task.inputs, "tags").get("Image"))):
                 return int(image[1])
-    return min(metrics.NAMES_OF_A_PLAIN_QUEUE)
+    return min(metrics.NAMES_SEEN)
 
 
 def alarm(resource: Resource, context: Context) -> Iterator[Charge]:

@@ -25,7 +25,6 @@ from rich.console import Console
 from rich.table import Table
 
 from automation.offline_workspace import (
-    PLACEHOLDER,
     REPOSITORY,
     SECRETS_PROVIDER,
     OfflineStack,
@@ -152,8 +151,8 @@ def _synthetic(folder: Path, program: str) -> OfflineStack:
 def _create_and_count(stack: OfflineStack, environment: Mapping[str, str]) -> int:
     init = ["stack", "init", stack.name, "--secrets-provider", SECRETS_PROVIDER]
     _pulumi(init, stack, environment)
-    for key in stack.passwords:
-        secret = ["config", "set", "--secret", key, PLACEHOLDER, "--stack", stack.name]
+    for key, value in stack.placeholders.items():
+        secret = ["config", "set", "--secret", key, value, "--stack", stack.name]
         _pulumi(secret, stack, environment)
     _timed_preview(stack, environment)  # where it fails, it says so more readably than in JSON
     preview = _pulumi(["preview", "--json", "--stack", stack.name], stack, environment)

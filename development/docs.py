@@ -3,7 +3,8 @@
 A generated part stands between `<!-- NAME:begin -->` and `<!-- NAME:end -->`; the text around it is
 written by hand and is left alone. `--check` writes nothing, names each stale file and exits with 1.
 What the parts say is the business of `alarm_tables`, `architecture_parts`, `change_tables`,
-`configuration_tables`, `cost_tables`, `peer_costs`, `policy_tables` and `scaling_tables`.
+`configuration_tables`, `cost_tables`, `peer_costs`, `policy_tables`, `scaling_tables` and
+`store_tables`.
 `plugin_arguments` writes all of `plugin/arguments.py`.
 """
 
@@ -33,6 +34,7 @@ from development.peer_costs import peer_table
 from development.plugin_arguments import source
 from development.policy_tables import anywhere_table, narrower_table, rule_tables
 from development.scaling_tables import spike_by_busy_cpu, spike_inputs, spike_results
+from development.store_tables import store_table
 
 REPOSITORY: Final = Path(__file__).resolve().parent.parent
 
@@ -54,7 +56,7 @@ PARTS: Final[Mapping[str, Mapping[str, Callable[[], str]]]] = {
         "peers": peer_table,
         "prices": price_table,
     },
-    "docs/operations.md": {"alarms": alarm_table, "changes": change_table},
+    "docs/operations.md": {"alarms": alarm_table, "changes": change_table, "stores": store_table},
     "docs/policies.md": {
         "rules": rule_tables,
         "anywhere": anywhere_table,

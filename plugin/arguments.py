@@ -203,7 +203,7 @@ class PostgresMode(Enum):
 
 
 class Postgres(TypedDict):
-    """Aurora PostgreSQL Serverless v2. Or: One RDS for PostgreSQL instance in one zone, for the smallest stacks. Or: A PostgreSQL that exists, 15 or later, with TLS."""
+    """Aurora PostgreSQL Serverless v2. Or: One RDS for PostgreSQL instance in one zone, for the smallest stacks. Or: A PostgreSQL that exists, with TLS."""
 
     mode: NotRequired[PostgresMode]
     """Which PostgreSQL. Value: `auroraServerless`, `instance` or `external`."""
@@ -237,7 +237,7 @@ class RedisMode(Enum):
 
 
 class Redis(TypedDict):
-    """ElastiCache for Valkey, node-based, cluster mode off. Or: A Redis 7 or Valkey that exists, not in cluster mode, with maxmemory-policy noeviction."""
+    """ElastiCache for Valkey, node-based, cluster mode off. Or: A Redis or Valkey that exists, not in cluster mode, with maxmemory-policy noeviction."""
 
     mode: NotRequired[RedisMode]
     """Where Redis runs. Value: `elasticache` or `external`."""
@@ -427,9 +427,9 @@ class LangfuseArgs(TypedDict):
     clickhouse: NotRequired[Clickhouse]
     """ClickHouse as an ECS service on an instance and a volume of its own. Or: A ClickHouse that exists, such as ClickHouse Cloud; with TLS on both ports."""
     postgres: NotRequired[Postgres]
-    """Aurora PostgreSQL Serverless v2. Or: One RDS for PostgreSQL instance in one zone, for the smallest stacks. Or: A PostgreSQL that exists, 15 or later, with TLS."""
+    """Aurora PostgreSQL Serverless v2. Or: One RDS for PostgreSQL instance in one zone, for the smallest stacks. Or: A PostgreSQL that exists, with TLS."""
     redis: NotRequired[Redis]
-    """ElastiCache for Valkey, node-based, cluster mode off. Or: A Redis 7 or Valkey that exists, not in cluster mode, with maxmemory-policy noeviction."""
+    """ElastiCache for Valkey, node-based, cluster mode off. Or: A Redis or Valkey that exists, not in cluster mode, with maxmemory-policy noeviction."""
     storage: NotRequired[Storage]
     """The S3 bucket."""
     backups: NotRequired[Backups]

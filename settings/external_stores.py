@@ -1,6 +1,7 @@
 """Stores that exist already: the program makes nothing of them, and keeps their passwords.
 
-Their networks must let the tasks of web, worker and migration in.
+Their networks must let the tasks of web, worker and migration in. What else must be so is in
+docs/operations.md, External stores; versions are in `releases.STORE_VERSIONS`.
 """
 
 import re
@@ -58,7 +59,7 @@ def _checked(value: str, scheme: str, example: str) -> str:
 
 
 class ExternalPostgres(Section):
-    """A PostgreSQL that exists, 15 or later, with TLS."""
+    """A PostgreSQL that exists, with TLS."""
 
     mode: Literal["external"] = Field(description="Which PostgreSQL")
     host: HostName = Field(description="Host name of the writer, never of a transaction pooler")
@@ -68,7 +69,7 @@ class ExternalPostgres(Section):
 
 
 class ExternalRedis(Section):
-    """A Redis 7 or Valkey that exists, not in cluster mode, with maxmemory-policy noeviction."""
+    """A Redis or Valkey that exists, not in cluster mode, with maxmemory-policy noeviction."""
 
     mode: Literal["external"] = Field(description="Where Redis runs")
     host: HostName = Field(description="Host name of the primary")

@@ -86,7 +86,7 @@ def load_without_secrets(values: Mapping[str, Any]) -> Settings:
 
 def _merged(values: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """What was given but for the secrets, and the same over the row of the size."""
-    given = {key: _parsed(value) for key, value in values.items() if key not in SECRET_KEYS}
+    given = {key: parsed(value) for key, value in values.items() if key not in SECRET_KEYS}
     web = given.get("web")
     platform = cast(Mapping[str, Any], web).get("platform") if isinstance(web, Mapping) else None
     row = row_of(str(given.get("size")), str(platform))
@@ -170,7 +170,7 @@ def _release(given: Mapping[str, Any]) -> str:
     return release if known else LANGFUSE
 
 
-def _parsed(value: Any) -> Any:
+def parsed(value: Any) -> Any:
     """Pulumi hands objects and lists to programs as JSON text."""
     if isinstance(value, str) and value[:1] in ("{", "["):
         try:

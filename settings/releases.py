@@ -5,16 +5,33 @@ belong to `images.lock.json`, since nothing but a registry can tell them.
 """
 
 import re
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Final
 
 # renovate: datasource=docker depName=ghcr.io/langfuse/langfuse
-LANGFUSE: Final = "3.225.4"
-"""Default Langfuse release: the last 3.x whose environment was checked; 3.x is patched until
-January 2027."""
+LANGFUSE: Final = "4.16.0"
+"""Langfuse of a stack that names no release: the newest 4.x whose environment was checked. Its
+write mode in a new stack is `events_only`, Langfuse's own default. What it needs of its stores is
+in STORE_VERSIONS."""
+
+# renovate: datasource=docker depName=ghcr.io/langfuse/langfuse
+LANGFUSE_3: Final = "3.225.4"
+"""The 3.x whose environment was checked, for stacks that stay on 3, which gets security patches
+until the end of January 2027:
+https://langfuse.com/self-hosting/upgrade/upgrade-guides/upgrade-v3-to-v4"""
 
 # renovate: datasource=docker depName=clickhouse/clickhouse-server
 CLICKHOUSE: Final = "25.12.11.4"
-"""ClickHouse server. Langfuse 4 needs 25.12 or later, Langfuse 3 runs on it."""
+"""ClickHouse server; STORE_VERSIONS says what it may be."""
+
+CLICKHOUSE_COMPATIBILITY: Final = "25.12"
+"""ClickHouse release whose defaults of settings Langfuse's user has, in newer servers too.
+
+Not to move with the server: from 26.8 on a bare integer is a time in seconds, and Langfuse writes
+milliseconds and microseconds. 3.x then has every time in the year 9999, 4.x stores no span.
+https://github.com/ClickHouse/ClickHouse/pull/108091,
+https://github.com/langfuse/langfuse/issues/16858"""
 
 # renovate: datasource=docker depName=grafana/grafana
 GRAFANA: Final = "12.4.2"
@@ -38,6 +55,26 @@ POSTGRES_MAJOR: Final = "16"
 
 VALKEY: Final = "8.0"
 """ElastiCache Valkey engine version (parameter group family `valkey8`)."""
+
+
+@dataclass(frozen=True)
+class StoreVersions:
+    """Versions of a store, as its first numbers."""
+
+    least: tuple[int, ...]
+    """Langfuse 4's own floor.
+    https://langfuse.com/self-hosting/upgrade/upgrade-guides/upgrade-v3-to-v4"""
+    newest: tuple[int, ...]
+    """The newest that Langfuse was tried on, or that a stack has itself. A later one may work."""
+
+
+STORE_VERSIONS: Final[Mapping[str, StoreVersions]] = {
+    "ClickHouse": StoreVersions((25, 12), (26, 9)),
+    "PostgreSQL": StoreVersions((15,), (int(POSTGRES_MAJOR),)),
+    "Redis": StoreVersions((7, 0), (7,)),
+    "Valkey": StoreVersions((7, 2), (8,)),
+}
+"""What an external store may be. ClickHouse from 26.8 on with CLICKHOUSE_COMPATIBILITY only."""
 
 
 _NUMBER: Final = re.compile(r"0|[1-9][0-9]*")

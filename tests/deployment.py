@@ -12,11 +12,15 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
 
-from automation.offline_workspace import PLACEHOLDER, REPOSITORY, OfflineStack, prepare
+from automation.offline_workspace import REPOSITORY, OfflineStack, prepare
 from development import pulumi_cli
+from settings.releases import LANGFUSE, version_of
 
 PARALLEL = "8"
 """Pulumi's own default is four times the cores."""
+
+NEXT_RELEASE = f"{version_of(LANGFUSE)[0]}.{version_of(LANGFUSE)[1] + 1}.0"
+"""A release of Langfuse after the default one, of the same major."""
 
 # https://www.pulumi.com/docs/iac/concepts/options/protect/
 PROTECTED_MESSAGE = "cannot be deleted"
@@ -52,8 +56,8 @@ class Deployment:
         """Prepare the stack `name` of the repository, or of a copy of it."""
         deployment = Deployment(prepare(name, scratch, project), providers, parallel)
         deployment.run("stack", "init", name)
-        for key in deployment.stack.passwords:
-            deployment.run("config", "set", "--secret", key, PLACEHOLDER, "--stack", name)
+        for key, value in deployment.stack.placeholders.items():
+            deployment.run("config", "set", "--secret", key, value, "--stack", name)
         return deployment
 
     def run(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:

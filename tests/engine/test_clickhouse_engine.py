@@ -1,12 +1,13 @@
 """Our configuration and SQL in a real ClickHouse engine.
 
 The engine is chdb-core: ClickHouse as a library, which runs as `clickhouse local` does. It is
-release 26.7, the first of them that can write backups; the servers run 25.12.
+release 26.9, the newest of them; the servers run 25.12.
 
 Proves: the engine loads the configuration over one that stands for the image's own, and sees the
 cluster, the macros, Keeper's addresses and the server settings that we mean; a replicated table
 gets as far as asking a Keeper there; logs expire; backups are written, added to and restored with
-the credentials of a task role, one at a time; and the SQL for several servers parses.
+the credentials of a task role, one at a time; and the SQL for several servers parses. Every log
+table that the engine has in it is kept for days or removed.
 
 Does not prove: that YAML is read as YAML (this build has no parser for it; `xml` follows the rules
 of src/Common/Config/YAMLParser.cpp), what only a server reads (Keeper, the ports it listens on, the
@@ -29,14 +30,15 @@ from typing import Any, Final, cast
 from urllib.parse import parse_qs, urlsplit
 from xml.sax.saxutils import escape, quoteattr
 
+import chdb
 import pytest
 
 from components.clickhouse_config import (
     INTERSERVER_VARIABLE,
     KEPT_LOG_TABLES,
-    LOG_TABLE_DAYS,
     NAME_VARIABLE,
     NUMBER_VARIABLE,
+    REMOVED_LOG_TABLES,
     server_config,
 )
 
@@ -244,8 +246,8 @@ def without(config: str, sections: Sequence[str]) -> str:
 # --- log tables
 
 
-@pytest.mark.parametrize("table", KEPT_LOG_TABLES)
-def test_a_log_that_is_kept_expires(tmp_path: Path, table: str) -> None:
+@pytest.mark.parametrize(("table", "days"), KEPT_LOG_TABLES.items())
+def test_a_log_that_is_kept_expires(tmp_path: Path, table: str, days: int) -> None:
     # As src/Interpreters/SystemLog.cpp puts it together.
     engine = (
         "ENGINE = MergeTree PARTITION BY (toYYYYMM(event_date)) "
@@ -262,10 +264,41 @@ def test_a_log_that_is_kept_expires(tmp_path: Path, table: str) -> None:
         ],
     )
     assert [answer.text for answer in answers if not answer.done] == [], "it is an expiry"
-    assert answers[-1].rows == [[str(LOG_TABLE_DAYS)]], "today and the days before"
+    assert answers[-1].rows == [[str(days)]], "today and the days before"
+
+
+def words_of_the_engine() -> set[str]:
+    """What its library has in it that could be the name of a log table."""
+    (library,) = Path(chdb.__file__).parent.glob("_chdb*.so")
+    found = subprocess.run(
+        ["grep", "--text", "--only-matching", "--extended-regexp", "[a-z0-9_]+_(log|queue)"],
+        stdin=library.open("rb"),
+        check=True,
+        capture_output=True,
+        env={"LC_ALL": "C", "PATH": os.defpath},
+    )
+    return set(found.stdout.decode().split())
+
+
+def test_every_log_table_that_the_engine_knows_has_an_end_or_is_off(tmp_path: Path) -> None:
+    words = sorted(words_of_the_engine())
+    answers = ask(tmp_path, "{}", [f"SYSTEM FLUSH LOGS {word}" for word in words])
+    known = {word for word, answer in zip(words, answers, strict=True) if answer.done}
+    # An alias of each is its name after its database's.
+    known = {word for word in known if not word.startswith(("_", "system_"))}
+    assert {"query_log", "error_log", "query_views_log"} < known < set(words), "it tells them apart"
+    assert known - {*KEPT_LOG_TABLES, *REMOVED_LOG_TABLES} == set(), (
+        "decide what becomes of it: it may grow for ever"
+    )
+    gone = {*KEPT_LOG_TABLES, *REMOVED_LOG_TABLES} - known
+    assert gone == {"latency_log"}, "a misspelt name would leave its table as it is; 25.12 has this"
 
 
 # --- backups
+
+
+ETAG: Final = '"0123456789abcdef"'
+"""Of every object: none is written twice."""
 
 
 class Store(ThreadingHTTPServer):
@@ -327,17 +360,18 @@ class _Handler(BaseHTTPRequestHandler):
             first, _, last = self.headers.get("Range", "bytes=0-").partition("=")[2].partition("-")
             part = body[int(first) : int(last or len(body)) + 1]
             bounds = f"bytes {first}-{int(first) + len(part) - 1}/{len(body)}"
-            self._answer(206 if "Range" in self.headers else 200, part, Content_Range=bounds)
+            status = 206 if "Range" in self.headers else 200
+            self._answer(status, part, Content_Range=bounds, ETag=ETAG)
 
     def do_HEAD(self) -> None:
         store, name, _ = self._store()
         body = store.objects.get(name)
-        self._answer(404 if body is None else 200, body or b"")
+        self._answer(404 if body is None else 200, body or b"", ETag=ETAG)
 
     def do_PUT(self) -> None:
         store, name, _ = self._store()
         store.objects[name] = self.rfile.read(int(self.headers["Content-Length"]))
-        self._answer(200, ETag='"0123456789abcdef"')
+        self._answer(200, ETag=ETAG)
 
     def do_DELETE(self) -> None:
         store, name, _ = self._store()
@@ -505,23 +539,6 @@ SERVER_KEYS: Final[Mapping[str, str]] = {
     "zookeeper.node.port": "src/Common/ZooKeeper/ZooKeeperArgs.cpp",
 }
 
-# Sections of the image's config.xml that make system tables.
-LOG_SECTIONS: Final = frozenset(
-    {
-        "asynchronous_metric_log",
-        "latency_log",
-        "metric_log",
-        "opentelemetry_span_log",
-        "part_log",
-        "processors_profile_log",
-        "query_log",
-        "query_metric_log",
-        "query_thread_log",
-        "text_log",
-        "trace_log",
-    }
-)
-
 
 def keys(tree: object, path: tuple[str, ...] = ()) -> set[str]:
     """The keys of a configuration, joined by dots; attributes and places in lists left out."""
@@ -539,8 +556,7 @@ def keys(tree: object, path: tuple[str, ...] = ()) -> set[str]:
 
 def test_every_key_is_one_that_clickhouse_reads() -> None:
     config = cast("dict[str, Any]", json.loads(server_config(SERVERS, "https://example.com/")))
-    logs = {name for name in config if name.endswith("_log")}
-    assert logs - LOG_SECTIONS == set(), "a misspelt name would leave its table as it is"
+    logs = {*KEPT_LOG_TABLES, *REMOVED_LOG_TABLES}
     found = keys({name: value for name, value in config.items() if name not in logs})
     assert found - set(SERVER_KEYS) == set(), "look it up in ClickHouse's sources, then add it"
     assert set(SERVER_KEYS) - found == set(), "nobody needs it any more"

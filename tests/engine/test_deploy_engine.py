@@ -51,6 +51,7 @@ def start(project: Path, engine_path: str, command: str, *options: str) -> "subp
     )
 
 
+@pytest.mark.running
 def test_what_ctrl_c_ended_the_next_command_goes_on_with(project: Path, engine_path: str) -> None:
     def run(command: str, *options: str) -> list[dict[str, Any]]:
         process = start(project, engine_path, command, *options)

@@ -20,7 +20,8 @@ import pytest
 
 from offline.provider import AwsProvider
 from offline.serving import providers
-from tests.deployment import Deployment
+from settings.releases import LANGFUSE
+from tests.deployment import NEXT_RELEASE, Deployment
 
 INVOCATION = "aws:lambda/invocation:Invocation"
 SERVICE = "aws:ecs/service:Service"
@@ -97,13 +98,13 @@ def test_a_failed_migration_fails_up_and_leaves_the_services_alone(
     deployment = Deployment.of("dev", tmp_path, environment)
     deployment.up()
     before = images(deployment)
-    assert set(before.values()) == {"3.225.4"}
+    assert set(before.values()) == {LANGFUSE}
     services = {
         each["urn"]: each["outputs"]["taskDefinition"]
         for each in deployment.state()
         if each["type"] == SERVICE
     }
-    deployment.configure("release", "3.226.0")
+    deployment.configure("release", NEXT_RELEASE)
     aws.fails[INVOCATION] = (
         "invoking Lambda Function: Langfuse's database migration failed. Exit code: 1. "
         "Log group: langfuse-dev-migration, log stream: migration/migration/1."
@@ -118,7 +119,7 @@ def test_a_failed_migration_fails_up_and_leaves_the_services_alone(
     } == services, "old services keep serving"
     aws.fails.clear()
     deployment.up()
-    assert set(images(deployment).values()) == {"3.226.0"}
+    assert set(images(deployment).values()) == {NEXT_RELEASE}
     assert deployment.changes() == set()
 
 
@@ -134,6 +135,7 @@ def test_a_first_deployment_whose_migration_fails_starts_no_service(
     assert there == ["langfuse-dev-clickhouse"]
 
 
+@pytest.mark.running
 def test_an_update_whose_engine_is_killed_goes_on_without_a_duplicate(
     aws: FailingAws, environment: dict[str, str], tmp_path: Path
 ) -> None:

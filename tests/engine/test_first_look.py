@@ -11,11 +11,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from automation.offline_workspace import REPOSITORY
 
 NOT_COPIED = (".*", "tests", "docs", "__pycache__")
 
 
+@pytest.mark.running
 def test_a_stack_is_there_without_an_account_stays_as_it_is_and_goes_again(
     engine_path: str, tmp_path: Path
 ) -> None:

@@ -35,6 +35,7 @@ def repositories(graph: ResourceGraph) -> set[str]:
     return {str(each.inputs["name"]) for each in graph.of_type(REPOSITORY)}
 
 
+@pytest.mark.running
 def test_the_repositories_come_first_and_leave_a_running_stack_as_it_is(tmp_path: Path) -> None:
     first = stack(tmp_path, "mirror")
     made = first.start_image_repositories().result()

@@ -13,15 +13,14 @@ import pytest
 from offline.invokes import NO_IMAGE
 from settings.image_lock import LockedImage
 from settings.releases import worker_image
-from tests.deployment import Deployment
+from tests.deployment import NEXT_RELEASE, Deployment
 from tests.image_lock import copy_of_the_repository, lock_copy, locked
 
 pytestmark = pytest.mark.xdist_group("images")  # they share a stack
 
 SERVICE = "aws:ecs/service:Service"
 REPOSITORY = "aws:ecr/repository:Repository"
-NEXT = "3.226.0"
-BOTH_RELEASES = {**locked({"size": "dev"}), **locked({"size": "dev", "release": NEXT})}
+BOTH_RELEASES = {**locked({"size": "dev"}), **locked({"size": "dev", "release": NEXT_RELEASE})}
 SECRET = "arn:aws:secretsmanager:us-east-1:123456789012:secret:ecr-pullthroughcache"
 
 
@@ -61,16 +60,16 @@ def test_without_the_workers_arm64_image_nothing_changes(
     before = versions(mirrored)
     file = mirrored.stack.folder / "Pulumi.dev.yaml"
     kept = file.read_text(encoding="utf-8")
-    lock = locked({"size": "dev", "release": NEXT})
-    whole = lock[worker_image(NEXT)]
+    lock = locked({"size": "dev", "release": NEXT_RELEASE})
+    whole = lock[worker_image(NEXT_RELEASE)]
     platforms = {"amd64": whole.platforms["amd64"]}
     if fault == "not in ECR for arm64":
         platforms["arm64"] = NO_IMAGE
     lock_copy(
         copy,
-        {**lock, worker_image(NEXT): LockedImage(digest=whole.digest, platforms=platforms)},
+        {**lock, worker_image(NEXT_RELEASE): LockedImage(digest=whole.digest, platforms=platforms)},
     )
-    mirrored.configure("release", NEXT)
+    mirrored.configure("release", NEXT_RELEASE)
     options = ["--yes", "--skip-preview"] if command == "up" else []
     done = mirrored.run(command, *options, "--stack", "dev", check=False)
     file.write_text(kept, encoding="utf-8")
@@ -82,20 +81,20 @@ def test_without_the_workers_arm64_image_nothing_changes(
         if fault == "not locked for arm64"
         else f"ECR has not got the image for arm64, {NO_IMAGE}, in langfuse-dev/langfuse-worker"
     )
-    assert f"{worker_image(NEXT)}: {reason}" in said
+    assert f"{worker_image(NEXT_RELEASE)}: {reason}" in said
     assert "Traceback" not in said
     assert versions(mirrored) == before, "something changed before the refusal"
 
 
 def test_the_next_release_moves_when_it_is_mirrored(mirrored: Deployment) -> None:
-    mirrored.configure("release", NEXT)
+    mirrored.configure("release", NEXT_RELEASE)
     mirrored.up()
     (policy,) = [
         each["inputs"]["policy"]
         for each in of_type(mirrored, "aws:ecr/lifecyclePolicy:LifecyclePolicy")
         if each["urn"].endswith("-worker")
     ]
-    assert f'["{NEXT}"]' in policy
+    assert f'["{NEXT_RELEASE}"]' in policy
 
 
 def test_a_stack_pulls_through_stays_as_it_is_and_goes_back_upstream(

@@ -101,6 +101,7 @@ def project(folder: Path, program: str) -> Path:
     return folder
 
 
+@pytest.mark.running
 def test_twenty_previews_leave_nothing_behind_in_the_process(tmp_path: Path) -> None:
     # What piles up would do so in the library and the providers, whatever the program is.
     small = project(tmp_path / "small", PROGRAM)

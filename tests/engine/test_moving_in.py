@@ -34,6 +34,7 @@ def adopted(deployment: Deployment) -> dict[str, str]:
     return {**found, "bucket": bucket}
 
 
+@pytest.mark.running
 @pytest.mark.xdist_group("moving in")
 def test_what_is_imported_stays_what_it_is(environment: dict[str, str], tmp_path: Path) -> None:
     deployment = Deployment.of("prod", tmp_path, environment)

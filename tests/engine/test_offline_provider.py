@@ -40,7 +40,7 @@ network = awsx.ec2.Vpc(
     ),
     subnet_strategy=awsx.ec2.SubnetAllocationStrategy.AUTO,
 )
-password = random.RandomPassword("password", length=20)
+password = random.RandomPassword("password", length=20, special=False)
 pulumi.CustomResource("random:index/randomBytes:RandomBytes", "raw", {"length": 9, "hex": None})
 group = aws.ec2.SecurityGroup(
     "group", vpc_id=network.vpc_id, description=wanted.get("description", "first")

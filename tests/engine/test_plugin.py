@@ -19,7 +19,7 @@ import pytest
 import yaml
 
 from automation.offline_workspace import OfflineStack
-from development.node_sdk import NODE, packages
+from development.node_packages import NODE, packages
 from tests.deployment import Deployment
 
 ROOT = Path(__file__).parents[2]

@@ -13,7 +13,7 @@ import pytest
 
 from cost.bill import bill
 from graph.model import ResourceGraph
-from tests.deployment import PROTECTED_MESSAGE, Deployment
+from tests.deployment import NEXT_RELEASE, PROTECTED_MESSAGE, Deployment
 from tests.warm_python import SOCKET
 
 FEWEST_RESOURCES = 80
@@ -72,7 +72,7 @@ def test_a_new_release_migrates_and_changes_two_services_and_another_scaling_cha
         ("update", "aws:cloudwatch/dashboard:Dashboard", "langfuse-prod-dashboard"),
     }, "a task definition's next revision is a replacement, and the only one"
     deployment.configure("worker.scaleOn", "backlog")
-    deployment.configure("release", "3.226.0")
+    deployment.configure("release", NEXT_RELEASE)
     changed = {(each.type, each.name) for each in deployment.changes()}
     assert changed == {
         (f"aws:ecs/{kind}", f"langfuse-prod-{container}")

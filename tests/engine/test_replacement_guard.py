@@ -135,6 +135,7 @@ def test_every_replaced_property_is_named(environment: dict[str, str], tmp_path:
     ) in printed, "the volume cannot follow its instance into another zone"
 
 
+@pytest.mark.running
 def test_a_named_resource_may_be_replaced_and_only_that_one(
     environment: dict[str, str], tmp_path: Path
 ) -> None:

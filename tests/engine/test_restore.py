@@ -14,13 +14,14 @@ from typing import Any
 import pytest
 import typer
 
-from automation import restore_backup, restore_objects, restore_postgres, restore_volume
+from automation import replay, restore_backup, restore_objects, restore_postgres, restore_volume
 from automation.deployed import Deployed, open_stack
 from automation.plan import carry_out
 from components.replacement_guard import BEGINNINGS, REPLACING
 from offline.provider import AwsProvider
 from offline.serving import providers
 from tests.deployment import Deployment
+from tests.unit import test_replay as replaying
 from tests.unit import test_restore_clickhouse as clickhouse
 from tests.unit import test_restore_postgres as postgres
 from tests.unit.test_restore import NOON, Answer, Aws, AwsError, always
@@ -42,7 +43,8 @@ def dev(environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -
 @pytest.fixture(autouse=True)
 def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let botocore's waiters ask at once."""
-    monkeypatch.setattr("botocore.waiter.time.sleep", always(None))
+    for waits in ("botocore.waiter", "automation.replay"):
+        monkeypatch.setattr(f"{waits}.time.sleep", always(None))
 
 
 def opened(
@@ -224,3 +226,28 @@ def test_the_other_plans_find_what_they_need_in_a_real_state(
     (database,) = one(dev, "aws:rds/instance:Instance")
     plan = restore_postgres.plan(deployed, "nightly")
     assert plan.found[-1] == f"Database {database['outputs']['identifier']}."
+
+
+def test_replay_finds_the_worker_and_the_bucket(
+    dev: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deployed, log = opened(dev, monkeypatch, replaying.aws())
+    plan = replay.plan(deployed, replaying.LONGEST, dry_run=False)
+    carry_out(plan, yes=True)
+    (worker,) = (
+        each["outputs"]
+        for each in one(dev, "aws:ecs/service:Service")
+        if each["urn"].endswith("::langfuse-dev-worker")
+    )
+    asked = dict(log)
+    assert asked["DescribeServices"] == {
+        "cluster": worker["cluster"],
+        "services": [worker["name"]],
+    }
+    assert asked["RunTask"]["cluster"] == worker["cluster"]
+    (bucket,) = (
+        each["outputs"]["bucket"]
+        for each in one(dev, "aws:s3/bucket:Bucket")
+        if each["urn"].endswith("::langfuse-dev-storage")
+    )
+    assert f"s3://{bucket}/events/" in plan.found[1]

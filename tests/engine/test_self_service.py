@@ -41,6 +41,7 @@ def changed(logged: list[str]) -> set[tuple[str, str]]:
     return {(operation, token) for _, operation, token, _ in lines}
 
 
+@pytest.mark.running
 def test_a_team_gets_a_langfuse_has_it_resized_and_gives_it_back(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from automation.offline_workspace import OfflineStack
 from tests.story import STACK, Platform, Teller
-from tests.unit.langfuse_stand_in import LangfuseStandIn
+from tests.unit.langfuse_stand_in import V4, LangfuseStandIn
 
 pytestmark = pytest.mark.running
 
@@ -22,7 +22,7 @@ def test_every_command_prints_what_the_page_says(
     platform: Platform, environment: dict[str, str], engine_path: str, tmp_path: Path
 ) -> None:
     shell = OfflineStack(STACK, tmp_path).environment({**environment, "PATH": engine_path})
-    with LangfuseStandIn() as langfuse:
+    with LangfuseStandIn(V4) as langfuse:
         teller = Teller(tmp_path, platform, shell, langfuse)
         teller.tell()
         assert langfuse.paths, "nobody asked Langfuse"

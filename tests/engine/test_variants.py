@@ -12,6 +12,7 @@ import pytest
 
 from cost.bill import bill
 from graph.model import STACK_TYPE, ResourceGraph
+from settings.releases import LANGFUSE, LANGFUSE_3
 from tests.deployment import Deployment
 
 EXTERNAL: dict[str, dict[str, str]] = {
@@ -76,6 +77,7 @@ SIGN_IN = {
 }
 
 
+@pytest.mark.running
 def test_a_stack_of_external_stores_signs_in_and_its_secrets_and_its_web_acl_can_change(
     environment: dict[str, str], tmp_path: Path
 ) -> None:
@@ -171,12 +173,16 @@ def check_that_alarms_can_be_taken_away(deployment: Deployment) -> None:
     deployment.run("config", "set", "langfuse:alarms", set_aside.strip(), "--stack", "prod")
 
 
+@pytest.mark.running
 def test_langfuse_4_comes_up_from_3_and_each_step_of_its_move_is_an_update(
     environment: dict[str, str], tmp_path: Path
 ) -> None:
     deployment = Deployment.of("dev", tmp_path, environment)
+    deployment.configure("release", LANGFUSE_3)
     deployment.up()
-    deployment.configure("release", "4.16.0")
+    for container in ("web", "worker"):
+        assert not [each for each in environment_of(deployment, container) if "_V4_" in each]
+    deployment.configure("release", LANGFUSE)
     for mode in ("legacy", "events_only"):
         deployment.configure("v4.writeMode", mode)
         deployment.up()
@@ -190,6 +196,7 @@ def test_langfuse_4_comes_up_from_3_and_each_step_of_its_move_is_an_update(
     assert deployment.changes() == set()
 
 
+@pytest.mark.running
 def test_grafana_comes_and_goes_and_only_clickhouse_restarts(
     environment: dict[str, str], tmp_path: Path
 ) -> None:

@@ -23,6 +23,7 @@ from components.backlog_scaling import (
 from contract.environment import NO_MIGRATIONS
 from contract.metrics import INGESTION, OTEL_INGESTION, PUBLISHING_VARIABLE, waiting
 from contract.variables import known
+from settings.releases import LANGFUSE, LANGFUSE_3, version_of
 from tests.deployment import PROTECTED_MESSAGE, Deployment
 from tests.provider.aws import client
 from tests.provider.ecs_scheduler import EcsScheduler
@@ -108,12 +109,13 @@ def worker_gets_more_memory(account: Account, outputs: dict[str, Any]) -> None:
     assert plain["NODE_OPTIONS"] == "--max-old-space-size=3072"
 
 
-def next_release_and_more_capacity(deployment: Deployment) -> None:
-    deployment.configure("release", "3.226.0")
+def next_major_and_more_capacity(deployment: Deployment) -> None:
+    deployment.configure("release", LANGFUSE)
     deployment.configure("postgres.maxAcu", "16")
 
 
-def aurora_scales_further(account: Account, outputs: dict[str, Any]) -> None:
+def langfuse_4_and_aurora_scales_further(account: Account, outputs: dict[str, Any]) -> None:
+    check_containers(account, outputs, LANGFUSE)
     clusters = account.client("rds").describe_db_clusters()["DBClusters"]
     (found,) = [
         each["ServerlessV2ScalingConfiguration"]
@@ -169,10 +171,11 @@ STORIES = [
         "us-east-1",
         "staging.example.com",
         frozenset(SERVICE_DOORS | BALANCER_DOORS | {("10.0.0.0/16", "{}-nat", -1)}),
-        next_release_and_more_capacity,
-        aurora_scales_further,
+        next_major_and_more_capacity,
+        langfuse_4_and_aurora_scales_further,
         SEEN_BY_REFRESH | SEEN_BY_REFRESH_OF_A_WEB_ACL | SEEN_OF_A_NAT_INSTANCE,
         {
+            "release": LANGFUSE_3,
             **SIGN_IN,
             **PULL_THROUGH,
             "ingress.waf.rateLimitPerFiveMinutes": "2000",
@@ -220,7 +223,8 @@ def live(story: Story, account: Account, deployment: Deployment) -> None:
     first = deployment.state()
     assert len(first) >= FEWEST_RESOURCES
     assert refused([], first, story.region) == [], "AWS would not make this"
-    check_containers(account, outputs)
+    release = story.config.get("release", LANGFUSE)
+    check_containers(account, outputs, release)
     check_secrets(account, outputs, signs_in=bool(story.secrets))
     check_stores(account, replicated=story.stack == "prod")
     check_migrations(account, outputs, 1)
@@ -230,7 +234,7 @@ def live(story: Story, account: Account, deployment: Deployment) -> None:
     if story.stack == "dev":
         check_grafana(account, outputs)
     if "images.source" in story.config:
-        check_pull_through(account, outputs)
+        check_pull_through(account, outputs, release)
     prefix = account.prefix
     doors = {(source.format(prefix), to.format(prefix), port) for source, to, port in story.doors}
     assert account.entrances() == doors
@@ -305,7 +309,7 @@ def destroy(deployment: Deployment) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def check_containers(account: Account, outputs: dict[str, Any]) -> None:
+def check_containers(account: Account, outputs: dict[str, Any], release: str) -> None:
     url = outputs["url"]
     assert url.startswith("https://")
     for container in ("web", "worker"):
@@ -313,7 +317,7 @@ def check_containers(account: Account, outputs: dict[str, Any]) -> None:
             outputs["cluster_name"], outputs[f"{container}_service_name"]
         )
         plain = account.environment(definition)
-        variables = known(container, 3)
+        variables = known(container, version_of(release)[0])
         for name, value in plain.items():
             if name in NO_MIGRATIONS:
                 continue
@@ -325,11 +329,11 @@ def check_containers(account: Account, outputs: dict[str, Any]) -> None:
             )
         assert plain["NEXTAUTH_URL"] == url
         assert plain["HOSTNAME"] == "0.0.0.0"  # noqa: S104
-        assert definition["stopTimeout"] == 120
-        assert definition["image"].endswith(":3.225.4")
+        assert definition["stopTimeout"] == {"web": 120, "worker": 60}[container]
+        assert definition["image"].endswith(f":{release}")
 
 
-def check_pull_through(account: Account, outputs: dict[str, Any]) -> None:
+def check_pull_through(account: Account, outputs: dict[str, Any], release: str) -> None:
     ecr = account.client("ecr")
     rules = ecr.describe_pull_through_cache_rules()["pullThroughCacheRules"]
     assert {
@@ -352,7 +356,7 @@ def check_pull_through(account: Account, outputs: dict[str, Any]) -> None:
         assert repository["imageTagMutability"] == "IMMUTABLE"
         assert repository["imageScanningConfiguration"] == {"scanOnPush": True}
         policy = ecr.get_lifecycle_policy(repositoryName=repository["repositoryName"])
-        assert '"3.225.4"' in policy["lifecyclePolicyText"]
+        assert f'"{release}"' in policy["lifecyclePolicyText"]
     assert len(repositories) == 3
 
 
@@ -373,8 +377,7 @@ def check_secrets(account: Account, outputs: dict[str, Any], *, signs_in: bool) 
     assert {name: web[name] for name in worker} == worker
     expected = {"NEXTAUTH_SECRET"}
     if "public_key" in outputs:
-        expected |= {"LANGFUSE_INIT_PROJECT_SECRET_KEY", "LANGFUSE_INIT_USER_PASSWORD"}
-        check_first_keys(account, outputs, web)
+        check_first_keys(account, outputs)
     clients = {"AUTH_GOOGLE_CLIENT_SECRET": "google-secret"}
     clients["AUTH_AZURE_AD_CLIENT_SECRET"] = "azure-secret"
     of_web = {name: web[name] for name in set(web) - set(worker) - expected}
@@ -387,19 +390,25 @@ def check_secrets(account: Account, outputs: dict[str, Any], *, signs_in: bool) 
         assert re.fullmatch(r"[A-Za-z0-9]{32,}", web[name]), name
 
 
-def check_first_keys(account: Account, outputs: dict[str, Any], web: dict[str, str]) -> None:
-    """The outputs lead to the keys that web has Langfuse make, as the smoke command reads them."""
+def check_first_keys(account: Account, outputs: dict[str, Any]) -> None:
+    """The outputs lead to the keys that the migration's task has made, as `smoke` reads them."""
     held = account.client("secretsmanager").get_secret_value(
         SecretId=outputs["secret_key_secret_arn"]
     )
     keys = json.loads(held["SecretString"])
-    assert keys["secret_key"] == web["LANGFUSE_INIT_PROJECT_SECRET_KEY"]
-    assert keys["user_password"] == web["LANGFUSE_INIT_USER_PASSWORD"]
-    plain = account.environment(
+    definition = account.migration_container(outputs["cluster_name"])
+    secret = {
+        each["name"]: account.resolved_secret(each["valueFrom"]) for each in definition["secrets"]
+    }
+    assert keys["secret_key"] == secret["LANGFUSE_INIT_PROJECT_SECRET_KEY"]
+    assert keys["user_password"] == secret["LANGFUSE_INIT_USER_PASSWORD"]
+    plain = account.environment(definition)
+    assert keys["public_key"] == outputs["public_key"] == plain["LANGFUSE_INIT_PROJECT_PUBLIC_KEY"]
+    web = account.environment(
         account.container(outputs["cluster_name"], outputs["web_service_name"])
     )
-    assert keys["public_key"] == outputs["public_key"] == plain["LANGFUSE_INIT_PROJECT_PUBLIC_KEY"]
-    assert plain["AUTH_DISABLE_SIGNUP"] == "true"
+    assert web["AUTH_DISABLE_SIGNUP"] == "true"
+    assert not [name for name in web if name.startswith("LANGFUSE_INIT_")]
     project = outputs["project"]
     assert project == outputs["organization"] == plain["LANGFUSE_INIT_PROJECT_ID"]
 

@@ -24,7 +24,7 @@ from tests.provider.test_lifecycle import (
 )
 from tests.story import STACK, Platform, Teller
 from tests.story_mirror import REGION
-from tests.unit.langfuse_stand_in import LangfuseStandIn
+from tests.unit.langfuse_stand_in import V4, LangfuseStandIn
 
 ZONE = "example.com"
 
@@ -44,7 +44,7 @@ def test_every_command_prints_what_the_page_says(platform: Platform, tmp_path: P
     def mend(said: str) -> bool:
         return mend_what_only_the_simulation_breaks(account, teller, said)
 
-    with EcsScheduler(REGION), LangfuseStandIn() as langfuse:
+    with EcsScheduler(REGION), LangfuseStandIn(V4) as langfuse:
         teller = Teller(tmp_path, platform, shell, langfuse, mend)
         teller.tell()
     assert account.leftovers() == {}

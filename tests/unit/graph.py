@@ -29,6 +29,7 @@ from development.recorded_graph import (
 )
 from graph.model import STACK_TYPE
 from offline.mocks import Registration
+from settings.releases import LANGFUSE_3
 
 __all__ = [
     "CERTIFICATE",
@@ -50,7 +51,7 @@ _ARCHITECTURE = {"architecture": "x86_64"}
 _SECRET = "arn:aws:secretsmanager:us-east-1:123456789012:secret:ecr-pullthroughcache"
 VARIED: Mapping[str, Any] = {
     "size": "dev",
-    "release": "4.16.0",
+    "release": LANGFUSE_3,
     "domain": "langfuse.example.com",
     "web": _ARCHITECTURE,
     "worker": {**_ARCHITECTURE, "scaleOn": "backlog", "backlogPerTask": 40},

@@ -1,7 +1,7 @@
 """A Langfuse for tests: the public API as far as a smoke test and the SDKs use it, with faults.
 
-What it answers was read in the sources of Langfuse 3.225.4 and 4.16.0 and of later releases of its
-API routes; no real Langfuse was asked. It refuses bodies that Langfuse's validation refuses.
+What it answers was read in the sources of Langfuse 3.225.4 and 4.16.0; a real one of each was sent
+and asked the same, and let it pass. It refuses bodies that Langfuse's validation refuses.
 """
 
 import base64
@@ -9,15 +9,17 @@ import gzip
 import json
 import re
 import threading
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timezone
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, Final, cast
+from typing import Any, Final, Literal, cast
 from urllib.parse import parse_qs, unquote, urlsplit
 
-V3: Final = "3.225.4"
-V4: Final = "4.16.0"
+from settings.releases import LANGFUSE, LANGFUSE_3
+
+V3: Final = LANGFUSE_3
+V4: Final = LANGFUSE
 PUBLIC_KEY: Final = "pk-lf-0a1b2c3d"
 SECRET_KEY: Final = "sk-lf-never-show-this"
 TOKEN: Final = base64.b64encode(f"{PUBLIC_KEY}:{SECRET_KEY}".encode()).decode()
@@ -32,7 +34,12 @@ OBSERVATIONS: Final = "/api/public/v2/observations"
 MEDIA: Final = "/api/public/media"
 PROMPTS: Final = "/api/public/v2/prompts/"
 
-EVENTS_ONLY: Final = "This endpoint is not available on deployments running in events_only mode."
+EVENTS_ONLY: Final = (
+    "This endpoint is not available on deployments running in Langfuse v4 events_only mode."
+)
+NOT_ACCEPTED: Final = (
+    "is not accepted by /api/public/ingestion when LANGFUSE_MIGRATION_V4_WRITE_MODE is events_only."
+)
 NO_PAGE: Final = "<!DOCTYPE html><title>404: This page could not be found</title>"
 """Next.js's answer where there is no route."""
 UPLOAD_URL: Final = "https://langfuse-dev.s3.eu-west-1.amazonaws.com/media/a.txt?X-Amz-Signature=1"
@@ -41,6 +48,7 @@ ACME: Final = {"id": "acme", "name": "Acme"}
 PROJECT: Final = {"id": "demo", "name": "Demo [1]", "metadata": {}, "organization": ACME}
 
 Body = Mapping[str, Any] | str
+WriteMode = Literal["legacy", "dual", "events_only"]
 
 
 @dataclass(frozen=True)
@@ -55,6 +63,8 @@ class Fault:
     """Of which of them the worker takes the jobs."""
     decodes: bool = False
     """Whether something before it decodes paths, as an HTTP API does."""
+    stores: Callable[[str], str] = str
+    """What ClickHouse makes of a time."""
 
 
 @dataclass(frozen=True)
@@ -80,13 +90,13 @@ class LangfuseStandIn:
         version: str = V3,
         fault: Fault | None = None,
         *,
-        events_only: bool | None = None,
+        write_mode: WriteMode | None = None,
         looks: int = 1,
         port: int = 0,
     ) -> None:
         self.version = version
         self.fault = fault or Fault()
-        self.events_only = version >= "4" if events_only is None else events_only
+        self.write_mode = write_mode or ("events_only" if version >= "4" else "legacy")
         self.looks = looks
         """How often it is asked for a trace until it shows it."""
         self.token = TOKEN
@@ -94,6 +104,7 @@ class LangfuseStandIn:
         self.requests: list[Request] = []
         self.unblocked = threading.Event()
         self._known: dict[str, int] = {}
+        self._times: dict[str, dict[str, str]] = {}
         self._server = _Server(("127.0.0.1", port), _Handler)
         self._server.stand_in = self
         self.url = f"http://127.0.0.1:{self._server.server_port}"
@@ -146,14 +157,21 @@ class LangfuseStandIn:
             return _prompt(path.removeprefix(PROMPTS))
         if path.startswith(TRACES):
             trace_id = path.removeprefix(TRACES)
-            if self.events_only:
+            if self.write_mode == "events_only":
                 return 404, {"message": EVENTS_ONLY}
             if not self._shows(trace_id):
                 return 404, {"error": "LangfuseNotFoundError", "message": "Trace not found"}
-            return 200, {"id": trace_id, "observations": []}
-        if path == OBSERVATIONS and self.events_only:
+            times = self._times[trace_id]
+            observations = [{"id": "1", **times}]
+            return 200, {
+                "id": trace_id,
+                "timestamp": times["startTime"],
+                "observations": observations,
+            }
+        if path == OBSERVATIONS and self.write_mode != "legacy":
             (trace_id,) = parse_qs(urlsplit(request.path).query)["traceId"]
-            return 200, {"data": [{"id": "1"}] if self._shows(trace_id) else [], "meta": {}}
+            shown = [{"id": "1", **self._times[trace_id]}] if self._shows(trace_id) else []
+            return 200, {"data": shown, "meta": {}}
         return 404, {"error": "LangfuseNotFoundError", "message": "Only in a v4 write mode"}
 
     def _take_otlp(self, request: Request) -> tuple[int, Body]:
@@ -168,30 +186,42 @@ class LangfuseStandIn:
             for scope in resource["scopeSpans"]:
                 for span in scope["spans"]:
                     _match("[0-9a-f]{16}", span["spanId"])
-                    _match("[0-9]{19}", span["startTimeUnixNano"])
-                    _match("[0-9]{19}", span["endTimeUnixNano"])
-                    self._queue(OTLP, _match("[0-9a-f]{32}", span["traceId"]))
+                    begin, end = (
+                        _iso(_match("[0-9]{19}", span[key]))
+                        for key in ("startTimeUnixNano", "endTimeUnixNano")
+                    )
+                    self._queue(OTLP, _match("[0-9a-f]{32}", span["traceId"]), begin, end)
         return 200, {}
 
     def _take_batch(self, batch: list[dict[str, Any]]) -> tuple[int, Body]:
-        if self.events_only:
-            refusal = {"status": 400, "error": "not accepted when events_only"}
-            return 207, {"successes": [], "errors": [{**each, **refusal} for each in batch]}
+        if self.write_mode == "events_only":
+            refusal = {"status": 400, "message": "Event type not accepted"}
+            errors = [
+                {
+                    "id": each["id"],
+                    **refusal,
+                    "error": f'Event type "{each["type"]}" {NOT_ACCEPTED}',
+                }
+                for each in batch
+            ]
+            return 207, {"successes": [], "errors": errors}
         for event in batch:
             _match("trace-create|generation-create", event["type"])
             body = event["body"]
             for moment in (event["timestamp"], body.get("timestamp") or body["startTime"]):
                 datetime.strptime(moment, "%Y-%m-%dT%H:%M:%S.%fZ")
-            if event["type"] == "trace-create":
-                self._queue(BATCH, body["id"])
+            if event["type"] == "generation-create":
+                self._queue(BATCH, body["traceId"], body["startTime"], body["endTime"])
         return 207, {
             "successes": [{"id": each["id"], "status": 201} for each in batch],
             "errors": [],
         }
 
-    def _queue(self, path: str, trace_id: str) -> None:
+    def _queue(self, path: str, trace_id: str, begin: str, end: str) -> None:
         if path in self.fault.works:
             self._known[trace_id] = self.looks
+            stored = {"startTime": self.fault.stores(begin), "endTime": self.fault.stores(end)}
+            self._times[trace_id] = stored
 
     def _shows(self, trace_id: str) -> bool:
         if trace_id not in self._known:
@@ -216,6 +246,12 @@ def _prompt(segments: str) -> tuple[int, Body]:
         return 404, NO_PAGE
     message = f"Prompt not found: '{unquote(segments)}' with label 'production'"
     return 404, {"error": "LangfuseNotFoundError", "message": message}
+
+
+def _iso(nanoseconds: str) -> str:
+    """As JavaScript writes a time, to the millisecond."""
+    moment = datetime.fromtimestamp(int(nanoseconds) // 1_000_000 / 1000, timezone.utc)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _match(pattern: str, value: str) -> str:

@@ -31,6 +31,7 @@ from policy.runner import violations
 from settings.app_runner import HOSTED_ZONES, MEMORY_MIB
 from settings.capacity import FARGATE_MEMORY_MIB
 from settings.loading import SettingsError, load_without_secrets
+from settings.releases import LANGFUSE
 from tests.image_lock import locked
 from tests.unit.aws_account import Account, stubbed
 from tests.unit.graph import ROOT, Graph, build
@@ -209,7 +210,7 @@ def principal(graph: Graph, role: str) -> str:
 def test_the_image_is_the_mirrors_by_digest_which_the_migration_runs_too(graph: Graph) -> None:
     image = image_of(graph)
     tagged, _, digest = graph.container("migration")["image"].partition("@")
-    assert tagged == f"{HOST}/langfuse-platform/langfuse:3.225.4"
+    assert tagged == f"{HOST}/langfuse-platform/langfuse:{LANGFUSE}"
     # App Runner takes a tag or a digest.
     assert image["imageIdentifier"] == f"{HOST}/langfuse-platform/langfuse@{digest}"
     assert image["imageRepositoryType"] == "ECR"

@@ -15,6 +15,7 @@ from contract.environment import Environment, migration, web
 from contract.variables import known
 from settings.bootstrap import Bootstrap
 from settings.loading import SettingsError, load
+from settings.releases import LANGFUSE, LANGFUSE_3
 from tests.unit.graph import shipped, varied
 from tests.unit.test_contract import CREDENTIALS, ENDPOINTS
 
@@ -32,14 +33,14 @@ VARIABLES: Final = {
 }
 
 
-def of_first_start(release: str = "3.225.4", **keys: Any) -> Environment[str, str]:
+def of_first_start(release: str = LANGFUSE, **keys: Any) -> Environment[str, str]:
     settings = load({"size": "dev", "release": release, **keys})
     assert settings.bootstrap is not None
     first = first_start(settings.bootstrap, "langfuse-dev", "pk-lf-1", "arn:key", "arn:word")
     return migration(settings, ENDPOINTS, CREDENTIALS, first)
 
 
-@pytest.mark.parametrize("release", ["3.225.4", "4.16.0"])
+@pytest.mark.parametrize("release", [LANGFUSE_3, LANGFUSE])
 def test_web_knows_every_variable_and_takes_its_value(release: str) -> None:
     environment = of_first_start(release, bootstrap={"userEmail": EMAIL})
     own = {name for name in (*environment.plain, *environment.secret) if "_INIT_" in name}

@@ -12,7 +12,7 @@ from typing import Any
 import pulumi
 import pytest
 
-from components.clickhouse_config import server_config, start_command
+from components.clickhouse_config import profile_config, server_config, start_command
 from offline.mocks import Registration
 from tests.unit.graph import Graph, build, shipped
 from tests.unit.test_ingress import varied_prod
@@ -159,7 +159,8 @@ def test_the_servers_start_with_the_configuration_for_their_number(servers: int)
     assert plain["CLICKHOUSE_CONFIG_YAML"] == server_config(SERVERS[servers], folder)
     assert [*definition["entryPoint"], *definition["command"]] == start_command(SERVERS[servers])
     assert definition["healthCheck"]["retries"] == {1: 3, 3: 10}[servers]
-    assert set(plain) == {"CLICKHOUSE_CONFIG_YAML", "CLICKHOUSE_USER"}, (
+    assert plain["CLICKHOUSE_PROFILE_YAML"] == profile_config()
+    assert set(plain) == {"CLICKHOUSE_CONFIG_YAML", "CLICKHOUSE_PROFILE_YAML", "CLICKHOUSE_USER"}, (
         "for CLICKHOUSE_DB the image starts a server that waits for a quorum for ever"
     )
 

@@ -30,15 +30,20 @@ from components.clickhouse_config import (
     INTERSERVER_PORT,
     INTERSERVER_VARIABLE,
     KEEPER_PORT,
+    KEPT_LOG_TABLES,
     NAME_VARIABLE,
     NUMBER_FILE,
     NUMBER_VARIABLE,
+    PROFILE_FILE,
+    PROFILE_VARIABLE,
     RAFT_PORT,
+    profile_config,
     server_config,
     start_command,
     user_data,
 )
 from components.clickhouse_host import DATA_FOLDER, DEVICE, MOUNT_POINT
+from settings.releases import CLICKHOUSE_COMPATIBILITY
 
 VOLUME: Final = "vol-0123456789abcdef2"
 DISKS: Final = "/dev/disk/by-id/nvme-Amazon_Elastic_Block_Store_"
@@ -838,37 +843,66 @@ def test_the_server_leaves_memory_to_the_agent_and_the_system() -> None:
     )
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "asynchronous_metric_log",
-        "latency_log",
-        "metric_log",
-        "opentelemetry_span_log",
-        "processors_profile_log",
-        "query_metric_log",
-        "query_thread_log",
-        "text_log",
-        "trace_log",
-    ],
+# Sections of the image's config.xml, ClickHouse 25.12, that make a table of the server's own.
+# https://github.com/ClickHouse/ClickHouse/blob/v25.12.11.4-stable/programs/server/config.xml
+IMAGE_LOGS: Final = (
+    *("aggregated_zookeeper_log", "asynchronous_insert_log", "asynchronous_metric_log"),
+    *("background_schedule_pool_log", "backup_log", "blob_storage_log", "crash_log", "error_log"),
+    *("latency_log", "metric_log", "opentelemetry_span_log", "part_log", "processors_profile_log"),
+    *("query_log", "query_metric_log", "query_thread_log", "query_views_log", "s3queue_log"),
+    *("text_log", "trace_log", "zookeeper_connection_log"),
 )
-def test_a_log_table_that_fills_the_disk_is_removed(name: str) -> None:
-    assert config()[name] == {"@remove": "1"}, "ClickHouse's way to delete an element of a default"
 
 
-def test_nothing_else_of_the_defaults_is_removed_but_the_log_files() -> None:
-    found = config()
-    assert {"error_log", "crash_log"} & set(found) == set()
-    for kept in ("query_log", "part_log"):
-        assert found[kept] == {"ttl": "event_date + INTERVAL 7 DAY DELETE"}, (
-            "without it nobody can tell what was slow; without an end it fills the disk"
-        )
-    assert found["logger"] == {
+@pytest.mark.parametrize("name", IMAGE_LOGS)
+def test_a_log_table_of_the_image_is_off_or_has_an_end(name: str) -> None:
+    section = config().get(name, {"ttl": "none"})
+    assert section == {"@remove": "1"} or re.fullmatch(
+        r"event_date \+ INTERVAL [1-9]\d* DAY DELETE", section["ttl"]
+    ), "ClickHouse's way to delete an element of a default; what has no end fills the disk"
+
+
+def test_what_helps_at_night_is_kept() -> None:
+    kept = {name: section for name, section in config().items() if name.endswith("_log")}
+    kept = {name: section for name, section in kept.items() if "ttl" in section}
+    assert kept == {
+        name: {"ttl": f"event_date + INTERVAL {days} DAY DELETE"}
+        for name, days in {
+            "backup_log": 7,
+            "crash_log": 7,
+            "error_log": 7,
+            "part_log": 7,
+            "query_log": 15,
+        }.items()
+    }, "and nothing is made that the image does not have: a section is what makes a table"
+
+
+def test_queries_are_remembered_for_as_long_as_langfuse_looks_back() -> None:
+    # packages/shared/src/server/v4/legacyApiUsage.ts, Langfuse 4.16.0: 14 times 24 hours.
+    assert KEPT_LOG_TABLES["query_log"] > 14, (
+        "the day 14 days ago has to be whole, and a TTL of 14 takes it at midnight"
+    )
+
+
+def test_the_log_goes_to_the_console_alone() -> None:
+    assert config()["logger"] == {
         "level": "information",
         "console": 1,
         "log": {"@remove": "1"},
         "errorlog": {"@remove": "1"},
     }, "to CloudWatch by the console, and not onto the data volume's neighbour as well"
+
+
+def test_settings_have_the_defaults_of_the_release_that_langfuse_was_tried_on() -> None:
+    assert json.loads(profile_config()) == {
+        "profiles": {"default": {"compatibility": CLICKHOUSE_COMPATIBILITY}}
+    }, "the image gives Langfuse's user the profile default"
+    major, minor = (int(part) for part in CLICKHOUSE_COMPATIBILITY.split("."))
+    assert (major, minor) < (26, 8), "from there on times as bare integers are read as seconds"
+    assert PROFILE_FILE.startswith("/etc/clickhouse-server/users.d/"), (
+        "profiles in config.d are ignored without a word"
+    )
+    assert PROFILE_FILE.endswith(".yaml"), "by the file's name ClickHouse chooses the parser"
 
 
 # --- the configuration of several servers
@@ -1001,24 +1035,32 @@ def start(
     number: str | None = None,
     more: Mapping[str, str] | None = None,
 ) -> subprocess.CompletedProcess[str]:
-    """Run the container's command with its configuration in `value` and `number` in its file."""
+    """Run the container's command with its configuration in `value` and `number` in its file.
+
+    `value` is the profile's configuration too.
+    """
+    values = {CONFIG_VARIABLE: value, PROFILE_VARIABLE: value}
     entrypoint = root / "entrypoint.sh"
     entrypoint.write_text(f"#!{BASH}\necho server ${NUMBER_VARIABLE} ${NAME_VARIABLE}\n")
     entrypoint.chmod(0o755)
-    target, number_file = root / CONFIG_FILE[1:], root / NUMBER_FILE[1:]
+    number_file = root / NUMBER_FILE[1:]
+    targets = {file: root / file[1:] for file in (CONFIG_FILE, PROFILE_FILE)}
     if folder:
-        target.parent.mkdir(parents=True)
+        for target in targets.values():
+            target.parent.mkdir(parents=True)
     if number is not None:
         number_file.parent.mkdir(parents=True)
         number_file.write_text(number)
     *shell, text = start_command(servers)
-    text = text.replace(CONFIG_FILE, str(target)).replace("/entrypoint.sh", str(entrypoint))
+    for file, target in targets.items():
+        text = text.replace(file, str(target))
+    text = text.replace("/entrypoint.sh", str(entrypoint))
     return subprocess.run(
         [*shell, text.replace(NUMBER_FILE, str(number_file))],
         check=False,
         capture_output=True,
         text=True,
-        env={"PATH": os.defpath, **({CONFIG_VARIABLE: value} if value else {}), **(more or {})},
+        env={"PATH": os.defpath, **(values if value else {}), **(more or {})},
     )
 
 
@@ -1069,7 +1111,8 @@ def test_the_server_starts_with_exactly_the_configuration_of_its_variable(
     tmp_path: Path, value: str
 ) -> None:
     run = start(tmp_path, value)
-    assert (tmp_path / CONFIG_FILE[1:]).read_text(encoding="utf-8") == value, "byte for byte"
+    for file in (CONFIG_FILE, PROFILE_FILE):
+        assert (tmp_path / file[1:]).read_text(encoding="utf-8") == value, "byte for byte"
     assert (run.returncode, run.stdout) == (0, "server\n"), "then as the image does"
 
 

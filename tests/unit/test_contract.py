@@ -26,8 +26,9 @@ from settings.external_stores import ExternalClickHouse
 from settings.loading import load
 from settings.model import Settings
 from settings.own_environment import WIRED
+from settings.releases import LANGFUSE, LANGFUSE_3
 
-RELEASES: Final = ("3.225.4", "4.16.0")
+RELEASES: Final = (LANGFUSE_3, LANGFUSE)
 CONTAINERS: Final[tuple[Container, ...]] = ("web", "worker")
 BOTH: Final = pytest.mark.parametrize("container", CONTAINERS)
 EACH_RELEASE: Final = pytest.mark.parametrize("release", RELEASES)
@@ -123,7 +124,7 @@ VARIATIONS: Final[dict[str, dict[str, Any]]] = {
 }
 
 
-def settings_of(release: str = "3.225.4", /, **keys: Any) -> Settings:
+def settings_of(release: str = LANGFUSE, /, **keys: Any) -> Settings:
     return load({"size": "dev", "release": release, **keys})
 
 
@@ -134,7 +135,7 @@ def environment_of(
     return make(settings, ENDPOINTS, credentials)
 
 
-def plain(container: Container, release: str = "3.225.4", /, **keys: Any) -> dict[str, str]:
+def plain(container: Container, release: str = LANGFUSE, /, **keys: Any) -> dict[str, str]:
     return dict(environment_of(container, settings_of(release, **keys)).plain)
 
 
@@ -438,10 +439,10 @@ def test_no_connection_string_carries_a_password(container: Container, release: 
 @pytest.mark.parametrize(
     ("container", "release", "uses"),
     [
-        ("web", "3.225.4", {"EVENT_UPLOAD", "MEDIA_UPLOAD"}),
-        ("web", "4.16.0", {"EVENT_UPLOAD", "MEDIA_UPLOAD", "BATCH_EXPORT"}),
-        ("worker", "3.225.4", {"EVENT_UPLOAD", "MEDIA_UPLOAD", "BATCH_EXPORT"}),
-        ("worker", "4.16.0", {"EVENT_UPLOAD", "MEDIA_UPLOAD", "BATCH_EXPORT"}),
+        ("web", LANGFUSE_3, {"EVENT_UPLOAD", "MEDIA_UPLOAD"}),
+        ("web", LANGFUSE, {"EVENT_UPLOAD", "MEDIA_UPLOAD", "BATCH_EXPORT"}),
+        ("worker", LANGFUSE_3, {"EVENT_UPLOAD", "MEDIA_UPLOAD", "BATCH_EXPORT"}),
+        ("worker", LANGFUSE, {"EVENT_UPLOAD", "MEDIA_UPLOAD", "BATCH_EXPORT"}),
     ],
 )
 def test_every_use_of_the_bucket_has_its_region_and_a_prefix_of_its_own(
@@ -714,7 +715,7 @@ def test_a_secret_variable_reaches_both_containers_by_reference_only(
     ("release", "web", "worker"),
     [
         (
-            "3.225.4",
+            LANGFUSE_3,
             {"ADMIN_API_KEY", "AUTH_GOOGLE_CLIENT_SECRET", "SMTP_CONNECTION_URL"},
             {
                 "BATCH_EXPORT_PAGE_SIZE",
@@ -724,7 +725,7 @@ def test_a_secret_variable_reaches_both_containers_by_reference_only(
             },
         ),
         (
-            "4.16.0",
+            LANGFUSE,
             {
                 "ADMIN_API_KEY",
                 "AUTH_GOOGLE_CLIENT_SECRET",

@@ -13,6 +13,7 @@ from cost.bill import Bill, Line, bill
 from cost.types import PRICED
 from cost.usage import Usage
 from graph.model import Resource, ResourceGraph
+from settings.releases import LANGFUSE, LANGFUSE_3
 
 REGION = "us-east-1"
 HOURS = 730
@@ -378,9 +379,9 @@ def test_a_policy_has_two_alarms_of_its_metrics() -> None:
 @pytest.mark.parametrize(
     ("image", "arithmetic", "monthly"),
     [
-        ("docker.io/langfuse/langfuse-worker:3.225.4", "(22 × 7 + 9 × 8 + 1) × 0.3", 68.10),  # noqa: RUF001
-        ("docker.io/langfuse/langfuse-worker:4.16.0", "(22 × 4 + 9 × 8 + 1) × 0.3", 48.30),  # noqa: RUF001
-        ("mirror@sha256:3f1b", "(22 × 7 + 9 × 8 + 1) × 0.3", 68.10),  # noqa: RUF001
+        (f"docker.io/langfuse/langfuse-worker:{LANGFUSE_3}", "324 × 0.3", 97.20),  # noqa: RUF001
+        (f"docker.io/langfuse/langfuse-worker:{LANGFUSE}", "200 × 0.3", 60.00),  # noqa: RUF001
+        ("mirror@sha256:3f1b", "324 × 0.3", 97.20),  # noqa: RUF001
     ],
 )
 def test_a_policy_on_the_queues_brings_their_metrics_which_the_release_decides(

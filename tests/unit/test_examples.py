@@ -13,7 +13,7 @@ from typing import Final
 
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from tests.unit.langfuse_stand_in import OTLP, PUBLIC_KEY, SECRET_KEY, TOKEN, LangfuseStandIn
+from tests.unit.langfuse_stand_in import OTLP, PUBLIC_KEY, SECRET_KEY, TOKEN, V4, LangfuseStandIn
 
 EXAMPLES: Final = Path(__file__).parents[2] / "examples"
 FOREIGN: Final = ("LANGFUSE_", "OTEL_", "OPENAI_", "HTTP_PROXY", "ALL_PROXY")
@@ -34,7 +34,7 @@ def run(name: str, variables: Mapping[str, str]) -> "subprocess.CompletedProcess
 
 
 def test_hello_sends_its_story_as_one_trace_with_a_generation() -> None:
-    with LangfuseStandIn() as langfuse:
+    with LangfuseStandIn(V4) as langfuse:
         url = {"LANGFUSE_BASE_URL": langfuse.url, "LANGFUSE_HOST": langfuse.url}
         done = run("hello.py", {**url, **KEYS})
     assert done.returncode == 0, done.stderr

@@ -22,7 +22,7 @@ from components import grafana_files
 from components.clickhouse_config import start_command
 from components.grafana import configuration, tables
 from settings.loading import SettingsError, load
-from settings.releases import GRAFANA, GRAFANA_CLICKHOUSE, GRAFANA_DIGEST
+from settings.releases import GRAFANA, GRAFANA_CLICKHOUSE, GRAFANA_DIGEST, LANGFUSE, LANGFUSE_3
 from tests.unit.graph import Graph, build, shipped, varied
 from tests.unit.test_external_stores import EXTERNAL
 from tests.unit.test_protection import PREFIXES, graph
@@ -438,8 +438,8 @@ def test_the_dashboards_values_are_the_stacks_own_resources() -> None:
         "cache_nodes": ",".join(
             found.one("aws:elasticache/replicationGroup:ReplicationGroup").outputs["memberClusters"]
         ),
-        "events": "events_core",
-        "observations": "events_core",
+        "traces": "traces",
+        "observations": "observations",
     }
     found = largest()
     nodes = found.one("aws:elasticache/replicationGroup:ReplicationGroup").outputs["memberClusters"]
@@ -454,16 +454,16 @@ def test_the_dashboards_values_are_the_stacks_own_resources() -> None:
         == found.one("aws:rds/cluster:Cluster").outputs["clusterIdentifier"]
     )
     assert values["cache_nodes"] == ",".join(nodes)
-    assert (values["traces"], values["observations"]) == ("traces", "observations")
+    assert (values["events"], values["observations"]) == ("events_core", "events_core")
 
 
 @pytest.mark.parametrize(
     ("release", "mode", "table"),
     [
-        ("3.225.4", None, "observations"),
-        ("4.16.0", None, "events_core"),
-        ("4.16.0", "dual", "observations"),
-        ("4.16.0", "legacy", "observations"),
+        (LANGFUSE_3, None, "observations"),
+        (LANGFUSE, None, "events_core"),
+        (LANGFUSE, "dual", "observations"),
+        (LANGFUSE, "legacy", "observations"),
     ],
 )
 def test_the_tables_follow_the_write_mode(release: str, mode: str | None, table: str) -> None:

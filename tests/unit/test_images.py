@@ -17,7 +17,7 @@ from components.names import PREFIX_LIMIT
 from offline.invokes import NO_IMAGE
 from settings.image_lock import LockedImage, read_lock, write_lock
 from settings.loading import SettingsError, load_without_secrets
-from settings.releases import GRAFANA_DIGEST
+from settings.releases import GRAFANA_DIGEST, LANGFUSE, LANGFUSE_3
 from settings.stack_images import images_of
 from tests.image_lock import digest
 from tests.image_lock import locked as locked_images
@@ -82,9 +82,9 @@ def refusal(config: Mapping[str, Any]) -> list[str]:
 
 def test_without_a_lock_exact_releases_are_pulled_where_they_are_published() -> None:
     graph = shipped("dev")
-    assert graph.container("web")["image"] == "ghcr.io/langfuse/langfuse:3.225.4"
-    assert graph.container("migration")["image"] == "ghcr.io/langfuse/langfuse:3.225.4"
-    assert graph.container("worker")["image"] == "ghcr.io/langfuse/langfuse-worker:3.225.4"
+    assert graph.container("web")["image"] == f"ghcr.io/langfuse/langfuse:{LANGFUSE}"
+    assert graph.container("migration")["image"] == f"ghcr.io/langfuse/langfuse:{LANGFUSE}"
+    assert graph.container("worker")["image"] == f"ghcr.io/langfuse/langfuse-worker:{LANGFUSE}"
     assert (
         graph.container("clickhouse")["image"]
         == "docker.io/clickhouse/clickhouse-server:25.12.11.4"
@@ -98,9 +98,9 @@ def test_what_is_locked_is_pulled_by_its_digest(
     locked(lock("arm64", "amd64", without="worker"))
     graph = build("upstream", {**MIRROR, "images": {"source": "upstream"}})
     assert images(graph) == {
-        "web": f"ghcr.io/langfuse/langfuse:3.225.4@{digest('web')}",
-        "migration": f"ghcr.io/langfuse/langfuse:3.225.4@{digest('web')}",
-        "worker": "ghcr.io/langfuse/langfuse-worker:3.225.4",
+        "web": f"ghcr.io/langfuse/langfuse:{LANGFUSE}@{digest('web')}",
+        "migration": f"ghcr.io/langfuse/langfuse:{LANGFUSE}@{digest('web')}",
+        "worker": f"ghcr.io/langfuse/langfuse-worker:{LANGFUSE}",
         "clickhouse": f"docker.io/clickhouse/clickhouse-server:25.12.11.4@{digest('clickhouse')}",
         "backup": f"docker.io/clickhouse/clickhouse-server:25.12.11.4@{digest('clickhouse')}",
         "grafana": f"docker.io/grafana/grafana:12.4.2@{GRAFANA_DIGEST}",
@@ -113,9 +113,9 @@ def test_a_mirror_is_pulled_from_the_stacks_own_repositories(
     locked(lock("arm64", "amd64"))
     graph = build("mirror", MIRROR)
     assert images(graph) == {
-        "web": f"{HOST}/langfuse-mirror/langfuse:3.225.4@{digest('web')}",
-        "migration": f"{HOST}/langfuse-mirror/langfuse:3.225.4@{digest('web')}",
-        "worker": f"{HOST}/langfuse-mirror/langfuse-worker:3.225.4@{digest('worker')}",
+        "web": f"{HOST}/langfuse-mirror/langfuse:{LANGFUSE}@{digest('web')}",
+        "migration": f"{HOST}/langfuse-mirror/langfuse:{LANGFUSE}@{digest('web')}",
+        "worker": f"{HOST}/langfuse-mirror/langfuse-worker:{LANGFUSE}@{digest('worker')}",
         "clickhouse": f"{HOST}/langfuse-mirror/clickhouse-server:25.12.11.4@{digest('clickhouse')}",
         "backup": f"{HOST}/langfuse-mirror/clickhouse-server:25.12.11.4@{digest('clickhouse')}",
         "grafana": f"{HOST}/langfuse-mirror/grafana:12.4.2@{GRAFANA_DIGEST}",
@@ -139,7 +139,7 @@ def test_no_rule_lets_the_deployed_release_expire(
     assert policy["repository"] == "langfuse-mirror/langfuse-worker"
     first, second = json.loads(policy["policy"])["rules"]
     assert first["rulePriority"] < second["rulePriority"]
-    assert first["selection"]["tagPatternList"] == ["3.225.4"]
+    assert first["selection"]["tagPatternList"] == [LANGFUSE]
     assert first["selection"]["countNumber"] == 1
     assert second["selection"] == {
         "tagStatus": "tagged",
@@ -213,7 +213,7 @@ def test_pulling_through_has_a_rule_for_each_registry() -> None:
             f"{PREFIX}/docker-hub-AbCdEf",
         ),
     }
-    assert images(graph)["web"] == f"{HOST}/langfuse-dev/ghcr/langfuse/langfuse:4.16.0"
+    assert images(graph)["web"] == f"{HOST}/langfuse-dev/ghcr/langfuse/langfuse:{LANGFUSE_3}"
     assert images(graph)["grafana"] == (
         f"{HOST}/langfuse-dev/hub/grafana/grafana:12.4.2@{GRAFANA_DIGEST}"
     )
@@ -238,7 +238,7 @@ def test_a_mirror_without_a_lock_is_refused_for_each_image(
     lines = refusal(MIRROR)
     assert len(lines) == 4
     assert lines[1] == (
-        "ghcr.io/langfuse/langfuse-worker:3.225.4: is needed for worker, and not in "
+        f"ghcr.io/langfuse/langfuse-worker:{LANGFUSE}: is needed for worker, and not in "
         "images.lock.json. Run python -m automation images mirror --stack refused, and commit "
         "images.lock.json."
     )
@@ -250,7 +250,7 @@ def test_a_lock_without_the_workers_cpu_is_refused(
 ) -> None:
     locked(lock("arm64"))
     assert refusal({**MIRROR, "images": {"source": source}}) == [
-        "ghcr.io/langfuse/langfuse-worker:3.225.4: is needed on amd64 for worker, and "
+        f"ghcr.io/langfuse/langfuse-worker:{LANGFUSE}: is needed on amd64 for worker, and "
         "images.lock.json has it for arm64 only. Take the entry out and lock it "
         "again, or choose another architecture."
     ]
@@ -273,7 +273,7 @@ def test_what_ecr_has_not_got_is_refused(
     locked: Callable[[Mapping[str, LockedImage]], None], missing: str
 ) -> None:
     found = lock("arm64", "amd64")
-    reference = "ghcr.io/langfuse/langfuse-worker:3.225.4"
+    reference = f"ghcr.io/langfuse/langfuse-worker:{LANGFUSE}"
     one = found[reference]
     found[reference] = (
         LockedImage(digest=NO_IMAGE, platforms=one.platforms)

@@ -11,6 +11,7 @@ from typing import Any, cast
 import pytest
 
 from contract.environment import NO_MIGRATIONS
+from tests.deployment import NEXT_RELEASE
 from tests.unit.graph import ROOT, Graph, build, shipped
 from tests.unit.test_data_plane import changed
 
@@ -127,7 +128,7 @@ def inputs(graph: Graph) -> tuple[str, Any]:
 @pytest.mark.parametrize(
     "config",
     [
-        {"release": "3.226.0"},
+        {"release": NEXT_RELEASE},
         {"web": {"environment": {"CLICKHOUSE_DB": "langfuse"}}},
         {"postgres": {"mode": "auroraServerless"}},
     ],

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
 from unittest.mock import Mock
@@ -23,7 +24,7 @@ from automation.offline_workspace import PLACEHOLDER, OfflineStack, OfflineStack
 from automation.operation import OperationError
 from automation.stack import LangfuseStack
 from settings import stack as stack_settings
-from settings.messages import PASSWORD_KEYS
+from settings.messages import PASSWORD_KEYS, SECRET_KEYS
 from tests import deployment
 
 FOREIGN = {"secure": "v1:bm9ib2R5:c29tZWJvZHkgZWxzZSdz"}
@@ -59,7 +60,9 @@ def read_by_the_program(
     async def run() -> dict[str, Any]:
         pulumi.runtime.set_all_config(texts, list(secret))
         _, secrets = stack_settings.read()
-        found = {**secrets.environment, **secrets.passwords}
+        found = {**secrets.environment, **secrets.passwords, **secrets.providers}
+        if secrets.smtp_url is not None:
+            found["smtp"] = secrets.smtp_url
         return {name: await value.future() for name, value in found.items()}
 
     return asyncio.get_event_loop().run_until_complete(run())
@@ -76,7 +79,7 @@ def test_a_foreign_secret_environment_is_left_out_and_named(
 
     assert copy["config"] == {"langfuse:size": "dev"}
     assert stack.replaced_secrets == (key,)
-    assert stack.passwords == (), "the program needs no variable of somebody else's"
+    assert stack.placeholders == {}, "the program needs no variable of somebody else's"
     assert read_by_the_program(copy["config"], monkeypatch) == {}
 
 
@@ -103,14 +106,14 @@ def test_foreign_passwords_are_left_out_and_named_as_needed(repository: Path) ->
 
     assert copy["config"] == {"langfuse:size": "dev", **EXTERNAL}
     assert stack.replaced_secrets == (*PASSWORDS, "langfuse:secretEnvironment")
-    assert stack.passwords == PASSWORDS
+    assert stack.placeholders == dict.fromkeys(PASSWORDS, PLACEHOLDER)
 
 
 def test_a_password_is_named_as_the_stack_file_writes_it(repository: Path) -> None:
     stack, copy = prepared(repository, config={"redisPassword": FOREIGN})
 
     assert copy["config"] == {}
-    assert stack.passwords == ("redisPassword",)
+    assert stack.placeholders == {"redisPassword": PLACEHOLDER}
 
 
 def test_a_password_in_clear_is_kept_for_the_program_to_refuse(repository: Path) -> None:
@@ -119,20 +122,72 @@ def test_a_password_in_clear_is_kept_for_the_program_to_refuse(repository: Path)
     stack, copy = prepared(repository, config=config)
 
     assert copy["config"] == config
-    assert stack.passwords == ()
+    assert stack.placeholders == {}
 
 
-def test_the_program_takes_the_placeholder_for_the_passwords(
-    repository: Path, monkeypatch: pytest.MonkeyPatch
+NEEDS: dict[str, tuple[dict[str, Any], str]] = {
+    **{
+        key: ({store: EXTERNAL[f"langfuse:{store}"]}, f"{key}: is not set")
+        for store, key in PASSWORD_KEYS.items()
+    },
+    "grafanaClickhousePassword": (
+        {
+            "clickhouse": EXTERNAL["langfuse:clickhouse"],
+            "clickhousePassword": FOREIGN,
+            "grafana": {"enabled": True, "clickhouseUser": "reader"},
+        },
+        "grafanaClickhousePassword: is not set",
+    ),
+    "authSecrets": (
+        {
+            "auth": {
+                "providers": {
+                    "google": {"clientId": "g-1"},
+                    "okta": {"clientId": "o-1", "issuer": "https://acme.okta.com"},
+                }
+            }
+        },
+        "authSecrets.google: is not set",
+    ),
+    "smtpUrl": (
+        {"smtp": {"mode": "smtp", "from": "no-reply@example.com"}},
+        "smtpUrl: is not set",
+    ),
+    "secretEnvironment": ({}, ""),
+}
+"""For each secret key: a stack that needs it, and how the program asks for it."""
+
+
+def as_text(settings: dict[str, Any]) -> dict[str, Any]:
+    """As `pulumi config set` writes objects: JSON in a text."""
+    return {
+        key: json.dumps(value) if isinstance(value, dict) and value != FOREIGN else value
+        for key, value in settings.items()
+    }
+
+
+@pytest.mark.parametrize("written", [dict[str, Any], as_text], ids=["YAML", "JSON in a text"])
+@pytest.mark.parametrize("key", SECRET_KEYS)
+def test_every_secret_of_somebody_else_gets_what_the_program_takes(
+    repository: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    key: str,
+    written: Callable[[dict[str, Any]], dict[str, Any]],
 ) -> None:
-    stack, copy = prepared(repository, config=OF_SOMEBODY)
-    config = copy["config"] | dict.fromkeys(stack.passwords, PLACEHOLDER)
+    needing, asked = NEEDS[key]
+    settings = written({"size": "dev", **needing})
+    secret = f"langfuse:{key}"
+    given = {f"langfuse:{name}": value for name, value in settings.items()}
+    stack, copy = prepared(repository, config={**given, secret: FOREIGN})
 
-    assert read_by_the_program(config, monkeypatch, stack.passwords) == dict.fromkeys(
-        ("clickhouse", "postgres", "redis"), PLACEHOLDER
-    )
-    with pytest.raises(pulumi.RunError, match="clickhousePassword: is not set"):
-        read_by_the_program(copy["config"], monkeypatch)
+    assert secret in stack.replaced_secrets
+    secrets = tuple(stack.placeholders)
+    read = read_by_the_program(copy["config"] | stack.placeholders, monkeypatch, secrets)
+    assert bool(read) is bool(asked)
+    assert all(PLACEHOLDER in value for value in read.values())
+    if asked:
+        with pytest.raises(pulumi.RunError, match=asked):
+            read_by_the_program(copy["config"], monkeypatch)
 
 
 def test_the_library_sets_the_passwords_as_secrets_where_nobody_sees_them(

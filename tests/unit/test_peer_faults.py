@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from settings.releases import LANGFUSE
+from settings.releases import LANGFUSE, LANGFUSE_3
 from tests.unit.graph import shipped, varied
 
 ALL = ["dev", "staging", "prod"]
@@ -94,7 +94,7 @@ def test_architecture_and_image_are_chosen_apart_so_that_they_cannot_disagree(
     amd = varied().container(container)["image"]
     host, _, name = arm.removesuffix(LANGFUSE).partition("/")
     assert host == "ghcr.io"
-    assert amd.removesuffix("4.16.0").endswith(f"/{name}"), (
+    assert amd.removesuffix(LANGFUSE_3).endswith(f"/{name}"), (
         "one multi-architecture tag, no tag per architecture"
     )
 

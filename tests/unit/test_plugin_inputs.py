@@ -17,6 +17,7 @@ from pulumi.errors import InputPropertiesError
 from development.recorded_graph import end
 from plugin.inputs import read
 from settings.loading import load
+from settings.releases import LANGFUSE_3
 from settings.sign_in_secrets import SMTP_KEY
 
 Tree = Mapping[str, Any]
@@ -75,6 +76,7 @@ def test_every_error_is_in_one_message_in_the_words_of_arguments() -> None:
     lines = problems(
         {
             "size": "prod",
+            "release": LANGFUSE_3,
             "domian": "langfuse.example.com",
             "web": {"cpu": 99.0},
             "postgresPassword": "x",
@@ -89,8 +91,8 @@ def test_every_error_is_in_one_message_in_the_words_of_arguments() -> None:
         "1024 is one vCPU.",
         'domian: "langfuse.example.com": unknown key; the nearest known one is domain. Remove it, '
         "or correct its spelling.",
-        "secretEnvironment.SALTY: Langfuse 3.225.4 reads no such variable; the nearest known one "
-        "is SALT. Check its spelling and that this container reads it.",
+        f"secretEnvironment.SALTY: Langfuse {LANGFUSE_3} reads no such variable; the nearest known "
+        "one is SALT. Check its spelling and that this container reads it.",
         "postgresPassword: exists only for postgres.mode external. Remove it, or choose "
         "postgres.mode external.",
         "smtpUrl: exists only for smtp.mode smtp. Remove it, or choose smtp.mode smtp.",

@@ -18,9 +18,11 @@ from automation.plan import UserError
 from automation.preflight_account import CREDENTIALS
 from automation.stack_file import StackFile, read_stack_file
 from settings.loading import SettingsError
+from settings.releases import LANGFUSE
 from tests.unit.aws_account import Account, aws
 from tests.unit.graph import ROOT
 from tests.unit.registry_stand_in import Registry, index
+from tests.unit.test_external_stores import EXTERNAL
 
 BOTH = index("linux/amd64", "linux/arm64")
 
@@ -105,7 +107,7 @@ def test_a_fresh_account_can_have_the_dev_stack() -> None:
         "quota of IAM roles",
         "permissions",
         "service-linked roles",
-        "image ghcr.io/langfuse/langfuse:3.225.4",
+        f"image ghcr.io/langfuse/langfuse:{LANGFUSE}",
     } <= set(found)
     assert not {"hosted zone", "certificate", "quota of Elastic IPs"} & set(found)
     text = preflight("--stack", "dev")
@@ -162,6 +164,26 @@ def test_without_credentials_only_the_images_are_checked(
     assert set(found) == {CREDENTIALS, "account", *images}
     assert set(images.values()) == {"ok"}
     assert registry.asked
+
+
+@pytest.mark.usefixtures("registry", "on_moto")
+def test_external_stores_are_asked_for_what_langfuse_needs(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("CLICKHOUSE_PASSWORD", "REDIS_AUTH"):
+        monkeypatch.delenv(name, raising=False)
+    stores = "".join(f"  langfuse:{key}: {json.dumps(EXTERNAL[key])}\n" for key in EXTERNAL)
+    write(project, "dev", f"  aws:region: us-east-1\n  langfuse:size: dev\n{stores}")
+    result = preflight("--stack", "dev", "--dir", str(project), "--json")
+    found = answers(result.stdout)
+    assert {
+        check: each["status"] for check, each in found.items() if check.startswith("external")
+    } == {
+        "external ClickHouse": "unknown",
+        "external PostgreSQL": "unknown",
+        "external Redis": "unknown",
+    }, "without a password nobody can say"
+    assert result.exit_code == 0, "what is unknown is no failure"
 
 
 @pytest.mark.usefixtures("registry", "on_moto")

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from settings.releases import LANGFUSE_3
 from tests.unit.graph import Graph, shipped, varied
 
 SERVICE = "aws:ecs/service:Service"
@@ -161,8 +162,8 @@ def test_images_are_exact_releases() -> None:
     images = [graph.container(name)["image"] for name in CONTAINERS]
     registry = "123456789012.dkr.ecr.us-east-1.amazonaws.com/langfuse-dev"
     assert images == [
-        f"{registry}/ghcr/langfuse/langfuse:4.16.0",
-        f"{registry}/ghcr/langfuse/langfuse-worker:4.16.0",
+        f"{registry}/ghcr/langfuse/langfuse:{LANGFUSE_3}",
+        f"{registry}/ghcr/langfuse/langfuse-worker:{LANGFUSE_3}",
         f"{registry}/hub/clickhouse/clickhouse-server:25.12.11.4",
     ], ":latest, :3 and no ClickHouse tag at all are what the peers run"
 

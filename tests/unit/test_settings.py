@@ -21,6 +21,7 @@ from settings.external_stores import ExternalClickHouse, ExternalPostgres, Exter
 from settings.loading import load
 from settings.model import Settings
 from settings.network import ZONE_SLOTS, AdoptedNetwork, CreatedNetwork
+from settings.releases import LANGFUSE, LANGFUSE_3
 from settings.section import Section
 from settings.services import ApiGatewayIngress, LoadBalancerIngress
 from settings.sizing import SIZING
@@ -197,14 +198,15 @@ def test_all_rows_set_the_same_keys_so_that_no_default_decides_silently() -> Non
         )
 
 
-def test_the_default_release_is_the_one_whose_environment_was_checked() -> None:
+def test_a_stack_without_a_release_runs_langfuse_4_on_its_new_tables_alone() -> None:
     settings = load({"size": "dev"})
-    assert (settings.release, settings.major) == ("3.225.4", 3), "the last 3.x that was checked"
+    assert (settings.release, settings.major) == (LANGFUSE, 4)
+    assert settings.write_mode == "events_only"
 
 
 @pytest.mark.parametrize(
     ("release", "major"),
-    [("3.125.0", 3), ("3.125.1", 3), ("3.225.4", 3), ("4.0.0", 4), ("4.16.0", 4)],
+    [("3.125.0", 3), ("3.125.1", 3), (LANGFUSE_3, 3), ("4.0.0", 4), (LANGFUSE, 4)],
 )
 def test_an_exact_release_from_3_125_0_on_is_accepted(release: str, major: int) -> None:
     settings = load({"size": "dev", "release": release})
@@ -461,10 +463,10 @@ def test_the_stores_that_may_be_replaced_are_named_one_by_one() -> None:
 @pytest.mark.parametrize(
     ("release", "given", "mode"),
     [
-        ("3.225.4", None, "legacy"),
-        ("3.225.4", "dual", "dual"),
-        ("4.16.0", None, "events_only"),
-        ("4.16.0", "legacy", "legacy"),
+        (LANGFUSE_3, None, "legacy"),
+        (LANGFUSE_3, "dual", "dual"),
+        (LANGFUSE, None, "events_only"),
+        (LANGFUSE, "legacy", "legacy"),
     ],
 )
 def test_the_write_mode_is_langfuses_own_unless_it_is_given(
@@ -486,7 +488,7 @@ def test_adopting_a_vpc_drops_the_rows_keys_of_a_created_one(size: str) -> None:
 IDENTITY: Final = "arn:aws:ses:us-east-1:123456789012:identity/example.com"
 NATIVE: Final[dict[str, Any]] = {
     "size": "prod",
-    "release": "4.16.0",
+    "release": LANGFUSE_3,
     "domain": DOMAIN,
     "deletionProtection": False,
     "network": {"cidr": "10.1.0.0/20", "zones": 4, "egress": "natGateway", "flowLogs": False},

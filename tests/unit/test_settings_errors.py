@@ -17,6 +17,7 @@ from offline import text_rules
 from settings import default_tags
 from settings.loading import SettingsError, load
 from settings.model import RETENTION_DAYS
+from settings.releases import LANGFUSE, LANGFUSE_3
 from settings.stack import read
 
 DOMAIN: Final = "langfuse.example.com"
@@ -24,11 +25,11 @@ CERTIFICATE: Final = "arn:aws:acm:us-east-1:123456789012:certificate/0a1b2c3d"
 SUBNETS: Final = ["subnet-0000000a", "subnet-0000000b"]
 RELEASE_BOUND: Final = "must be an exact Langfuse release, 3.125.0 or later, of major 3 or 4"
 RELEASE_REMEDY: Final = (
-    '"3.225.4" is the default; floating tags have pointed at other majors before'
+    f'"{LANGFUSE}" is the default; floating tags have pointed at other majors before'
 )
 
 
-RELEASES: Final = pytest.mark.parametrize("release", ["3.225.4", "4.16.0"])
+RELEASES: Final = pytest.mark.parametrize("release", [LANGFUSE_3, LANGFUSE])
 
 
 def problems(size: str = "dev", /, **keys: Any) -> list[str]:
@@ -1364,16 +1365,16 @@ def test_a_variable_that_only_speaks_of_keys_or_tokens_is_not_taken_for_a_secret
 def test_a_variable_that_the_container_does_not_read_is_refused_on_langfuse_3(
     service: str, name: str, guess: str
 ) -> None:
-    assert environment_problems({name: "info"}, service=service) == [
+    assert environment_problems({name: "info"}, service=service, release=LANGFUSE_3) == [
         f'langfuse:{service}.environment.{name}: "info": '
-        f"Langfuse 3.225.4 reads no such variable{guess}. "
+        f"Langfuse {LANGFUSE_3} reads no such variable{guess}. "
         "Check its spelling and that this container reads it."
     ], "Langfuse would ignore it without a word"
 
 
 def test_a_variable_outside_of_the_table_is_let_through_on_langfuse_4() -> None:
     settings = load(
-        {"size": "dev", "release": "4.16.0", "web": {"environment": {"LANGFUSE_NEW_IN_4": "x"}}}
+        {"size": "dev", "release": LANGFUSE, "web": {"environment": {"LANGFUSE_NEW_IN_4": "x"}}}
     )
     assert settings.web.environment == {"LANGFUSE_NEW_IN_4": "x"}, (
         "the table of Langfuse 4 is not complete, so it cannot say what does not exist"
@@ -1440,9 +1441,9 @@ def test_a_variables_value_is_shown_like_any_other_on_one_line_of_bearable_lengt
 def test_all_faults_of_the_own_environments_are_told_at_once_after_all_others() -> None:
     assert problems(
         release="latest",
-        web={"cpu": 3, "environment": {"FOO": "x", "PORT": "x", "ADMIN_API_KEY": SECRET, "A": 1}},
+        web={"cpu": 3, "environment": {"PORT": "x", "ADMIN_API_KEY": SECRET, "A": 1}},
         worker={"environment": {"LANGFUSE_LOG_LEVEL": "loud", "HOSTNAME": "x"}},
-        secretEnvironment='{"PORT": "hunter2", "ENCRIPTION_KEY": "hunter2"}',
+        secretEnvironment='{"PORT": "hunter2", "LANGFUSE_LOG_FORMAT": "hunter2"}',
     ) == [
         f'langfuse:release: "latest": {RELEASE_BOUND}. {RELEASE_REMEDY}.',
         "langfuse:web.cpu: 3: must be a Fargate CPU size: 256, 512, 1024, 2048, 4096, 8192, 16384. "
@@ -1450,10 +1451,8 @@ def test_all_faults_of_the_own_environments_are_told_at_once_after_all_others() 
         "langfuse:web.environment.A: 1: input should be a valid string. "
         f"{set_it('web.environment.A')}",
         f"langfuse:secretEnvironment.PORT: {WIRED}",
-        "langfuse:secretEnvironment.ENCRIPTION_KEY: Langfuse 3.225.4 reads no such variable; the "
-        "nearest known one is ENCRYPTION_KEY. Check its spelling and that this container reads it.",
-        'langfuse:web.environment.FOO: "x": Langfuse 3.225.4 reads no such variable. '
-        "Check its spelling and that this container reads it.",
+        "langfuse:secretEnvironment.LANGFUSE_LOG_FORMAT: Langfuse refuses this value: "
+        "it must be one of text, json. Correct it.",
         f'langfuse:web.environment.PORT: "x": {WIRED}',
         f"langfuse:web.environment.ADMIN_API_KEY: {IN_THE_CLEAR}",
         'langfuse:worker.environment.LANGFUSE_LOG_LEVEL: "loud": Langfuse refuses this value: '
@@ -1621,14 +1620,19 @@ def test_wrong_names_in_the_secret_environment_are_told_without_their_values() -
     """Peer fault: ENCRIPTION_KEY misspelt, so that the worker had no key (tubone24 ecs.tf:177)."""
     secrets = {"ENCRIPTION_KEY": "hunter2", "HOSTNAME": "hunter2", "FOO": "hunter2"}
     refused = refusal_of_reading(
-        {"langfuse:size": "dev", SECRET_KEY: json.dumps(secrets)}, [SECRET_KEY]
+        {
+            "langfuse:size": "dev",
+            "langfuse:release": LANGFUSE_3,
+            SECRET_KEY: json.dumps(secrets),
+        },
+        [SECRET_KEY],
     )
     check = "Check its spelling and that this container reads it."
     assert refused.splitlines()[1:] == [
-        f"  {SECRET_KEY}.ENCRIPTION_KEY: Langfuse 3.225.4 reads no such variable; "
+        f"  {SECRET_KEY}.ENCRIPTION_KEY: Langfuse {LANGFUSE_3} reads no such variable; "
         f"the nearest known one is ENCRYPTION_KEY. {check}",
         f"  {SECRET_KEY}.HOSTNAME: {WIRED}",
-        f"  {SECRET_KEY}.FOO: Langfuse 3.225.4 reads no such variable. {check}",
+        f"  {SECRET_KEY}.FOO: Langfuse {LANGFUSE_3} reads no such variable. {check}",
     ], "the same rules for both ways to set a variable, but a secret is never shown"
 
 
@@ -1666,7 +1670,7 @@ def test_a_secret_variable_that_only_one_container_reads_is_accepted(name: str) 
 
 
 def test_a_secret_variable_outside_of_the_table_is_let_through_on_langfuse_4() -> None:
-    keys = {"size": "dev", "release": "4.16.0"}
+    keys = {"size": "dev", "release": LANGFUSE}
     assert load({**keys, "secretEnvironment": '{"LANGFUSE_NEW_IN_4": "x"}'}) == load(keys), (
         "the table of Langfuse 4 is not complete, so it cannot say what does not exist"
     )

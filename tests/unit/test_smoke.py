@@ -35,6 +35,7 @@ from tests.unit.langfuse_stand_in import (
     V4,
     Fault,
     LangfuseStandIn,
+    WriteMode,
 )
 
 PROBES = (f"{PROMPTS}smoke-test", f"{PROMPTS}smoke-test%2Fsmoke-test")
@@ -131,7 +132,7 @@ def test_a_3x_is_asked_by_both_ways_in_order() -> None:
             "All",
         )
     ]
-    assert "Langfuse 3.225.4" in result.stdout
+    assert f"Langfuse {V3}" in result.stdout
     assert "project Demo [1]" in result.stdout
     assert result.stdout.endswith("A trace was visible 0.0 s after it was sent.\n")
     assert result.stderr == ""
@@ -143,14 +144,52 @@ def test_a_4x_is_asked_by_otlp_only_and_read_by_its_new_api() -> None:
     assert result.exit_code == 0, result.output
     trace_id = trace_of(langfuse)
     read = f"{OBSERVATIONS}?traceId={trace_id}"
-    assert langfuse.paths == [HEALTH, READY, PROJECTS, OTLP, read, MEDIA, *PROBES]
+    old = [f"{TRACES}{trace_id}", BATCH]
+    assert langfuse.paths == [HEALTH, READY, PROJECTS, OTLP, read, *old, MEDIA, *PROBES]
+    assert "All is well" in result.stdout
 
 
 def test_a_4x_that_writes_the_old_tables_is_read_by_the_old_api() -> None:
-    with LangfuseStandIn(V4, events_only=False) as langfuse:
+    with LangfuseStandIn(V4, write_mode="legacy") as langfuse:
         assert report(langfuse.url)["ok"]
     trace_id = trace_of(langfuse)
     assert langfuse.paths[4:6] == [f"{OBSERVATIONS}?traceId={trace_id}", f"{TRACES}{trace_id}"]
+
+
+@pytest.mark.parametrize(
+    ("mode", "closed", "batches"),
+    [
+        (
+            "events_only",
+            [
+                "GET /api/public/traces and its like (HTTP 404)",
+                "traces by POST /api/public/ingestion (HTTP 400 for each)",
+            ],
+            1,
+        ),
+        ("dual", [], 0),
+        ("legacy", ["GET /api/public/v2/observations (HTTP 404)"], 0),
+    ],
+)
+def test_the_write_mode_of_a_4x_is_found_and_what_of_the_api_it_closes(
+    mode: WriteMode, closed: list[str], batches: int
+) -> None:
+    with LangfuseStandIn(V4, write_mode=mode) as langfuse:
+        found = report(langfuse.url)
+        shown = smoke("--url", langfuse.url).stdout
+    assert found["ok"]
+    assert (found["write_mode"], found["closed"]) == (mode, closed)
+    assert {step["what"]: step["result"] for step in found["steps"]}["write mode"] == mode
+    assert langfuse.paths.count(BATCH) == 2 * batches, "what is taken would be a second trace"
+    last = " ".join(shown.split()).partition("after it was sent.")[2].strip()
+    assert last == (f"Closed in its write mode, {mode}: {', '.join(closed)}." if closed else "")
+
+
+def test_a_3x_has_no_write_mode_to_be_found() -> None:
+    with LangfuseStandIn(V3) as langfuse:
+        found = report(langfuse.url)
+    assert (found["write_mode"], found["closed"]) == (None, [])
+    assert "write mode" not in [step["what"] for step in found["steps"]]
 
 
 def test_keys_go_to_what_needs_them_and_the_trace_asks_for_the_new_tables() -> None:
@@ -179,6 +218,11 @@ def test_json_has_the_steps_and_the_time_until_the_trace_was_visible() -> None:
     assert found == {
         "ok": True,
         "version": V4,
+        "write_mode": "events_only",
+        "closed": [
+            "GET /api/public/traces and its like (HTTP 404)",
+            "traces by POST /api/public/ingestion (HTTP 400 for each)",
+        ],
         "seconds_to_visible": 6.0,
         "blame": None,
         "message": None,
@@ -190,6 +234,7 @@ def test_json_has_the_steps_and_the_time_until_the_trace_was_visible() -> None:
             "keys",
             "send by OTLP",
             "read back OTLP",
+            "write mode",
             "media",
             "prompt in a folder",
         )

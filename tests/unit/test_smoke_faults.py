@@ -6,11 +6,12 @@ faults look like this in a real Langfuse was read in its sources, not seen.
 
 import re
 import time
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 import pytest
 
-from automation import smoke_checks
+from automation import smoke_checks, smoke_payloads
 from automation.smoke_api import Target
 from tests.unit.langfuse_stand_in import (
     BATCH,
@@ -25,10 +26,12 @@ from tests.unit.langfuse_stand_in import (
     READY,
     SECRET_KEY,
     TOKEN,
+    TRACES,
     V3,
     V4,
     Fault,
     LangfuseStandIn,
+    WriteMode,
 )
 from tests.unit.test_smoke import Clock, report, smoke
 
@@ -126,6 +129,10 @@ FAULTS: Final = {
         Fault(works=(OTLP,)),
         *("read back batch", "worker", "whether the queue ingestion shrinks"),
     ),
+    "times of another year": (
+        Fault(stores=lambda _: "9999-12-31T23:59:59.000Z"),
+        *("read back OTLP", "ClickHouse", "compatibility = '25.12'"),
+    ),
     "media not set": (
         Fault({MEDIA: (500, error("Media upload to blob storage not enabled"))}),
         *("media", "S3 bucket for media", "not enabled. See LANGFUSE_S3_MEDIA_UPLOAD_BUCKET"),
@@ -167,6 +174,106 @@ def test_a_fault_is_blamed_on_its_part(fault: Fault, step: str, blame: str, word
     assert "Signature" not in found["message"]
     assert [each["what"] for each in found["steps"] if not each["ok"]] == [step]
     assert found["steps"][-1]["what"] == step, "it went on after a failure"
+
+
+MOMENT: Final = "%Y-%m-%dT%H:%M:%S.%fZ"
+
+
+def later(**difference: float) -> Fault:
+    """ClickHouse stores every time so much later."""
+
+    def stored(sent: str) -> str:
+        moment = datetime.strptime(sent, MOMENT) + timedelta(**difference)
+        return f"{moment.strftime(MOMENT)[:-4]}Z"
+
+    return Fault(stores=stored)
+
+
+TIMES: Final = {
+    "seconds for milliseconds": Fault(stores=lambda _: "9999-12-31T23:59:59.000Z"),
+    "beyond what Python knows": Fault(stores=lambda _: "+058633-10-25T03:22:03.000Z"),
+    "the epoch": Fault(stores=lambda _: "1970-01-21T18:42:21.600Z"),
+    "no time": Fault(stores=lambda _: ""),
+    "another time zone": later(hours=2),
+    "behind": later(hours=-9.5),
+    "two seconds": later(seconds=2),
+}
+SHAPES: Final = {
+    "3.x": (V3, None),
+    "4.x events_only": (V4, "events_only"),
+    "4.x dual": (V4, "dual"),
+    "4.x legacy": (V4, "legacy"),
+}
+
+
+@pytest.mark.parametrize(("version", "mode"), SHAPES.values(), ids=SHAPES)
+@pytest.mark.parametrize("fault", TIMES.values(), ids=TIMES)
+def test_a_time_that_comes_back_as_another_is_a_failure_of_clickhouse(
+    version: str, mode: WriteMode | None, fault: Fault
+) -> None:
+    with LangfuseStandIn(version, fault, write_mode=mode) as langfuse:
+        found = report(langfuse.url)
+    assert (found["ok"], found["blame"]) == (False, "ClickHouse")
+    assert [each["what"] for each in found["steps"] if not each["ok"]] == ["read back OTLP"]
+    for words in ("was sent with", "compatibility = '25.12'", "UTC", "External stores"):
+        assert words in found["message"], "what came back, and both ways to mend it"
+
+
+def test_the_times_of_a_batch_are_compared_too() -> None:
+    stored: list[str] = []
+
+    def as_sent_by_otlp(sent: str) -> str:
+        stored.append(sent)
+        return sent if len(stored) <= 2 else "9999-12-31T23:59:59.000Z"
+
+    with LangfuseStandIn(V3, Fault(stores=as_sent_by_otlp)) as langfuse:
+        found = report(langfuse.url)
+    assert (found["ok"], found["blame"]) == (False, "ClickHouse")
+    assert found["steps"][-1]["what"] == "read back batch"
+
+
+@pytest.mark.parametrize(("version", "mode"), SHAPES.values(), ids=SHAPES)
+@pytest.mark.parametrize("difference", [0.4, -0.4])
+def test_a_time_that_was_rounded_is_none(
+    version: str, mode: WriteMode | None, difference: float
+) -> None:
+    with LangfuseStandIn(version, later(seconds=difference), write_mode=mode) as langfuse:
+        assert report(langfuse.url)["ok"]
+
+
+@pytest.mark.parametrize(
+    ("version", "answers"),
+    [
+        (V3, {"id": "1", "observations": []}),
+        (V4, {"data": [{"id": "1"}], "meta": {}}),
+    ],
+)
+def test_a_trace_without_a_time_is_not_taken_for_a_right_one(
+    version: str, answers: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(smoke_payloads, "new_trace_id", lambda: "0" * 32)
+    path = OBSERVATIONS if version == V4 else f"{TRACES}{'0' * 32}"
+    with LangfuseStandIn(version, Fault({path: (200, answers)})) as langfuse:
+        found = report(langfuse.url)
+    assert (found["ok"], found["blame"]) == (False, "web")
+    assert "without its times" in found["message"]
+
+
+def test_a_4x_whose_trace_never_comes_may_have_a_clickhouse_that_reads_numbers_as_seconds() -> None:
+    with LangfuseStandIn(V4, Fault(works=())) as langfuse:
+        found = report(langfuse.url)
+    assert "From ClickHouse 26.8 on, compatibility = '25.12' is a must" in found["message"]
+
+
+def test_a_3x_whose_trace_never_comes_has_not() -> None:
+    with LangfuseStandIn(V3, Fault(works=())) as langfuse:
+        assert "26.8" not in report(langfuse.url)["message"], "it stores them, with another time"
+
+
+def test_an_old_api_that_does_not_answer_is_no_write_mode() -> None:
+    with LangfuseStandIn(V4, Fault({BATCH: (500, error("no"))})) as langfuse:
+        found = report(langfuse.url)
+    assert (found["ok"], found["steps"][-1]["what"]) == (False, "write mode")
 
 
 @pytest.mark.parametrize("decodes", [True, False])
