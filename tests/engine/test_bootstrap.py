@@ -1,8 +1,8 @@
 """The first project's keys under the real engine: made, renewed, and taken away again.
 
 It proves that neither touches anything but the keys, their secret and the task that hands them to
-Langfuse, and no service, even in a protected stack, which refuses a deletion in the preview already. That Langfuse makes what the variables say
-is Langfuse's own promise.
+Langfuse, and no service, even in a protected stack, which refuses a deletion in the preview
+already. That Langfuse makes what the variables say is Langfuse's own promise.
 """
 
 from pathlib import Path
