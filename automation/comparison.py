@@ -5,6 +5,7 @@ replacement guard are lifted in the scratch stack, because a reviewer wants to s
 they refuse.
 """
 
+import re
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -21,8 +22,12 @@ from graph.model import Resource, ResourceGraph, has_unknown
 from graph.preview import Preview, Step
 from offline.serving import shared_aws
 from review.difference import Difference, difference
+from settings.releases import version_of
 
 ALLOW_REPLACE: Final = "langfuse:allowReplace"
+RELEASE: Final = "langfuse:release"
+DEFAULT_RELEASE: Final = re.compile(r'^LANGFUSE: Final = "(\d+\.\d+\.\d+)"$', re.MULTILINE)
+"""In a program's settings/releases.py."""
 DOCUMENTS: Final[Mapping[str, str]] = {
     "aws:ecs/taskDefinition:TaskDefinition": "containerDefinitions",
     "aws:iam/rolePolicy:RolePolicy": "policy",
@@ -60,7 +65,7 @@ def compare(name: str, sources: Sources) -> Difference:
         if sources.has("base", name):
             base = _base(name, sources.base, scratch)
         # The stack file without the guard: nothing else is changed in it.
-        allowed, lifted = _lifted(sources.head / f"Pulumi.{name}.yaml", base, scratch / "lifted")
+        allowed, lifted = _lifted(sources.head, name, base, scratch / "lifted")
         try:
             with LangfuseStack(
                 name,
@@ -77,7 +82,32 @@ def compare(name: str, sources: Sources) -> Difference:
         except OperationError as error:
             raise UserError(f"head: {error}") from error
     steps = _without_lifting(preview.steps)
-    return difference(name, base, head, steps, _bears_data(base), allowed, monthly_cost)
+    found = difference(name, base, head, steps, _bears_data(base), allowed, monthly_cost)
+    return replace(found, by_default=_another_major_by_default(name, sources))
+
+
+def _another_major_by_default(name: str, sources: Sources) -> tuple[str, str] | None:
+    """The releases before and after, where the guard of the head would ask for a name."""
+    if not sources.has("base", name):
+        return None
+    named = _release_named(sources.head, name)
+    before = _release_named(sources.base, name) or _default_release(sources.base)
+    after = _default_release(sources.head)
+    if named or not before or not after or version_of(before)[0] == version_of(after)[0]:
+        return None
+    return before, after
+
+
+def _release_named(project: Path, name: str) -> str | None:
+    config = cast("dict[str, Any]", read_yaml(project / f"Pulumi.{name}.yaml").get("config") or {})
+    return config.get(RELEASE)
+
+
+def _default_release(project: Path) -> str | None:
+    """The release of a stack that names none; None for a program that is told in another way."""
+    file = project / "settings/releases.py"
+    found = DEFAULT_RELEASE.search(file.read_text(encoding="utf-8")) if file.is_file() else None
+    return found[1] if found else None
 
 
 def monthly_cost(graph: ResourceGraph) -> float | None:
@@ -100,12 +130,15 @@ def _base(name: str, project: Path, scratch: Path) -> ResourceGraph:
         raise UserError(f"base: {error}") from error
 
 
-def _lifted(stack_file: Path, base: ResourceGraph, folder: Path) -> tuple[list[str], Path]:
-    """What the stack file allows, and a copy that allows to replace everything of the base."""
+def _lifted(project: Path, name: str, base: ResourceGraph, folder: Path) -> tuple[list[str], Path]:
+    """What the stack file allows, and a copy that allows all: each replacement, each release."""
+    stack_file = project / f"Pulumi.{name}.yaml"
     settings = read_yaml(stack_file)
     config = cast("dict[str, Any]", settings.setdefault("config", {}))
     allowed = [str(each) for each in cast("list[Any]", config.get(ALLOW_REPLACE) or [])]
     config[ALLOW_REPLACE] = sorted({each.name for each in base.resources if _guarded(each)})
+    if default := _default_release(project):
+        config.setdefault(RELEASE, default)
     folder.mkdir()
     copy = folder / stack_file.name
     write_yaml(copy, settings)

@@ -24,6 +24,7 @@ from components.migration import Migration, MigrationArgs
 from components.monthly_cost import MonthlyCost
 from components.network import Network, NetworkArgs
 from components.observability import Observability, ObservabilityArgs
+from components.release_guard import HowToSet, ReleaseGuard, in_configuration
 from components.replacement_guard import IN_CONFIGURATION, ReplacementGuard
 from components.stack_parts import StackParts
 from contract.runtime import WEB_HEALTH_PATH
@@ -37,11 +38,13 @@ def deploy(
     secrets: Secrets,
     parent: pulumi.Resource | None = None,
     how_to_allow: str = IN_CONFIGURATION,
+    how_to_set: HowToSet = in_configuration,
 ) -> dict[str, pulumi.Output[Any]]:
     """Make a whole Langfuse whose resources' names begin with `name`; returns its outputs.
 
-    `how_to_allow` is what the guard says of a replacement: see `ReplacementGuard`. Raises
-    `pulumi.RunError` for settings that do not fit what is in AWS.
+    `how_to_allow` is what the guard says of a replacement (see `ReplacementGuard`), `how_to_set`
+    what it says of another release. Raises `pulumi.RunError` for settings that do not fit what is
+    in AWS.
     """
     location = Location.current(parent)
     refuse_region(settings, location)
@@ -84,12 +87,19 @@ def deploy(
             )
         )
     parts = StackParts(
-        settings, location, network, cluster, images, data_plane, clickhouse, ingress.url
+        settings,
+        location,
+        network,
+        cluster,
+        images,
+        data_plane,
+        clickhouse,
+        guard.close(data_plane, ReleaseGuard(settings, how_to_set)),
+        ingress.url,
     )
     migration = Migration(f"{name}-migration", MigrationArgs(parts), opts)
     web = LangfuseWeb(f"{name}-web", LangfuseWebArgs(parts, ingress, migration), opts)
     worker = LangfuseWorker(f"{name}-worker", LangfuseWorkerArgs(parts, migration), opts)
-    guard.close(data_plane)
 
     outputs: dict[str, pulumi.Output[Any]] = {}
     watched = together(

@@ -2,7 +2,8 @@
 
 A `pulumi.Stash` beside each such resource remembers the inputs whose change replaces it. If they
 differ from the last ones, the stash's hook fails, and so the resource, which depends on the stash,
-is not touched. One more stash remembers which resources there are.
+is not touched. One more stash remembers which resources there are, and what
+`components/release_guard.py` wants to know.
 
 What the program wants is compared there, and nowhere else: the engine does not compare these inputs
 again, or what AWS has changed by itself, or a snapshot has brought, would replace the resource
@@ -16,6 +17,7 @@ import pulumi
 from pulumi.output import Unknown
 from pydantic.alias_generators import to_camel
 
+from components.release_guard import ReleaseGuard
 from components.stored_secret import RenewablePassword
 
 REPLACING: Final[Mapping[str, frozenset[str]]] = {
@@ -149,6 +151,7 @@ class ReplacementGuard:
         self, name: str, allowed: Sequence[str], how_to_allow: str = IN_CONFIGURATION
     ) -> None:
         self._stores = f"{name}-stores"
+        self._release: ReleaseGuard | None = None
         self._allowed = frozenset(allowed)
         self._how_to_allow = how_to_allow
         self._guarded: dict[str, tuple[str, str]] = {}
@@ -170,14 +173,16 @@ class ReplacementGuard:
         self._guarded[label] = (kind, name)
         return self._stash(label, value, component)
 
-    def close(self, parent: pulumi.Resource) -> None:
+    def close(self, parent: pulumi.Resource, release: ReleaseGuard) -> pulumi.Resource:
         """End: every store is made, and what is missing now would be deleted.
 
-        What is made afterwards bears no data, and may come and go.
+        What is made afterwards bears no data, and may come and go. What brings data to another
+        release must depend on what is returned.
         """
         self._closed = True
+        self._release = release
         there = {" ".join(resource): True for resource in sorted(self._guarded.values())}
-        self._stash(self._stores, there, parent)
+        return self._stash(self._stores, {**there, **release.remembered}, parent)
 
     def _stash(self, name: str, value: Any, parent: pulumi.Resource | None) -> pulumi.Stash:
         hooks = pulumi.ResourceHookBinding(before_update=[self._hook])
@@ -218,13 +223,14 @@ class ReplacementGuard:
     def _check(self, args: pulumi.ResourceHookArgs) -> None:
         old: dict[str, Any] = (args.old_inputs or {}).get("input") or {}
         new: dict[str, Any] = (args.new_inputs or {}).get("input") or {}
-        if args.name == self._stores:
+        if args.name == self._stores and self._release is not None:
             gone = [resource.split(" ") for resource in sorted(set(old) - set(new))]
             lines = [
                 f"{_deleted(kind, name)} {self._way_out(name)}"
                 for kind, name in gone
                 if name not in self._allowed
             ]
+            lines += self._release.faults(old)
         else:
             kind, name = self._guarded[args.name]
             growing = GROWING.get(kind, {})

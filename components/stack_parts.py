@@ -32,6 +32,8 @@ class StackParts:
     images: Images
     data_plane: DataPlane
     clickhouse: ClickHouse
+    guarded: pulumi.Resource
+    """What refuses a release that nobody named (`components/release_guard.py`)."""
     url: pulumi.Output[str]
 
     @cached_property
@@ -106,8 +108,8 @@ class StackParts:
 
     @property
     def before_migration(self) -> Sequence[pulumi.Resource]:
-        """What must run before the databases are migrated: both, and no other store."""
-        return [self.data_plane.postgres, self.clickhouse]
+        """What must be there before the databases are migrated: both, and no other store."""
+        return [self.data_plane.postgres, self.clickhouse, self.guarded]
 
     @property
     def before_services(self) -> Sequence[pulumi.Resource]:

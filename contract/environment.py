@@ -1,26 +1,24 @@
 """The environment of Langfuse's containers: one function, so that web and worker cannot differ.
 
+A variable that several containers read is built once, and each that reads it by the table of
+`contract.variables` gets it: also those of the stack file that all must share.
+
 Values may be plain text or, under Pulumi, outputs: nothing here looks into them.
 """
 
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final, Generic, TypeVar
+from typing import Final, Generic, Literal, TypeVar
 
-from contract import sign_in
+from contract import node_options, sign_in
 from contract.metrics import PUBLISHING_VARIABLE
-from contract.runtime import (
-    BOOTSTRAP_PREFIX,
-    WEB_PORT,
-    heap_mib,
-    worker_health_variables,
-)
+from contract.runtime import BOOTSTRAP_PREFIX, WEB_PORT, worker_health_variables
 from contract.timeouts import KEEP_ALIVE_SECONDS, KEEP_ALIVE_VARIABLE
 from contract.variables import Container, known
 from settings.external_stores import ExternalClickHouse
 from settings.model import Settings
-from settings.services import Service, Web
+from settings.services import Service
 from settings.stores import ClickHouseOnEc2
 
 Value = TypeVar("Value")
@@ -40,19 +38,13 @@ DATABASE_ARGUMENTS: Final = "sslmode=require&connection_limit=10"
 V4_TABLES_SINCE: Final = 4
 """Major whose images write to the new tables unless they are told otherwise."""
 
-BATCH_EXPORT_ON_WEB_SINCE: Final = 4
-"""Langfuse 4's web signs download links of exports again on demand."""
-
 NO_MIGRATIONS: Final = {
     "LANGFUSE_AUTO_CLICKHOUSE_MIGRATION_DISABLED": "true",
     "LANGFUSE_AUTO_POSTGRES_MIGRATION_DISABLED": "true",
 }
 """Both services start with these: the migration task alone changes the databases. Only web's
-entrypoint reads them; the worker has them so that no image can begin to migrate there."""
-
-MIGRATION_VARIABLES: Final = frozenset({"CLICKHOUSE_CLUSTER_NAME", "CLICKHOUSE_DB"})
-"""Variables of web's own environment, or secret ones, that its entrypoint hands to the
-migrations."""
+entrypoint reads them; the worker has them so that no image can begin to migrate there. All else
+that a container gets is what the table says that it reads."""
 
 FIRST_START_VARIABLES: Final = re.compile(
     rf"{BOOTSTRAP_PREFIX}\w+|LANGFUSE_DEFAULT_(ORG|PROJECT)_(ID|ROLE)|LANGFUSE_EE_LICENSE_KEY|SALT"
@@ -122,21 +114,19 @@ def web(
     and the later one answers every request with 500. docs/adr/0018-first-start-in-the-migration.md
     """
     plain: dict[str, Value | str] = {
-        **_shared(settings, endpoints, settings.web),
+        **_for_services("web", settings, endpoints),
         KEEP_ALIVE_VARIABLE: str(KEEP_ALIVE_SECONDS * 1000),
         "AUTH_DISABLE_SIGNUP": _boolean(settings.signup_disabled),
         "AUTH_DISABLE_USERNAME_PASSWORD": _boolean(settings.auth.disable_password),
         "TELEMETRY_ENABLED": "false",
         **sign_in.of_auth(settings.auth),
     }
-    if settings.major >= BATCH_EXPORT_ON_WEB_SINCE:
-        plain |= _batch_export(endpoints)
     secret = {
         **_secrets(credentials),
         "NEXTAUTH_SECRET": credentials.nextauth_secret,
         **sign_in.client_secrets(credentials.providers),
     }
-    found = _with_own(settings, plain, secret, settings.web, credentials)
+    found = _with_own("web", settings, plain, secret, credentials)
     return Environment(plain=_without_first(found.plain), secret=_without_first(found.secret))
 
 
@@ -145,9 +135,7 @@ def worker(
 ) -> Environment[Value, Reference]:
     """Environment of the worker container."""
     plain: dict[str, Value | str] = {
-        **_shared(settings, endpoints, settings.worker),
-        **_batch_export(endpoints),
-        **(_worker_write_mode(settings) if _sets_write_mode(settings) else {}),
+        **_for_services("worker", settings, endpoints),
         "LANGFUSE_SKIP_INGESTION_CLICKHOUSE_READ_MIN_PROJECT_CREATE_DATE": FRESH_SINCE,
     }
     if settings.publishes_queue_metrics:
@@ -156,7 +144,7 @@ def worker(
     plain |= {
         variable: str(settings.worker.stuck_minutes[check]) for check, variable in checks.items()
     }
-    return _with_own(settings, plain, _secrets(credentials), settings.worker, credentials)
+    return _with_own("worker", settings, plain, _secrets(credentials), credentials)
 
 
 def migration(
@@ -175,7 +163,7 @@ def migration(
         return found
     own = {
         name: value
-        for name, value in settings.web.environment.items()
+        for name, value in _own("web", settings).items()
         if FIRST_START_VARIABLES.fullmatch(name)
     }
     own_secrets = {
@@ -214,22 +202,13 @@ def _without_first(variables: Mapping[str, Each]) -> dict[str, Each]:
 def _migrations(
     settings: Settings, endpoints: Endpoints[Value], credentials: Credentials[Reference]
 ) -> Environment[Value, Reference]:
-    own = _of_migrations(settings.web.environment)
-    own_secrets = _of_migrations(credentials.environment)
     external = isinstance(settings.clickhouse, ExternalClickHouse)
-    return Environment(
-        plain={
-            **_databases(settings, endpoints),
-            "CLICKHOUSE_MIGRATION_URL": endpoints.clickhouse_migration_url,
-            **({"CLICKHOUSE_MIGRATION_SSL": "true"} if external else {}),
-            **{name: value for name, value in own.items() if name not in own_secrets},
-        },
-        secret={**_database_secrets(credentials), **own_secrets},
-    )
-
-
-def _of_migrations(own: Mapping[str, Each]) -> dict[str, Each]:
-    return {name: value for name, value in own.items() if name in MIGRATION_VARIABLES}
+    plain: dict[str, Value | str] = {
+        **_databases(settings, endpoints),
+        "CLICKHOUSE_MIGRATION_URL": endpoints.clickhouse_migration_url,
+        **({"CLICKHOUSE_MIGRATION_SSL": "true"} if external else {}),
+    }
+    return _with_own("migration", settings, plain, _database_secrets(credentials), credentials)
 
 
 def _databases(settings: Settings, endpoints: Endpoints[Value]) -> dict[str, Value | str]:
@@ -244,22 +223,25 @@ def _databases(settings: Settings, endpoints: Endpoints[Value]) -> dict[str, Val
     }
 
 
-def _shared(
-    settings: Settings, endpoints: Endpoints[Value], service: Service
+def _for_services(
+    container: Literal["web", "worker"], settings: Settings, endpoints: Endpoints[Value]
 ) -> dict[str, Value | str]:
+    """Build what both services get, but for what this one does not read."""
+    service = settings.web if container == "web" else settings.worker
     plain: dict[str, Value | str] = {
         "HOSTNAME": ANY_ADDRESS,
         "NEXTAUTH_URL": endpoints.url,
-        "NODE_OPTIONS": f"--max-old-space-size={heap_mib(service.memory)}",
+        node_options.VARIABLE: node_options.with_heap(service.memory, _own_flags(service)),
         "AWS_REGION": endpoints.region,
         "LANGFUSE_LOG_FORMAT": "json",
         **_databases(settings, endpoints),
-        **NO_MIGRATIONS,
         "REDIS_HOST": endpoints.redis_host,
         "REDIS_PORT": str(endpoints.redis_port),
         "REDIS_TLS_ENABLED": _boolean(endpoints.redis_tls),
         **_bucket("EVENT_UPLOAD", EVENTS_PREFIX, endpoints),
         **_bucket("MEDIA_UPLOAD", MEDIA_PREFIX, endpoints),
+        **_bucket("BATCH_EXPORT", EXPORTS_PREFIX, endpoints),
+        "LANGFUSE_S3_BATCH_EXPORT_ENABLED": "true",
         **sign_in.of_mail(settings.smtp, endpoints.region),
     }
     if isinstance(settings.clickhouse, ClickHouseOnEc2):
@@ -269,7 +251,12 @@ def _shared(
         plain["LANGFUSE_ENABLE_BLOB_STORAGE_FILE_LOG"] = "false"
     if _sets_write_mode(settings):
         plain |= _write_mode(settings)
-    return plain
+    read = known(container, settings.major)
+    return {name: value for name, value in plain.items() if name in read} | NO_MIGRATIONS
+
+
+def _own_flags(service: Service) -> str:
+    return service.environment.get(node_options.VARIABLE, "")
 
 
 def _sets_write_mode(settings: Settings) -> bool:
@@ -278,23 +265,18 @@ def _sets_write_mode(settings: Settings) -> bool:
 
 
 def _write_mode(settings: Settings) -> dict[str, str]:
-    """Say which tables are written, and whether users may read the new ones.
+    """Say which tables are written, how, and whether users may read the new ones.
 
-    Always together with what `_worker_write_mode` says: the worker does not start when they
-    contradict each other (Langfuse 4.16.0, worker/src/env.ts, validateV4Flags).
+    Always all of it: the worker does not start when they contradict each other (Langfuse 4.16.0,
+    worker/src/env.ts, validateV4Flags).
     """
-    return {
-        "LANGFUSE_MIGRATION_V4_WRITE_MODE": settings.write_mode,
-        "LANGFUSE_MIGRATION_V4_ALLOW_PREVIEW_OPT_IN": _boolean(settings.write_mode != "legacy"),
-    }
-
-
-def _worker_write_mode(settings: Settings) -> dict[str, str]:
     backfill = settings.v4.historic_backfill
     if backfill is None:
         backfill = settings.write_mode != "legacy"
     direct = settings.write_mode == "events_only"
     return {
+        "LANGFUSE_MIGRATION_V4_WRITE_MODE": settings.write_mode,
+        "LANGFUSE_MIGRATION_V4_ALLOW_PREVIEW_OPT_IN": _boolean(settings.write_mode != "legacy"),
         "LANGFUSE_MIGRATION_V4_NATIVE_OTEL_BEHAVIOUR": "direct" if direct else "dual_write",
         "LANGFUSE_BACKGROUND_MIGRATION_V4_ENABLE_HISTORIC_BACKFILL": _boolean(backfill),
     }
@@ -306,13 +288,6 @@ def _bucket(use: str, prefix: str, endpoints: Endpoints[Value]) -> dict[str, Val
         f"LANGFUSE_S3_{use}_BUCKET": endpoints.bucket,
         f"LANGFUSE_S3_{use}_PREFIX": prefix,
         f"LANGFUSE_S3_{use}_REGION": endpoints.region,
-    }
-
-
-def _batch_export(endpoints: Endpoints[Value]) -> dict[str, Value | str]:
-    return {
-        "LANGFUSE_S3_BATCH_EXPORT_ENABLED": "true",
-        **_bucket("BATCH_EXPORT", EXPORTS_PREFIX, endpoints),
     }
 
 
@@ -334,24 +309,41 @@ def _secrets(credentials: Credentials[Reference]) -> dict[str, Reference]:
 
 
 def _with_own(
+    container: Container,
     settings: Settings,
     plain: Mapping[str, Value | str],
     secret: Mapping[str, Reference],
-    service: Service,
     credentials: Credentials[Reference],
 ) -> Environment[Value, Reference]:
     """Add what the stack file sets itself; it wins, and no name is in both halves."""
-    container: Container = "web" if isinstance(service, Web) else "worker"
+    read = known(container, settings.major)
     own_secrets = {
         name: reference
         for name, reference in credentials.environment.items()
-        if name in known(container, settings.major) or not _is_known(name, settings.major)
+        if name in read or (container != "migration" and not _is_known(name, settings.major))
     }
-    merged = {**plain, **service.environment}
+    merged = {**plain, **_own(container, settings)}
     return Environment(
         plain={name: value for name, value in merged.items() if name not in own_secrets},
         secret={**secret, **own_secrets},
     )
+
+
+def _own(container: Container, settings: Settings) -> dict[str, str]:
+    """Give what the stack file sets in the clear for a container: its own, and what all share."""
+    of_services = {"web": settings.web.environment, "worker": settings.worker.environment}
+    own = {
+        name: value
+        for name, value in of_services.get(container, {}).items()
+        if name != node_options.VARIABLE
+    }
+    shared = {
+        name: value
+        for environment in of_services.values()
+        for name, value in environment.items()
+        if (row := known(container, settings.major).get(name)) and row.use in ("shared", "fixed")
+    }
+    return {**shared, **own}
 
 
 def _is_known(name: str, major: int) -> bool:

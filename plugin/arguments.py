@@ -407,7 +407,7 @@ class LangfuseArgs(TypedDict):
     size: Size
     """Row of the sizing table; the only key that must be set. Value: `dev`, `staging` or `prod`."""
     release: NotRequired[str]
-    """Exact Langfuse release, 3.125.0 or later, or 4.x. Value: `X.Y.Z`, 3.125.0 or later."""
+    """Exact Langfuse release, 3.125.0 or later, or 4.x. A default takes no running stack to another major. Value: `X.Y.Z`, 3.125.0 or later."""
     domain: NotRequired[str]
     """Host name that users open, such as langfuse.example.com; 64 characters at the most where the stack makes the certificate. Value: host name."""
     deletionProtection: NotRequired[bool]

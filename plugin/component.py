@@ -14,6 +14,11 @@ from plugin.inputs import read
 HOW_TO_ALLOW: Final = 'allowReplace: ["{}"] among the arguments of the component'
 
 
+def how_to_set(key: str, value: str) -> str:
+    """Say how to give a setting a value, in the words of arguments."""
+    return f'{key}: "{value}" among the arguments of the component'
+
+
 class Langfuse(pulumi.ComponentResource):
     """Self-hosted Langfuse, the tracing server for LLM applications, on AWS managed services."""
 
@@ -52,7 +57,7 @@ class Langfuse(pulumi.ComponentResource):
         settings, secrets = read(args)
         super().__init__("langfuse:index:Langfuse", name, None, opts)
         prefix = resource_prefix(pulumi.get_project(), f"{pulumi.get_stack()}-{name}")
-        outputs = deploy(prefix, settings, secrets, self, HOW_TO_ALLOW)
+        outputs = deploy(prefix, settings, secrets, self, HOW_TO_ALLOW, how_to_set)
         for output, value in outputs.items():
             setattr(self, output, value)
         self.register_outputs({to_camel(output): value for output, value in outputs.items()})

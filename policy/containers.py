@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from typing import Any, Final
 
+from contract import node_options
 from contract.runtime import WEB_DRAIN_SECONDS, WORKER_STOP_SECONDS
 from graph.model import UNKNOWN, Resource
 from policy.inputs import (
@@ -24,10 +25,6 @@ FUNCTION: Final = "aws:lambda/function:Function"
 
 PINNED: Final = re.compile(r".+(@sha256:[0-9a-f]{64}|:v?\d+\.\d+\.\d+[\w.+-]*)")
 """An image with a digest, or with a tag of three numbers or more."""
-
-HEAP: Final = re.compile(r"--max-old-space-size=(\d+)")
-LARGEST_HEAP: Final = 0.9
-"""Part of the memory; Node needs some outside its heap."""
 
 
 def _moving_image(resource: Resource) -> Iterator[str]:
@@ -65,9 +62,12 @@ def _no_time_to_drain(resource: Resource) -> Iterator[str]:
 def _heap_as_large_as_memory(resource: Resource) -> Iterator[str]:
     for container in containers(resource):
         memory: Any = container.get("memory") or resource.inputs.get("memory")
-        heap = HEAP.search(named_values(container, "environment").get("NODE_OPTIONS", ""))
-        if heap and memory and is_known(memory) and int(heap[1]) > LARGEST_HEAP * int(memory):
-            yield f"container {container['name']} has a heap of {heap[1]} of {int(memory)} MiB"
+        options = named_values(container, "environment").get(node_options.VARIABLE, "")
+        if not memory or not is_known(memory):
+            continue
+        for heap in node_options.heaps_mib(options, int(memory)):
+            if heap and heap > node_options.LARGEST_HEAP_SHARE * int(memory):
+                yield f"container {container['name']} has a heap of {heap:.0f} of {int(memory)} MiB"
 
 
 def _open_shell(resource: Resource) -> Iterator[str]:
@@ -137,7 +137,7 @@ RULES: Final[tuple[Rule, ...]] = (
     ),
     ResourceRule(
         id="heap-leaves-room",
-        what=f"Node's heap is at most {LARGEST_HEAP:.0%} of the memory.",
+        what=f"Node's heap is at most {node_options.LARGEST_HEAP_SHARE:.0%} of the memory.",
         why="tubone24/langfuse-v3-terraform ecs.tf:237 gives it all: the kernel kills the task "
         "before Node collects garbage.",
         remedy="Lower --max-old-space-size or raise the memory",

@@ -78,6 +78,9 @@ class Difference:
     containers: tuple[ContainerChange, ...]
     cost: tuple[float | None, float | None]
     """USD a month before and after; None where it is not known."""
+    by_default: tuple[str, str] | None = None
+    """Langfuse's releases before and after, if they are of two majors and the later one is a
+    default that nobody named: `up` refuses."""
 
     def count(self, *operations: str) -> int:
         """How many resources have one of these operations done to them."""

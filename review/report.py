@@ -66,6 +66,14 @@ def _cost(difference: Difference) -> str:
 
 
 def _stack(difference: Difference) -> Iterator[str]:
+    if difference.by_default:
+        before, after = map(code, difference.by_default)
+        yield (
+            f"- **Langfuse goes from {before} to {after}, another major, because it is the default "
+            "now: its migrations cannot be undone.**\n"
+            "  `pulumi up` refuses this until `langfuse:release` names one of them "
+            "(docs/upgrade.md)."
+        )
     if difference.at_risk:
         yield "\n".join(_risk(each, difference) for each in difference.at_risk)
     yield from _list("New open ports", (_port(each) for each in difference.opened))

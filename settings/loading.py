@@ -67,7 +67,7 @@ def load(values: Mapping[str, Any]) -> Settings:
         )
     except SettingsError as error:
         problems += error.problems
-    problems += own_environment.problems(given, secrets, _release(given))
+    problems += own_environment.problems(merged, secrets, _release(given))
     problems += _password_problems(merged, values)
     problems += sign_in_secrets.problems(given, values, secrets)
     problems += _reader_password_problems(merged, values)

@@ -89,7 +89,11 @@ class Settings(Section):
     size: Literal["dev", "staging", "prod"] = Field(
         description="Row of the sizing table; the only key that must be set"
     )
-    release: str = Field(LANGFUSE, description="Exact Langfuse release, 3.125.0 or later, or 4.x")
+    release: str = Field(
+        LANGFUSE,
+        description="Exact Langfuse release, 3.125.0 or later, or 4.x. A default takes no running "
+        "stack to another major",
+    )
     domain: str | None = Field(
         None,
         pattern=r"^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.){2,}[a-z]{2,63}$",

@@ -1,35 +1,21 @@
 """Checks the variables that a stack file gives the containers itself, by name and value.
 
 Plain ones are `web.environment` and `worker.environment`, secret ones `secretEnvironment`, which
-both containers get. Langfuse 4 reads variables that the table lacks, so unknown names are refused
-for Langfuse 3 only.
+both containers get. What may be set, and why the rest may not, is in the table of
+`contract.variables`. A name that the table lacks is refused for every release up to the one that
+the table of its major was read off; a later release may have it, so there it passes unchecked.
 """
 
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, cast
 
-from contract import sign_in, timeouts
+from contract import node_options, sign_in, timeouts
 from contract.metrics import PUBLISHING_VARIABLE
 from contract.runtime import EVENT_PROPAGATION_VARIABLE, QUEUE_CONSUMPTION_VARIABLE
-from contract.variables import Variable, known
-from settings.releases import LANGFUSE_MAJORS, version_of
+from contract.variables import Variable, is_complete, known, number_of
+from settings.releases import version_of
 from settings.wording import nearest, shown
-
-WIRED: Final = re.compile(
-    r"HOSTNAME|PORT|NEXTAUTH_URL|AWS_REGION|DATABASE_\w+|DIRECT_URL|"
-    rf"{PUBLISHING_VARIABLE}|{QUEUE_CONSUMPTION_VARIABLE}|{EVENT_PROPAGATION_VARIABLE}|"
-    r"CLICKHOUSE_(URL|MIGRATION_URL|MIGRATION_SSL|USER|PASSWORD|CLUSTER_ENABLED)|"
-    r"LANGFUSE_AUTO_\w+_MIGRATION_DISABLED|"
-    r"LANGFUSE_INIT_(ORG_(ID|NAME)|PROJECT_(ID|NAME|PUBLIC_KEY|SECRET_KEY)|USER_(EMAIL|PASSWORD))|"
-    r"LANGFUSE_MIGRATION_V4_(WRITE_MODE|NATIVE_OTEL_BEHAVIOUR|ALLOW_PREVIEW_OPT_IN)|"
-    r"LANGFUSE_BACKGROUND_MIGRATION_V4_ENABLE_HISTORIC_BACKFILL|"
-    r"REDIS_(HOST|PORT|AUTH|CONNECTION_STRING|TLS_ENABLED|CLUSTER_\w+|SENTINEL_\w+)|"
-    r"LANGFUSE_S3_(EVENT|MEDIA)_UPLOAD_\w*(BUCKET|PREFIX|REGION|ENDPOINT|ACCESS_KEY\w*|SSE\w*)|"
-    r"LANGFUSE_S3_BATCH_EXPORT_\w*(BUCKET|PREFIX|REGION|ENDPOINT|ACCESS_KEY\w*|SSE\w*)"
-)
-"""Variables that follow from the stack's own resources. SALT, ENCRYPTION_KEY and NEXTAUTH_SECRET do
-not: an installation that moves here brings its own."""
 
 STUCK_KEYS: Final = {
     QUEUE_CONSUMPTION_VARIABLE: "queueConsumptionStuckMinutes",
@@ -38,7 +24,7 @@ STUCK_KEYS: Final = {
 
 SECRET: Final = re.compile(
     r"^(SALT|REDIS_AUTH)$|(SECRET|PASSWORD|PASSPHRASE|TOKEN|CREDENTIALS|_KEY)$|(SECRET|PASSWORD|ACCESS|LICENSE)_KEY|"
-    r"CONNECTION_(URL|STRING)$"
+    r"CONNECTION_(URL|STRING)$|OTLP_HEADERS$"
 )
 """Variables whose values nobody should read off a task definition."""
 
@@ -51,77 +37,108 @@ def problems(
 ) -> list[str]:
     """Find everything wrong with the own variables of a stack file, one line each.
 
-    A secret of None is not known yet: only its name is checked.
+    `config` is the stack file over the row of its size. A secret of None is not known yet: only its
+    name is checked.
     """
-    major = version_of(release)[0]
-    tables = {"web": known("web", major), "worker": known("worker", major)}
-    both = {**tables["web"], **tables["worker"]}
-    sections = sign_in.wired(config)
+    checks = _Checks(config, release)
+    plain = {container: _own(config, container) for container in checks.tables}
     lines = [
         _line(f"secretEnvironment.{name}", "", *fault)
         for name, value in secrets.items()
-        for fault in (
-            list(_faults(name, value, both, release, sections)) or _timeout_faults(name, value)
-        )
+        for fault in checks.of_secret(name, value)
     ]
-    for container, table in tables.items():
-        section = config.get(container)
-        own = cast(Mapping[str, Any], section).get("environment") if _is_map(section) else None
-        for name, value in cast(Mapping[str, Any], own).items() if _is_map(own) else ():
+    for container, own in plain.items():
+        for name, value in own.items():
             key = f"{container}.environment.{name}"
             value_shown = "" if is_secret(name) else f" {shown(value)}:"
-            faults = list(_plain_faults(name, value, table, release, sections))
-            if container == "web" and not faults:
-                faults = list(_timeout_faults(name, value))
+            faults = checks.of_plain(container, name, value)
             lines += [_line(key, value_shown, *fault) for fault in faults]
-    return lines
+    return lines + list(_contradictions(plain, checks.both))
 
 
-def _plain_faults(
-    name: str,
-    value: Any,
-    table: Mapping[str, Variable],
-    release: str,
-    sections: Mapping[str, str],
-) -> Iterator[tuple[str, str]]:
-    if not isinstance(value, str):
-        return  # the model says so
-    if is_secret(name) and not WIRED.fullmatch(name) and name not in sections:
-        yield (
-            "looks like a secret, and this environment is stored in the clear",
-            "Put it into the secret key langfuse:secretEnvironment",
-        )
-        return
-    yield from _faults(name, value, table, release, sections)
+class _Checks:
+    """The rules for one stack file; each yields what is wrong, and what to do."""
 
+    def __init__(self, config: Mapping[str, Any], release: str) -> None:
+        self._release = release
+        major = version_of(release)[0]
+        self.tables = {"web": known("web", major), "worker": known("worker", major)}
+        self.both = {**self.tables["web"], **self.tables["worker"]}
+        self._all = {**known("migration", major), **self.both}
+        self._sections = sign_in.wired(config)
+        self._memory = {container: _memory(config, container) for container in self.tables}
 
-def _faults(
-    name: str,
-    value: str | None,
-    table: Mapping[str, Variable],
-    release: str,
-    sections: Mapping[str, str],
-) -> Iterator[tuple[str, str]]:
-    if section := sections.get(name):
-        yield f"langfuse:{section} sets this", "Remove it"
-    elif WIRED.fullmatch(name):
-        yield "the program sets this itself", f"{_instead(name)}Remove it"
-    elif name not in table:
-        if version_of(release)[0] == min(LANGFUSE_MAJORS):
+    def of_secret(self, name: str, value: str | None) -> Iterator[tuple[str, str]]:
+        faults = list(self._faults(name, value, self.both))
+        if not faults and value is not None:
+            for container, table in self.tables.items():
+                faults += self._beyond_langfuse(container, name, value) if name in table else []
+        yield from dict.fromkeys(faults)
+
+    def of_plain(self, container: str, name: str, value: Any) -> Iterator[tuple[str, str]]:
+        if not isinstance(value, str):
+            return  # the model says so
+        faults = list(self._faults(name, value, self.tables[container], in_the_clear=True))
+        yield from faults or self._beyond_langfuse(container, name, value)
+
+    def _faults(
+        self,
+        name: str,
+        value: str | None,
+        table: Mapping[str, Variable],
+        *,
+        in_the_clear: bool = False,
+    ) -> Iterator[tuple[str, str]]:
+        row = table.get(name)
+        if section := self._sections.get(name):
+            yield f"langfuse:{section} sets this", "Remove it"
+        elif (anywhere := self._all.get(name)) and anywhere.refusal:
+            yield anywhere.refusal, f"{_instead(anywhere)}Remove it"
+        elif in_the_clear and is_secret(name):
             yield (
-                f"Langfuse {release} reads no such variable{nearest(name, table)}",
-                "Check its spelling and that this container reads it",
+                "looks like a secret, and this environment is stored in the clear",
+                "Put it into the secret key langfuse:secretEnvironment",
             )
-    elif value is not None and (fault := table[name].fault(value)):
-        yield f"Langfuse refuses this value: it {fault}", "Correct it"
+        elif row is None:
+            if is_complete(version_of(self._release)):
+                settable = [each for each in table if table[each].refusal is None]
+                yield (
+                    f"Langfuse {self._release} reads no such variable{nearest(name, settable)}",
+                    "Check its spelling and that this container reads it",
+                )
+        elif row.use == "fixed":
+            if value not in (None, row.constraint):
+                yield f"must be {row.constraint}: {row.reason}", "Remove it"
+        elif value is not None and (fault := row.fault(value)):
+            yield f"Langfuse refuses this value: it {fault}", "Correct it"
+
+    def _beyond_langfuse(self, container: str, name: str, value: str) -> Iterator[tuple[str, str]]:
+        """Find a value that Langfuse accepts, and what surrounds it does not."""
+        memory = self._memory[container]
+        if name == node_options.VARIABLE and memory is not None:
+            fault = node_options.fault(value, memory)
+            if fault is not None:
+                yield fault, f"Lower it, leave it out, or raise langfuse:{container}.memory"
+        if container == "web" and name in timeouts.VARIABLES:
+            fault = timeouts.fault(name, number_of(value) or 0)
+            if fault is not None:
+                yield fault, "Leave it out"
 
 
-def _timeout_faults(name: str, value: Any) -> Iterator[tuple[str, str]]:
-    """Find a value of web's, which Langfuse accepts, that the rest of a request's way does not."""
-    if name in timeouts.VARIABLES and isinstance(value, str):
-        fault = timeouts.fault(name, float(value))
-        if fault is not None:
-            yield fault, "Leave it out"
+def _contradictions(
+    plain: Mapping[str, Mapping[str, Any]], table: Mapping[str, Variable]
+) -> Iterator[str]:
+    web, worker = plain["web"], plain["worker"]
+    for name, value in web.items():
+        shared = name in table and table[name].use == "shared" and not is_secret(name)
+        if shared and name in worker and worker[name] != value:
+            yield _line(
+                f"web.environment.{name}",
+                f" {shown(value)}:",
+                f"web and worker must agree on this, and worker.environment has "
+                f"{shown(worker[name])}",
+                "Write it once: both get it, whichever has it",
+            )
 
 
 def is_secret(name: str) -> bool:
@@ -130,19 +147,33 @@ def is_secret(name: str) -> bool:
     return looks_so and name not in NOT_SECRET and not name.endswith("_ID_TOKEN")
 
 
-def _instead(name: str) -> str:
-    if name == PUBLISHING_VARIABLE:
+def _instead(row: Variable) -> str:
+    if row.name == "NEXT_PUBLIC_SIGN_UP_DISABLED":
+        return "Use langfuse:auth.disableSignup. "
+    if row.use != "program":
+        return ""
+    if row.name == PUBLISHING_VARIABLE:
         return "Use langfuse:worker.scaleOn backlog, which goes with it. "
-    if name in STUCK_KEYS:
-        return f"Use langfuse:worker.{STUCK_KEYS[name]}. "
-    if "MIGRATION_V4" in name:
+    if row.name in STUCK_KEYS:
+        return f"Use langfuse:worker.{STUCK_KEYS[row.name]}. "
+    if "MIGRATION_V4" in row.name:
         return "Use langfuse:v4, which sets all that go together. "
-    return "Use langfuse:bootstrap. " if name.startswith("LANGFUSE_INIT_") else ""
+    return "Use langfuse:bootstrap. " if row.name.startswith("LANGFUSE_INIT_") else ""
 
 
 def _line(key: str, value: str, bound: str, remedy: str) -> str:
     return f"langfuse:{key}:{value} {bound}. {remedy}."
 
 
-def _is_map(value: Any) -> bool:
-    return isinstance(value, Mapping)
+def _own(config: Mapping[str, Any], container: str) -> Mapping[str, Any]:
+    return _map(_map(config.get(container)).get("environment"))
+
+
+def _memory(config: Mapping[str, Any], container: str) -> int | None:
+    """The memory of a container's task, MiB; None if the stack file has no number there."""
+    memory = str(_map(config.get(container)).get("memory"))
+    return int(memory) if memory.isdecimal() else None
+
+
+def _map(value: Any) -> Mapping[str, Any]:
+    return cast(Mapping[str, Any], value) if isinstance(value, Mapping) else {}

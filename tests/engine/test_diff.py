@@ -15,6 +15,7 @@ from typer.testing import CliRunner, Result
 from automation.__main__ import app
 from automation.diff_command import STOPPED
 from automation.offline_workspace import REPOSITORY
+from settings.releases import LANGFUSE, LANGFUSE_3
 
 NOT_COPIED = (".*", "tests", "docs", "__pycache__")
 
@@ -108,3 +109,22 @@ def test_a_renamed_database_is_told_first_as_data_that_is_lost(
         section
     )
     assert "[secret]" not in section, "no secret changes with the name"
+
+
+def test_another_major_by_default_is_told_as_what_up_refuses(
+    change: Callable[[str, str, str], Path],
+) -> None:
+    now, before = (f'LANGFUSE: Final = "{each}"' for each in (LANGFUSE, LANGFUSE_3))
+    change("settings/releases.py", now, before)
+    folder = change("settings/releases.py", before, now)
+    done = diff(folder, "dev")
+    assert done.exit_code == 0
+    section = done.stdout.partition("### `dev`\n\n")[2]
+    assert section.startswith(
+        f"- **Langfuse goes from `{LANGFUSE_3}` to `{LANGFUSE}`, another major, because it is the "
+        "default now: its migrations cannot be undone.**\n"
+        "  `pulumi up` refuses this until `langfuse:release` names one of them (docs/upgrade.md)."
+    )
+    assert f"`ghcr.io/langfuse/langfuse:{LANGFUSE_3}` → `ghcr.io/langfuse/langfuse:{LANGFUSE}`" in (
+        section
+    )

@@ -182,6 +182,11 @@ def test_langfuse_4_comes_up_from_3_and_each_step_of_its_move_is_an_update(
     deployment.up()
     for container in ("web", "worker"):
         assert not [each for each in environment_of(deployment, container) if "_V4_" in each]
+    deployment.run("config", "rm", "langfuse:release", "--stack", "dev")
+    refused = deployment.run("preview", "--stack", "dev", check=False)
+    assert refused.returncode != 0, "a default alone takes no stack to another major"
+    for release in (LANGFUSE_3, LANGFUSE):
+        assert f"pulumi config set langfuse:release {release} " in refused.stdout + refused.stderr
     deployment.configure("release", LANGFUSE)
     for mode in ("legacy", "events_only"):
         deployment.configure("v4.writeMode", mode)

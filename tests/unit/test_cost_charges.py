@@ -4,11 +4,14 @@ It proves the arithmetic and what is counted, with the prices of cost/prices.csv
 these prices, it cannot tell.
 """
 
+import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from contract import metrics
 from cost.bill import Bill, Line, bill
 from cost.types import PRICED
 from cost.usage import Usage
@@ -405,6 +408,13 @@ def test_a_metric_of_a_log_costs_what_one_does_that_has_values_every_hour() -> N
     assert only(found).what == "Metric of its log"
     assert only(found).on_demand == approx(0.3)
     assert priced(daily).lines == ()
+
+
+def test_the_page_on_cost_has_the_queue_metrics_that_the_bill_has() -> None:
+    page = (Path(__file__).parents[2] / "docs/cost.md").read_text(encoding="utf-8")
+    for major, names in metrics.NAMES_SEEN.items():
+        row = rf"^\| {major} \| \d+ \| {names} \| {names * 0.30:.2f} \| seen in a run of "
+        assert re.search(row, page, re.MULTILINE), f"Langfuse {major}"
 
 
 def test_every_priced_type_has_a_test_here() -> None:

@@ -17,11 +17,13 @@ from pulumi.errors import InputPropertiesError
 from pydantic.alias_generators import to_camel
 
 import plugin.component
+from components.release_guard import ReleaseGuard
 from cost.bill import bill
 from development.recorded_graph import Recording, on_mocks, recorded
 from offline.facts import DEFAULT_REGION
 from plugin.component import Langfuse
 from plugin.provider import LangfuseProvider
+from settings.releases import LANGFUSE, LANGFUSE_3
 from tests.unit.graph import VARIED, Options, varied
 
 TOKEN = "langfuse:index:Langfuse"
@@ -107,6 +109,28 @@ def test_what_does_not_fit_aws_is_one_message_and_other_failures_keep_their_trac
     with pytest.raises(Exception, match="a fault of ours") as fault:
         fail(KeyError("a fault of ours"))
     assert not isinstance(fault.value, InputPropertiesError)
+
+
+def test_what_the_guard_says_is_in_the_words_of_arguments(monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
+
+    def deploy(*arguments: Any) -> dict[str, Any]:
+        _, settings, *_, how_to_allow, how_to_set = arguments
+        said.extend(
+            [how_to_allow.format("a-store"), *ReleaseGuard(settings, how_to_set).faults({})]
+        )
+        return {}
+
+    monkeypatch.setattr(plugin.component, "deploy", deploy)
+
+    def program() -> None:
+        LangfuseProvider().construct("tracing", TOKEN, cast("Any", {"size": "dev"}), None)
+
+    on_mocks("dev", DEFAULT_REGION, program, project="platform")
+    allow, release = said
+    assert allow == 'allowReplace: ["a-store"] among the arguments of the component'
+    for each in (LANGFUSE_3, LANGFUSE):
+        assert f'release: "{each}" among the arguments of the component' in release
 
 
 def test_an_unknown_argument_is_named_although_the_schema_does_not_have_it() -> None:

@@ -15,9 +15,12 @@ import pytest
 from pulumi.output import Unknown
 from pydantic.alias_generators import to_camel
 
+from components.release_guard import MAJOR, WRITE_MODE, ReleaseGuard
 from components.replacement_guard import BEGINNINGS, GROWING, REPLACING, ReplacementGuard
 from offline.catalog import TYPES
 from offline.mocks import OfflineMocks, Registration
+from settings.loading import load
+from settings.releases import LANGFUSE
 from tests.unit.graph import Graph, build, shipped
 
 STASH = "pulumi:index:Stash"
@@ -144,9 +147,11 @@ def test_the_network_is_watched_before_the_vpc_is_touched(stack: str) -> None:
 def test_one_stash_remembers_which_stores_there_are(stack: str) -> None:
     graph = shipped(stack)
     stores = {f"{each.type} {each.name}" for each in guarded(graph)}
-    assert graph.one(STASH, f"langfuse-{stack}-stores").inputs["input"] == dict.fromkeys(
-        stores | {f"{NETWORK} langfuse-{stack}"}, True
-    )
+    assert graph.one(STASH, f"langfuse-{stack}-stores").inputs["input"] == {
+        **dict.fromkeys(stores | {f"{NETWORK} langfuse-{stack}"}, True),
+        MAJOR: 4,
+        WRITE_MODE: "events_only",
+    }
 
 
 # --- what is allowed
@@ -236,7 +241,7 @@ def hook(*allowed: str) -> pulumi.ResourceHook:
         bucket = aws.s3.Bucket("langfuse-dev-storage", opts=opts)
         network = pulumi.ComponentResource(NETWORK, "langfuse-dev")
         guard.remember(network, "langfuse-dev", {"network.zones": 2})
-        guard.close(bucket)
+        guard.close(bucket, ReleaseGuard(load({"size": "dev", "release": LANGFUSE})))
 
     program()
     assert len(hooks) == 4, "a volume, a bucket, the network and the list of them"

@@ -5,8 +5,10 @@ from typing import Any
 
 import pytest
 
-from settings.releases import LANGFUSE_3
-from tests.unit.graph import Graph, shipped, varied
+from contract.environment import NO_MIGRATIONS
+from contract.variables import Container, known
+from settings.releases import LANGFUSE, LANGFUSE_3, version_of
+from tests.unit.graph import Graph, build, shipped, shipped_config, varied
 
 SERVICE = "aws:ecs/service:Service"
 TASK = "aws:ecs/taskDefinition:TaskDefinition"
@@ -166,6 +168,26 @@ def test_images_are_exact_releases() -> None:
         f"{registry}/ghcr/langfuse/langfuse-worker:{LANGFUSE_3}",
         f"{registry}/hub/clickhouse/clickhouse-server:25.12.11.4",
     ], ":latest, :3 and no ClickHouse tag at all are what the peers run"
+
+
+@pytest.mark.parametrize("release", [LANGFUSE_3, LANGFUSE])
+@pytest.mark.parametrize("stack", ALL)
+def test_each_size_gives_each_release_variables_that_it_reads_and_takes(
+    stack: str, release: str
+) -> None:
+    graph = shipped(stack)
+    if release != LANGFUSE:
+        graph = build(stack, {**shipped_config(stack), "release": release})
+    containers: tuple[Container, Container] = ("web", "worker")
+    for container in containers:
+        assert graph.container(container)["image"].endswith(f":{release}")
+        variables = known(container, version_of(release)[0])
+        given = graph.environment(container)
+        assert ("LANGFUSE_MIGRATION_V4_WRITE_MODE" in given) is (release == LANGFUSE)
+        unread = {*given, *graph.secrets(container)} - variables.keys()
+        assert unread <= set(NO_MIGRATIONS)
+        wrong = {name: variables[name].fault(given[name]) for name in given if name in variables}
+        assert set(wrong.values()) == {None}, wrong
 
 
 @pytest.mark.parametrize("stack", ALL)
