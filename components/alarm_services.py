@@ -3,7 +3,7 @@
 from typing import Final
 
 from components import metrics
-from components.alarm_row import FIVE_MINUTES, MINUTE, AlarmRow
+from components.alarm_row import FIVE_MINUTES, HOUR, MINUTE, AlarmRow
 from components.metrics import DAY, Metric
 from contract.metrics import INGESTION_QUEUES
 from settings.model import Settings
@@ -22,8 +22,8 @@ https://nottinfra.co.uk/signals/aws-acm-certificate-validity-period-update"""
 CERTIFICATE_DAYS: Final = 30
 
 
-def service_alarms(settings: Settings) -> list[AlarmRow]:
-    """Build the alarms of each ingress, web, queues and worker."""
+def service_alarms(settings: Settings, stack: str) -> list[AlarmRow]:
+    """Build the alarms of each ingress, web, queues and worker. `stack`: prefix of its names."""
     return [
         *(_errors(*each) for each in _ERRORS),
         _slow("balancer-latency", metrics.BALANCER_LATENCY, SLOW_SECONDS, f"{SLOW_SECONDS} s"),
@@ -61,6 +61,19 @@ def service_alarms(settings: Settings) -> list[AlarmRow]:
         *_of_service("web", settings.web),
         *_of_app_runner(),
         *_of_service("worker", settings.worker),
+        AlarmRow(
+            label="worker-schedules",
+            metric=metrics.schedules_run(f"{stack}-worker"),
+            comparison="<",
+            threshold=1,
+            period=HOUR,
+            periods=2,
+            summary="No worker has run a scheduled job for two hours: queues are not consumed.",
+            why="Langfuse schedules one every 20 minutes, whether there is work or not; it needs "
+            "no queue metrics, and sees releases whose health says nothing of queues",
+            runbook="No scheduled jobs",
+            missing="breaching",
+        ),
         *(_backlog(queue) for queue in INGESTION_QUEUES),
         *(_dead_letters(queue) for queue in INGESTION_QUEUES),
     ]

@@ -145,7 +145,7 @@ def search(metric: Metric, dimensions: Mapping[str, str]) -> str:
 
 def alarm_rows(settings: Settings, stack: str) -> list[AlarmRow]:
     """Build the rows of a stack's alarms. `stack` is the prefix of its names."""
-    return [*service_alarms(settings), *store_alarms(settings, stack)]
+    return [*service_alarms(settings, stack), *store_alarms(settings, stack)]
 
 
 def _labelled(row: AlarmRow, watched: Watched) -> list[tuple[str, Dimensions]]:

@@ -7,6 +7,7 @@ itself, once the service runs: their events never expire, and they stay when the
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import ceil
 from typing import Any, Final, cast
 
 import pulumi
@@ -21,7 +22,7 @@ from components.stack_parts import StackParts
 from components.stored_secret import SecretReference
 from components.task_roles import read_secrets
 from contract.environment import Environment
-from contract.runtime import WEB_HEALTH_PATH, WEB_PORT
+from contract.runtime import WEB_HEALTH_PATH, WEB_PORT, WEB_START_SECONDS, start_seconds
 from settings.app_runner import APP_RUNNER, missing_region
 from settings.model import Settings
 
@@ -30,6 +31,7 @@ MAX_CONCURRENCY: Final = 100
 https://docs.aws.amazon.com/apprunner/latest/dg/manage-autoscaling.html"""
 
 HEALTH_INTERVAL_SECONDS: Final = 10
+"""At the least."""
 HEALTH_TIMEOUT_SECONDS: Final = 10
 UNHEALTHY_THRESHOLD: Final = 20
 """App Runner knows no grace for the start: a service that is not healthy after so many checks has
@@ -126,7 +128,10 @@ class AppRunner(pulumi.ComponentResource):
             health_check_configuration={
                 "protocol": "HTTP",
                 "path": WEB_HEALTH_PATH,
-                "interval": HEALTH_INTERVAL_SECONDS,
+                "interval": max(
+                    HEALTH_INTERVAL_SECONDS,
+                    ceil(start_seconds(WEB_START_SECONDS, web.cpu) / UNHEALTHY_THRESHOLD),
+                ),
                 "timeout": HEALTH_TIMEOUT_SECONDS,
                 "healthy_threshold": 1,
                 "unhealthy_threshold": UNHEALTHY_THRESHOLD,

@@ -11,7 +11,7 @@ from typing import Any
 import pulumi
 
 from components.stored_secret import SecretReference
-from contract.runtime import STOP_TIMEOUT_SECONDS
+from contract.runtime import START_LIMIT_SECONDS, STOP_TIMEOUT_SECONDS
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class HealthCheck:
     interval: int = 30
     timeout: int = 10
     retries: int = 3
-    start_period: int = 300
+    start_period: int = START_LIMIT_SECONDS
 
     @property
     def patience(self) -> int:
@@ -46,6 +46,8 @@ class ContainerDefinition:
     region: str
     plain: Mapping[str, pulumi.Input[str]] = field(default_factory=dict[str, pulumi.Input[str]])
     secret: Mapping[str, SecretReference] = field(default_factory=dict[str, SecretReference])
+    stop_timeout: int = STOP_TIMEOUT_SECONDS
+    """Seconds between SIGTERM and SIGKILL."""
     more: Mapping[str, Any] = field(default_factory=dict[str, Any])
     """Further keys of the definition, in ECS's own terms."""
 
@@ -70,7 +72,7 @@ class ContainerDefinition:
                 for name in sorted(self.secret)
             ],
             **self._health_check(),
-            "stopTimeout": STOP_TIMEOUT_SECONDS,
+            "stopTimeout": self.stop_timeout,
             "logConfiguration": {
                 "logDriver": "awslogs",
                 "options": {

@@ -39,6 +39,8 @@ class ContainerServiceArgs:
     image: ContainerImage
     port: int
     health_check: HealthCheck
+    stop_timeout: int
+    """Seconds between SIGTERM and SIGKILL."""
     settings: Service
     environment: Environment[pulumi.Input[str], SecretReference]
     statements: Sequence[Statement]
@@ -87,6 +89,7 @@ class ContainerService(pulumi.ComponentResource):
                 architecture=args.settings.architecture,
                 ports=[args.port],
                 health_check=args.health_check,
+                stop_timeout=args.stop_timeout,
                 environment=args.environment,
                 statements=args.statements,
                 doors=args.doors,

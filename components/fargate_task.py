@@ -20,6 +20,7 @@ from components.security_groups import Door, allow_egress, closed_group, open_do
 from components.stored_secret import SecretReference
 from components.task_roles import execution_role, task_role
 from contract.environment import Environment
+from contract.runtime import STOP_TIMEOUT_SECONDS
 
 ARCHITECTURE: Final = {"arm64": "ARM64", "x86_64": "X86_64"}
 """Fargate's words for CPU architectures."""
@@ -48,6 +49,8 @@ class FargateTaskArgs:
     health_check: HealthCheck | None = None
     statements: Sequence[iam.Statement] = ()
     """What the container's role may do."""
+    stop_timeout: int = STOP_TIMEOUT_SECONDS
+    """Seconds between SIGTERM and SIGKILL."""
     more: Mapping[str, Any] = field(default_factory=dict[str, Any])
     """Further keys of the container definition, in ECS's own terms."""
 
@@ -87,6 +90,7 @@ def fargate_task(name: str, args: FargateTaskArgs, opts: pulumi.ResourceOptions)
         region=args.location.region,
         plain=args.environment.plain,
         secret=args.environment.secret,
+        stop_timeout=args.stop_timeout,
         more=args.more,
     )
     execution = execution_role(

@@ -17,6 +17,7 @@ from components.load_balancer_protection import LoadBalancerProtection
 from components.metrics import Watched
 from components.network import Network
 from components.web_acl import WebAcl, WebAclArgs
+from contract.runtime import WEB_START_SECONDS, start_seconds
 from settings.model import Settings
 from settings.services import ApiGatewayIngress, AppRunnerIngress, LoadBalancerIngress
 
@@ -91,6 +92,7 @@ class Ingress(pulumi.ComponentResource):
                     network=args.network,
                     certificate_arn=certificate.arn,
                     protected=protected,
+                    start_seconds=start_seconds(WEB_START_SECONDS, args.settings.web.cpu),
                 ),
                 child,
             )

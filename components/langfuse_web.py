@@ -16,7 +16,14 @@ from components.stack_parts import StackParts
 from components.stored_secret import SecretReference
 from contract import environment
 from contract.environment import Environment
-from contract.runtime import WEB_HEALTH_PATH, WEB_PORT, health_command
+from contract.runtime import (
+    STOP_TIMEOUT_SECONDS,
+    WEB_HEALTH_PATH,
+    WEB_PORT,
+    WEB_START_SECONDS,
+    health_command,
+    start_seconds,
+)
 from settings.app_runner import APP_RUNNER
 
 
@@ -59,7 +66,11 @@ class LangfuseWeb(pulumi.ComponentResource):
                 container="web",
                 image=parts.images["web"],
                 port=WEB_PORT,
-                health_check=HealthCheck(health_command(WEB_PORT, WEB_HEALTH_PATH)),
+                health_check=HealthCheck(
+                    health_command(WEB_PORT, WEB_HEALTH_PATH),
+                    start_period=start_seconds(WEB_START_SECONDS, parts.settings.web.cpu),
+                ),
+                stop_timeout=STOP_TIMEOUT_SECONDS,
                 settings=parts.settings.web,
                 environment=_environment(parts),
                 statements=parts.statements,
@@ -91,4 +102,4 @@ class LangfuseWeb(pulumi.ComponentResource):
 
 def _environment(parts: StackParts) -> Environment[pulumi.Input[str], SecretReference]:
     """Build what the container gets, on either platform."""
-    return environment.web(parts.settings, parts.endpoints, parts.credentials, parts.first_start)
+    return environment.web(parts.settings, parts.endpoints, parts.credentials)

@@ -3,15 +3,23 @@
 from dataclasses import dataclass
 
 import pulumi
+import pulumi_aws as aws
 
 from components import iam
 from components.container_definition import HealthCheck
 from components.container_service import ContainerService, ContainerServiceArgs
-from components.metrics import Watched
+from components.metrics import Watched, schedules_run
 from components.migration import Migration
 from components.stack_parts import StackParts
 from contract import environment, metrics
-from contract.runtime import WORKER_HEALTH_PATH, WORKER_PORT, health_command
+from contract.runtime import (
+    WORKER_PORT,
+    WORKER_START_SECONDS,
+    WORKER_STOP_SECONDS,
+    health_command,
+    start_seconds,
+    worker_health_path,
+)
 
 
 @dataclass(frozen=True)
@@ -38,6 +46,7 @@ class LangfuseWorker(pulumi.ComponentResource):
     ) -> None:
         super().__init__("langfuse:index:LangfuseWorker", name, None, opts)
         parts, worker = args.parts, args.parts.settings.worker
+        path = worker_health_path(parts.settings.version, parts.settings.write_mode)
         publishes = parts.settings.publishes_queue_metrics
         service = ContainerService(
             name,
@@ -45,7 +54,11 @@ class LangfuseWorker(pulumi.ComponentResource):
                 container="worker",
                 image=parts.images["worker"],
                 port=WORKER_PORT,
-                health_check=HealthCheck(health_command(WORKER_PORT, WORKER_HEALTH_PATH)),
+                health_check=HealthCheck(
+                    health_command(WORKER_PORT, path),
+                    start_period=start_seconds(WORKER_START_SECONDS, worker.cpu),
+                ),
+                stop_timeout=WORKER_STOP_SECONDS,
                 settings=worker,
                 environment=environment.worker(parts.settings, parts.endpoints, parts.credentials),
                 statements=[
@@ -67,7 +80,28 @@ class LangfuseWorker(pulumi.ComponentResource):
         )
         self.service_name, self.log_group_name = service.service_name, service.log_group_name
         self.watched = service.watched
+        if parts.settings.alarms is not None and metrics.logs_schedules(worker.environment):
+            self._count_schedules(name)
         if parts.settings.publishes_queue_metrics:
             # Queue metrics have no dimensions.
-            self.watched = {**service.watched, "queues": [{}]}
+            self.watched = {**self.watched, "queues": [{}]}
         self.register_outputs({"serviceName": self.service_name})
+
+    def _count_schedules(self, name: str) -> None:
+        """Count what workers run by schedule, by their log.
+
+        Langfuse 3 says nowhere else that its workers consume their queues.
+        """
+        counted = schedules_run(name)
+        aws.cloudwatch.LogMetricFilter(
+            name,
+            log_group_name=self.log_group_name,
+            pattern=f'"{metrics.SCHEDULE_LOG}"',
+            metric_transformation={
+                "namespace": counted.namespace,
+                "name": counted.name,
+                "value": "1",
+            },
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        self.watched = {**self.watched, counted.subject: [{}]}

@@ -11,7 +11,7 @@ from components.metrics import Watched
 from components.network import Network
 from components.path_part import PathPart
 from components.security_groups import closed_group
-from contract.runtime import START_SECONDS, WEB_DRAIN_SECONDS, WEB_HEALTH_PATH, WEB_PORT
+from contract.runtime import START_LIMIT_SECONDS, WEB_DRAIN_SECONDS, WEB_HEALTH_PATH, WEB_PORT
 from contract.timeouts import LOAD_BALANCER_IDLE_SECONDS
 from settings.services import LOAD_BALANCER_PORTS, LoadBalancerIngress
 
@@ -20,6 +20,11 @@ TLS_POLICY: Final = "ELBSecurityPolicy-TLS13-1-2-2021-06"
 
 PATH_PRIORITY: Final = 10
 """Of the only rule beside the listener's default."""
+
+CHECK_INTERVAL_SECONDS: Final = 15
+HEALTHY_CHECKS: Final = 2
+HEALTHY_SECONDS: Final = HEALTHY_CHECKS * CHECK_INTERVAL_SECONDS
+"""From web's first answer until the target group knows that it is healthy."""
 
 TARGETS_PREFIX: Final = "graf-"
 """https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_CreateTargetGroup.html"""
@@ -36,6 +41,8 @@ class LoadBalancerArgs:
     network: Network
     certificate_arn: pulumi.Input[str]
     protected: bool
+    start_seconds: int
+    """What a start of web may take."""
 
 
 class LoadBalancer(pulumi.ComponentResource):
@@ -102,9 +109,9 @@ class LoadBalancer(pulumi.ComponentResource):
             health_check={
                 "path": WEB_HEALTH_PATH,
                 "matcher": "200",
-                "interval": 15,
+                "interval": CHECK_INTERVAL_SECONDS,
                 "timeout": 10,
-                "healthy_threshold": 2,
+                "healthy_threshold": HEALTHY_CHECKS,
                 "unhealthy_threshold": 3,
             },
             # A target group belongs to one load balancer for ever, and `internal` makes another.
@@ -149,7 +156,7 @@ class LoadBalancer(pulumi.ComponentResource):
                     "container_port": WEB_PORT,
                 }
             ],
-            "health_check_grace_period_seconds": START_SECONDS,
+            "health_check_grace_period_seconds": args.start_seconds + HEALTHY_SECONDS,
         }
         self.register_outputs({"dnsName": self.target_name})
 
@@ -187,5 +194,5 @@ class LoadBalancer(pulumi.ComponentResource):
                     "container_port": part.port,
                 }
             ],
-            "health_check_grace_period_seconds": START_SECONDS,
+            "health_check_grace_period_seconds": START_LIMIT_SECONDS,
         }

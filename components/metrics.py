@@ -24,6 +24,7 @@ def together(parts: Iterable[Watched]) -> Watched:
 
 
 CLICKHOUSE_NAMESPACE: Final = "Langfuse/ClickHouse"
+WORKER_NAMESPACE: Final = "Langfuse/Worker"
 """Of the metrics that the stack itself sends."""
 
 DAY: Final = 86_400
@@ -201,6 +202,15 @@ def waiting_jobs(queue: str) -> Metric:
 def failed_jobs(queue: str) -> Metric:
     """Make the number of jobs of a queue that have failed for good."""
     return replace(waiting_jobs(queue), name=langfuse.failed(queue), title=f"{queue}: failed")
+
+
+def schedules_run(service: str) -> Metric:
+    """Make the number of a scheduled job's runs, by whichever worker of the service: three an hour.
+
+    A log group gives its metrics no dimensions, so the name has to be the stack's own.
+    """
+    name = f"{service}-schedules"
+    return Metric("schedules", WORKER_NAMESPACE, name, "Sum", "scheduled jobs", 3600)
 
 
 def backups_created(component: str) -> Metric:

@@ -1,6 +1,7 @@
 """Migrates the databases before web and worker move: one ECS task, started and watched by a Lambda.
 
-Why not in web's own start: docs/adr/0007-migration-gate.md.
+With `langfuse:bootstrap` the task then starts web once, which makes the first project. Why not in
+web's own start: docs/adr/0007-migration-gate.md and 0018-first-start-in-the-migration.md.
 """
 
 from collections.abc import Sequence
@@ -15,7 +16,7 @@ from components import iam
 from components.fargate_task import FargateTaskArgs, fargate_task, run_task_statements
 from components.stack_parts import StackParts
 from contract import environment
-from contract.runtime import MIGRATION_COMMAND
+from contract.runtime import MIGRATION_COMMAND, SERVER_COMMAND, WEB_HEALTH_PATH, WEB_PORT
 
 CONTAINER: Final = "migration"
 
@@ -30,6 +31,20 @@ FUNCTION_MEMORY_MIB: Final = 256
 _FUNCTION: Final = Path(__file__).parent.parent / "functions/migrate.py"
 
 
+_FIRST_START: Final = Path(__file__).with_name("first_start.sh")
+ATTEMPTS: Final = 60
+"""Of the first start to answer, two seconds apart at the least."""
+
+
+def command(*, first_start: bool) -> list[str]:
+    """Build what the image's entrypoint runs once it has migrated."""
+    if not first_start:
+        return list(MIGRATION_COMMAND)
+    given = f"HEALTH_URL=http://127.0.0.1:{WEB_PORT}{WEB_HEALTH_PATH} ATTEMPTS={ATTEMPTS}\n"
+    script = given + _FIRST_START.read_text(encoding="utf-8")
+    return ["sh", "-c", script, "first-start", *SERVER_COMMAND]
+
+
 @dataclass(frozen=True)
 class MigrationArgs:
     """What the migration is made from."""
@@ -40,7 +55,8 @@ class MigrationArgs:
 class Migration(pulumi.ComponentResource):
     """The migration's task definition, and its run. Depend on it to start after a migration.
 
-    It runs again when the release or a store changes: its task definition holds nothing else.
+    It runs again when the release, a store or what is made first changes: its task definition
+    holds nothing else.
     """
 
     log_group_name: pulumi.Output[str]
@@ -62,13 +78,13 @@ class Migration(pulumi.ComponentResource):
                 memory=MEMORY_MIB,
                 architecture=parts.settings.web.architecture,
                 environment=environment.migration(
-                    parts.settings, parts.endpoints, parts.credentials
+                    parts.settings, parts.endpoints, parts.credentials, parts.first_start
                 ),
                 doors=parts.migration_doors,
                 location=parts.location,
                 network=parts.network,
                 log_retention_days=parts.settings.logs.retention_days,
-                more={"command": list(MIGRATION_COMMAND)},
+                more={"command": command(first_start=parts.first_start is not None)},
             ),
             child,
         )

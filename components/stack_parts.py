@@ -71,7 +71,7 @@ class StackParts:
 
     @property
     def first_start(self) -> Environment[pulumi.Input[str], SecretReference] | None:
-        """What has web make the first project and user; None: users do."""
+        """What has the first start make a project and a user; None: users do."""
         bootstrap = self.data_plane.bootstrap
         return bootstrap.environment if bootstrap is not None else None
 

@@ -24,7 +24,10 @@ def first_start(
     secret_key: Reference,
     user_password: Reference,
 ) -> Environment[Value, Reference]:
-    """Build web's variables; `identifier` is the ID of the organization and of the project."""
+    """Build the variables of web's first start.
+
+    `identifier` is the ID of the organization and of the project.
+    """
     return Environment(
         plain={
             "LANGFUSE_INIT_ORG_ID": identifier,

@@ -6,13 +6,19 @@ A variable that several containers read is built once, and each that reads it by
 Values may be plain text or, under Pulumi, outputs: nothing here looks into them.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, Generic, Literal, TypeVar
 
 from contract import node_options, sign_in
 from contract.metrics import PUBLISHING_VARIABLE
-from contract.runtime import CONNECTIONS_PER_TASK
+from contract.runtime import (
+    BOOTSTRAP_PREFIX,
+    CONNECTIONS_PER_TASK,
+    WEB_PORT,
+    worker_health_variables,
+)
 from contract.timeouts import KEEP_ALIVE_SECONDS, KEEP_ALIVE_VARIABLE
 from contract.variables import Container, known
 from settings.external_stores import ExternalClickHouse
@@ -22,10 +28,14 @@ from settings.stores import ClickHouseOnEc2
 
 Value = TypeVar("Value")
 Reference = TypeVar("Reference")
+Each = TypeVar("Each")
 
 EVENTS_PREFIX: Final = "events/"
 MEDIA_PREFIX: Final = "media/"
 EXPORTS_PREFIX: Final = "exports/"
+
+ANY_ADDRESS: Final = "0.0.0.0"  # noqa: S104
+"""ECS puts the task's host name into HOSTNAME, and the server would bind to that address alone."""
 
 DATABASE_ARGUMENTS: Final = f"sslmode=require&connection_limit={CONNECTIONS_PER_TASK}"
 """TLS, and a bound on Prisma's pool."""
@@ -40,6 +50,12 @@ NO_MIGRATIONS: Final = {
 """Both services start with these: the migration task alone changes the databases. Only web's
 entrypoint reads them; the worker has them so that no image can begin to migrate there. All else
 that a container gets is what the table says that it reads."""
+
+FIRST_START_VARIABLES: Final = re.compile(
+    rf"{BOOTSTRAP_PREFIX}\w+|LANGFUSE_DEFAULT_(ORG|PROJECT)_(ID|ROLE)|LANGFUSE_EE_LICENSE_KEY|SALT"
+)
+"""Variables of web's own environment, or secret ones, that decide what its first start makes
+(web/src/initialize.ts and what it calls)."""
 
 FRESH_SINCE: Final = "2025-01-01"
 """Projects made after this date cannot have events that only older Langfuse versions wrote."""
@@ -95,12 +111,13 @@ class Environment(Generic[Value, Reference]):
 
 
 def web(
-    settings: Settings,
-    endpoints: Endpoints[Value],
-    credentials: Credentials[Reference],
-    first_start: Environment[Value, Reference] | None = None,
+    settings: Settings, endpoints: Endpoints[Value], credentials: Credentials[Reference]
 ) -> Environment[Value, Reference]:
-    """Environment of the web container; `first_start` is that of contract.bootstrap."""
+    """Environment of the web container.
+
+    Without what its first start makes: several tasks would look for it and then make it at once,
+    and the later one answers every request with 500. docs/adr/0018-first-start-in-the-migration.md
+    """
     plain: dict[str, Value | str] = {
         **_for_services("web", settings, endpoints),
         KEEP_ALIVE_VARIABLE: str(KEEP_ALIVE_SECONDS * 1000),
@@ -114,10 +131,8 @@ def web(
         "NEXTAUTH_SECRET": credentials.nextauth_secret,
         **sign_in.client_secrets(credentials.providers),
     }
-    if first_start is not None:
-        plain |= first_start.plain
-        secret |= first_start.secret
-    return _with_own("web", settings, plain, secret, credentials)
+    found = _with_own("web", settings, plain, secret, credentials)
+    return Environment(plain=_without_first(found.plain), secret=_without_first(found.secret))
 
 
 def worker(
@@ -130,16 +145,68 @@ def worker(
     }
     if settings.publishes_queue_metrics:
         plain[PUBLISHING_VARIABLE] = "true"
+    checks = worker_health_variables(settings.version, settings.write_mode)
+    plain |= {
+        variable: str(settings.worker.stuck_minutes[check]) for check, variable in checks.items()
+    }
     return _with_own("worker", settings, plain, _secrets(credentials), credentials)
 
 
 def migration(
-    settings: Settings, endpoints: Endpoints[Value], credentials: Credentials[Reference]
+    settings: Settings,
+    endpoints: Endpoints[Value],
+    credentials: Credentials[Reference],
+    first_start: Environment[Value, Reference] | None = None,
 ) -> Environment[Value, Reference]:
     """Environment of the one-off task that migrates: what web's entrypoint reads, and no more.
 
-    So a change of anything else does not migrate again.
+    So a change of anything else does not migrate again. With `first_start`, that of
+    contract.bootstrap, also what web needs to start and make the first project.
     """
+    found = _migrations(settings, endpoints, credentials)
+    if first_start is None:
+        return found
+    own = {
+        name: value
+        for name, value in _own("web", settings).items()
+        if FIRST_START_VARIABLES.fullmatch(name)
+    }
+    own_secrets = {
+        name: reference
+        for name, reference in credentials.environment.items()
+        if FIRST_START_VARIABLES.fullmatch(name)
+    }
+    plain: dict[str, Value | str] = {
+        **found.plain,
+        "HOSTNAME": ANY_ADDRESS,
+        # Nobody reads it here: users have another URL, and this one stays.
+        "NEXTAUTH_URL": f"http://127.0.0.1:{WEB_PORT}",
+        "TELEMETRY_ENABLED": "false",
+        "LANGFUSE_S3_EVENT_UPLOAD_BUCKET": endpoints.bucket,
+        **first_start.plain,
+        **own,
+    }
+    return Environment(
+        plain={name: value for name, value in plain.items() if name not in own_secrets},
+        secret={
+            **found.secret,
+            "SALT": credentials.salt,
+            "NEXTAUTH_SECRET": credentials.nextauth_secret,
+            **first_start.secret,
+            **own_secrets,
+        },
+    )
+
+
+def _without_first(variables: Mapping[str, Each]) -> dict[str, Each]:
+    return {
+        name: value for name, value in variables.items() if not name.startswith(BOOTSTRAP_PREFIX)
+    }
+
+
+def _migrations(
+    settings: Settings, endpoints: Endpoints[Value], credentials: Credentials[Reference]
+) -> Environment[Value, Reference]:
     external = isinstance(settings.clickhouse, ExternalClickHouse)
     plain: dict[str, Value | str] = {
         **_databases(settings, endpoints),
@@ -167,8 +234,7 @@ def _for_services(
     """Build what both services get, but for what this one does not read."""
     service = settings.web if container == "web" else settings.worker
     plain: dict[str, Value | str] = {
-        # ECS puts the task's host name here, and the server would bind to that address alone.
-        "HOSTNAME": "0.0.0.0",  # noqa: S104
+        "HOSTNAME": ANY_ADDRESS,
         "NEXTAUTH_URL": endpoints.url,
         node_options.VARIABLE: node_options.with_heap(service.memory, _own_flags(service)),
         "AWS_REGION": endpoints.region,

@@ -7,6 +7,7 @@ statistic is Maximum, never Sum. Neither the namespace nor the names can be give
 stacks of one account and region that publish do so under the same names.
 """
 
+from collections.abc import Mapping
 from typing import Final
 
 NAMESPACE: Final = "Langfuse"
@@ -34,6 +35,21 @@ SWITCHES: Final = (
 )
 """The worker's variables that end the publishing of these queues' metrics when they are `false`: a
 worker reports the queues that it consumes."""
+
+SCHEDULE_LOG: Final = "Executing Blob Storage Integration Job"
+"""What a worker logs each time it runs this job of BullMQ's: every 20 minutes, whether there is an
+integration or not, in 3.125.0 to 4.16.0 (worker/src/queues/blobStorageIntegrationQueue.ts)."""
+
+SCHEDULE_SWITCHES: Final[Mapping[str, frozenset[str]]] = {
+    "QUEUE_CONSUMER_BLOB_STORAGE_INTEGRATION_QUEUE_IS_ENABLED": frozenset({"false"}),
+    "LANGFUSE_LOG_LEVEL": frozenset({"warn", "error", "fatal"}),
+}
+"""The worker's variables, with the values that end it, or that it is logged."""
+
+
+def logs_schedules(own: Mapping[str, str]) -> bool:
+    """Whether a worker with these variables of its own logs what it runs by schedule."""
+    return not any(own.get(name) in values for name, values in SCHEDULE_SWITCHES.items())
 
 
 def waiting(queue: str) -> str:

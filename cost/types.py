@@ -13,6 +13,7 @@ PRICED: Final[Mapping[str, Pricer]] = {
     "aws:autoscaling/group:Group": compute.group,
     "aws:backup/vault:Vault": stores.vault,
     "aws:cloudwatch/logGroup:LogGroup": watching.log_group,
+    "aws:cloudwatch/logMetricFilter:LogMetricFilter": watching.log_metric,
     "aws:cloudwatch/metricAlarm:MetricAlarm": watching.alarm,
     "aws:ebs/volume:Volume": compute.volume,
     "aws:ec2/eip:Eip": network.address,
@@ -106,7 +107,6 @@ FREE: Final = frozenset(
 
 BY_USE: Final[Mapping[str, str]] = {
     "aws:cloudwatch/dashboard:Dashboard": "an account has three for nothing; a fourth costs 3.00",
-    "aws:cloudwatch/logMetricFilter:LogMetricFilter": "a metric with one value a day: cents",
     "aws:ec2/flowLog:FlowLog": "by the GB of log, which the number of connections decides",
     "aws:ecr/repository:Repository": "0.10 a GB and month of images; pulls in the region are free",
     "aws:lambda/function:Function": "runs when a release or a database changes: cents a year",

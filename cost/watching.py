@@ -84,6 +84,12 @@ def log_group(resource: Resource, context: Context) -> Iterator[Charge]:
         yield from context.by_use("Logs", "CloudWatch Logs", context.usage.log_gb, "GB")
 
 
+def log_metric(resource: Resource, context: Context) -> Iterator[Charge]:
+    """A metric made of a log, which costs for the hours with a value: the daily backup's cents."""
+    if metrics.SCHEDULE_LOG in str(resource.inputs.get("pattern")):
+        yield context.by_month("Metric of its log", "CloudWatch custom metric", 1)
+
+
 def secret(_: Resource, context: Context) -> Iterator[Charge]:
     """A secret."""
     yield context.by_month("Secret", "Secrets Manager", 1)

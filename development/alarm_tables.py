@@ -6,6 +6,7 @@ from typing import Final
 
 from components.alarm_row import AlarmRow
 from components.alarms import alarm_rows
+from contract.metrics import logs_schedules
 from cost.prices import price_list
 from development.configuration_tables import EXAMPLE_DOMAIN
 from development.cost_tables import REGION, settings_as_shipped
@@ -63,6 +64,7 @@ def _things(settings: Settings) -> dict[str, int]:
         "certificate": int(settings.domain is not None),
         "web": 1,
         "worker": 1,
+        "schedules": int(logs_schedules(settings.worker.environment)),
         "queues": int(settings.publishes_queue_metrics),
         "clickhouse": int(own),
         "hosts": int(own),
@@ -84,8 +86,10 @@ def alarm_cost() -> str:
     """What the alarms of each size cost a month."""
     prices = price_list(REGION)
     alarm, key = prices["CloudWatch alarm"], prices["KMS key"]
+    metric = prices["CloudWatch custom metric"]
     rows: list[tuple[str, ...]] = []
     for size in SIZING:
         count = alarm_count(settings_as_shipped(size))
-        rows.append((size, f"{count} × {alarm:g} + {key:g}", f"{count * alarm + key:.2f}"))  # noqa: RUF001
-    return table(("Size", "Alarms and key", "USD a month"), rows, right=1)
+        sum_of = f"{count} × {alarm:g} + {key:g} + {metric:g}"  # noqa: RUF001
+        rows.append((size, sum_of, f"{count * alarm + key + metric:.2f}"))
+    return table(("Size", "Alarms, key and metric", "USD a month"), rows, right=1)

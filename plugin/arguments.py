@@ -156,6 +156,10 @@ class Worker(TypedDict):
     """What the autoscaling follows: CPU, or the waiting jobs and CPU. `backlog` needs Langfuse 3.169.0, and CloudWatch charges for the metrics. Value: `cpu` or `backlog`."""
     backlogPerTask: NotRequired[int]
     """Waiting jobs that one task is meant to have, with `scaleOn` `backlog`; measure yours. Value: integer, 1 or more."""
+    queueConsumptionStuckMinutes: NotRequired[int]
+    """Minutes after which a worker that has begun and ended no job is replaced (Langfuse 4). Its shortest schedule is 20 minutes, for one of the workers; raise it for several idle ones with `v4.writeMode` `legacy`, where a minute's schedule is missing. Value: integer, 30 to 1,440."""
+    eventPropagationStuckMinutes: NotRequired[int]
+    """Minutes after which workers are replaced if none has begun to fill the new tables (3.203.2 or later, `v4.writeMode` other than `legacy`); one insert may take 10. Value: integer, 11 to 1,440."""
 
 
 class ClickhouseMode(Enum):

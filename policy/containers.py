@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from contract import node_options
-from contract.runtime import WEB_DRAIN_SECONDS
+from contract.runtime import WEB_DRAIN_SECONDS, WORKER_STOP_SECONDS
 from graph.model import UNKNOWN, Resource
 from policy.inputs import (
     APP_RUNNER,
@@ -54,7 +54,8 @@ def _network_file_system(resource: Resource) -> Iterator[str]:
 def _no_time_to_drain(resource: Resource) -> Iterator[str]:
     for container in containers(resource):
         seconds = container.get("stopTimeout") or 30
-        if LANGFUSE_IMAGE.fullmatch(container["image"]) and seconds <= WEB_DRAIN_SECONDS:
+        image = LANGFUSE_IMAGE.fullmatch(container["image"])
+        if image and seconds < (WORKER_STOP_SECONDS if image[1] else WEB_DRAIN_SECONDS + 1):
             yield f"container {container['name']} is killed after {seconds:.0f} s"
 
 
@@ -127,9 +128,10 @@ RULES: Final[tuple[Rule, ...]] = (
     ),
     ResourceRule(
         id="container-drains",
-        what=f"Langfuse's containers have more than {WEB_DRAIN_SECONDS} s to stop.",
-        why="Web waits that long after SIGTERM; ECS kills after 30 s and cuts requests off.",
-        remedy="Set stopTimeout to 120",
+        what=f"Web has more than {WEB_DRAIN_SECONDS} s to stop, the worker {WORKER_STOP_SECONDS}.",
+        why="Web waits that long after SIGTERM, the worker for its jobs; ECS kills after 30 s and "
+        "cuts requests off.",
+        remedy=f"Set stopTimeout to 120, or to {WORKER_STOP_SECONDS} for the worker",
         types=(TASK_DEFINITION,),
         check=_no_time_to_drain,
     ),

@@ -175,9 +175,14 @@ class Settings(Section):
         return self.worker.scale_on == "backlog"
 
     @property
+    def version(self) -> tuple[int, int, int]:
+        """Langfuse's release, as numbers."""
+        return version_of(self.release)
+
+    @property
     def major(self) -> int:
         """Langfuse's major version, 3 or 4."""
-        return version_of(self.release)[0]
+        return self.version[0]
 
     @property
     def signup_disabled(self) -> bool:

@@ -12,9 +12,15 @@ from typing import Any, Final, cast
 
 from contract import node_options, sign_in, timeouts
 from contract.metrics import PUBLISHING_VARIABLE
+from contract.runtime import EVENT_PROPAGATION_VARIABLE, QUEUE_CONSUMPTION_VARIABLE
 from contract.variables import Variable, is_complete, known, number_of
 from settings.releases import version_of
 from settings.wording import nearest, shown
+
+STUCK_KEYS: Final = {
+    QUEUE_CONSUMPTION_VARIABLE: "queueConsumptionStuckMinutes",
+    EVENT_PROPAGATION_VARIABLE: "eventPropagationStuckMinutes",
+}
 
 SECRET: Final = re.compile(
     r"^(SALT|REDIS_AUTH)$|(SECRET|PASSWORD|PASSPHRASE|TOKEN|CREDENTIALS|_KEY)$|(SECRET|PASSWORD|ACCESS|LICENSE)_KEY|"
@@ -148,6 +154,8 @@ def _instead(row: Variable) -> str:
         return ""
     if row.name == PUBLISHING_VARIABLE:
         return "Use langfuse:worker.scaleOn backlog, which goes with it. "
+    if row.name in STUCK_KEYS:
+        return f"Use langfuse:worker.{STUCK_KEYS[row.name]}. "
     if "MIGRATION_V4" in row.name:
         return "Use langfuse:v4, which sets all that go together. "
     return "Use langfuse:bootstrap. " if row.name.startswith("LANGFUSE_INIT_") else ""

@@ -6,12 +6,15 @@ from typing import Annotated, Any, Final, Literal, cast
 
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
+from contract.runtime import EVENT_PROPAGATION_CHECK, QUEUE_CONSUMPTION_CHECK
 from settings.capacity import FARGATE_MEMORY_MIB, fargate_memory_range
 from settings.firewall import DEFAULT_RATE_LIMIT, Waf
 from settings.section import Section, refusal
 
 MAXIMUM_TASKS: Final = 100
 """A guard against typing errors; AWS's own quota is far above."""
+
+MINUTES_OF_A_DAY: Final = 1440
 
 DEFAULT_BACKLOG_PER_TASK: Final = 500
 """An assumption, to be measured: nobody publishes what a worker gets done. Langfuse's worker has 5
@@ -137,6 +140,30 @@ class Worker(Service):
         description="Waiting jobs that one task is meant to have, with `scaleOn` `backlog`; "
         "measure yours",
     )
+
+    queue_consumption_stuck_minutes: int = Field(
+        60,
+        ge=30,
+        le=MINUTES_OF_A_DAY,
+        description="Minutes after which a worker that has begun and ended no job is replaced "
+        "(Langfuse 4). Its shortest schedule is 20 minutes, for one of the workers; raise it for "
+        "several idle ones with `v4.writeMode` `legacy`, where a minute's schedule is missing",
+    )
+    event_propagation_stuck_minutes: int = Field(
+        15,
+        ge=11,
+        le=MINUTES_OF_A_DAY,
+        description="Minutes after which workers are replaced if none has begun to fill the new "
+        "tables (3.203.2 or later, `v4.writeMode` other than `legacy`); one insert may take 10",
+    )
+
+    @property
+    def stuck_minutes(self) -> Mapping[str, int]:
+        """The thresholds of what the worker's health is asked for, by the query's parameter."""
+        return {
+            QUEUE_CONSUMPTION_CHECK: self.queue_consumption_stuck_minutes,
+            EVENT_PROPAGATION_CHECK: self.event_propagation_stuck_minutes,
+        }
 
 
 class LoadBalancerIngress(Section):

@@ -1,8 +1,8 @@
 """The first project's keys under the real engine: made, renewed, and taken away again.
 
-It proves that neither touches anything but the keys, their secret and web, even in a protected
-stack, which refuses a deletion in the preview already. That Langfuse makes what the variables say
-is Langfuse's own promise.
+It proves that neither touches anything but the keys, their secret and the task that hands them to
+Langfuse, and no service, even in a protected stack, which refuses a deletion in the preview
+already. That Langfuse makes what the variables say is Langfuse's own promise.
 """
 
 from pathlib import Path
@@ -28,8 +28,8 @@ def test_the_first_keys_are_renewed_and_taken_away_and_nothing_else_is(
         ("random:index/randomUuid:RandomUuid", f"{KEYS}-public-key"),
         ("random:index/randomPassword:RandomPassword", f"{KEYS}-secret-key"),
         ("aws:secretsmanager/secretVersion:SecretVersion", KEYS),
-        ("aws:ecs/taskDefinition:TaskDefinition", "langfuse-dev-web"),
-        ("aws:ecs/service:Service", "langfuse-dev-web"),
+        ("aws:ecs/taskDefinition:TaskDefinition", "langfuse-dev-migration"),
+        ("aws:lambda/invocation:Invocation", "langfuse-dev-migration"),
     }
     deployment.up()
     second = deployment.outputs()

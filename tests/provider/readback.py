@@ -197,6 +197,13 @@ class Account:
         family = f":task-definition/{self.prefix}-migration:"
         return [task for task in tasks if family in task["taskDefinitionArn"]]
 
+    def migration_container(self, cluster: str) -> dict[str, Any]:
+        """The definition of the container that the last migration ran, as ECS has it."""
+        arns = [each["taskDefinitionArn"] for each in self.migrations(cluster)]
+        last = max(arns, key=lambda arn: int(arn.rsplit(":", 1)[1]))
+        found = self.client("ecs").describe_task_definition(taskDefinition=last)
+        return found["taskDefinition"]["containerDefinitions"][0]
+
     def backup_bucket(self) -> str:
         """Name of the bucket of ClickHouse's own backups."""
         buckets = self.client("s3").list_buckets()["Buckets"]

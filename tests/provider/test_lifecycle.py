@@ -329,7 +329,7 @@ def check_containers(account: Account, outputs: dict[str, Any], release: str) ->
             )
         assert plain["NEXTAUTH_URL"] == url
         assert plain["HOSTNAME"] == "0.0.0.0"  # noqa: S104
-        assert definition["stopTimeout"] == 120
+        assert definition["stopTimeout"] == {"web": 120, "worker": 60}[container]
         assert definition["image"].endswith(f":{release}")
 
 
@@ -377,8 +377,7 @@ def check_secrets(account: Account, outputs: dict[str, Any], *, signs_in: bool) 
     assert {name: web[name] for name in worker} == worker
     expected = {"NEXTAUTH_SECRET"}
     if "public_key" in outputs:
-        expected |= {"LANGFUSE_INIT_PROJECT_SECRET_KEY", "LANGFUSE_INIT_USER_PASSWORD"}
-        check_first_keys(account, outputs, web)
+        check_first_keys(account, outputs)
     clients = {"AUTH_GOOGLE_CLIENT_SECRET": "google-secret"}
     clients["AUTH_AZURE_AD_CLIENT_SECRET"] = "azure-secret"
     of_web = {name: web[name] for name in set(web) - set(worker) - expected}
@@ -391,19 +390,25 @@ def check_secrets(account: Account, outputs: dict[str, Any], *, signs_in: bool) 
         assert re.fullmatch(r"[A-Za-z0-9]{32,}", web[name]), name
 
 
-def check_first_keys(account: Account, outputs: dict[str, Any], web: dict[str, str]) -> None:
-    """The outputs lead to the keys that web has Langfuse make, as the smoke command reads them."""
+def check_first_keys(account: Account, outputs: dict[str, Any]) -> None:
+    """The outputs lead to the keys that the migration's task has made, as `smoke` reads them."""
     held = account.client("secretsmanager").get_secret_value(
         SecretId=outputs["secret_key_secret_arn"]
     )
     keys = json.loads(held["SecretString"])
-    assert keys["secret_key"] == web["LANGFUSE_INIT_PROJECT_SECRET_KEY"]
-    assert keys["user_password"] == web["LANGFUSE_INIT_USER_PASSWORD"]
-    plain = account.environment(
+    definition = account.migration_container(outputs["cluster_name"])
+    secret = {
+        each["name"]: account.resolved_secret(each["valueFrom"]) for each in definition["secrets"]
+    }
+    assert keys["secret_key"] == secret["LANGFUSE_INIT_PROJECT_SECRET_KEY"]
+    assert keys["user_password"] == secret["LANGFUSE_INIT_USER_PASSWORD"]
+    plain = account.environment(definition)
+    assert keys["public_key"] == outputs["public_key"] == plain["LANGFUSE_INIT_PROJECT_PUBLIC_KEY"]
+    web = account.environment(
         account.container(outputs["cluster_name"], outputs["web_service_name"])
     )
-    assert keys["public_key"] == outputs["public_key"] == plain["LANGFUSE_INIT_PROJECT_PUBLIC_KEY"]
-    assert plain["AUTH_DISABLE_SIGNUP"] == "true"
+    assert web["AUTH_DISABLE_SIGNUP"] == "true"
+    assert not [name for name in web if name.startswith("LANGFUSE_INIT_")]
     project = outputs["project"]
     assert project == outputs["organization"] == plain["LANGFUSE_INIT_PROJECT_ID"]
 

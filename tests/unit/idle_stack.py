@@ -111,6 +111,8 @@ IDLE: Mapping[str, Idle] = {
     "worker-tasks": lambda settings: Sent(settings.worker.min_tasks),
     "worker-cpu": _always(5),
     "worker-memory": _always(HEAP_PERCENT),
+    # Every 20 minutes, and a container's start later at the first time.
+    "worker-schedules": lambda _: Sent(1, 20 * MINUTE, first=25 * MINUTE),
     "app-runner-cpu": _always(5),
     "app-runner-memory": _always(HEAP_PERCENT),
     **{

@@ -13,7 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from components.metrics import CLICKHOUSE_NAMESPACE
+from components.metrics import CLICKHOUSE_NAMESPACE, WORKER_NAMESPACE
 from contract import metrics as langfuse
 from cost.inputs import section, sections
 
@@ -77,7 +77,7 @@ def fault(read: Read) -> str | None:
     if (read.namespace, read.name) in OWN:
         known = read.dimensions in OWN[read.namespace, read.name]
         return None if known else "the stack does not publish it like this"
-    if read.namespace == CLICKHOUSE_NAMESPACE:
+    if read.namespace in (CLICKHOUSE_NAMESPACE, WORKER_NAMESPACE):
         return None if not read.dimensions else "a log group's metrics have no dimensions"
     found = published().get((read.namespace, read.name))
     if found is None:

@@ -44,6 +44,7 @@ EVERYWHERE = {
     "worker-tasks",
     "worker-cpu",
     "worker-memory",
+    "worker-schedules",
     "clickhouse-tasks",
     "clickhouse-io-credits",
     "clickhouse-throughput-credits",
@@ -345,7 +346,11 @@ def test_dead_letters_alarm_when_they_grow() -> None:
 
 def test_the_backup_that_is_counted_is_the_one_the_alarm_asks_for() -> None:
     for graph in (varied(), large()):
-        counting = graph.one("aws:cloudwatch/logMetricFilter:LogMetricFilter")
+        counting = next(
+            each
+            for each in graph.of_type("aws:cloudwatch/logMetricFilter:LogMetricFilter")
+            if each.name.endswith("-clickhouse-backup")
+        )
         counted = counting.inputs["metricTransformation"]
         asked = alarms(graph)["clickhouse-backup-missing"].inputs
         assert (asked["namespace"], asked["metricName"]) == (counted["namespace"], counted["name"])
@@ -356,6 +361,38 @@ def test_the_backup_that_is_counted_is_the_one_the_alarm_asks_for() -> None:
         for graph in (varied(), large())
     }
     assert len(names) == 2, "it has no dimensions, so two stacks of an account differ by its name"
+
+
+def test_what_workers_run_by_schedule_is_counted_without_queue_metrics() -> None:
+    """A worker that consumes no queue: Langfuse 3 says so nowhere else, and 4 by its health."""
+    graph = large()
+    counting = graph.one("aws:cloudwatch/logMetricFilter:LogMetricFilter", "langfuse-prod-worker")
+    assert counting.inputs["pattern"] == '"Executing Blob Storage Integration Job"'
+    log = graph.one("aws:cloudwatch/logGroup:LogGroup", counting.name)
+    assert counting.inputs["logGroupName"] == log.outputs["name"]
+    counted = counting.inputs["metricTransformation"]
+    asked = alarms(graph)["worker-schedules"].inputs
+    assert (asked["namespace"], asked["metricName"]) == (counted["namespace"], counted["name"])
+    assert (counted["value"], "defaultValue" in counted) == ("1", False), "0 would end the warm-up"
+    assert (asked["period"], asked["evaluationPeriods"], asked["threshold"]) == (3600, 2, 1)
+    assert asked["treatMissingData"] == "breaching"
+    quiet = {**LARGE, "worker": {"scaleOn": "cpu"}}
+    assert "worker-schedules" in alarms(build("prod", quiet)), "it needs no metrics of Langfuse's"
+
+
+@pytest.mark.parametrize(
+    "own",
+    [
+        {"LANGFUSE_LOG_LEVEL": "error"},
+        {"QUEUE_CONSUMER_BLOB_STORAGE_INTEGRATION_QUEUE_IS_ENABLED": "false"},
+    ],
+)
+def test_a_worker_that_does_not_say_what_it_runs_has_no_alarm_on_it(own: dict[str, str]) -> None:
+    """It would alarm for ever."""
+    config = {**LARGE, "worker": {"environment": own}}
+    graph = build("prod", config)
+    assert set(alarms(graph)) == LARGE_LABELS - {"worker-schedules"}
+    assert alarm_count(load(config)) == len(LARGE_LABELS) - 1
 
 
 def test_only_the_servers_own_word_counts_as_a_backup() -> None:

@@ -1,4 +1,4 @@
-"""The first organization, project, keys and user: what web is told, and where the secrets are.
+"""The first organization, project, keys and user: what makes them is told, and where secrets are.
 
 It proves what the program registers. That Langfuse makes them of these variables is its own promise
 (docs/configuration.md has the page), and what AWS holds then is read back by tests/provider.
@@ -11,7 +11,7 @@ from typing import Any, Final
 import pytest
 
 from contract.bootstrap import first_start
-from contract.environment import Environment, web
+from contract.environment import Environment, migration, web
 from contract.variables import known
 from settings.bootstrap import Bootstrap
 from settings.loading import SettingsError, load
@@ -33,17 +33,16 @@ VARIABLES: Final = {
 }
 
 
-def of_web(release: str = LANGFUSE, **keys: Any) -> Environment[str, str]:
+def of_first_start(release: str = LANGFUSE, **keys: Any) -> Environment[str, str]:
     settings = load({"size": "dev", "release": release, **keys})
-    first = None
-    if settings.bootstrap is not None:
-        first = first_start(settings.bootstrap, "langfuse-dev", "pk-lf-1", "arn:key", "arn:word")
-    return web(settings, ENDPOINTS, CREDENTIALS, first)
+    assert settings.bootstrap is not None
+    first = first_start(settings.bootstrap, "langfuse-dev", "pk-lf-1", "arn:key", "arn:word")
+    return migration(settings, ENDPOINTS, CREDENTIALS, first)
 
 
 @pytest.mark.parametrize("release", [LANGFUSE_3, LANGFUSE])
 def test_web_knows_every_variable_and_takes_its_value(release: str) -> None:
-    environment = of_web(release, bootstrap={"userEmail": EMAIL})
+    environment = of_first_start(release, bootstrap={"userEmail": EMAIL})
     own = {name for name in (*environment.plain, *environment.secret) if "_INIT_" in name}
     assert own == VARIABLES
     table = known("web", int(release[0]))
@@ -53,8 +52,8 @@ def test_web_knows_every_variable_and_takes_its_value(release: str) -> None:
 
 def test_the_ids_are_the_stacks_so_that_another_name_makes_no_second_project() -> None:
     names = {"organization": "Acme", "project": "Chat"}
-    one = of_web(bootstrap={"userEmail": EMAIL}).plain
-    other = of_web(bootstrap={"userEmail": EMAIL, **names}).plain
+    one = of_first_start(bootstrap={"userEmail": EMAIL}).plain
+    other = of_first_start(bootstrap={"userEmail": EMAIL, **names}).plain
     assert {name for name in VARIABLES if one.get(name) != other.get(name)} == {
         "LANGFUSE_INIT_ORG_NAME",
         "LANGFUSE_INIT_PROJECT_NAME",
@@ -71,7 +70,8 @@ def test_the_ids_are_the_stacks_so_that_another_name_makes_no_second_project() -
     ],
 )
 def test_nobody_can_sign_up_once_there_is_a_first_user(keys: dict[str, Any], closed: str) -> None:
-    assert of_web(**keys).plain["AUTH_DISABLE_SIGNUP"] == closed
+    settings = load({"size": "dev", **keys})
+    assert web(settings, ENDPOINTS, CREDENTIALS).plain["AUTH_DISABLE_SIGNUP"] == closed
 
 
 def test_a_first_user_has_an_address() -> None:
@@ -113,15 +113,15 @@ def test_the_keys_have_langfuses_form_and_one_secret_holds_them() -> None:
     assert password.outputs["result"] == held["user_password"]
 
 
-def test_web_alone_gets_them_and_secrets_by_reference() -> None:
+def test_the_first_start_alone_gets_them_and_secrets_by_reference() -> None:
     graph = varied()
-    plain, secret = graph.environment("web"), graph.secrets("web")
+    plain, secret = graph.environment("migration"), graph.secrets("migration")
     assert {name for name in (*plain, *secret) if "_INIT_" in name} == VARIABLES
     arn = graph.one("aws:secretsmanager/secret:Secret", NAME).outputs["arn"]
     assert secret["LANGFUSE_INIT_PROJECT_SECRET_KEY"] == f"{arn}:secret_key::"
     assert secret["LANGFUSE_INIT_USER_PASSWORD"] == f"{arn}:user_password::"
     assert plain["LANGFUSE_INIT_ORG_NAME"] == "Acme, Inc."
-    for container in ("worker", "migration"):
+    for container in ("web", "worker"):
         told = (*graph.environment(container), *graph.secrets(container))
         assert not [name for name in told if "_INIT_" in name]
 
@@ -129,7 +129,8 @@ def test_web_alone_gets_them_and_secrets_by_reference() -> None:
 def test_a_stack_that_does_not_ask_for_it_has_none() -> None:
     graph = shipped("dev")
     assert not [each.name for each in graph.registrations if "bootstrap" in each.name]
-    assert not VARIABLES & {*graph.environment("web"), *graph.secrets("web")}
+    for container in ("web", "worker", "migration"):
+        assert not VARIABLES & {*graph.environment(container), *graph.secrets(container)}
 
 
 def test_a_raised_version_renews_both_keys_and_not_the_password() -> None:

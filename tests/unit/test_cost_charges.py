@@ -398,6 +398,18 @@ def test_a_policy_on_the_queues_brings_their_metrics_which_the_release_decides(
     assert (line.arithmetic, line.on_demand) == (arithmetic, approx(monthly))
 
 
+def test_a_metric_of_a_log_costs_what_one_does_that_has_values_every_hour() -> None:
+    def counted(pattern: str) -> Resource:
+        kind = "aws:cloudwatch/logMetricFilter:LogMetricFilter"
+        return resource(kind, {"pattern": pattern}, name=pattern)
+
+    daily = counted('"BACKUP_CREATED"')
+    found = priced(daily, counted('"Executing Blob Storage Integration Job"'))
+    assert only(found).what == "Metric of its log"
+    assert only(found).on_demand == approx(0.3)
+    assert priced(daily).lines == ()
+
+
 def test_the_page_on_cost_has_the_queue_metrics_that_the_bill_has() -> None:
     page = (Path(__file__).parents[2] / "docs/cost.md").read_text(encoding="utf-8")
     for major, names in metrics.NAMES_SEEN.items():

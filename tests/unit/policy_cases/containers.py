@@ -86,6 +86,18 @@ CASES: Final[tuple[Case, ...]] = (
         task({**LANGFUSE, "stopTimeout": 110}),
     ),
     kept("container-drains", task({**LANGFUSE, "stopTimeout": 120})),
+    *(
+        case
+        for image in ("ghcr.io/langfuse/langfuse-worker:4.16.0", f"r/langfuse-worker@{DIGEST}")
+        for case in (
+            broken(
+                "container-drains",
+                "container web is killed after 59 s",
+                task({"image": image, "stopTimeout": 59}),
+            ),
+            kept("container-drains", task({"image": image, "stopTimeout": 60})),
+        )
+    ),
     kept("container-drains", task({"image": "docker.io/grafana/grafana:12.4.2"})),
     broken(
         "heap-leaves-room",
