@@ -124,9 +124,9 @@ def rendered(settings: Settings) -> dict[Container, Environment[str, str]]:
     if settings.bootstrap is not None:
         first = first_start(settings.bootstrap, "langfuse", "pk", "arn:sk", "arn:password")
     return {
-        "web": environment.web(settings, ENDPOINTS, CREDENTIALS, first),
+        "web": environment.web(settings, ENDPOINTS, CREDENTIALS),
         "worker": environment.worker(settings, ENDPOINTS, CREDENTIALS),
-        "migration": environment.migration(settings, ENDPOINTS, CREDENTIALS),
+        "migration": environment.migration(settings, ENDPOINTS, CREDENTIALS, first),
     }
 
 
