@@ -17,7 +17,8 @@ from automation.operation import OperationError
 from automation.plan import UserError
 from automation.stack import LangfuseStack
 from components.replacement_guard import REPLACING
-from cost.bill import idle_usd, region_of
+from cost.bill import idle_sums, idle_usd, region_of
+from cost.prices import SourceClass
 from graph.model import Resource, ResourceGraph, has_unknown
 from graph.preview import Preview, Step
 from offline.serving import shared_aws
@@ -82,7 +83,9 @@ def compare(name: str, sources: Sources) -> Difference:
         except OperationError as error:
             raise UserError(f"head: {error}") from error
     steps = _without_lifting(preview.steps)
-    found = difference(name, base, head, steps, _bears_data(base), allowed, monthly_cost)
+    found = difference(
+        name, base, head, steps, _bears_data(base), allowed, monthly_cost, cost_known_from
+    )
     return replace(found, by_default=_another_major_by_default(name, sources))
 
 
@@ -114,6 +117,13 @@ def monthly_cost(graph: ResourceGraph) -> float | None:
     """USD a month of an idle stack, with Spot where it uses it; None where a price is missing."""
     region = region_of(graph)
     return None if region is None else idle_usd(graph, region)
+
+
+def cost_known_from(graph: ResourceGraph) -> SourceClass | None:
+    """What is known of the prices of that cost."""
+    region = region_of(graph)
+    sums = None if region is None else idle_sums(graph, region)
+    return None if sums is None else sums.known_from
 
 
 def _base(name: str, project: Path, scratch: Path) -> ResourceGraph:

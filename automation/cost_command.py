@@ -3,10 +3,14 @@
 from typing import Annotated, Final
 
 import typer
+from botocore.exceptions import BotoCoreError, ClientError
 
 from automation.cost_report import By, as_json, show
 from automation.plan import UserError, errors, one_line_errors
+from automation.price_refresh import ENDPOINT as PRICES_REGION
+from automation.price_refresh import refresh
 from automation.stack import LangfuseStack
+from automation.stack_clients import Clients
 from cost.bill import Bill, bill, region_of
 from cost.prices import UnknownRegionError, price_list
 from cost.usage import Usage
@@ -35,12 +39,24 @@ def cost(
         bool, typer.Option("--deployed", help="Price what is deployed, not the stack file.")
     ] = False,
     json_wanted: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    refresh_prices: Annotated[
+        bool,
+        typer.Option(
+            "--refresh-prices",
+            help="Ask AWS for every price and write cost/prices.csv anew, and do nothing else.",
+        ),
+    ] = False,
 ) -> None:
     """Work out what a stack costs a month, by its resources.
 
     Previews the stack file offline: no AWS account is needed. Three columns: on demand; as
     configured, with Spot where the stack uses it; with a Compute Savings Plan besides.
+
+    With --refresh-prices it needs AWS credentials that may call pricing:GetProducts.
     """
+    if refresh_prices:
+        _refresh()
+        return
     with one_line_errors():
         usage = _usage(events_per_month, assume or [])
         if region is not None:
@@ -52,6 +68,26 @@ def cost(
         typer.echo(as_json(found, stack))
     else:
         show(found, stack, by)
+
+
+def _refresh() -> None:
+    with one_line_errors():
+        try:
+            with errors.status("Asking AWS for every price"):
+                found = refresh(Clients(PRICES_REGION, None)("pricing"))
+        except (BotoCoreError, ClientError) as error:
+            raise UserError(
+                f"AWS's Price List API: {error}. It needs credentials that may call "
+                "pricing:GetProducts; cost/prices.csv is as it was."
+            ) from error
+    for line in found.changed:
+        typer.echo(f"changed: {line}")
+    for line in found.not_found:
+        typer.echo(f"not found, stays as it is: {line}")
+    typer.echo(
+        f"cost/prices.csv: {found.same} prices confirmed, {len(found.changed)} changed, "
+        f"{len(found.not_found)} not found. Look at git diff cost/prices.csv, then run make docs."
+    )
 
 
 def graph_of(stack: str, *, deployed: bool) -> ResourceGraph:

@@ -11,6 +11,7 @@ from rich.text import Text
 from automation.plan import console
 from cost.bill import Bill, Line, Sums
 from cost.prices import EVERYWHERE, Price, rows
+from cost.rounding import shares, worded
 
 By = Literal["resource", "component"]
 
@@ -20,7 +21,7 @@ USD: Final = ("On demand", "As configured", "Savings Plan")
 def show(bill: Bill, stack: str, by: By) -> None:
     """Print it: a table in a terminal, Markdown in a pipe."""
     head, lines = _table(bill, by)
-    total = ["Sum", *[""] * (len(head) - 4), *_usd(bill.sums)]
+    total = ["Sum", *[""] * (len(head) - 5), shares(bill.sums.by_source), *_usd(bill.sums)]
     if console.is_terminal:
         table = Table(box=None, pad_edge=False, show_footer=True)
         for place, (title, foot) in enumerate(zip(head, total, strict=True)):
@@ -42,17 +43,19 @@ def show(bill: Bill, stack: str, by: By) -> None:
 def notes(bill: Bill, stack: str) -> list[str]:
     """Say what the sums depend on, and what is not in them."""
     events = bill.usage.events_per_month
-    traffic = Sums.of(line for line in bill.lines if line.usage_based).configured
+    by_use = Sums.of(line for line in bill.lines if line.usage_based)
+    traffic = worded(by_use.configured, by_use.known_from)
     remembered = sum(row.source == "remembered" for row in _used(bill))
     return [
         f"Stack {stack} in {bill.region}, USD a month of 730 h."
         + (
-            f" Of it {traffic:,.2f} as configured for {events:,.0f} events."
+            f" Of it {traffic} as configured for {events:,.0f} events."
             if events
             else " It idles: --events-per-month adds traffic."
         ),
         f"Prices of cost/prices.csv; {remembered} of {len(_used(bill))} for this region are "
-        "remembered, the others have an address there. docs/cost.md says what is left out.",
+        "remembered, the others have an address there. What AWS has not said itself is rounded to "
+        "two digits; --json has them all. docs/cost.md says what is left out.",
         *(f"Not in the sums: {each}" for each in bill.unpriced),
     ]
 
@@ -64,13 +67,17 @@ def as_json(bill: Bill, stack: str) -> str:
             "stack": stack,
             "region": bill.region,
             "usage": asdict(bill.usage),
-            "usd": asdict(bill.sums),
-            "components": {name: asdict(sums) for name, sums in bill.by_component().items()},
+            "usd": _sums(bill.sums),
+            "components": {name: _sums(sums) for name, sums in bill.by_component().items()},
             "lines": [asdict(line) for line in bill.lines],
             "unpriced": bill.unpriced,
         },
         indent=2,
     )
+
+
+def _sums(sums: Sums) -> dict[str, object]:
+    return {**asdict(sums), "known_from": sums.known_from}
 
 
 def _used(bill: Bill) -> list[Price]:
@@ -80,14 +87,19 @@ def _used(bill: Bill) -> list[Price]:
 def _table(bill: Bill, by: By) -> tuple[Sequence[str], list[Sequence[str]]]:
     components = bill.by_component()
     if by == "component":
-        return ("Component", *USD), [(name, *_usd(sums)) for name, sums in components.items()]
+        head = ("Component", "Prices from", *USD)
+        return head, [
+            (name, shares(sums.by_source), *_usd(sums)) for name, sums in components.items()
+        ]
     order = {name: place for place, name in enumerate(components)}
     lines = sorted(bill.lines, key=lambda line: (order[line.component], -line.configured))
-    head = ("Component", "Resource", "What", "Arithmetic", *USD)
+    head = ("Component", "Resource", "What", "Arithmetic", "Prices from", *USD)
     return head, [
-        (line.component, line.name, line.what, line.arithmetic, *_usd(line)) for line in lines
+        (line.component, line.name, line.what, line.arithmetic, line.known_from, *_usd(line))
+        for line in lines
     ]
 
 
 def _usd(sums: Sums | Line) -> list[str]:
-    return [f"{usd:,.2f}" for usd in (sums.on_demand, sums.configured, sums.savings_plan)]
+    columns = (sums.on_demand, sums.configured, sums.savings_plan)
+    return [worded(usd, sums.known_from) for usd in columns]

@@ -6,7 +6,8 @@ from components import metrics
 from components.alarm_clickhouse import backup_alarms, clickhouse_alarms, cpu_credits
 from components.alarm_row import FIVE_MINUTES, AlarmRow
 from components.metrics import Metric
-from settings.capacity import ACU_GIB, graviton_memory_gib, postgres_connections
+from contract.runtime import CONNECTIONS_PER_TASK
+from settings.capacity import aurora_connections, instance_memory_gib, postgres_connections
 from settings.external_stores import ExternalPostgres
 from settings.model import Settings
 from settings.stores import AuroraPostgres, PostgresInstance
@@ -22,10 +23,6 @@ https://repost.aws/questions/QUi4Lno12BRme9Mab-N1wEjg/aurora-serverless-acu-util
 
 CONNECTIONS_SHARE: Final = 0.6
 """Of `max_connections` by the formula: for the smallest instance it gives a third too many."""
-
-LOW_ACU_CONNECTIONS: Final = 2000
-"""The most with a least capacity of 0.5 ACU or none.
-https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/aurora-serverless-v2.setting-capacity.html"""
 
 
 def store_alarms(settings: Settings, stack: str) -> list[AlarmRow]:
@@ -44,9 +41,7 @@ def _postgres(
     if isinstance(postgres, ExternalPostgres):
         return []
     if isinstance(postgres, AuroraPostgres):
-        most = postgres_connections(postgres.max_acu * ACU_GIB)
-        if postgres.min_acu <= 0.5:
-            most = min(most, LOW_ACU_CONNECTIONS)
+        most = aurora_connections(postgres.min_acu, postgres.max_acu)
         return [
             _capacity(postgres),
             _connections(metrics.AURORA_CONNECTIONS, most),
@@ -69,7 +64,7 @@ def _postgres(
     ]
     if kind.startswith("t"):
         rows.append(cpu_credits("postgres-cpu-credits", metrics.DATABASE_CREDITS_CHARGED))
-    memory = graviton_memory_gib(kind)
+    memory = instance_memory_gib(kind)
     if memory is not None:
         rows.append(_connections(metrics.DATABASE_CONNECTIONS, postgres_connections(memory)))
     return rows
@@ -106,7 +101,8 @@ def _connections(metric: Metric, most: int) -> AlarmRow:
         period=FIVE_MINUTES,
         periods=3,
         summary="PostgreSQL runs out of connections.",
-        why="all tasks together open far fewer (10 each), so somebody keeps them open",
+        why=f"all tasks together open far fewer ({CONNECTIONS_PER_TASK} each), so somebody keeps "
+        "them open",
         runbook="PostgreSQL connections",
     )
 

@@ -10,6 +10,11 @@ ACTUAL_PERCENT: Final = 80
 FORECAST_PERCENT: Final = 100
 
 
+def amount(usd: float) -> str:
+    """Write an amount as AWS Budgets gives it back: `300.0`, `99.99`."""
+    return f"{usd:.2f}".removesuffix("0")
+
+
 @dataclass(frozen=True)
 class BudgetArgs:
     """What the budget is made from."""
@@ -30,7 +35,7 @@ class Budget(pulumi.ComponentResource):
             name,
             budget_type="COST",
             time_unit="MONTHLY",
-            limit_amount=f"{args.monthly_usd:.1f}",
+            limit_amount=amount(args.monthly_usd),
             limit_unit="USD",
             notifications=[
                 {

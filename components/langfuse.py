@@ -28,6 +28,7 @@ from components.release_guard import HowToSet, ReleaseGuard, in_configuration
 from components.replacement_guard import IN_CONFIGURATION, ReplacementGuard
 from components.stack_parts import StackParts
 from contract.runtime import WEB_HEALTH_PATH
+from settings.agreement import doubts
 from settings.model import Settings
 from settings.stack import Secrets
 
@@ -46,6 +47,8 @@ def deploy(
     what it says of another release. Raises `pulumi.RunError` for settings that do not fit what is
     in AWS.
     """
+    for doubt in doubts(settings, dict.fromkeys(secrets.environment)):
+        pulumi.log.warn(doubt)
     location = Location.current(parent)
     refuse_region(settings, location)
     refuse_partition(settings, location)
@@ -122,7 +125,8 @@ def deploy(
     outputs["web_service_name"] = web.service_name
     outputs["worker_service_name"] = worker.service_name
     outputs["dashboard_url"] = observability.dashboard_url
-    outputs["monthly_cost_usd"] = cost.usd()
+    alarms = settings.alarms
+    outputs["monthly_cost_usd"] = cost.usd(alarms and alarms.monthly_budget_usd)
     outputs["log_group_names"] = pulumi.Output.all(
         web.log_group_name,
         worker.log_group_name,

@@ -10,6 +10,7 @@ from pulumi.resource import DependencyResource as Elsewhere
 from pulumi.runtime import rpc
 
 from cost.bill import idle_usd
+from cost.rounding import about
 from cost.types import PRICED, READ
 from graph.model import Resource, ResourceGraph
 
@@ -25,12 +26,23 @@ class MonthlyCost:
         """Give the options of a component whose children are to be counted."""
         return pulumi.ResourceOptions(transformations=[self.note])
 
-    def usd(self) -> pulumi.Output[float | None]:
+    def usd(self, budget: float | None = None) -> pulumi.Output[float | None]:
         """What the stack costs without traffic, with Spot where it uses it.
 
-        Known in the preview. None if `cost/prices.csv` lacks a price, or the whole region.
+        Known in the preview. None if `cost/prices.csv` lacks a price, or the whole region. Warns of
+        a budget (USD a month) that the stack alone is above, since that mails every month.
         """
-        return pulumi.Output.from_input(self._priced())
+
+        def check(usd: float | None) -> float | None:
+            if budget is not None and usd is not None and usd > budget:
+                pulumi.log.warn(
+                    f"langfuse:alarms.monthlyBudgetUsd: {budget}: this stack alone costs about "
+                    f"{about(usd)} USD a month without traffic, so the mail comes every month. "
+                    "Raise it, or choose less: python -m automation cost shows what costs how much."
+                )
+            return usd
+
+        return pulumi.Output.from_input(self._priced()).apply(check)
 
     def note(self, args: pulumi.ResourceTransformationArgs) -> None:
         """Note a resource: a transformation, which changes nothing."""

@@ -13,7 +13,12 @@ from typing import Final, Generic, Literal, TypeVar
 
 from contract import node_options, sign_in
 from contract.metrics import PUBLISHING_VARIABLE
-from contract.runtime import BOOTSTRAP_PREFIX, WEB_PORT, worker_health_variables
+from contract.runtime import (
+    BOOTSTRAP_PREFIX,
+    CONNECTIONS_PER_TASK,
+    WEB_PORT,
+    worker_health_variables,
+)
 from contract.timeouts import KEEP_ALIVE_SECONDS, KEEP_ALIVE_VARIABLE
 from contract.variables import Container, known
 from settings.external_stores import ExternalClickHouse
@@ -32,8 +37,8 @@ EXPORTS_PREFIX: Final = "exports/"
 ANY_ADDRESS: Final = "0.0.0.0"  # noqa: S104
 """ECS puts the task's host name into HOSTNAME, and the server would bind to that address alone."""
 
-DATABASE_ARGUMENTS: Final = "sslmode=require&connection_limit=10"
-"""TLS, and a bound on Prisma's pool, which would otherwise grow with the CPU count."""
+DATABASE_ARGUMENTS: Final = f"sslmode=require&connection_limit={CONNECTIONS_PER_TASK}"
+"""TLS, and a bound on Prisma's pool."""
 
 V4_TABLES_SINCE: Final = 4
 """Major whose images write to the new tables unless they are told otherwise."""

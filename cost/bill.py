@@ -1,12 +1,20 @@
 """The bill of a stack: what every resource of its graph costs a month."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from cost.charge import Charge, Context
-from cost.prices import MissingPriceError, UnknownRegionError, price_list
+from cost.prices import (
+    REMEMBERED,
+    SOURCE_CLASSES,
+    MissingPriceError,
+    SourceClass,
+    UnknownRegionError,
+    price_list,
+    weakest,
+)
 from cost.types import PRICED, is_known
 from cost.usage import IDLE, Usage
 from graph.model import Resource, ResourceGraph
@@ -35,6 +43,9 @@ class Line:
     savings_plan: float
     """With Spot, and a Compute Savings Plan on the other tasks and instances."""
     usage_based: bool
+    known_from: SourceClass
+    """The weakest source of its prices. What runs on Spot is no better than remembered: AWS names
+    no price of it."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +55,13 @@ class Sums:
     on_demand: float
     configured: float
     savings_plan: float
+    by_source: Mapping[SourceClass, float]
+    """Parts of `configured`, by what is known of their prices; the best first."""
+
+    @property
+    def known_from(self) -> SourceClass:
+        """The weakest source in the sum."""
+        return weakest(self.by_source)
 
     @classmethod
     def of(cls, lines: Iterable[Line]) -> "Sums":
@@ -53,6 +71,11 @@ class Sums:
             sum(line.on_demand for line in found),
             sum(line.configured for line in found),
             sum(line.savings_plan for line in found),
+            {
+                each: sum(line.configured for line in found if line.known_from == each)
+                for each in SOURCE_CLASSES
+                if any(line.known_from == each for line in found)
+            },
         )
 
 
@@ -95,7 +118,7 @@ def bill(graph: ResourceGraph, region: str, usage: Usage = IDLE) -> Bill:
                 unpriced.append(f"{resource.name}: {error}")
             else:
                 component = component_of(resource, graph)
-                lines += [_line(resource, component, charge) for charge in charges]
+                lines += [_line(resource, component, charge, context) for charge in charges]
     return Bill(region, usage, tuple(lines), tuple(unpriced))
 
 
@@ -104,11 +127,17 @@ def idle_usd(graph: ResourceGraph, region: str) -> float | None:
 
     None if the region has no prices, or one is missing.
     """
+    sums = idle_sums(graph, region)
+    return None if sums is None else sums.configured
+
+
+def idle_sums(graph: ResourceGraph, region: str) -> Sums | None:
+    """The same, with what is known of the prices."""
     try:
         found = bill(graph, region)
     except UnknownRegionError:
         return None
-    return None if found.unpriced else found.sums.configured
+    return None if found.unpriced else found.sums
 
 
 def component_of(resource: Resource, graph: ResourceGraph) -> str:
@@ -127,7 +156,10 @@ def region_of(graph: ResourceGraph) -> str | None:
     return regions.most_common(1)[0][0] if regions else None
 
 
-def _line(resource: Resource, component: str, charge: Charge) -> Line:
+def _line(resource: Resource, component: str, charge: Charge, context: Context) -> Line:
+    classes: list[SourceClass] = [context.prices.known_from[price] for price in charge.prices]
+    if charge.spot:
+        classes.append(REMEMBERED)
     return Line(
         resource.urn,
         resource.name,
@@ -139,4 +171,5 @@ def _line(resource: Resource, component: str, charge: Charge) -> Line:
         charge.configured,
         charge.savings_plan,
         charge.usage_based,
+        weakest(classes),
     )

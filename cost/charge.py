@@ -16,6 +16,8 @@ class Charge:
     arithmetic: str
     """On demand, without Spot."""
     on_demand: float
+    prices: tuple[str, ...]
+    """Names of the prices that it is worked out from."""
     spot: float = 0
     """Part of it that runs on Spot, 0 to 1."""
     plan_discount: float = 0
@@ -49,13 +51,14 @@ class Context:
             what,
             f"{count} × {usd:g} × {HOURS} h",  # noqa: RUF001
             count * usd * HOURS,
+            (price,),
             plan_discount=discount,
         )
 
     def by_month(self, what: str, price: str, count: float, unit: str = "") -> Charge:
         """So much of what is charged by the month."""
         usd = self.prices[price]
-        return Charge(what, f"{count:g}{unit} × {usd:g}", count * usd)  # noqa: RUF001
+        return Charge(what, f"{count:g}{unit} × {usd:g}", count * usd, (price,))  # noqa: RUF001
 
     def by_use(self, what: str, price: str, amount: float, unit: str) -> list[Charge]:
         """What traffic costs; nothing if there is none."""
@@ -63,7 +66,7 @@ class Context:
             return []
         usd = self.prices[price]
         arithmetic = f"{amount:,.6g} {unit} × {usd:g}"  # noqa: RUF001
-        return [Charge(what, arithmetic, amount * usd, usage_based=True)]
+        return [Charge(what, arithmetic, amount * usd, (price,), usage_based=True)]
 
     def addresses(self, count: int) -> Charge:
         """Public IPv4 addresses."""

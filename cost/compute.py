@@ -50,12 +50,13 @@ def _tasks(
     cpus, gigabytes = int(task.inputs["cpu"]) / 1024, int(task.inputs["memory"]) / 1024
     platform = section(task.inputs, "runtimePlatform")
     kind = ARCHITECTURES[platform.get("cpuArchitecture", "X86_64")]
-    vcpu = context.prices[f"Fargate {kind} vCPU"]
-    memory = context.prices[f"Fargate {kind} memory"]
+    prices = f"Fargate {kind} vCPU", f"Fargate {kind} memory"
+    vcpu, memory = (context.prices[price] for price in prices)
     return Charge(
         f"{what}, {kind}{', Spot' if spot else ''}",
         f"{count} × ({cpus:g} × {vcpu:g} + {gigabytes:g} × {memory:g}) × {HOURS} h",  # noqa: RUF001
         count * (cpus * vcpu + gigabytes * memory) * HOURS,
+        prices,
         spot=spot,
         plan_discount=FARGATE_PLAN_DISCOUNT,
         usage_based=busy,
@@ -89,6 +90,7 @@ def app_runner(resource: Resource, context: Context) -> Iterator[Charge]:
         "App Runner memory",
         f"{count} × {gigabytes:g} × {memory:g} × {HOURS} h",  # noqa: RUF001
         count * gigabytes * memory * HOURS,
+        ("App Runner memory",),
     )
     hours = min(HOURS, context.usage.requests / 60)
     yield from context.by_use("App Runner CPU", "App Runner vCPU", hours * cpus, "vCPU-hours")
@@ -128,6 +130,7 @@ def _instances(kind: str, count: int, context: Context) -> Charge:
 
 def _volume(what: str, inputs: Inputs, size: str, count: int, context: Context) -> Charge:
     kind = inputs.get("type") or inputs.get("volumeType")
-    usd, gib = context.prices[f"EBS {kind}"], int(inputs[size])
+    price, gib = f"EBS {kind}", int(inputs[size])
+    usd = context.prices[price]
     many = f"{count} × " if count > 1 else ""  # noqa: RUF001
-    return Charge(what, f"{many}{gib} GiB × {usd:g}", count * gib * usd)  # noqa: RUF001
+    return Charge(what, f"{many}{gib} GiB × {usd:g}", count * gib * usd, (price,))  # noqa: RUF001

@@ -57,8 +57,10 @@ def http_api(_: Resource, context: Context) -> Iterator[Charge]:
 def web_acl(resource: Resource, context: Context) -> Iterator[Charge]:
     """A web ACL, its rules, a group of AWS's being one, and the requests that it looks at."""
     rules = len(resource.inputs.get("rules") or [])
-    acl, rule = context.prices["WAF web ACL"], context.prices["WAF rule"]
-    yield Charge("WAF", f"{acl:g} + {rules} rules × {rule:g}", acl + rules * rule)  # noqa: RUF001
+    prices = "WAF web ACL", "WAF rule"
+    acl, rule = (context.prices[price] for price in prices)
+    arithmetic = f"{acl:g} + {rules} rules × {rule:g}"  # noqa: RUF001
+    yield Charge("WAF", arithmetic, acl + rules * rule, prices)
     requests = context.usage.requests / 1e6
     yield from context.by_use("WAF requests", "WAF requests", requests, "million")
 

@@ -6,11 +6,12 @@ here asks AWS.
 """
 
 import csv
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal, get_args
 
 FILE: Final = Path(__file__).with_name("prices.csv")
 EVERYWHERE: Final = "*"
@@ -38,6 +39,32 @@ class MissingPriceError(Exception):
     """A region has no price of this name."""
 
 
+REMEMBERED: Final = "remembered"
+"""The source of a price that was not looked up."""
+
+SourceClass = Literal["AWS", "public repository", "other page", "remembered"]
+"""AWS's own page or API; a file of somebody's repository; somebody's page; not looked up."""
+
+SOURCE_CLASSES: Final[tuple[SourceClass, ...]] = get_args(SourceClass)
+"""The best first."""
+
+_AWS: Final = re.compile(r"https://([\w-]+\.)*(aws\.amazon\.com|amazonaws\.com|amazonaws\.cn)/")
+
+
+def class_of(source: str) -> SourceClass:
+    """What kind of source it is: an address, or `remembered`."""
+    if source == REMEMBERED:
+        return "remembered"
+    if _AWS.match(source):
+        return "AWS"
+    return "public repository" if source.startswith("https://github.com/") else "other page"
+
+
+def weakest(classes: Iterable[SourceClass]) -> SourceClass:
+    """The class that a sum of prices has."""
+    return SOURCE_CLASSES[max((SOURCE_CLASSES.index(each) for each in classes), default=0)]
+
+
 @dataclass(frozen=True)
 class Price:
     """A row of the file."""
@@ -50,6 +77,11 @@ class Price:
     source: str
     """An address, or `remembered`."""
 
+    @property
+    def known_from(self) -> SourceClass:
+        """The class of its source."""
+        return class_of(self.source)
+
 
 @dataclass(frozen=True)
 class PriceList:
@@ -57,6 +89,8 @@ class PriceList:
 
     region: str
     usd: Mapping[str, float]
+    known_from: Mapping[str, SourceClass]
+    """The classes of their sources, by name."""
 
     def __getitem__(self, name: str) -> float:
         """Raises MissingPriceError."""
@@ -98,5 +132,6 @@ def price_list(region: str) -> PriceList:
             f"cost/prices.csv has no prices of region {region!r}. It has those of "
             f"{', '.join(regions())}."
         )
-    found = {row.name: row.usd for row in rows() if row.region in (EVERYWHERE, region)}
-    return PriceList(region, found)
+    found = [row for row in rows() if row.region in (EVERYWHERE, region)]
+    usd = {row.name: row.usd for row in found}
+    return PriceList(region, usd, {row.name: row.known_from for row in found})

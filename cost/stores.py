@@ -28,6 +28,7 @@ def cluster_instance(resource: Resource, context: Context) -> Iterator[Charge]:
         "Aurora Serverless v2 at its least",
         f"{acus:g} ACU × {usd:g} × {HOURS} h",  # noqa: RUF001
         acus * usd * HOURS,
+        ("Aurora Serverless v2",),
     )
 
 

@@ -36,6 +36,7 @@ def scaling_policy(resource: Resource, context: Context) -> Iterator[Charge]:
         "Alarms of autoscaling",
         f"{TRACKING_ALARMS} × {watched} × {usd:g}",  # noqa: RUF001
         TRACKING_ALARMS * watched * usd,
+        ("CloudWatch alarm",),
     )
     namespaces = {_namespace(each) for each in queries}
     if metrics.NAMESPACE in namespaces:
@@ -55,7 +56,8 @@ def _queue_metrics(resource: Resource, context: Context) -> Charge:
     """The worker publishes all of its queues, under the same names however many tasks run."""
     names = metrics.NAMES_SEEN[_major(resource, context)]
     usd = context.prices["CloudWatch custom metric"]
-    return Charge("Queue metrics", f"{names} × {usd:g}", names * usd)  # noqa: RUF001
+    arithmetic = f"{names} × {usd:g}"  # noqa: RUF001
+    return Charge("Queue metrics", arithmetic, names * usd, ("CloudWatch custom metric",))
 
 
 def _major(resource: Resource, context: Context) -> int:

@@ -10,8 +10,9 @@ from dataclasses import fields
 from functools import cache
 from typing import Any, Final
 
-from cost.bill import Bill, Line, bill
+from cost.bill import Bill, Line, Sums, bill
 from cost.prices import EVERYWHERE, price_list, regions, rows
+from cost.rounding import shares, worded
 from cost.usage import IDLE, Usage
 from development.configuration_tables import EXAMPLE_DOMAIN
 from development.recorded_graph import recorded, shipped_config
@@ -45,21 +46,17 @@ def settings_as_shipped(size: str) -> Settings:
 
 
 def short_cost() -> str:
-    """What each component costs, by size."""
+    """What each component costs, by size, and what is known of the sums."""
     bills = {size: bill_of(size).by_component() for size in SIZING}
     names = dict.fromkeys(name for found in reversed(bills.values()) for name in found)
     lines = [
-        (
-            name,
-            *(
-                _usd(found[name].configured) if name in found else ABSENT
-                for found in bills.values()
-            ),
-        )
+        (name, *(_usd(found[name]) if name in found else ABSENT for found in bills.values()))
         for name in names
     ]
-    total = ("**Sum**", *(f"**{bill_of(size).sums.configured:.2f}**" for size in SIZING))
-    return table(("Component", *SIZING), [*lines, total], right=len(SIZING))
+    sums = [bill_of(size).sums for size in SIZING]
+    total = ("**Sum, about**", *(f"**{_usd(each)}**" for each in sums))
+    known = ("Prices from", *(shares(each.by_source) for each in sums))
+    return table(("Component", *SIZING), [*lines, total, known], right=len(SIZING))
 
 
 def full_cost() -> str:
@@ -83,14 +80,20 @@ def _lines(found: Bill) -> str:
             f"`{line.name}`",
             line.what,
             line.arithmetic,
-            *(_usd(usd) for usd in (line.on_demand, line.configured, line.savings_plan)),
+            line.known_from,
+            *_columns(line),
         )
         for line in sorted(found.lines, key=lambda line: (order[line.component], _place(line)))
     ]
     sums = found.sums
-    total = [f"**{_usd(usd)}**" for usd in (sums.on_demand, sums.configured, sums.savings_plan)]
-    head = ("Component", "Resource", "What", "Arithmetic", *COLUMNS)
-    return table(head, [*lines, ("**Sum**", "", "", "", *total)], right=3)
+    total = [shares(sums.by_source), *(f"**{usd}**" for usd in _columns(sums))]
+    head = ("Component", "Resource", "What", "Arithmetic", "Prices from", *COLUMNS)
+    return table(head, [*lines, ("**Sum, about**", "", "", "", *total)], right=3)
+
+
+def _columns(item: Line | Sums) -> list[str]:
+    columns = (item.on_demand, item.configured, item.savings_plan)
+    return [worded(usd, item.known_from) for usd in columns]
 
 
 def _place(line: Line) -> tuple[float, str, str]:
@@ -99,17 +102,14 @@ def _place(line: Line) -> tuple[float, str, str]:
 
 def cost_by_region() -> str:
     """What each size costs in each region, as configured."""
-    lines = [
-        (region, *(_usd(bill_of(size, region).sums.configured) for size in SIZING))
-        for region in regions()
-    ]
+    lines = [(region, *(_sum(bill_of(size, region)) for size in SIZING)) for region in regions()]
     return table(("Region", *SIZING), lines, right=len(SIZING))
 
 
 def cost_by_events() -> str:
     """What each size costs by its traffic, as configured."""
     lines = [
-        (f"{events:,.0f}", *(_usd(bill_of(size, events=events).sums.configured) for size in SIZING))
+        (f"{events:,.0f}", *(_sum(bill_of(size, events=events)) for size in SIZING))
         for events in EVENTS
     ]
     return table(("Events a month", *SIZING), lines, right=len(SIZING) + 1)
@@ -146,5 +146,11 @@ def price_table() -> str:
     return table(("What", "per", *lists), lines, right=len(lists))
 
 
-def _usd(usd: float) -> str:
-    return f"{usd:,.2f}"
+def _sum(found: Bill) -> str:
+    """What a whole costs, and the source that most of it is known from."""
+    parts = found.sums.by_source
+    return f"{_usd(found.sums)}, {max(parts, key=lambda each: parts[each])}"
+
+
+def _usd(sums: Sums) -> str:
+    return worded(sums.configured, sums.known_from)

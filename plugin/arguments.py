@@ -257,9 +257,9 @@ class Storage(TypedDict):
     """The S3 bucket."""
 
     eventsRetentionDays: NotRequired[int]
-    """Days until raw events expire; not set: kept. Media never expires. Value: integer, 7 or more."""
+    """Days until raw events expire; not set: kept. Media never expires. Value: integer, 7 to 2,147,483,647."""
     versioningDays: NotRequired[int]
-    """Days that deleted and overwritten objects can be had back; not set: none. Value: integer, 1 or more."""
+    """Days that deleted and overwritten objects can be had back; not set: none. Value: integer, 1 to 2,147,483,647."""
     kms: NotRequired[bool]
     """Encrypt with a KMS key of the stack instead of SSE-S3."""
 
@@ -318,6 +318,8 @@ class Auth(TypedDict):
     """Refuse sign-in by password."""
     enforceSsoDomains: NotRequired[list[str]]
     """Email domains whose users must sign in by a provider, never by password. Value: list of domains."""
+    existingAccounts: NotRequired[bool]
+    """People have accounts already, beside the one that `bootstrap` makes: then nothing is refused for their want."""
     providers: NotRequired[dict[str, AuthProvider]]
     """Ways to sign in beside the password, each with the keys below; see docs/sign-in.md. Value: `google`, `github`, `okta`, `azureAd`, `cognito`, `keycloak`, `custom`."""
 

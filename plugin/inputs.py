@@ -51,16 +51,18 @@ def read(arguments: Mapping[str, Any]) -> tuple[Settings, Secrets]:
         raise refused(str(SettingsError(problems)))
     values: dict[str, Any] = {**_as_written(plain)}
     values |= {key: _passable(key, value) for key, value in secret.items()}
-    web = values.get("web")
-    if isinstance(web, Mapping) and cast("Mapping[str, Any]", web).get("platform") == "appRunner":
-        raise refused(str(SettingsError([NO_APP_RUNNER])))
+    found: list[str] = []
+    if _value(values, "web", "platform") == "appRunner":
+        found.append(NO_APP_RUNNER)
+        values["web"] = {**values["web"], "platform": "fargate"}
+    elif _value(values, "images", "source") == "mirror":
+        found.append(MIRROR)
     try:
         settings = load(values)
     except SettingsError as error:
-        raise refused(str(error)) from None
-
-    if settings.images.source == "mirror":
-        raise refused(str(SettingsError([MIRROR])))
+        raise refused(str(SettingsError([*found, *error.problems]))) from None
+    if found:
+        raise refused(str(SettingsError(found)))
 
     def checked(key: str) -> pulumi.Output[Any]:
         def check(value: Any) -> Any:
@@ -93,6 +95,11 @@ def refused(text: str) -> InputPropertiesError:
     text = text.replace("in the stack's configuration", "in the component's arguments")
     text = _COMMAND.sub("in the component's arguments", text).replace(f"{NAMESPACE}:", "")
     return InputPropertiesError(text, [])  # without a list, the SDK fails at showing the error
+
+
+def _value(values: Mapping[str, Any], section: str, key: str) -> Any:
+    found = values.get(section)
+    return cast("Mapping[str, Any]", found).get(key) if isinstance(found, Mapping) else None
 
 
 def _outputs(path: str, value: Any) -> Iterator[str]:

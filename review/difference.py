@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, cast
 
+from cost.prices import SourceClass
 from graph.model import SECRET, UNKNOWN, Resource, ResourceGraph
 from graph.preview import Step
 from review.facts import (
@@ -78,6 +79,8 @@ class Difference:
     containers: tuple[ContainerChange, ...]
     cost: tuple[float | None, float | None]
     """USD a month before and after; None where it is not known."""
+    cost_known_from: SourceClass | None
+    """The weakest source of the prices of what it costs afterwards."""
     by_default: tuple[str, str] | None = None
     """Langfuse's releases before and after, if they are of two majors and the later one is a
     default that nobody named: `up` refuses."""
@@ -95,6 +98,7 @@ def difference(
     bearing: Callable[[Resource], bool],
     allowed: Collection[str],
     cost: Callable[[ResourceGraph], float | None],
+    cost_known_from: Callable[[ResourceGraph], SourceClass | None],
 ) -> Difference:
     """Compare. `bearing` tells what has data, `allowed` what may be replaced by name."""
     told = [
@@ -126,6 +130,7 @@ def difference(
         revoked=rights[1],
         containers=tuple(_container_changes(base, head)),
         cost=(cost(base), cost(head)),
+        cost_known_from=cost_known_from(head),
     )
 
 

@@ -7,6 +7,7 @@ anybody. The same differences always give the same text.
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+from cost.rounding import worded
 from review.difference import Change, Difference, PropertyChange
 from review.facts import OpenPort, Permission
 from review.markdown import ABSENT, code, details, html_code, table
@@ -52,17 +53,21 @@ def _summary(differences: Sequence[Difference]) -> str:
         risk = f"**{len(each.at_risk)}**" if each.at_risk else ABSENT
         rows.append((code(each.stack), *counts, risk, _cost(each)))
     titles = (title for title, _ in _OPERATIONS)
-    head = ("Stack", *titles, "data at risk", "USD a month")
+    head = ("Stack", *titles, "data at risk", "USD a month, prices from")
     return table(head, rows, right=len(head) - 1)
 
 
 def _cost(difference: Difference) -> str:
     before, after = difference.cost
-    if before is None or after is None:
+    known_from = difference.cost_known_from
+    if before is None or after is None or known_from is None:
         return ABSENT
-    if round(before, 2) == round(after, 2):
-        return f"{after:.2f}"
-    return f"{before:.2f} → {after:.2f} ({after - before:+.2f})"
+    usd = worded(after, known_from)
+    if round(before, 2) != round(after, 2):
+        rise = after - before
+        sign = "+" if rise > 0 else ""
+        usd = f"{worded(before, known_from)} → {usd} ({sign}{worded(rise, known_from)})"
+    return f"{usd}, {known_from}"
 
 
 def _stack(difference: Difference) -> Iterator[str]:

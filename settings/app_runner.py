@@ -6,12 +6,13 @@ https://docs.aws.amazon.com/apprunner/latest/dg/apprunner-availability-change.ht
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Final
 
+from settings.section import Fault
+
 if TYPE_CHECKING:
-    from settings.network import Network
-    from settings.services import Ingress, Web
+    from settings.model import Settings
 
 APP_RUNNER: Final = "appRunner"
 
@@ -47,49 +48,89 @@ and, for the most, https://docs.aws.amazon.com/general/latest/gr/apprunner.html"
 
 FARGATE: Final = "choose web.platform fargate"
 
-Fault = tuple[str, str, str]
-"""The key within `web`, what is wrong with it, and what to do."""
+
+def faults_of_ingress(settings: Settings) -> Iterator[Fault]:
+    """App Runner is a way in by itself, and no other platform's."""
+    runs, kind = settings.web.platform == APP_RUNNER, settings.ingress.kind
+    if runs and kind != APP_RUNNER:
+        bound = f"App Runner is a way in by itself, and ingress.kind is {kind}"
+        yield Fault("web.platform", bound, f"remove ingress.kind, or {FARGATE}")
+    if not runs and kind == APP_RUNNER:
+        remedy = f"set web.platform to {APP_RUNNER}, or remove ingress.kind"
+        yield Fault("web.platform", f"must be {APP_RUNNER} where ingress.kind is", remedy)
 
 
-def web_fault(web: Web, ingress: Ingress | None, network: Network | None) -> Fault | None:
-    """Find what App Runner cannot do of what is asked; None for Fargate, or if it can.
-
-    An ingress or a network that is wrong by itself is None.
-    """
-    if web.platform != APP_RUNNER:
-        if ingress is not None and ingress.kind == APP_RUNNER:
-            remedy = f"set web.platform to {APP_RUNNER}, or remove ingress.kind"
-            return "platform", f"must be {APP_RUNNER} where ingress.kind is", remedy
-        return None
-    if ingress is not None and ingress.kind != APP_RUNNER:
-        bound = f"App Runner is a way in by itself, and ingress.kind is {ingress.kind}"
-        return "platform", bound, f"remove ingress.kind, or {FARGATE}"
-    if network is not None and network.public_tasks:
-        bound = (
+def faults_of_network(settings: Settings) -> Iterator[Fault]:
+    """What App Runner runs needs a way out."""
+    if settings.web.platform == APP_RUNNER and settings.network.public_tasks:
+        yield Fault(
+            "web.platform",
             "what App Runner runs has no public address, and so needs a way out for model "
-            "providers, sign-in and mail; network.egress is none"
+            "providers, sign-in and mail; network.egress is none",
+            f"set network.egress to natInstance, for one, or {FARGATE}",
         )
-        return "platform", bound, f"set network.egress to natInstance, for one, or {FARGATE}"
+
+
+def faults_of_size(settings: Settings) -> Iterator[Fault]:
+    """App Runner has other sizes than Fargate."""
+    web = settings.web
+    if web.platform != APP_RUNNER:
+        return
     if web.cpu not in MEMORY_MIB:
-        sizes = ", ".join(str(size) for size in MEMORY_MIB)
-        return "cpu", f"App Runner has instances of {sizes} CPU units", f"choose one, or {FARGATE}"
-    if web.memory not in MEMORY_MIB[web.cpu]:
-        sizes = " or ".join(str(size) for size in MEMORY_MIB[web.cpu])
-        bound = f"App Runner has {sizes} MiB with cpu {web.cpu}"
-        return "memory", bound, f"choose one of these sizes, another cpu, or {FARGATE}"
-    return _other_fault(web)
+        bound = f"App Runner has instances of {', '.join(map(str, MEMORY_MIB))} CPU units"
+        yield Fault("web.cpu", bound, f"choose one, or {FARGATE}")
+    elif web.memory not in MEMORY_MIB[web.cpu]:
+        bound = (
+            f"App Runner has {' or '.join(map(str, MEMORY_MIB[web.cpu]))} MiB with cpu {web.cpu}"
+        )
+        remedy = f"choose one of these sizes, another cpu, or {FARGATE}"
+        yield Fault("web.memory", bound, remedy)
 
 
-def _other_fault(web: Web) -> Fault | None:
-    if web.max_tasks > MAXIMUM_INSTANCES:
+def faults_of_tasks(settings: Settings) -> Iterator[Fault]:
+    """App Runner runs fewer at the most."""
+    if settings.web.platform == APP_RUNNER and settings.web.max_tasks > MAXIMUM_INSTANCES:
         bound = f"App Runner runs {MAXIMUM_INSTANCES} instances of a service at the most"
-        return "maxTasks", bound, f"lower it, or {FARGATE}"
-    if web.spot:
-        return "spot", "App Runner has no Spot", f"remove it, or {FARGATE}"
-    if web.architecture != "x86_64":
+        yield Fault("web.maxTasks", bound, f"lower it, or {FARGATE}")
+
+
+def faults_of_spot(settings: Settings) -> Iterator[Fault]:
+    """App Runner has no Spot."""
+    if settings.web.platform == APP_RUNNER and settings.web.spot:
+        yield Fault("web.spot", "App Runner has no Spot", f"remove it, or {FARGATE}")
+
+
+def faults_of_architecture(settings: Settings) -> Iterator[Fault]:
+    """App Runner has one CPU."""
+    if settings.web.platform == APP_RUNNER and settings.web.architecture != "x86_64":
         bound = "App Runner runs x86_64 only, and the migration runs the same image"
-        return "architecture", bound, f"remove it, or {FARGATE}"
-    return None
+        yield Fault("web.architecture", bound, f"remove it, or {FARGATE}")
+
+
+def faults_of_grafana(settings: Settings) -> Iterator[Fault]:
+    """Grafana has no way in beside App Runner."""
+    if settings.grafana.enabled and settings.web.platform == APP_RUNNER:
+        bound = "Grafana is at a path of the ingress, and web.platform appRunner has none"
+        yield Fault("grafana.enabled", bound, f"remove it, or {FARGATE}")
+
+
+def faults_of_images(settings: Settings) -> Iterator[Fault]:
+    """App Runner pulls nothing through."""
+    if settings.images.source != "mirror" and settings.web.platform == APP_RUNNER:
+        bound = "App Runner pulls from ECR only, and what is there before it starts"
+        yield Fault("images.source", bound, f"set images.source to mirror, or {FARGATE}")
+
+
+CHECKS: Final = (
+    faults_of_ingress,
+    faults_of_network,
+    faults_of_size,
+    faults_of_tasks,
+    faults_of_spot,
+    faults_of_architecture,
+    faults_of_grafana,
+    faults_of_images,
+)
 
 
 def missing_region(region: str) -> str | None:

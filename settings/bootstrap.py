@@ -2,9 +2,9 @@
 
 from typing import Annotated
 
-from pydantic import EmailStr, Field
+from pydantic import Field
 
-from settings.section import Section
+from settings.section import Email, Section
 
 DisplayName = Annotated[str, Field(min_length=1, max_length=60)]
 
@@ -15,7 +15,7 @@ class Bootstrap(Section):
     Langfuse makes them when web starts, if they are not there. It changes none that is.
     """
 
-    user_email: EmailStr = Field(
+    user_email: Email = Field(
         description="Owner of the organization, who signs in with a generated password"
     )
     organization: DisplayName = Field(

@@ -46,6 +46,16 @@ def graviton_memory_gib(instance_type: str) -> float | None:
     return _MEMORY_OF_LARGE_GIB[match["family"]] * scale
 
 
+# https://aws.amazon.com/ec2/instance-types/ and https://aws.amazon.com/rds/instance-types/
+_FAMILY: Final = re.compile(r"(?P<family>[cmrt])\d[a-z-]*\.(?P<size>.+)")
+
+
+def instance_memory_gib(instance_type: str) -> float | None:
+    """Memory (GiB) of an instance type of any CPU, such as `t3.micro`; None if it is not known."""
+    match = _FAMILY.fullmatch(instance_type)
+    return match and graviton_memory_gib(f"{match['family']}7g.{match['size']}")
+
+
 def graviton_vcpus(instance_type: str) -> int | None:
     """VCPUs of a Graviton instance type such as `m7g.large`; None if it is not one.
 
@@ -65,6 +75,18 @@ _MOST_CONNECTIONS: Final = 5000
 
 ACU_GIB: Final = 2.0
 """Memory of a unit of Aurora's capacity, GiB."""
+
+
+_LOW_ACU: Final = 0.5
+_LOW_ACU_CONNECTIONS: Final = 2000
+"""The most with a least capacity of 0.5 ACU or none.
+https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/aurora-serverless-v2.setting-capacity.html"""
+
+
+def aurora_connections(min_acu: float, max_acu: float) -> int:
+    """`max_connections` of Aurora Serverless v2, from its capacity (ACU)."""
+    most = postgres_connections(max_acu * ACU_GIB)
+    return min(most, _LOW_ACU_CONNECTIONS) if min_acu <= _LOW_ACU else most
 
 
 def postgres_connections(memory_gib: float) -> int:

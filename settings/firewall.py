@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Annotated, Final
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, field_validator
 
 from settings.section import Section, refusal
 from settings.wording import nearest
@@ -97,3 +97,11 @@ class Waf(Section):
         description="Managed rules that count what they find and block nothing, such as "
         "`RestrictedExtensions_URIPATH`",
     )
+
+    @field_validator("counted_rules")
+    @classmethod
+    def _counted_rules(cls, value: list[str]) -> list[str]:
+        if twice := [rule for rule in dict.fromkeys(value) if value.count(rule) > 1]:
+            bound = f"has {', '.join(twice)} twice, and AWS WAF refuses that"
+            raise refusal(bound, "name each once")
+        return value

@@ -50,15 +50,3 @@ class Images(Section):
     def secret_arns(self) -> dict[str, str | None]:
         """The secret of each registry that is pulled through."""
         return {GITHUB: self.github_secret_arn, DOCKER_HUB: self.docker_hub_secret_arn}
-
-    def missing_secret(self, registries: set[str]) -> str | None:
-        """Name the key of a secret that pulling through from these registries lacks.
-
-        ECR takes nothing from them without a user.
-        https://docs.aws.amazon.com/AmazonECR/latest/userguide/pull-through-cache.html
-        """
-        if self.source != "pullThrough":
-            return None
-        secrets = self.secret_arns
-        keys = {GITHUB: "githubSecretArn", DOCKER_HUB: "dockerHubSecretArn"}
-        return next((keys[each] for each in sorted(registries) if secrets[each] is None), None)

@@ -5,11 +5,18 @@ import re
 from collections.abc import Mapping
 from typing import Any, cast
 
-from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic import TypeAdapter, ValidationError
 
-from settings import messages, own_environment, sign_in_secrets
+from settings import (
+    agreement,
+    byte_limits,
+    known_part,
+    messages,
+    own_environment,
+    sign_in_secrets,
+    way_in,
+)
 from settings.messages import (
-    DISCRIMINATORS,
     GRAFANA_PASSWORD_KEY,
     NAMESPACE,
     PASSWORD_KEYS,
@@ -17,7 +24,6 @@ from settings.messages import (
     VARIANTS,
 )
 from settings.model import Settings
-from settings.network import network_kind
 from settings.releases import LANGFUSE, LANGFUSE_MAJORS, version_of
 from settings.sizing import Row, row_of
 
@@ -51,13 +57,10 @@ def load(values: Mapping[str, Any]) -> Settings:
     be a mapping, in which None stands for a value that is not known yet. Raises SettingsError.
     """
     given, merged = _merged(values)
-    problems: list[str] = []
-    settings = None
-    try:
-        settings = Settings.model_validate(merged)
-    except ValidationError as error:
-        problems = [messages.line(detail) for detail in error.errors()]
+    settings, problems = _of_sections(merged)
+    complete = not problems
     secrets: Mapping[str, str | None] = {}
+    readable = True
     try:
         own = values.get("secretEnvironment")
         secrets = (
@@ -67,21 +70,40 @@ def load(values: Mapping[str, Any]) -> Settings:
         )
     except SettingsError as error:
         problems += error.problems
+        readable = False
     problems += own_environment.problems(merged, secrets, _release(given))
+    secret_values = {key: values[key] for key in SECRET_KEYS if key in values}
+    problems += byte_limits.problems(given, secret_values, secrets)
     problems += _password_problems(merged, values)
-    problems += sign_in_secrets.problems(given, values, secrets)
+    problems += sign_in_secrets.problems(given, values)
+    if readable:
+        problems += way_in.problems(settings, _providers(given), secrets, complete=complete)
     problems += _reader_password_problems(merged, values)
-    if settings is None or problems:
+    if problems:
         raise SettingsError(problems)
     return settings
 
 
 def load_without_secrets(values: Mapping[str, Any]) -> Settings:
     """The settings for a caller who cannot decrypt: as `load`, with nothing said about secrets."""
+    settings, problems = _of_sections(_merged(values)[1])
+    if problems:
+        raise SettingsError(problems)
+    return settings
+
+
+def _of_sections(merged: Mapping[str, Any]) -> tuple[Settings, list[str]]:
+    """The settings, or what of them is right; and a line for each fault of or between sections."""
+    lines: list[str] = []
     try:
-        return Settings.model_validate(_merged(values)[1])
+        settings = Settings.model_validate(merged)
     except ValidationError as error:
-        raise SettingsError([messages.line(detail) for detail in error.errors()]) from None
+        details = error.errors()
+        lines = [messages.line(detail) for detail in details]
+        settings = known_part.of(merged, [detail["loc"] for detail in details])
+    faults = agreement.faults(settings, complete=not lines)
+    lines += [messages.line_of(fault, settings) for fault in faults]
+    return settings, sorted(lines, key=messages.place)
 
 
 def _merged(values: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -113,12 +135,23 @@ def secret_environment(values: Mapping[str, Any]) -> dict[str, str]:
         ) from None
 
 
+def _providers(given: Mapping[str, Any]) -> list[str]:
+    """The providers that were written, right or wrong."""
+    auth = given.get("auth")
+    providers = (
+        cast(Mapping[str, Any], auth).get("providers") if isinstance(auth, Mapping) else None
+    )
+    return list(cast(Mapping[str, Any], providers)) if isinstance(providers, Mapping) else []
+
+
 def _password_problems(merged: Mapping[str, Any], values: Mapping[str, Any]) -> list[str]:
     """Find passwords that are missing, or too many; no line has a password in it."""
     problems: list[str] = []
     for store, key in PASSWORD_KEYS.items():
         section = merged.get(store)
         mode = cast(Mapping[str, Any], section).get("mode") if isinstance(section, Mapping) else ""
+        if mode not in VARIANTS[store]:
+            continue  # which password it takes, nobody knows
         full = f"{NAMESPACE}:{key}"
         remedy = f"Set it with pulumi config set --secret {full} VALUE."
         password = values.get(key)
@@ -182,15 +215,8 @@ def parsed(value: Any) -> Any:
 
 def _over_row(section: str, row: Row, given: Mapping[str, Any]) -> dict[str, Any]:
     """The row's values under the given ones, without those of another shape of the section."""
-    variant = _variant(section, {**row, **given} if section != "network" else given)
+    variant = messages.variant(section, {**row, **given} if section != "network" else given)
     if variant is None:
         return {**row, **given}
     keys = messages.keys(variant)
     return {key: value for key, value in row.items() if key in keys} | dict(given)
-
-
-def _variant(section: str, merged: Mapping[str, Any]) -> type[BaseModel] | None:
-    if section not in VARIANTS:
-        return None
-    tag = network_kind(merged) if section == "network" else merged.get(DISCRIMINATORS[section])
-    return VARIANTS[section].get(str(tag))

@@ -1,15 +1,17 @@
 """Turns pydantic's errors into lines for the user: key, value, what is allowed, what to do."""
 
+import re
 from collections.abc import Mapping
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from pydantic import BaseModel
-from pydantic.alias_generators import to_camel
+from pydantic.alias_generators import to_camel, to_snake
 from pydantic_core import ErrorDetails
 
 from settings.external_stores import ExternalClickHouse, ExternalPostgres, ExternalRedis
 from settings.model import Settings
-from settings.network import AdoptedNetwork, CreatedNetwork
+from settings.network import AdoptedNetwork, CreatedNetwork, network_kind
+from settings.section import Fault
 from settings.services import ApiGatewayIngress, AppRunnerIngress, LoadBalancerIngress
 from settings.sign_in import PROVIDERS, SesMail, SmtpMail
 from settings.sign_in_secrets import PROVIDERS_KEY, SMTP_KEY
@@ -70,6 +72,10 @@ _PROVIDER: Final = "auth.providers."
 _BESIDE_SECRETS: Final = ("auth.providers", "smtp")
 """Sections whose secrets have keys elsewhere, and may be put into the section by mistake."""
 
+_ORDER: Final = {
+    field.alias or name: place for place, (name, field) in enumerate(Settings.model_fields.items())
+}
+
 _WRONG_SHAPES: Final = ("dict_type", "model_type", "model_attributes_type", "string_type")
 
 
@@ -83,9 +89,6 @@ def line(error: ErrorDetails) -> str:
         value = context.get("tag")
     elif location[0] in VARIANTS and len(location) > 1:
         del location[1]
-    if context.get("key"):
-        location.append(str(context["key"]))
-        value = _member(value, str(context["key"]))
     if len(location) == 2 and error["type"] != "extra_forbidden":
         location[1] = to_camel(location[1])  # a default's error has the field's Python name
     path = ".".join(location)
@@ -99,9 +102,31 @@ def line(error: ErrorDetails) -> str:
     return f"{NAMESPACE}:{path}:{value_shown} {bound}. {_sentence(remedy)}."
 
 
+def line_of(fault: Fault, settings: Settings) -> str:
+    """One line for a fault between sections, with the value that `settings` has at its key."""
+    value: Any = settings
+    for key in fault.path.split("."):
+        value = getattr(value, to_snake(key))
+    return f"{NAMESPACE}:{fault.path}: {shown(value)}: {fault.bound}. {_sentence(fault.remedy)}."
+
+
+def place(line: str) -> int:
+    """Where a line belongs among others: in the order of the sections, unknown keys at the end."""
+    key = re.split(r"[.:]", line.removeprefix(f"{NAMESPACE}:"), maxsplit=1)[0]
+    return _ORDER.get(key, len(_ORDER))
+
+
 def keys(model: type[BaseModel]) -> set[str]:
     """The keys of a section as the stack file writes them."""
     return {field.alias or name for name, field in model.model_fields.items()}
+
+
+def variant(section: str, given: Mapping[str, Any]) -> type[BaseModel] | None:
+    """The shape that a section has by what is given of it; None if it has one only, or none."""
+    if section not in VARIANTS:
+        return None
+    tag = network_kind(given) if section == "network" else given.get(DISCRIMINATORS[section])
+    return VARIANTS[section].get(str(tag))
 
 
 def _meant_as_secret(path: str) -> bool:
@@ -110,13 +135,6 @@ def _meant_as_secret(path: str) -> bool:
     if section.startswith(_BESIDE_SECRETS):
         return True
     return bool(nearest(key, SECRET_KEYS if section in ("", "auth") else PASSWORD_KEYS.values()))
-
-
-def _member(value: Any, key: str) -> Any:
-    if isinstance(value, Mapping):
-        return cast(Mapping[str, Any], value).get(key)
-    section = cast(BaseModel, value)
-    return section.model_dump(by_alias=True)[key]
 
 
 def _sentence(text: str) -> str:

@@ -14,6 +14,18 @@ ZONE_SLOTS: Final = 4
 CIDR_PREFIXES: Final = range(16, 25)
 """/16 is the largest VPC AWS makes; below /24 a load balancer's subnet (/27) no longer fits."""
 
+REFUSED_RANGES: Final = tuple(
+    ipaddress.IPv4Network(block)
+    for block in ("0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/4")
+)
+"""https://docs.aws.amazon.com/vpc/latest/userguide/vpc-cidr-blocks.html"""
+
+SUBNETS_PER_ZONE: Final = 2
+"""A public and a private one, each a half of the zone's slot."""
+
+RESERVED_ADDRESSES: Final = 5
+"""Of every subnet. https://docs.aws.amazon.com/vpc/latest/userguide/subnet-sizing.html"""
+
 SubnetId = Annotated[str, Field(pattern=r"^subnet-[0-9a-f]{8,17}$")]
 
 
@@ -37,8 +49,16 @@ class CreatedNetwork(Section):
             network = ipaddress.IPv4Network(value)
         except ValueError as error:
             raise refusal(f"{bound} ({error})", "use the network's first address") from None
+        if value != str(network):  # Python takes a mask too, and EC2 does not
+            raise refusal(bound, "write it as address/bits")
         if network.prefixlen not in CIDR_PREFIXES:
             raise refusal(bound, "a /16 leaves the most room; it costs nothing")
+        if any(network.overlaps(each) for each in REFUSED_RANGES):
+            *most, last = map(str, REFUSED_RANGES)
+            raise refusal(
+                f"is in a range that EC2 makes no VPC of: {', '.join(most)} and {last}",
+                "choose a private one, such as 10.0.0.0/16",
+            )
         return value
 
     @property
@@ -55,6 +75,12 @@ class CreatedNetwork(Section):
     def zone_count(self) -> int:
         """Zones that have a subnet."""
         return self.zones
+
+    @property
+    def addresses(self) -> int:
+        """Addresses for tasks in all zones: those of their subnets, which others take a few of."""
+        subnet = ipaddress.IPv4Network(self.cidr).num_addresses // (ZONE_SLOTS * SUBNETS_PER_ZONE)
+        return self.zones * (subnet - RESERVED_ADDRESSES)
 
     def subnet_blocks(self) -> tuple[list[str], list[str]]:
         """CIDR blocks of the public and of the private subnets, one of each per zone.

@@ -1,8 +1,8 @@
-"""The base of every section of the stack file, and the error a section raises."""
+"""The base of every section of the stack file, its errors, and the faults between sections."""
 
-from typing import Any
+from typing import Annotated, NamedTuple
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict, EmailStr
 from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
 
@@ -18,10 +18,27 @@ class Section(BaseModel):
     )
 
 
-def refusal(bound: str, remedy: str, *, key: str = "") -> PydanticCustomError:
-    """An error that says what is allowed and what to do.
+def refusal(bound: str, remedy: str) -> PydanticCustomError:
+    """An error of the key that is validated: what is allowed, and what to do."""
+    return PydanticCustomError("refused", "{bound}", {"bound": bound, "remedy": remedy})
 
-    `key` names another key, relative to the one being validated, when that is where the value is.
-    """
-    context: dict[str, Any] = {"bound": bound, "remedy": remedy, "key": key}
-    return PydanticCustomError("refused", "{bound}", context)
+
+def _ascii(value: str) -> str:
+    if not value.isascii():
+        raise refusal(
+            "may have ASCII characters only: SNS, AWS Budgets and Langfuse take no others",
+            "write the domain as xn--…, and have an address without others",
+        )
+    return value
+
+
+Email = Annotated[EmailStr, AfterValidator(_ascii)]
+
+
+class Fault(NamedTuple):
+    """What is wrong with a value because of others, which may be right by themselves."""
+
+    path: str
+    """The key whose value is shown, such as `web.platform`."""
+    bound: str
+    remedy: str

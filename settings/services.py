@@ -6,7 +6,6 @@ from typing import Annotated, Any, Final, Literal, cast
 
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
-from contract.metrics import SWITCHES
 from contract.runtime import EVENT_PROPAGATION_CHECK, QUEUE_CONSUMPTION_CHECK
 from settings.capacity import FARGATE_MEMORY_MIB, fargate_memory_range
 from settings.firewall import DEFAULT_RATE_LIMIT, Waf
@@ -165,18 +164,6 @@ class Worker(Service):
             QUEUE_CONSUMPTION_CHECK: self.queue_consumption_stuck_minutes,
             EVENT_PROPAGATION_CHECK: self.event_propagation_stuck_minutes,
         }
-
-    @field_validator("scale_on")
-    @classmethod
-    def _scale_on(cls, value: str, info: ValidationInfo) -> str:
-        own: Mapping[str, str] = info.data.get("environment", {})
-        off = [name for name in SWITCHES if own.get(name) == "false"]
-        if value == "backlog" and off:
-            raise refusal(
-                f"worker.environment switches off what this follows: {', '.join(off)}",
-                "remove it there, or set worker.scaleOn to cpu",
-            )
-        return value
 
 
 class LoadBalancerIngress(Section):

@@ -6,9 +6,8 @@ Client secrets and the SMTP URL are secret keys, which settings/sign_in_secrets.
 import re
 from typing import Annotated, Final, Literal
 
-from pydantic import AfterValidator, Field, ValidationInfo
+from pydantic import AfterValidator, Field
 
-from settings.releases import version_of
 from settings.section import Section, refusal
 
 _LABEL: Final = "[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
@@ -183,16 +182,4 @@ class SesMail(Mail):
         return [self.from_address.rpartition("@")[2], self.from_address]
 
 
-def _ses_is_known(value: SesMail | SmtpMail, info: ValidationInfo) -> SesMail | SmtpMail:
-    """Refuse SES in a release that takes its URL for an SMTP server's."""
-    release = info.data.get("release")
-    if isinstance(value, SesMail) and release and version_of(release) < SES_SINCE:
-        raise refusal(
-            f"Langfuse {release} cannot send through SES",
-            f"choose release {'.'.join(map(str, SES_SINCE))} or later, or smtp.mode smtp",
-            key="mode",
-        )
-    return value
-
-
-Smtp = Annotated[SesMail | SmtpMail, Field(discriminator="mode"), AfterValidator(_ses_is_known)]
+Smtp = Annotated[SesMail | SmtpMail, Field(discriminator="mode")]

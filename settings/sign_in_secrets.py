@@ -25,28 +25,17 @@ _SMTP_URL: Final = re.compile(
 )
 """What nodemailer takes apart: user and password percent-encoded, options after `?`."""
 
-_CLIENT_ID: Final = re.compile(r"AUTH_\w+_CLIENT_ID")
-
 
 def client_secrets(values: Mapping[str, Any]) -> dict[str, str]:
     """The client secrets by provider. ValueError if they are no JSON object of strings."""
     return _STRINGS.validate_json(values.get(PROVIDERS_KEY, "{}"))
 
 
-def problems(
-    given: Mapping[str, Any],
-    values: Mapping[str, Any],
-    secret_environment: Mapping[str, str | None],
-) -> list[str]:
-    """Find what is wrong with the secrets, and ways to sign in that lead nowhere, a line each."""
-    auth = _mapping(given.get("auth"))
-    sections = _mapping(auth.get("providers"))
+def problems(given: Mapping[str, Any], values: Mapping[str, Any]) -> list[str]:
+    """Find what is wrong with the secrets, a line each."""
+    sections = _mapping(_mapping(given.get("auth")).get("providers"))
     providers = [name for name, section in sections.items() if section is not None]
-    return [
-        *_provider_problems(providers, values),
-        *_locked_out(auth, providers, [*_web_environment(given), *secret_environment]),
-        *_smtp_problems(given, values),
-    ]
+    return [*_provider_problems(providers, values), *_smtp_problems(given, values)]
 
 
 def _provider_problems(providers: list[str], values: Mapping[str, Any]) -> Iterator[str]:
@@ -70,23 +59,12 @@ def _provider_problems(providers: list[str], values: Mapping[str, Any]) -> Itera
             yield f"{key}: is for {section}, which is not set. Remove it, or set {section}."
 
 
-def _locked_out(
-    auth: Mapping[str, Any], providers: list[str], own_variables: list[str]
-) -> Iterator[str]:
-    """Refuse to close the password's door where no other is open."""
-    if providers or any(_CLIENT_ID.fullmatch(name) for name in own_variables):
-        return
-    remedy = "since there is no provider. Set langfuse:auth.providers, or remove it."
-    if auth.get("disablePassword") in (True, "true"):
-        yield f"langfuse:auth.disablePassword: true: nobody could sign in, {remedy}"
-    if auth.get("enforceSsoDomains"):
-        yield f"langfuse:auth.enforceSsoDomains: their users could not sign in, {remedy}"
-
-
 def _smtp_problems(given: Mapping[str, Any], values: Mapping[str, Any]) -> Iterator[str]:
     key, shape = f"langfuse:{SMTP_KEY}", "smtp.mode smtp"
-    url = values.get(SMTP_KEY)
-    if _mapping(given.get("smtp")).get("mode") != "smtp":
+    url, mode = values.get(SMTP_KEY), _mapping(given.get("smtp")).get("mode")
+    if mode not in (None, "ses", "smtp"):
+        return  # whether it takes a URL, nobody knows
+    if mode != "smtp":
         if url is not None:
             yield f"{key}: exists only for {shape}. Remove it, or choose {shape}."
     elif not url:
@@ -96,10 +74,6 @@ def _smtp_problems(given: Mapping[str, Any], values: Mapping[str, Any]) -> Itera
             f"{key}: must be smtp://USER:PASSWORD@HOST:PORT, or smtps://… for TLS from the start. "
             "Write it so, with what is not a letter or digit in user and password percent-encoded."
         )
-
-
-def _web_environment(given: Mapping[str, Any]) -> Mapping[str, Any]:
-    return _mapping(_mapping(given.get("web")).get("environment"))
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:

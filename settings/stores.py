@@ -147,17 +147,24 @@ class ElastiCacheRedis(Section):
 Redis = Annotated[ElastiCacheRedis | ExternalRedis, Field(discriminator="mode")]
 
 
+MOST_DAYS: Final = 2**31 - 1
+"""Of S3's lifecycle rules: a number of 32 bits.
+https://docs.aws.amazon.com/AmazonS3/latest/API/API_LifecycleExpiration.html"""
+
+
 class Storage(Section):
     """The S3 bucket."""
 
     events_retention_days: int | None = Field(
         None,
         ge=7,
+        le=MOST_DAYS,
         description="Days until raw events expire; not set: kept. Media never expires",
     )
     versioning_days: int | None = Field(
         None,
         ge=1,
+        le=MOST_DAYS,
         description="Days that deleted and overwritten objects can be had back; not set: none",
     )
     kms: bool = Field(False, description="Encrypt with a KMS key of the stack instead of SSE-S3")

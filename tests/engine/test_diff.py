@@ -111,6 +111,7 @@ def test_a_renamed_database_is_told_first_as_data_that_is_lost(
     assert "[secret]" not in section, "no secret changes with the name"
 
 
+@pytest.mark.running
 def test_another_major_by_default_is_told_as_what_up_refuses(
     change: Callable[[str, str, str], Path],
 ) -> None:

@@ -60,7 +60,11 @@ VARIED: Mapping[str, Any] = {
         "disablePassword": True,
         "enforceSsoDomains": ["example.com"],
         "providers": {
-            "google": {"clientId": "g-1", "allowedDomains": ["example.com"]},
+            "google": {
+                "clientId": "g-1",
+                "allowedDomains": ["example.com"],
+                "allowAccountLinking": True,
+            },
             "azureAd": {"clientId": "a-1", "tenantId": "example.com"},
         },
     },

@@ -507,7 +507,7 @@ def test_the_alarm_on_connections_follows_the_databases_memory() -> None:
     assert connections(mode="auroraServerless", minAcu=0.5, maxAcu=64) == 1200, (
         "a least capacity of 0.5 ACU caps the connections at 2000"
     )
-    assert connections(mode="instance", instanceClass="db.m5.large") is None, "memory not known"
+    assert connections(mode="instance", instanceClass="db.x9z.large") is None, "memory not known"
 
 
 def test_an_instance_that_is_not_burstable_has_no_alarm_on_credits() -> None:

@@ -24,6 +24,7 @@ from components.app_runner_domain import VALIDATION_RECORDS, validation_record
 from components.location import Location
 from contract import timeouts
 from cost.prices import HOURS, price_list
+from cost.rounding import about
 from development.recorded_graph import recorded
 from graph.architecture import architecture
 from graph.picture import nodes_of
@@ -468,7 +469,10 @@ REMEDY = "or choose web.platform fargate."
             f"Choose one of these sizes, another cpu, {REMEDY}",
         ),
         (
-            {"web": {"platform": "appRunner", "maxTasks": 26}},
+            {
+                "web": {"platform": "appRunner", "maxTasks": 26},
+                "postgres": {"mode": "auroraServerless"},
+            },
             "langfuse:web.maxTasks: 26: App Runner runs 25 instances of a service at the most. "
             f"Lower it, {REMEDY}",
         ),
@@ -605,7 +609,7 @@ def test_the_page_says_what_the_prices_say(what: str, count: int, cpus: int, gib
 
     idle = count * gib * prices["App Runner memory"] * HOURS
     busy = idle + cpus * prices["App Runner vCPU"] * HOURS
-    sums = " | ".join(f"{usd:.2f}" for usd in (fargate("ARM"), fargate("x86"), idle, busy))
+    sums = " | ".join(about(usd) for usd in (fargate("ARM"), fargate("x86"), idle, busy))
     assert f"| {what} | {sums} |" in PAGE.read_text(encoding="utf-8")
 
 

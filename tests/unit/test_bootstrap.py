@@ -66,7 +66,7 @@ def test_the_ids_are_the_stacks_so_that_another_name_makes_no_second_project() -
         ({}, "false"),
         ({"bootstrap": {"userEmail": EMAIL}}, "true"),
         ({"bootstrap": {"userEmail": EMAIL}, "auth": {"disableSignup": False}}, "false"),
-        ({"auth": {"disableSignup": True}}, "true"),
+        ({"auth": {"disableSignup": True, "existingAccounts": True}}, "true"),
     ],
 )
 def test_nobody_can_sign_up_once_there_is_a_first_user(keys: dict[str, Any], closed: str) -> None:

@@ -106,7 +106,12 @@ THREE_SERVERS: Final[dict[str, Any]] = {"network": {"zones": 3}, "clickhouse": {
 
 GOOGLE: Final[dict[str, Any]] = {"google": {"clientId": "abc", "allowedDomains": ["example.com"]}}
 CLOSED: Final[dict[str, Any]] = {
-    "auth": {"disableSignup": True, "disablePassword": True, "providers": GOOGLE},
+    "auth": {
+        "disableSignup": True,
+        "disablePassword": True,
+        "existingAccounts": True,
+        "providers": GOOGLE,
+    },
     "authSecrets": '{"google": "x"}',
 }
 
@@ -344,7 +349,7 @@ def test_sign_in_switches_reach_web_in_langfuses_own_words(
     key: str, name: str, switch: bool, word: str
 ) -> None:
     """Peer fault: booleans written as `True`, which Langfuse does not take for `true`."""
-    keys = {**CLOSED, "auth": {"providers": GOOGLE, key: switch}}
+    keys = {**CLOSED, "auth": {"providers": GOOGLE, "existingAccounts": True, key: switch}}
     assert plain("web", **keys)[name] == word, "the key and its variable say the same"
 
 

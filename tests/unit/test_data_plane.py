@@ -33,7 +33,7 @@ def changed() -> Graph:
         "size": "dev",
         "web": {"cpu": 2048, "memory": 4096, "environment": {"LANGFUSE_LOG_LEVEL": "debug"}},
         "worker": {"maxTasks": 9},
-        "auth": {"disableSignup": True},
+        "auth": {"disableSignup": True, "existingAccounts": True},
         "redis": {"nodeType": "cache.t4g.small"},
         "storage": {"kms": True, "eventsRetentionDays": 30},
         "secretEnvironment": {"LANGFUSE_EE_LICENSE_KEY": "langfuse_ee_0123"},

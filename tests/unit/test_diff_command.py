@@ -118,7 +118,9 @@ def test_a_folder_outside_of_git_is_one_line(tmp_path: Path) -> None:
 
 def found(name: str) -> Difference:
     nothing = ResourceGraph(())
-    same = difference(name, nothing, nothing, (), lambda _: False, (), lambda _: None)
+    same = difference(
+        name, nothing, nothing, (), lambda _: False, (), lambda _: None, lambda _: "AWS"
+    )
     return replace(same, cost=(10.0, 20.0))
 
 

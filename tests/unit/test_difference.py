@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from cost.prices import SourceClass
 from graph.model import SECRET, UNKNOWN, Resource, ResourceGraph
 from graph.preview import Step
 from review import gates
@@ -57,6 +58,7 @@ def compared(
     *steps: Step,
     allowed: tuple[str, ...] = (),
     cost: tuple[float | None, float | None] = (None, None),
+    known_from: SourceClass = "AWS",
 ) -> Difference:
     costs = {id(before): cost[0], id(after): cost[1]}
     return difference(
@@ -67,6 +69,7 @@ def compared(
         lambda each: each.type == CLUSTER,
         allowed,
         lambda each: costs[id(each)],
+        lambda _: known_from,
     )
 
 
@@ -332,9 +335,9 @@ A note.
 
 - `replace-data` in `prod`
 
-| Stack | replaced | removed | added | changed | data at risk | USD a month |
+| Stack | replaced | removed | added | changed | data at risk | USD a month, prices from |
 | --- | ---: | ---: | ---: | ---: | ---: | ---: |
-| `prod` | 1 | – | 1 | – | **1** | 100.00 → 120.50 (+20.50) |
+| `prod` | 1 | – | 1 | – | **1** | 100.00 → 120.50 (+20.50), AWS |
 
 ### `prod`
 
@@ -376,8 +379,17 @@ def test_a_replacement_that_is_allowed_is_said_to_happen() -> None:
 
 def test_a_stack_that_stays_as_it_is_has_a_row_and_no_section() -> None:
     text = report([compared(graph(OLD), graph(OLD), cost=(5, 5.001))])
-    assert "| `prod` | – | – | – | – | – | 5.00 |" in text  # noqa: RUF001
+    assert "| `prod` | – | – | – | – | – | 5.00, AWS |" in text  # noqa: RUF001
     assert "###" not in text
+
+
+def test_a_cost_is_told_no_more_exactly_than_its_prices_are_known() -> None:
+    found = compared(graph(OLD), graph(OLD), cost=(683.26, 691.36), known_from="remembered")
+    assert "| 680 → 690 (+8.1), remembered |" in report([found])
+    cheaper = compared(graph(OLD), graph(OLD), cost=(691.36, 683.26))
+    assert "| 691.36 → 683.26 (-8.10), AWS |" in report([cheaper])
+    same = compared(graph(OLD), graph(OLD), cost=(691.36, 691.36), known_from="other page")
+    assert "| 690, other page |" in report([same])
 
 
 def test_what_is_taken_away_is_folded() -> None:

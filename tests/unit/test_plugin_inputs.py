@@ -71,6 +71,19 @@ def test_a_component_has_no_app_runner(source: str) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("own", "first"),
+    [
+        ({"web": {"platform": "appRunner", "cpu": 3}}, "web.platform: 'appRunner': needs "),
+        ({"web": {"cpu": 3}, "images": {"source": "mirror"}}, "images.source: 'mirror': copies "),
+    ],
+)
+def test_what_a_component_has_not_hides_no_other_error(own: dict[str, Any], first: str) -> None:
+    lines = problems({"size": "dev", "logs": {"retentionDays": 2}, **own})
+    assert lines[0].startswith(first)
+    assert [line.split(": ")[0] for line in lines[1:]] == ["web.cpu", "logs.retentionDays"]
+
+
 @with_outputs
 def test_every_error_is_in_one_message_in_the_words_of_arguments() -> None:
     lines = problems(

@@ -507,6 +507,7 @@ NATIVE: Final[dict[str, Any]] = {
     "bootstrap": {"userEmail": "ada@example.com", "keyVersion": 2},
     "auth": {
         "disableSignup": True,
+        "existingAccounts": True,
         "enforceSsoDomains": ["example.com"],
         "providers": {"okta": {"clientId": "0oa1", "issuer": "https://example.okta.com/"}},
     },
@@ -561,6 +562,7 @@ def test_every_camel_case_key_arrives_under_its_snake_case_name() -> None:
             "disable_signup": True,
             "disable_password": False,
             "enforce_sso_domains": ["example.com"],
+            "existing_accounts": True,
             "providers": {
                 "okta": {
                     "client_id": "0oa1",

@@ -279,7 +279,8 @@ def test_a_least_above_the_most_of_the_sizing_row_is_refused_too(service: str) -
 )
 def test_a_number_of_tasks_out_of_bounds_is_refused(key: str, value: int, bound: str) -> None:
     keys = {"minTasks": 1, "maxTasks": 100, key: value}
-    assert problems(web=keys) == [
+    large = {"mode": "auroraServerless", "minAcu": 1, "maxAcu": 64}
+    assert problems(web=keys, postgres=large) == [
         f"langfuse:web.{key}: {value}: input should be {bound}. {set_it(f'web.{key}')}"
     ], "0 tasks serve nobody, 101 are a typing error"
 
@@ -801,6 +802,17 @@ def test_a_password_that_would_break_a_connection_url_is_refused_without_showing
         f"langfuse:{store}Password: may have letters, digits and ._~- only, because Langfuse's "
         "images put it into a URL as it is. Give the user alice such a password."
     ], "migrations would look for another host, or cut the password off"
+
+
+@pytest.mark.parametrize("store", EXTERNAL)
+def test_a_misspelt_mode_does_not_bring_an_error_of_the_password_along(store: str) -> None:
+    (line,) = problems(**{store: {"mode": "externall"}, f"{store}Password": "x"})
+    assert line.startswith(f'langfuse:{store}.mode: "externall": must be ')
+
+
+def test_a_misspelt_way_of_mail_does_not_bring_an_error_of_its_url_along() -> None:
+    (line,) = problems(smtp={"mode": "smpt", "from": "a@example.com"}, smtpUrl="smtp://h")
+    assert line.startswith('langfuse:smtp.mode: "smpt": must be ')
 
 
 def test_a_password_that_is_no_text_is_refused_and_not_crashed_on() -> None:
@@ -1325,7 +1337,7 @@ def test_a_variable_that_only_speaks_of_keys_or_tokens_is_not_taken_for_a_secret
     web = {
         "AUTH_AUTH0_ID_TOKEN_SIGNED_RESPONSE_ALG": "RS256",
         "AUTH_CUSTOM_ID_TOKEN": "true",
-        "AUTH_DISABLE_USERNAME_PASSWORD": "true",
+        "AUTH_DISABLE_USERNAME_PASSWORD": "false",
         "LANGFUSE_CACHE_API_KEY_ENABLED": "false",
         "LANGFUSE_CACHE_API_KEY_TTL_SECONDS": "60",
         "LANGFUSE_S3_EVENT_KEY_MAX_SEGMENT_BYTES": "128",

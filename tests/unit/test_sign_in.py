@@ -291,16 +291,16 @@ def test_nobody_is_locked_out() -> None:
     domains = ["a.com"]
     assert problems(auth={"disablePassword": True, "enforceSsoDomains": domains}) == [
         f"langfuse:auth.disablePassword: true: nobody could sign in, {NO_WAY_IN}",
-        f"langfuse:auth.enforceSsoDomains: their users could not sign in, {NO_WAY_IN}",
+        f'langfuse:auth.enforceSsoDomains: ["a.com"]: their users could not sign in, {NO_WAY_IN}',
     ], "the first user included"
     assert load({"size": "dev", **with_providers("google", disablePassword=True)})
     assert problems(auth={"disablePassword": True, "providers": {"google": None}}) == [
         f"langfuse:auth.disablePassword: true: nobody could sign in, {NO_WAY_IN}"
     ], "a key without a value is no provider, and needs no secret"
-    variable = "AUTH_WORKOS_CLIENT_ID"
+    variable, secret = "AUTH_WORKOS_CLIENT_ID", {"AUTH_WORKOS_CLIENT_SECRET": "x"}
     for keys in (
-        {"web": {"environment": {variable: "x"}}},
-        {"secretEnvironment": json.dumps({variable: "x"})},
+        {"web": {"environment": {variable: "x"}}, "secretEnvironment": json.dumps(secret)},
+        {"secretEnvironment": json.dumps({variable: "x", **secret})},
     ):
         assert load({"size": "dev", "auth": {"disablePassword": True}, **keys}), "set by hand"
 
