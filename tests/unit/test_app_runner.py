@@ -23,6 +23,7 @@ from components.app_runner import MAX_CONCURRENCY, Web, refuse_region, running
 from components.app_runner_domain import VALIDATION_RECORDS, validation_record
 from components.location import Location
 from contract import timeouts
+from contract.runtime import WEB_START_SECONDS, start_seconds
 from cost.prices import HOURS, price_list
 from cost.rounding import about
 from development.recorded_graph import recorded
@@ -250,6 +251,17 @@ def test_the_service_is_asked_for_its_health_and_scales_by_requests(graph: Graph
         "cpu": "1024",
         "memory": "2048",
     }
+
+
+def test_the_smallest_instance_has_the_start_that_it_has_on_fargate(lock: None) -> None:  # noqa: ARG001
+    small = {**APP_RUNNER, "web": {**APP_RUNNER["web"], "cpu": 256, "memory": 1024}}
+    service = build("platform", small).one("aws:apprunner/service:Service")
+    check = service.inputs["healthCheckConfiguration"]
+    start = start_seconds(WEB_START_SECONDS, 256)
+    assert check["interval"] * check["unhealthyThreshold"] >= start > 200, (
+        "10 s, 20 times, are too few for it, and there is no grace"
+    )
+    assert check["interval"] <= 20, "App Runner's most"
 
 
 def test_all_records_of_the_domain_are_made_at_once(graph: Graph) -> None:

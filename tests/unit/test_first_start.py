@@ -165,6 +165,7 @@ echo "$@" > "$NOTES/started"
 exec /bin/sleep 60
 """
 WGET: Final = """#!/bin/sh
+until [ -s "$NOTES/started" ]; do /bin/sleep 0.01; done
 echo "$@" >> "$NOTES/asked"
 while read -r code; do
   [ "$code" = "$(wc -l < "$NOTES/asked" | tr -d ' ')" ] && exit 0
