@@ -14,7 +14,7 @@ import pytest
 from contract.variables import known
 from settings.byte_limits import OWN_ENVIRONMENT_BYTES, SECRET_BYTES
 from settings.loading import SettingsError, load
-from settings.own_environment import WIRED, is_secret
+from settings.own_environment import is_secret
 from tests.unit.graph import ROOT, build, unshared
 
 DOMAIN: Final = "langfuse.example.com"
@@ -136,7 +136,7 @@ def plain(container: str, count: int) -> list[str]:
     names = [
         name
         for name, row in table.items()
-        if not row.fault("x" * 500) and not WIRED.fullmatch(name) and not is_secret(name)
+        if not row.fault("x" * 500) and row.use == "own" and not is_secret(name)
     ]
     return sorted(name for name in names if not name.startswith("AUTH_"))[:count]
 
