@@ -67,7 +67,7 @@ def test_a_resize_is_told_with_its_properties_and_its_price(
     row, *others = [line for line in done.stdout.splitlines() if line.startswith("| `dev`")]
     assert others == []
     assert row.startswith("| `dev` | – | – | – | 1 | – | ")  # noqa: RUF001
-    assert row.endswith("(+1.60) |")
+    assert row.endswith("(+1.6), remembered |")
     assert (
         "<details><summary><code>ClickHouse langfuse-dev-clickhouse</code>: 1 changed</summary>\n\n"
         "- update `aws:ebs/volume:Volume` `langfuse-dev-clickhouse`\n"
