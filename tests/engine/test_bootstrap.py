@@ -7,12 +7,15 @@ already. That Langfuse makes what the variables say is Langfuse's own promise.
 
 from pathlib import Path
 
+import pytest
+
 from tests.deployment import Deployment
 
 BOOTSTRAP = {"bootstrap.userEmail": "ada@example.com", "deletionProtection": "true"}
 KEYS = "langfuse-dev-bootstrap"
 
 
+@pytest.mark.running
 def test_the_first_keys_are_renewed_and_taken_away_and_nothing_else_is(
     environment: dict[str, str], tmp_path: Path
 ) -> None:

@@ -76,6 +76,7 @@ def test_a_resize_is_told_with_its_properties_and_its_price(
     assert "**" not in done.stdout, "nothing in it needs a second look"
 
 
+@pytest.mark.running
 def test_a_port_that_is_opened_to_the_internet_stops_at_its_gate(
     change: Callable[[str, str, str], Path],
 ) -> None:
@@ -91,6 +92,7 @@ def test_a_port_that_is_opened_to_the_internet_stops_at_its_gate(
     assert "- port: `langfuse-dev-web` → `langfuse-dev-postgres`, port `5432`\n" in done.stdout
 
 
+@pytest.mark.running
 def test_a_renamed_database_is_told_first_as_data_that_is_lost(
     change: Callable[[str, str, str], Path],
 ) -> None:

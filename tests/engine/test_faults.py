@@ -123,6 +123,7 @@ def test_a_failed_migration_fails_up_and_leaves_the_services_alone(
     assert deployment.changes() == set()
 
 
+@pytest.mark.running
 def test_a_first_deployment_whose_migration_fails_starts_no_service(
     aws: FailingAws, environment: dict[str, str], tmp_path: Path
 ) -> None:

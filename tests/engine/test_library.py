@@ -34,6 +34,7 @@ def settings(region: str, **more: Any) -> dict[str, Any]:
     return {"size": "dev", "aws:region": region, **more}
 
 
+@pytest.mark.running
 def test_two_stacks_at_once_and_one_of_them_cancelled_on_its_way(tmp_path: Path) -> None:
     def folder(name: str) -> Path:
         return tmp_path / name

@@ -51,6 +51,7 @@ def pack(environment: dict[str, str], tmp_path: Path, monkeypatch: pytest.Monkey
     return folder
 
 
+@pytest.mark.running
 def test_a_shipped_stack_passes_and_a_careless_addition_is_refused_in_the_preview(
     environment: dict[str, str], tmp_path: Path, pack: Path
 ) -> None:

@@ -57,6 +57,7 @@ def test_a_stack_comes_up_and_then_has_nothing_to_change(
     assert deployment.changes("refresh", "--preview-only") == set()
 
 
+@pytest.mark.running
 def test_a_new_release_migrates_and_changes_two_services_and_another_scaling_changes_one(
     environment: dict[str, str], tmp_path: Path
 ) -> None:
@@ -84,6 +85,7 @@ def test_a_new_release_migrates_and_changes_two_services_and_another_scaling_cha
     }, "an upgrade touches no store"
 
 
+@pytest.mark.running
 def test_sizing_up_every_store_replaces_none(environment: dict[str, str], tmp_path: Path) -> None:
     deployment = Deployment.of("prod", tmp_path, environment)
     deployment.up()
@@ -127,6 +129,7 @@ def test_destroying_an_unprotected_stack_leaves_nothing(
     assert deployment.state() == []
 
 
+@pytest.mark.running
 def test_destroying_a_protected_stack_destroys_nothing_until_it_is_unprotected(
     environment: dict[str, str], tmp_path: Path
 ) -> None:

@@ -105,6 +105,7 @@ def said(done: subprocess.CompletedProcess[str]) -> str:
     return done.stdout + done.stderr
 
 
+@pytest.mark.running
 def test_a_service_that_never_started_stays_so_until_it_is_given_something_else(
     one: Stack, aws: AwsProvider
 ) -> None:
@@ -122,6 +123,7 @@ def test_a_service_that_never_started_stays_so_until_it_is_given_something_else(
     assert aws.runs("web") == "second"
 
 
+@pytest.mark.running
 def test_another_capacity_provider_needs_a_new_deployment_already_in_the_preview(
     one: Stack,
 ) -> None:
@@ -133,6 +135,7 @@ def test_another_capacity_provider_needs_a_new_deployment_already_in_the_preview
     assert done.returncode == 0, said(done)
 
 
+@pytest.mark.running
 def test_a_resource_that_left_the_program_is_there_until_the_end_of_the_update(
     one: Stack,
 ) -> None:
@@ -145,6 +148,7 @@ def test_a_resource_that_left_the_program_is_there_until_the_end_of_the_update(
     assert one.up(routes=["after"]).returncode == 0
 
 
+@pytest.mark.running
 def test_stacks_meet_in_one_account_only_if_they_share_it(
     tmp_path: Path, environment: dict[str, str]
 ) -> None:

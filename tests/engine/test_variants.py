@@ -126,6 +126,7 @@ def test_a_stack_of_external_stores_signs_in_and_its_secrets_and_its_web_acl_can
     assert "Another-one" not in text
 
 
+@pytest.mark.running
 def test_three_clickhouse_servers_have_three_zones_volumes_and_names(
     environment: dict[str, str], tmp_path: Path
 ) -> None:
