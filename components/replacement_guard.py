@@ -2,8 +2,8 @@
 
 A `pulumi.Stash` beside each such resource remembers the inputs whose change replaces it. If they
 differ from the last ones, the stash's hook fails, and so the resource, which depends on the stash,
-is not touched. One more stash remembers which resources there are, and what
-`components/release_guard.py` wants to know.
+is not touched. One more stash remembers which resources there are, Pulumi's options that keep each
+of them, which a review compares, and what `components/release_guard.py` wants to know.
 
 What the program wants is compared there, and nowhere else: the engine does not compare these inputs
 again, or what AWS has changed by itself, or a snapshot has brought, would replace the resource
@@ -155,6 +155,7 @@ class ReplacementGuard:
         self._allowed = frozenset(allowed)
         self._how_to_allow = how_to_allow
         self._guarded: dict[str, tuple[str, str]] = {}
+        self._keeping: dict[tuple[str, str], list[str]] = {}
         self._closed = False
         self._hook = pulumi.ResourceHook(
             f"{name}-replacement-guard", self._check, pulumi.ResourceHookOptions(on_dry_run=True)
@@ -181,7 +182,10 @@ class ReplacementGuard:
         """
         self._closed = True
         self._release = release
-        there = {" ".join(resource): True for resource in sorted(self._guarded.values())}
+        there = {
+            " ".join(resource): self._keeping.get(resource, True)
+            for resource in sorted(self._guarded.values())
+        }
         return self._stash(self._stores, {**there, **release.remembered}, parent)
 
     def _stash(self, name: str, value: Any, parent: pulumi.Resource | None) -> pulumi.Stash:
@@ -200,6 +204,8 @@ class ReplacementGuard:
         # A bucket and its key have the same name.
         label = f"{args.name}-{args.type_.rsplit(':', 1)[-1].lower()}"
         self._guarded[label] = (args.type_, args.name)
+        options = {"protect": args.opts.protect, "retainOnDelete": args.opts.retain_on_delete}
+        self._keeping[args.type_, args.name] = [key for key, value in options.items() if value]
         replacing = {to_camel(key): key for key in sorted(REPLACING[args.type_])}
         growing = {to_camel(key): key for key in GROWING.get(args.type_, ())}
         value: dict[str, Any] = {

@@ -147,8 +147,12 @@ def test_the_network_is_watched_before_the_vpc_is_touched(stack: str) -> None:
 def test_one_stash_remembers_which_stores_there_are(stack: str) -> None:
     graph = shipped(stack)
     stores = {f"{each.type} {each.name}" for each in guarded(graph)}
+    keeping = {"dev": [], "prod": ["protect"]}[stack]
+    volume = {"dev": [], "prod": ["protect", "retainOnDelete"]}[stack]
     assert graph.one(STASH, f"langfuse-{stack}-stores").inputs["input"] == {
-        **dict.fromkeys(stores | {f"{NETWORK} langfuse-{stack}"}, True),
+        **dict.fromkeys(stores, keeping),
+        f"{VOLUME} langfuse-{stack}-clickhouse": volume,
+        f"{NETWORK} langfuse-{stack}": True,
         MAJOR: 4,
         WRITE_MODE: "events_only",
     }
@@ -206,6 +210,13 @@ def test_nothing_is_ignored_that_would_not_replace_a_store_or_that_aws_leaves_al
     token: str,
 ) -> None:
     assert set(BEGINNINGS[token]) - CHANGED_BY_AWS <= TYPES[token].replaced_by
+
+
+def test_what_keeps_a_store_is_remembered_though_it_may_be_replaced() -> None:
+    remembered = allowing().one(STASH, "langfuse-dev-stores").inputs["input"]
+    stores = [f"{each.type} {each.name}" for each in guarded(allowing()) if each.name in ALLOWED]
+    assert [remembered[each] for each in stores] == [["protect"]] * len(ALLOWED)
+    call("langfuse-dev-stores", THERE, {each: ["protect"] for each in THERE})
 
 
 def test_what_is_allowed_is_watched_all_the_same() -> None:
