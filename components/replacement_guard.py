@@ -137,6 +137,16 @@ HINTS: Final[Mapping[str, str]] = {
 """What to say besides of a resource that would be deleted."""
 
 
+WAYS_OUT: Final[Mapping[str, str]] = {
+    # Neither does a VPC become another one, nor a store move into another VPC, whatever is allowed.
+    "langfuse:index:Network": "Take the change back; or make another stack with it, and restore "
+    "the data there (docs/operations.md, Restoring).",
+}
+"""What to do about a refusal, by type, where no name in `langfuse:allowReplace` helps."""
+
+REFUSED: Final = "refused"
+"""In a preview's list of what there is: something was refused, and the list's hook tells it."""
+
 IN_CONFIGURATION: Final = "pulumi config set --path 'langfuse:allowReplace[0]' {}"
 """How to allow the replacement of a resource where the settings are a stack's configuration."""
 
@@ -156,6 +166,9 @@ class ReplacementGuard:
         self._how_to_allow = how_to_allow
         self._guarded: dict[str, tuple[str, str]] = {}
         self._keeping: dict[tuple[str, str], list[str]] = {}
+        self._previews = pulumi.runtime.is_dry_run()
+        self._stashes: list[pulumi.Stash] = []
+        self._refused: list[str] = []
         self._closed = False
         self._hook = pulumi.ResourceHook(
             f"{name}-replacement-guard", self._check, pulumi.ResourceHookOptions(on_dry_run=True)
@@ -186,13 +199,28 @@ class ReplacementGuard:
             " ".join(resource): self._keeping.get(resource, True)
             for resource in sorted(self._guarded.values())
         }
-        return self._stash(self._stores, {**there, **release.remembered}, parent)
+        value = {**there, **release.remembered}
+        return self._stash(self._stores, self._with_refusals(value), parent)
+
+    def _with_refusals(self, value: Mapping[str, Any]) -> Any:
+        """In a preview the value once every other hook was called, other than before if one spoke.
+
+        The engine ends a preview at the first hook that fails
+        (https://github.com/pulumi/pulumi/blob/v3.250.0/pkg/resource/deploy/step_executor.go), so
+        there only the last one does, and tells everything.
+        """
+        if not self._previews:
+            return value
+        called = pulumi.Output.all(*(stash.urn for stash in self._stashes))
+        return called.apply(lambda _: {**value, **({REFUSED: True} if self._refused else {})})
 
     def _stash(self, name: str, value: Any, parent: pulumi.Resource | None) -> pulumi.Stash:
         hooks = pulumi.ResourceHookBinding(before_update=[self._hook])
-        return pulumi.Stash(
+        stash = pulumi.Stash(
             name, input=value, opts=pulumi.ResourceOptions(parent=parent, hooks=hooks)
         )
+        self._stashes.append(stash)
+        return stash
 
     def _guard(
         self, args: pulumi.ResourceTransformationArgs
@@ -231,8 +259,9 @@ class ReplacementGuard:
         new: dict[str, Any] = (args.new_inputs or {}).get("input") or {}
         if args.name == self._stores and self._release is not None:
             gone = [resource.split(" ") for resource in sorted(set(old) - set(new))]
-            lines = [
-                f"{_deleted(kind, name)} {self._way_out(name)}"
+            lines = sorted(self._refused)
+            lines += [
+                f"{_deleted(kind, name)} {self._way_out(kind, name)}"
                 for kind, name in gone
                 if name not in self._allowed
             ]
@@ -241,18 +270,27 @@ class ReplacementGuard:
             kind, name = self._guarded[args.name]
             growing = GROWING.get(kind, {})
             lines = [
-                f"{_changed(kind, name, key, old.get(key), new.get(key))} {self._way_out(name)}"
+                f"{_changed(kind, name, key, old.get(key), new.get(key))} "
+                f"{self._way_out(kind, name, key)}"
                 for key in sorted({*old, *new})
                 if name not in self._allowed
                 and old.get(key) != new.get(key)
                 and not (key in growing and _grows(old.get(key), new.get(key)))
             ]
+            if self._previews:
+                self._refused += lines
+                return
         if lines:
             raise pulumi.RunError("\n".join(lines))
 
-    def _way_out(self, name: str) -> str:
+    def _way_out(self, kind: str, name: str, key: str = "") -> str:
+        if kind in WAYS_OUT:
+            return WAYS_OUT[kind]
+        meant = "if you mean it, take a snapshot"
+        if key in GROWING.get(kind, {}):
+            meant = "if it is to begin with another snapshot, name that in clickhouse.snapshotId,"
         return (
-            "Take the change back; or, if you mean it, take a snapshot and allow it by name: "
+            f"Take the change back; or, {meant} and allow it by name: "
             f"{self._how_to_allow.format(name)}"
         )
 
