@@ -17,7 +17,7 @@ from automation.operation import OperationError
 from automation.plan import UserError
 from automation.stack import LangfuseStack
 from components.replacement_guard import REPLACING
-from cost.bill import idle_sums, idle_usd, region_of
+from cost.bill import idle_sums, idle_unpriced, idle_usd, region_of
 from cost.prices import SourceClass
 from graph.model import Resource, ResourceGraph, has_unknown
 from graph.preview import Preview, Step
@@ -84,7 +84,15 @@ def compare(name: str, sources: Sources) -> Difference:
             raise UserError(f"head: {error}") from error
     steps = _without_lifting(preview.steps)
     found = difference(
-        name, base, head, steps, _bears_data(base), allowed, monthly_cost, cost_known_from
+        name,
+        base,
+        head,
+        steps,
+        _bears_data(base),
+        allowed,
+        monthly_cost,
+        cost_known_from,
+        cost_missing,
     )
     return replace(found, by_default=_another_major_by_default(name, sources))
 
@@ -115,6 +123,8 @@ def _default_release(project: Path) -> str | None:
 
 def monthly_cost(graph: ResourceGraph) -> float | None:
     """USD a month of an idle stack, with Spot where it uses it; None where a price is missing."""
+    if not graph.resources:
+        return 0
     region = region_of(graph)
     return None if region is None else idle_usd(graph, region)
 
@@ -126,14 +136,24 @@ def cost_known_from(graph: ResourceGraph) -> SourceClass | None:
     return None if sums is None else sums.known_from
 
 
+def cost_missing(graph: ResourceGraph) -> Sequence[str]:
+    """Why that cost is not known, a sentence each."""
+    if not graph.resources:
+        return ()
+    region = region_of(graph)
+    if region is None:
+        return ["its resources do not say their region."]
+    return idle_unpriced(graph, region)
+
+
 def _base(name: str, project: Path, scratch: Path) -> ResourceGraph:
     try:
         with LangfuseStack(
             name, project=project, work_dir=scratch / "stack", offline=True
         ) as stack:
             stack.up()
-            stack.unprotect()
             made = stack.deployed()
+            stack.unprotect()
             shared_aws().unprotect({str(each.outputs.get("arn")) for each in made.resources})
             return made
     except OperationError as error:

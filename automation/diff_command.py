@@ -42,8 +42,8 @@ def diff(
     fail_on: Annotated[
         str,
         typer.Option(
-            help="Exit with 3 if one of these holds: replace-data, public-ingress, iam-wildcard, "
-            "cost>N (USD a month), cost>N%. Separate them by commas."
+            help="Exit with 3 if one of these holds: replace-data, unprotect, "
+            "public-ingress, iam-wildcard, cost>N (USD a month), cost>N%. Separate them by commas."
         ),
     ] = "",
     folder: Folder = REPOSITORY,

@@ -17,6 +17,7 @@ from pulumi import automation as auto
 from automation import image_repositories
 from automation.destruction import Destruction
 from automation.events import counted
+from automation.given_settings import checked
 from automation.offline_workspace import REPOSITORY
 from automation.operation import Command, OnEvent, Operation
 from automation.plan import UserError
@@ -25,8 +26,8 @@ from automation.results import Result
 from automation.workspace import Workspace, offline_place, place
 from graph.model import ResourceGraph
 from graph.preview import Preview
-from settings.loading import SettingsError, load
-from settings.messages import NAMESPACE, SECRET_KEYS
+from settings.loading import SettingsError
+from settings.messages import NAMESPACE
 
 Value = TypeVar("Value")
 
@@ -53,10 +54,11 @@ class NoStackError(UserError):
 class LangfuseStack:
     """One stack of Langfuse: preview, deploy, refresh and destroy it.
 
-    Settings are either `settings`, keys below `langfuse:` with YAML's values, in which a key with a
-    colon, such as `aws:region`, is taken as it is; or the file `stack_file`, by default the
-    project's own `Pulumi.<name>.yaml`. Secret keys (`langfuse:postgresPassword` and the like) are
-    given in `secrets`, and never written in clear.
+    Settings are either `settings`, keys of `langfuse:`, with their namespace or without, and YAML's
+    values, in which a key of another namespace, such as `aws:region`, is taken as it is; or the
+    file `stack_file`, by default the project's own `Pulumi.<name>.yaml`. Secret keys
+    (`postgresPassword` and the like) are given in `secrets`, and never written in clear;
+    `secretEnvironment` and `authSecrets` are mappings, or JSON.
 
     `backend` (a URL of `pulumi login`) and `secrets_provider` (of `pulumi stack init`) default to
     what the environment and the project say. `work_dir` keeps what is written for `settings`, and,
@@ -72,7 +74,7 @@ class LangfuseStack:
         settings: Mapping[str, Any] | None = None,
         *,
         stack_file: Path | None = None,
-        secrets: Mapping[str, str] | None = None,
+        secrets: Mapping[str, str | Mapping[str, str]] | None = None,
         backend: str | None = None,
         secrets_provider: str | None = None,
         work_dir: Path | None = None,
@@ -84,15 +86,18 @@ class LangfuseStack:
             raise UserError(f"stack {name}: settings and stack_file exclude each other.")
         self.name = name
         self.offline = offline
-        self._secrets = dict(secrets or {})
-        config = None if settings is None else _config(name, settings, self._secrets)
+        try:
+            given = checked(settings, secrets or {})
+        except SettingsError as error:
+            raise InvalidSettingsError(name, error.problems) from error
+        self._secrets = given.secrets
         self._own_dir = None
         if work_dir is None:
             self._own_dir = tempfile.TemporaryDirectory(prefix="langfuse-stack-")
             work_dir = Path(self._own_dir.name)
         work_dir.mkdir(parents=True, exist_ok=True)
         prepared = (offline_place if offline else place)(
-            name, work_dir, project, stack_file, config
+            name, work_dir, project, stack_file, given.config
         )
         self._folder = prepared.folder
         self._placeholders = prepared.placeholders
@@ -278,30 +283,6 @@ class LangfuseStack:
         command = [*arguments, "--stack", self.name]
         done = self._command.run(command, str(self._folder), self._environment, given=given)
         return done.stdout
-
-
-def _config(name: str, settings: Mapping[str, Any], secrets: Mapping[str, str]) -> dict[str, Any]:
-    """A stack file's `config`. Raises InvalidSettingsError with every mistake at once."""
-    own = {key: value for key, value in settings.items() if ":" not in key}
-    problems = [
-        f"{NAMESPACE}:{key}: is a secret: give it in secrets, not in settings."
-        for key in SECRET_KEYS
-        if key in own
-    ]
-    problems += [
-        f"{NAMESPACE}:{key}: is not a secret key. Secret keys are {', '.join(SECRET_KEYS)}."
-        for key in secrets
-        if key not in SECRET_KEYS
-    ]
-    if not problems:
-        try:
-            load({**own, **secrets})
-        except SettingsError as error:
-            problems = error.problems
-    if problems:
-        raise InvalidSettingsError(name, problems)
-    others = {key: value for key, value in settings.items() if ":" in key}
-    return {**others, **{f"{NAMESPACE}:{key}": value for key, value in own.items()}}
 
 
 def _leaves(values: Iterable[str]) -> Iterator[str]:

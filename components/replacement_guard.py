@@ -2,8 +2,8 @@
 
 A `pulumi.Stash` beside each such resource remembers the inputs whose change replaces it. If they
 differ from the last ones, the stash's hook fails, and so the resource, which depends on the stash,
-is not touched. One more stash remembers which resources there are, and what
-`components/release_guard.py` wants to know.
+is not touched. One more stash remembers which resources there are, Pulumi's options that keep each
+of them, which a review compares, and what `components/release_guard.py` wants to know.
 
 What the program wants is compared there, and nowhere else: the engine does not compare these inputs
 again, or what AWS has changed by itself, or a snapshot has brought, would replace the resource
@@ -137,6 +137,16 @@ HINTS: Final[Mapping[str, str]] = {
 """What to say besides of a resource that would be deleted."""
 
 
+WAYS_OUT: Final[Mapping[str, str]] = {
+    # Neither does a VPC become another one, nor a store move into another VPC, whatever is allowed.
+    "langfuse:index:Network": "Take the change back; or make another stack with it, and restore "
+    "the data there (docs/operations.md, Restoring).",
+}
+"""What to do about a refusal, by type, where no name in `langfuse:allowReplace` helps."""
+
+REFUSED: Final = "refused"
+"""In a preview's list of what there is: something was refused, and the list's hook tells it."""
+
 IN_CONFIGURATION: Final = "pulumi config set --path 'langfuse:allowReplace[0]' {}"
 """How to allow the replacement of a resource where the settings are a stack's configuration."""
 
@@ -155,6 +165,10 @@ class ReplacementGuard:
         self._allowed = frozenset(allowed)
         self._how_to_allow = how_to_allow
         self._guarded: dict[str, tuple[str, str]] = {}
+        self._keeping: dict[tuple[str, str], list[str]] = {}
+        self._previews = pulumi.runtime.is_dry_run()
+        self._stashes: list[pulumi.Stash] = []
+        self._refused: list[str] = []
         self._closed = False
         self._hook = pulumi.ResourceHook(
             f"{name}-replacement-guard", self._check, pulumi.ResourceHookOptions(on_dry_run=True)
@@ -181,14 +195,32 @@ class ReplacementGuard:
         """
         self._closed = True
         self._release = release
-        there = {" ".join(resource): True for resource in sorted(self._guarded.values())}
-        return self._stash(self._stores, {**there, **release.remembered}, parent)
+        there = {
+            " ".join(resource): self._keeping.get(resource, True)
+            for resource in sorted(self._guarded.values())
+        }
+        value = {**there, **release.remembered}
+        return self._stash(self._stores, self._with_refusals(value), parent)
+
+    def _with_refusals(self, value: Mapping[str, Any]) -> Any:
+        """In a preview the value once every other hook was called, other than before if one spoke.
+
+        The engine ends a preview at the first hook that fails
+        (https://github.com/pulumi/pulumi/blob/v3.250.0/pkg/resource/deploy/step_executor.go), so
+        there only the last one does, and tells everything.
+        """
+        if not self._previews:
+            return value
+        called = pulumi.Output.all(*(stash.urn for stash in self._stashes))
+        return called.apply(lambda _: {**value, **({REFUSED: True} if self._refused else {})})
 
     def _stash(self, name: str, value: Any, parent: pulumi.Resource | None) -> pulumi.Stash:
         hooks = pulumi.ResourceHookBinding(before_update=[self._hook])
-        return pulumi.Stash(
+        stash = pulumi.Stash(
             name, input=value, opts=pulumi.ResourceOptions(parent=parent, hooks=hooks)
         )
+        self._stashes.append(stash)
+        return stash
 
     def _guard(
         self, args: pulumi.ResourceTransformationArgs
@@ -200,6 +232,8 @@ class ReplacementGuard:
         # A bucket and its key have the same name.
         label = f"{args.name}-{args.type_.rsplit(':', 1)[-1].lower()}"
         self._guarded[label] = (args.type_, args.name)
+        options = {"protect": args.opts.protect, "retainOnDelete": args.opts.retain_on_delete}
+        self._keeping[args.type_, args.name] = [key for key, value in options.items() if value]
         replacing = {to_camel(key): key for key in sorted(REPLACING[args.type_])}
         growing = {to_camel(key): key for key in GROWING.get(args.type_, ())}
         value: dict[str, Any] = {
@@ -225,8 +259,9 @@ class ReplacementGuard:
         new: dict[str, Any] = (args.new_inputs or {}).get("input") or {}
         if args.name == self._stores and self._release is not None:
             gone = [resource.split(" ") for resource in sorted(set(old) - set(new))]
-            lines = [
-                f"{_deleted(kind, name)} {self._way_out(name)}"
+            lines = sorted(self._refused)
+            lines += [
+                f"{_deleted(kind, name)} {self._way_out(kind, name)}"
                 for kind, name in gone
                 if name not in self._allowed
             ]
@@ -235,18 +270,27 @@ class ReplacementGuard:
             kind, name = self._guarded[args.name]
             growing = GROWING.get(kind, {})
             lines = [
-                f"{_changed(kind, name, key, old.get(key), new.get(key))} {self._way_out(name)}"
+                f"{_changed(kind, name, key, old.get(key), new.get(key))} "
+                f"{self._way_out(kind, name, key)}"
                 for key in sorted({*old, *new})
                 if name not in self._allowed
                 and old.get(key) != new.get(key)
                 and not (key in growing and _grows(old.get(key), new.get(key)))
             ]
+            if self._previews:
+                self._refused += lines
+                return
         if lines:
             raise pulumi.RunError("\n".join(lines))
 
-    def _way_out(self, name: str) -> str:
+    def _way_out(self, kind: str, name: str, key: str = "") -> str:
+        if kind in WAYS_OUT:
+            return WAYS_OUT[kind]
+        meant = "if you mean it, take a snapshot"
+        if key in GROWING.get(kind, {}):
+            meant = "if it is to begin with another snapshot, name that in clickhouse.snapshotId,"
         return (
-            "Take the change back; or, if you mean it, take a snapshot and allow it by name: "
+            f"Take the change back; or, {meant} and allow it by name: "
             f"{self._how_to_allow.format(name)}"
         )
 

@@ -1,7 +1,7 @@
 """The bill of a stack: what every resource of its graph costs a month."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -138,6 +138,14 @@ def idle_sums(graph: ResourceGraph, region: str) -> Sums | None:
     except UnknownRegionError:
         return None
     return None if found.unpriced else found.sums
+
+
+def idle_unpriced(graph: ResourceGraph, region: str) -> Sequence[str]:
+    """Why there are no such sums, a sentence each; empty where there are."""
+    try:
+        return bill(graph, region).unpriced
+    except UnknownRegionError as error:
+        return [str(error)]
 
 
 def component_of(resource: Resource, graph: ResourceGraph) -> str:

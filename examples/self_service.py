@@ -126,7 +126,7 @@ def _stack(team: str, request: Request, teams: Path, offline: bool) -> LangfuseS
     stack = LangfuseStack(
         team,
         request.settings(team),
-        secrets={"secretEnvironment": json.dumps({LICENCE: licence})} if licence else {},
+        secrets={"secretEnvironment": {LICENCE: licence}} if licence else {},
         work_dir=_folder(teams, team),
         offline=offline,
     )

@@ -17,6 +17,7 @@ from review.facts import (
     open_ports,
     permissions,
 )
+from review.protection import Unprotected, unprotected
 
 LONGEST: Final = 120
 """Characters of a value that are told."""
@@ -81,6 +82,10 @@ class Difference:
     """USD a month before and after; None where it is not known."""
     cost_known_from: SourceClass | None
     """The weakest source of the prices of what it costs afterwards."""
+    cost_missing: tuple[str, ...]
+    """Why a cost is not known, a sentence each."""
+    unprotected: tuple[Unprotected, ...]
+    """Stores that stay and lose a protection."""
     by_default: tuple[str, str] | None = None
     """Langfuse's releases before and after, if they are of two majors and the later one is a
     default that nobody named: `up` refuses."""
@@ -99,6 +104,7 @@ def difference(
     allowed: Collection[str],
     cost: Callable[[ResourceGraph], float | None],
     cost_known_from: Callable[[ResourceGraph], SourceClass | None],
+    cost_missing: Callable[[ResourceGraph], Sequence[str]],
 ) -> Difference:
     """Compare. `bearing` tells what has data, `allowed` what may be replaced by name."""
     told = [
@@ -131,6 +137,8 @@ def difference(
         containers=tuple(_container_changes(base, head)),
         cost=(cost(base), cost(head)),
         cost_known_from=cost_known_from(head),
+        cost_missing=tuple(dict.fromkeys([*cost_missing(base), *cost_missing(head)])),
+        unprotected=unprotected(base, head, bearing, allowed),
     )
 
 

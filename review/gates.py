@@ -8,7 +8,9 @@ from typing import Final
 from review.difference import Difference
 
 _COST: Final = re.compile(r"cost>(\d+(?:\.\d+)?)(%?)")
-KNOWN: Final = "replace-data, public-ingress, iam-wildcard, cost>N (USD a month), cost>N%"
+KNOWN: Final = (
+    "replace-data, unprotect, public-ingress, iam-wildcard, cost>N (USD a month), cost>N%"
+)
 
 
 class GateError(ValueError):
@@ -41,6 +43,8 @@ def tripped(gates: Sequence[Gate], differences: Sequence[Difference]) -> list[tu
 def _gate(name: str) -> Gate:
     if name == "replace-data":
         return Gate(name, lambda difference: bool(difference.at_risk))
+    if name == "unprotect":
+        return Gate(name, lambda difference: bool(difference.unprotected))
     if name == "public-ingress":
         return Gate(name, _is_public)
     if name == "iam-wildcard":
@@ -58,7 +62,7 @@ def _is_public(difference: Difference) -> bool:
 def _rises(difference: Difference, bound: float, *, percent: bool) -> bool:
     before, after = difference.cost
     if before is None or after is None:
-        return False
+        return True  # what cannot be judged may rise by any amount
     rise = after - before
     if percent:
         return rise > 0 and (before == 0 or rise / before * 100 > bound)

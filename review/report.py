@@ -33,17 +33,44 @@ def report(
     notes: Sequence[str] = (),
 ) -> str:
     """The whole report: a summary, then what needs a look, then everything by component."""
-    parts = [MARK, "## What this change does to the stacks", *notes]
+    parts = [MARK, "## What this change does to the stacks"]
+    parts += [_unprotected(each) for each in differences if each.unprotected]
+    parts += notes
+    not_known = {each.stack for each in differences if each.cost_missing}
     if tripped:
-        lines = [f"- {code(gate)} in {code(stack)}" for gate, stack in tripped]
+        lines = [_stop(gate, stack, known=stack not in not_known) for gate, stack in tripped]
         parts.append("**Stopped by these gates:**\n\n" + "\n".join(lines))
     if differences:
         parts.append(_summary(differences))
+    parts += [_cost_missing(each) for each in differences if each.cost_missing]
     for each in differences:
         if each.changes or each.opened or each.granted or each.containers or each.exposed:
             parts += [f"### {code(each.stack)}", *_stack(each)]
     text = "\n\n".join(parts) + "\n"
     return text if len(text) <= LONGEST_COMMENT else text[: LONGEST_COMMENT - len(CUT)] + CUT
+
+
+def _unprotected(difference: Difference) -> str:
+    count = len(difference.unprotected)
+    stores = "1 store" if count == 1 else f"{count} stores"
+    lines = [
+        f"- {code(each.name)} ({code(each.type)}): {', '.join(map(code, each.lifted))}"
+        for each in difference.unprotected
+    ]
+    return (
+        f"**Protection of {stores} of {code(difference.stack)} is removed: from then on, a mistake "
+        "deletes them.**\n\n" + "\n".join(lines)
+    )
+
+
+def _stop(gate: str, stack: str, *, known: bool) -> str:
+    text = f"- {code(gate)} in {code(stack)}"
+    return text if known or not gate.startswith("cost>") else f"{text}, whose cost is not known"
+
+
+def _cost_missing(difference: Difference) -> str:
+    lines = "\n".join(f"- {code(each)}" for each in difference.cost_missing)
+    return f"**What {code(difference.stack)} costs is not known:**\n\n{lines}"
 
 
 def _summary(differences: Sequence[Difference]) -> str:

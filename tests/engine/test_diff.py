@@ -113,6 +113,31 @@ def test_a_renamed_database_is_told_first_as_data_that_is_lost(
     assert "[secret]" not in section, "no secret changes with the name"
 
 
+def test_protection_that_is_removed_is_told_first_and_stops_at_its_gate(
+    change: Callable[[str, str, str], Path],
+) -> None:
+    size = "  langfuse:size: prod\n"
+    folder = change("Pulumi.prod.yaml", size, f"{size}  langfuse:deletionProtection: false\n")
+    done = diff(folder, "prod", "--fail-on", "replace-data,unprotect")
+    assert done.exit_code == STOPPED
+    assert "- `replace-data` in" not in done.stdout
+    assert "- `unprotect` in `prod`\n" in done.stdout
+    first, _, told = done.stdout.partition("**Protection of ")[2].partition("\n\n")
+    assert first.endswith(" stores of `prod` is removed: from then on, a mistake deletes them.**")
+    lines = told.partition("\n\n")[0].splitlines()
+    assert first.startswith(f"{len(lines)} ")
+    assert (
+        "- `langfuse-prod-clickhouse` (`aws:ebs/volume:Volume`): `protect`, `retainOnDelete`"
+    ) in lines
+    assert (
+        "- `langfuse-prod-postgres` (`aws:rds/cluster:Cluster`): `protect`, `deletionProtection`, "
+        "`skipFinalSnapshot`"
+    ) in lines
+    assert "- `langfuse-prod-salt` (`random:index/randomPassword:RandomPassword`): `protect`" in (
+        lines
+    )
+
+
 @pytest.mark.running
 def test_another_major_by_default_is_told_as_what_up_refuses(
     change: Callable[[str, str, str], Path],

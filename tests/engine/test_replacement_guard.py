@@ -64,7 +64,8 @@ ANOTHER_DATABASE = (
 ANOTHER_NETWORK = (
     {"network.cidr": "10.9.0.0/16"},
     "langfuse-dev",
-    "would be replaced by an empty one: network.cidr changes from '10.0.0.0/16'",
+    "(langfuse:index:Network) would be replaced by an empty one: network.cidr changes from "
+    "'10.0.0.0/16'",
 )
 A_SMALLER_VOLUME = (
     {"clickhouse.volumeGib": "20"},
@@ -108,10 +109,22 @@ def test_a_change_that_would_lose_data_is_refused_with_a_way_out(
     deployment: Deployment, command: str, config: dict[str, str], resource: str, words: str
 ) -> None:
     printed = refused(deployment, command, config)
-    lines = [line for line in printed.splitlines() if resource in line and "allowReplace" in line]
+    lines = [line for line in printed.splitlines() if f"{resource} (" in line and words in line]
     assert lines, printed
-    assert words in lines[0]
-    assert WAY_OUT.format(resource) in lines[0]
+    if "langfuse:index:Network" in lines[0]:
+        assert "make another stack with it" in lines[0], "no store can follow"
+        assert "allowReplace" not in lines[0]
+    else:
+        assert WAY_OUT.format(resource) in lines[0]
+
+
+@pytest.mark.xdist_group("one stack")
+def test_a_preview_tells_all_that_is_refused_at_once(deployment: Deployment) -> None:
+    changes = (ANOTHER_DATABASE, ANOTHER_NETWORK, A_SMALLER_VOLUME)
+    config = {key: value for change in changes for key, value in change[0].items()}
+    printed = refused(deployment, "preview", config)
+    for _, resource, words in changes:
+        assert [line for line in printed.splitlines() if f"{resource} (" in line and words in line]
 
 
 def test_every_replaced_property_is_named(environment: dict[str, str], tmp_path: Path) -> None:

@@ -119,7 +119,15 @@ def test_a_folder_outside_of_git_is_one_line(tmp_path: Path) -> None:
 def found(name: str) -> Difference:
     nothing = ResourceGraph(())
     same = difference(
-        name, nothing, nothing, (), lambda _: False, (), lambda _: None, lambda _: "AWS"
+        name,
+        nothing,
+        nothing,
+        (),
+        lambda _: False,
+        (),
+        lambda _: None,
+        lambda _: "AWS",
+        lambda _: (),
     )
     return replace(same, cost=(10.0, 20.0))
 

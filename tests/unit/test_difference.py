@@ -59,6 +59,7 @@ def compared(
     allowed: tuple[str, ...] = (),
     cost: tuple[float | None, float | None] = (None, None),
     known_from: SourceClass = "AWS",
+    missing: tuple[str, ...] = (),
 ) -> Difference:
     costs = {id(before): cost[0], id(after): cost[1]}
     return difference(
@@ -70,12 +71,110 @@ def compared(
         allowed,
         lambda each: costs[id(each)],
         lambda _: known_from,
+        lambda each: missing if costs[id(each)] is None else (),
     )
 
 
 OLD = resource(CLUSTER, "pg", POSTGRES.urn, databaseName="a", masterPassword=SECRET)
 NEW = resource(CLUSTER, "pg", POSTGRES.urn, databaseName="b", masterPassword=SECRET)
 RENAMED = step("replace", OLD, NEW, databaseName="update-replace", masterPassword="update")
+
+
+# --- protection
+
+
+def stores(**kept: Any) -> Resource:
+    """What the guard remembers of each store: what keeps it from being deleted."""
+    there = {f"{CLUSTER} {name}": by for name, by in kept.items()}
+    return resource("pulumi:index:Stash", "langfuse-prod-stores", input=there)
+
+
+def unprotected(
+    before: Resource, after: Resource, kept: Any, allowed: tuple[str, ...] = ()
+) -> dict[str, tuple[str, ...]]:
+    found = compared(graph(before), graph(after, stores(pg=kept)), allowed=allowed)
+    return {each.name: each.lifted for each in found.unprotected}
+
+
+# The comparison takes Pulumi's protection off the base's state, so that a store which stays as it
+# is has none in the head's graph.
+BARE = resource(CLUSTER, "pg", POSTGRES.urn)
+PROTECTED = replace(BARE, protect=True)
+RETAINED = replace(BARE, retain_on_delete=True)
+
+
+@pytest.mark.parametrize(
+    ("before", "kept", "lifted"),
+    [
+        (PROTECTED, [], ("protect",)),
+        (PROTECTED, ["protect"], None),
+        (PROTECTED, ["retainOnDelete"], ("protect",)),
+        (RETAINED, [], ("retainOnDelete",)),
+        (RETAINED, ["retainOnDelete"], None),
+        (replace(RETAINED, protect=True), [], ("protect", "retainOnDelete")),
+        (BARE, [], None),
+        (BARE, ["protect"], None),
+        (PROTECTED, True, None),
+    ],
+)
+def test_pulumis_protection_that_goes_is_told(
+    before: Resource, kept: Any, lifted: tuple[str, ...] | None
+) -> None:
+    assert unprotected(before, BARE, kept) == ({"pg": lifted} if lifted else {})
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "lifted"),
+    [
+        ({"deletionProtection": True}, {"deletionProtection": False}, "deletionProtection"),
+        ({"deletionProtection": True}, {}, "deletionProtection"),
+        ({"forceDestroy": False}, {"forceDestroy": True}, "forceDestroy"),
+        ({}, {"forceDestroy": True}, "forceDestroy"),
+        ({"skipFinalSnapshot": False}, {"skipFinalSnapshot": True}, "skipFinalSnapshot"),
+        ({"deletionProtection": True}, {"deletionProtection": True}, None),
+        ({"deletionProtection": False}, {"deletionProtection": True}, None),
+        ({"forceDestroy": True}, {"forceDestroy": True}, None),
+        ({"skipFinalSnapshot": True}, {}, None),
+    ],
+)
+def test_aws_own_protection_that_goes_is_told(
+    before: dict[str, Any], after: dict[str, Any], lifted: str | None
+) -> None:
+    old, new = (resource(CLUSTER, "pg", POSTGRES.urn, **each) for each in (before, after))
+    assert unprotected(old, new, []) == ({"pg": (lifted,)} if lifted else {})
+
+
+def test_a_store_that_may_newly_be_replaced_by_name_has_lost_pulumis_protection() -> None:
+    assert unprotected(PROTECTED, BARE, ["protect"], ("pg",)) == {"pg": ("protect",)}
+    assert unprotected(RETAINED, BARE, ["retainOnDelete"], ("pg",)) == {}
+
+
+def test_what_goes_altogether_or_bears_no_data_is_not_told_as_unprotected() -> None:
+    gone = compared(graph(PROTECTED), graph(stores()), step("delete", PROTECTED, None))
+    assert gone.unprotected == ()
+    alarm = replace(resource(GROUP, "g"), protect=True)
+    bare = resource(GROUP, "g")
+    assert compared(graph(alarm), graph(bare, stores())).unprotected == ()
+
+
+def test_protection_that_is_removed_is_first_in_bold_and_has_a_gate() -> None:
+    before = graph(PROTECTED, replace(OLD, urn=f"{PREFIX}{CLUSTER}::other", protect=True))
+    after = graph(BARE, replace(OLD, urn=f"{PREFIX}{CLUSTER}::other"), stores(pg=[], other=[]))
+    found = compared(before, after, cost=(1, 1))
+    assert trips("unprotect", found)
+    assert not trips("replace-data", found)
+    assert not trips("unprotect", compared(before, before, cost=(1, 1)))
+    text = report([found], [("unprotect", "prod")], ["A note."])
+    assert text.startswith(
+        f"{MARK}\n\n## What this change does to the stacks\n\n"
+        "**Protection of 2 stores of `prod` is removed: from then on, a mistake deletes them.**\n\n"
+        f"- `other` (`{CLUSTER}`): `protect`\n"
+        f"- `pg` (`{CLUSTER}`): `protect`\n\n"
+        "A note."
+    )
+    one = compared(graph(PROTECTED), graph(BARE, stores(pg=[])))
+    assert "**Protection of 1 store of `prod` is removed: " in report([one])
+    assert "Protection" not in report([compared(before, before)])
 
 
 # --- changes
@@ -392,6 +491,20 @@ def test_a_cost_is_told_no_more_exactly_than_its_prices_are_known() -> None:
     assert "| 690, other page |" in report([same])
 
 
+def test_a_cost_that_is_not_known_says_which_price_is_missing_and_stops() -> None:
+    sentence = "pg: cost/prices.csv has no price of 'x' in eu-west-1: add a row."
+    found = compared(graph(OLD), graph(NEW), cost=(100, None), missing=(sentence,))
+    assert found.cost_missing == (sentence,)
+    text = report([found], gates.tripped(gates.parse("cost>10%"), [found]))
+    assert "- `cost>10%` in `prod`, whose cost is not known" in text
+    assert f"**What `prod` costs is not known:**\n\n- {code(sentence)}\n" in text
+    twice = compared(graph(OLD), graph(NEW), cost=(None, None), missing=(sentence,))
+    assert twice.cost_missing == (sentence,), "before and after, said once"
+    known = compared(graph(OLD), graph(NEW), cost=(100, 111))
+    text = report([known], gates.tripped(gates.parse("cost>10%"), [known]))
+    assert "not known" not in text
+
+
 def test_what_is_taken_away_is_folded() -> None:
     group = replace(resource(GROUP, "clickhouse"), outputs={"id": "sg"})
     before = graph(group, rule("in", "10.0.0.0/16", 8123), policy(Action="a:B", Resource="r"))
@@ -461,8 +574,9 @@ def test_each_gate_trips_for_its_own_reason() -> None:
         ("cost>10", 100.0, 110.0, False),
         ("cost>10", 100.0, 110.5, True),
         ("cost>2.5", 100.0, 102.6, True),
-        ("cost>0", None, 5.0, False),
-        ("cost>0", 5.0, None, False),
+        ("cost>0", None, 5.0, True),
+        ("cost>0", 5.0, None, True),
+        ("cost>10%", None, None, True),
     ],
 )
 def test_cost_gates_compare_the_rise(

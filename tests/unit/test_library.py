@@ -33,6 +33,9 @@ from automation.stack import InvalidSettingsError, LangfuseStack
 from automation.workspace import place
 from graph.model import SECRET
 from graph.preview import Preview
+from settings import default_tags
+from settings.messages import SECRET_KEYS
+from settings.releases import LANGFUSE
 
 HUSH = 'pa"ss4711'
 URN = "urn:pulumi:dev::langfuse::langfuse:index:Network$aws:ec2/vpc:Vpc::langfuse-dev"
@@ -63,6 +66,129 @@ def test_every_mistake_in_the_settings_is_told_at_once_and_nothing_is_written(
 def test_a_secret_among_the_settings_is_refused_and_not_shown() -> None:
     (line,) = problems({"size": "dev", "postgresPassword": HUSH})
     assert line == "langfuse:postgresPassword: is a secret: give it in secrets, not in settings."
+
+
+@pytest.mark.parametrize("key", SECRET_KEYS)
+@pytest.mark.parametrize("namespace", ["langfuse:", "langfuse:config:", "Langfuse:", "lanfguse:"])
+def test_a_secret_with_a_namespace_is_refused_too_and_nothing_is_written(
+    namespace: str, key: str, tmp_path: Path
+) -> None:
+    folder = tmp_path / "new"
+    with pytest.raises(InvalidSettingsError) as caught:
+        LangfuseStack("a", {"size": "dev", f"{namespace}{key}": HUSH}, work_dir=folder)
+    (line,) = caught.value.problems
+    full = f"{namespace}{key}".replace("langfuse:config:", "langfuse:")
+    assert line == f"{full}: is a secret: give it in secrets, not in settings."
+    assert not folder.exists()
+
+
+@pytest.mark.parametrize(
+    "key", ["authSecrets.google", "langfuse:authSecrets.google", 'langfuse:secretEnvironment["A"]']
+)
+def test_a_part_of_a_secret_is_refused_and_not_shown(key: str) -> None:
+    (line,) = problems({"size": "dev", key: HUSH})
+    assert "is a secret: give it in secrets" in line
+    assert HUSH not in line
+
+
+@pytest.mark.parametrize("key", ["aws:secretKey", "aws:token"])
+def test_a_secret_of_the_provider_is_refused_among_the_settings_and_taken_among_the_secrets(
+    key: str,
+) -> None:
+    assert problems({"size": "dev", key: HUSH}) == [
+        f"{key}: is a secret: give it in secrets, not in settings."
+    ]
+    with LangfuseStack("a", {"size": "dev"}, secrets={key: HUSH}, offline=True) as stack:
+        assert stack.redaction.text(HUSH) == SECRET
+
+
+@pytest.mark.parametrize("namespace", ["langfuse:", "langfuse:config:"])
+def test_a_key_with_its_namespace_is_checked_as_without(namespace: str) -> None:
+    given = {"size": "dev", "release": "v3", "wroker": 1, "clickhouse": {"volumeGib": -1}}
+    with_namespace = {f"{namespace}{key}": value for key, value in given.items()}
+    assert problems(with_namespace) == problems(given)
+    assert len(problems(given)) == 3
+
+
+def test_a_key_that_is_given_twice_is_refused() -> None:
+    (line,) = problems({"size": "dev", "langfuse:size": "prod"})
+    assert line == "langfuse:size: is given with its namespace and without: give it once."
+
+
+def test_tags_are_checked_as_the_program_checks_them() -> None:
+    tags = {"aws:reserved": "x"}
+    found = problems({"size": "dev", "aws:defaultTags": {"tags": tags}})
+    assert found == list(default_tags.faults({"tags": tags}))
+    assert found
+
+
+def test_a_key_with_its_namespace_is_written_once(tmp_path: Path) -> None:
+    given = {"langfuse:size": "dev", "langfuse:config:release": LANGFUSE, "aws:region": "eu-west-1"}
+    LangfuseStack("a", given, work_dir=tmp_path)
+    assert loaded(tmp_path / "Pulumi.a.yaml")["config"] == {
+        "langfuse:size": "dev",
+        "langfuse:release": LANGFUSE,
+        "aws:region": "eu-west-1",
+    }
+
+
+GOOGLE = {"auth": {"providers": {"google": {"clientId": "id"}}}}
+
+
+@pytest.mark.parametrize("namespace", ["", "langfuse:", "langfuse:config:"])
+def test_secrets_that_are_objects_are_given_as_mappings_or_as_json(
+    namespace: str, pulumi: Path, tmp_path: Path
+) -> None:
+    objects = {
+        "secretEnvironment": {"LANGFUSE_EE_LICENSE_KEY": HUSH},
+        "authSecrets": {"google": "g"},
+    }
+    behave(pulumi, f"echo >> {pulumi}/given; cat >> {pulumi}/given\n")
+    as_json = {key: json.dumps(value) for key, value in objects.items()}
+    for form in (objects, as_json):
+        given: Any = {f"{namespace}{key}": value for key, value in form.items()}
+        settings = {"size": "dev", **GOOGLE}
+        with LangfuseStack("a", settings, secrets=given, work_dir=tmp_path) as stack:
+            assert stack.redaction.text(f"{HUSH} google") == f"{SECRET} google"
+            stack._ready(Command())  # pyright: ignore[reportPrivateUsage]
+        lines = (pulumi / "given").read_text().splitlines()
+        assert [json.loads(each) for each in lines if each[:1] == "{"] == [*objects.values()]
+        set_to = [
+            each.split()[4]
+            for each in (pulumi / "arguments").read_text().splitlines()
+            if " config set --secret " in each
+        ]
+        assert set_to == [f"langfuse:{key}" for key in objects]
+        for name in ("given", "arguments"):
+            (pulumi / name).unlink()
+        assert HUSH not in (tmp_path / "Pulumi.a.yaml").read_text()
+
+
+@pytest.mark.parametrize(
+    ("given", "line"),
+    [
+        ({"postgresPassword": 4711}, "langfuse:postgresPassword: must be text."),
+        ({"postgresPassword": None}, "langfuse:postgresPassword: must be text."),
+        ({"postgresPassword": {"a": HUSH}}, "langfuse:postgresPassword: must be text."),
+        (
+            {"secretEnvironment": {"A": 4711}},
+            "langfuse:secretEnvironment: must be a mapping of text to text, or that as JSON.",
+        ),
+        (
+            {"authSecrets": [HUSH]},
+            "langfuse:authSecrets: must be a mapping of text to text, or that as JSON.",
+        ),
+        (
+            {"secretEnvironment": "{}", "langfuse:secretEnvironment": {}},
+            "langfuse:secretEnvironment: is given with its namespace and without: give it once.",
+        ),
+    ],
+)
+def test_a_secret_of_another_form_is_refused_and_not_shown(given: Any, line: str) -> None:
+    for settings in ({"size": "dev"}, None):
+        with pytest.raises(InvalidSettingsError) as caught:
+            LangfuseStack("dev", settings, secrets=given, offline=True)
+        assert caught.value.problems == [line]
 
 
 def test_what_is_no_secret_key_is_refused_among_the_secrets() -> None:

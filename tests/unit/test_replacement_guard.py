@@ -6,7 +6,7 @@ That the engine calls the hook, in a preview too, and stops at its error, is pro
 import inspect
 from collections.abc import Mapping, Sequence
 from functools import cache
-from typing import Any
+from typing import Any, cast
 
 import pulumi
 import pulumi_aws as aws
@@ -18,7 +18,7 @@ from pydantic.alias_generators import to_camel
 from components.release_guard import MAJOR, WRITE_MODE, ReleaseGuard
 from components.replacement_guard import BEGINNINGS, GROWING, REPLACING, ReplacementGuard
 from offline.catalog import TYPES
-from offline.mocks import OfflineMocks, Registration
+from offline.mocks import OfflineMocks, Properties, Registration
 from settings.loading import load
 from settings.releases import LANGFUSE
 from tests.unit.graph import Graph, build, shipped
@@ -147,8 +147,12 @@ def test_the_network_is_watched_before_the_vpc_is_touched(stack: str) -> None:
 def test_one_stash_remembers_which_stores_there_are(stack: str) -> None:
     graph = shipped(stack)
     stores = {f"{each.type} {each.name}" for each in guarded(graph)}
+    keeping = {"dev": [], "prod": ["protect"]}[stack]
+    volume = {"dev": [], "prod": ["protect", "retainOnDelete"]}[stack]
     assert graph.one(STASH, f"langfuse-{stack}-stores").inputs["input"] == {
-        **dict.fromkeys(stores | {f"{NETWORK} langfuse-{stack}"}, True),
+        **dict.fromkeys(stores, keeping),
+        f"{VOLUME} langfuse-{stack}-clickhouse": volume,
+        f"{NETWORK} langfuse-{stack}": True,
         MAJOR: 4,
         WRITE_MODE: "events_only",
     }
@@ -206,6 +210,13 @@ def test_nothing_is_ignored_that_would_not_replace_a_store_or_that_aws_leaves_al
     token: str,
 ) -> None:
     assert set(BEGINNINGS[token]) - CHANGED_BY_AWS <= TYPES[token].replaced_by
+
+
+def test_what_keeps_a_store_is_remembered_though_it_may_be_replaced() -> None:
+    remembered = allowing().one(STASH, "langfuse-dev-stores").inputs["input"]
+    stores = [f"{each.type} {each.name}" for each in guarded(allowing()) if each.name in ALLOWED]
+    assert [remembered[each] for each in stores] == [["protect"]] * len(ALLOWED)
+    call("langfuse-dev-stores", THERE, {each: ["protect"] for each in THERE})
 
 
 def test_what_is_allowed_is_watched_all_the_same() -> None:
@@ -321,8 +332,10 @@ def test_what_may_grow_may_not_shrink() -> None:
         call("langfuse-dev-clickhouse-volume", {**ZONE_A, "size": 30.0}, small)
     assert str(caught.value) == (
         f"langfuse-dev-clickhouse ({VOLUME}) cannot shrink: size changes from 30 to 20. EBS makes "
-        "no volume smaller; only one that begins with another snapshot may be. "
-        f"{WAY_OUT}langfuse-dev-clickhouse"
+        "no volume smaller; only one that begins with another snapshot may be. Take the change "
+        "back; or, if it is to begin with another snapshot, name that in clickhouse.snapshotId, "
+        "and allow it by name: "
+        "pulumi config set --path 'langfuse:allowReplace[0]' langfuse-dev-clickhouse"
     )
 
 
@@ -358,6 +371,99 @@ def test_subnets_may_come_and_those_of_stores_may_not_go(
         call("langfuse-dev-network", old, new)
     assert str(caught.value).startswith(f"langfuse-dev ({NETWORK}) cannot shrink: {said}")
     assert "AWS takes no subnet in use away from them. Take the change back" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ({"network.cidr": "10.0.0.0/16"}, {"network.cidr": "10.9.0.0/16"}),
+        (ADOPTED, {"network.vpcId": "vpc-00000002"}),
+        ({"network.zones": 3.0}, {"network.zones": 2.0}),
+    ],
+)
+def test_where_no_store_can_follow_no_replacement_is_offered(
+    old: dict[str, Any], new: dict[str, Any]
+) -> None:
+    with pytest.raises(pulumi.RunError) as caught:
+        call("langfuse-dev-network", old, new)
+    assert str(caught.value).endswith(
+        " Take the change back; or make another stack with it, and restore the data "
+        "there (docs/operations.md, Restoring)."
+    )
+    assert "allowReplace" not in str(caught.value)
+
+
+class _Engine(OfflineMocks):
+    """Calls the hooks of two stashes whose inputs are others than before, as a preview does."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.hooks: list[pulumi.ResourceHook] = []
+        self.stores: dict[str, Any] = {}
+
+    def new_resource(self, args: pulumi.runtime.MockResourceArgs) -> tuple[str, Properties]:
+        before = {
+            "langfuse-dev-clickhouse-volume": {"availabilityZone": "us-east-1b"},
+            "langfuse-dev-network": {"network.cidr": "10.9.0.0/16"},
+        }
+        inputs = cast("dict[str, Any]", args.inputs)  # pyright: ignore[reportUnknownMemberType]
+        if args.name in before:
+            self.update(args.name, before[args.name], inputs["input"])
+        if args.name == "langfuse-dev-stores":
+            self.stores = inputs["input"]
+        return super().new_resource(args)
+
+    def update(self, name: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
+        inputs = {"old_inputs": {"input": old}, "new_inputs": {"input": new}}
+        self.hooks[0](pulumi.ResourceHookArgs(urn="", id="", name=name, type=STASH, **inputs))
+
+
+@pytest.mark.parametrize("allowed", [False, True])
+def test_a_preview_tells_all_that_is_refused_at_once(allowed: bool) -> None:
+    engine = _Engine()
+    pulumi.runtime.set_mocks(engine, project="langfuse", stack="dev", preview=True)
+
+    def note(args: pulumi.ResourceTransformationArgs) -> None:
+        if args.type_ == STASH and args.opts.hooks and args.opts.hooks.before_update:
+            engine.hooks += [
+                each
+                for each in args.opts.hooks.before_update
+                if isinstance(each, pulumi.ResourceHook)
+            ]
+
+    @pulumi.runtime.test  # pyright: ignore[reportUnknownMemberType]
+    def program() -> None:
+        pulumi.runtime.register_stack_transformation(note)
+        guard = ReplacementGuard(
+            "langfuse-dev", ["langfuse-dev", "langfuse-dev-clickhouse"] if allowed else []
+        )
+        opts = guard.options(None)
+        volume = aws.ebs.Volume(
+            "langfuse-dev-clickhouse", availability_zone="us-east-1a", opts=opts
+        )
+        network = pulumi.ComponentResource(NETWORK, "langfuse-dev")
+        guard.remember(network, "langfuse-dev", {"network.cidr": "10.0.0.0/16"})
+        guard.close(volume, ReleaseGuard(load({"size": "dev", "release": LANGFUSE})))
+
+    program()
+    there: dict[str, Any] = {
+        f"{VOLUME} langfuse-dev-clickhouse": [],
+        f"{NETWORK} langfuse-dev": True,
+    }
+    known: dict[str, Any] = {**there, MAJOR: 4, WRITE_MODE: "events_only"}
+    if allowed:
+        assert engine.stores == known, "the list has changed nothing, and its hook is not called"
+        return
+    assert engine.stores != known, "the engine calls the hook of what has changed, and of no other"
+    before = {**known, f"{BUCKET} langfuse-dev-storage": True}
+    with pytest.raises(pulumi.RunError) as caught:
+        engine.update("langfuse-dev-stores", before, engine.stores)
+    lines = str(caught.value).splitlines()
+    assert [line.split(" ")[0] for line in lines] == [
+        "langfuse-dev",
+        "langfuse-dev-clickhouse",
+        "langfuse-dev-storage",
+    ]
 
 
 def test_each_change_has_a_line() -> None:

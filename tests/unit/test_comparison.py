@@ -1,0 +1,159 @@
+"""What a comparison finds around the engine: prices that are missing, protection that goes.
+
+A stack of our own stands in for the engine's; tests/engine/test_diff has the real one.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from automation import comparison
+from automation.comparison import Sources, compare
+from graph.model import Resource, ResourceGraph
+from graph.preview import Preview, Step
+from review import gates
+from review.difference import Difference
+from review.report import report
+
+CACHE = "aws:elasticache/replicationGroup:ReplicationGroup"
+CLUSTER = "aws:rds/cluster:Cluster"
+STASH = "pulumi:index:Stash"
+
+
+def resource(kind: str, name: str, **inputs: Any) -> Resource:
+    inputs = {"region": "us-east-1", **inputs}
+    return Resource(urn=f"urn:pulumi:dev::x::{kind}::{name}", type=kind, inputs=inputs)
+
+
+def cache(name: str, node: str) -> Resource:
+    return resource(CACHE, name, engine="valkey", nodeType=node, numCacheClusters=1)
+
+
+class _Stack:
+    """A stack of the engine, of which `base` is deployed and `head` would be."""
+
+    def __init__(self, base: Sequence[Resource], head: Sequence[Resource]) -> None:
+        self.base = base
+        self.head = head
+        self.protected = True
+
+    def __call__(self, *_: Any, **__: Any) -> "_Stack":
+        return self
+
+    def __enter__(self) -> "_Stack":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def up(self) -> None:
+        pass
+
+    def unprotect(self) -> None:
+        self.protected = False
+
+    def deployed(self) -> ResourceGraph:
+        there = self.base if self.protected else [replace(one, protect=False) for one in self.base]
+        return ResourceGraph(tuple(there))
+
+    def preview(self) -> Preview:
+        assert not self.protected, "the engine would refuse what a reviewer wants to see"
+        before = {each.urn: each for each in self.deployed().resources}
+        after = {each.urn: each for each in self.head}
+        new = [
+            Step("create", urn, None, one, {}) for urn, one in after.items() if urn not in before
+        ]
+        graph = ResourceGraph(tuple({**before, **after}.values()))
+        return Preview(tuple(new), graph, {}, 1)
+
+
+@pytest.fixture
+def sources(tmp_path: Path) -> Sources:
+    for side in ("base", "head"):
+        (tmp_path / side).mkdir()
+        (tmp_path / side / "Pulumi.dev.yaml").write_text("config: {'langfuse:size': dev}\n")
+    return Sources(tmp_path / "base", tmp_path / "head")
+
+
+class _SharedAws:
+    def unprotect(self, _: object) -> None:
+        pass
+
+
+def compared(
+    base: Sequence[Resource],
+    head: Sequence[Resource],
+    sources: Sources,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Difference:
+    monkeypatch.setattr(comparison, "LangfuseStack", _Stack(base, head))
+    monkeypatch.setattr(comparison, "shared_aws", _SharedAws)
+    return compare("dev", sources)
+
+
+def stopped(gate: str, found: Difference) -> tuple[bool, str]:
+    """Whether the gate trips, and the report."""
+    trips = gates.tripped(gates.parse(gate), [found])
+    return bool(trips), report([found], trips)
+
+
+def test_a_change_whose_cost_is_not_known_is_stopped_and_says_which_price_is_missing(
+    sources: Sources, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small = cache("one", "cache.t4g.micro")
+    found = compared([small], [small, cache("two", "cache.x9.huge")], sources, monkeypatch)
+    trips, text = stopped("cost>10%", found)
+    assert trips
+    assert "two: cost/prices.csv has no price of 'Valkey cache.x9.huge' in us-east-1" in text
+    assert "one: " not in text
+
+
+def test_a_region_without_prices_is_named(
+    sources: Sources, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there = resource(CLUSTER, "pg", region="mars-1")
+    trips, text = stopped("cost>10", compared([there], [there], sources, monkeypatch))
+    assert trips
+    assert "cost/prices.csv has no prices of region 'mars-1'." in text
+
+
+def test_a_stack_that_does_not_say_its_region_is_named(
+    sources: Sources, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there = resource(CLUSTER, "pg", region="")
+    trips, text = stopped("cost>10", compared([there], [there], sources, monkeypatch))
+    assert trips
+    assert "its resources do not say their region" in text
+
+
+def test_a_new_stack_costs_nothing_before(
+    sources: Sources, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (sources.base / "Pulumi.dev.yaml").unlink()
+    new = _Stack([], [cache("one", "cache.t4g.micro")])
+    new.protected = False
+    monkeypatch.setattr(comparison, "LangfuseStack", new)
+    found = compare("dev", sources)
+    assert found.cost[0] == 0
+    assert found.cost_missing == ()
+    assert stopped("cost>5", found)[0]
+
+
+def test_protection_that_the_change_removes_is_seen_though_the_comparison_lifts_it(
+    sources: Sources, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept, loses = (replace(resource(CLUSTER, name), protect=True) for name in ("kept", "loses"))
+    remembered = {f"{CLUSTER} kept": ["protect"], f"{CLUSTER} loses": ["protect"]}
+    before = resource(STASH, "langfuse-dev-stores", input=remembered)
+    labels = [resource(STASH, f"{name}-cluster", input={}) for name in ("kept", "loses")]
+    after = replace(before, inputs={"input": {**remembered, f"{CLUSTER} loses": []}})
+    found = compared([kept, loses, before, *labels], [after], sources, monkeypatch)
+    trips, text = stopped("unprotect", found)
+    assert trips
+    assert f"- `loses` (`{CLUSTER}`): `protect`" in text
+    assert "kept" not in text
+    same = compared([kept, loses, before, *labels], [], sources, monkeypatch)
+    assert stopped("unprotect", same) == (False, report([same]))
