@@ -25,6 +25,7 @@ from automation.results import Result
 from automation.workspace import Workspace, offline_place, place
 from graph.model import ResourceGraph
 from graph.preview import Preview
+from settings.how_to_set import IN_SETTINGS
 from settings.loading import SettingsError, load
 from settings.messages import NAMESPACE, SECRET_KEYS
 
@@ -295,7 +296,7 @@ def _config(name: str, settings: Mapping[str, Any], secrets: Mapping[str, str]) 
     ]
     if not problems:
         try:
-            load({**own, **secrets})
+            load({**own, **secrets}, IN_SETTINGS)
         except SettingsError as error:
             problems = error.problems
     if problems:

@@ -7,6 +7,7 @@ from pulumi.runtime import is_config_secret
 from pulumi.runtime.config import CONFIG, get_config_env, get_config_secret_keys_env
 
 from settings import default_tags
+from settings.how_to_set import IN_CONFIGURATION
 from settings.loading import SettingsError, load, of_namespace, secret_environment
 from settings.messages import GRAFANA_PASSWORD_KEY, NAMESPACE, PASSWORD_KEYS, SECRET_KEYS
 from settings.model import Settings
@@ -70,5 +71,5 @@ def _in_the_clear(key: str) -> str:
     full = f"{NAMESPACE}:{key}"
     return (
         f"{full}: is stored in the clear, and must be a secret. "
-        f"Set it with pulumi config set --secret {full} VALUE."
+        f"Set it {IN_CONFIGURATION.secretly(key)}."
     )
