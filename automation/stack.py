@@ -25,6 +25,7 @@ from automation.results import Result
 from automation.workspace import Workspace, offline_place, place
 from graph.model import ResourceGraph
 from graph.preview import Preview
+from settings import regions
 from settings.how_to_set import IN_SETTINGS
 from settings.loading import SettingsError, load
 from settings.messages import NAMESPACE, SECRET_KEYS
@@ -284,21 +285,25 @@ class LangfuseStack:
 def _config(name: str, settings: Mapping[str, Any], secrets: Mapping[str, str]) -> dict[str, Any]:
     """A stack file's `config`. Raises InvalidSettingsError with every mistake at once."""
     own = {key: value for key, value in settings.items() if ":" not in key}
-    problems = [
+    misplaced = [
         f"{NAMESPACE}:{key}: is a secret: give it in secrets, not in settings."
         for key in SECRET_KEYS
         if key in own
     ]
-    problems += [
+    misplaced += [
         f"{NAMESPACE}:{key}: is not a secret key. Secret keys are {', '.join(SECRET_KEYS)}."
         for key in secrets
         if key not in SECRET_KEYS
     ]
-    if not problems:
+    problems = [*misplaced]
+    region = settings.get(regions.KEY)
+    if region is not None and (line := regions.line(str(region))):
+        problems.append(line)
+    if not misplaced:
         try:
             load({**own, **secrets}, IN_SETTINGS)
         except SettingsError as error:
-            problems = error.problems
+            problems += error.problems
     if problems:
         raise InvalidSettingsError(name, problems)
     others = {key: value for key, value in settings.items() if ":" in key}

@@ -35,7 +35,7 @@ NO_APP_RUNNER: Final = (
 )
 
 IN_ARGUMENTS: Final = "in the component's arguments"
-HOW_TO_SET: Final = HowToSet(plain=IN_ARGUMENTS, secret=IN_ARGUMENTS)
+HOW_TO_SET: Final = HowToSet(plain=IN_ARGUMENTS, for_secrets=IN_ARGUMENTS)
 
 
 def read(arguments: Mapping[str, Any]) -> tuple[Settings, Secrets]:

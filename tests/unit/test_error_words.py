@@ -80,8 +80,7 @@ def test_no_wrong_value_is_answered_in_pydantics_words() -> None:
         for values in wrong_files()
         for line in lines_of(values)
         for word in PYDANTICS
-        if word in line.lower()
-        and word not in json.dumps(values, ensure_ascii=False).lower()
+        if word in line.lower() and word not in json.dumps(values, ensure_ascii=False).lower()
     }
     assert not said, f"{len(said)} lines, such as {sorted(said)[:3]}"
 
