@@ -8,6 +8,7 @@ every key. It does not prove that a sentence is a good one.
 
 import json
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any, Final
 
 import pytest
@@ -15,9 +16,11 @@ from pulumi.errors import InputPropertiesError
 from pydantic import ValidationError
 
 from automation.stack import InvalidSettingsError, LangfuseStack
+from contract.variables import known
 from development.configuration_tables import all_keys
 from plugin.inputs import read
 from settings import messages
+from settings.image_lock import read_lock
 from settings.loading import SettingsError, load
 from settings.model import Settings
 
@@ -270,3 +273,28 @@ def test_a_dotted_key_of_a_program_is_written_nested() -> None:
         "langfuse:clickhouse.volumeGib: 30: is one key with a dot in its name. Write it as "
         '{"clickhouse": {"volumeGib": 30}}.'
     ]
+
+
+def test_no_variable_of_a_stack_file_is_answered_with_a_regular_expression() -> None:
+    rows = {
+        row.name: row
+        for container in ("web", "worker")
+        for row in known(container, 4).values()
+        if row.kind == "pattern" and row.refusal is None
+    }
+    assert rows
+    for name, row in rows.items():
+        told = row.fault("ö /")
+        assert told is not None, name
+        assert row.constraint not in told
+        assert told != "has another form than Langfuse takes", (
+            f"{name} needs words in PATTERN_WORDS"
+        )
+
+
+def test_a_broken_lock_is_told_without_pydantics_words(tmp_path: Path) -> None:
+    path = tmp_path / "images.lock.json"
+    path.write_text('{"a:1": {"digest": "latest", "platforms": {}}}')
+    with pytest.raises(ValueError, match=r"a:1\.digest: is not what images lock writes") as caught:
+        read_lock(path)
+    assert not any(word in str(caught.value).lower() for word in PYDANTICS)
