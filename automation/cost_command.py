@@ -6,7 +6,7 @@ import typer
 from botocore.exceptions import BotoCoreError, ClientError
 
 from automation.cost_report import By, as_json, show
-from automation.plan import UserError, errors, one_line_errors
+from automation.plan import CommandLineError, UserError, errors, one_line_errors
 from automation.price_refresh import ENDPOINT as PRICES_REGION
 from automation.price_refresh import refresh
 from automation.stack import LangfuseStack
@@ -60,7 +60,7 @@ def cost(
     with one_line_errors():
         usage = _usage(events_per_month, assume or [])
         if region is not None:
-            _check(region)
+            _check(region, CommandLineError)
         with errors.status(f"Reading stack {stack}"):
             graph = graph_of(stack, deployed=deployed)
         found = price(graph, region, usage)
@@ -105,11 +105,11 @@ def price(graph: ResourceGraph, region: str | None, usage: Usage) -> Bill:
     return bill(graph, wanted, usage)
 
 
-def _check(region: str) -> None:
+def _check(region: str, kind: type[UserError] = UserError) -> None:
     try:
         price_list(region)
     except UnknownRegionError as error:
-        raise UserError(f"{error} Give --region, or add rows.") from error
+        raise kind(f"{error} Give --region, or add rows.") from error
 
 
 def _usage(events_per_month: float, assumed: list[str]) -> Usage:
@@ -121,12 +121,12 @@ def _usage(events_per_month: float, assumed: list[str]) -> Usage:
             if given[name] < 0:
                 raise ValueError
         except ValueError:
-            raise UserError(
+            raise CommandLineError(
                 f"--assume {each}: is not FIGURE=NUMBER, with a number from 0, such as event_kb=20."
             ) from None
     try:
         return Usage().with_figures(given)
     except KeyError as error:
-        raise UserError(
+        raise CommandLineError(
             f"--assume {error.args[0]}: is no figure. docs/cost.md, Traffic, lists them."
         ) from None

@@ -1,6 +1,7 @@
 """`preview`, `up`, `refresh`, `destroy` and `outputs` of a stack, on the command line.
 
-Exit code 0: done. 1: not, and a line says why. 130: cancelled.
+Exit code 0: done. 1: not, and a line says why. 2: the command line is
+wrong. 130: cancelled.
 """
 
 from collections.abc import Generator
@@ -16,7 +17,15 @@ from automation.display import Display, People
 from automation.ndjson import Tools
 from automation.offline_workspace import REPOSITORY, STATE_FOLDER
 from automation.operation import CancelledError
-from automation.plan import EXPECTED, UserError, ask, ask_for, messages, need_terminal
+from automation.plan import (
+    EXPECTED,
+    CommandLineError,
+    ask,
+    ask_for,
+    exit_code_of,
+    messages,
+    need_terminal,
+)
 from automation.results import Result
 from automation.stack import LangfuseStack, NoStackError
 
@@ -132,11 +141,11 @@ def ends_with_a_message(display: Display) -> Generator[None]:
         raise
     except (*EXPECTED, OSError) as error:
         display.failed(messages(error))
-        raise typer.Exit(1) from None
+        raise typer.Exit(exit_code_of(error)) from None
 
 
 def _check_asking(as_json: bool, yes: bool) -> None:
     if as_json and not yes:
-        raise UserError("nothing was changed: --json cannot ask. Add --yes.")
+        raise CommandLineError("nothing was changed: --json cannot ask. Add --yes.")
     if not yes:
         need_terminal()

@@ -15,7 +15,7 @@ from automation.checkout import checked_out, merge_base
 from automation.comparison import Sources, compare
 from automation.deployed import Folder
 from automation.offline_workspace import REPOSITORY
-from automation.plan import UserError, one_line_errors
+from automation.plan import CommandLineError, one_line_errors
 from review.difference import Difference
 from review.gates import Gate, GateError, parse, tripped
 from review.markdown import code
@@ -75,7 +75,7 @@ def _gates(text: str) -> list[Gate]:
     try:
         return parse(text)
     except GateError as error:
-        raise UserError(str(error)) from error
+        raise CommandLineError(str(error)) from error
 
 
 def _chosen(sources: Sources, wanted: Sequence[str]) -> tuple[list[str], list[str]]:
@@ -83,7 +83,7 @@ def _chosen(sources: Sources, wanted: Sequence[str]) -> tuple[list[str], list[st
     known = sources.stacks()
     strangers = [name for name in wanted if name not in known]
     if strangers:
-        raise UserError(
+        raise CommandLineError(
             f"--stack {strangers[0]}: neither side has a Pulumi.{strangers[0]}.yaml. Stacks are "
             f"{', '.join(known)}."
         )

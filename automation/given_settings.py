@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, cast
 
-from settings import default_tags
+from settings import default_tags, regions
+from settings.how_to_set import IN_SETTINGS
 from settings.loading import SettingsError, load
 from settings.messages import NAMESPACE, SECRET_KEYS
 from settings.sign_in_secrets import PROVIDERS_KEY
@@ -43,12 +44,16 @@ def checked(settings: Mapping[str, Any] | None, secrets: Mapping[str, Any]) -> G
         text, problem = _text(name, value)
         texts[name] = text
         problems += problem
+    misplaced = bool(problems)
     problems += default_tags.faults(given.get(default_tags.KEY))
+    region = given.get(regions.KEY)
+    if region is not None and (line := regions.line(str(region))):
+        problems.append(line)
     own = {name: value for name, value in given.items() if ":" not in name}
-    if settings is not None and not problems:
+    if settings is not None and not misplaced:
         passed = {name: text for name, text in texts.items() if ":" not in name}
         try:
-            load({**own, **passed})
+            load({**own, **passed}, IN_SETTINGS)
         except SettingsError as error:
             problems += error.problems
     if problems:

@@ -7,7 +7,7 @@ import typer
 
 from automation.deployed import Folder
 from automation.offline_workspace import REPOSITORY
-from automation.plan import UserError, console, one_line_errors
+from automation.plan import CommandLineError, UserError, console, one_line_errors
 from automation.stack import LangfuseStack
 from graph.architecture import architecture
 from graph.grouping import Detail
@@ -58,7 +58,9 @@ def graph(
     with one_line_errors():
         chosen = file_format or _format_of(output)
         if chosen == "png" and output is None:
-            raise UserError("--format png: is not for a terminal. Name a file with --output FILE.")
+            raise CommandLineError(
+                "--format png: is not for a terminal. Name a file with --output FILE."
+            )
         picture = architecture(_resources(stack, folder, deployed=deployed), detail)
         content = _drawn(picture, chosen)
         if output is None:
@@ -83,7 +85,7 @@ def _format_of(output: Path | None) -> Format:
     if output is None:
         return "mermaid"
     if output.suffix.lower() not in _ENDINGS:
-        raise UserError(
+        raise CommandLineError(
             f"--output {output}: its ending says no format. Add --format, one of "
             f"{', '.join(get_args(Format))}."
         )

@@ -21,7 +21,7 @@ from automation.move import Move
 from automation.moving_in import move_in
 from automation.offline_workspace import REPOSITORY
 from automation.operation import Command
-from automation.plan import UserError, console, one_line_errors
+from automation.plan import CommandLineError, console, one_line_errors
 from automation.terraform_fates import GUIDE
 from automation.terraform_state import read_terraform_state
 from automation.workspace import search_path
@@ -71,7 +71,9 @@ def _project(folder: Path) -> str:
     try:
         project = yaml.safe_load((folder / "Pulumi.yaml").read_text(encoding="utf-8"))
     except OSError:
-        raise UserError(f"--dir {folder}: has no Pulumi.yaml. Name the program's folder.") from None
+        raise CommandLineError(
+            f"--dir {folder}: has no Pulumi.yaml. Name the program's folder."
+        ) from None
     return str(project["name"])
 
 

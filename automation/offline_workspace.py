@@ -19,6 +19,7 @@ from typing import Any, Final, cast
 
 import yaml
 
+from automation.plan import CommandLineError, UserError
 from settings.loading import parsed
 from settings.messages import GRAFANA_PASSWORD_KEY, NAMESPACE, PASSWORD_KEYS, SECRET_KEYS
 from settings.sign_in_secrets import PROVIDERS_KEY, SMTP_KEY
@@ -49,8 +50,21 @@ PLACEHOLDERS: Final[Mapping[str, Callable[[Mapping[str, Any]], str]]] = {
 It needs no variable of `secretEnvironment`, and nobody here knows which there are."""
 
 
-class OfflineStackError(Exception):
+class OfflineStackError(UserError):
     """The scratch workspace cannot be made; the message says what to change."""
+
+
+class NoStackFileError(OfflineStackError, CommandLineError):
+    """A stack was named that has no settings file."""
+
+
+class NotYamlError(OfflineStackError):
+    """A file is not YAML; the message shows the place in lines of their own."""
+
+    @property
+    def messages(self) -> Sequence[str]:
+        """The message as it is."""
+        return [str(self)]
 
 
 @dataclass(frozen=True)
@@ -61,6 +75,10 @@ class OfflineStack:
     scratch: Path
     replaced_secrets: tuple[str, ...] = ()
     """The settings that were encrypted for somebody else: a placeholder here, or left out."""
+    region: str | None = None
+    """`aws:region`; None: the environment says it."""
+    profile: str | None = None
+    """`aws:profile`; None: the environment says it."""
     placeholders: Mapping[str, str] = field(default_factory=dict[str, str])
     """The settings that were left out and are needed, and what to set them to, as secrets."""
 
@@ -107,7 +125,7 @@ def prepare(
         settings_file = stack_file or repository / f"Pulumi.{name}.yaml"
         if not settings_file.is_file():
             there = ", ".join(stacks(repository)) or "none"
-            raise OfflineStackError(
+            raise NoStackFileError(
                 f"there is no stack {name!r}: {settings_file} does not exist. Stacks here: {there}"
             )
         given = read_yaml(settings_file)
@@ -121,7 +139,14 @@ def prepare(
     placeholders = {
         key: PLACEHOLDERS[bare](own) for key in replaced if (bare := _bare(key)) in PLACEHOLDERS
     }
-    return OfflineStack(name, scratch, tuple(replaced), placeholders)
+    return OfflineStack(
+        name,
+        scratch,
+        tuple(replaced),
+        placeholders=placeholders,
+        region=own.get("aws:region"),
+        profile=own.get("aws:profile"),
+    )
 
 
 def write_project(folder: Path, repository: Path, without: Sequence[str] = (), **more: str) -> None:
@@ -176,15 +201,30 @@ def _readable(value: Any, path: str, replaced: list[str]) -> Any:
 
 def read_yaml(path: Path) -> dict[str, Any]:
     """Read a mapping. Raises OfflineStackError."""
-    try:
-        loaded: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise OfflineStackError(f"cannot read {path}: {error.strerror}") from error
-    except yaml.YAMLError as error:
-        raise OfflineStackError(f"{path} is not YAML: {error}") from error
+    loaded = read_any_yaml(path)
     if not isinstance(loaded, dict):
         raise OfflineStackError(f"{path} must hold a mapping, not {type(loaded).__name__}")
     return cast("dict[str, Any]", loaded)
+
+
+def read_any_yaml(path: Path) -> Any:
+    """Read a file, which may hold anything. Raises OfflineStackError."""
+    try:
+        return yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise OfflineStackError(f"cannot read {path}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise OfflineStackError(f"{path}: is not UTF-8 text. Write it anew.") from None
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        where = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
+        snippet = mark.get_snippet(indent=2) if mark else None
+        raise NotYamlError(
+            f"{path}: is not YAML: {where}{error.problem}. Correct it"
+            + (f":\n{snippet}" if snippet else ".")
+        ) from None
+    except yaml.YAMLError as error:
+        raise NotYamlError(f"{path}: is not YAML: {error}. Correct it.") from None
 
 
 def write_yaml(path: Path, content: dict[str, Any]) -> None:

@@ -14,7 +14,7 @@ from pulumi import automation as auto
 from pulumi.automation.errors import create_command_error
 
 from automation.events import DiagnosticEvent, Event, read
-from automation.plan import UserError
+from automation.plan import NOT_LOGGED_IN, UserError, is_logged_out
 from automation.redaction import Redaction
 
 Result = TypeVar("Result")
@@ -206,6 +206,8 @@ class Operation(Generic[Result]):
                 f"{self._title}: another update holds the stack, or was killed while it did. Wait "
                 f"for its end; if it is dead: {self._unlock}."
             )
+        if is_logged_out(error):
+            return OperationError(f"{self._title}: {NOT_LOGGED_IN}")
         said = self._redaction.text(str(error).rpartition("stderr: ")[2].strip())
         lines = tuple(self._errors) or tuple(said.splitlines()) or (f"exit code {error}",)
         quoted = "\n".join(lines[:ERRORS_QUOTED])

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Final
 
 import typer
 from botocore.exceptions import BotoCoreError, ClientError
@@ -26,6 +27,14 @@ class UserError(Exception):
         return [" ".join(str(self).split())]
 
 
+class CommandLineError(UserError):
+    """The command line itself is wrong."""
+
+
+WRONG_COMMAND_LINE: Final = 2
+"""Exit code, as click has it for what it finds out itself."""
+
+
 class MistakesError(UserError):
     """Several mistakes at once, a line for each."""
 
@@ -38,6 +47,18 @@ class MistakesError(UserError):
     def messages(self) -> Sequence[str]:
         """The lines."""
         return self._messages
+
+
+_LOGGED_OUT: Final = "PULUMI_ACCESS_TOKEN must be set for login"
+NOT_LOGGED_IN: Final = (
+    "pulumi: no state backend is chosen, where it keeps what is deployed. Run pulumi login URL, "
+    "such as s3://BUCKET or file://FOLDER, or set PULUMI_BACKEND_URL; Pulumi Cloud needs "
+    "PULUMI_ACCESS_TOKEN."
+)
+
+
+class WrongOptionsError(MistakesError, CommandLineError):
+    """Several options are wrong, a line for each."""
 
 
 EXPECTED = (UserError, SettingsError, BotoCoreError, ClientError, auto.errors.CommandError)
@@ -129,7 +150,12 @@ def one_line_errors(exit_code: int = 1) -> Generator[None]:
         yield
     except EXPECTED as error:
         tell(messages(error))
-        raise typer.Exit(exit_code) from None
+        raise typer.Exit(exit_code_of(error, exit_code)) from None
+
+
+def exit_code_of(error: BaseException, otherwise: int = 1) -> int:
+    """What a command ends with."""
+    return WRONG_COMMAND_LINE if isinstance(error, CommandLineError) else otherwise
 
 
 def tell(what: Sequence[str]) -> None:
@@ -145,11 +171,18 @@ def messages(error: BaseException) -> Sequence[str]:
     return error.problems if isinstance(error, SettingsError) else [one_line(error)]
 
 
+def is_logged_out(error: auto.errors.CommandError) -> bool:
+    """Whether pulumi knows no backend."""
+    return _LOGGED_OUT in str(error)
+
+
 def one_line(error: BaseException) -> str:
     """Say what an error is about."""
     text = str(error)
     if isinstance(error, auto.errors.CommandError):
         # Its text is the command's exit code, stdout and stderr.
+        if is_logged_out(error):
+            return NOT_LOGGED_IN
         lines = [line.strip() for line in text.rpartition("stderr: ")[2].splitlines()]
         said = [line for line in lines if line.startswith("error:")] or lines or [text]
         return f"pulumi: {said[0].removeprefix('error:').strip()}"

@@ -17,7 +17,15 @@ from botocore.exceptions import ClientError
 from automation.deployed import Deployed, Folder, open_stack
 from automation.offline_workspace import REPOSITORY
 from automation.one_off_task import OneOffTask
-from automation.plan import Plan, Step, UserError, carry_out, console, one_line_errors
+from automation.plan import (
+    CommandLineError,
+    Plan,
+    Step,
+    UserError,
+    carry_out,
+    console,
+    one_line_errors,
+)
 from contract.environment import EVENTS_PREFIX
 
 SCRIPT: Final = Path(__file__).with_name("replay.js")
@@ -86,18 +94,18 @@ class Window:
         """Check what was asked for. UserError."""
         for option, given in (("--since", since), ("--until", until)):
             if given is not None and given > now:
-                raise UserError(
+                raise CommandLineError(
                     f"{option} {_utc(given)}: is in the future; it is {_utc(now)}. Take an earlier "
                     "time."
                 )
         end = until or now
         if end <= since:
-            raise UserError(
+            raise CommandLineError(
                 f"--until {_utc(end)}: is not later than --since {_utc(since)}. Exchange them, or "
                 "leave --until out for everything since then."
             )
         if project is not None and not PROJECT.fullmatch(project):
-            raise UserError(
+            raise CommandLineError(
                 f"--project {project}: is not the ID of a project. Langfuse shows it in the "
                 "address of each page of the project: /project/ID."
             )

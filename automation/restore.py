@@ -10,7 +10,7 @@ from rich.table import Table
 from automation import restore_backup, restore_objects, restore_postgres, restore_volume
 from automation.deployed import Folder, open_stack
 from automation.offline_workspace import REPOSITORY
-from automation.plan import UserError, carry_out, console, one_line_errors
+from automation.plan import CommandLineError, UserError, carry_out, console, one_line_errors
 
 app = typer.Typer(
     no_args_is_help=True, help="Put a store back. Every command shows its plan and asks first."
@@ -51,12 +51,14 @@ def clickhouse_backup(
     """List ClickHouse's own backups, or restore one into tables without rows."""
     with one_line_errors():
         if show == (source is not None):
-            raise UserError(
+            raise CommandLineError(
                 "either --list or --from is needed, not both. --list shows what is there."
             )
         if source is None:
             if database is not None:
-                raise UserError("--as is for --from. Leave it out, or say which backup to restore.")
+                raise CommandLineError(
+                    "--as is for --from. Leave it out, or say which backup to restore."
+                )
             _list_backups(stack, folder)
             return
         carry_out(restore_backup.plan(open_stack(stack, folder), source, database), yes=yes)

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from automation.deployed import Deployed
 from automation.one_off_task import OneOffTask
-from automation.plan import Plan, Step, UserError
+from automation.plan import CommandLineError, Plan, Step, UserError
 from components.clickhouse_backup import CONTAINER, FOLDER
 from settings.external_stores import ExternalClickHouse
 
@@ -68,7 +68,7 @@ def backups(deployed: Deployed) -> Sequence[Backup]:
 def plan(deployed: Deployed, source: str, database: str | None) -> Plan:
     """Work out the restore, or refuse it."""
     if database is not None and (not DATABASE.fullmatch(database) or database in OWN_DATABASES):
-        raise UserError(
+        raise CommandLineError(
             f"--as {database}: is not the name of a new database: a-z, 0-9 and _, not beginning "
             f"with a digit, and none of {', '.join(OWN_DATABASES)}. For example: --as restored."
         )

@@ -10,13 +10,14 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from automation.plan import UserError, console, one_line_errors
+from automation.plan import CommandLineError, WrongOptionsError, console, one_line_errors
 from automation.spike_arrivals import MOST_JOBS, read, spiky
 from automation.spike_inputs import ASSUMED, SIZE, Inputs, Row, told
 from automation.spike_picture import draw, figure_class
 from automation.spike_report import Outcome, compare, input_rows, measures
 from automation.spike_scaling import PERIOD_SECONDS, Metric
-from settings.loading import load
+from settings.how_to_set import HowToSet
+from settings.loading import SettingsError, load
 from settings.sizing import SIZING
 
 GIVEN: Final = "given"
@@ -30,6 +31,9 @@ MOST_MINUTES: Final = 1440
 MOST_SECONDS: Final = 3600
 LEAST: Final = 0.001
 """Jobs, or jobs/s: nothing may be divided by 0."""
+
+
+IN_OPTIONS: Final = HowToSet(plain="by its option", for_secrets="by its option")
 
 
 def simulate_spike(
@@ -85,7 +89,7 @@ def simulate_spike(
             figure_class()
         typed = _typed(context)
         if arrivals and typed & set(OF_SPIKE):
-            raise UserError(
+            raise CommandLineError(
                 "--arrivals says what arrives: leave out --base, --spike and --spike-minutes."
             )
         inputs = Inputs(
@@ -110,10 +114,17 @@ def simulate_spike(
 def _worker(size: str, **own: int | None) -> dict[str, int]:
     """The tasks of a size, with the caller's own values checked as those of a stack file are."""
     if size not in SIZING:
-        raise UserError(f"--size: {size}: must be one of {', '.join(SIZING)}. Choose one of these.")
+        raise CommandLineError(
+            f"--size: {size}: must be one of {', '.join(SIZING)}. Choose one of these."
+        )
     given = {key: value for key, value in own.items() if value is not None}
     # With the rest of dev, which lacks nothing.
-    worker = load({"size": "dev", "worker": {**SIZING[size]["worker"], **given}}).worker
+    try:
+        worker = load(
+            {"size": "dev", "worker": {**SIZING[size]["worker"], **given}}, IN_OPTIONS
+        ).worker
+    except SettingsError as error:
+        raise WrongOptionsError(error.problems) from None
     return {name: getattr(worker, name) for name in ("min_tasks", "max_tasks", "cpu", "memory")}
 
 

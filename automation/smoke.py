@@ -12,7 +12,7 @@ from rich.text import Text
 
 from automation.deployed import Deployed, Folder, open_stack
 from automation.offline_workspace import REPOSITORY
-from automation.plan import UserError, console, errors, one_line_errors
+from automation.plan import CommandLineError, UserError, console, errors, one_line_errors
 from automation.smoke_api import Target
 from automation.smoke_checks import Report, run
 
@@ -65,7 +65,9 @@ def smoke(
                 if _typed(context, name) is not None
             ]
             if given:
-                raise UserError(f"--stack says the URL and the keys: leave out {_options(given)}.")
+                raise CommandLineError(
+                    f"--stack says the URL and the keys: leave out {_options(given)}."
+                )
             target = _of_stack(open_stack(stack, folder))
         else:
             target = _given({"url": url, "public_key": public_key, "secret_key": secret_key})
@@ -116,7 +118,9 @@ def _checked_url(address: str) -> str:
         url = httpx.URL("")
     # Not shown: it may have a key in it.
     if url.scheme not in ("http", "https") or not url.host or url.userinfo:
-        raise UserError("--url: is not of the form https://langfuse.example.com, without keys.")
+        raise CommandLineError(
+            "--url: is not of the form https://langfuse.example.com, without keys."
+        )
     return address.rstrip("/")
 
 

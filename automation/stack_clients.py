@@ -1,6 +1,5 @@
 """Makes clients of AWS for a stack that may not be there yet, from its file and the environment."""
 
-import os
 from functools import cached_property
 from threading import Lock
 from typing import Any
@@ -8,8 +7,8 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
-from automation.plan import UserError
 from automation.preflight_result import NewStack
+from automation.region import region_of
 from automation.stack_file import StackFile
 
 
@@ -25,11 +24,6 @@ class Clients:
     def _session(self) -> Any:
         return boto3.Session(**self._arguments)  # pyright: ignore
 
-    @property
-    def region(self) -> str | None:
-        """The region that the environment or the profile says. ProfileNotFound if there is none."""
-        return self._session.region_name
-
     def __call__(self, service: str, region: str | None = None) -> Any:
         """Give a client of a service, in the stack's region or in another."""
         with self._lock:
@@ -43,13 +37,7 @@ class Clients:
 
 
 def new_stack(found: StackFile) -> NewStack:
-    """Find the region, and make the clients. UserError without a region."""
-    region = found.region or os.environ.get("AWS_REGION")
+    """Find the region, and make the clients. UserError without a region that there is."""
+    region = region_of(found.name, found.region, found.profile)
     clients = Clients(region, found.profile)
-    region = region or clients.region
-    if not region:
-        raise UserError(
-            f"stack {found.name}: no region is set: pulumi config set aws:region REGION --stack "
-            f"{found.name}."
-        )
     return NewStack(found.name, found.prefix, region, found.settings, clients)

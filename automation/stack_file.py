@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
-import yaml
-
-from automation.plan import UserError
+from automation.offline_workspace import read_any_yaml
+from automation.plan import CommandLineError, UserError
 from components.names import resource_prefix
 from settings.loading import load_without_secrets, of_namespace
 from settings.messages import NAMESPACE, SECRET_KEYS
@@ -43,15 +42,15 @@ def read_stack_file(stack: str | None, folder: Path) -> StackFile:
     files = [file.name for file in sorted(folder.glob("Pulumi.*.yaml"))]
     there = f"{folder} has {', '.join(files) or 'no Pulumi.STACK.yaml'}"
     if stack is None:
-        raise UserError(f"--stack: is missing. {there}; name one of these.")
+        raise CommandLineError(f"--stack: is missing. {there}; name one of these.")
     name = stack.rsplit("/", 1)[-1]
     if f"Pulumi.{name}.yaml" not in files:
-        raise UserError(
+        raise CommandLineError(
             f"--stack {stack}: {there}, and no Pulumi.{name}.yaml. pulumi stack init {stack}, then "
             f"pulumi config set {NAMESPACE}:size dev --stack {stack} makes it."
         )
     path = folder / f"Pulumi.{name}.yaml"
-    config = _mapping(_mapping(_read(path), path).get("config") or {}, path)
+    config = _mapping(_mapping(read_any_yaml(path), path).get("config") or {}, path)
     hidden = [
         key
         for key, value in config.items()
@@ -62,7 +61,7 @@ def read_stack_file(stack: str | None, folder: Path) -> StackFile:
             f"{path}: {', '.join(hidden)}: is encrypted, and no key is asked for here. Set it "
             "without --secret."
         )
-    project = _mapping(_read(folder / "Pulumi.yaml"), folder / "Pulumi.yaml")
+    project = _mapping(read_any_yaml(folder / "Pulumi.yaml"), folder / "Pulumi.yaml")
     return StackFile(
         name=name,
         prefix=resource_prefix(str(project.get("name")), name),
@@ -70,14 +69,6 @@ def read_stack_file(stack: str | None, folder: Path) -> StackFile:
         profile=config.get(PROFILE_KEY),
         settings=load_without_secrets(of_namespace(config)),
     )
-
-
-def _read(path: Path) -> Any:
-    try:
-        return yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        cause = " ".join(str(error).split())
-        raise UserError(f"{path}: cannot be read: {cause}. Correct it.") from None
 
 
 def _mapping(value: Any, path: Path) -> Mapping[str, Any]:

@@ -12,14 +12,13 @@ from pulumi import automation as auto
 from automation.offline_workspace import (
     FOREIGN_SETTINGS,
     SECRETS_PROVIDER,
-    OfflineStack,
-    OfflineStackError,
     prepare,
     read_yaml,
     write_project,
     write_yaml,
 )
 from automation.plan import UserError
+from automation.region import region_of
 from offline.serving import shared_providers
 
 
@@ -56,11 +55,12 @@ def offline_place(
     stack_file: Path | None,
     config: Mapping[str, Any] | None,
 ) -> Place:
-    """Prepare for an AWS that exists in memory only. State and settings stay in `scratch`."""
-    try:
-        stack: OfflineStack = prepare(name, scratch, project, stack_file=stack_file, config=config)
-    except OfflineStackError as error:
-        raise UserError(str(error)) from error
+    """Prepare for an AWS that exists in memory only. State and settings stay in `scratch`.
+
+    Raises UserError, also where AWS's own provider would for want of a region.
+    """
+    stack = prepare(name, scratch, project, stack_file=stack_file, config=config)
+    region_of(name, stack.region, stack.profile)
     environment = stack.environment({"PATH": search_path(), **shared_providers()})
     return Place(
         stack.folder, environment, SECRETS_PROVIDER, stack.placeholders, stack.replaced_secrets
@@ -77,25 +77,22 @@ def place(
     """Prepare for AWS. `folder` is used only for settings that are not in the project's folder."""
     environment = {"PATH": search_path()}
     own = (project / f"Pulumi.{name}.yaml").resolve()
-    try:
-        if config is not None:
-            write_project(folder, project)
-            copy = folder / own.name
-            earlier = read_yaml(copy) if copy.exists() else {}
-            kept = {key: earlier[key] for key in FOREIGN_SETTINGS if key in earlier}
-            write_yaml(copy, {**kept, "config": dict(config)})
-            return Place(folder, environment)
-        given = (stack_file or own).resolve()
-        if given.name != own.name:
-            raise UserError(f"{given}: the file of stack {name} must be called {own.name}.")
-        read_yaml(given)
-        if given != own:
-            # Pulumi joins this path to the project's folder, also if it is absolute.
-            settings = os.path.relpath(given.parent, folder)
-            write_project(folder, project, stackConfigDir=settings)
-            return Place(folder, environment)
-    except OfflineStackError as error:
-        raise UserError(str(error)) from error
+    if config is not None:
+        write_project(folder, project)
+        copy = folder / own.name
+        earlier = read_yaml(copy) if copy.exists() else {}
+        kept = {key: earlier[key] for key in FOREIGN_SETTINGS if key in earlier}
+        write_yaml(copy, {**kept, "config": dict(config)})
+        return Place(folder, environment)
+    given = (stack_file or own).resolve()
+    if given.name != own.name:
+        raise UserError(f"{given}: the file of stack {name} must be called {own.name}.")
+    read_yaml(given)
+    if given != own:
+        # Pulumi joins this path to the project's folder, also if it is absolute.
+        settings = os.path.relpath(given.parent, folder)
+        write_project(folder, project, stackConfigDir=settings)
+        return Place(folder, environment)
     return Place(project, environment)
 
 

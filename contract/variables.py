@@ -14,7 +14,7 @@ import csv
 import math
 import operator
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from functools import cache
@@ -88,6 +88,17 @@ _EMAIL: Final = re.compile(r"[\w'+.-]*[\w+-]@([a-z\d][a-z\d-]*\.)+[a-z]{2,}", re
 _FLAGS: Final = re.compile(r'\s*"?-\S+(\s+\S+)*\s*')
 
 
+OTHER_FORM: Final = "has another form than Langfuse takes"
+
+_PATTERN_WORDS: Final[Mapping[str, str]] = {
+    "https://.+/application/o/[^/]+/?": "must be https://HOST/application/o/NAME",
+    r"[1-9]\d*": "must be an integer above 0",
+    "[a-zA-Z0-9_-]+": "must be letters, digits, _ and -",
+    "[0-9a-fA-F]{64}": "must be 64 hexadecimal digits",
+}
+"""What to say of a value that does not fit a pattern of the table that a stack file can meet."""
+
+
 @dataclass(frozen=True)
 class Variable:
     """One row: a variable, who reads it, what its value must be, and whether it may be set."""
@@ -124,7 +135,7 @@ class Variable:
             return f"must be a comma-separated list of {', '.join(allowed)}" if wrong else None
         if self.kind == "pattern":
             fits = re.fullmatch(self.constraint, value)
-            return None if fits else f"must match {self.constraint}"
+            return None if fits else _PATTERN_WORDS.get(self.constraint, OTHER_FORM)
         if self.kind in ("integer", "number"):
             return self._number_fault(value)
         if self.kind in _FORMATS:

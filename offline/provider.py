@@ -145,13 +145,13 @@ class AwsProvider(Provider):
         """Remember region, default tags and account; each provider resource has a connection."""
         arguments = from_struct(request.args)
         tags = _nested(arguments.get("defaultTags")).get("tags", {})
-        region = arguments.get("region") or os.environ.get("AWS_REGION") or DEFAULT_REGION
+        region = arguments.get("region") or _region_of_environment()
         self._configurations[context.peer()] = _Configuration(region, tags)
         self._account_of_peer[context.peer()] = self._account_of(request.id)
         return super().Configure(request, context)
 
     def _configuration(self, context: Any) -> _Configuration:
-        default = _Configuration(os.environ.get("AWS_REGION") or DEFAULT_REGION)
+        default = _Configuration(_region_of_environment())
         return self._configurations.get(context.peer(), default)
 
     def _account_of(self, provider_id: str) -> Account:
@@ -420,6 +420,12 @@ def _diff_response(difference: changes.Difference) -> Any:
         detailedDiff=detailed,
         hasDetailedDiff=True,
     )
+
+
+def _region_of_environment() -> str:
+    # What AWS's provider takes: https://github.com/pulumi/pulumi-aws/pull/2088
+    found = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
+    return found or DEFAULT_REGION
 
 
 def _nested(value: Any) -> Properties:

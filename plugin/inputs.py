@@ -5,13 +5,13 @@ checks them. Here is what differs: secrets may be outputs, and nothing else may.
 """
 
 import json
-import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, cast
 
 import pulumi
 from pulumi.errors import InputPropertiesError
 
+from settings.how_to_set import HowToSet
 from settings.loading import SettingsError, load
 from settings.messages import GRAFANA_PASSWORD_KEY, NAMESPACE, PASSWORD_KEYS, SECRET_KEYS
 from settings.model import Settings
@@ -34,9 +34,8 @@ NO_APP_RUNNER: Final = (
     "repository alone. Take fargate."
 )
 
-_COMMAND: Final = re.compile(
-    rf"\bwith pulumi config set --(?:path|secret) '?{NAMESPACE}:[\w.]+'? (?:VALUE|JSON|URL)"
-)
+IN_ARGUMENTS: Final = "in the component's arguments"
+HOW_TO_SET: Final = HowToSet(plain=IN_ARGUMENTS, for_secrets=IN_ARGUMENTS)
 
 
 def read(arguments: Mapping[str, Any]) -> tuple[Settings, Secrets]:
@@ -58,7 +57,7 @@ def read(arguments: Mapping[str, Any]) -> tuple[Settings, Secrets]:
     elif _value(values, "images", "source") == "mirror":
         found.append(MIRROR)
     try:
-        settings = load(values)
+        settings = load(values, HOW_TO_SET)
     except SettingsError as error:
         raise refused(str(SettingsError([*found, *error.problems]))) from None
     if found:
@@ -67,7 +66,8 @@ def read(arguments: Mapping[str, Any]) -> tuple[Settings, Secrets]:
     def checked(key: str) -> pulumi.Output[Any]:
         def check(value: Any) -> Any:
             try:
-                load({**values, key: json.dumps(value) if key == PROVIDERS_KEY else value})
+                new = json.dumps(value) if key == PROVIDERS_KEY else value
+                load({**values, key: new}, HOW_TO_SET)
             except SettingsError as error:
                 # By now other resources may be there.
                 raise refused(str(error).replace("; nothing was changed", "")) from None
@@ -92,8 +92,8 @@ def read(arguments: Mapping[str, Any]) -> tuple[Settings, Secrets]:
 
 def refused(text: str) -> InputPropertiesError:
     """The error that Pulumi shows as it is: one message, in the words of arguments."""
-    text = text.replace("in the stack's configuration", "in the component's arguments")
-    text = _COMMAND.sub("in the component's arguments", text).replace(f"{NAMESPACE}:", "")
+    text = text.replace("in the stack's configuration", IN_ARGUMENTS)
+    text = text.replace(f"{NAMESPACE}:", "")
     return InputPropertiesError(text, [])  # without a list, the SDK fails at showing the error
 
 

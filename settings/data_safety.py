@@ -4,6 +4,7 @@ from typing import Final, Literal
 
 from pydantic import Field
 
+from settings.regions import Region
 from settings.section import Section
 
 WriteMode = Literal["legacy", "dual", "events_only"]
@@ -24,9 +25,8 @@ class Backups(Section):
     daily_retention_days: int = Field(
         7, ge=1, le=3650, description="Days that daily snapshots are kept"
     )
-    copy_region: str | None = Field(
+    copy_region: Region | None = Field(
         None,
-        pattern=r"^[a-z]{2}(-[a-z]+)+-\d$",
         description="Second region for copies of the daily snapshots, and of PostgreSQL's",
     )
     vault_lock: bool = Field(

@@ -10,14 +10,19 @@ from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, Field, field_validator
 
-from settings.section import Section, refusal
+from settings.host_names import HOST, HostName
+from settings.section import Form, Section, refusal
 
-_LABEL: Final = "[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
-_HOST: Final = rf"({_LABEL}\.)*{_LABEL}"
-
-HostName = Annotated[str, Field(pattern=f"^{_HOST}$")]
 Port = Annotated[int, Field(ge=1, le=65_535)]
-Name = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_.-]*$")]
+Name = Annotated[
+    str,
+    Form(
+        r"^[A-Za-z_][A-Za-z0-9_.-]*$",
+        "may have letters, digits and _.- only, and begins with a letter or _: it becomes part of "
+        "a URL",
+        "choose such a name",
+    ),
+]
 
 _CACHE: Final = r"\.[a-z0-9-]+\.cache\.amazonaws\.com(\.cn)?"
 _MEMORY_DB: Final = r"\.memorydb\.[a-z0-9-]+\.amazonaws\.com(\.cn)?"
@@ -137,7 +142,7 @@ class ExternalClickHouse(Section):
 def _checked(value: str, scheme: str, example: str) -> str:
     bound = f"must be {scheme}://HOST:PORT and nothing more"
     remedy = f"write it as {example}; user and password have keys of their own, and TLS is a must"
-    found = re.fullmatch(rf"({scheme}://{_HOST}:(?P<port>[1-9][0-9]{{0,4}}))/?", value.lower())
+    found = re.fullmatch(rf"({scheme}://{HOST}:(?P<port>[1-9][0-9]{{0,4}}))/?", value.lower())
     if found is None or int(found["port"]) > 65_535:
         raise refusal(bound, remedy)
     return found[1]

@@ -43,11 +43,10 @@ def read_lock(path: Path = LOCK_FILE) -> Lock:
     except FileNotFoundError:
         return {}
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
+        where = ".".join(str(part) for part in error.errors()[0]["loc"])
         raise ValueError(
-            f"{path.name}: {where + ': ' if where else ''}{first['msg']}. Restore it from version "
-            "control, or delete it and run python -m automation images lock."
+            f"{path.name}: {where + ': ' if where else ''}is not what images lock writes. Restore "
+            "it from version control, or delete it and run python -m automation images lock."
         ) from None
 
 

@@ -4,16 +4,21 @@ from typing import Annotated, Final, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from settings.section import Section, refusal
+from settings.section import Form, Section, refusal
 
 DOCKER_HUB: Final = "docker.io"
 GITHUB: Final = "ghcr.io"
 
 SecretArn = Annotated[
-    str | None,
+    str,
     # ECR asks for this prefix of the secret's name.
     # https://docs.aws.amazon.com/AmazonECR/latest/userguide/pull-through-cache-creating-secret.html
-    Field(pattern=r"^arn:[^:]+:secretsmanager:[^:]+:\d{12}:secret:ecr-pullthroughcache/.+$"),
+    Form(
+        r"^arn:[^:]+:secretsmanager:[^:]+:[0-9]{12}:secret:ecr-pullthroughcache/.+$",
+        "must be the ARN of a secret of Secrets Manager whose name begins with "
+        "ecr-pullthroughcache/",
+        "see aws secretsmanager list-secrets, which shows the ARNs",
+    ),
 ]
 
 
@@ -26,12 +31,12 @@ class Images(Section):
         "`python -m automation images mirror`; `pullThrough`: ECR fetches what is asked for. See "
         "docs/images.md",
     )
-    github_secret_arn: SecretArn = Field(
+    github_secret_arn: SecretArn | None = Field(
         None,
         description="Secret `ecr-pullthroughcache/…` with a GitHub user's `username` and "
         "`accessToken`, for Langfuse's images (source pullThrough)",
     )
-    docker_hub_secret_arn: SecretArn = Field(
+    docker_hub_secret_arn: SecretArn | None = Field(
         None,
         description="The same of a Docker Hub user, for ClickHouse's and Grafana's images (source "
         "pullThrough)",

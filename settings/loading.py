@@ -16,6 +16,7 @@ from settings import (
     sign_in_secrets,
     way_in,
 )
+from settings.how_to_set import IN_CONFIGURATION, HowToSet
 from settings.messages import (
     GRAFANA_PASSWORD_KEY,
     NAMESPACE,
@@ -50,14 +51,15 @@ def of_namespace(config: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def load(values: Mapping[str, Any]) -> Settings:
+def load(values: Mapping[str, Any], how: HowToSet = IN_CONFIGURATION) -> Settings:
     """The settings that `values` (keys without the namespace) stand for.
 
     Values are YAML's own, or the text that Pulumi hands to a program. `secretEnvironment` may also
-    be a mapping, in which None stands for a value that is not known yet. Raises SettingsError.
+    be a mapping, in which None stands for a value that is not known yet. `how` is what the errors
+    say of setting a value. Raises SettingsError.
     """
     given, merged = _merged(values)
-    settings, problems = _of_sections(merged)
+    settings, problems = _of_sections(merged, how)
     complete = not problems
     secrets: Mapping[str, str | None] = {}
     readable = True
@@ -66,7 +68,7 @@ def load(values: Mapping[str, Any]) -> Settings:
         secrets = (
             cast(Mapping[str, str | None], own)
             if isinstance(own, Mapping)
-            else secret_environment(values)
+            else secret_environment(values, how)
         )
     except SettingsError as error:
         problems += error.problems
@@ -74,11 +76,11 @@ def load(values: Mapping[str, Any]) -> Settings:
     problems += own_environment.problems(merged, secrets, _release(given))
     secret_values = {key: values[key] for key in SECRET_KEYS if key in values}
     problems += byte_limits.problems(given, secret_values, secrets)
-    problems += _password_problems(merged, values)
-    problems += sign_in_secrets.problems(given, values)
+    problems += _password_problems(merged, values, how)
+    problems += sign_in_secrets.problems(given, values, how)
     if readable:
         problems += way_in.problems(settings, _providers(given), secrets, complete=complete)
-    problems += _reader_password_problems(merged, values)
+    problems += _reader_password_problems(merged, values, how)
     if problems:
         raise SettingsError(problems)
     return settings
@@ -86,20 +88,20 @@ def load(values: Mapping[str, Any]) -> Settings:
 
 def load_without_secrets(values: Mapping[str, Any]) -> Settings:
     """The settings for a caller who cannot decrypt: as `load`, with nothing said about secrets."""
-    settings, problems = _of_sections(_merged(values)[1])
+    settings, problems = _of_sections(_merged(values)[1], IN_CONFIGURATION)
     if problems:
         raise SettingsError(problems)
     return settings
 
 
-def _of_sections(merged: Mapping[str, Any]) -> tuple[Settings, list[str]]:
+def _of_sections(merged: Mapping[str, Any], how: HowToSet) -> tuple[Settings, list[str]]:
     """The settings, or what of them is right; and a line for each fault of or between sections."""
     lines: list[str] = []
     try:
         settings = Settings.model_validate(merged)
     except ValidationError as error:
         details = error.errors()
-        lines = [messages.line(detail) for detail in details]
+        lines = [messages.line(detail, how) for detail in details]
         settings = known_part.of(merged, [detail["loc"] for detail in details])
     faults = agreement.faults(settings, complete=not lines)
     lines += [messages.line_of(fault, settings) for fault in faults]
@@ -120,7 +122,9 @@ def _merged(values: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     return given, merged
 
 
-def secret_environment(values: Mapping[str, Any]) -> dict[str, str]:
+def secret_environment(
+    values: Mapping[str, Any], how: HowToSet = IN_CONFIGURATION
+) -> dict[str, str]:
     """The variables of `langfuse:secretEnvironment`, by name. Raises SettingsError."""
     try:
         return _STRINGS.validate_json(values.get("secretEnvironment", "{}"))
@@ -130,7 +134,7 @@ def secret_environment(values: Mapping[str, Any]) -> dict[str, str]:
         raise SettingsError(
             [
                 f"{key}: must be a JSON object of strings, such as {example}. "
-                f"Set it with pulumi config set --secret {key} JSON."
+                f"Set it {how.secretly('secretEnvironment', 'JSON')}."
             ]
         ) from None
 
@@ -144,16 +148,18 @@ def _providers(given: Mapping[str, Any]) -> list[str]:
     return list(cast(Mapping[str, Any], providers)) if isinstance(providers, Mapping) else []
 
 
-def _password_problems(merged: Mapping[str, Any], values: Mapping[str, Any]) -> list[str]:
+def _password_problems(
+    merged: Mapping[str, Any], values: Mapping[str, Any], how: HowToSet
+) -> list[str]:
     """Find passwords that are missing, or too many; no line has a password in it."""
     problems: list[str] = []
     for store, key in PASSWORD_KEYS.items():
         section = merged.get(store)
         mode = cast(Mapping[str, Any], section).get("mode") if isinstance(section, Mapping) else ""
-        if mode not in VARIANTS[store]:
+        if str(mode) not in VARIANTS[store]:
             continue  # which password it takes, nobody knows
         full = f"{NAMESPACE}:{key}"
-        remedy = f"Set it with pulumi config set --secret {full} VALUE."
+        remedy = f"Set it {how.secretly(key)}."
         password = values.get(key)
         if mode != "external":
             if password is not None:
@@ -170,7 +176,9 @@ def _password_problems(merged: Mapping[str, Any], values: Mapping[str, Any]) -> 
     return problems
 
 
-def _reader_password_problems(merged: Mapping[str, Any], values: Mapping[str, Any]) -> list[str]:
+def _reader_password_problems(
+    merged: Mapping[str, Any], values: Mapping[str, Any], how: HowToSet
+) -> list[str]:
     """Find a password of Grafana's ClickHouse user that is missing, or that nobody uses."""
 
     def value(section: str, key: str) -> Any:
@@ -188,7 +196,7 @@ def _reader_password_problems(merged: Mapping[str, Any], values: Mapping[str, An
     if needed and not values.get(GRAFANA_PASSWORD_KEY):
         return [
             f"{full}: is not set, and an external ClickHouse needs it for grafana.clickhouseUser. "
-            f"Set it with pulumi config set --secret {full} VALUE."
+            f"Set it {how.secretly(GRAFANA_PASSWORD_KEY)}."
         ]
     return []
 

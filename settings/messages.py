@@ -1,7 +1,7 @@
 """Turns pydantic's errors into lines for the user: key, value, what is allowed, what to do."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from pydantic import BaseModel
@@ -9,6 +9,7 @@ from pydantic.alias_generators import to_camel, to_snake
 from pydantic_core import ErrorDetails
 
 from settings.external_stores import ExternalClickHouse, ExternalPostgres, ExternalRedis
+from settings.how_to_set import IN_CONFIGURATION, HowToSet
 from settings.model import Settings
 from settings.network import AdoptedNetwork, CreatedNetwork, network_kind
 from settings.section import Fault
@@ -76,28 +77,72 @@ _ORDER: Final = {
     field.alias or name: place for place, (name, field) in enumerate(Settings.model_fields.items())
 }
 
-_WRONG_SHAPES: Final = ("dict_type", "model_type", "model_attributes_type", "string_type")
+_SECTIONS: Final = ("model_type", "model_attributes_type")
+
+_MUST_BE: Final[Mapping[str, str]] = {
+    **dict.fromkeys(_SECTIONS, "must be a section with keys of its own"),
+    **dict.fromkeys(("bool_type", "bool_parsing"), "must be true or false"),
+    **dict.fromkeys(("int_type", "int_from_float", "int_parsing_size"), "must be an integer"),
+    "int_parsing": "must be an integer, without a unit",
+    "float_type": "must be a number",
+    "float_parsing": "must be a number, without a unit",
+    "finite_number": "must be a finite number",
+    "string_type": "must be a text",
+    "list_type": "must be a list",
+    "dict_type": "must be names with texts",
+    "literal_error": "must be {expected}",
+    "union_tag_invalid": "must be {expected_tags}",
+    "greater_than": "must be above {gt}",
+    "greater_than_equal": "must be {ge} or more",
+    "less_than_equal": "must be {le} at the most",
+    "too_short": "must have {min_length} entry or more",
+    "string_too_short": "must have {min_length} character or more",
+    "string_too_long": "must have {max_length} characters at the most",
+    "value_error": "is no email address: {reason}",  # pydantic's EmailStr alone raises it
+}
+"""What a value must be, by the type of pydantic's error, with what that knows."""
+
+WORDED: Final = frozenset(
+    {*_MUST_BE, "refused", "extra_forbidden", "missing", "union_tag_not_found", "invalid_key"}
+)
+"""The types of pydantic's errors that a stack file can cause."""
+
+_UNSHAPED: Final = (*_SECTIONS, "list_type", "dict_type")
+_WRONG_SHAPES: Final = (*_UNSHAPED, "string_type")
+
+_NAME: Final = "[key]"
+"""Stands last in a place that is the name of an entry, and not its value."""
+
+_OWN_VARIABLES: Final = ".environment."
 
 
-def line(error: ErrorDetails) -> str:
+def line(error: ErrorDetails, how: HowToSet = IN_CONFIGURATION) -> str:
     """One line for one error."""
     context: dict[str, Any] = error.get("ctx") or {}
-    location = [str(part) for part in error["loc"]]
+    location = [*error["loc"]]
     value = error["input"]
     if error["type"] in ("union_tag_invalid", "union_tag_not_found"):
         location.append(str(context["discriminator"]).strip("'"))
-        value = context.get("tag")
+        value = value.get(location[-1]) if isinstance(value, Mapping) else None  # pyright: ignore
     elif location[0] in VARIANTS and len(location) > 1:
         del location[1]
-    if len(location) == 2 and error["type"] != "extra_forbidden":
+    if len(location) == 2 and isinstance(location[1], str) and error["type"] != "extra_forbidden":
         location[1] = to_camel(location[1])  # a default's error has the field's Python name
-    path = ".".join(location)
-    bound, remedy = _bound_and_remedy(error, path, context)
+    path = _path(location)
+    undotted = len(location) == 1 and error["type"] == "extra_forbidden" and _first(path) != path
     hidden = (
         error["type"] in ("missing", "union_tag_not_found")
         or (error["type"] == "extra_forbidden" and _meant_as_secret(path))
         or (error["type"] in _WRONG_SHAPES and path.startswith(_BESIDE_SECRETS))
+        or (undotted and (_first(path) in SECRET_KEYS or _OWN_VARIABLES in path))
     )
+    if undotted:
+        bound, remedy = _dotted_key(path, value, how, hidden=hidden)
+    elif value is None and error["type"] in _MUST_BE:
+        bound, remedy = _no_value(error["type"], path, context, how)
+        hidden = True
+    else:
+        bound, remedy = _bound_and_remedy(error, path, value, how)
     value_shown = "" if hidden else f" {shown(value)}:"
     return f"{NAMESPACE}:{path}:{value_shown} {bound}. {_sentence(remedy)}."
 
@@ -112,7 +157,7 @@ def line_of(fault: Fault, settings: Settings) -> str:
 
 def place(line: str) -> int:
     """Where a line belongs among others: in the order of the sections, unknown keys at the end."""
-    key = re.split(r"[.:]", line.removeprefix(f"{NAMESPACE}:"), maxsplit=1)[0]
+    key = re.split(r"[.:\[]", line.removeprefix(f"{NAMESPACE}:"), maxsplit=1)[0]
     return _ORDER.get(key, len(_ORDER))
 
 
@@ -142,25 +187,94 @@ def _sentence(text: str) -> str:
     return text[:1].upper() + text[1:] if text.split(" ", 1)[0].isalpha() else text
 
 
-def _bound_and_remedy(error: ErrorDetails, path: str, context: dict[str, Any]) -> tuple[str, str]:
-    remedy = f"set it with pulumi config set --path '{NAMESPACE}:{path}' VALUE"
-    match error["type"]:
-        case "refused":
-            return context["bound"], context["remedy"]
-        case "extra_forbidden":
-            return _unknown_key(path)
-        case "missing":
-            return "is not set, and must be", remedy
-        case "union_tag_not_found":
-            return f"is not set, and must be {' or '.join(VARIANTS[path.split('.')[0]])}", remedy
-        case "literal_error" | "union_tag_invalid":
-            return f"must be {context.get('expected') or context['expected_tags']}", remedy
-        case _:
-            text = error["msg"].rstrip(".")
-            return text[:1].lower() + text[1:], remedy
+def _path(location: Sequence[int | str]) -> str:
+    """A place as `pulumi config set --path` writes it."""
+    parts = (f"[{part}]" if isinstance(part, int) else f".{part}" for part in location)
+    return "".join(parts).removeprefix(".").removesuffix(f".{_NAME}")
 
 
-def _unknown_key(path: str) -> tuple[str, str]:
+def _first(path: str) -> str:
+    return re.split(r"[.\[]", path, maxsplit=1)[0]
+
+
+def _bound_and_remedy(error: ErrorDetails, path: str, value: Any, how: HowToSet) -> tuple[str, str]:
+    kind, remedy = error["type"], f"set it {how.it(path)}"
+    context: dict[str, Any] = error.get("ctx") or {}
+    if kind == "refused":
+        return context["bound"], context["remedy"]
+    if kind == "extra_forbidden":
+        return _unknown_key(path, how)
+    if kind == "missing":
+        return "is not set, and must be", remedy
+    if kind == "union_tag_not_found":
+        return f"is not set, and must be {' or '.join(VARIANTS[path.split('.')[0]])}", remedy
+    if kind == "invalid_key" or error["loc"][-1] == _NAME:
+        return "is a name that is no text", "write it in quotes"
+    bound = _must_be(kind, context)
+    if kind in _UNSHAPED:
+        return bound, how.anew(path, *_what_below(kind))
+    if isinstance(value, Mapping | list):
+        return bound, how.anew(path)
+    if kind == "string_type":
+        return bound, "write it in quotes"
+    return bound, remedy
+
+
+def _must_be(kind: str, context: dict[str, Any]) -> str:
+    words = _MUST_BE.get(kind, "is not what this key takes")
+    told = {key: _whole(value) for key, value in context.items()}
+    return words.format(**told).rstrip(".")
+
+
+def _whole(value: Any) -> Any:
+    """A bound as its field was given it: pydantic makes 0 a 0.0 beside a float."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _what_below(kind: str) -> tuple[str, str]:
+    """What to set of a value that has parts, and where."""
+    below = {"list_type": ("each of it", "[0]"), "dict_type": ("each of it", ".NAME")}
+    return below.get(kind, ("its keys", ".KEY"))
+
+
+def _no_value(kind: str, path: str, context: dict[str, Any], how: HowToSet) -> tuple[str, str]:
+    """What to say of `key:` with nothing behind it, which YAML reads as null."""
+    what, below = _what_below(kind) if kind in _UNSHAPED else ("it", "")
+    bound = f"has no value, and {_must_be(kind, context)}"
+    return bound, f"remove it, or set {what} {how.it(path + below)}"
+
+
+def _dotted_key(path: str, value: Any, how: HowToSet, *, hidden: bool) -> tuple[str, str]:
+    """What to say of a key of the top level that was meant as a path."""
+    first = _first(path)
+    if found := _secret_within(path, how):
+        return found
+    sign = "bracket" if path[len(first)] == "[" else "dot"
+    bound = f"is one key with a {sign} in its name"
+    if first in SECRET_KEYS:
+        remove = f" with pulumi config rm '{NAMESPACE}:{path}'" if how.remove else ""
+        set_it = how.secretly(first, "JSON")
+        return f"{bound}, and {first} is one JSON object", (
+            f"remove it{remove}, and set the object {set_it}"
+        )
+    if first not in keys(Settings):
+        return f"unknown key{nearest(first, keys(Settings))}", "remove it, or correct its spelling"
+    because, remedy = how.undotted(path, value, hidden=hidden)
+    return f"{bound}{because}", remedy
+
+
+def _secret_within(path: str, how: HowToSet) -> tuple[str, str] | None:
+    """What to say of a secret that was written into a section."""
+    section, _, key = path.rpartition(".")
+    bound = "is a secret, and stored in the clear here"
+    if section.startswith(_PROVIDER) and "secret" in key.casefold():
+        return bound, f"remove it, and put it into the secret key {NAMESPACE}:{PROVIDERS_KEY}"
+    if section in PASSWORD_KEYS and key == "password":
+        return bound, f"remove it, and set it {how.secretly(PASSWORD_KEYS[section])}"
+    return None
+
+
+def _unknown_key(path: str, how: HowToSet) -> tuple[str, str]:
     section, _, key = path.rpartition(".")
     having = [tag for tag, model in VARIANTS.get(section, {}).items() if key in keys(model)]
     if having:
@@ -170,15 +284,8 @@ def _unknown_key(path: str) -> tuple[str, str]:
         having = [provider for provider, model in PROVIDERS.items() if key in keys(model)]
         if having:
             return f"exists only for {', '.join(having)}", "remove it"
-        if "secret" in key.casefold():
-            return "is a secret, and stored in the clear here", (
-                f"remove it, and put it into the secret key {NAMESPACE}:{PROVIDERS_KEY}"
-            )
-    if section in PASSWORD_KEYS and key == "password":
-        secret = f"{NAMESPACE}:{PASSWORD_KEYS[section]}"
-        return "is a secret, and stored in the clear here", (
-            f"remove it, and set it with pulumi config set --secret {secret} VALUE"
-        )
+    if found := _secret_within(path, how):
+        return found
     known = {each for model in _models(section) for each in keys(model)}
     if not section:
         known |= set(SECRET_KEYS)

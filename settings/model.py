@@ -7,12 +7,13 @@ from pydantic import Field, field_validator
 from settings.bootstrap import Bootstrap
 from settings.data_safety import DEFAULT_WRITE_MODE, V4, Backups, WriteMode
 from settings.grafana import Grafana
+from settings.host_names import Domain, DomainBelowZone
 from settings.images import Images
 from settings.network import CreatedNetwork, Network
 from settings.releases import LANGFUSE, LANGFUSE_MAJORS, LANGFUSE_MINIMUM, version_of
-from settings.section import Email, Section, refusal
+from settings.section import Email, Form, Section, refusal
 from settings.services import ApiGatewayIngress, Ingress, Web, Worker
-from settings.sign_in import Domain, Providers, Smtp
+from settings.sign_in import Providers, Smtp
 from settings.stores import (
     ClickHouse,
     ClickHouseOnEc2,
@@ -30,7 +31,14 @@ MOST_BUDGET_USD: Final = 1_000_000_000
 """A guard against typing errors: AWS Budgets takes any number of digits."""
 
 AdoptedStore = Literal["postgres", "redis", "storage"]
-ResourceName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9-]*$")]
+ResourceName = Annotated[
+    str,
+    Form(
+        r"^[A-Za-z0-9][A-Za-z0-9-]*$",
+        "must be the name of a resource, such as langfuse-prod-redis",
+        "take it from the error that asked for it",
+    ),
+]
 
 
 class Auth(Section):
@@ -109,10 +117,8 @@ class Settings(Section):
         description="Exact Langfuse release, 3.125.0 or later, or 4.x. A default takes no running "
         "stack to another major",
     )
-    domain: str | None = Field(
+    domain: DomainBelowZone | None = Field(
         None,
-        pattern=r"^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.){2,}[a-z]{2,63}$",
-        max_length=253,
         description="Host name that users open, such as langfuse.example.com; 64 characters at the "
         "most where the stack makes the certificate",
     )

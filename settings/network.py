@@ -6,7 +6,7 @@ from typing import Annotated, Any, Final, Literal, cast
 
 from pydantic import Discriminator, Field, Tag, ValidationInfo, field_validator
 
-from settings.section import Section, refusal
+from settings.section import Form, Section, refusal
 
 ZONE_SLOTS: Final = 4
 """The VPC is always divided into this many zones, so that adding a zone moves no subnet."""
@@ -26,7 +26,22 @@ SUBNETS_PER_ZONE: Final = 2
 RESERVED_ADDRESSES: Final = 5
 """Of every subnet. https://docs.aws.amazon.com/vpc/latest/userguide/subnet-sizing.html"""
 
-SubnetId = Annotated[str, Field(pattern=r"^subnet-[0-9a-f]{8,17}$")]
+SubnetId = Annotated[
+    str,
+    Form(
+        r"^subnet-[0-9a-f]{8,17}$",
+        "must be the ID of a subnet, such as subnet-0123456789abcdef0",
+        "see aws ec2 describe-subnets, which shows the IDs",
+    ),
+]
+VpcId = Annotated[
+    str,
+    Form(
+        r"^vpc-[0-9a-f]{8,17}$",
+        "must be the ID of a VPC, such as vpc-0123456789abcdef0",
+        "see aws ec2 describe-vpcs, which shows the IDs",
+    ),
+]
 
 
 class CreatedNetwork(Section):
@@ -100,9 +115,7 @@ class CreatedNetwork(Section):
 class AdoptedNetwork(Section):
     """A VPC that exists. Its routes, endpoints and default security group are its owner's."""
 
-    vpc_id: str = Field(
-        pattern=r"^vpc-[0-9a-f]{8,17}$", description="The VPC to adopt instead of making one"
-    )
+    vpc_id: VpcId = Field(description="The VPC to adopt instead of making one")
     private_subnet_ids: list[SubnetId] = Field(
         description="Adopted private subnets, with a way out, in two or more zones"
     )

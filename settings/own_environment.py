@@ -50,7 +50,7 @@ def problems(
     for container, own in plain.items():
         for name, value in own.items():
             key = f"{container}.environment.{name}"
-            value_shown = "" if is_secret(name) else f" {shown(value)}:"
+            value_shown = "" if is_secret(str(name)) else f" {shown(value)}:"
             faults = checks.of_plain(container, name, value)
             lines += [_line(key, value_shown, *fault) for fault in faults]
     return lines + list(_contradictions(plain, checks.both))
@@ -76,7 +76,7 @@ class _Checks:
         yield from dict.fromkeys(faults)
 
     def of_plain(self, container: str, name: str, value: Any) -> Iterator[tuple[str, str]]:
-        if not isinstance(value, str):
+        if not isinstance(name, str) or not isinstance(value, str):  # pyright: ignore
             return  # the model says so
         faults = list(self._faults(name, value, self.tables[container], in_the_clear=True))
         yield from faults or self._beyond_langfuse(container, name, value)
@@ -172,7 +172,7 @@ def _own(config: Mapping[str, Any], container: str) -> Mapping[str, Any]:
 def _memory(config: Mapping[str, Any], container: str) -> int | None:
     """The memory of a container's task, MiB; None if the stack file has no number there."""
     memory = str(_map(config.get(container)).get("memory"))
-    return int(memory) if memory.isdecimal() else None
+    return int(memory) if re.fullmatch("[0-9]{1,9}", memory) else None
 
 
 def _map(value: Any) -> Mapping[str, Any]:

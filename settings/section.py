@@ -1,10 +1,20 @@
 """The base of every section of the stack file, its errors, and the faults between sections."""
 
-from typing import Annotated, NamedTuple
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, Any, NamedTuple
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, EmailStr
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    EmailStr,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+)
 from pydantic.alias_generators import to_camel
-from pydantic_core import PydanticCustomError
+from pydantic_core import PydanticCustomError, core_schema
 
 
 class Section(BaseModel):
@@ -21,6 +31,38 @@ class Section(BaseModel):
 def refusal(bound: str, remedy: str) -> PydanticCustomError:
     """An error of the key that is validated: what is allowed, and what to do."""
     return PydanticCustomError("refused", "{bound}", {"bound": bound, "remedy": remedy})
+
+
+@dataclass(frozen=True)
+class Form:
+    """The form of a text, as an annotation: a pattern, and the words for a text that has another.
+
+    Unlike `Field(pattern=…)` it shows nobody the pattern, but in the JSON schema.
+    """
+
+    pattern: str
+    """Of the whole text, with ^ and $."""
+    bound: str
+    remedy: str = "correct it"
+    why: Callable[[str], tuple[str, str] | None] = lambda _: None
+    """A bound and a remedy that say more of a wrong text; None: there is no more to say."""
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> core_schema.CoreSchema:
+        """Have pydantic check it."""
+        return core_schema.no_info_after_validator_function(self._checked, handler(source))
+
+    def __get_pydantic_json_schema__(
+        self, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        """Tell the pattern."""
+        return {**handler(schema), "pattern": self.pattern}
+
+    def _checked(self, value: str) -> str:
+        if not re.fullmatch(self.pattern, value):
+            raise refusal(*(self.why(value) or (self.bound, self.remedy)))
+        return value
 
 
 def _ascii(value: str) -> str:

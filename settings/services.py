@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 from contract.runtime import EVENT_PROPAGATION_CHECK, QUEUE_CONSUMPTION_CHECK
 from settings.capacity import FARGATE_MEMORY_MIB, fargate_memory_range
 from settings.firewall import DEFAULT_RATE_LIMIT, Waf
-from settings.section import Section, refusal
+from settings.section import Form, Section, refusal
 
 MAXIMUM_TASKS: Final = 100
 """A guard against typing errors; AWS's own quota is far above."""
@@ -27,9 +27,16 @@ WAY_IN: Final = (
 )
 
 CertificateArn = Annotated[
-    str | None,
+    Annotated[
+        str,
+        Form(
+            r"^arn:[^:]+:acm:[^:]+:[0-9]{12}:certificate/.+$",
+            "must be the ARN of an ACM certificate",
+            "see aws acm list-certificates, which shows the ARNs",
+        ),
+    ]
+    | None,
     Field(
-        pattern=r"^arn:[^:]+:acm:[^:]+:\d{12}:certificate/.+$",
         description="An ACM certificate of this region; without it one is made and validated "
         "in the hosted zone",
     ),

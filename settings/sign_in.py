@@ -8,10 +8,8 @@ from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, Field
 
-from settings.section import Section, refusal
-
-_LABEL: Final = "[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
-_DOMAIN: Final = rf"({_LABEL}\.)+[a-z]{{2,63}}"
+from settings.host_names import DOMAIN, LABEL, Domain
+from settings.section import Form, Section, refusal
 
 SES_SINCE: Final = (3, 176, 0)
 """No earlier release can have the SES transport: 3.175.0 is of 2026-05-21, and the change was
@@ -20,12 +18,11 @@ merged the day after (https://github.com/langfuse/langfuse/pull/13670)."""
 DISCOVERY_PATH: Final = "/.well-known/openid-configuration"
 """Langfuse appends it to an issuer."""
 
-Domain = Annotated[str, Field(pattern=f"^{_DOMAIN}$")]
-Word = Annotated[str, Field(pattern=r"^\S+$")]
+Word = Annotated[str, Form(r"^\S+$", "must be a text without spaces", "copy it from the provider")]
 
 
 def _issuer(value: str) -> str:
-    host = rf"(?i:{_LABEL}(\.{_LABEL})*)"
+    host = rf"(?i:{LABEL}(\.{LABEL})*)"
     if not re.fullmatch(rf"https://{host}(:[1-9]\d{{0,4}})?(/[\w.~%-]+)*/?", value, re.ASCII):
         raise refusal(
             "must be an https URL without user, query or fragment",
@@ -40,9 +37,7 @@ Issuer = Annotated[str, AfterValidator(_issuer)]
 
 
 def _tenant(value: str) -> str:
-    if not re.fullmatch(
-        rf"(?i:[0-9a-f]{{8}}(-[0-9a-f]{{4}}){{3}}-[0-9a-f]{{12}}|{_DOMAIN})", value
-    ):
+    if not re.fullmatch(rf"(?i:[0-9a-f]{{8}}(-[0-9a-f]{{4}}){{3}}-[0-9a-f]{{12}}|{DOMAIN})", value):
         raise refusal(
             "must be the ID of one tenant, or a domain of it",
             "`common` and `organizations` would let the users of every tenant in",
@@ -137,7 +132,7 @@ def _address(value: str) -> str:
     """Check an address; its domain becomes lower-case, as it is in SES's identities."""
     name, _, domain = value.rpartition("@")
     if not re.fullmatch(r"[A-Za-z0-9._%+=-]{1,64}", name) or not re.fullmatch(
-        _DOMAIN, domain.lower()
+        DOMAIN, domain.lower()
     ):
         raise refusal(
             "must be an address alone, such as no-reply@example.com",
@@ -168,7 +163,11 @@ class SesMail(Mail):
     resource_arns: list[
         Annotated[
             str,
-            Field(pattern=r"^arn:[^:]+:ses:[^:*?]+:\d{12}:(identity|configuration-set)/[^*?]+$"),
+            Form(
+                r"^arn:[^:]+:ses:[^:*?]+:[0-9]{12}:(identity|configuration-set)/[^*?]+$",
+                "must be the ARN of an SES identity or configuration set, without wildcards",
+                "write arn:aws:ses:REGION:ACCOUNT:identity/NAME",
+            ),
         ]
     ] = Field(
         [],

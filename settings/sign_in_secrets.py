@@ -9,6 +9,7 @@ from typing import Any, Final, cast
 
 from pydantic import TypeAdapter, ValidationError
 
+from settings.how_to_set import HowToSet
 from settings.sign_in import PROVIDERS
 from settings.wording import nearest
 
@@ -16,7 +17,6 @@ PROVIDERS_KEY: Final = "authSecrets"
 SMTP_KEY: Final = "smtpUrl"
 
 _STRINGS: Final = TypeAdapter(dict[str, str])
-_SET_IT: Final = "Set it with pulumi config set --secret langfuse"
 
 _ENCODED: Final = r"([^\s:@/?#%]|%[0-9A-Fa-f]{2})"
 _SMTP_URL: Final = re.compile(
@@ -31,15 +31,18 @@ def client_secrets(values: Mapping[str, Any]) -> dict[str, str]:
     return _STRINGS.validate_json(values.get(PROVIDERS_KEY, "{}"))
 
 
-def problems(given: Mapping[str, Any], values: Mapping[str, Any]) -> list[str]:
+def problems(given: Mapping[str, Any], values: Mapping[str, Any], how: HowToSet) -> list[str]:
     """Find what is wrong with the secrets, a line each."""
     sections = _mapping(_mapping(given.get("auth")).get("providers"))
     providers = [name for name, section in sections.items() if section is not None]
-    return [*_provider_problems(providers, values), *_smtp_problems(given, values)]
+    return [*_provider_problems(providers, values, how), *_smtp_problems(given, values, how)]
 
 
-def _provider_problems(providers: list[str], values: Mapping[str, Any]) -> Iterator[str]:
-    example = f'{_SET_IT}:{PROVIDERS_KEY} JSON, an object such as {{"google": "…"}}.'
+def _provider_problems(
+    providers: list[str], values: Mapping[str, Any], how: HowToSet
+) -> Iterator[str]:
+    set_it = how.secretly(PROVIDERS_KEY, "JSON")
+    example = f'Set it {set_it}, an object such as {{"google": "…"}}.'
     try:
         secrets = client_secrets(values)
     except ValidationError:
@@ -59,7 +62,9 @@ def _provider_problems(providers: list[str], values: Mapping[str, Any]) -> Itera
             yield f"{key}: is for {section}, which is not set. Remove it, or set {section}."
 
 
-def _smtp_problems(given: Mapping[str, Any], values: Mapping[str, Any]) -> Iterator[str]:
+def _smtp_problems(
+    given: Mapping[str, Any], values: Mapping[str, Any], how: HowToSet
+) -> Iterator[str]:
     key, shape = f"langfuse:{SMTP_KEY}", "smtp.mode smtp"
     url, mode = values.get(SMTP_KEY), _mapping(given.get("smtp")).get("mode")
     if mode not in (None, "ses", "smtp"):
@@ -68,7 +73,7 @@ def _smtp_problems(given: Mapping[str, Any], values: Mapping[str, Any]) -> Itera
         if url is not None:
             yield f"{key}: exists only for {shape}. Remove it, or choose {shape}."
     elif not url:
-        yield f"{key}: is not set, and {shape} needs it. {_SET_IT}:{SMTP_KEY} URL."
+        yield f"{key}: is not set, and {shape} needs it. Set it {how.secretly(SMTP_KEY, 'URL')}."
     elif not (found := _SMTP_URL.fullmatch(str(url))) or int(found["port"] or 0) > 65_535:
         yield (
             f"{key}: must be smtp://USER:PASSWORD@HOST:PORT, or smtps://… for TLS from the start. "

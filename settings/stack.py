@@ -6,7 +6,8 @@ import pulumi
 from pulumi.runtime import is_config_secret
 from pulumi.runtime.config import CONFIG, get_config_env, get_config_secret_keys_env
 
-from settings import default_tags
+from settings import default_tags, regions
+from settings.how_to_set import IN_CONFIGURATION
 from settings.loading import SettingsError, load, of_namespace, secret_environment
 from settings.messages import GRAFANA_PASSWORD_KEY, NAMESPACE, PASSWORD_KEYS, SECRET_KEYS
 from settings.model import Settings
@@ -36,6 +37,9 @@ def read() -> tuple[Settings, Secrets]:
     config = {**get_config_env(), **CONFIG.get()}
     values = of_namespace(config)
     problems = [_in_the_clear(key) for key in SECRET_KEYS if key in values and not _is_secret(key)]
+    region = config.get(regions.KEY)
+    if region is not None and (line := regions.line(region)):
+        problems.append(line)
     problems += default_tags.faults(config.get(default_tags.KEY))
     try:
         settings = load(values)
@@ -70,5 +74,5 @@ def _in_the_clear(key: str) -> str:
     full = f"{NAMESPACE}:{key}"
     return (
         f"{full}: is stored in the clear, and must be a secret. "
-        f"Set it with pulumi config set --secret {full} VALUE."
+        f"Set it {IN_CONFIGURATION.secretly(key)}."
     )

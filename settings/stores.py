@@ -9,7 +9,7 @@ from pydantic import Field, ValidationInfo, field_validator
 
 from settings.capacity import AURORA_MAXIMUM_ACU, AURORA_STEP_ACU, graviton_memory_gib
 from settings.external_stores import ExternalClickHouse, ExternalPostgres, ExternalRedis
-from settings.section import Section, refusal
+from settings.section import Form, Section, refusal
 
 CLICKHOUSE_MINIMUM_MEMORY_GIB: Final = 4.0
 """Below it ClickHouse is killed during merges; Langfuse's own recommendation is 8 GiB."""
@@ -25,7 +25,14 @@ BackupRetentionDays = Annotated[
 ]
 
 
-SnapshotId = Annotated[str | None, Field(pattern=r"^snap-[0-9a-f]{8,17}$")]
+SnapshotId = Annotated[
+    str,
+    Form(
+        r"^snap-[0-9a-f]{8,17}$",
+        "must be the ID of an EBS snapshot, such as snap-0123456789abcdef0",
+        "see aws ec2 describe-snapshots --owner-ids self, which shows the IDs",
+    ),
+]
 
 
 class ClickHouseOnEc2(Section):
@@ -40,7 +47,7 @@ class ClickHouseOnEc2(Section):
     backup_retention_days: int = Field(
         14, ge=1, le=365, description="Days that ClickHouse's own backups in S3 can be restored"
     )
-    snapshot_id: SnapshotId = Field(
+    snapshot_id: SnapshotId | None = Field(
         None, description="EBS snapshot that new data volumes begin with; see docs/operations.md"
     )
 
@@ -68,9 +75,16 @@ class ClickHouseOnEc2(Section):
 
 
 SnapshotIdentifier = Annotated[
-    str | None,
+    Annotated[
+        str,
+        Form(
+            r"^[A-Za-z][A-Za-z0-9:-]{0,1010}$",
+            "must be the name or the ARN of an RDS snapshot",
+            "see aws rds describe-db-snapshots, or describe-db-cluster-snapshots",
+        ),
+    ]
+    | None,
     Field(
-        pattern=r"^[A-Za-z][A-Za-z0-9:-]{0,1010}$",
         description="Snapshot that a new database begins with; see docs/operations.md",
     ),
 ]
@@ -106,9 +120,14 @@ class PostgresInstance(Section):
     """One RDS for PostgreSQL instance in one zone, for the smallest stacks."""
 
     mode: Literal["instance"] = Field(description="Which PostgreSQL")
-    instance_class: str = Field(
-        "db.t4g.micro", pattern=r"^db\.[a-z0-9]+\.[a-z0-9]+$", description="RDS instance class"
-    )
+    instance_class: Annotated[
+        str,
+        Form(
+            r"^db\.[a-z0-9]+\.[a-z0-9]+$",
+            "must be an RDS instance class, db.FAMILY.SIZE",
+            "db.t4g.micro is the smallest",
+        ),
+    ] = Field("db.t4g.micro", description="RDS instance class")
     backup_retention_days: BackupRetentionDays = 7
     snapshot_identifier: SnapshotIdentifier = None
 
@@ -123,11 +142,14 @@ class ElastiCacheRedis(Section):
     """ElastiCache for Valkey, node-based, cluster mode off."""
 
     mode: Literal["elasticache"] = Field(description="Where Redis runs")
-    node_type: str = Field(
-        "cache.t4g.micro",
-        pattern=r"^cache\.[a-z0-9]+\.[a-z0-9]+$",
-        description="ElastiCache node type",
-    )
+    node_type: Annotated[
+        str,
+        Form(
+            r"^cache\.[a-z0-9]+\.[a-z0-9]+$",
+            "must be an ElastiCache node type, cache.FAMILY.SIZE",
+            "cache.t4g.micro is the smallest",
+        ),
+    ] = Field("cache.t4g.micro", description="ElastiCache node type")
     replicas: int = Field(
         0, ge=0, le=5, description="Replicas; with one or more, failover is automatic"
     )

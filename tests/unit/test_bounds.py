@@ -80,7 +80,7 @@ def test_a_budget_has_cents_at_the_most(budget: float) -> None:
 
 def test_a_budget_beyond_all_reason_is_refused() -> None:
     (line,) = refused(alarms={**ALARMS, "monthlyBudgetUsd": 1e300})
-    assert line.startswith("langfuse:alarms.monthlyBudgetUsd: 1e+300: input should be less than or")
+    assert line.startswith("langfuse:alarms.monthlyBudgetUsd: 1e+300: must be 1000000000 at ")
 
 
 @pytest.mark.parametrize(
@@ -114,9 +114,7 @@ def test_an_address_that_sns_and_langfuse_do_not_take_is_refused(email: str) -> 
 def test_days_have_the_32_bits_of_s3(key: str) -> None:
     assert refused(storage={key: 2_147_483_647}) == []
     (line,) = refused(storage={key: 2_147_483_648})
-    assert line.startswith(
-        f"langfuse:storage.{key}: 2147483648: input should be less than or equal"
-    )
+    assert line.startswith(f"langfuse:storage.{key}: 2147483648: must be 2147483647 at the most")
 
 
 def test_a_rule_is_counted_once() -> None:

@@ -185,10 +185,10 @@ def test_an_aurora_capacity_between_two_steps_is_refused(key: str, value: float)
 @pytest.mark.parametrize(
     ("keys", "key", "value", "bound"),
     [
-        ({"minAcu": -0.5}, "minAcu", "-0.5", "greater than or equal to 0"),
-        ({"minAcu": 256.5, "maxAcu": 256}, "minAcu", "256.5", "less than or equal to 256"),
-        ({"maxAcu": 256.5}, "maxAcu", "256.5", "less than or equal to 256"),
-        ({"maxAcu": 0.5}, "maxAcu", "0.5", "greater than or equal to 1"),
+        ({"minAcu": -0.5}, "minAcu", "-0.5", "0 or more"),
+        ({"minAcu": 256.5, "maxAcu": 256}, "minAcu", "256.5", "256 at the most"),
+        ({"maxAcu": 256.5}, "maxAcu", "256.5", "256 at the most"),
+        ({"maxAcu": 0.5}, "maxAcu", "0.5", "1 or more"),
     ],
 )
 def test_an_aurora_capacity_outside_of_its_range_is_refused(
@@ -197,7 +197,7 @@ def test_an_aurora_capacity_outside_of_its_range_is_refused(
     with pytest.raises(SettingsError) as caught:
         load(aurora(**keys))
     assert caught.value.problems == [
-        f"langfuse:postgres.{key}: {value}: input should be {bound}. "
+        f"langfuse:postgres.{key}: {value}: must be {bound}. "
         f"Set it with pulumi config set --path 'langfuse:postgres.{key}' VALUE."
     ], "Aurora's least is 0, its most 256, and the most capacity cannot be below 1"
 

@@ -50,9 +50,9 @@ def report(*arguments: str) -> dict[str, Any]:
     return json.loads(result.stdout)
 
 
-def refused(*arguments: str) -> str:
+def refused(*arguments: str, exit_code: int = 1) -> str:
     result = cost(*arguments)
-    assert (result.exit_code, result.stdout) == (1, "")
+    assert (result.exit_code, result.stdout) == (exit_code, "")
     return result.stderr.strip()
 
 
@@ -137,7 +137,7 @@ def test_another_region_has_its_own_prices() -> None:
 def test_a_region_without_prices_is_refused_before_anything_is_previewed(
     offline: list[tuple[str, bool]],
 ) -> None:
-    assert refused("--region", "mars-1") == (
+    assert refused("--region", "mars-1", exit_code=2) == (
         "error: cost/prices.csv has no prices of region 'mars-1'. It has those of us-east-1, "
         "us-east-2, us-west-2, eu-west-1, eu-central-1, ap-northeast-1. Give --region, or add rows."
     )
@@ -146,13 +146,13 @@ def test_a_region_without_prices_is_refused_before_anything_is_previewed(
 
 @pytest.mark.parametrize("given", ["event_kb", "event_kb=x", "event_kb=-1"])
 def test_a_figure_that_is_no_number_is_refused(given: str) -> None:
-    assert refused("--assume", given) == (
+    assert refused("--assume", given, exit_code=2) == (
         f"error: --assume {given}: is not FIGURE=NUMBER, with a number from 0, such as event_kb=20."
     )
 
 
 def test_a_figure_that_does_not_exist_is_refused() -> None:
-    assert refused("--assume", "nonsense=1") == (
+    assert refused("--assume", "nonsense=1", exit_code=2) == (
         "error: --assume nonsense: is no figure. docs/cost.md, Traffic, lists them."
     )
 

@@ -211,7 +211,7 @@ def test_a_wrong_option_is_one_line(
 ) -> None:
     commit(repository, dev="two")
     done = diff(repository, *options)
-    assert done.exit_code == 1
+    assert done.exit_code == 2
     assert done.stderr.startswith(words)
     assert done.stderr.count("\n") == 1
     assert compared == []

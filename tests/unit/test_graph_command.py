@@ -70,9 +70,9 @@ def graph(*arguments: str) -> Any:
     return result
 
 
-def refused(*arguments: str) -> str:
+def refused(*arguments: str, exit_code: int = 1) -> str:
     result = graph(*arguments)
-    assert (result.exit_code, result.stdout) == (1, "")
+    assert (result.exit_code, result.stdout) == (exit_code, "")
     (line,) = result.stderr.splitlines()
     return line
 
@@ -151,10 +151,10 @@ def test_a_png_is_a_picture_of_the_drawing_at_twice_its_size(tmp_path: Path) -> 
 
 
 def test_what_cannot_be_done_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert refused("--output", "a.txt") == (
+    assert refused("--output", "a.txt", exit_code=2) == (
         "error: --output a.txt: its ending says no format. Add --format, one of mermaid, svg, png."
     )
-    assert refused("--format", "png") == (
+    assert refused("--format", "png", exit_code=2) == (
         "error: --format png: is not for a terminal. Name a file with --output FILE."
     )
     missing = tmp_path / "none" / "a.svg"

@@ -351,9 +351,12 @@ def test_a_lock_is_read_as_it_was_written(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("<<<<<<< HEAD", "Invalid JSON"),
-        ('{"a:1": {"digest": "latest", "platforms": {}}}', "a:1.digest: String should match"),
-        ('{"a:1": {"digest": "%s"}}', "a:1.platforms: Field required"),
+        ("<<<<<<< HEAD", "images.lock.json: is not what images lock writes"),
+        (
+            '{"a:1": {"digest": "latest", "platforms": {}}}',
+            "a:1.digest: is not what images lock writes",
+        ),
+        ('{"a:1": {"digest": "%s"}}', "a:1.platforms: is not what images lock writes"),
     ],
 )
 def test_a_broken_lock_is_one_line(tmp_path: Path, text: str, said: str) -> None:

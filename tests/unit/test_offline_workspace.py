@@ -204,6 +204,7 @@ def test_the_library_sets_the_passwords_as_secrets_where_nobody_sees_them(
     )
     script.chmod(0o755)
     monkeypatch.setenv("PATH", f"{folder}:/usr/bin:/bin")
+    monkeypatch.setenv("AWS_REGION", "eu-west-1")
     monkeypatch.setattr(workspace, "shared_providers", dict[str, str])
 
     with LangfuseStack("dev", project=repository, offline=True) as stack:

@@ -252,7 +252,7 @@ def test_a_mistake_about_the_time_or_the_project_is_one_line(
 ) -> None:
     stack = world()
     result = run(stack, *arguments, "--yes")
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert result.stderr.startswith(f"error: {words}")
     assert len(result.stderr.splitlines()) == 1
     assert stack.changes() == []

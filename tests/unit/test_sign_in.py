@@ -432,8 +432,8 @@ def test_a_domain_that_langfuse_would_never_find_is_refused(domain: str) -> None
     auth = {"providers": {"google": google}, "enforceSsoDomains": [domain]}
     lines = problems(auth=auth, authSecrets='{"google": "x"}')
     assert [line.split(": ")[:2] for line in lines] == [
-        ["langfuse:auth.enforceSsoDomains.0", json.dumps(domain)],
-        ["langfuse:auth.providers.google.allowedDomains.1", json.dumps(domain)],
+        ["langfuse:auth.enforceSsoDomains[0]", json.dumps(domain)],
+        ["langfuse:auth.providers.google.allowedDomains[1]", json.dumps(domain)],
     ], "each where it is"
 
 
@@ -532,7 +532,7 @@ def test_a_release_without_ses_is_refused_where_ses_is_asked_for(release: str) -
 )
 def test_mail_may_not_use_every_identity(arn: str) -> None:
     (line,) = problems(smtp={**SES, "resourceArns": [arn]})
-    assert line.startswith(f'langfuse:smtp.resourceArns.0: "{arn}": string should match pattern')
+    assert line.startswith(f'langfuse:smtp.resourceArns[0]: "{arn}": must be the ARN of an SES')
 
 
 # --- what the stack makes of it

@@ -39,10 +39,10 @@ def report(*arguments: str) -> dict[str, Any]:
     return json.loads(result.stdout)
 
 
-def refused(*arguments: str) -> list[str]:
+def refused(*arguments: str, exit_code: int = 1) -> list[str]:
     """The lines of an error that the command finds itself."""
     result = simulate_spike(*arguments)
-    assert (result.exit_code, result.stdout) == (1, "")
+    assert (result.exit_code, result.stdout) == (exit_code, "")
     return result.stderr.splitlines()
 
 
@@ -199,13 +199,13 @@ def test_all_wrong_rows_are_named_at_once_up_to_ten(tmp_path: Path) -> None:
 
 def test_a_series_and_a_spike_exclude_each_other(tmp_path: Path) -> None:
     file = series(tmp_path, "second,jobs_per_second\n0,1\n")
-    assert refused("--arrivals", str(file), "--spike", "9") == [
+    assert refused("--arrivals", str(file), "--spike", "9", exit_code=2) == [
         "error: --arrivals says what arrives: leave out --base, --spike and --spike-minutes."
     ]
 
 
 def test_tasks_have_the_bounds_of_the_stack_file() -> None:
-    lines = refused("--min-tasks", "9", "--memory", "1")
+    lines = refused("--min-tasks", "9", "--memory", "1", exit_code=2)
     assert [line.split(": ")[:3] for line in lines] == [
         ["error", "langfuse:worker.memory", "1"],
         ["error", "langfuse:worker.maxTasks", "8"],
@@ -213,7 +213,7 @@ def test_tasks_have_the_bounds_of_the_stack_file() -> None:
 
 
 def test_an_unknown_size_is_refused() -> None:
-    assert refused("--size", "huge") == [
+    assert refused("--size", "huge", exit_code=2) == [
         "error: --size: huge: must be one of dev, staging, prod. Choose one of these."
     ]
 

@@ -1,0 +1,98 @@
+"""Exit codes of a wrong command line, and errors that need more than a line, or a login.
+
+It runs no engine: `pulumi` is a script that says what the real one says.
+"""
+
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from automation.__main__ import app
+from automation.plan import UserError
+from automation.stack_file import read_stack_file
+
+WRONG_COMMAND_LINES = [
+    "",
+    "nothing-like-it",
+    "preview",
+    "up --stack dev --json",
+    "cost --assume x",
+    "cost --assume nothing=1",
+    "cost --assume event_kb=-1",
+    "cost --region eu-wst-1",
+    "diff --base HEAD --fail-on nonsense",
+    "diff --base HEAD --stack nowhere",
+    "graph --format png",
+    "graph --output x.doc",
+    "graph --stack nowhere",
+    "preview --stack nowhere --offline",
+    "preflight",
+    "preflight --stack nowhere",
+    "replay --stack dev --since 2026-01-02T00:00:00Z --until 2026-01-01T00:00:00Z",
+    "replay --stack dev --since 2999-01-01T00:00:00Z",
+    "replay --stack dev --since 2026-01-02T00:00:00Z --project a/b",
+    "restore clickhouse-backup --stack dev",
+    "restore clickhouse-backup --stack dev --list --as x",
+    "simulate-spike --size huge",
+    "smoke --url nowhere",
+    "smoke --stack dev --url https://langfuse.example.com",
+]
+
+
+@pytest.mark.parametrize("arguments", WRONG_COMMAND_LINES)
+def test_a_wrong_command_line_ends_with_2(arguments: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("PULUMI_STACK", raising=False)
+    done = CliRunner().invoke(app, arguments.split())
+    assert done.exit_code == 2, done.output
+
+
+BROKEN = "config:\n  langfuse:size: dev\n  langfuse:web: {cpu: 512\n  langfuse:worker: {cpu: 512}\n"
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["preview --offline", "preview", "graph", "preflight"],
+)
+def test_an_error_of_yaml_has_a_place_and_a_caret(tmp_path: Path, command: str) -> None:
+    (tmp_path / "Pulumi.yaml").write_text("name: langfuse\nruntime: python\n")
+    (tmp_path / "Pulumi.dev.yaml").write_text(BROKEN)
+    done = CliRunner().invoke(app, [*command.split(), "--dir", str(tmp_path), "--stack", "dev"])
+    assert done.exit_code in (1, 2)
+    assert done.stderr.splitlines() == [
+        f"error: {tmp_path}/Pulumi.dev.yaml: is not YAML: line 4, column 18: expected ',' or '}}', "
+        "but got ':'. Correct it:",
+        "    langfuse:worker: {cpu: 512}",
+        f"{' ' * 19}^",
+    ]
+
+
+def test_a_file_that_is_no_text_is_still_one_line(tmp_path: Path) -> None:
+    (tmp_path / "Pulumi.yaml").write_text("name: langfuse\nruntime: python\n")
+    (tmp_path / "Pulumi.dev.yaml").write_bytes(b"config: \xff\n")
+    with pytest.raises(UserError, match=r"Pulumi\.dev\.yaml: is not UTF-8 text") as caught:
+        read_stack_file("dev", tmp_path)
+    assert len(caught.value.messages) == 1
+
+
+SAID = "error: PULUMI_ACCESS_TOKEN must be set for login during non-interactive CLI sessions"
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["preview", "up --yes", "refresh", "destroy --yes", "outputs", "smoke", "graph --deployed"],
+)
+def test_who_is_not_logged_in_is_told_so(
+    tmp_path: Path, command: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = tmp_path / "bin" / "pulumi"
+    script.parent.mkdir()
+    script.write_text(f'#!/bin/sh\n[ "$1" = version ] && {{ echo 3.272.0; exit; }}\n'
+                      f'echo "{SAID}" >&2\nexit 3\n')  # fmt: skip
+    script.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{script.parent}:/usr/bin:/bin")
+    done = CliRunner().invoke(app, [*command.split(), "--stack", "dev"])
+    assert done.exit_code in (1, 2)
+    assert "no state backend" in done.stderr
+    assert "pulumi login" in done.stderr
+    assert "PULUMI_ACCESS_TOKEN must" not in done.stderr
