@@ -809,7 +809,11 @@ def test_the_secret_environment_arrives_as_secret_outputs_in_order_of_names() ->
 def test_configuration_that_the_engine_hands_over_in_the_process_environment_is_read(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    config = {"langfuse:size": "dev", "langfuse:secretEnvironment": SECRETS, "aws:region": "x"}
+    config = {
+        "langfuse:size": "dev",
+        "langfuse:secretEnvironment": SECRETS,
+        "aws:region": "eu-west-1",
+    }
     monkeypatch.setenv("PULUMI_CONFIG", json.dumps(config))
     monkeypatch.setenv("PULUMI_CONFIG_SECRET_KEYS", '["langfuse:secretEnvironment"]')
     settings, environment = read_stack({}, [])

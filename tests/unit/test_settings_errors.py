@@ -1378,7 +1378,7 @@ WRONG_VALUES: Final = {
     "REDIS_SOCKET_TIMEOUT_MS": ("5000", "must be >=10000 or 0"),
     "CLICKHOUSE_ASYNC_INSERT_BUSY_TIMEOUT_MIN_MS": ("49", "must be >=50"),
     "LANGFUSE_INIT_PROJECT_RETENTION": ("a", "must be an integer"),
-    "KEEP_ALIVE_TIMEOUT": ("0", r"must match [1-9]\d*"),
+    "KEEP_ALIVE_TIMEOUT": ("0", "must be an integer above 0"),
 }
 
 
