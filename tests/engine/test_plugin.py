@@ -202,9 +202,8 @@ def test_a_change_that_would_lose_data_is_refused_in_the_preview(
     assert done.returncode != 0
     assert (
         "platform-dev-europe (langfuse:index:Network) would be replaced by an empty one: "
-        "network.cidr changes from '10.0.0.0/16' to '10.9.0.0/16'. Take the change back; or, if "
-        "you mean it, take a snapshot and allow it by name: "
-        'allowReplace: ["platform-dev-europe"] among the arguments of the component'
+        "network.cidr changes from '10.0.0.0/16' to '10.9.0.0/16'. Take the change back; or make "
+        "another stack with it"
     ) in done.stderr
 
 

@@ -190,7 +190,7 @@ def test_five_mistakes_print_five_messages_and_create_nothing(
     for key, words in {
         "release": "must be an exact Langfuse release",
         "worker.memory": "Fargate sells 1024 to 4096 MiB",
-        "clickhouse.volumeGib": "greater than or equal to 20",
+        "clickhouse.volumeGib": "must be 20 or more",
         "ingress.allowedCidrs": "exists only for ingress.kind alb",
         "wroker": "nearest known one is worker",
     }.items():
