@@ -17,8 +17,7 @@ from automation.operation import OperationError
 from automation.plan import UserError
 from automation.stack import LangfuseStack
 from components.replacement_guard import REPLACING
-from cost.bill import idle_sums, idle_unpriced, idle_usd, region_of
-from cost.prices import SourceClass
+from cost.bill import IdleCost, idle_cost, region_of
 from graph.model import Resource, ResourceGraph, has_unknown
 from graph.preview import Preview, Step
 from offline.serving import shared_aws
@@ -83,17 +82,7 @@ def compare(name: str, sources: Sources) -> Difference:
         except OperationError as error:
             raise UserError(f"head: {error}") from error
     steps = _without_lifting(preview.steps)
-    found = difference(
-        name,
-        base,
-        head,
-        steps,
-        _bears_data(base),
-        allowed,
-        monthly_cost,
-        cost_known_from,
-        cost_missing,
-    )
+    found = difference(name, base, head, steps, _bears_data(base), allowed, cost_of)
     return replace(found, by_default=_another_major_by_default(name, sources))
 
 
@@ -121,29 +110,14 @@ def _default_release(project: Path) -> str | None:
     return found[1] if found else None
 
 
-def monthly_cost(graph: ResourceGraph) -> float | None:
-    """USD a month of an idle stack, with Spot where it uses it; None where a price is missing."""
+def cost_of(graph: ResourceGraph) -> IdleCost:
+    """What a stack costs; nothing, if there is none."""
     if not graph.resources:
-        return 0
-    region = region_of(graph)
-    return None if region is None else idle_usd(graph, region)
-
-
-def cost_known_from(graph: ResourceGraph) -> SourceClass | None:
-    """What is known of the prices of that cost."""
-    region = region_of(graph)
-    sums = None if region is None else idle_sums(graph, region)
-    return None if sums is None else sums.known_from
-
-
-def cost_missing(graph: ResourceGraph) -> Sequence[str]:
-    """Why that cost is not known, a sentence each."""
-    if not graph.resources:
-        return ()
+        return IdleCost(usd=0)
     region = region_of(graph)
     if region is None:
-        return ["its resources do not say their region."]
-    return idle_unpriced(graph, region)
+        return IdleCost(missing=("its resources do not say their region.",))
+    return idle_cost(graph, region)
 
 
 def _base(name: str, project: Path, scratch: Path) -> ResourceGraph:

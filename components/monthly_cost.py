@@ -9,7 +9,7 @@ from google.protobuf import json_format
 from pulumi.resource import DependencyResource as Elsewhere
 from pulumi.runtime import rpc
 
-from cost.bill import idle_usd
+from cost.bill import idle_cost
 from cost.rounding import about
 from cost.types import PRICED, READ
 from graph.model import Resource, ResourceGraph
@@ -52,8 +52,8 @@ class MonthlyCost:
 
     async def _priced(self) -> float | None:
         graph = ResourceGraph(tuple([await _read(args) for args in self._noted]))
-        found = idle_usd(graph, self._region)
-        return None if found is None else round(found, 2)
+        usd = idle_cost(graph, self._region).usd
+        return None if usd is None else round(usd, 2)
 
 
 async def _read(args: pulumi.ResourceTransformationArgs) -> Resource:

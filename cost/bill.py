@@ -1,7 +1,7 @@
 """The bill of a stack: what every resource of its graph costs a month."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -103,6 +103,18 @@ class Bill:
         return dict(sorted(sums.items(), key=lambda item: -item[1].configured))
 
 
+@dataclass(frozen=True)
+class IdleCost:
+    """What a stack costs without traffic, with Spot where it uses it."""
+
+    usd: float | None = None
+    """A month; None if the region has no prices, or one is missing."""
+    known_from: SourceClass | None = None
+    """The weakest source of its prices."""
+    missing: tuple[str, ...] = ()
+    """Why it is not known, a sentence each."""
+
+
 def bill(graph: ResourceGraph, region: str, usage: Usage = IDLE) -> Bill:
     """Price every resource of a graph. Raises UnknownRegionError."""
     context = Context(graph, price_list(region), usage)
@@ -122,30 +134,15 @@ def bill(graph: ResourceGraph, region: str, usage: Usage = IDLE) -> Bill:
     return Bill(region, usage, tuple(lines), tuple(unpriced))
 
 
-def idle_usd(graph: ResourceGraph, region: str) -> float | None:
-    """USD a month without traffic, with Spot where the stack uses it.
-
-    None if the region has no prices, or one is missing.
-    """
-    sums = idle_sums(graph, region)
-    return None if sums is None else sums.configured
-
-
-def idle_sums(graph: ResourceGraph, region: str) -> Sums | None:
-    """The same, with what is known of the prices."""
+def idle_cost(graph: ResourceGraph, region: str) -> IdleCost:
+    """Price a graph without traffic."""
     try:
         found = bill(graph, region)
-    except UnknownRegionError:
-        return None
-    return None if found.unpriced else found.sums
-
-
-def idle_unpriced(graph: ResourceGraph, region: str) -> Sequence[str]:
-    """Why there are no such sums, a sentence each; empty where there are."""
-    try:
-        return bill(graph, region).unpriced
     except UnknownRegionError as error:
-        return [str(error)]
+        return IdleCost(missing=(str(error),))
+    if found.unpriced:
+        return IdleCost(missing=found.unpriced)
+    return IdleCost(found.sums.configured, found.sums.known_from)
 
 
 def component_of(resource: Resource, graph: ResourceGraph) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, cast
 
+from cost.bill import IdleCost
 from cost.prices import SourceClass
 from graph.model import SECRET, UNKNOWN, Resource, ResourceGraph
 from graph.preview import Step
@@ -102,9 +103,7 @@ def difference(
     steps: Sequence[Step],
     bearing: Callable[[Resource], bool],
     allowed: Collection[str],
-    cost: Callable[[ResourceGraph], float | None],
-    cost_known_from: Callable[[ResourceGraph], SourceClass | None],
-    cost_missing: Callable[[ResourceGraph], Sequence[str]],
+    cost_of: Callable[[ResourceGraph], IdleCost],
 ) -> Difference:
     """Compare. `bearing` tells what has data, `allowed` what may be replaced by name."""
     told = [
@@ -123,6 +122,7 @@ def difference(
     ports, faces, rights = (
         _gained_and_lost(found(base), found(head)) for found in (open_ports, exposures, permissions)
     )
+    before, after = cost_of(base), cost_of(head)
     return Difference(
         stack=stack,
         changes=tuple(changes),
@@ -135,9 +135,9 @@ def difference(
         granted=rights[0],
         revoked=rights[1],
         containers=tuple(_container_changes(base, head)),
-        cost=(cost(base), cost(head)),
-        cost_known_from=cost_known_from(head),
-        cost_missing=tuple(dict.fromkeys([*cost_missing(base), *cost_missing(head)])),
+        cost=(before.usd, after.usd),
+        cost_known_from=after.known_from,
+        cost_missing=tuple(dict.fromkeys([*before.missing, *after.missing])),
         unprotected=unprotected(base, head, bearing, allowed),
     )
 

@@ -16,6 +16,7 @@ from automation.__main__ import app
 from automation.checkout import checked_out, merge_base
 from automation.comparison import Sources
 from automation.plan import UserError
+from cost.bill import IdleCost
 from graph.model import ResourceGraph
 from review.difference import Difference, difference
 
@@ -119,15 +120,7 @@ def test_a_folder_outside_of_git_is_one_line(tmp_path: Path) -> None:
 def found(name: str) -> Difference:
     nothing = ResourceGraph(())
     same = difference(
-        name,
-        nothing,
-        nothing,
-        (),
-        lambda _: False,
-        (),
-        lambda _: None,
-        lambda _: "AWS",
-        lambda _: (),
+        name, nothing, nothing, (), lambda _: False, (), lambda _: IdleCost(known_from="AWS")
     )
     return replace(same, cost=(10.0, 20.0))
 

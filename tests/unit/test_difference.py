@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from cost.bill import IdleCost
 from cost.prices import SourceClass
 from graph.model import SECRET, UNKNOWN, Resource, ResourceGraph
 from graph.preview import Step
@@ -61,7 +62,10 @@ def compared(
     known_from: SourceClass = "AWS",
     missing: tuple[str, ...] = (),
 ) -> Difference:
-    costs = {id(before): cost[0], id(after): cost[1]}
+    costs = {
+        id(graph): IdleCost(usd, known_from, missing if usd is None else ())
+        for graph, usd in zip((before, after), cost, strict=True)
+    }
     return difference(
         "prod",
         before,
@@ -70,8 +74,6 @@ def compared(
         lambda each: each.type == CLUSTER,
         allowed,
         lambda each: costs[id(each)],
-        lambda _: known_from,
-        lambda each: missing if costs[id(each)] is None else (),
     )
 
 
