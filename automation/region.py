@@ -3,7 +3,6 @@
 import os
 from typing import Any
 
-import boto3
 from botocore.exceptions import BotoCoreError
 
 from automation.plan import UserError
@@ -28,6 +27,8 @@ def region_of(stack: str, given: str | None, profile: str | None) -> str:
 
 def _of_profile(profile: str | None) -> str | None:
     """The region of AWS_DEFAULT_REGION or of a profile; None where there is none of either."""
+    import boto3  # a tenth of a second, and most stacks name their region
+
     try:
         session: Any = boto3.Session(profile_name=profile)
     except BotoCoreError:
