@@ -5,7 +5,9 @@ No line has a secret in it.
 
 import json
 from collections.abc import Iterator, Mapping
-from typing import Any, Final, cast
+from typing import Any, Final
+
+from settings.own_environment import own_variables
 
 TASK_DEFINITION_BYTES: Final = 65_536
 """https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-quotas.html"""
@@ -33,11 +35,9 @@ def problems(
 def _environments(given: Mapping[str, Any], secrets: Mapping[str, str | None]) -> Iterator[str]:
     references = sum(REFERENCE_BYTES + 2 * len(name) for name in secrets)
     for container in ("web", "worker"):
-        section = given.get(container)
-        own = cast("Mapping[str, Any]", section).get("environment") if _is_map(section) else None
-        variables = cast("Mapping[str, Any]", own).items() if _is_map(own) else ()
         size = references + sum(
-            len(_json({"name": name, "value": value})) + 1 for name, value in variables
+            len(_json({"name": name, "value": value})) + 1
+            for name, value in own_variables(given, container).items()
         )
         if size > OWN_ENVIRONMENT_BYTES:
             yield (
@@ -62,7 +62,3 @@ def _secrets(values: Mapping[str, Any], secrets: Mapping[str, str | None]) -> It
 
 def _json(value: Any) -> str:
     return json.dumps(value, separators=(",", ":"), default=str)
-
-
-def _is_map(value: Any) -> bool:
-    return isinstance(value, Mapping)

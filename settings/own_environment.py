@@ -41,7 +41,7 @@ def problems(
     name is checked.
     """
     checks = _Checks(config, release)
-    plain = {container: _own(config, container) for container in checks.tables}
+    plain = {container: own_variables(config, container) for container in checks.tables}
     lines = [
         _line(f"secretEnvironment.{name}", "", *fault)
         for name, value in secrets.items()
@@ -165,7 +165,8 @@ def _line(key: str, value: str, bound: str, remedy: str) -> str:
     return f"langfuse:{key}:{value} {bound}. {remedy}."
 
 
-def _own(config: Mapping[str, Any], container: str) -> Mapping[str, Any]:
+def own_variables(config: Mapping[str, Any], container: str) -> Mapping[str, Any]:
+    """The variables that a stack file gives a container in the clear, right or wrong."""
     return _map(_map(config.get(container)).get("environment"))
 
 
