@@ -8,6 +8,7 @@ import json
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar, cast
@@ -109,7 +110,6 @@ class LangfuseStack:
         self._environment = {**prepared.environment, **(environment or {})}
         if backend:
             self._environment["PULUMI_BACKEND_URL"] = backend
-        self._command = Command()
         self.redaction = Redaction(_leaves(self._secrets.values()))
         """Give it to the handlers of a log: `handler.addFilter(stack.redaction)`."""
 
@@ -221,6 +221,10 @@ class LangfuseStack:
     def unprotect(self) -> None:
         """Take Pulumi's protection off every resource in the state, until the next `up`."""
         self._query("state", "unprotect", "--all", "--yes")
+
+    @cached_property
+    def _command(self) -> Command:
+        return Command()
 
     def _workspace(self, command: Command) -> Workspace:
         return Workspace(
