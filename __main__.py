@@ -10,9 +10,9 @@ atexit.register(gc.freeze)
 
 import pulumi
 
-from components.langfuse import deploy
-from components.names import resource_prefix
-from settings import stack
+from langfuse_aws.components.langfuse import deploy
+from langfuse_aws.components.shared.names import resource_prefix
+from langfuse_aws.settings import stack
 
 settings, secrets = stack.read()
 for output, value in deploy(

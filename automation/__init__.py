@@ -1,1 +1,4 @@
-"""Commands for whoever operates a stack: `python -m automation --help`. `pulumi up` needs none."""
+"""`python -m automation` and `automation.stack`, as a clone of the repository has them.
+
+The code is in `langfuse_aws.automation`.
+"""

@@ -1,1 +1,1 @@
-"""The component resources, one a file. `__main__` wires them."""
+"""The component resources. `langfuse.py` puts a stack together, and is read first."""

@@ -7,30 +7,37 @@ from typing import Any
 
 import pulumi
 
-from components.adoption import Adoption
-from components.app_runner import refuse_region
-from components.backups import Backups, BackupsArgs
-from components.clickhouse import ClickHouse, ClickHouseArgs
-from components.cluster import Cluster, ClusterArgs
-from components.data_plane import DataPlane, DataPlaneArgs
-from components.grafana import Grafana, GrafanaArgs
-from components.images import Images, ImagesArgs
-from components.ingress import Ingress, IngressArgs
-from components.langfuse_web import LangfuseWeb, LangfuseWebArgs
-from components.langfuse_worker import LangfuseWorker, LangfuseWorkerArgs
-from components.location import Location, refuse_partition
-from components.metrics import together
-from components.migration import Migration, MigrationArgs
-from components.monthly_cost import MonthlyCost
-from components.network import Network, NetworkArgs
-from components.observability import Observability, ObservabilityArgs
-from components.release_guard import HowToSet, ReleaseGuard, in_configuration
-from components.replacement_guard import IN_CONFIGURATION, ReplacementGuard
-from components.stack_parts import StackParts
-from contract.runtime import WEB_HEALTH_PATH
-from settings.agreement import doubts
-from settings.model import Settings
-from settings.stack import Secrets
+from langfuse_aws.components.clickhouse.clickhouse import ClickHouse, ClickHouseArgs
+from langfuse_aws.components.data_plane.data_plane import DataPlane, DataPlaneArgs
+from langfuse_aws.components.grafana.grafana import Grafana, GrafanaArgs
+from langfuse_aws.components.ingress.ingress import Ingress, IngressArgs
+from langfuse_aws.components.langfuse_web.app_runner import refuse_region
+from langfuse_aws.components.langfuse_web.langfuse_web import LangfuseWeb, LangfuseWebArgs
+from langfuse_aws.components.langfuse_worker.langfuse_worker import (
+    LangfuseWorker,
+    LangfuseWorkerArgs,
+)
+from langfuse_aws.components.migration.migration import Migration, MigrationArgs
+from langfuse_aws.components.network.network import Network, NetworkArgs
+from langfuse_aws.components.observability.monthly_cost import MonthlyCost
+from langfuse_aws.components.observability.observability import Observability, ObservabilityArgs
+from langfuse_aws.components.protection.adoption import Adoption
+from langfuse_aws.components.protection.backups import Backups, BackupsArgs
+from langfuse_aws.components.protection.release_guard import (
+    HowToSet,
+    ReleaseGuard,
+    in_configuration,
+)
+from langfuse_aws.components.protection.replacement_guard import IN_CONFIGURATION, ReplacementGuard
+from langfuse_aws.components.runtime.cluster import Cluster, ClusterArgs
+from langfuse_aws.components.runtime.images import Images, ImagesArgs
+from langfuse_aws.components.shared.location import Location, refuse_partition
+from langfuse_aws.components.shared.metrics import together
+from langfuse_aws.components.stack_parts import StackParts
+from langfuse_aws.contract.runtime import WEB_HEALTH_PATH
+from langfuse_aws.settings.agreement import doubts
+from langfuse_aws.settings.model import Settings
+from langfuse_aws.settings.stack import Secrets
 
 
 def deploy(

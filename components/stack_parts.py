@@ -7,18 +7,18 @@ from functools import cached_property
 import pulumi
 import pulumi_aws as aws
 
-from components import iam
-from components.clickhouse import ClickHouse
-from components.cluster import Cluster
-from components.data_plane import DataPlane
-from components.images import Images
-from components.location import Location
-from components.network import Network
-from components.security_groups import Door
-from components.stored_secret import SecretReference
-from contract.environment import Credentials, Endpoints, Environment
-from settings.model import Settings
-from settings.sign_in import SesMail
+from langfuse_aws.components.clickhouse.clickhouse import ClickHouse
+from langfuse_aws.components.data_plane.data_plane import DataPlane
+from langfuse_aws.components.environment import Credentials, Endpoints, Environment
+from langfuse_aws.components.network.network import Network
+from langfuse_aws.components.network.security_groups import Door
+from langfuse_aws.components.runtime.cluster import Cluster
+from langfuse_aws.components.runtime.images import Images
+from langfuse_aws.components.shared import iam
+from langfuse_aws.components.shared.location import Location
+from langfuse_aws.components.shared.stored_secret import SecretReference
+from langfuse_aws.settings.model import Settings
+from langfuse_aws.settings.sign_in import SesMail
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class StackParts:
     data_plane: DataPlane
     clickhouse: ClickHouse
     guarded: pulumi.Resource
-    """What refuses a release that nobody named (`components/release_guard.py`)."""
+    """What refuses a release that nobody named (`components/protection/release_guard.py`)."""
     url: pulumi.Output[str]
 
     @cached_property

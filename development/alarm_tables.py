@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from typing import Final
 
-from components.alarm_row import AlarmRow
-from components.alarms import alarm_rows
-from contract.metrics import logs_schedules
-from cost.prices import price_list
 from development.configuration_tables import EXAMPLE_DOMAIN
 from development.cost_tables import REGION, settings_as_shipped
-from review.markdown import table
-from settings.external_stores import ExternalPostgres, ExternalRedis
-from settings.loading import load
-from settings.model import Settings
-from settings.sizing import SIZING
-from settings.stores import AuroraPostgres, ClickHouseOnEc2, PostgresInstance
+from langfuse_aws.components.observability.alarm_row import AlarmRow
+from langfuse_aws.components.observability.alarms import alarm_rows
+from langfuse_aws.contract.metrics import logs_schedules
+from langfuse_aws.cost.prices import price_list
+from langfuse_aws.review.markdown import table
+from langfuse_aws.settings.external_stores import ExternalPostgres, ExternalRedis
+from langfuse_aws.settings.loading import load
+from langfuse_aws.settings.model import Settings
+from langfuse_aws.settings.sizing import SIZING
+from langfuse_aws.settings.stores import AuroraPostgres, ClickHouseOnEc2, PostgresInstance
 
 STACK: Final = "langfuse-prod"
 

@@ -8,13 +8,13 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from development.recorded_graph import recorded, shipped_config
-from graph.architecture import architecture
-from graph.doors import GROUP, doors
-from graph.layout import layout
-from graph.mermaid import mermaid
-from graph.model import ResourceGraph
-from graph.svg import svg
-from review.markdown import ABSENT, table
+from langfuse_aws.graph.architecture import architecture
+from langfuse_aws.graph.doors import GROUP, doors
+from langfuse_aws.graph.layout import layout
+from langfuse_aws.graph.mermaid import mermaid
+from langfuse_aws.graph.model import ResourceGraph
+from langfuse_aws.graph.svg import svg
+from langfuse_aws.review.markdown import ABSENT, table
 
 SHOWN: Final = "prod"
 """The stack of the pictures."""

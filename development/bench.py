@@ -24,15 +24,15 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from automation.offline_workspace import (
+from development import pulumi_cli
+from langfuse_aws.automation.engine.offline_workspace import (
     REPOSITORY,
     SECRETS_PROVIDER,
     OfflineStack,
     OfflineStackError,
     prepare,
 )
-from development import pulumi_cli
-from offline.serving import providers
+from langfuse_aws.offline.serving import providers
 
 STACK = "prod"
 SYNTHETIC_STACK = "bench"

@@ -15,16 +15,16 @@ from typing import Any, Final, cast
 
 from pydantic import BaseModel
 
-from review.markdown import ABSENT, table
-from settings.capacity import AURORA_STEP_ACU, FARGATE_MEMORY_MIB
-from settings.loading import load
-from settings.messages import DISCRIMINATORS, NAMESPACE, SECRET_KEYS, VARIANTS
-from settings.model import RETENTION_DAYS, Settings
-from settings.releases import LANGFUSE_MINIMUM
-from settings.section import Section
-from settings.sign_in import PROVIDERS
-from settings.sizing import SIZING
-from settings.stores import CLICKHOUSE_MINIMUM_MEMORY_GIB
+from langfuse_aws.review.markdown import ABSENT, table
+from langfuse_aws.settings.capacity import AURORA_STEP_ACU, FARGATE_MEMORY_MIB
+from langfuse_aws.settings.loading import load
+from langfuse_aws.settings.messages import DISCRIMINATORS, NAMESPACE, SECRET_KEYS, VARIANTS
+from langfuse_aws.settings.model import RETENTION_DAYS, Settings
+from langfuse_aws.settings.releases import LANGFUSE_MINIMUM
+from langfuse_aws.settings.section import Section
+from langfuse_aws.settings.sign_in import PROVIDERS
+from langfuse_aws.settings.sizing import SIZING
+from langfuse_aws.settings.stores import CLICKHOUSE_MINIMUM_MEMORY_GIB
 
 EXAMPLE_DOMAIN: Final = "langfuse.example.com"
 """Stands for the domain in stacks that need one."""

@@ -10,16 +10,16 @@ from dataclasses import fields
 from functools import cache
 from typing import Any, Final
 
-from cost.bill import Bill, Line, Sums, bill
-from cost.prices import EVERYWHERE, price_list, regions, rows
-from cost.rounding import shares, worded
-from cost.usage import IDLE, Usage
 from development.configuration_tables import EXAMPLE_DOMAIN
 from development.recorded_graph import recorded, shipped_config
-from review.markdown import ABSENT, table
-from settings.loading import load
-from settings.model import Settings
-from settings.sizing import SIZING
+from langfuse_aws.cost.bill import Bill, Line, Sums, bill
+from langfuse_aws.cost.prices import EVERYWHERE, price_list, regions, rows
+from langfuse_aws.cost.rounding import shares, worded
+from langfuse_aws.cost.usage import IDLE, Usage
+from langfuse_aws.review.markdown import ABSENT, table
+from langfuse_aws.settings.loading import load
+from langfuse_aws.settings.model import Settings
+from langfuse_aws.settings.sizing import SIZING
 
 REGION: Final = "us-east-1"
 """Of the pages, and of the stack files."""

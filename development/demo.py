@@ -12,10 +12,10 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from automation import deploy
-from automation.offline_workspace import STATE_FOLDER
-from automation.plan import console, errors
 from development import pulumi_cli
+from langfuse_aws.automation.cli import deploy
+from langfuse_aws.automation.engine.offline_workspace import STATE_FOLDER
+from langfuse_aws.automation.plan import console, errors
 
 
 def demo(

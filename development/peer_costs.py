@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from development.cost_tables import bill_of
-from review.markdown import ABSENT, table
+from langfuse_aws.review.markdown import ABSENT, table
 
 Ours = Literal["dev", "staging", "prod", "prod, three ClickHouse servers"]
 

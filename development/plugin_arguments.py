@@ -1,7 +1,7 @@
 """Writes the arguments of the component for other languages: `plugin/arguments.py`.
 
 They are the keys of `settings/`, as TypedDicts that Pulumi makes a schema from. What a value must
-be, beyond its type, is told in words only: `settings.loading` checks it.
+be, beyond its type, is told in words only: `langfuse_aws.settings.loading` checks it.
 """
 
 from collections.abc import Iterator, Mapping
@@ -18,7 +18,7 @@ from development.configuration_tables import (
     meaning_of,
     top_section,
 )
-from settings.messages import SECRET_KEYS, VARIANTS
+from langfuse_aws.settings.messages import SECRET_KEYS, VARIANTS
 
 HEAD: Final = '''"""What a Langfuse of another program is made from; written by `make docs`.
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from policy.exposure import CONNECTS_ANYWHERE
-from policy.permissions import NOTHING_NARROWER
-from policy.rules import THEMES
-from review.markdown import table
+from langfuse_aws.policy.exposure import CONNECTS_ANYWHERE
+from langfuse_aws.policy.permissions import NOTHING_NARROWER
+from langfuse_aws.policy.rules import THEMES
+from langfuse_aws.review.markdown import table
 
 
 def rule_tables() -> str:

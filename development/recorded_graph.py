@@ -19,15 +19,15 @@ import yaml
 from pulumi.runtime.mocks import MockMonitor
 from pulumi.runtime.settings import ROOT
 
-from automation.offline_workspace import REPOSITORY
 from development.quick_mocks import quick
-from graph.model import Resource, ResourceGraph
-from offline.facts import DEFAULT_REGION
-from offline.mocks import OfflineMocks
-from offline.vpc_component import VPC, Vpc
-from offline.wire import from_struct
-from settings.loading import of_namespace
-from settings.messages import NAMESPACE, SECRET_KEYS
+from langfuse_aws.automation.engine.offline_workspace import REPOSITORY
+from langfuse_aws.graph.model import Resource, ResourceGraph
+from langfuse_aws.offline.facts import DEFAULT_REGION
+from langfuse_aws.offline.mocks import OfflineMocks
+from langfuse_aws.offline.vpc_component import VPC, Vpc
+from langfuse_aws.offline.wire import from_struct
+from langfuse_aws.settings.loading import of_namespace
+from langfuse_aws.settings.messages import NAMESPACE, SECRET_KEYS
 
 PROJECT: Final = "langfuse"
 

@@ -6,10 +6,10 @@ It runs the model on its defaults. The picture is drawn by `python -m automation
 from dataclasses import replace
 from typing import Final
 
-from automation.spike_arrivals import spiky
-from automation.spike_inputs import SIZE, Inputs, Row
-from automation.spike_model import simulate, totals
-from automation.spike_report import (
+from langfuse_aws.automation.spike.arrivals import spiky
+from langfuse_aws.automation.spike.inputs import SIZE, Inputs, Row
+from langfuse_aws.automation.spike.model import simulate, totals
+from langfuse_aws.automation.spike.report import (
     compare,
     drain,
     duration,
@@ -18,7 +18,7 @@ from automation.spike_report import (
     measures,
     usd_per_task_hour,
 )
-from review.markdown import table
+from langfuse_aws.review.markdown import table
 
 BUSY_CPU_PERCENT: Final = (30, 50, 55, 75, 100)
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from review.markdown import table
-from settings.releases import CLICKHOUSE, POSTGRES_MAJOR, STORE_VERSIONS, VALKEY
+from langfuse_aws.review.markdown import table
+from langfuse_aws.settings.releases import CLICKHOUSE, POSTGRES_MAJOR, STORE_VERSIONS, VALKEY
 
 OWN: Final = {"ClickHouse": CLICKHOUSE, "PostgreSQL": POSTGRES_MAJOR, "Valkey": VALKEY}
 

@@ -22,11 +22,11 @@ from typing import Annotated, Any, Final
 import typer
 from pydantic import BaseModel
 
-from automation.events import DiagnosticEvent, Event, ResourceEvent
-from automation.following import follow
-from automation.plan import UserError, ask_for, one_line_errors
-from automation.stack import LangfuseStack
-from graph.preview import UNCHANGED
+from langfuse_aws.automation.engine.events import DiagnosticEvent, Event, ResourceEvent
+from langfuse_aws.automation.engine.following import follow
+from langfuse_aws.automation.plan import UserError, ask_for, one_line_errors
+from langfuse_aws.automation.stack import LangfuseStack
+from langfuse_aws.graph.preview import UNCHANGED
 
 TEAM: Final = re.compile(r"[a-z][a-z0-9-]{0,30}")
 HANDED_OUT: Final = ("url", "public_key", "secret_key_secret_arn")

@@ -116,7 +116,7 @@ class Web(TypedDict):
     architecture: NotRequired[WebArchitecture]
     """CPU architecture; arm64 (Graviton) is a fifth cheaper, and App Runner has x86_64 only. Value: `arm64` or `x86_64`."""
     environment: NotRequired[dict[str, str]]
-    """More variables for Langfuse, in the clear: those in contract/variables.csv. Value: names and texts."""
+    """More variables for Langfuse, in the clear: those in langfuse_aws/contract/variables.csv. Value: names and texts."""
     platform: NotRequired[WebPlatform]
     """What runs the web container; `appRunner` is for accounts that used it before 2026-04-30, see docs/app-runner.md. Value: `fargate` or `appRunner`."""
 
@@ -151,7 +151,7 @@ class Worker(TypedDict):
     architecture: NotRequired[WorkerArchitecture]
     """CPU architecture; arm64 (Graviton) is a fifth cheaper, and App Runner has x86_64 only. Value: `arm64` or `x86_64`."""
     environment: NotRequired[dict[str, str]]
-    """More variables for Langfuse, in the clear: those in contract/variables.csv. Value: names and texts."""
+    """More variables for Langfuse, in the clear: those in langfuse_aws/contract/variables.csv. Value: names and texts."""
     scaleOn: NotRequired[WorkerScaleOn]
     """What the autoscaling follows: CPU, or the waiting jobs and CPU. `backlog` needs Langfuse 3.169.0, and CloudWatch charges for the metrics. Value: `cpu` or `backlog`."""
     backlogPerTask: NotRequired[int]

@@ -6,8 +6,8 @@ from typing import Final
 import pulumi
 from pydantic.alias_generators import to_camel
 
-from components.langfuse import deploy
-from components.names import resource_prefix
+from langfuse_aws.components.langfuse import deploy
+from langfuse_aws.components.shared.names import resource_prefix
 from plugin.arguments import LangfuseArgs
 from plugin.inputs import read
 

@@ -11,12 +11,17 @@ from typing import Any, Final, cast
 import pulumi
 from pulumi.errors import InputPropertiesError
 
-from settings.how_to_set import HowToSet
-from settings.loading import SettingsError, load
-from settings.messages import GRAFANA_PASSWORD_KEY, NAMESPACE, PASSWORD_KEYS, SECRET_KEYS
-from settings.model import Settings
-from settings.sign_in_secrets import PROVIDERS_KEY, SMTP_KEY
-from settings.stack import Secrets
+from langfuse_aws.settings.how_to_set import HowToSet
+from langfuse_aws.settings.loading import SettingsError, load
+from langfuse_aws.settings.messages import (
+    GRAFANA_PASSWORD_KEY,
+    NAMESPACE,
+    PASSWORD_KEYS,
+    SECRET_KEYS,
+)
+from langfuse_aws.settings.model import Settings
+from langfuse_aws.settings.sign_in_secrets import PROVIDERS_KEY, SMTP_KEY
+from langfuse_aws.settings.stack import Secrets
 
 ENVIRONMENT_KEY: Final = "secretEnvironment"
 

@@ -7,6 +7,6 @@ sys.path[0] = str(Path(__file__).resolve().parent.parent)  # Pulumi puts this fo
 
 from pulumi_policy import PolicyPack
 
-from policy.pack import policies
+from langfuse_aws.policy.pack import policies
 
 PolicyPack("langfuse-aws", list(policies()))

@@ -12,9 +12,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
 
-from automation.offline_workspace import REPOSITORY, OfflineStack, prepare
 from development import pulumi_cli
-from settings.releases import LANGFUSE, version_of
+from langfuse_aws.automation.engine.offline_workspace import REPOSITORY, OfflineStack, prepare
+from langfuse_aws.settings.releases import LANGFUSE, version_of
 
 PARALLEL = "8"
 """Pulumi's own default is four times the cores."""

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from automation.offline_workspace import REPOSITORY
-from settings.image_lock import LOCK_FILE, LockedImage, write_lock
-from settings.loading import load_without_secrets
-from settings.stack_images import images_of
+from langfuse_aws.automation.engine.offline_workspace import REPOSITORY
+from langfuse_aws.settings.image_lock import LOCK_FILE, LockedImage, write_lock
+from langfuse_aws.settings.loading import load_without_secrets
+from langfuse_aws.settings.stack_images import images_of
 
 NOT_COPIED = (".venv", ".state", ".git", "__pycache__", ".*_cache")
 BOTH = ("arm64", "amd64")

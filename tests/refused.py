@@ -9,10 +9,10 @@ replaced counts as deleted first, since a state does not tell; a secret counts a
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, cast
 
-from offline import text_rules
-from offline.account import Account
-from offline.refusals import Request, all_refused
-from offline.wire import is_secret
+from langfuse_aws.offline import text_rules
+from langfuse_aws.offline.account import Account
+from langfuse_aws.offline.refusals import Request, all_refused
+from langfuse_aws.offline.wire import is_secret
 
 Resource = Mapping[str, Any]
 Key = tuple[str, str]

@@ -17,8 +17,8 @@ from typing import Any, Final, Literal, NamedTuple
 
 import yaml
 
-from automation.offline_workspace import REPOSITORY
-from settings.releases import GRAFANA_DIGEST
+from langfuse_aws.automation.engine.offline_workspace import REPOSITORY
+from langfuse_aws.settings.releases import GRAFANA_DIGEST
 from tests.image_lock import copy_of_the_repository
 from tests.story_mirror import INDEXES
 from tests.unit.langfuse_stand_in import LangfuseStandIn
@@ -62,7 +62,7 @@ def says(page: str, printed: str) -> bool:
 def origin(folder: Path) -> Path:
     """A repository to clone, which knows the digest of the Grafana that is in memory."""
     copy_of_the_repository(folder)
-    releases = folder / "settings/releases.py"
+    releases = folder / "langfuse_aws/settings/releases.py"
     text = releases.read_text(encoding="utf-8")
     assert text.count(GRAFANA_DIGEST) == 1
     releases.write_text(text.replace(GRAFANA_DIGEST, INDEXES["grafana"]), encoding="utf-8")

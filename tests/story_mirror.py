@@ -121,11 +121,12 @@ class Registries:
 
 def main() -> None:
     """Run the command line."""
-    from automation import image_mirror, images_command
-    from automation.__main__ import app
-    from automation.image_mirror import Destination
-    from settings.loading import load_without_secrets
-    from settings.stack_images import images_of
+    from langfuse_aws.automation.__main__ import app
+    from langfuse_aws.automation.images import command as images_command
+    from langfuse_aws.automation.images import mirror as image_mirror
+    from langfuse_aws.automation.images.mirror import Destination
+    from langfuse_aws.settings.loading import load_without_secrets
+    from langfuse_aws.settings.stack_images import images_of
 
     registries = Registries()
     everything = load_without_secrets({"size": "dev", "grafana": {"enabled": True}})

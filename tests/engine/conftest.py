@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from development import pulumi_cli
-from offline.serving import providers
+from langfuse_aws.offline.serving import providers
 from tests.warm_python import warm_python
 
 

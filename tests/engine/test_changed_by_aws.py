@@ -15,10 +15,15 @@ from typing import Any
 
 import pytest
 
-from offline.account import CACHE_SNAPSHOT, CLUSTER_SNAPSHOT, DB_SNAPSHOT, VOLUME_SNAPSHOT
-from offline.provider import AwsProvider
-from offline.serving import providers
-from offline.wire import from_struct, to_struct
+from langfuse_aws.offline.account import (
+    CACHE_SNAPSHOT,
+    CLUSTER_SNAPSHOT,
+    DB_SNAPSHOT,
+    VOLUME_SNAPSHOT,
+)
+from langfuse_aws.offline.provider import AwsProvider
+from langfuse_aws.offline.serving import providers
+from langfuse_aws.offline.wire import from_struct, to_struct
 from tests.deployment import Deployment
 
 pytestmark = pytest.mark.running

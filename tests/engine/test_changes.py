@@ -12,8 +12,8 @@ from typing import Any, cast
 import pytest
 import yaml
 
-from components.replacement_guard import REPLACING
 from development.change_tables import CHANGES
+from langfuse_aws.components.protection.replacement_guard import REPLACING
 from tests.deployment import Deployment
 
 pytestmark = pytest.mark.running

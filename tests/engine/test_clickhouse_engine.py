@@ -33,7 +33,7 @@ from xml.sax.saxutils import escape, quoteattr
 import chdb
 import pytest
 
-from components.clickhouse_config import (
+from langfuse_aws.components.clickhouse.config import (
     INTERSERVER_VARIABLE,
     KEPT_LOG_TABLES,
     NAME_VARIABLE,

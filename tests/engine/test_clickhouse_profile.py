@@ -19,8 +19,8 @@ from typing import Any, Final
 
 import pytest
 
-from automation.preflight_stores import CLUSTER_RIGHT, RIGHTS, TIME, TIME_QUERY
-from components.clickhouse_config import profile_config
+from langfuse_aws.automation.preflight.stores import CLUSTER_RIGHT, RIGHTS, TIME, TIME_QUERY
+from langfuse_aws.components.clickhouse.config import profile_config
 from tests.engine.test_grafana_clickhouse import ask
 
 # Langfuse's columns of times, and how it writes them: traces of 3.x, events_full of 4.x.

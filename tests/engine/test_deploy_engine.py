@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from automation.offline_workspace import REPOSITORY
+from langfuse_aws.automation.engine.offline_workspace import REPOSITORY
 
 PROGRAM = """
 import time

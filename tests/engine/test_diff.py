@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from automation.__main__ import app
-from automation.diff_command import STOPPED
-from automation.offline_workspace import REPOSITORY
-from settings.releases import LANGFUSE, LANGFUSE_3
+from langfuse_aws.automation.__main__ import app
+from langfuse_aws.automation.diff.command import STOPPED
+from langfuse_aws.automation.engine.offline_workspace import REPOSITORY
+from langfuse_aws.settings.releases import LANGFUSE, LANGFUSE_3
 
 NOT_COPIED = (".*", "tests", "docs", "__pycache__")
 
@@ -81,7 +81,9 @@ def test_a_port_that_is_opened_to_the_internet_stops_at_its_gate(
     change: Callable[[str, str, str], Path],
 ) -> None:
     line = "            referenced_security_group_id=group_id,\n"
-    folder = change("components/security_groups.py", line, '            cidr_ipv4="0.0.0.0/0",\n')
+    folder = change(
+        "components/network/security_groups.py", line, '            cidr_ipv4="0.0.0.0/0",\n'
+    )
     done = diff(folder, "dev", "--fail-on", "public-ingress")
     assert done.exit_code == STOPPED
     assert "**Stopped by these gates:**\n\n- `public-ingress` in `dev`\n" in done.stdout
@@ -97,7 +99,7 @@ def test_a_renamed_database_is_told_first_as_data_that_is_lost(
     change: Callable[[str, str, str], Path],
 ) -> None:
     line = 'DATABASE: Final = "langfuse"'
-    folder = change("components/snapshots.py", line, line.replace("langfuse", "traces"))
+    folder = change("components/protection/snapshots.py", line, line.replace("langfuse", "traces"))
     done = diff(folder, "prod", "--fail-on", "replace-data")
     assert done.exit_code == STOPPED
     section = done.stdout.partition("### `prod`\n\n")[2]
@@ -143,8 +145,8 @@ def test_another_major_by_default_is_told_as_what_up_refuses(
     change: Callable[[str, str, str], Path],
 ) -> None:
     now, before = (f'LANGFUSE: Final = "{each}"' for each in (LANGFUSE, LANGFUSE_3))
-    change("settings/releases.py", now, before)
-    folder = change("settings/releases.py", before, now)
+    change("langfuse_aws/settings/releases.py", now, before)
+    folder = change("langfuse_aws/settings/releases.py", before, now)
     done = diff(folder, "dev")
     assert done.exit_code == 0
     section = done.stdout.partition("### `dev`\n\n")[2]

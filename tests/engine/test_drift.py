@@ -16,8 +16,8 @@ from google.protobuf.struct_pb2 import Struct
 from pulumi.runtime.proto import provider_pb2
 
 from development import pulumi_cli
-from offline.provider import AwsProvider
-from offline.serving import providers
+from langfuse_aws.offline.provider import AwsProvider
+from langfuse_aws.offline.serving import providers
 from tests.workflow import GITHUB, steps
 
 PROGRAM = """\

@@ -20,10 +20,10 @@ from google.protobuf import any_pb2
 from pulumi.runtime.proto import provider_pb2, status_pb2
 
 from development import pulumi_cli
-from offline import model
-from offline.provider import AwsProvider
-from offline.serving import providers
-from offline.wire import from_struct, to_struct
+from langfuse_aws.offline import model
+from langfuse_aws.offline.provider import AwsProvider
+from langfuse_aws.offline.serving import providers
+from langfuse_aws.offline.wire import from_struct, to_struct
 
 pytestmark = pytest.mark.running
 

@@ -18,9 +18,9 @@ from typing import Any
 import grpc
 import pytest
 
-from offline.provider import AwsProvider
-from offline.serving import providers
-from settings.releases import LANGFUSE
+from langfuse_aws.offline.provider import AwsProvider
+from langfuse_aws.offline.serving import providers
+from langfuse_aws.settings.releases import LANGFUSE
 from tests.deployment import NEXT_RELEASE, Deployment
 
 INVOCATION = "aws:lambda/invocation:Invocation"

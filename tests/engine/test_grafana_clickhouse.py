@@ -25,8 +25,12 @@ from typing import Any, Final, cast
 
 import pytest
 
-from components.clickhouse_reader import READER, READER_PASSWORD_VARIABLE, reader_config
-from components.grafana_files import FOLDER
+from langfuse_aws.components.clickhouse.reader import (
+    READER,
+    READER_PASSWORD_VARIABLE,
+    reader_config,
+)
+from langfuse_aws.components.grafana.files import FOLDER
 from tests.engine.test_clickhouse_engine import ENGINE, Answer, xml
 
 FROM: Final = 1_790_000_000

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from automation.stack import LangfuseStack
 from development.recorded_graph import recorded, shipped_config
-from graph.architecture import architecture
-from graph.model import ResourceGraph
+from langfuse_aws.automation.stack import LangfuseStack
+from langfuse_aws.graph.architecture import architecture
+from langfuse_aws.graph.model import ResourceGraph
 
 
 def places(graph: ResourceGraph) -> set[tuple[str, str, bool, bool, tuple[str, ...]]]:

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from automation.plan import UserError
-from automation.stack import LangfuseStack
-from graph.model import ResourceGraph
+from langfuse_aws.automation.plan import UserError
+from langfuse_aws.automation.stack import LangfuseStack
+from langfuse_aws.graph.model import ResourceGraph
 
 REPOSITORY = "aws:ecr/repository:Repository"
 NAMES = {"langfuse-dev/langfuse", "langfuse-dev/langfuse-worker", "langfuse-dev/clickhouse-server"}

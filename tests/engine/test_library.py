@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
-from automation.events import Event, ResourceEvent, SummaryEvent
-from automation.operation import CancelledError, OperationError
-from automation.plan import UserError
-from automation.stack import LangfuseStack
+from langfuse_aws.automation.engine.events import Event, ResourceEvent, SummaryEvent
+from langfuse_aws.automation.engine.operation import CancelledError, OperationError
+from langfuse_aws.automation.plan import UserError
+from langfuse_aws.automation.stack import LangfuseStack
 
 HUSH = 'Hush "hush" 4711'
 SECRETS = {"secretEnvironment": '{"ADMIN_API_KEY": "Hush \\"hush\\" 4711"}'}

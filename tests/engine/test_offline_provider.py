@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from development import pulumi_cli
-from offline.serving import providers
-from offline.unknown import UNKNOWN
+from langfuse_aws.offline.serving import providers
+from langfuse_aws.offline.unknown import UNKNOWN
 
 ROOT = Path(__file__).resolve().parents[2]
 LONGEST_RUN = 600
@@ -275,7 +275,7 @@ def test_what_cannot_be_is_said(deployed: Stack) -> None:
     refused = {
         "at most 32 are allowed": {"target": "x" * 30},
         "'mine' cannot be imported: nothing exists offline": {"existing": "mine"},
-        "aws:x/getY:getY is not answered by offline/invokes.py": {"asked": True},
+        "aws:x/getY:getY is not answered by langfuse_aws/offline/invokes.py": {"asked": True},
     }
     for message, wanted in refused.items():
         assert message in deployed.run("preview", status=1, **wanted)

@@ -18,8 +18,8 @@ from typing import Any, cast
 import pytest
 import yaml
 
-from automation.offline_workspace import OfflineStack
 from development.node_packages import NODE, packages
+from langfuse_aws.automation.engine.offline_workspace import OfflineStack
 from tests.deployment import Deployment
 
 ROOT = Path(__file__).parents[2]

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from cost.bill import bill
-from graph.model import ResourceGraph
+from langfuse_aws.cost.bill import bill
+from langfuse_aws.graph.model import ResourceGraph
 from tests.deployment import NEXT_RELEASE, PROTECTED_MESSAGE, Deployment
 from tests.warm_python import SOCKET
 

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from offline.provider import AwsProvider
-from offline.services import ECS
-from offline.serving import providers
+from langfuse_aws.offline.provider import AwsProvider
+from langfuse_aws.offline.services import ECS
+from langfuse_aws.offline.serving import providers
 from tests.deployment import Deployment
 
 pytestmark = pytest.mark.running

@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from offline.provider import AwsProvider
-from offline.serving import providers
+from langfuse_aws.offline.provider import AwsProvider
+from langfuse_aws.offline.serving import providers
 
 PROGRAM = """\
 import json, os

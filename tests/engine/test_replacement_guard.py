@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from components.replacement_guard import REPLACING
+from langfuse_aws.components.protection.replacement_guard import REPLACING
 from tests.deployment import Deployment
 
 WAY_OUT = "pulumi config set --path 'langfuse:allowReplace[0]' {}"

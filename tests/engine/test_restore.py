@@ -14,12 +14,16 @@ from typing import Any
 import pytest
 import typer
 
-from automation import replay, restore_backup, restore_objects, restore_postgres, restore_volume
-from automation.deployed import Deployed, open_stack
-from automation.plan import carry_out
-from components.replacement_guard import BEGINNINGS, REPLACING
-from offline.provider import AwsProvider
-from offline.serving import providers
+from langfuse_aws.automation.engine.deployed import Deployed, open_stack
+from langfuse_aws.automation.plan import carry_out
+from langfuse_aws.automation.restore import backup as restore_backup
+from langfuse_aws.automation.restore import objects as restore_objects
+from langfuse_aws.automation.restore import postgres as restore_postgres
+from langfuse_aws.automation.restore import replay
+from langfuse_aws.automation.restore import volume as restore_volume
+from langfuse_aws.components.protection.replacement_guard import BEGINNINGS, REPLACING
+from langfuse_aws.offline.provider import AwsProvider
+from langfuse_aws.offline.serving import providers
 from tests.deployment import Deployment
 from tests.unit import test_replay as replaying
 from tests.unit import test_restore_clickhouse as clickhouse
@@ -43,7 +47,7 @@ def dev(environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -
 @pytest.fixture(autouse=True)
 def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let botocore's waiters ask at once."""
-    for waits in ("botocore.waiter", "automation.replay"):
+    for waits in ("botocore.waiter", "langfuse_aws.automation.restore.replay"):
         monkeypatch.setattr(f"{waits}.time.sleep", always(None))
 
 

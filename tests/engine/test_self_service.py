@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from automation.stack import LangfuseStack, NoStackError
 from examples.self_service import LICENCE, Request, app
+from langfuse_aws.automation.stack import LangfuseStack, NoStackError
 
 HUSH = "licence-4711"
 VOLUME = "aws:ebs/volume:Volume"

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from automation.offline_workspace import OfflineStack
+from langfuse_aws.automation.engine.offline_workspace import OfflineStack
 from tests.story import STACK, Platform, Teller
 from tests.unit.langfuse_stand_in import V4, LangfuseStandIn
 

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from cost.bill import bill
-from graph.model import STACK_TYPE, ResourceGraph
-from settings.releases import LANGFUSE, LANGFUSE_3
+from langfuse_aws.cost.bill import bill
+from langfuse_aws.graph.model import STACK_TYPE, ResourceGraph
+from langfuse_aws.settings.releases import LANGFUSE, LANGFUSE_3
 from tests.deployment import Deployment
 
 EXTERNAL: dict[str, dict[str, str]] = {

@@ -13,10 +13,10 @@ from typing import Any, Final
 
 import yaml
 
-from settings.app_runner import HOSTED_ZONES
-from settings.image_lock import LockedImage
-from settings.loading import load_without_secrets
-from settings.stack_images import images_of
+from langfuse_aws.settings.app_runner import HOSTED_ZONES
+from langfuse_aws.settings.image_lock import LockedImage
+from langfuse_aws.settings.loading import load_without_secrets
+from langfuse_aws.settings.stack_images import images_of
 from tests.deployment import Deployment
 from tests.image_lock import copy_of_the_repository, digest, lock_copy
 from tests.provider.aws import client

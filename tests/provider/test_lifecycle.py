@@ -15,15 +15,15 @@ from typing import Any
 
 import pytest
 
-from components.backlog_scaling import (
+from langfuse_aws.components.environment import NO_MIGRATIONS
+from langfuse_aws.components.runtime.backlog_scaling import (
     EXPRESSION,
     SCALE_IN_COOLDOWN_SECONDS,
     SCALE_OUT_COOLDOWN_SECONDS,
 )
-from contract.environment import NO_MIGRATIONS
-from contract.metrics import INGESTION, OTEL_INGESTION, PUBLISHING_VARIABLE, waiting
-from contract.variables import known
-from settings.releases import LANGFUSE, LANGFUSE_3, version_of
+from langfuse_aws.contract.metrics import INGESTION, OTEL_INGESTION, PUBLISHING_VARIABLE, waiting
+from langfuse_aws.contract.variables import known
+from langfuse_aws.settings.releases import LANGFUSE, LANGFUSE_3, version_of
 from tests.deployment import PROTECTED_MESSAGE, Deployment
 from tests.provider.aws import client
 from tests.provider.ecs_scheduler import EcsScheduler

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from automation.offline_workspace import OfflineStack
 from development import pulumi_cli
+from langfuse_aws.automation.engine.offline_workspace import OfflineStack
 from tests.provider.aws import client
 from tests.provider.ecs_scheduler import EcsScheduler
 from tests.provider.readback import Account

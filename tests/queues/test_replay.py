@@ -18,8 +18,8 @@ from typing import Any, Final
 
 import pytest
 
-from automation.replay import Window, orders
 from development.node_packages import NODE
+from langfuse_aws.automation.restore.replay import Window, orders
 from tests.queues.bucket import Bucket
 from tests.queues.conftest import SECONDS, Redis
 

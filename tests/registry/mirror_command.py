@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from automation import images_command
-from automation.image_mirror import Destination
-from automation.registry import Login
-from settings.stack_images import Image
+from langfuse_aws.automation.images import command as images_command
+from langfuse_aws.automation.images.mirror import Destination
+from langfuse_aws.automation.images.registry import Login
+from langfuse_aws.settings.stack_images import Image
 
 
 def put(patch: pytest.MonkeyPatch, given: dict[str, Any]) -> None:

@@ -18,7 +18,7 @@ from typing import Any, Final
 
 import httpx
 
-from automation.registry import Login
+from langfuse_aws.automation.images.registry import Login
 from tests.registry.published import INDEX, MANIFEST, Pushed, Pusher
 
 LOGIN: Final = Login("AWS", "hush-hush-4711")

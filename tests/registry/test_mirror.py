@@ -18,8 +18,8 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from automation import images_command
-from settings.image_lock import LockedImage, read_lock, write_lock
+from langfuse_aws.automation.images import command as images_command
+from langfuse_aws.settings.image_lock import LockedImage, read_lock, write_lock
 from tests.registry.mirror_command import put
 from tests.registry.programs import (
     LOGIN,

@@ -21,8 +21,8 @@ from moto.servicequotas.exceptions import NoSuchResource
 from moto.servicequotas.models import ServiceQuotasBackend
 from moto.servicequotas.responses import ServiceQuotasResponse
 
-from automation.preflight_result import Caller, NewStack
-from settings.loading import load_without_secrets
+from langfuse_aws.automation.aws.answers import Caller, NewStack
+from langfuse_aws.settings.loading import load_without_secrets
 
 ACCOUNT = "123456789012"
 REGION = "us-east-1"

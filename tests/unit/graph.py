@@ -27,9 +27,9 @@ from development.recorded_graph import (
     run_program,
     shipped_config,
 )
-from graph.model import STACK_TYPE
-from offline.mocks import Registration
-from settings.releases import LANGFUSE_3
+from langfuse_aws.graph.model import STACK_TYPE
+from langfuse_aws.offline.mocks import Registration
+from langfuse_aws.settings.releases import LANGFUSE_3
 
 __all__ = [
     "CERTIFICATE",

@@ -7,19 +7,19 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from components.alarm_row import OPERATORS, AlarmRow
-from components.metrics import DAY
-from contract.metrics import INGESTION_QUEUES
-from contract.runtime import HEAP_SHARE
-from cost.inputs import section, sections
-from settings.model import Settings
-from settings.stores import AuroraPostgres, ClickHouseOnEc2
+from langfuse_aws.components.observability.alarm_row import OPERATORS, AlarmRow
+from langfuse_aws.components.shared.metrics import DAY
+from langfuse_aws.contract.metrics import INGESTION_QUEUES
+from langfuse_aws.contract.runtime import HEAP_SHARE
+from langfuse_aws.cost.inputs import section, sections
+from langfuse_aws.settings.model import Settings
+from langfuse_aws.settings.stores import AuroraPostgres, ClickHouseOnEc2
 
 MINUTE, HOUR = 60, 3600
 """Seconds."""
 
 CONNECTIONS_A_TASK = 10
-"""`connection_limit` of contract/environment.py: all that a task may keep open."""
+"""`connection_limit` of components/environment.py: all that a task may keep open."""
 FRESH_CLICKHOUSE_GIB = 2
 """ClickHouse's own tables and log tables, with Langfuse's empty ones."""
 FRESH_POSTGRES_GIB = 2

@@ -13,16 +13,16 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from components.metrics import CLICKHOUSE_NAMESPACE, WORKER_NAMESPACE
-from contract import metrics as langfuse
-from cost.inputs import section, sections
+from langfuse_aws.components.shared.metrics import CLICKHOUSE_NAMESPACE, WORKER_NAMESPACE
+from langfuse_aws.contract import metrics as langfuse
+from langfuse_aws.cost.inputs import section, sections
 
 TABLE = Path(__file__).with_name("published_metrics.csv")
 
 OWN = {
     (CLICKHOUSE_NAMESPACE, "DiskUsedPercent"): {frozenset({"VolumeId"})},
 }
-"""What the stack itself publishes: components/clickhouse_user_data.sh."""
+"""What the stack itself publishes: components/clickhouse/user_data.sh."""
 
 QUERY = re.compile(
     r"SELECT (?P<function>AVG|COUNT|MAX|MIN|SUM)\((?P<name>\w+)\) "

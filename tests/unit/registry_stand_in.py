@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx
 
-from automation.registry import Login
+from langfuse_aws.automation.images.registry import Login
 
 INDEX = "application/vnd.oci.image.index.v1+json"
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"

@@ -57,5 +57,7 @@ def graphs() -> Mapping[str, Graph]:
         if label not in MIRRORED
     }
     with pytest.MonkeyPatch.context() as patch, unshared():
-        patch.setattr("components.images.read_lock", lambda: locked(APP_RUNNER))
+        patch.setattr(
+            "langfuse_aws.components.runtime.images.read_lock", lambda: locked(APP_RUNNER)
+        )
         return shared | {label: build(*STACKS[label]) for label in sorted(MIRRORED)}

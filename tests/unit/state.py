@@ -9,8 +9,8 @@ from typing import cast
 
 import yaml
 
-from graph.model import SECRET, Resource, ResourceGraph
-from offline.mocks import Registration
+from langfuse_aws.graph.model import SECRET, Resource, ResourceGraph
+from langfuse_aws.offline.mocks import Registration
 from tests.unit.graph import ROOT, Graph
 
 

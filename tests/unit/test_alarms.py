@@ -13,15 +13,15 @@ from typing import Any
 
 import pytest
 
-from components.alarm_row import OPERATORS
-from components.alarms import alarm_rows
-from components.clickhouse_backup import SUCCESS_PATTERN
 from development.alarm_tables import STACK, alarm_count, alarm_table
-from offline.facts import ACCOUNT
-from offline.mocks import Registration
-from settings.capacity import postgres_connections
-from settings.loading import load
-from settings.model import Settings
+from langfuse_aws.components.clickhouse.backup import SUCCESS_PATTERN
+from langfuse_aws.components.observability.alarm_row import OPERATORS
+from langfuse_aws.components.observability.alarms import alarm_rows
+from langfuse_aws.offline.facts import ACCOUNT
+from langfuse_aws.offline.mocks import Registration
+from langfuse_aws.settings.capacity import postgres_connections
+from langfuse_aws.settings.loading import load
+from langfuse_aws.settings.model import Settings
 from tests.unit.graph import Graph, build, shipped, varied
 from tests.unit.published_metrics import of_alarm
 
@@ -396,7 +396,7 @@ def test_a_worker_that_does_not_say_what_it_runs_has_no_alarm_on_it(own: dict[st
 
 
 def test_only_the_servers_own_word_counts_as_a_backup() -> None:
-    script = (ROOT / "components/clickhouse_backup.sh").read_text(encoding="utf-8")
+    script = (ROOT / "components/clickhouse/backup.sh").read_text(encoding="utf-8")
     wanted, unwanted = re.fullmatch(r'"(\w+)" -"([\w ]+)"', SUCCESS_PATTERN).groups()  # pyright: ignore[reportOptionalMemberAccess]
     said = [line.strip() for line in script.splitlines() if re.search(r"\b(echo|fail) ", line)]
     assert f'" {wanted}' in script, "what `run` waits for"

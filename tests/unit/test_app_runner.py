@@ -16,24 +16,32 @@ from pulumi_aws.apprunner.outputs import (
     ServiceSourceConfigurationImageRepositoryImageConfiguration,
 )
 
-from automation.preflight_app_runner import check_app_runner
-from automation.preflight_needs import needs_of
-from automation.preflight_result import NewStack, Result
-from components.app_runner import MAX_CONCURRENCY, Web, refuse_region, running
-from components.app_runner_domain import VALIDATION_RECORDS, validation_record
-from components.location import Location
-from contract import timeouts
-from contract.runtime import WEB_START_SECONDS, start_seconds
-from cost.prices import HOURS, price_list
-from cost.rounding import about
 from development.recorded_graph import recorded
-from graph.architecture import architecture
-from graph.picture import nodes_of
-from policy.runner import violations
-from settings.app_runner import HOSTED_ZONES, MEMORY_MIB
-from settings.capacity import FARGATE_MEMORY_MIB
-from settings.loading import SettingsError, load_without_secrets
-from settings.releases import LANGFUSE
+from langfuse_aws.automation.aws.answers import NewStack, Result
+from langfuse_aws.automation.preflight.app_runner import check_app_runner
+from langfuse_aws.automation.preflight.needs import needs_of
+from langfuse_aws.components.langfuse_web.app_runner import (
+    MAX_CONCURRENCY,
+    Web,
+    refuse_region,
+    running,
+)
+from langfuse_aws.components.langfuse_web.app_runner_domain import (
+    VALIDATION_RECORDS,
+    validation_record,
+)
+from langfuse_aws.components.shared.location import Location
+from langfuse_aws.contract import timeouts
+from langfuse_aws.contract.runtime import WEB_START_SECONDS, start_seconds
+from langfuse_aws.cost.prices import HOURS, price_list
+from langfuse_aws.cost.rounding import about
+from langfuse_aws.graph.architecture import architecture
+from langfuse_aws.graph.picture import nodes_of
+from langfuse_aws.policy.runner import violations
+from langfuse_aws.settings.app_runner import HOSTED_ZONES, MEMORY_MIB
+from langfuse_aws.settings.capacity import FARGATE_MEMORY_MIB
+from langfuse_aws.settings.loading import SettingsError, load_without_secrets
+from langfuse_aws.settings.releases import LANGFUSE
 from tests.image_lock import locked
 from tests.unit.aws_account import Account, stubbed
 from tests.unit.graph import ROOT, Graph, build
@@ -64,7 +72,7 @@ WEB = "langfuse-platform-web"
 @pytest.fixture(autouse=True)
 def lock(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have every image locked, and so in the offline ECR."""
-    monkeypatch.setattr("components.images.read_lock", lambda: locked(SHARED))
+    monkeypatch.setattr("langfuse_aws.components.runtime.images.read_lock", lambda: locked(SHARED))
 
 
 @pytest.fixture

@@ -14,16 +14,16 @@ import pytest
 from development import architecture_parts
 from development.architecture_parts import BY_API, EVERY_DOOR, doors_table
 from development.recorded_graph import recorded, shipped_config
-from graph.architecture import architecture
-from graph.doors import GROUP
-from graph.grouping import Detail
-from graph.layout import layout
-from graph.main_resources import main_resources
-from graph.mermaid import mermaid
-from graph.model import UNKNOWN, ResourceGraph
-from graph.picture import Arrow, Frame, Item, Node, Picture, nodes_of
-from graph.svg import svg
-from graph.terms import term
+from langfuse_aws.graph.architecture import architecture
+from langfuse_aws.graph.doors import GROUP
+from langfuse_aws.graph.grouping import Detail
+from langfuse_aws.graph.layout import layout
+from langfuse_aws.graph.main_resources import main_resources
+from langfuse_aws.graph.mermaid import mermaid
+from langfuse_aws.graph.model import UNKNOWN, ResourceGraph
+from langfuse_aws.graph.picture import Arrow, Frame, Item, Node, Picture, nodes_of
+from langfuse_aws.graph.svg import svg
+from langfuse_aws.graph.terms import term
 from tests.unit.graph import VARIED, build
 from tests.unit.graph import shipped_config as config_of
 

@@ -10,10 +10,10 @@ from typing import Any
 import pulumi
 import pytest
 
-from components.backups import Backups, BackupsArgs
-from components.location import Location
-from offline.mocks import OfflineMocks, Registration
-from settings.data_safety import Backups as BackupSettings
+from langfuse_aws.components.protection.backups import Backups, BackupsArgs
+from langfuse_aws.components.shared.location import Location
+from langfuse_aws.offline.mocks import OfflineMocks, Registration
+from langfuse_aws.settings.data_safety import Backups as BackupSettings
 from tests.unit.graph import ROOT, Graph, RecordingMonitor, build, shipped
 
 BUCKET = "aws:s3/bucket:Bucket"
@@ -98,7 +98,7 @@ def test_the_task_asks_the_servers_to_write_to_the_bucket(stack: str) -> None:
     graph = shipped(stack)
     definition, plain = graph.container("backup"), graph.environment("backup")
     assert definition["image"] == graph.container("clickhouse")["image"], "its client"
-    script = (ROOT / "components/clickhouse_backup.sh").read_text(encoding="utf-8")
+    script = (ROOT / "components/clickhouse/backup.sh").read_text(encoding="utf-8")
     assert [*definition["entryPoint"], *definition["command"]] == ["/bin/bash", "-euc", script]
     host = bucket_of(graph, stack).outputs["bucketRegionalDomainName"]
     assert plain == {

@@ -10,12 +10,12 @@ from typing import Any, Final
 
 import pytest
 
-from contract.bootstrap import first_start
-from contract.environment import Environment, migration, web
-from contract.variables import known
-from settings.bootstrap import Bootstrap
-from settings.loading import SettingsError, load
-from settings.releases import LANGFUSE, LANGFUSE_3
+from langfuse_aws.components.data_plane.bootstrap_variables import first_start
+from langfuse_aws.components.environment import Environment, migration, web
+from langfuse_aws.contract.variables import known
+from langfuse_aws.settings.bootstrap import Bootstrap
+from langfuse_aws.settings.loading import SettingsError, load
+from langfuse_aws.settings.releases import LANGFUSE, LANGFUSE_3
 from tests.unit.graph import shipped, varied
 from tests.unit.test_contract import CREDENTIALS, ENDPOINTS
 

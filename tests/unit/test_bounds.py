@@ -11,9 +11,9 @@ from typing import Any, Final
 
 import pytest
 
-from contract.variables import known
-from settings.byte_limits import OWN_ENVIRONMENT_BYTES, SECRET_BYTES
-from settings.loading import SettingsError, load
+from langfuse_aws.contract.variables import known
+from langfuse_aws.settings.byte_limits import OWN_ENVIRONMENT_BYTES, SECRET_BYTES
+from langfuse_aws.settings.loading import SettingsError, load
 from tests.unit.graph import ROOT, build, unshared
 
 DOMAIN: Final = "langfuse.example.com"
@@ -217,7 +217,7 @@ def test_a_secret_that_secrets_manager_does_not_hold_is_refused_unseen(
 
 # --- the list
 
-# By the property that a row of offline/rules.csv bounds: what holds it.
+# By the property that a row of langfuse_aws/offline/rules.csv bounds: what holds it.
 HELD: Final = {
     "aws:apigatewayv2/stage:Stage accessLogSettings": "all stacks of an account share it",
     "aws:budgets/budget:Budget limitAmount": "alarms.monthlyBudgetUsd, above",
@@ -239,7 +239,9 @@ HELD: Final = {
 
 
 def test_every_bound_that_is_known_is_held() -> None:
-    with (Path(ROOT) / "offline/rules.csv").open(newline="", encoding="utf-8") as lines:
+    with (Path(ROOT) / "langfuse_aws/offline/rules.csv").open(
+        newline="", encoding="utf-8"
+    ) as lines:
         rows = list(csv.DictReader(lines))
     bounds = {f"{row['type']} {row['property']}" for row in rows if row["rule"] == "bound"}
     assert bounds == set(HELD), "a bound that no setting knows is found out in the middle of an up"

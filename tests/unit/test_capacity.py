@@ -8,11 +8,15 @@ from typing import Any, Final
 
 import pytest
 
-from settings.capacity import FARGATE_MEMORY_MIB, fargate_memory_range, graviton_memory_gib
-from settings.loading import SettingsError, load
-from settings.services import Service
-from settings.sizing import SIZING
-from settings.stores import ClickHouseOnEc2
+from langfuse_aws.settings.capacity import (
+    FARGATE_MEMORY_MIB,
+    fargate_memory_range,
+    graviton_memory_gib,
+)
+from langfuse_aws.settings.loading import SettingsError, load
+from langfuse_aws.settings.services import Service
+from langfuse_aws.settings.sizing import SIZING
+from langfuse_aws.settings.stores import ClickHouseOnEc2
 
 # https://docs.aws.amazon.com/AmazonECS/latest/developerguide/fargate-tasks-services.html, in GB:
 # least, most and step of the memory that goes with a number of CPU units.

@@ -15,7 +15,7 @@ from typing import Final
 
 import pytest
 
-SCRIPT: Final = Path(__file__).parents[2] / "components" / "clickhouse_backup.sh"
+SCRIPT: Final = Path(__file__).parents[2] / "components/clickhouse/backup.sh"
 BASH: Final = "/bin/bash"
 PASSWORD: Final = "a secret's $HOME"
 URL: Final = "https://langfuse-prod-backups-1a2b3c4.s3.eu-west-1.amazonaws.com/clickhouse"

@@ -12,8 +12,8 @@ from typing import Any
 import pulumi
 import pytest
 
-from components.clickhouse_config import profile_config, server_config, start_command
-from offline.mocks import Registration
+from langfuse_aws.components.clickhouse.config import profile_config, server_config, start_command
+from langfuse_aws.offline.mocks import Registration
 from tests.unit.graph import Graph, build, shipped
 from tests.unit.test_ingress import varied_prod
 

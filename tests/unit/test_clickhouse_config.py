@@ -24,7 +24,7 @@ from typing import Any, Final, cast
 import pytest
 import yaml
 
-from components.clickhouse_config import (
+from langfuse_aws.components.clickhouse.config import (
     CONFIG_FILE,
     CONFIG_VARIABLE,
     INTERSERVER_PORT,
@@ -42,8 +42,8 @@ from components.clickhouse_config import (
     start_command,
     user_data,
 )
-from components.clickhouse_host import DATA_FOLDER, DEVICE, MOUNT_POINT
-from settings.releases import CLICKHOUSE_COMPATIBILITY
+from langfuse_aws.components.clickhouse.host import DATA_FOLDER, DEVICE, MOUNT_POINT
+from langfuse_aws.settings.releases import CLICKHOUSE_COMPATIBILITY
 
 VOLUME: Final = "vol-0123456789abcdef2"
 DISKS: Final = "/dev/disk/by-id/nvme-Amazon_Elastic_Block_Store_"

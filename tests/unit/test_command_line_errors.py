@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from automation.__main__ import app
-from automation.plan import UserError
-from automation.stack_file import read_stack_file
+from langfuse_aws.automation.__main__ import app
+from langfuse_aws.automation.engine.stack_file import read_stack_file
+from langfuse_aws.automation.plan import UserError
 
 WRONG_COMMAND_LINES = [
     "",

@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 
-from automation import comparison
-from automation.comparison import Sources, compare
-from graph.model import Resource, ResourceGraph
-from graph.preview import Preview, Step
-from review import gates
-from review.difference import Difference
-from review.report import report
+from langfuse_aws.automation.diff import comparison
+from langfuse_aws.automation.diff.comparison import Sources, compare
+from langfuse_aws.graph.model import Resource, ResourceGraph
+from langfuse_aws.graph.preview import Preview, Step
+from langfuse_aws.review import gates
+from langfuse_aws.review.difference import Difference
+from langfuse_aws.review.report import report
 
 CACHE = "aws:elasticache/replicationGroup:ReplicationGroup"
 CLUSTER = "aws:rds/cluster:Cluster"
@@ -107,7 +107,10 @@ def test_a_change_whose_cost_is_not_known_is_stopped_and_says_which_price_is_mis
     found = compared([small], [small, cache("two", "cache.x9.huge")], sources, monkeypatch)
     trips, text = stopped("cost>10%", found)
     assert trips
-    assert "two: cost/prices.csv has no price of 'Valkey cache.x9.huge' in us-east-1" in text
+    assert (
+        "two: langfuse_aws/cost/prices.csv has no price of 'Valkey cache.x9.huge' in us-east-1"
+        in text
+    )
     assert "one: " not in text
 
 
@@ -117,7 +120,7 @@ def test_a_region_without_prices_is_named(
     there = resource(CLUSTER, "pg", region="mars-1")
     trips, text = stopped("cost>10", compared([there], [there], sources, monkeypatch))
     assert trips
-    assert "cost/prices.csv has no prices of region 'mars-1'." in text
+    assert "langfuse_aws/cost/prices.csv has no prices of region 'mars-1'." in text
 
 
 def test_a_stack_that_does_not_say_its_region_is_named(

@@ -15,8 +15,8 @@ from typing import Any, Final, cast
 import pulumi
 import pytest
 
-from components.container_definition import ContainerDefinition, HealthCheck
-from components.stored_secret import SecretReference
+from langfuse_aws.components.runtime.container_definition import ContainerDefinition, HealthCheck
+from langfuse_aws.components.shared.stored_secret import SecretReference
 
 ARN: Final = "arn:aws:secretsmanager:us-east-1:123456789012:secret:keys-AbCdEf"
 

@@ -16,16 +16,17 @@ from typing import Any, Final, Literal, get_args
 
 import pytest
 
-from components.data_plane import ENCRYPTION_KEY_BYTES
-from contract import environment, runtime
-from contract.environment import Credentials, Endpoints, Environment
-from contract.timeouts import LOAD_BALANCER_IDLE_SECONDS
-from contract.variables import Kind, Variable, known, table
-from settings.capacity import FARGATE_MEMORY_MIB
-from settings.external_stores import ExternalClickHouse
-from settings.loading import load
-from settings.model import Settings
-from settings.releases import LANGFUSE, LANGFUSE_3
+from langfuse_aws.components import environment
+from langfuse_aws.components.data_plane.data_plane import ENCRYPTION_KEY_BYTES
+from langfuse_aws.components.environment import Credentials, Endpoints, Environment
+from langfuse_aws.contract import runtime
+from langfuse_aws.contract.timeouts import LOAD_BALANCER_IDLE_SECONDS
+from langfuse_aws.contract.variables import Kind, Variable, known, table
+from langfuse_aws.settings.capacity import FARGATE_MEMORY_MIB
+from langfuse_aws.settings.external_stores import ExternalClickHouse
+from langfuse_aws.settings.loading import load
+from langfuse_aws.settings.model import Settings
+from langfuse_aws.settings.releases import LANGFUSE, LANGFUSE_3
 
 RELEASES: Final = (LANGFUSE_3, LANGFUSE)
 Container = Literal["web", "worker"]

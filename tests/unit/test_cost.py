@@ -14,9 +14,11 @@ from typing import Any, cast
 import pulumi
 import pytest
 
-from components.monthly_cost import MonthlyCost
-from cost.bill import Bill, bill, component_of, region_of
-from cost.prices import (
+from development import cost_tables
+from development.recorded_graph import recorded, shipped_config
+from langfuse_aws.components.observability.monthly_cost import MonthlyCost
+from langfuse_aws.cost.bill import Bill, bill, component_of, region_of
+from langfuse_aws.cost.prices import (
     EVERYWHERE,
     MissingPriceError,
     UnknownRegionError,
@@ -24,13 +26,11 @@ from cost.prices import (
     regions,
     rows,
 )
-from cost.rounding import about
-from cost.types import BY_USE, FREE, PRICED, is_known
-from cost.usage import IDLE, Usage
-from development import cost_tables
-from development.recorded_graph import recorded, shipped_config
-from graph.model import Resource, ResourceGraph
-from settings.sizing import SIZING
+from langfuse_aws.cost.rounding import about
+from langfuse_aws.cost.types import BY_USE, FREE, PRICED, is_known
+from langfuse_aws.cost.usage import IDLE, Usage
+from langfuse_aws.graph.model import Resource, ResourceGraph
+from langfuse_aws.settings.sizing import SIZING
 from tests.unit.graph import unshared
 
 EVERYTHING: Mapping[str, Any] = {
@@ -63,7 +63,9 @@ def whats(found: Bill) -> dict[str, float]:
 @pytest.mark.parametrize("size", list(SIZING))
 def test_of_every_type_that_a_stack_has_it_is_known_what_it_costs(size: str) -> None:
     unknown = {each.type for each in recorded(size, shipped_config(size)).resources}
-    assert {each for each in unknown if not is_known(each)} == set(), "say it in cost/types.py"
+    assert {each for each in unknown if not is_known(each)} == set(), (
+        "say it in langfuse_aws/cost/types.py"
+    )
 
 
 def test_no_type_is_in_two_tables_and_a_type_of_no_table_is_said_to_be_missing() -> None:
@@ -71,7 +73,9 @@ def test_no_type_is_in_two_tables_and_a_type_of_no_table_is_said_to_be_missing()
     assert len(tables) == len(set(tables))
     stranger = Resource("x::queue", "aws:sqs/queue:Queue")
     found = bill(ResourceGraph((stranger,)), "us-east-1")
-    assert found.unpriced == ("queue: cost/types.py does not know aws:sqs/queue:Queue.",)
+    assert found.unpriced == (
+        "queue: langfuse_aws/cost/types.py does not know aws:sqs/queue:Queue.",
+    )
 
 
 def test_everything_that_settings_can_add_is_in_the_bill_and_the_output_is_its_sum(
@@ -209,7 +213,8 @@ def test_a_region_without_prices_is_an_error_that_lists_the_others() -> None:
     with pytest.raises(UnknownRegionError) as error:
         price_list("mars-1")
     assert str(error.value) == (
-        "cost/prices.csv has no prices of region 'mars-1'. It has those of us-east-1, us-east-2, "
+        "langfuse_aws/cost/prices.csv has no prices of region 'mars-1'. It has those of "
+        "us-east-1, us-east-2, "
         "us-west-2, eu-west-1, eu-central-1, ap-northeast-1."
     )
     with pytest.raises(UnknownRegionError):
@@ -225,7 +230,7 @@ def test_a_price_that_is_missing_is_named_and_the_rest_is_priced() -> None:
     found = bill(ResourceGraph((cache, key)), "us-east-1")
     assert [line.name for line in found.lines] == ["b"]
     assert found.unpriced == (
-        "a: cost/prices.csv has no price of 'Valkey x9.huge' in us-east-1: add a row.",
+        "a: langfuse_aws/cost/prices.csv has no price of 'Valkey x9.huge' in us-east-1: add a row.",
     )
 
 

@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
-from contract import metrics
-from cost.bill import Bill, Line, bill
-from cost.types import PRICED
-from cost.usage import Usage
-from graph.model import Resource, ResourceGraph
-from settings.releases import LANGFUSE, LANGFUSE_3
+from langfuse_aws.contract import metrics
+from langfuse_aws.cost.bill import Bill, Line, bill
+from langfuse_aws.cost.types import PRICED
+from langfuse_aws.cost.usage import Usage
+from langfuse_aws.graph.model import Resource, ResourceGraph
+from langfuse_aws.settings.releases import LANGFUSE, LANGFUSE_3
 
 REGION = "us-east-1"
 HOURS = 730
@@ -120,7 +120,8 @@ def test_a_region_without_a_price_of_app_runner_is_told_and_adds_nothing() -> No
     found = bill(ResourceGraph(app_runner(1)), "eu-central-1")
     assert found.lines == ()
     assert found.unpriced == (
-        "one: cost/prices.csv has no price of 'App Runner memory' in eu-central-1: add a row.",
+        "one: langfuse_aws/cost/prices.csv has no price of 'App Runner memory' in "
+        "eu-central-1: add a row.",
     )
 
 

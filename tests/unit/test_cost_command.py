@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from automation import cost_command
-from automation.__main__ import app
-from cost.bill import bill
-from cost.prices import rows
-from cost.rounding import shares
 from development.recorded_graph import recorded, shipped_config
-from graph.model import Resource, ResourceGraph
+from langfuse_aws.automation.__main__ import app
+from langfuse_aws.automation.cost import command as cost_command
+from langfuse_aws.cost.bill import bill
+from langfuse_aws.cost.prices import rows
+from langfuse_aws.cost.rounding import shares
+from langfuse_aws.graph.model import Resource, ResourceGraph
 
 DEV = bill(recorded("dev", shipped_config("dev")), "us-east-1")
 STRANGER = Resource("x::queue", "aws:sqs/queue:Queue")
@@ -69,7 +69,8 @@ def test_in_a_pipe_the_components_are_a_markdown_table_with_its_assumptions() ->
         f"| **Sum** | **{shares(DEV.sums.by_source)}** | **110** | **79** | **73** |",
         "",
         "Stack dev in us-east-1, USD a month of 730 h. It idles: --events-per-month adds traffic.",
-        f"Prices of cost/prices.csv; {here.count('remembered')} of {len(here)} for this region are "
+        f"Prices of langfuse_aws/cost/prices.csv; {here.count('remembered')} of {len(here)} "
+        f"for this region are "
         "remembered, the others have an address there. What AWS has not said itself is rounded to "
         "two digits; --json has them all. docs/cost.md says what is left out.",
     ]
@@ -86,7 +87,7 @@ def test_every_line_has_its_arithmetic() -> None:
 
 
 def test_in_a_terminal_it_is_a_table(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("automation.cost_report.console._force_terminal", True)
+    monkeypatch.setattr("langfuse_aws.automation.cost.report.console._force_terminal", True)
     text = cost("--by", "component").stdout
     assert "| --- |" not in text
     assert "ClickHouse" in text
@@ -138,7 +139,8 @@ def test_a_region_without_prices_is_refused_before_anything_is_previewed(
     offline: list[tuple[str, bool]],
 ) -> None:
     assert refused("--region", "mars-1", exit_code=2) == (
-        "error: cost/prices.csv has no prices of region 'mars-1'. It has those of us-east-1, "
+        "error: langfuse_aws/cost/prices.csv has no prices of region 'mars-1'. It has those "
+        "of us-east-1, "
         "us-east-2, us-west-2, eu-west-1, eu-central-1, ap-northeast-1. Give --region, or add rows."
     )
     assert offline == []
@@ -167,5 +169,8 @@ def test_what_has_no_price_is_said_beside_the_sum(monkeypatch: pytest.MonkeyPatc
     graph = ResourceGraph((STRANGER,))
     monkeypatch.setattr(cost_command, "graph_of", lambda *_, **__: graph)  # pyright: ignore[reportUnknownLambdaType, reportUnknownArgumentType]
     text = cost("--region", "us-east-1").stdout
-    assert "Not in the sums: queue: cost/types.py does not know aws:sqs/queue:Queue." in text
+    assert (
+        "Not in the sums: queue: langfuse_aws/cost/types.py does not know aws:sqs/queue:Queue."
+        in text
+    )
     assert refused() == "error: the resources do not say their region: give --region."

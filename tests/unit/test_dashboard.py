@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from components.dashboard import COLUMNS, console_url, dashboard_body
-from components.location import Location
+from langfuse_aws.components.observability.dashboard import COLUMNS, console_url, dashboard_body
+from langfuse_aws.components.shared.location import Location
 from tests.unit.graph import Graph, shipped, varied
 from tests.unit.test_alarms import ALARM, copied, large, real_values
 from tests.unit.test_external_stores import EXTERNAL, stack

@@ -21,18 +21,25 @@ from rich.console import Console
 from typer.testing import CliRunner
 from typer.testing import Result as Outcome
 
-from automation import deploy, display, ndjson, plan
-from automation.__main__ import app
-from automation.destruction import Destruction, ProtectedError
-from automation.events import DiagnosticEvent, Event, ResourceEvent, SummaryEvent, read
-from automation.following import SIGNALS, follow
-from automation.offline_workspace import REPOSITORY
-from automation.operation import Command, Operation, OperationError
-from automation.redaction import Redaction
-from automation.results import Result
-from automation.stack import InvalidSettingsError, LangfuseStack, NoStackError
-from graph.model import Resource, ResourceGraph
-from graph.preview import Preview, Step
+from langfuse_aws.automation import plan
+from langfuse_aws.automation.__main__ import app
+from langfuse_aws.automation.cli import deploy, display, ndjson
+from langfuse_aws.automation.engine.destruction import Destruction, ProtectedError
+from langfuse_aws.automation.engine.events import (
+    DiagnosticEvent,
+    Event,
+    ResourceEvent,
+    SummaryEvent,
+    read,
+)
+from langfuse_aws.automation.engine.following import SIGNALS, follow
+from langfuse_aws.automation.engine.offline_workspace import REPOSITORY
+from langfuse_aws.automation.engine.operation import Command, Operation, OperationError
+from langfuse_aws.automation.engine.redaction import Redaction
+from langfuse_aws.automation.engine.results import Result
+from langfuse_aws.automation.stack import InvalidSettingsError, LangfuseStack, NoStackError
+from langfuse_aws.graph.model import Resource, ResourceGraph
+from langfuse_aws.graph.preview import Preview, Step
 
 VPC = "urn:pulumi:dev::langfuse::langfuse:index:Network$aws:ec2/vpc:Vpc::langfuse-dev"
 DATABASE = "urn:pulumi:dev::langfuse::aws:rds/instance:Instance::langfuse-dev-postgres"

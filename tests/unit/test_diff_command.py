@@ -11,14 +11,14 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from automation import diff_command
-from automation.__main__ import app
-from automation.checkout import checked_out, merge_base
-from automation.comparison import Sources
-from automation.plan import UserError
-from cost.bill import IdleCost
-from graph.model import ResourceGraph
-from review.difference import Difference, difference
+from langfuse_aws.automation.__main__ import app
+from langfuse_aws.automation.diff import command as diff_command
+from langfuse_aws.automation.diff.checkout import checked_out, merge_base
+from langfuse_aws.automation.diff.comparison import Sources
+from langfuse_aws.automation.plan import UserError
+from langfuse_aws.cost.bill import IdleCost
+from langfuse_aws.graph.model import ResourceGraph
+from langfuse_aws.review.difference import Difference, difference
 
 runner = CliRunner()
 

@@ -10,15 +10,21 @@ from typing import Any
 
 import pytest
 
-from cost.bill import IdleCost
-from cost.prices import SourceClass
-from graph.model import SECRET, UNKNOWN, Resource, ResourceGraph
-from graph.preview import Step
-from review import gates
-from review.difference import Change, ContainerChange, Difference, PropertyChange, difference
-from review.facts import OpenPort, Permission, exposures, permissions
-from review.markdown import code, html_code
-from review.report import CUT, LONGEST_COMMENT, MARK, report
+from langfuse_aws.cost.bill import IdleCost
+from langfuse_aws.cost.prices import SourceClass
+from langfuse_aws.graph.model import SECRET, UNKNOWN, Resource, ResourceGraph
+from langfuse_aws.graph.preview import Step
+from langfuse_aws.review import gates
+from langfuse_aws.review.difference import (
+    Change,
+    ContainerChange,
+    Difference,
+    PropertyChange,
+    difference,
+)
+from langfuse_aws.review.facts import OpenPort, Permission, exposures, permissions
+from langfuse_aws.review.markdown import code, html_code
+from langfuse_aws.review.report import CUT, LONGEST_COMMENT, MARK, report
 
 PREFIX = "urn:pulumi:prod::langfuse::"
 CLUSTER = "aws:rds/cluster:Cluster"
@@ -494,7 +500,7 @@ def test_a_cost_is_told_no_more_exactly_than_its_prices_are_known() -> None:
 
 
 def test_a_cost_that_is_not_known_says_which_price_is_missing_and_stops() -> None:
-    sentence = "pg: cost/prices.csv has no price of 'x' in eu-west-1: add a row."
+    sentence = "pg: langfuse_aws/cost/prices.csv has no price of 'x' in eu-west-1: add a row."
     found = compared(graph(OLD), graph(NEW), cost=(100, None), missing=(sentence,))
     assert found.cost_missing == (sentence,)
     text = report([found], gates.tripped(gates.parse("cost>10%"), [found]))

@@ -14,9 +14,9 @@ import pytest
 from pydantic import BaseModel
 
 from development import configuration_tables, docs
-from settings.messages import DISCRIMINATORS, SECRET_KEYS, VARIANTS, keys
-from settings.model import Settings
-from settings.sizing import SIZING
+from langfuse_aws.settings.messages import DISCRIMINATORS, SECRET_KEYS, VARIANTS, keys
+from langfuse_aws.settings.model import Settings
+from langfuse_aws.settings.sizing import SIZING
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = sorted(
@@ -254,7 +254,7 @@ def test_the_readme_lists_every_make_target() -> None:
 
 def test_the_architecture_page_has_the_token_of_every_component() -> None:
     page = text_of(ROOT / "docs/architecture.md")
-    for file in sorted((ROOT / "components").glob("*.py")):
+    for file in sorted((ROOT / "components").rglob("*.py")):
         for token in TOKEN.findall(file.read_text(encoding="utf-8")):
             row = f"| `components/{file.name}` | `{token}` |"
             assert row in page, f"docs/architecture.md lacks the row {row}"

@@ -10,8 +10,8 @@ import pytest
 
 from development.architecture_parts import EVERY_DOOR
 from development.recorded_graph import recorded, shipped_config
-from graph.doors import DEFAULT_GROUP, GROUP, INGRESS_RULE, RULE, doors
-from graph.model import UNKNOWN, ResourceGraph
+from langfuse_aws.graph.doors import DEFAULT_GROUP, GROUP, INGRESS_RULE, RULE, doors
+from langfuse_aws.graph.model import UNKNOWN, ResourceGraph
 from tests.unit.graph import VARIED, build
 
 WEB, STORE = (f"urn:pulumi:dev::langfuse::{GROUP}::{name}" for name in ("web", "store"))

@@ -15,14 +15,14 @@ import pytest
 from pulumi.errors import InputPropertiesError
 from pydantic import ValidationError
 
-from automation.stack import InvalidSettingsError, LangfuseStack
-from contract.variables import known
 from development.configuration_tables import all_keys
+from langfuse_aws.automation.stack import InvalidSettingsError, LangfuseStack
+from langfuse_aws.contract.variables import known
+from langfuse_aws.settings import messages
+from langfuse_aws.settings.image_lock import read_lock
+from langfuse_aws.settings.loading import SettingsError, load
+from langfuse_aws.settings.model import Settings
 from plugin.inputs import read
-from settings import messages
-from settings.image_lock import read_lock
-from settings.loading import SettingsError, load
-from settings.model import Settings
 
 WRONG: Final[tuple[Any, ...]] = (
     None, True, -1, 1.5, 10**30, "1e999", "nan", "", "x y", "300Gi", "9" * 5000, "Ä", "x" * 300,

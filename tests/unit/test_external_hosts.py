@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from settings.loading import SettingsError, load
+from langfuse_aws.settings.loading import SettingsError, load
 
 
 def problems(store: str, host: str) -> list[str]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from offline.mocks import Registration
+from langfuse_aws.offline.mocks import Registration
 from tests.unit.graph import Graph, build, shipped
 
 SECRET = "aws:secretsmanager/secret:Secret"

@@ -13,7 +13,7 @@ from typing import Any, Final, cast
 
 import pytest
 
-from settings.loading import SettingsError, load
+from langfuse_aws.settings.loading import SettingsError, load
 from tests.unit.test_settings_errors import CERTIFICATE, CLICKHOUSE, LONG_DOMAIN, POSTGRES, REDIS
 
 Keys = dict[str, Any]

@@ -17,9 +17,9 @@ from typing import Any, Final
 
 import pytest
 
-from components.migration import ATTEMPTS, FUNCTION_SECONDS, command
-from contract.environment import NO_MIGRATIONS
-from contract.variables import known
+from langfuse_aws.components.environment import NO_MIGRATIONS
+from langfuse_aws.components.migration.migration import ATTEMPTS, FUNCTION_SECONDS, command
+from langfuse_aws.contract.variables import known
 from tests.image_lock import locked
 from tests.unit.graph import Graph, build, shipped_config
 from tests.unit.test_app_runner import APP_RUNNER
@@ -84,7 +84,7 @@ def test_as_many_web_tasks_as_there_may_be_wait_for_it(keys: dict[str, int]) -> 
 
 def test_app_runners_instances_wait_for_it_too(monkeypatch: pytest.MonkeyPatch) -> None:
     config = {**APP_RUNNER, "bootstrap": BOOTSTRAP}
-    monkeypatch.setattr("components.images.read_lock", lambda: locked(config))
+    monkeypatch.setattr("langfuse_aws.components.runtime.images.read_lock", lambda: locked(config))
     graph = build("platform", config)
     service = graph.one("aws:apprunner/service:Service")
     image = service.inputs["sourceConfiguration"]["imageRepository"]["imageConfiguration"]

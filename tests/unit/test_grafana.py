@@ -18,11 +18,17 @@ from typing import Any, Final, cast
 import pytest
 import yaml
 
-from components import grafana_files
-from components.clickhouse_config import start_command
-from components.grafana import configuration, tables
-from settings.loading import SettingsError, load
-from settings.releases import GRAFANA, GRAFANA_CLICKHOUSE, GRAFANA_DIGEST, LANGFUSE, LANGFUSE_3
+from langfuse_aws.components.clickhouse.config import start_command
+from langfuse_aws.components.grafana import files as grafana_files
+from langfuse_aws.components.grafana.grafana import configuration, tables
+from langfuse_aws.settings.loading import SettingsError, load
+from langfuse_aws.settings.releases import (
+    GRAFANA,
+    GRAFANA_CLICKHOUSE,
+    GRAFANA_DIGEST,
+    LANGFUSE,
+    LANGFUSE_3,
+)
 from tests.unit.graph import Graph, build, shipped, varied
 from tests.unit.test_external_stores import EXTERNAL
 from tests.unit.test_protection import PREFIXES, graph
@@ -540,7 +546,7 @@ def test_a_user_and_a_password_are_asked_for_exactly_where_they_are_needed(
 
 
 def test_the_sql_of_the_documentation_grants_what_the_dashboard_asks() -> None:
-    page = (grafana_files.FOLDER.parent / "docs/grafana.md").read_text(encoding="utf-8")
+    page = (Path(__file__).parents[2] / "docs/grafana.md").read_text(encoding="utf-8")
     granted = set(re.findall(r"GRANT SELECT ON (system\.\w+)", page))
     asked = set(re.findall(r"FROM (system\.\w+)", json.dumps(SOURCE)))
     assert granted == asked

@@ -15,18 +15,18 @@ from xml.etree import ElementTree
 import pytest
 from typer.testing import CliRunner
 
-from automation import graph_command
-from automation.__main__ import app
-from automation.plan import UserError
 from development.recorded_graph import recorded, shipped_config
-from graph.architecture import architecture
-from graph.colours import DARK, LIGHT
-from graph.layout import layout
-from graph.mermaid import mermaid
-from graph.model import ResourceGraph
-from graph.picture import Node, Picture
-from graph.png import SCALE
-from graph.svg import svg
+from langfuse_aws.automation.__main__ import app
+from langfuse_aws.automation.cli import graph as graph_command
+from langfuse_aws.automation.plan import UserError
+from langfuse_aws.graph.architecture import architecture
+from langfuse_aws.graph.colours import DARK, LIGHT
+from langfuse_aws.graph.layout import layout
+from langfuse_aws.graph.mermaid import mermaid
+from langfuse_aws.graph.model import ResourceGraph
+from langfuse_aws.graph.picture import Node, Picture
+from langfuse_aws.graph.png import SCALE
+from langfuse_aws.graph.svg import svg
 
 SVG = "{http://www.w3.org/2000/svg}"
 

@@ -14,9 +14,10 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from components.container_definition import HealthCheck
-from contract import environment, runtime
-from settings.loading import SettingsError, load
+from langfuse_aws.components import environment
+from langfuse_aws.components.runtime.container_definition import HealthCheck
+from langfuse_aws.contract import runtime
+from langfuse_aws.settings.loading import SettingsError, load
 from tests.unit.graph import Graph, build, shipped, varied
 from tests.unit.test_contract import CREDENTIALS, ENDPOINTS
 

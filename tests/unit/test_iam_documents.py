@@ -1,7 +1,7 @@
 """IAM documents as the program writes them.
 
 Proves their form, that the order in which a caller lists actions does not matter, and that no
-document of `components.iam` allows anything on every resource. It does not prove that the actions
+document of `shared.iam` allows anything on every resource. It does not prove that the actions
 are enough for Langfuse, nor which role gets which document: that is the graph's business.
 """
 
@@ -13,8 +13,8 @@ from typing import Any, Final, cast
 import pulumi
 import pytest
 
-from components import iam
-from components.iam import Statement
+from langfuse_aws.components.shared import iam
+from langfuse_aws.components.shared.iam import Statement
 
 BUCKET: Final = "arn:aws:s3:::langfuse-dev-storage-1a2b3c4"
 KEY: Final = "arn:aws:kms:us-east-1:123456789012:key/0a1b2c3d"

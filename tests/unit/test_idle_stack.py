@@ -13,11 +13,11 @@ from typing import Any
 
 import pytest
 
-from components.alarm_row import AlarmRow
-from components.alarms import alarm_rows
 from development.alarm_tables import STACK
-from settings.loading import load
-from settings.model import Settings
+from langfuse_aws.components.observability.alarm_row import AlarmRow
+from langfuse_aws.components.observability.alarms import alarm_rows
+from langfuse_aws.settings.loading import load
+from langfuse_aws.settings.model import Settings
 from tests.unit.graph import VARIED, Graph, varied
 from tests.unit.idle_stack import HOUR, IDLE, Alarm, Sent
 from tests.unit.test_alarms import LARGE, alarms, copied

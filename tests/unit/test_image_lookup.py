@@ -8,10 +8,16 @@ from typing import Any
 import httpx
 import pytest
 
-from automation.image_lookup import ImageError, ImagesError, NoAnswerError, look_up, look_up_all
-from automation.registry_login import Logins
-from settings.image_lock import LockedImage
-from settings.stack_images import Image
+from langfuse_aws.automation.images.lookup import (
+    ImageError,
+    ImagesError,
+    NoAnswerError,
+    look_up,
+    look_up_all,
+)
+from langfuse_aws.automation.images.registry_login import Logins
+from langfuse_aws.settings.image_lock import LockedImage
+from langfuse_aws.settings.stack_images import Image
 from tests.unit.registry_stand_in import LOGIN, Registry, digest_of, index
 
 WEB = "ghcr.io/langfuse/langfuse:3.225.4"

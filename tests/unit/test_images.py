@@ -12,13 +12,13 @@ from typing import Any
 import pulumi
 import pytest
 
-from components.images import UPSTREAMS
-from components.names import PREFIX_LIMIT
-from offline.invokes import NO_IMAGE
-from settings.image_lock import LockedImage, read_lock, write_lock
-from settings.loading import SettingsError, load_without_secrets
-from settings.releases import GRAFANA_DIGEST, LANGFUSE, LANGFUSE_3
-from settings.stack_images import images_of
+from langfuse_aws.components.runtime.images import UPSTREAMS
+from langfuse_aws.components.shared.names import PREFIX_LIMIT
+from langfuse_aws.offline.invokes import NO_IMAGE
+from langfuse_aws.settings.image_lock import LockedImage, read_lock, write_lock
+from langfuse_aws.settings.loading import SettingsError, load_without_secrets
+from langfuse_aws.settings.releases import GRAFANA_DIGEST, LANGFUSE, LANGFUSE_3
+from langfuse_aws.settings.stack_images import images_of
 from tests.image_lock import digest
 from tests.image_lock import locked as locked_images
 from tests.unit.graph import Graph, build, shipped, varied
@@ -63,7 +63,7 @@ def locked(monkeypatch: pytest.MonkeyPatch) -> Callable[[Mapping[str, LockedImag
     """Put a lock in the place of the file."""
 
     def lock_with(found: Mapping[str, LockedImage]) -> None:
-        monkeypatch.setattr("components.images.read_lock", lambda: found)
+        monkeypatch.setattr("langfuse_aws.components.runtime.images.read_lock", lambda: found)
 
     return lock_with
 

@@ -15,19 +15,21 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner
 
-from automation import image_display, image_repositories, images_command
-from automation.__main__ import app
-from automation.image_display import ImagesForPeople
-from automation.image_mirror import Destination, ImageEvent, Mirror
-from automation.image_tools import ToolError
-from automation.operation import CancelledError
-from automation.plan import UserError
-from automation.registry import Login
-from automation.registry_login import Logins
-from settings.image_lock import LockedImage, read_lock, write_lock
-from settings.loading import load_without_secrets
-from settings.releases import CLICKHOUSE, LANGFUSE
-from settings.stack_images import Image
+from langfuse_aws.automation.__main__ import app
+from langfuse_aws.automation.engine import image_repositories
+from langfuse_aws.automation.engine.operation import CancelledError
+from langfuse_aws.automation.images import command as images_command
+from langfuse_aws.automation.images import display as image_display
+from langfuse_aws.automation.images.display import ImagesForPeople
+from langfuse_aws.automation.images.mirror import Destination, ImageEvent, Mirror
+from langfuse_aws.automation.images.registry import Login
+from langfuse_aws.automation.images.registry_login import Logins
+from langfuse_aws.automation.images.tools import ToolError
+from langfuse_aws.automation.plan import UserError
+from langfuse_aws.settings.image_lock import LockedImage, read_lock, write_lock
+from langfuse_aws.settings.loading import load_without_secrets
+from langfuse_aws.settings.releases import CLICKHOUSE, LANGFUSE
+from langfuse_aws.settings.stack_images import Image
 from tests.unit.aws_account import Account
 from tests.unit.registry_stand_in import INDEX, MANIFEST, Registry, digest_of, encoded, index
 

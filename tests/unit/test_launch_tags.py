@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from components.launch_tags import LAUNCHED
+from langfuse_aws.components.shared.launch_tags import LAUNCHED
 from tests.unit.graph import Graph, shipped
 
 STACKS = ("dev", "staging", "prod")

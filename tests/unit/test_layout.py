@@ -16,12 +16,12 @@ from matplotlib.ft2font import FT2Font, LoadFlags
 
 from development.architecture_parts import EVERY_DOOR
 from development.recorded_graph import recorded, shipped_config
-from graph import lanes
-from graph.architecture import architecture
-from graph.drawing import BOLD, SIZES, Box, Drawing, Line, Text, TextStyle
-from graph.grouping import Detail
-from graph.layout import layout
-from graph.picture import Arrow, Frame, Item, Node, Picture
+from langfuse_aws.graph import lanes
+from langfuse_aws.graph.architecture import architecture
+from langfuse_aws.graph.drawing import BOLD, SIZES, Box, Drawing, Line, Text, TextStyle
+from langfuse_aws.graph.grouping import Detail
+from langfuse_aws.graph.layout import layout
+from langfuse_aws.graph.picture import Arrow, Frame, Item, Node, Picture
 
 STACKS: Mapping[str, Mapping[str, Any]] = {
     **{name: shipped_config(name) for name in ("dev", "staging", "prod")},

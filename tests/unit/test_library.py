@@ -17,7 +17,7 @@ import yaml
 from pulumi import automation as auto
 from pulumi.automation import EngineEvent
 
-from automation.events import (
+from langfuse_aws.automation.engine.events import (
     DiagnosticEvent,
     Event,
     ResourceEvent,
@@ -25,17 +25,23 @@ from automation.events import (
     counted,
     read,
 )
-from automation.operation import CancelledError, Command, OnEvent, Operation, OperationError
-from automation.plan import UserError
-from automation.redaction import Redaction
-from automation.results import Result
-from automation.stack import InvalidSettingsError, LangfuseStack
-from automation.workspace import place
-from graph.model import SECRET
-from graph.preview import Preview
-from settings import default_tags
-from settings.messages import SECRET_KEYS
-from settings.releases import LANGFUSE
+from langfuse_aws.automation.engine.operation import (
+    CancelledError,
+    Command,
+    OnEvent,
+    Operation,
+    OperationError,
+)
+from langfuse_aws.automation.engine.redaction import Redaction
+from langfuse_aws.automation.engine.results import Result
+from langfuse_aws.automation.engine.workspace import place
+from langfuse_aws.automation.plan import UserError
+from langfuse_aws.automation.stack import InvalidSettingsError, LangfuseStack
+from langfuse_aws.graph.model import SECRET
+from langfuse_aws.graph.preview import Preview
+from langfuse_aws.settings import default_tags
+from langfuse_aws.settings.messages import SECRET_KEYS
+from langfuse_aws.settings.releases import LANGFUSE
 
 HUSH = 'pa"ss4711'
 URN = "urn:pulumi:dev::langfuse::langfuse:index:Network$aws:ec2/vpc:Vpc::langfuse-dev"

@@ -8,8 +8,8 @@ from typing import Any
 import pulumi
 import pytest
 
-from components.load_balancer_protection import LoadBalancerProtection
-from components.replacement_guard import IN_CONFIGURATION
+from langfuse_aws.components.ingress.load_balancer_protection import LoadBalancerProtection
+from langfuse_aws.components.protection.replacement_guard import IN_CONFIGURATION
 from tests.unit.graph import Graph, build, shipped
 
 STASH = "pulumi:index:Stash"

@@ -20,8 +20,14 @@ from typing import Any, Final
 import boto3
 import pytest
 
-from functions import migrate
-from functions.migrate import Gate, Job, MigrationError, MigrationFailed, MigrationStillRunning
+from langfuse_aws.components.migration import migrate
+from langfuse_aws.components.migration.migrate import (
+    Gate,
+    Job,
+    MigrationError,
+    MigrationFailed,
+    MigrationStillRunning,
+)
 
 CLUSTER: Final = "arn:aws:ecs:us-east-1:123456789012:cluster/langfuse-dev"
 OLD: Final = "arn:aws:ecs:us-east-1:123456789012:task-definition/langfuse-dev-migration:6"

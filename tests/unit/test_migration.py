@@ -10,7 +10,7 @@ from typing import Any, cast
 
 import pytest
 
-from contract.environment import NO_MIGRATIONS
+from langfuse_aws.components.environment import NO_MIGRATIONS
 from tests.deployment import NEXT_RELEASE
 from tests.unit.graph import ROOT, Graph, build, shipped
 from tests.unit.test_data_plane import changed
@@ -191,7 +191,7 @@ def test_the_function_is_the_file_with_the_tests_and_has_lambdas_longest_time() 
     function = shipped("dev").one(FUNCTION).inputs
     assert function["timeout"] == 900
     assert function["handler"] == "migrate.handler"
-    assert (Path(ROOT) / "functions/migrate.py").is_file()
+    assert (Path(ROOT) / "components/migration/migrate.py").is_file()
     assert "environment" not in function
     group = shipped("dev").one("aws:cloudwatch/logGroup:LogGroup", "langfuse-dev-migration-gate")
     assert function["loggingConfig"]["logGroup"] == group.outputs["name"]

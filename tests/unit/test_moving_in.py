@@ -16,18 +16,18 @@ from pulumi import automation as auto
 from pydantic.alias_generators import to_camel
 from typer.testing import CliRunner
 
-from automation import import_command
-from automation.__main__ import app
-from automation.move import Move
-from automation.moving_in import move_in
-from automation.plan import UserError, messages
-from automation.terraform_fates import UNKNOWN
-from automation.terraform_state import read_terraform_state
-from components import adoption
-from components.adoption import ADOPTABLE, Adoption
-from components.replacement_guard import BEGINNINGS, REPLACING
-from offline.catalog import TYPES
-from settings.loading import SettingsError, load, of_namespace
+from langfuse_aws.automation.__main__ import app
+from langfuse_aws.automation.moving_in import command as import_command
+from langfuse_aws.automation.moving_in.move import Move
+from langfuse_aws.automation.moving_in.plan import move_in
+from langfuse_aws.automation.moving_in.terraform_fates import UNKNOWN
+from langfuse_aws.automation.moving_in.terraform_state import read_terraform_state
+from langfuse_aws.automation.plan import UserError, messages
+from langfuse_aws.components.protection import adoption
+from langfuse_aws.components.protection.adoption import ADOPTABLE, Adoption
+from langfuse_aws.components.protection.replacement_guard import BEGINNINGS, REPLACING
+from langfuse_aws.offline.catalog import TYPES
+from langfuse_aws.settings.loading import SettingsError, load, of_namespace
 from tests import terraform_state
 from tests.terraform_state import KEY, SALT, SECRETS, SESSIONS, attributes_of
 from tests.unit.graph import build, shipped

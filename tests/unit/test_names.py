@@ -12,7 +12,7 @@ from typing import Final
 
 import pytest
 
-from components.names import PREFIX_LIMIT, resource_prefix
+from langfuse_aws.components.shared.names import PREFIX_LIMIT, resource_prefix
 
 # https://www.pulumi.com/docs/iac/concepts/stacks/: letters, digits, `-`, `_` and `.`.
 STACK_ALPHABET: Final = f"{string.ascii_letters}{string.digits}-_."

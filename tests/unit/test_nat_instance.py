@@ -16,7 +16,7 @@ from typing import Any, Final
 
 import pytest
 
-from components.nat_instance import (
+from langfuse_aws.components.network.nat_instance import (
     BOOT_SECONDS,
     HOOK,
     INSTALL_ATTEMPTS,

@@ -6,8 +6,8 @@ from typing import Any
 import pulumi
 import pytest
 
-from components.network import zone_names
 from development.recorded_graph import on_mocks
+from langfuse_aws.components.network.network import zone_names
 from tests.unit.graph import Graph, build, shipped
 
 ROUTE = "aws:ec2/route:Route"

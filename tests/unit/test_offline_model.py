@@ -12,11 +12,11 @@ import pulumi_awsx as awsx
 import pulumi_random as random
 import pytest
 
-from offline import changes, invokes, model, naming, random_values
-from offline.catalog import EVERYTHING, TYPES
-from offline.mocks import OfflineMocks
-from offline.unknown import UNKNOWN, has_unknown
-from offline.vpc_layout import layout
+from langfuse_aws.offline import changes, invokes, model, naming, random_values
+from langfuse_aws.offline.catalog import EVERYTHING, TYPES
+from langfuse_aws.offline.mocks import OfflineMocks
+from langfuse_aws.offline.unknown import UNKNOWN, has_unknown
+from langfuse_aws.offline.vpc_layout import layout
 
 REGION = "us-east-1"
 BUCKET = "aws:s3/bucket:Bucket"
@@ -352,7 +352,7 @@ def test_a_policy_document_is_in_the_words_of_iam() -> None:
 
 
 def test_an_unknown_data_source_is_refused_by_name() -> None:
-    with pytest.raises(ValueError, match=r"aws:x/getY:getY .* offline/invokes.py"):
+    with pytest.raises(ValueError, match=r"aws:x/getY:getY .* langfuse_aws/offline/invokes.py"):
         invokes.invoke("aws:x/getY:getY", {}, REGION)
 
 

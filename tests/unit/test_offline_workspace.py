@@ -19,12 +19,17 @@ import pulumi
 import pytest
 import yaml
 
-from automation import workspace
-from automation.offline_workspace import PLACEHOLDER, OfflineStack, OfflineStackError, prepare
-from automation.operation import OperationError
-from automation.stack import LangfuseStack
-from settings import stack as stack_settings
-from settings.messages import PASSWORD_KEYS, SECRET_KEYS
+from langfuse_aws.automation.engine import workspace
+from langfuse_aws.automation.engine.offline_workspace import (
+    PLACEHOLDER,
+    OfflineStack,
+    OfflineStackError,
+    prepare,
+)
+from langfuse_aws.automation.engine.operation import OperationError
+from langfuse_aws.automation.stack import LangfuseStack
+from langfuse_aws.settings import stack as stack_settings
+from langfuse_aws.settings.messages import PASSWORD_KEYS, SECRET_KEYS
 from tests import deployment
 
 FOREIGN = {"secure": "v1:bm9ib2R5:c29tZWJvZHkgZWxzZSdz"}

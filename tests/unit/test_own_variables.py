@@ -11,10 +11,11 @@ from typing import Any, Final
 
 import pytest
 
-from contract import environment, node_options
-from contract.variables import known, table
-from settings.loading import SettingsError, load
-from settings.releases import LANGFUSE, LANGFUSE_3, version_of
+from langfuse_aws.components import environment
+from langfuse_aws.contract import node_options
+from langfuse_aws.contract.variables import known, table
+from langfuse_aws.settings.loading import SettingsError, load
+from langfuse_aws.settings.releases import LANGFUSE, LANGFUSE_3, version_of
 from tests.unit.test_contract import CREDENTIALS, ENDPOINTS, EXTERNAL, environment_of
 
 PROVEN: Final = (LANGFUSE_3, LANGFUSE)

@@ -15,13 +15,13 @@ import boto3
 import pulumi
 import pytest
 
-from automation.preflight_account import check_partition
-from automation.preflight_result import NewStack
-from components.location import Location, refuse_partition
-from cost.types import is_known
-from settings.app_runner import HOSTED_ZONES
-from settings.loading import load
-from settings.partitions import missing_services
+from langfuse_aws.automation.aws.answers import NewStack
+from langfuse_aws.automation.preflight.account import check_partition
+from langfuse_aws.components.shared.location import Location, refuse_partition
+from langfuse_aws.cost.types import is_known
+from langfuse_aws.settings.app_runner import HOSTED_ZONES
+from langfuse_aws.settings.loading import load
+from langfuse_aws.settings.partitions import missing_services
 from tests.unit.graph import VARIED, Graph, build, shipped, shipped_config, varied
 from tests.unit.test_alarms import copied
 
@@ -158,7 +158,7 @@ def test_what_is_missing_somewhere_would_be_found() -> None:
 
 
 def test_the_table_has_every_module_that_somebody_prices() -> None:
-    from cost import types
+    from langfuse_aws.cost import types
 
     tokens = {*types.PRICED, *types.READ, *types.FREE, *types.BY_USE}
     modules = {token.split(":")[1] for token in tokens if token.startswith("aws:")}

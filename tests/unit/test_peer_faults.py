@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from settings.releases import LANGFUSE, LANGFUSE_3
+from langfuse_aws.settings.releases import LANGFUSE, LANGFUSE_3
 from tests.unit.graph import shipped, varied
 
 ALL = ["dev", "staging", "prod"]

@@ -17,13 +17,13 @@ from pulumi.errors import InputPropertiesError
 from pydantic.alias_generators import to_camel
 
 import plugin.component
-from components.release_guard import ReleaseGuard
-from cost.bill import bill
 from development.recorded_graph import Recording, on_mocks, recorded
-from offline.facts import DEFAULT_REGION
+from langfuse_aws.components.protection.release_guard import ReleaseGuard
+from langfuse_aws.cost.bill import bill
+from langfuse_aws.offline.facts import DEFAULT_REGION
+from langfuse_aws.settings.releases import LANGFUSE, LANGFUSE_3
 from plugin.component import Langfuse
 from plugin.provider import LangfuseProvider
-from settings.releases import LANGFUSE, LANGFUSE_3
 from tests.unit.graph import VARIED, Options, varied
 
 TOKEN = "langfuse:index:Langfuse"

@@ -15,10 +15,10 @@ import pytest
 from pulumi.errors import InputPropertiesError
 
 from development.recorded_graph import end
+from langfuse_aws.settings.loading import load
+from langfuse_aws.settings.releases import LANGFUSE_3
+from langfuse_aws.settings.sign_in_secrets import SMTP_KEY
 from plugin.inputs import read
-from settings.loading import load
-from settings.releases import LANGFUSE_3
-from settings.sign_in_secrets import SMTP_KEY
 
 Tree = Mapping[str, Any]
 

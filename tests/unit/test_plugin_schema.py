@@ -16,9 +16,9 @@ import pytest
 import yaml
 
 from development.configuration_tables import all_keys
+from langfuse_aws.settings.loading import load
+from langfuse_aws.settings.messages import SECRET_KEYS
 from plugin.provider import LangfuseProvider
-from settings.loading import load
-from settings.messages import SECRET_KEYS
 
 ROOT = Path(__file__).parents[2]
 GOLDEN = Path(__file__).parent / "golden" / "plugin_schema.json"

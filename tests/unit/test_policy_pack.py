@@ -21,10 +21,10 @@ from pulumi_policy import (
 from pulumi_policy.deserialize import deserialize_properties
 from pulumi_policy.proxy import UNKNOWN_BOOLEAN_VALUE, unknown_checking_proxy
 
-from graph.model import UNKNOWN
-from policy.pack import deletion_protection, graph_of, policies
-from policy.rule import StackRule
-from policy.rules import RULES
+from langfuse_aws.graph.model import UNKNOWN
+from langfuse_aws.policy.pack import deletion_protection, graph_of, policies
+from langfuse_aws.policy.rule import StackRule
+from langfuse_aws.policy.rules import RULES
 
 BUCKET = "aws:s3/bucket:Bucket"
 BLOCK = "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock"

@@ -6,9 +6,9 @@ hears of a violation, are shown by `test_policy_stacks.py` and the engine's test
 
 import pytest
 
-from graph.model import ResourceGraph
-from policy.rule import Stack
-from policy.rules import RULES
+from langfuse_aws.graph.model import ResourceGraph
+from langfuse_aws.policy.rule import Stack
+from langfuse_aws.policy.rules import RULES
 from tests.unit.policy_cases import (
     Case,
     containers,

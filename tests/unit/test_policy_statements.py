@@ -15,8 +15,8 @@ from typing import Any, Final, cast
 
 import pytest
 
-from offline.facts import ACCOUNT, DEFAULT_REGION
-from policy.permissions import NOTHING_NARROWER
+from langfuse_aws.offline.facts import ACCOUNT, DEFAULT_REGION
+from langfuse_aws.policy.permissions import NOTHING_NARROWER
 from tests.unit.graph import ROOT, Graph, build, shipped_config
 from tests.unit.service_authorization import (
     OPERATORS,
@@ -196,7 +196,7 @@ def test_every_action_of_the_components_is_in_a_statement_of_these_stacks(
     seen = {pattern for statement in statements for pattern in statement.patterns}
     written = {
         found
-        for file in (ROOT / "components").glob("*.py")
+        for file in (ROOT / "components").rglob("*.py")
         for found in re.findall(r'"([a-z0-9-]+:[A-Z]\w+\*?)"', file.read_text(encoding="utf-8"))
     }
     assert {each for each in written - seen if actions(each)} == set()

@@ -11,14 +11,14 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from automation import preflight as command
-from automation import stack_clients
-from automation.__main__ import app
-from automation.plan import UserError
-from automation.preflight_account import CREDENTIALS
-from automation.stack_file import StackFile, read_stack_file
-from settings.loading import SettingsError
-from settings.releases import LANGFUSE
+from langfuse_aws.automation.__main__ import app
+from langfuse_aws.automation.aws import clients as stack_clients
+from langfuse_aws.automation.engine.stack_file import StackFile, read_stack_file
+from langfuse_aws.automation.plan import UserError
+from langfuse_aws.automation.preflight import command
+from langfuse_aws.automation.preflight.account import CREDENTIALS
+from langfuse_aws.settings.loading import SettingsError
+from langfuse_aws.settings.releases import LANGFUSE
 from tests.unit.aws_account import Account, aws
 from tests.unit.graph import ROOT
 from tests.unit.registry_stand_in import Registry, index

@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, NoCredentialsError
 
-from automation.preflight_account import check_region, find_caller
-from automation.preflight_needs import needs_of
-from automation.preflight_quotas import quota_checks
-from automation.preflight_result import Caller, Check, NewStack, Result, answers
-from automation.preflight_zones import (
+from langfuse_aws.automation.aws.answers import Caller, Check, NewStack, Result, answers
+from langfuse_aws.automation.preflight.account import check_region, find_caller
+from langfuse_aws.automation.preflight.needs import needs_of
+from langfuse_aws.automation.preflight.quotas import quota_checks
+from langfuse_aws.automation.preflight.zones import (
     VPC_LINK_ZONES,
     Zone,
     check_database,
@@ -279,7 +279,7 @@ def test_an_instance_type_that_a_zone_lacks_fails_with_where_it_is(
     def known(_: NewStack) -> list[Zone]:
         return zones
 
-    monkeypatch.setattr("automation.preflight_zones.stack_zones", known)
+    monkeypatch.setattr("langfuse_aws.automation.preflight.zones.stack_zones", known)
     result = only(check_machines(with_client(stack, "ec2", ec2), needs_of(stack.settings)))
     assert result == Result(
         "instance type t4g.medium",

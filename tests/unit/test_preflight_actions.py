@@ -10,10 +10,10 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Final
 
-from automation.preflight_actions import Row, rows, rows_for
-from automation.preflight_permissions import SERVICE_LINKED_ROLES
-from offline.facts import ACCOUNT, DEFAULT_REGION
-from settings.loading import load_without_secrets
+from langfuse_aws.automation.preflight.actions import Row, rows, rows_for
+from langfuse_aws.automation.preflight.permissions import SERVICE_LINKED_ROLES
+from langfuse_aws.offline.facts import ACCOUNT, DEFAULT_REGION
+from langfuse_aws.settings.loading import load_without_secrets
 from tests.unit.service_authorization import action_named, actions, types_of
 from tests.unit.stacks_of_all import STACKS, graphs
 from tests.unit.unneeded_actions import UNNEEDED, excepted
@@ -90,7 +90,8 @@ def test_what_an_asked_action_depends_on_is_asked_too() -> None:
                     if not made and not excepted(UNNEEDED, name, dependent):
                         lacking.add(f"{name} depends on {dependent}")
     assert sorted(lacking) == [], (
-        "list it in automation/permissions.csv, its role in SERVICE_LINKED_ROLES, or in UNNEEDED "
+        "list it in langfuse_aws/automation/preflight/permissions.csv, its role in "
+        "SERVICE_LINKED_ROLES, or in UNNEEDED "
         "why it is not needed"
     )
 

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from automation import preflight
-from automation.preflight_account import PARTITION
-from automation.preflight_backups import BACKUPS, backs_up_aurora, check_backups
-from automation.preflight_result import NewStack, Result
-from settings.loading import load
+from langfuse_aws.automation.aws.answers import NewStack, Result
+from langfuse_aws.automation.preflight import command as preflight
+from langfuse_aws.automation.preflight.account import PARTITION
+from langfuse_aws.automation.preflight.backups import BACKUPS, backs_up_aurora, check_backups
+from langfuse_aws.settings.loading import load
 from tests.unit.aws_account import DEPLOYER, REGION, aws, stubbed
 
 COPIED = {"copyRegion": "eu-west-1"}

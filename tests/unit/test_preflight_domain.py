@@ -13,14 +13,14 @@ import dns.exception
 import dns.resolver
 import pytest
 
-from automation import preflight_domain
-from automation.preflight_domain import (
+from langfuse_aws.automation.aws.answers import NewStack, Result
+from langfuse_aws.automation.preflight import domain as preflight_domain
+from langfuse_aws.automation.preflight.domain import (
     check_certificate,
     check_hosted_zone,
     check_record,
     public_zones,
 )
-from automation.preflight_result import NewStack, Result
 from tests.unit.aws_account import ACCOUNT, REGION, Account, aws, stubbed
 
 DOMAIN = "langfuse.example.com"

@@ -12,11 +12,11 @@ from typing import Any
 import httpx
 import pytest
 
-from automation import preflight_images
-from automation.preflight_images import image_checks
-from automation.preflight_result import NewStack, Result, answers
-from settings.image_lock import LockedImage, read_lock, write_lock
-from settings.stack_images import Image
+from langfuse_aws.automation.aws.answers import NewStack, Result, answers
+from langfuse_aws.automation.preflight import images as preflight_images
+from langfuse_aws.automation.preflight.images import image_checks
+from langfuse_aws.settings.image_lock import LockedImage, read_lock, write_lock
+from langfuse_aws.settings.stack_images import Image
 from tests.unit.aws_account import Account, aws
 from tests.unit.registry_stand_in import INDEX, MANIFEST, Registry, digest_of, index
 

@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
-from automation.preflight_actions import rows, rows_for
-from automation.preflight_needs import MOST_ROLES, Machine, needs_of
-from settings.capacity import graviton_vcpus
-from settings.loading import load_without_secrets
-from settings.model import Settings
-from settings.stack_images import Image
+from langfuse_aws.automation.preflight.actions import rows, rows_for
+from langfuse_aws.automation.preflight.needs import MOST_ROLES, Machine, needs_of
+from langfuse_aws.settings.capacity import graviton_vcpus
+from langfuse_aws.settings.loading import load_without_secrets
+from langfuse_aws.settings.model import Settings
+from langfuse_aws.settings.stack_images import Image
 from tests.unit import graph
 from tests.unit.graph import ROOT, Graph
 
@@ -185,7 +185,7 @@ def test_vcpus_of_graviton_types_follow_from_their_names(
 
 def of_vpc() -> set[str]:
     """The types that awsx makes a VPC of without NAT gateways, as the offline engine knows them."""
-    source = (ROOT / "offline/vpc_component.py").read_text(encoding="utf-8")
+    source = (ROOT / "langfuse_aws/offline/vpc_component.py").read_text(encoding="utf-8")
     types = {part for part in source.split('"') if part.startswith("aws:ec2/")}
     return types - {"aws:ec2/eip:Eip", "aws:ec2/natGateway:NatGateway"}
 
@@ -196,13 +196,14 @@ def test_every_resource_type_of_a_stack_has_its_permissions_and_no_other(stack: 
     registered = {each.type for each in made.registrations if each.type.startswith("aws:")}
     simulated = {token for row in rows_for(own) for token in row.types}
     assert simulated == registered | of_vpc(), (
-        "automation/permissions.csv must have a row for each type that the program registers"
+        "langfuse_aws/automation/preflight/permissions.csv must have a row for each type that "
+        "the program registers"
     )
 
 
 def test_every_resource_type_that_a_component_may_make_has_its_permissions() -> None:
     made: set[str] = set()
-    for file in (ROOT / "components").glob("*.py"):
+    for file in (ROOT / "components").rglob("*.py"):
         source = file.read_text(encoding="utf-8")
         for module, name in re.findall(r"\baws\.(\w+)\.([A-Z]\w+)\(", source):
             if not name.endswith("Args"):

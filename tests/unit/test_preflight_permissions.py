@@ -13,11 +13,14 @@ from typing import Any, TypeVar
 import pytest
 from botocore.exceptions import ClientError
 
-from automation.iam_simulation import principal_of
-from automation.preflight_actions import Row
-from automation.preflight_permissions import check_permissions, check_service_linked_roles
-from automation.preflight_result import Caller, NewStack, Result
-from settings.model import Settings
+from langfuse_aws.automation.aws.answers import Caller, NewStack, Result
+from langfuse_aws.automation.preflight.actions import Row
+from langfuse_aws.automation.preflight.iam_simulation import principal_of
+from langfuse_aws.automation.preflight.permissions import (
+    check_permissions,
+    check_service_linked_roles,
+)
+from langfuse_aws.settings.model import Settings
 from tests.unit.aws_account import ACCOUNT, DEPLOYER, Account, aws
 from tests.unit.graph import VARIED
 
@@ -194,7 +197,7 @@ def test_each_kind_of_refusal_has_its_remedy(
     def queues(_: Settings) -> list[Row]:
         return [Row("*", "", "", ("sqs:A", "sqs:B", "sqs:C"), ())]
 
-    monkeypatch.setattr("automation.preflight_permissions.rows_for", queues)
+    monkeypatch.setattr("langfuse_aws.automation.preflight.permissions.rows_for", queues)
     account.refusals = {"sqs:A": answer, "sqs:B": answer}
     result = only(check_permissions(account.stack(), DEPLOYER))
     words = {"caller": DEPLOYER.arn, "actions": "sqs:A, sqs:B"}

@@ -16,11 +16,11 @@ from typing import Any, Final
 import httpx
 import pytest
 
-from automation import preflight_stores
-from automation.preflight_result import Result, answers
-from automation.preflight_stores import CLICKHOUSE, POSTGRES, REDIS, TIME, store_checks
-from settings.releases import CLICKHOUSE as CLICKHOUSE_SERVER
-from settings.releases import POSTGRES_MAJOR, STORE_VERSIONS, VALKEY
+from langfuse_aws.automation.aws.answers import Result, answers
+from langfuse_aws.automation.preflight import stores as preflight_stores
+from langfuse_aws.automation.preflight.stores import CLICKHOUSE, POSTGRES, REDIS, TIME, store_checks
+from langfuse_aws.settings.releases import CLICKHOUSE as CLICKHOUSE_SERVER
+from langfuse_aws.settings.releases import POSTGRES_MAJOR, STORE_VERSIONS, VALKEY
 from tests.unit.aws_account import Account
 from tests.unit.test_external_stores import EXTERNAL
 

@@ -15,11 +15,11 @@ from botocore.exceptions import ClientError
 from botocore.stub import Stubber
 from typer.testing import CliRunner
 
-from automation import cost_command
-from automation.__main__ import app
-from automation.price_refresh import SOURCE, Refresh, refresh
-from cost.price_queries import query
-from cost.prices import FILE, class_of, rows
+from langfuse_aws.automation.__main__ import app
+from langfuse_aws.automation.cost import command as cost_command
+from langfuse_aws.automation.cost.price_refresh import SOURCE, Refresh, refresh
+from langfuse_aws.cost.price_queries import query
+from langfuse_aws.cost.prices import FILE, class_of, rows
 from tests.unit.aws_account import session
 
 HEAD: Final = "region,name,USD,unit,date,source\n"
@@ -170,7 +170,7 @@ def test_what_is_not_found_or_not_clear_stays_as_it_is_and_is_named(tmp_path: Pa
             "EBS gp3 in eu-west-1: AmazonEC2 has several prices of EBS:VolumeUsage.gp3 there: "
             "0.088, 0.09",
             "NAT gateway in eu-west-1: AmazonEC2 has no price of NatGateway-Hours there",
-            "A thing in eu-west-1: cost/price_queries.py does not say how it is found",
+            "A thing in eu-west-1: langfuse_aws/cost/price_queries.py does not say how it is found",
         ),
     )
     assert file.read_text(encoding="utf-8") == HEAD + "".join(f"{line}\n" for line in lines)
@@ -243,8 +243,9 @@ def test_the_command_says_what_to_look_at(monkeypatch: pytest.MonkeyPatch) -> No
     assert done.stdout.splitlines() == [
         "changed: a: 1 → 2",
         "not found, stays as it is: b: none",
-        "cost/prices.csv: 300 prices confirmed, 1 changed, 1 not found. Look at git diff "
-        "cost/prices.csv, then run make docs.",
+        "langfuse_aws/cost/prices.csv: 300 prices confirmed, 1 changed, 1 not found. Look at "
+        "git diff "
+        "langfuse_aws/cost/prices.csv, then run make docs.",
     ]
 
 
@@ -253,4 +254,4 @@ def test_without_a_right_it_says_which(monkeypatch: pytest.MonkeyPatch) -> None:
     done = run(monkeypatch, ClientError(refusal, "GetProducts"))
     assert done.exit_code == 1
     assert done.stderr.startswith("error: AWS's Price List API: An error occurred (AccessDenied")
-    assert "pricing:GetProducts; cost/prices.csv is as it was." in done.stderr
+    assert "pricing:GetProducts; langfuse_aws/cost/prices.csv is as it was." in done.stderr

@@ -8,11 +8,11 @@ from typing import Final
 
 import pytest
 
-from cost.bill import Bill, bill
-from cost.prices import SPOT_SHARE, class_of, price_list, rows, weakest
-from cost.rounding import about, shares, worded
 from development import cost_tables
 from development.recorded_graph import recorded, shipped_config
+from langfuse_aws.cost.bill import Bill, bill
+from langfuse_aws.cost.prices import SPOT_SHARE, class_of, price_list, rows, weakest
+from langfuse_aws.cost.rounding import about, shares, worded
 
 # https://aws.amazon.com/fargate/pricing/, us-east-1: a vCPU 0.03238 and a GB 0.00356 an hour on
 # ARM; 0.04048 and 0.004445 on x86. https://aws.amazon.com/vpc/pricing/: an address 0.005, a NAT

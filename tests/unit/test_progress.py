@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from rich.console import Console, RenderableType
 
-from automation import durations
-from automation.events import ResourceEvent, State
-from automation.progress import Progress
+from langfuse_aws.automation.cli import durations
+from langfuse_aws.automation.cli.progress import Progress
+from langfuse_aws.automation.engine.events import ResourceEvent, State
 from tests.unit.graph import shipped
 
 STACK = "pulumi:pulumi:Stack"

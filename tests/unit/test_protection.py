@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from components.names import resource_prefix
-from components.replacement_guard import REPLACING
-from offline.mocks import Registration
+from langfuse_aws.components.protection.replacement_guard import REPLACING
+from langfuse_aws.components.shared.names import resource_prefix
+from langfuse_aws.offline.mocks import Registration
 from tests.unit.graph import Graph, build, shipped
 
 PROTECTED_TYPES = {

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from components.grafana_files import FOLDER
+from langfuse_aws.components.grafana.files import FOLDER
 from tests.image_lock import locked
 from tests.unit.graph import Graph, build, shipped, varied
 from tests.unit.published_metrics import (
@@ -46,7 +46,9 @@ GRAPHS = {
 @pytest.fixture(autouse=True)
 def lock(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have every image of the stack on App Runner locked, and so in the offline ECR."""
-    monkeypatch.setattr("components.images.read_lock", lambda: locked(APP_RUNNER))
+    monkeypatch.setattr(
+        "langfuse_aws.components.runtime.images.read_lock", lambda: locked(APP_RUNNER)
+    )
 
 
 def reads(graph: Graph) -> Iterator[Read]:

@@ -14,7 +14,7 @@ import pytest
 from google.protobuf.json_format import MessageToDict
 
 from development.recorded_graph import on_mocks
-from offline.facts import DEFAULT_REGION
+from langfuse_aws.offline.facts import DEFAULT_REGION
 
 
 class Part(pulumi.ComponentResource):

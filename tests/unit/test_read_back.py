@@ -15,8 +15,13 @@ from pulumi_aws.ecs.outputs import (
     GetServiceEventResult,
 )
 
-from components import read_back
-from components.read_back import Finding, instances_finding, service_finding, settled
+from langfuse_aws.components.runtime import read_back
+from langfuse_aws.components.runtime.read_back import (
+    Finding,
+    instances_finding,
+    service_finding,
+    settled,
+)
 from tests.unit.graph import shipped
 
 ARN = "arn:aws:ecs:us-east-1:123456789012:task-definition/langfuse-dev-web"

@@ -8,7 +8,7 @@ import pulumi
 import pytest
 
 from development.recorded_graph import recorded, shipped_config
-from graph.model import SECRET, STACK_TYPE, ResourceGraph
+from langfuse_aws.graph.model import SECRET, STACK_TYPE, ResourceGraph
 from tests.unit.graph import shipped
 
 GROUP = "aws:ec2/securityGroup:SecurityGroup"

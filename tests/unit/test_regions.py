@@ -12,11 +12,11 @@ import pulumi
 import pytest
 from typer.testing import CliRunner
 
-from automation.__main__ import app
-from automation.plan import UserError
-from automation.stack import InvalidSettingsError, LangfuseStack
-from settings import regions
-from settings.stack import read
+from langfuse_aws.automation.__main__ import app
+from langfuse_aws.automation.plan import UserError
+from langfuse_aws.automation.stack import InvalidSettingsError, LangfuseStack
+from langfuse_aws.settings import regions
+from langfuse_aws.settings.stack import read
 
 TYPO = (
     'aws:region: "eu-wst-1": is no region of AWS; the nearest known one is eu-west-1. Correct it; '

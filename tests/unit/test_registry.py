@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
-from automation.registry import (
+from langfuse_aws.automation.images.registry import (
     LONGEST_WAIT,
     Login,
     Repository,

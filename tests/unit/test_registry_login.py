@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from automation.plan import UserError
-from automation.registry import Login
-from automation.registry_login import Logins
+from langfuse_aws.automation.images.registry import Login
+from langfuse_aws.automation.images.registry_login import Logins
+from langfuse_aws.automation.plan import UserError
 from tests.unit.registry_stand_in import LOGIN
 
 ECR = "123456789012.dkr.ecr.eu-west-1.amazonaws.com"

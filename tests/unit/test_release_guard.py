@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from components.release_guard import ReleaseGuard, in_configuration
+from langfuse_aws.components.protection.release_guard import ReleaseGuard, in_configuration
+from langfuse_aws.settings.loading import load
+from langfuse_aws.settings.releases import LANGFUSE, LANGFUSE_3
 from plugin.component import how_to_set
-from settings.loading import load
-from settings.releases import LANGFUSE, LANGFUSE_3
 
 UPGRADE = "docs/upgrade.md#from-3-to-4"
 

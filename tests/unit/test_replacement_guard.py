@@ -15,12 +15,17 @@ import pytest
 from pulumi.output import Unknown
 from pydantic.alias_generators import to_camel
 
-from components.release_guard import MAJOR, WRITE_MODE, ReleaseGuard
-from components.replacement_guard import BEGINNINGS, GROWING, REPLACING, ReplacementGuard
-from offline.catalog import TYPES
-from offline.mocks import OfflineMocks, Properties, Registration
-from settings.loading import load
-from settings.releases import LANGFUSE
+from langfuse_aws.components.protection.release_guard import MAJOR, WRITE_MODE, ReleaseGuard
+from langfuse_aws.components.protection.replacement_guard import (
+    BEGINNINGS,
+    GROWING,
+    REPLACING,
+    ReplacementGuard,
+)
+from langfuse_aws.offline.catalog import TYPES
+from langfuse_aws.offline.mocks import OfflineMocks, Properties, Registration
+from langfuse_aws.settings.loading import load
+from langfuse_aws.settings.releases import LANGFUSE
 from tests.unit.graph import Graph, build, shipped
 
 STASH = "pulumi:index:Stash"

@@ -13,10 +13,10 @@ from typing import Any, Final
 import pytest
 from typer.testing import CliRunner
 
-from automation import replay
-from automation.__main__ import app
-from automation.offline_workspace import REPOSITORY
-from automation.replay import OVERRIDE_CHARACTERS, Window, orders
+from langfuse_aws.automation.__main__ import app
+from langfuse_aws.automation.engine.offline_workspace import REPOSITORY
+from langfuse_aws.automation.restore import replay
+from langfuse_aws.automation.restore.replay import OVERRIDE_CHARACTERS, Window, orders
 from tests.unit.graph import shipped
 from tests.unit.test_restore import (
     CLUSTER,
@@ -95,7 +95,7 @@ class Stream:
 @pytest.fixture(autouse=True)
 def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     """Look again at once."""
-    monkeypatch.setattr("automation.replay.time.sleep", always(None))
+    monkeypatch.setattr("langfuse_aws.automation.restore.replay.time.sleep", always(None))
 
 
 def aws(**changed: Answer | list[Answer]) -> dict[str, Answer | list[Answer]]:

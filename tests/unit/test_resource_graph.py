@@ -6,7 +6,7 @@ engine tests.
 
 from typing import Any
 
-from graph.model import SECRET, UNKNOWN, ResourceGraph, has_unknown
+from langfuse_aws.graph.model import SECRET, UNKNOWN, ResourceGraph, has_unknown
 
 STACK = "urn:pulumi:dev::langfuse::pulumi:pulumi:Stack::langfuse-dev"
 OUTER = "urn:pulumi:dev::langfuse::langfuse:index:DataPlane::langfuse-dev"

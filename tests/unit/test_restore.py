@@ -23,13 +23,14 @@ from pulumi import automation as auto
 from pulumi.automation import CommandResult
 from typer.testing import CliRunner
 
-from automation import deployed as deployed_module
-from automation import plan as plan_module
-from automation import restore, restore_volume
-from automation.__main__ import app
-from automation.deployed import Deployed
-from automation.offline_workspace import REPOSITORY
-from automation.plan import Plan, Step, UserError, carry_out
+from langfuse_aws.automation import plan as plan_module
+from langfuse_aws.automation.__main__ import app
+from langfuse_aws.automation.engine import deployed as deployed_module
+from langfuse_aws.automation.engine.deployed import Deployed
+from langfuse_aws.automation.engine.offline_workspace import REPOSITORY
+from langfuse_aws.automation.plan import Plan, Step, UserError, carry_out
+from langfuse_aws.automation.restore import command as restore
+from langfuse_aws.automation.restore import volume as restore_volume
 
 REGION: Final = "eu-west-1"
 CLUSTER: Final = f"arn:aws:ecs:{REGION}:123456789012:cluster/langfuse-prod-1a2b3c4"

@@ -11,8 +11,9 @@ from typing import Any, Final
 
 import pytest
 
-from automation import restore_backup, restore_volume
-from components.clickhouse_backup import CONTAINER
+from langfuse_aws.automation.restore import backup as restore_backup
+from langfuse_aws.automation.restore import volume as restore_volume
+from langfuse_aws.components.clickhouse.backup import CONTAINER
 from tests.unit.test_restore import (
     CLUSTER,
     NOON,

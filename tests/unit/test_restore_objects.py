@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import pytest
 
-from automation import restore_objects
+from langfuse_aws.automation.restore import objects as restore_objects
 from tests.unit.test_restore import NOON, Answer, World, refusal, resource, run
 
 BUCKET: Final = "langfuse-prod-storage-3c4d5e6"

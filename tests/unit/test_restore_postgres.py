@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import pytest
 
-from automation import restore_postgres
+from langfuse_aws.automation.restore import postgres as restore_postgres
 from tests.unit.test_restore import NOON, Answer, AwsError, World, failing, numbered, resource, run
 
 NAME: Final = "langfuse-prod-postgres"

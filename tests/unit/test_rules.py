@@ -14,15 +14,15 @@ from google.protobuf.struct_pb2 import Struct
 from pulumi.runtime.proto import provider_pb2
 from pydantic.alias_generators import to_camel
 
-from components.replacement_guard import BEGINNINGS, REPLACING
-from offline import changes, naming, snapshots
-from offline.account import CLUSTER_SNAPSHOT, DB_SNAPSHOT, VOLUME_SNAPSHOT, Made
-from offline.catalog import EVERYTHING, resource_type
-from offline.conditions import CONDITIONS
-from offline.provider import AwsProvider
-from offline.refusals import REFUSALS
-from offline.rules import Rule, table
-from offline.wire import from_struct, to_struct
+from langfuse_aws.components.protection.replacement_guard import BEGINNINGS, REPLACING
+from langfuse_aws.offline import changes, naming, snapshots
+from langfuse_aws.offline.account import CLUSTER_SNAPSHOT, DB_SNAPSHOT, VOLUME_SNAPSHOT, Made
+from langfuse_aws.offline.catalog import EVERYTHING, resource_type
+from langfuse_aws.offline.conditions import CONDITIONS
+from langfuse_aws.offline.provider import AwsProvider
+from langfuse_aws.offline.refusals import REFUSALS
+from langfuse_aws.offline.rules import Rule, table
+from langfuse_aws.offline.wire import from_struct, to_struct
 from tests.unit.graph import shipped
 
 Properties = Mapping[str, Any]
@@ -217,7 +217,7 @@ def test_every_type_of_the_program_that_offline_knows_has_its_replacements_in_th
 @pytest.fixture(autouse=True)
 def any_text(monkeypatch: pytest.MonkeyPatch) -> None:
     """Take any text: its bounds are another table's, and test_text_rules.py has them."""
-    monkeypatch.setattr("offline.text_rules.faults", lambda *_: [])  # pyright: ignore[reportUnknownLambdaType, reportUnknownArgumentType]
+    monkeypatch.setattr("langfuse_aws.offline.text_rules.faults", lambda *_: [])  # pyright: ignore[reportUnknownLambdaType, reportUnknownArgumentType]
 
 
 # --- what replaces

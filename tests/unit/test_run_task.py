@@ -20,7 +20,7 @@ from botocore.loaders import Loader
 from botocore.model import ServiceModel
 from botocore.validate import ParamValidator
 
-from contract.environment import NO_MIGRATIONS
+from langfuse_aws.components.environment import NO_MIGRATIONS
 from tests.unit.graph import shipped
 from tests.unit.test_docs import DOCUMENTS, FENCE, text_of
 

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from contract.environment import NO_MIGRATIONS
-from contract.variables import Container, known
-from settings.releases import LANGFUSE, LANGFUSE_3, version_of
+from langfuse_aws.components.environment import NO_MIGRATIONS
+from langfuse_aws.contract.variables import Container, known
+from langfuse_aws.settings.releases import LANGFUSE, LANGFUSE_3, version_of
 from tests.unit.graph import Graph, build, shipped, shipped_config, varied
 
 SERVICE = "aws:ecs/service:Service"

@@ -17,16 +17,20 @@ import pulumi
 import pytest
 from pydantic import BaseModel, ValidationError
 
-from settings.external_stores import ExternalClickHouse, ExternalPostgres, ExternalRedis
-from settings.loading import load
-from settings.model import Settings
-from settings.network import ZONE_SLOTS, AdoptedNetwork, CreatedNetwork
-from settings.releases import LANGFUSE, LANGFUSE_3
-from settings.section import Section
-from settings.services import ApiGatewayIngress, LoadBalancerIngress
-from settings.sizing import SIZING
-from settings.stack import Secrets, read
-from settings.stores import (
+from langfuse_aws.settings.external_stores import (
+    ExternalClickHouse,
+    ExternalPostgres,
+    ExternalRedis,
+)
+from langfuse_aws.settings.loading import load
+from langfuse_aws.settings.model import Settings
+from langfuse_aws.settings.network import ZONE_SLOTS, AdoptedNetwork, CreatedNetwork
+from langfuse_aws.settings.releases import LANGFUSE, LANGFUSE_3
+from langfuse_aws.settings.section import Section
+from langfuse_aws.settings.services import ApiGatewayIngress, LoadBalancerIngress
+from langfuse_aws.settings.sizing import SIZING
+from langfuse_aws.settings.stack import Secrets, read
+from langfuse_aws.settings.stores import (
     AuroraPostgres,
     ClickHouseOnEc2,
     ElastiCacheRedis,

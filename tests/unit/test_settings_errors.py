@@ -13,12 +13,12 @@ from typing import Any, Final
 import pulumi
 import pytest
 
-from offline import text_rules
-from settings import default_tags
-from settings.loading import SettingsError, load
-from settings.model import RETENTION_DAYS
-from settings.releases import LANGFUSE, LANGFUSE_3
-from settings.stack import read
+from langfuse_aws.offline import text_rules
+from langfuse_aws.settings import default_tags
+from langfuse_aws.settings.loading import SettingsError, load
+from langfuse_aws.settings.model import RETENTION_DAYS
+from langfuse_aws.settings.releases import LANGFUSE, LANGFUSE_3
+from langfuse_aws.settings.stack import read
 
 DOMAIN: Final = "langfuse.example.com"
 CERTIFICATE: Final = "arn:aws:acm:us-east-1:123456789012:certificate/0a1b2c3d"

@@ -15,14 +15,15 @@ from typing import Any, Final
 import pytest
 import yaml
 
-from components import iam
-from components.location import Location
-from contract import environment, sign_in
-from contract.variables import Container, known
-from offline.facts import ACCOUNT
-from settings.loading import SettingsError, load
-from settings.sign_in import PROVIDERS, Provider
-from settings.wording import shown
+from langfuse_aws.components import environment
+from langfuse_aws.components.shared import iam
+from langfuse_aws.components.shared.location import Location
+from langfuse_aws.contract.variables import Container, known
+from langfuse_aws.offline.facts import ACCOUNT
+from langfuse_aws.settings import sign_in_variables as sign_in
+from langfuse_aws.settings.loading import SettingsError, load
+from langfuse_aws.settings.sign_in import PROVIDERS, Provider
+from langfuse_aws.settings.wording import shown
 from tests.unit.graph import Graph, varied
 from tests.unit.test_contract import CREDENTIALS, ENDPOINTS, RELEASES
 from tests.unit.test_data_plane import changed

@@ -15,12 +15,12 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from automation.__main__ import app
-from automation.spike_arrivals import read, spiky
-from automation.spike_inputs import Inputs
-from automation.spike_model import totals
-from automation.spike_picture import metadata
-from automation.spike_report import compare, drain, duration, usd_per_task_hour
+from langfuse_aws.automation.__main__ import app
+from langfuse_aws.automation.spike.arrivals import read, spiky
+from langfuse_aws.automation.spike.inputs import Inputs
+from langfuse_aws.automation.spike.model import totals
+from langfuse_aws.automation.spike.picture import metadata
+from langfuse_aws.automation.spike.report import compare, drain, duration, usd_per_task_hour
 
 DOCS = Path(__file__).parents[2] / "docs"
 SHORT = ("--minutes", "20")

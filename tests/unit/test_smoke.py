@@ -15,9 +15,9 @@ import pytest
 import tenacity
 from typer.testing import CliRunner
 
-from automation import smoke_checks
-from automation.__main__ import app
-from automation.smoke_checks import S3_HOST
+from langfuse_aws.automation.__main__ import app
+from langfuse_aws.automation.smoke import checks as smoke_checks
+from langfuse_aws.automation.smoke.checks import S3_HOST
 from tests.unit.langfuse_stand_in import (
     BATCH,
     HEALTH,

@@ -11,8 +11,9 @@ from typing import Any, Final
 
 import pytest
 
-from automation import smoke_checks, smoke_payloads
-from automation.smoke_api import Target
+from langfuse_aws.automation.smoke import checks as smoke_checks
+from langfuse_aws.automation.smoke import payloads as smoke_payloads
+from langfuse_aws.automation.smoke.api import Target
 from tests.unit.langfuse_stand_in import (
     BATCH,
     EVENTS_ONLY,
@@ -281,7 +282,7 @@ def test_an_http_api_that_decodes_slashes_is_a_limit_and_no_failure(
     decodes: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is chosen with that limit, and dev has it: a deployment must not fail for it."""
-    monkeypatch.setattr("automation.smoke_api.HTTP_API_HOST", re.compile("127.0.0.1"))
+    monkeypatch.setattr("langfuse_aws.automation.smoke.api.HTTP_API_HOST", re.compile("127.0.0.1"))
     with LangfuseStandIn(V3, Fault(decodes=decodes)) as langfuse:
         found = report(langfuse.url)
     assert found["ok"]
@@ -380,7 +381,7 @@ def test_an_answer_that_does_not_come_ends_the_wait(monkeypatch: pytest.MonkeyPa
 
 
 def test_a_redis_that_is_never_reached_is_blamed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("automation.smoke_api.ANSWER_SECONDS", 0.05)
+    monkeypatch.setattr("langfuse_aws.automation.smoke.api.ANSWER_SECONDS", 0.05)
     with LangfuseStandIn(V4, Fault(hangs=(OTLP,))) as langfuse:
         found = report(langfuse.url)
     assert found["blame"] == "Redis"

@@ -12,10 +12,10 @@ import pytest
 from pulumi.automation import OutputValue
 from typer.testing import CliRunner
 
-from automation import smoke as smoke_module
-from automation.__main__ import app
-from automation.plan import UserError
-from automation.smoke_api import Target
+from langfuse_aws.automation.__main__ import app
+from langfuse_aws.automation.plan import UserError
+from langfuse_aws.automation.smoke import command as smoke_module
+from langfuse_aws.automation.smoke.api import Target
 from tests.unit.langfuse_stand_in import PUBLIC_KEY, SECRET_KEY, Fault, LangfuseStandIn
 from tests.unit.test_restore import Answer, AwsError, World, always
 from tests.unit.test_smoke import smoke

@@ -9,10 +9,10 @@ from dataclasses import replace
 
 import pytest
 
-from automation.spike_arrivals import SPIKE_STARTS, spiky
-from automation.spike_inputs import Inputs
-from automation.spike_model import Second, simulate, totals
-from automation.spike_scaling import Autoscaling, Metric, policies
+from langfuse_aws.automation.spike.arrivals import SPIKE_STARTS, spiky
+from langfuse_aws.automation.spike.inputs import Inputs
+from langfuse_aws.automation.spike.model import Second, simulate, totals
+from langfuse_aws.automation.spike.scaling import Autoscaling, Metric, policies
 
 INPUTS = Inputs(minutes=60, backlog_per_task=100)
 ONE_TASK = replace(INPUTS, min_tasks=1, max_tasks=1, service_rate=2)

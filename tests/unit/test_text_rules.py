@@ -11,10 +11,10 @@ from typing import Any, Final
 
 import pytest
 
-from components.names import PREFIX_LIMIT
-from offline import naming, text_rules
-from offline.text_rules import bound_of, faults, matches, texts
-from offline.unknown import UNKNOWN
+from langfuse_aws.components.shared.names import PREFIX_LIMIT
+from langfuse_aws.offline import naming, text_rules
+from langfuse_aws.offline.text_rules import bound_of, faults, matches, texts
+from langfuse_aws.offline.unknown import UNKNOWN
 from tests.image_lock import locked
 from tests.unit.graph import Graph, build, shipped, varied
 
@@ -73,7 +73,9 @@ def stack(name: str) -> Graph:
 @pytest.fixture(autouse=True)
 def lock(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have App Runner's images locked, and so in the offline ECR."""
-    monkeypatch.setattr("components.images.read_lock", lambda: locked(APP_RUNNER))
+    monkeypatch.setattr(
+        "langfuse_aws.components.runtime.images.read_lock", lambda: locked(APP_RUNNER)
+    )
 
 
 def made(graph: Graph) -> Iterator[tuple[str, str, dict[str, Any]]]:
@@ -325,7 +327,7 @@ def test_every_text_has_a_bound_or_a_reason() -> None:
     found = unbounded()
     for property_name, values in found.items():
         assert any(stands_for(each, property_name) for each in reasons), (
-            f"{property_name} {sorted(values)[:2]}: see offline/text_rules.csv"
+            f"{property_name} {sorted(values)[:2]}: see langfuse_aws/offline/text_rules.csv"
         )
     idle = [each for each in reasons if not any(stands_for(each, name) for name in found)]
     assert idle == [], "a reason that nothing needs"

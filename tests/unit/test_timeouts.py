@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from automation.smoke_api import ANSWER_SECONDS
-from contract import timeouts
-from settings.loading import SettingsError, load
+from langfuse_aws.automation.smoke.api import ANSWER_SECONDS
+from langfuse_aws.contract import timeouts
+from langfuse_aws.settings.loading import SettingsError, load
 from tests.unit.graph import Graph, build
 
 DOMAIN = "langfuse.example.com"

@@ -8,13 +8,13 @@ from typing import Any, Final
 
 import pytest
 
-from contract.environment import DATABASE_ARGUMENTS
-from contract.runtime import CONNECTIONS_PER_TASK
-from settings.agreement import doubts
-from settings.capacity import instance_memory_gib
-from settings.loading import SettingsError, load
-from settings.network import CreatedNetwork
-from settings.sizing import SIZING
+from langfuse_aws.components.environment import DATABASE_ARGUMENTS
+from langfuse_aws.contract.runtime import CONNECTIONS_PER_TASK
+from langfuse_aws.settings.agreement import doubts
+from langfuse_aws.settings.capacity import instance_memory_gib
+from langfuse_aws.settings.loading import SettingsError, load
+from langfuse_aws.settings.network import CreatedNetwork
+from langfuse_aws.settings.sizing import SIZING
 from tests.unit.graph import build, shipped_config, unshared
 
 DOMAIN: Final = "langfuse.example.com"

@@ -14,13 +14,22 @@ from typing import Any, Final, get_args
 
 import pytest
 
-from contract import environment, variables
-from contract.bootstrap import first_start
-from contract.environment import Environment
-from contract.variables import READ_OFF, REFUSALS, Container, Use, Variable, known, table
-from settings.loading import load
-from settings.model import Settings
-from settings.releases import LANGFUSE, LANGFUSE_3, version_of
+from langfuse_aws.components import environment
+from langfuse_aws.components.data_plane.bootstrap_variables import first_start
+from langfuse_aws.components.environment import Environment
+from langfuse_aws.contract import variables
+from langfuse_aws.contract.variables import (
+    READ_OFF,
+    REFUSALS,
+    Container,
+    Use,
+    Variable,
+    known,
+    table,
+)
+from langfuse_aws.settings.loading import load
+from langfuse_aws.settings.model import Settings
+from langfuse_aws.settings.releases import LANGFUSE, LANGFUSE_3, version_of
 from tests.unit.test_contract import CREDENTIALS, ENDPOINTS, VARIATIONS
 
 ALL: Final[tuple[Container, ...]] = ("web", "worker", "migration")

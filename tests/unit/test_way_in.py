@@ -11,8 +11,8 @@ from typing import Any, Final, NamedTuple
 
 import pytest
 
-from settings.agreement import doubts
-from settings.loading import SettingsError, load, load_without_secrets
+from langfuse_aws.settings.agreement import doubts
+from langfuse_aws.settings.loading import SettingsError, load, load_without_secrets
 from tests.unit.graph import VARIED, varied
 
 HOME: Final = "example.com"

@@ -11,12 +11,12 @@ from urllib.parse import unquote
 
 import pytest
 
-from components.web_acl_rules import COUNTED, label, rules
-from cost.bill import bill
-from graph.model import Resource, ResourceGraph
-from settings.firewall import BAD_INPUTS, COMMON, MANAGED_RULES, REPUTATION, Waf
-from settings.loading import load
-from settings.services import LoadBalancerIngress
+from langfuse_aws.components.ingress.web_acl_rules import COUNTED, label, rules
+from langfuse_aws.cost.bill import bill
+from langfuse_aws.graph.model import Resource, ResourceGraph
+from langfuse_aws.settings.firewall import BAD_INPUTS, COMMON, MANAGED_RULES, REPUTATION, Waf
+from langfuse_aws.settings.loading import load
+from langfuse_aws.settings.services import LoadBalancerIngress
 from tests.unit.graph import CERTIFICATE, ROOT, Graph, build, shipped
 
 ACL = "aws:wafv2/webAcl:WebAcl"

@@ -13,8 +13,8 @@ from typing import Any, Final
 
 import typer.main
 
-from automation.__main__ import app
-from settings.sizing import SIZING
+from langfuse_aws.automation.__main__ import app
+from langfuse_aws.settings.sizing import SIZING
 from tests.workflow import GITHUB, ROOT, WORKFLOWS, all_scripts, jobs, load, scripts
 
 COMMAND: Final = re.compile(r"python -m automation (.+)")
@@ -111,11 +111,11 @@ def test_renovate_finds_every_release_that_is_marked() -> None:
     (file_pattern,), (text_pattern,) = manager["managerFilePatterns"], manager["matchStrings"]
     marked = {
         str(path.relative_to(ROOT)): path.read_text(encoding="utf-8")
-        for folder in ("components", "contract", "development", "offline", "settings")
+        for folder in ("components", "development", "langfuse_aws")
         for path in (ROOT / folder).rglob("*.py")
         if f"\n{MARKER}" in path.read_text(encoding="utf-8")
     }
-    assert set(marked) == {"development/actionlint.py", "settings/releases.py"}
+    assert set(marked) == {"development/actionlint.py", "langfuse_aws/settings/releases.py"}
     found: dict[str, str] = {}
     digests: set[str] = set()
     for name, text in marked.items():
@@ -183,7 +183,7 @@ def test_the_trust_policy_names_one_environment_of_one_repository() -> None:
 
 
 def test_the_preview_role_may_ask_what_the_program_asks_and_write_nothing() -> None:
-    sources = "".join(path.read_text() for path in (ROOT / "components").glob("*.py"))
+    sources = "".join(path.read_text() for path in (ROOT / "components").rglob("*.py"))
     assert set(re.findall(r"\baws(?:\.\w+)?\.(get_\w+)\(", sources)) == set(ASKED)
     statements = {each["Sid"]: each for each in policies()[1]["Statement"]}
     assert set(statements) == {"State", "SecretsOfTheState", "WhatTheProgramAsks"}

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from graph.model import Resource
+from langfuse_aws.graph.model import Resource
 
 
 @dataclass(frozen=True)

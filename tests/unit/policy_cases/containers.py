@@ -2,8 +2,8 @@
 
 from typing import Any, Final
 
-from graph.model import UNKNOWN, Resource
-from policy.containers import FUNCTION
+from langfuse_aws.graph.model import UNKNOWN, Resource
+from langfuse_aws.policy.containers import FUNCTION
 from tests.unit.policy_cases import Case, app_runner, broken, kept, made, service, task
 
 DIGEST: Final = "sha256:" + "83749231c3835e39" * 4

@@ -2,8 +2,14 @@
 
 from typing import Any, Final
 
-from graph.model import UNKNOWN, Resource
-from policy.data_safety import BUCKET_ENCRYPTION, KEY, LIFECYCLE, PROTECTED, SECRET_STORE
+from langfuse_aws.graph.model import UNKNOWN, Resource
+from langfuse_aws.policy.data_safety import (
+    BUCKET_ENCRYPTION,
+    KEY,
+    LIFECYCLE,
+    PROTECTED,
+    SECRET_STORE,
+)
 from tests.unit.policy_cases import Case, broken, kept, made
 
 SETTING: Final = "langfuse:deletionProtection"

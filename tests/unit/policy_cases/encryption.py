@@ -2,8 +2,14 @@
 
 from typing import Any, Final
 
-from graph.model import UNKNOWN, Resource
-from policy.encryption import BUCKET_ENCRYPTION, INSTANCE, LAUNCH_TEMPLATE, SWITCHES, TOPIC
+from langfuse_aws.graph.model import UNKNOWN, Resource
+from langfuse_aws.policy.encryption import (
+    BUCKET_ENCRYPTION,
+    INSTANCE,
+    LAUNCH_TEMPLATE,
+    SWITCHES,
+    TOPIC,
+)
 from tests.unit.policy_cases import Case, broken, kept, made
 
 BUCKET: Final = made("aws:s3/bucket:Bucket")

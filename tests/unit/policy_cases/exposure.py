@@ -2,9 +2,9 @@
 
 from typing import Any, Final
 
-from graph.model import UNKNOWN, Resource
-from policy.doors import DEFAULT_GROUP, GROUP, GROUP_RULE
-from policy.exposure import (
+from langfuse_aws.graph.model import UNKNOWN, Resource
+from langfuse_aws.policy.doors import DEFAULT_GROUP, GROUP, GROUP_RULE
+from langfuse_aws.policy.exposure import (
     EGRESS,
     INGRESS,
     PUBLIC_BLOCK,

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from graph.model import UNKNOWN, Resource
-from policy.operation import (
+from langfuse_aws.graph.model import UNKNOWN, Resource
+from langfuse_aws.policy.operation import (
     GROUP,
     LAUNCHED,
     REQUIRED_TAGS,

@@ -2,8 +2,8 @@
 
 from typing import Any, Final
 
-from graph.model import UNKNOWN, Resource
-from policy.permissions import DOCUMENTS, NOTHING_NARROWER, ROLE
+from langfuse_aws.graph.model import UNKNOWN, Resource
+from langfuse_aws.policy.permissions import DOCUMENTS, NOTHING_NARROWER, ROLE
 from tests.unit.policy_cases import Case, broken, document, kept, made
 
 ROLE_POLICY: Final = "aws:iam/rolePolicy:RolePolicy"

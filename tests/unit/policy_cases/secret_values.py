@@ -2,8 +2,8 @@
 
 from typing import Any, Final
 
-from graph.model import SECRET, UNKNOWN, Resource
-from policy.secret_values import FUNCTION
+from langfuse_aws.graph.model import SECRET, UNKNOWN, Resource
+from langfuse_aws.policy.secret_values import FUNCTION
 from tests.unit.policy_cases import Case, app_runner, broken, kept, made, service, task
 
 SECRETS: Final = {

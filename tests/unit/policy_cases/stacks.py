@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from graph.model import SECRET
+from langfuse_aws.graph.model import SECRET
 
 Inputs = dict[str, Any]
 Change = Callable[[Inputs], Inputs]

@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from graph.model import SECRET, UNKNOWN, Resource
+from langfuse_aws.graph.model import SECRET, UNKNOWN, Resource
 from tests.unit.policy_cases import Case, broken, document, kept, made
 
 CLUSTER_GROUP: Final = "aws:rds/clusterParameterGroup:ClusterParameterGroup"

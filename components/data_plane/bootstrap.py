@@ -1,0 +1,103 @@
+"""Creates the first API keys and the first user's password. Langfuse makes the rest of them."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import pulumi
+import pulumi_random as random
+
+from langfuse_aws.components.data_plane.bootstrap_variables import (
+    PUBLIC_KEY_PREFIX,
+    SECRET_KEY_PREFIX,
+    first_start,
+)
+from langfuse_aws.components.environment import Environment
+from langfuse_aws.components.shared.stored_secret import (
+    RenewablePassword,
+    SecretReference,
+    StoredSecret,
+    StoredSecretArgs,
+)
+from langfuse_aws.settings import bootstrap as settings
+
+SECRET_KEY_CHARACTERS: Final = 40
+PASSWORD_CHARACTERS: Final = 24
+
+PASSWORD_SPECIALS: Final = "-_.!"  # noqa: S105 -- an alphabet
+"""Langfuse's own form wants a special character; these need no quotes in a shell."""
+
+
+@dataclass(frozen=True)
+class BootstrapArgs:
+    """What the keys and the password are made from."""
+
+    settings: settings.Bootstrap
+    identifier: str
+    """ID of the organization and of the project."""
+    protected: bool
+
+
+class Bootstrap(pulumi.ComponentResource):
+    """A secret with the first keys and the first password.
+
+    Nothing else depends on them, and Langfuse can make others: they may be replaced and deleted
+    even in a protected stack, where Secrets Manager keeps a deleted secret for its recovery window.
+    """
+
+    identifier: str
+    """ID of the organization and of the project."""
+    public_key: pulumi.Output[str]
+    """The project's public key, `pk-lf-` and a UUID."""
+    secret_arn: pulumi.Output[str]
+    """ARN of the secret: JSON with `public_key`, `secret_key` and `user_password`."""
+    environment: Environment[pulumi.Input[str], SecretReference]
+    """Variables of web that have Langfuse make all of it."""
+
+    def __init__(
+        self, name: str, args: BootstrapArgs, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        super().__init__("langfuse:index:Bootstrap", name, None, opts)
+        child = pulumi.ResourceOptions(parent=self)
+        version = {"keyVersion": str(args.settings.key_version)}
+        public = random.RandomUuid(f"{name}-public-key", keepers=version, opts=child)
+        key = RenewablePassword(
+            f"{name}-secret-key",
+            length=SECRET_KEY_CHARACTERS,
+            special=False,
+            keepers=version,
+            opts=child,
+        )
+        password = RenewablePassword(
+            f"{name}-user-password",
+            length=PASSWORD_CHARACTERS,
+            override_special=PASSWORD_SPECIALS,
+            min_lower=1,
+            min_upper=1,
+            min_numeric=1,
+            min_special=1,
+            opts=child,
+        )
+        self.public_key = pulumi.Output.concat(PUBLIC_KEY_PREFIX, public.result)
+        stored = StoredSecret(
+            name,
+            StoredSecretArgs(
+                "Langfuse's first API keys, and the first user's password",
+                {
+                    "public_key": self.public_key,
+                    "secret_key": pulumi.Output.concat(SECRET_KEY_PREFIX, key.result),
+                    "user_password": password.result,
+                },
+                args.protected,
+                renewable=True,
+            ),
+            child,
+        )
+        self.identifier, self.secret_arn = args.identifier, stored.arn
+        self.environment = first_start(
+            args.settings,
+            args.identifier,
+            self.public_key,
+            stored.reference("secret_key"),
+            stored.reference("user_password"),
+        )
+        self.register_outputs({"publicKey": self.public_key, "secretArn": self.secret_arn})

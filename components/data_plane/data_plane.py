@@ -1,0 +1,155 @@
+"""Creates the managed stores, PostgreSQL, Valkey and S3, and Langfuse's own secrets."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Final
+
+import pulumi
+import pulumi_random as random
+
+from langfuse_aws.components.data_plane.bootstrap import Bootstrap, BootstrapArgs
+from langfuse_aws.components.data_plane.postgres import Postgres, PostgresArgs
+from langfuse_aws.components.data_plane.storage import Storage, StorageArgs
+from langfuse_aws.components.data_plane.valkey import Redis, RedisArgs
+from langfuse_aws.components.network.security_groups import Door
+from langfuse_aws.components.shared.metrics import Watched
+from langfuse_aws.components.shared.stored_secret import (
+    SecretReference,
+    StoredSecret,
+    StoredSecretArgs,
+)
+from langfuse_aws.settings.model import Settings
+from langfuse_aws.settings.stack import Secrets
+
+ENCRYPTION_KEY_BYTES: Final = 32
+"""Langfuse wants 64 hexadecimal digits: AES-256."""
+
+
+@dataclass(frozen=True)
+class DataPlaneArgs:
+    """What the data plane is made from."""
+
+    settings: Settings
+    vpc_id: pulumi.Input[str]
+    subnet_ids: pulumi.Input[Sequence[str]]
+    origin: pulumi.Input[str]
+    """Origin of Langfuse's user interface."""
+    secrets: Secrets
+
+
+class DataPlane(pulumi.ComponentResource):
+    """The stores, and references to every secret a container needs."""
+
+    postgres: Postgres
+    """The database."""
+    redis: Redis
+    """The cache and queue."""
+    storage: Storage
+    """The bucket."""
+    salt: SecretReference
+    """Hashes API keys; must never change."""
+    encryption_key: SecretReference
+    """Encrypts model providers' keys; must never change."""
+    nextauth_secret: SecretReference
+    """Signs sessions."""
+    environment: Mapping[str, SecretReference]
+    """The stack file's own secret variables."""
+    bootstrap: Bootstrap | None
+    """The first API keys and the first user's password."""
+    providers: Mapping[str, SecretReference]
+    """Client secrets of `auth.providers`."""
+    smtp_url: SecretReference | None
+    """URL of the SMTP server."""
+
+    def __init__(
+        self, name: str, args: DataPlaneArgs, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        super().__init__("langfuse:index:DataPlane", name, None, opts)
+        child = pulumi.ResourceOptions(parent=self)
+        settings, protected = args.settings, args.settings.deletion_protection
+        self.postgres = Postgres(
+            f"{name}-postgres",
+            PostgresArgs(
+                settings.postgres,
+                args.vpc_id,
+                args.subnet_ids,
+                protected,
+                f"{name}-postgres" in settings.allow_replace,
+                args.secrets.passwords.get("postgres"),
+            ),
+            child,
+        )
+        self.redis = Redis(
+            f"{name}-redis",
+            RedisArgs(
+                settings.redis,
+                args.vpc_id,
+                args.subnet_ids,
+                protected,
+                f"{name}-redis" in settings.allow_replace,
+                args.secrets.passwords.get("redis"),
+            ),
+            child,
+        )
+        self.storage = Storage(
+            f"{name}-storage", StorageArgs(settings.storage, args.origin, protected), child
+        )
+        self._make_keys(name, protected, child)
+        given, store = args.secrets, partial(_store, name, protected, child)
+        self.environment = store("environment", "secretEnvironment", given.environment)
+        self.providers = store("auth", "authSecrets", given.providers)
+        url = {} if given.smtp_url is None else {"url": given.smtp_url}
+        self.smtp_url = store("smtp", "smtpUrl", url).get("url")
+        self.bootstrap = None
+        if settings.bootstrap is not None:
+            self.bootstrap = Bootstrap(
+                f"{name}-bootstrap", BootstrapArgs(settings.bootstrap, name, protected), child
+            )
+        self.register_outputs({"bucket": self.storage.bucket})
+
+    @property
+    def doors(self) -> dict[str, Door]:
+        """Where consumers of the stores are let in."""
+        return {**self.postgres.doors, **self.redis.doors}
+
+    @property
+    def watched(self) -> Watched:
+        """What CloudWatch calls the stores."""
+        return {**self.postgres.watched, **self.redis.watched, **self.storage.watched}
+
+    def _make_keys(self, name: str, protected: bool, child: pulumi.ResourceOptions) -> None:
+        kept = pulumi.ResourceOptions(parent=self, protect=protected)
+        values = {
+            "SALT": random.RandomPassword(
+                f"{name}-salt", length=43, special=False, opts=kept
+            ).result,
+            "ENCRYPTION_KEY": random.RandomBytes(
+                f"{name}-encryption-key", length=ENCRYPTION_KEY_BYTES, opts=kept
+            ).hex,
+            "NEXTAUTH_SECRET": random.RandomPassword(
+                f"{name}-nextauth-secret", length=43, special=False, opts=kept
+            ).result,
+        }
+        secret = StoredSecret(
+            f"{name}-keys", StoredSecretArgs("Langfuse's own keys", values, protected), child
+        )
+        self.salt = secret.reference("SALT")
+        self.encryption_key = secret.reference("ENCRYPTION_KEY")
+        self.nextauth_secret = secret.reference("NEXTAUTH_SECRET")
+
+
+def _store(
+    name: str,
+    protected: bool,
+    opts: pulumi.ResourceOptions,
+    label: str,
+    key: str,
+    values: Mapping[str, pulumi.Output[str]],
+) -> dict[str, SecretReference]:
+    """Store what the secret key `key` of the stack file holds, if it holds anything."""
+    if not values:
+        return {}
+    args = StoredSecretArgs(f"langfuse:{key}", values, protected, renewable=True)
+    secret = StoredSecret(f"{name}-{label}", args, opts)
+    return {value: secret.reference(value) for value in values}

@@ -1,0 +1,292 @@
+"""Creates PostgreSQL: Aurora Serverless v2, or one RDS instance for the smallest stacks."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final, NamedTuple
+
+import pulumi
+import pulumi_aws as aws
+import pulumi_random as random
+
+from langfuse_aws.components.network.security_groups import Door, closed_group
+from langfuse_aws.components.protection.backups import BackedUpDatabase
+from langfuse_aws.components.protection.beginning import database_snapshot, only_without
+from langfuse_aws.components.protection.final_snapshot import final_snapshot_name
+from langfuse_aws.components.protection.snapshots import (
+    DATABASE,
+    INSTANCE_STORAGE_GIB,
+    INSTANCE_STORAGE_LIMIT_GIB,
+    USER,
+)
+from langfuse_aws.components.shared.metrics import Watched
+from langfuse_aws.components.shared.stored_secret import (
+    SecretReference,
+    StoredSecret,
+    StoredSecretArgs,
+    external_password,
+)
+from langfuse_aws.contract.runtime import POSTGRES_PORT
+from langfuse_aws.settings.external_stores import ExternalPostgres
+from langfuse_aws.settings.releases import POSTGRES_MAJOR
+from langfuse_aws.settings.stores import AuroraPostgres, PostgresInstance
+
+PARAMETERS: Final = {"rds.force_ssl": "1", "timezone": "UTC"}
+
+
+@dataclass(frozen=True)
+class PostgresArgs:
+    """What the database is made from."""
+
+    settings: AuroraPostgres | PostgresInstance | ExternalPostgres
+    vpc_id: pulumi.Input[str]
+    subnet_ids: pulumi.Input[Sequence[str]]
+    protected: bool
+    replaceable: bool
+    """Whether this update may replace the database."""
+    password: pulumi.Output[str] | None
+    """Of an external database."""
+
+
+class Postgres(pulumi.ComponentResource):
+    """The database, its security group and its password."""
+
+    host: pulumi.Output[str]
+    """`name:port` of the writer, known once the writer serves."""
+    user: str
+    database: str
+    backed_up: BackedUpDatabase | None
+    """What AWS Backup can copy; None if the database is external."""
+    identity: pulumi.Output[str]
+    """AWS's own ID of the database: another one is another database."""
+    password: SecretReference
+    """The owner's password."""
+    doors: dict[str, Door]
+    """Where consumers are let in."""
+    watched: Watched
+    """What CloudWatch calls the database; nothing if it is external."""
+
+    def __init__(
+        self, name: str, args: PostgresArgs, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        super().__init__("langfuse:index:Postgres", name, None, opts)
+        child = pulumi.ResourceOptions(parent=self)
+        if isinstance(args.settings, ExternalPostgres):
+            self._adopt(name, args.settings, args, child)
+        else:
+            self._create(name, args.settings, args, child)
+        self.register_outputs({"host": self.host})
+
+    def _adopt(
+        self,
+        name: str,
+        settings: ExternalPostgres,
+        args: PostgresArgs,
+        child: pulumi.ResourceOptions,
+    ) -> None:
+        self.host = pulumi.Output.from_input(f"{settings.host}:{settings.port}")
+        self.user, self.database = settings.user, settings.database
+        self.identity, self.backed_up, self.doors = self.host, None, {}
+        self.watched = {}
+        self.password = external_password(name, "password", args.password, args.protected, child)
+
+    def _create(
+        self,
+        name: str,
+        settings: AuroraPostgres | PostgresInstance,
+        args: PostgresArgs,
+        child: pulumi.ResourceOptions,
+    ) -> None:
+        self.user, self.database = USER, DATABASE
+        kept = pulumi.ResourceOptions(parent=self, protect=args.protected)
+        group = closed_group(name, "PostgreSQL", args.vpc_id, opts=child)
+        self.doors = {"postgres": Door(group.id, POSTGRES_PORT)}
+        # Alphanumeric: the images' entrypoints put it into a URL without encoding it.
+        password = random.RandomPassword(f"{name}-password", length=32, special=False, opts=kept)
+        secret = StoredSecret(
+            f"{name}-credentials",
+            StoredSecretArgs("PostgreSQL", {"password": password.result}, args.protected),
+            child,
+        )
+        self.password = secret.reference("password")
+        subnets = aws.rds.SubnetGroup(name, subnet_ids=args.subnet_ids, opts=child)
+        common: dict[str, Any] = {
+            "db_subnet_group_name": subnets.name,
+            "vpc_security_group_ids": [group.id],
+            "port": POSTGRES_PORT,
+            "storage_encrypted": True,
+            "backup_retention_period": settings.backup_retention_days,
+            "copy_tags_to_snapshot": True,
+            "delete_automated_backups": not args.protected,
+            "deletion_protection": args.protected,
+            "skip_final_snapshot": not args.protected,
+            "final_snapshot_identifier": final_snapshot_name(
+                name, replaceable=args.replaceable, opts=child
+            ),
+            "snapshot_identifier": settings.snapshot_identifier,
+            "apply_immediately": True,
+        }
+        if isinstance(settings, AuroraPostgres):
+            made = _aurora(name, settings, password.result, common, child, kept)
+        else:
+            made = _instance(name, settings, password.result, common, child, kept)
+        self.host, self.identity, self.backed_up, self.watched = made
+
+
+class Database(NamedTuple):
+    """A database as consumers, the migration, AWS Backup and CloudWatch know it."""
+
+    host: pulumi.Output[str]
+    identity: pulumi.Output[str]
+    backed_up: BackedUpDatabase
+    watched: Watched
+
+
+class Beginning(NamedTuple):
+    """What a database is made with once, and has changed by itself ever since."""
+
+    engine_version: str
+    storage_gib: int
+    opts: pulumi.ResourceOptions
+
+
+def _beginning(
+    name: str, snapshot_identifier: str | None, engine: str, opts: pulumi.ResourceOptions
+) -> Beginning:
+    """Have a database begin empty, or as its snapshot: RDS lowers neither version nor storage."""
+    if snapshot_identifier is None:
+        return Beginning(POSTGRES_MAJOR, INSTANCE_STORAGE_GIB, opts)
+    snapshot, obstacle = database_snapshot(snapshot_identifier, engine, opts.parent)
+    refusing = pulumi.ResourceOptions(hooks=only_without(name, obstacle))
+    return Beginning(
+        snapshot.engine_version if snapshot else POSTGRES_MAJOR,
+        max(INSTANCE_STORAGE_GIB, snapshot.storage_gib if snapshot else 0),
+        pulumi.ResourceOptions.merge(opts, refusing),
+    )
+
+
+def _host(
+    name: str,
+    address: pulumi.Output[str],
+    user: pulumi.Output[str],
+    database: pulumi.Output[str],
+) -> pulumi.Output[str]:
+    """Give `address:port`, unless the database began with a snapshot of somebody else's.
+
+    RDS tells the owner and the database of what it has made; of a snapshot, the provider does not.
+    """
+
+    def check(values: Sequence[Any]) -> str:
+        found, wanted = values[1:], [USER, DATABASE]
+        if [each or its for each, its in zip(found, wanted, strict=True)] != wanted:
+            raise pulumi.RunError(
+                f"{name}: has the master user {found[0]} and the database {found[1]}, as its "
+                f"snapshot had, and Langfuse's are {USER} and {DATABASE}. Nothing uses it yet. "
+                "Restore another snapshot (python -m automation restore postgres); a database that "
+                "it was to take the place of is still there, and can be snapshotted."
+            )
+        return f"{values[0]}:{POSTGRES_PORT}"
+
+    return pulumi.Output.all(address, user, database).apply(check)
+
+
+def _aurora(
+    name: str,
+    settings: AuroraPostgres,
+    password: pulumi.Output[str],
+    common: dict[str, Any],
+    child: pulumi.ResourceOptions,
+    kept: pulumi.ResourceOptions,
+) -> Database:
+    parameters = aws.rds.ClusterParameterGroup(
+        name,
+        family=f"aurora-postgresql{POSTGRES_MAJOR}",
+        parameters=[
+            aws.rds.ClusterParameterGroupParameterArgs(name=key, value=value)
+            for key, value in PARAMETERS.items()
+        ],
+        opts=child,
+    )
+    engine = "aurora-postgresql"
+    begins = _beginning(name, settings.snapshot_identifier, engine, kept)
+    cluster = aws.rds.Cluster(
+        name,
+        # Without it AWS's provider makes up a name that says nothing.
+        cluster_identifier_prefix=f"{name}-",
+        engine=engine,
+        engine_version=begins.engine_version,
+        engine_mode="provisioned",
+        database_name=DATABASE,
+        master_username=USER,
+        master_password=password,
+        db_cluster_parameter_group_name=parameters.name,
+        serverlessv2_scaling_configuration={
+            "min_capacity": settings.min_acu,
+            "max_capacity": settings.max_acu,
+        },
+        **common,
+        opts=begins.opts,
+    )
+    instances = [
+        aws.rds.ClusterInstance(
+            f"{name}-{index}",
+            identifier_prefix=f"{name}-{index}-",
+            cluster_identifier=cluster.id,
+            engine=aws.rds.EngineType.AURORA_POSTGRESQL,
+            instance_class="db.serverless",
+            db_subnet_group_name=common["db_subnet_group_name"],
+            # Readers of tier 0 and 1 keep the writer's capacity, so failover finds it warm.
+            promotion_tier=min(index - 1, 1),
+            copy_tags_to_snapshot=True,
+            apply_immediately=True,
+            # The data is the cluster's: readers may come and go.
+            opts=child,
+        )
+        for index in range(1, settings.instances + 1)
+    ]
+    ready = pulumi.Output.all(*(instance.id for instance in instances))
+    endpoint = ready.apply(lambda _: cluster.endpoint)
+    host = _host(name, endpoint, cluster.master_username, cluster.database_name)
+    watched = {"aurora": [{"DBClusterIdentifier": cluster.cluster_identifier}]}
+    backed_up = BackedUpDatabase(cluster.arn, "Aurora")
+    return Database(host, cluster.cluster_resource_id, backed_up, watched)
+
+
+def _instance(
+    name: str,
+    settings: PostgresInstance,
+    password: pulumi.Output[str],
+    common: dict[str, Any],
+    child: pulumi.ResourceOptions,
+    kept: pulumi.ResourceOptions,
+) -> Database:
+    parameters = aws.rds.ParameterGroup(
+        name,
+        family=f"postgres{POSTGRES_MAJOR}",
+        parameters=[
+            aws.rds.ParameterGroupParameterArgs(name=key, value=value)
+            for key, value in PARAMETERS.items()
+        ],
+        opts=child,
+    )
+    engine = "postgres"
+    begins = _beginning(name, settings.snapshot_identifier, engine, kept)
+    instance = aws.rds.Instance(
+        name,
+        engine=engine,
+        engine_version=begins.engine_version,
+        instance_class=settings.instance_class,
+        allocated_storage=begins.storage_gib,
+        max_allocated_storage=INSTANCE_STORAGE_LIMIT_GIB,
+        storage_type="gp3",
+        db_name=DATABASE,
+        username=USER,
+        password=password,
+        parameter_group_name=parameters.name,
+        publicly_accessible=False,
+        **common,
+        opts=begins.opts,
+    )
+    host = _host(name, instance.address, instance.username, instance.db_name)
+    watched = {"database": [{"DBInstanceIdentifier": instance.identifier}]}
+    backed_up = BackedUpDatabase(instance.arn, "RDS")
+    return Database(host, instance.resource_id, backed_up, watched)

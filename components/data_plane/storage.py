@@ -1,0 +1,118 @@
+"""Creates the S3 bucket for events, media and exports, each below a prefix of its own.
+
+One bucket: docs/adr/0001-one-bucket.md.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+import pulumi
+import pulumi_aws as aws
+
+from langfuse_aws.components.environment import EVENTS_PREFIX
+from langfuse_aws.components.shared.bucket import private_bucket, version_objects
+from langfuse_aws.components.shared.metrics import Watched
+from langfuse_aws.components.shared.stored_secret import RECOVERY_DAYS
+from langfuse_aws.settings.stores import Storage as StorageSettings
+
+UNPROTECTED_KEY_DAYS: Final = 7
+"""KMS's shortest waiting period before a key is gone."""
+
+ABORT_MULTIPART_DAYS: Final = 7
+
+
+@dataclass(frozen=True)
+class StorageArgs:
+    """What the bucket is made from."""
+
+    settings: StorageSettings
+    origin: pulumi.Input[str]
+    """Origin of Langfuse's user interface, which uploads media from the browser."""
+    protected: bool
+
+
+class Storage(pulumi.ComponentResource):
+    """The bucket and everything that guards it."""
+
+    bucket: pulumi.Output[str]
+    """The bucket's name, known once its guards are in place."""
+    bucket_arn: pulumi.Output[str]
+    """The bucket's ARN."""
+    key_arn: pulumi.Output[str] | None
+    """The KMS key's ARN; None when S3's own keys are used."""
+    watched: Watched
+    """What CloudWatch calls the bucket."""
+
+    def __init__(
+        self, name: str, args: StorageArgs, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        super().__init__("langfuse:index:Storage", name, None, opts)
+        child = pulumi.ResourceOptions(parent=self)
+        kept = pulumi.ResourceOptions(parent=self, protect=args.protected)
+        self.key_arn = self._key(name, kept, args.protected) if args.settings.kms else None
+        bucket = private_bucket(name, protected=args.protected, key_arn=self.key_arn, opts=child)
+        if args.settings.versioning_days is not None:
+            version_objects(bucket, name, child)
+        aws.s3.BucketLifecycleConfiguration(
+            name, bucket=bucket.id, rules=lifecycle_rules(args.settings), opts=child
+        )
+        aws.s3.BucketCorsConfiguration(
+            name,
+            bucket=bucket.id,
+            cors_rules=[
+                {
+                    "allowed_origins": [args.origin],
+                    "allowed_methods": ["GET", "HEAD", "PUT"],
+                    "allowed_headers": ["content-type", "x-amz-checksum-sha256"],
+                    "expose_headers": ["ETag"],
+                    "max_age_seconds": 3600,
+                }
+            ],
+            opts=child,
+        )
+        self.bucket, self.bucket_arn = bucket.name, bucket.arn
+        self.watched = {"bucket": [{"BucketName": bucket.name, "StorageType": "StandardStorage"}]}
+        self.register_outputs({"bucket": self.bucket})
+
+    @staticmethod
+    def _key(name: str, kept: pulumi.ResourceOptions, protected: bool) -> pulumi.Output[str]:
+        key = aws.kms.Key(
+            name,
+            description=f"Objects of {name}",
+            enable_key_rotation=True,
+            deletion_window_in_days=RECOVERY_DAYS if protected else UNPROTECTED_KEY_DAYS,
+            opts=kept,
+        )
+        return key.arn
+
+
+def lifecycle_rules(
+    settings: StorageSettings,
+) -> list[aws.s3.BucketLifecycleConfigurationRuleArgsDict]:
+    """Build the lifecycle rules. Media never expires: Langfuse de-duplicates it by hash."""
+    rules: list[aws.s3.BucketLifecycleConfigurationRuleArgsDict] = [
+        {
+            "id": "abort-multipart-uploads",
+            "status": "Enabled",
+            "filter": {"prefix": ""},
+            "abort_incomplete_multipart_upload": {"days_after_initiation": ABORT_MULTIPART_DAYS},
+        },
+        {
+            # Always there: what versioning has kept outlives its being switched off.
+            "id": "expire-old-versions",
+            "status": "Enabled",
+            "filter": {"prefix": ""},
+            "noncurrent_version_expiration": {"noncurrent_days": settings.versioning_days or 1},
+            "expiration": {"expired_object_delete_marker": True},
+        },
+    ]
+    if settings.events_retention_days is not None:
+        rules.append(
+            {
+                "id": "expire-events",
+                "status": "Enabled",
+                "filter": {"prefix": EVENTS_PREFIX},
+                "expiration": {"days": settings.events_retention_days},
+            }
+        )
+    return rules

@@ -1,0 +1,129 @@
+"""Creates the cache and queue: ElastiCache for Valkey, node-based, cluster mode off."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_aws as aws
+import pulumi_random as random
+
+from langfuse_aws.components.network.security_groups import Door, closed_group
+from langfuse_aws.components.protection.final_snapshot import final_snapshot_name
+from langfuse_aws.components.shared.metrics import Watched
+from langfuse_aws.components.shared.stored_secret import (
+    SecretReference,
+    StoredSecret,
+    StoredSecretArgs,
+    external_password,
+)
+from langfuse_aws.contract.runtime import REDIS_PORT
+from langfuse_aws.settings.external_stores import ExternalRedis
+from langfuse_aws.settings.releases import VALKEY
+from langfuse_aws.settings.stores import ElastiCacheRedis
+
+
+@dataclass(frozen=True)
+class RedisArgs:
+    """What the cache is made from."""
+
+    settings: ElastiCacheRedis | ExternalRedis
+    vpc_id: pulumi.Input[str]
+    subnet_ids: pulumi.Input[Sequence[str]]
+    protected: bool
+    replaceable: bool
+    """Whether this update may replace the cache."""
+    password: pulumi.Output[str] | None
+    """Of an external cache."""
+
+
+class Redis(pulumi.ComponentResource):
+    """The replication group, its security group and its token."""
+
+    host: pulumi.Output[str]
+    """Name of the primary."""
+    port: int
+    tls: bool
+    password: SecretReference
+    """The AUTH token."""
+    doors: dict[str, Door]
+    """Where consumers are let in."""
+    watched: Watched
+    """What CloudWatch calls the nodes; nothing if the cache is external."""
+
+    def __init__(
+        self, name: str, args: RedisArgs, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        super().__init__("langfuse:index:Redis", name, None, opts)
+        child = pulumi.ResourceOptions(parent=self)
+        if isinstance(args.settings, ExternalRedis):
+            self._adopt(name, args.settings, args, child)
+        else:
+            self._create(name, args.settings, args, child)
+        self.register_outputs({"host": self.host})
+
+    def _adopt(
+        self, name: str, settings: ExternalRedis, args: RedisArgs, child: pulumi.ResourceOptions
+    ) -> None:
+        self.host = pulumi.Output.from_input(settings.host)
+        self.port, self.tls, self.doors = settings.port, settings.tls, {}
+        self.watched = {}
+        self.password = external_password(name, "token", args.password, args.protected, child)
+
+    def _create(
+        self,
+        name: str,
+        settings: ElastiCacheRedis,
+        args: RedisArgs,
+        child: pulumi.ResourceOptions,
+    ) -> None:
+        kept = pulumi.ResourceOptions(parent=self, protect=args.protected)
+        group = closed_group(name, "Valkey", args.vpc_id, opts=child)
+        self.port, self.tls = REDIS_PORT, True
+        self.doors = {"redis": Door(group.id, REDIS_PORT)}
+        token = random.RandomPassword(f"{name}-token", length=64, special=False, opts=kept)
+        secret = StoredSecret(
+            f"{name}-credentials",
+            StoredSecretArgs("Valkey", {"token": token.result}, args.protected),
+            child,
+        )
+        self.password = secret.reference("token")
+        subnets = aws.elasticache.SubnetGroup(name, subnet_ids=args.subnet_ids, opts=child)
+        parameters = aws.elasticache.ParameterGroup(
+            name,
+            family=f"valkey{VALKEY.split('.', 1)[0]}",
+            # BullMQ loses jobs when keys are evicted; every default group of AWS's evicts.
+            parameters=[{"name": "maxmemory-policy", "value": "noeviction"}],
+            opts=child,
+        )
+        snapshot = final_snapshot_name(name, replaceable=args.replaceable, opts=child)
+        replicated = settings.replicas > 0
+        cache = aws.elasticache.ReplicationGroup(
+            name,
+            description=f"Queue and cache of {name}",
+            engine="valkey",
+            engine_version=VALKEY,
+            node_type=settings.node_type,
+            num_cache_clusters=1 + settings.replicas,
+            automatic_failover_enabled=replicated,
+            multi_az_enabled=replicated,
+            port=REDIS_PORT,
+            parameter_group_name=parameters.name,
+            subnet_group_name=subnets.name,
+            security_group_ids=[group.id],
+            at_rest_encryption_enabled=True,
+            transit_encryption_enabled=True,
+            transit_encryption_mode="required",
+            auth_token=token.result,
+            snapshot_retention_limit=1,
+            final_snapshot_identifier=snapshot if args.protected else None,
+            apply_immediately=True,
+            opts=kept,
+        )
+        self.host = cache.primary_endpoint_address
+        # AWS names a group's nodes so. The provider's own list is the old one while it changes.
+        self.watched = {
+            "caches": [
+                {"CacheClusterId": pulumi.Output.concat(cache.replication_group_id, f"-{node:03}")}
+                for node in range(1, 2 + settings.replicas)
+            ]
+        }

@@ -1,0 +1,1 @@
+"""Grafana on Fargate, with the data sources and dashboards that it starts with."""

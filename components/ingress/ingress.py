@@ -1,0 +1,134 @@
+"""Creates the way in: a load balancer or an HTTP API, and the domain's certificate and record.
+
+The record comes last, once there is somebody to answer: `point_domain`. App Runner is a way in by
+itself: then there is nothing but the domain, to be pointed to it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pulumi
+
+from langfuse_aws.components.ingress.api_gateway import ApiGateway, ApiGatewayArgs
+from langfuse_aws.components.ingress.certificate import Certificate, CertificateArgs
+from langfuse_aws.components.ingress.load_balancer import LoadBalancer, LoadBalancerArgs
+from langfuse_aws.components.ingress.load_balancer_protection import LoadBalancerProtection
+from langfuse_aws.components.ingress.web_acl import WebAcl, WebAclArgs
+from langfuse_aws.components.network.network import Network
+from langfuse_aws.components.runtime.cluster import Cluster
+from langfuse_aws.components.shared.metrics import Watched
+from langfuse_aws.contract.runtime import WEB_START_SECONDS, start_seconds
+from langfuse_aws.settings.model import Settings
+from langfuse_aws.settings.services import ApiGatewayIngress, AppRunnerIngress, LoadBalancerIngress
+
+
+@dataclass(frozen=True)
+class IngressArgs:
+    """What the ingress is made from."""
+
+    settings: Settings
+    network: Network
+    cluster: Cluster
+    how_to_allow: str
+    """How a protected load balancer is allowed to go: see `ReplacementGuard`."""
+
+
+class Ingress(pulumi.ComponentResource):
+    """Langfuse's public address, and how the web service is attached to it."""
+
+    url: pulumi.Output[str]
+    """What users open: `https://` and a host name, without a path."""
+    certificate: Certificate | None
+    """The domain's certificate and records; None without a domain."""
+    watched: Watched
+    """What CloudWatch calls the way in, and the certificate if there is one."""
+
+    def __init__(
+        self, name: str, args: IngressArgs, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        super().__init__("langfuse:index:Ingress", name, None, opts)
+        child = pulumi.ResourceOptions(parent=self)
+        settings = args.settings.ingress
+        self.certificate = None
+        self.watched = {}
+        if args.settings.domain is not None:
+            self.certificate = Certificate(
+                name,
+                CertificateArgs(
+                    domain=args.settings.domain,
+                    hosted_zone=args.settings.hosted_zone,
+                    certificate_arn=settings.certificate_arn,
+                    made_elsewhere=isinstance(settings, AppRunnerIngress),
+                ),
+                child,
+            )
+            self.url = pulumi.Output.from_input(f"https://{args.settings.domain}")
+        self._way = None
+        protection = LoadBalancerProtection.of(
+            name, args.settings.deletion_protection, args.settings.allow_replace, args.how_to_allow
+        )
+        agreed = protection.remember(settings, self)
+        if not isinstance(settings, AppRunnerIngress):
+            opts = pulumi.ResourceOptions(parent=self, depends_on=[agreed])
+            self._way = self._make_way(name, settings, args, protection.protected, opts)
+        self.register_outputs({"url": self.url})
+
+    def _make_way(
+        self,
+        name: str,
+        settings: LoadBalancerIngress | ApiGatewayIngress,
+        args: IngressArgs,
+        protected: bool,
+        child: pulumi.ResourceOptions,
+    ) -> LoadBalancer | ApiGateway:
+        certificate = self.certificate
+        if isinstance(settings, LoadBalancerIngress):
+            if certificate is None:
+                raise ValueError("settings promise a domain for a load balancer")
+            way = LoadBalancer(
+                name,
+                LoadBalancerArgs(
+                    settings=settings,
+                    network=args.network,
+                    certificate_arn=certificate.arn,
+                    protected=protected,
+                    start_seconds=start_seconds(WEB_START_SECONDS, args.settings.web.cpu),
+                ),
+                child,
+            )
+            if settings.waf is not None:
+                WebAcl(
+                    name,
+                    WebAclArgs(settings.waf, way.arn, args.settings.logs.retention_days),
+                    child,
+                )
+        else:
+            way = ApiGateway(
+                name,
+                ApiGatewayArgs(
+                    settings=settings,
+                    network=args.network,
+                    cluster=args.cluster,
+                    certificate=certificate,
+                    log_retention_days=args.settings.logs.retention_days,
+                ),
+                child,
+            )
+        self.watched = way.watched
+        if certificate is None:
+            self.url = way.target_name
+        else:
+            self.watched = {**way.watched, "certificate": [{"CertificateArn": certificate.arn}]}
+        return way
+
+    def point_domain(self, after: Sequence[pulumi.Resource]) -> None:
+        """Point the domain, if there is one, to the way in, once `after` is there."""
+        if self.certificate is not None:
+            self.certificate.point_to(self.way.target_name, self.way.target_zone_id, after)
+
+    @property
+    def way(self) -> LoadBalancer | ApiGateway:
+        """What ECS services are attached to. ValueError where App Runner is the way in."""
+        if self._way is None:
+            raise ValueError("settings promise no service of ECS that is reached from outside")
+        return self._way

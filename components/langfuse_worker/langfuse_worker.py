@@ -1,0 +1,108 @@
+"""Creates Langfuse's worker service, which drains the queues into ClickHouse."""
+
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_aws as aws
+
+from langfuse_aws.components import environment
+from langfuse_aws.components.migration.migration import Migration
+from langfuse_aws.components.runtime.container_definition import HealthCheck
+from langfuse_aws.components.runtime.container_service import ContainerService, ContainerServiceArgs
+from langfuse_aws.components.shared import iam
+from langfuse_aws.components.shared.metrics import Watched, schedules_run
+from langfuse_aws.components.stack_parts import StackParts
+from langfuse_aws.contract import metrics
+from langfuse_aws.contract.runtime import (
+    WORKER_PORT,
+    WORKER_START_SECONDS,
+    WORKER_STOP_SECONDS,
+    health_command,
+    start_seconds,
+    worker_health_path,
+)
+
+
+@dataclass(frozen=True)
+class LangfuseWorkerArgs:
+    """What the worker service is made from."""
+
+    parts: StackParts
+    migration: Migration
+    """Comes first: no task runs on a database that is not its release's."""
+
+
+class LangfuseWorker(pulumi.ComponentResource):
+    """The worker container. Nobody connects to it."""
+
+    service_name: pulumi.Output[str]
+    """Name of the ECS service, once it runs as it is configured."""
+    log_group_name: pulumi.Output[str]
+    """Name of its log group."""
+    watched: Watched
+    """What CloudWatch calls the service, and whether the worker publishes its queues."""
+
+    def __init__(
+        self, name: str, args: LangfuseWorkerArgs, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        super().__init__("langfuse:index:LangfuseWorker", name, None, opts)
+        parts, worker = args.parts, args.parts.settings.worker
+        path = worker_health_path(parts.settings.version, parts.settings.write_mode)
+        publishes = parts.settings.publishes_queue_metrics
+        service = ContainerService(
+            name,
+            ContainerServiceArgs(
+                container="worker",
+                image=parts.images["worker"],
+                port=WORKER_PORT,
+                health_check=HealthCheck(
+                    health_command(WORKER_PORT, path),
+                    start_period=start_seconds(WORKER_START_SECONDS, worker.cpu),
+                ),
+                stop_timeout=WORKER_STOP_SECONDS,
+                settings=worker,
+                environment=environment.worker(parts.settings, parts.endpoints, parts.credentials),
+                statements=[
+                    *parts.statements,
+                    *([iam.metric_publishing(metrics.NAMESPACE)] if publishes else []),
+                ],
+                doors=parts.doors,
+                location=parts.location,
+                network=parts.network,
+                cluster=parts.cluster,
+                log_retention_days=parts.settings.logs.retention_days,
+                service={},
+                after=[args.migration, *parts.before_services],
+                backlog_per_task=(
+                    worker.backlog_per_task if worker.scale_on == "backlog" else None
+                ),
+            ),
+            pulumi.ResourceOptions(parent=self),
+        )
+        self.service_name, self.log_group_name = service.service_name, service.log_group_name
+        self.watched = service.watched
+        if parts.settings.alarms is not None and metrics.logs_schedules(worker.environment):
+            self._count_schedules(name)
+        if parts.settings.publishes_queue_metrics:
+            # Queue metrics have no dimensions.
+            self.watched = {**self.watched, "queues": [{}]}
+        self.register_outputs({"serviceName": self.service_name})
+
+    def _count_schedules(self, name: str) -> None:
+        """Count what workers run by schedule, by their log.
+
+        Langfuse 3 says nowhere else that its workers consume their queues.
+        """
+        counted = schedules_run(name)
+        aws.cloudwatch.LogMetricFilter(
+            name,
+            log_group_name=self.log_group_name,
+            pattern=f'"{metrics.SCHEDULE_LOG}"',
+            metric_transformation={
+                "namespace": counted.namespace,
+                "name": counted.name,
+                "value": "1",
+            },
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        self.watched = {**self.watched, counted.subject: [{}]}

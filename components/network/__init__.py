@@ -1,0 +1,1 @@
+"""VPC, NAT, and security groups with their rules."""

@@ -1,0 +1,282 @@
+"""Creates the VPC of a stack, its subnets, way out and S3 endpoint; or adopts one that exists.
+
+A private subnet's default route is one resource whatever it leads to, so that a change of
+`network.egress` gives it another target: AWS allows one route for a destination in a table.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import pulumi
+import pulumi_aws as aws
+import pulumi_awsx as awsx
+
+from langfuse_aws.components.network import nat_instance
+from langfuse_aws.components.network.nat_gateways import NatGateways, NatGatewaysArgs
+from langfuse_aws.components.network.nat_instance import NatInstance, NatInstanceArgs
+from langfuse_aws.components.protection.replacement_guard import ReplacementGuard
+from langfuse_aws.components.shared import iam
+from langfuse_aws.components.shared.location import Location
+from langfuse_aws.settings.network import AdoptedNetwork, CreatedNetwork
+
+UNFIT_ZONES: Final = ["use1-az3", "usw1-az2", "cac1-az3", "apne1-az3"]
+"""Zones without VPC links (and some without Graviton instances).
+https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-vpc-links.html"""
+
+
+AWSX_SUBNET: Final = ("awsx:ec2:Vpc", "aws:ec2/vpc:Vpc", "aws:ec2/subnet:Subnet")
+"""Within what awsx makes a subnet's route table, NAT gateway and address."""
+
+
+@dataclass(frozen=True)
+class NetworkArgs:
+    """What a network is made from."""
+
+    settings: CreatedNetwork | AdoptedNetwork
+    location: Location
+    log_retention_days: int
+    guard: ReplacementGuard
+
+
+class Network(pulumi.ComponentResource):
+    """The VPC, and which of its subnets are for what."""
+
+    vpc_id: pulumi.Output[str]
+    """ID of the VPC."""
+    public_subnet_ids: pulumi.Output[Sequence[str]]
+    """Subnets with a route to the internet gateway, one per zone."""
+    private_subnet_ids: pulumi.Output[Sequence[str]]
+    """Subnets for the stores, one per zone."""
+    task_subnet_ids: pulumi.Output[Sequence[str]]
+    """Subnets for tasks and instances: the public ones if egress is `none`. Known once there is a
+    way out of them."""
+    zones: Sequence[str]
+    """Availability zones of `private_subnet_ids`, and of `task_subnet_ids`, in their order."""
+    public_tasks: bool
+    """Whether tasks and instances need public addresses to get out."""
+
+    def __init__(
+        self, name: str, args: NetworkArgs, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        super().__init__("langfuse:index:Network", name, None, opts)
+        child = pulumi.ResourceOptions(parent=self)
+        self.public_tasks = args.settings.public_tasks
+        # No store can follow into another VPC.
+        agreed = args.guard.remember(self, name, args.settings.identity)
+        routes: list[aws.ec2.Route] = []
+        if isinstance(args.settings, CreatedNetwork):
+            routes = self._create(name, args.settings, args, agreed, child)
+        else:
+            self._adopt(args.settings)
+        self.task_subnet_ids = (
+            self.public_subnet_ids
+            if self.public_tasks
+            else pulumi.Output.all(self.private_subnet_ids, *(route.id for route in routes)).apply(
+                lambda found: found[0]
+            )
+        )
+        self.register_outputs(
+            {
+                "vpcId": self.vpc_id,
+                "publicSubnetIds": self.public_subnet_ids,
+                "privateSubnetIds": self.private_subnet_ids,
+            }
+        )
+
+    def _create(
+        self,
+        name: str,
+        settings: CreatedNetwork,
+        args: NetworkArgs,
+        agreed: pulumi.Resource,
+        child: pulumi.ResourceOptions,
+    ) -> list[aws.ec2.Route]:
+        public_blocks, private_blocks = settings.subnet_blocks()
+        self.zones = zone_names(settings.zones, self)
+        vpc = awsx.ec2.Vpc(
+            name,
+            cidr_block=settings.cidr,
+            availability_zone_names=list(self.zones),
+            enable_dns_hostnames=True,
+            enable_dns_support=True,
+            # Those of awsx would bring default routes that no other way out can take over.
+            nat_gateways=awsx.ec2.NatGatewayConfigurationArgs(
+                strategy=awsx.ec2.NatGatewayStrategy.NONE
+            ),
+            subnet_strategy=awsx.ec2.SubnetAllocationStrategy.AUTO,
+            subnet_specs=[
+                awsx.ec2.SubnetSpecArgs(type=awsx.ec2.SubnetType.PUBLIC, cidr_blocks=public_blocks),
+                awsx.ec2.SubnetSpecArgs(
+                    type=awsx.ec2.SubnetType.PRIVATE, cidr_blocks=private_blocks
+                ),
+            ],
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[agreed]),
+        )
+        self.vpc_id = vpc.vpc_id
+        self.public_subnet_ids = vpc.public_subnet_ids
+        self.private_subnet_ids = vpc.private_subnet_ids
+
+        aws.ec2.DefaultSecurityGroup(
+            f"{name}-default",
+            vpc_id=self.vpc_id,
+            ingress=[],
+            egress=[],
+            tags={"Name": f"{name}-default-closed"},
+            opts=child,
+        )
+        public_tables = [self._table_of(self.public_subnet_ids, i) for i in range(settings.zones)]
+        private_tables = [self._table_of(self.private_subnet_ids, i) for i in range(settings.zones)]
+        aws.ec2.VpcEndpoint(
+            f"{name}-s3",
+            vpc_id=self.vpc_id,
+            service_name=f"com.amazonaws.{args.location.region}.s3",
+            vpc_endpoint_type="Gateway",
+            route_table_ids=[*public_tables, *private_tables],
+            tags={"Name": f"{name}-s3"},
+            opts=child,
+        )
+        if settings.flow_logs:
+            self._log_flows(f"{name}-flow-logs", args.log_retention_days, child)
+        return self._default_routes(name, settings, args.location, private_tables)
+
+    def _default_routes(
+        self,
+        name: str,
+        settings: CreatedNetwork,
+        location: Location,
+        tables: Sequence[pulumi.Output[str]],
+    ) -> list[aws.ec2.Route]:
+        """Make the way out, and a route to it in each private subnet's table."""
+        child = pulumi.ResourceOptions(parent=self)
+        public = [
+            self.public_subnet_ids.apply(lambda ids, index=index: ids[index])
+            for index in range(settings.zones)
+        ]
+        targets: list[dict[str, Any]]
+        depends_on: list[pulumi.Resource] = []
+        match settings.egress:
+            case "none":
+                return []
+            case "natInstance":
+                instance = NatInstance(
+                    f"{name}-nat",
+                    NatInstanceArgs(location, self.vpc_id, settings.cidr, public[0], self.zones[0]),
+                    child,
+                )
+                targets = [{"network_interface_id": instance.network_interface_id}] * len(tables)
+                depends_on = [instance.group]
+            case "natGateway" | "natGatewayPerZone":
+                alone = settings.egress == "natGateway"
+                gateways = NatGateways(
+                    name,
+                    NatGatewaysArgs(public[:1] if alone else public, within(self, *AWSX_SUBNET)),
+                    child,
+                )
+                ids = gateways.ids * len(tables) if alone else gateways.ids
+                targets = [{"nat_gateway_id": each} for each in ids]
+        return [
+            aws.ec2.Route(
+                f"{name}-private-{number}",
+                route_table_id=table,
+                destination_cidr_block="0.0.0.0/0",
+                **target,
+                opts=pulumi.ResourceOptions(
+                    parent=self,
+                    depends_on=depends_on,
+                    aliases=[
+                        pulumi.Alias(
+                            f"{name}-nat-{number}",
+                            parent=within(self, nat_instance.COMPONENT),
+                        ),
+                        pulumi.Alias(
+                            parent=within(self, *AWSX_SUBNET, "aws:ec2/routeTable:RouteTable")
+                        ),
+                    ],
+                ),
+            )
+            for number, (table, target) in enumerate(zip(tables, targets, strict=True), start=1)
+        ]
+
+    def _table_of(self, subnet_ids: pulumi.Output[Sequence[str]], index: int) -> pulumi.Output[str]:
+        """Look up the route table that awsx made for a subnet."""
+        return aws.ec2.get_route_table_output(
+            subnet_id=subnet_ids.apply(lambda ids: ids[index]),
+            opts=pulumi.InvokeOutputOptions(parent=self),
+        ).route_table_id
+
+    def _log_flows(self, name: str, retention_days: int, child: pulumi.ResourceOptions) -> None:
+        group = aws.cloudwatch.LogGroup(name, retention_in_days=retention_days, opts=child)
+        write = ["logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"]
+        role = iam.service_role(
+            name,
+            "vpc-flow-logs.amazonaws.com",
+            [iam.allow(write, [group.arn, pulumi.Output.concat(group.arn, ":*")])],
+            opts=child,
+        )
+        aws.ec2.FlowLog(
+            name,
+            vpc_id=self.vpc_id,
+            traffic_type="ALL",
+            log_destination=group.arn,
+            iam_role_arn=role.arn,
+            opts=child,
+        )
+
+    def _adopt(self, settings: AdoptedNetwork) -> None:
+        vpc_id, private = settings.vpc_id, settings.private_subnet_ids
+        adopted_zones(vpc_id, settings.public_subnet_ids, "publicSubnetIds", self)
+        self.zones = adopted_zones(vpc_id, private, "privateSubnetIds", self)
+        self.vpc_id = pulumi.Output.from_input(settings.vpc_id)
+        self.public_subnet_ids = pulumi.Output.from_input(settings.public_subnet_ids)
+        self.private_subnet_ids = pulumi.Output.from_input(settings.private_subnet_ids)
+
+
+def within(parent: pulumi.Resource, *types: str) -> pulumi.Output[str]:
+    """URN of something of the last type, each within the one before and the first in `parent`.
+
+    Its name is the parent's, since a URN has the types only of what is above.
+    """
+    return parent.urn.apply(
+        lambda urn: "$".join([urn.rpartition("::")[0], *types]) + "::" + urn.rpartition("::")[2]
+    )
+
+
+def zone_names(count: int, parent: pulumi.Resource) -> list[str]:
+    """Name the region's first `count` zones, by name, whatever their momentary state.
+
+    A zone that is out of order for a day must not move subnets.
+    """
+    names = aws.get_availability_zones(
+        all_availability_zones=True,
+        exclude_zone_ids=UNFIT_ZONES,
+        filters=[{"name": "opt-in-status", "values": ["opt-in-not-required"]}],
+        opts=pulumi.InvokeOptions(parent=parent),
+    ).names
+    if len(names) < count:
+        raise pulumi.RunError(
+            f"langfuse:network.zones: {count}: this region has {len(names)} fitting availability "
+            f"zones ({', '.join(sorted(names))}). Lower it, or choose another region."
+        )
+    return sorted(names)[:count]
+
+
+def adopted_zones(
+    vpc_id: str, subnet_ids: Sequence[str], key: str, parent: pulumi.Resource
+) -> list[str]:
+    """Check that subnets are in the VPC and in two or more zones; returns their zones."""
+    told = pulumi.InvokeOptions(parent=parent)
+    subnets = [aws.ec2.get_subnet(id=each, opts=told) for each in subnet_ids]
+    strangers = [subnet.id for subnet in subnets if subnet.vpc_id != vpc_id]
+    if strangers:
+        raise pulumi.RunError(
+            f"langfuse:network.{key}: {', '.join(strangers)} not in {vpc_id}. "
+            "List subnets of the adopted VPC."
+        )
+    zones = [subnet.availability_zone for subnet in subnets]
+    if len(set(zones)) < 2:
+        raise pulumi.RunError(
+            f"langfuse:network.{key}: all in {', '.join(set(zones))}. "
+            "List subnets of two or more availability zones."
+        )
+    return zones

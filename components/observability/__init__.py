@@ -1,0 +1,1 @@
+"""Alarms and where they go, the dashboard, the budget."""

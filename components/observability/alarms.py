@@ -1,0 +1,156 @@
+"""Creates CloudWatch alarms on everything the stack has, and the topic that mails them.
+
+Container Insights stays off: docs/adr/0011-alarms-without-container-insights.md. What is watched
+and why is in the rows of alarm_services, alarm_clickhouse and alarm_stores.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import pulumi
+import pulumi_aws as aws
+
+from langfuse_aws.components.observability.alarm_row import OPERATORS, AlarmRow
+from langfuse_aws.components.observability.alarm_services import service_alarms
+from langfuse_aws.components.observability.alarm_stores import store_alarms
+from langfuse_aws.components.observability.alarm_topic import alarm_topic
+from langfuse_aws.components.shared.location import Location
+from langfuse_aws.components.shared.metrics import Dimensions, Metric, Watched
+from langfuse_aws.settings.model import Settings
+
+FUNCTIONS: Final = {
+    "Average": "AVG",
+    "Maximum": "MAX",
+    "Minimum": "MIN",
+    "SampleCount": "COUNT",
+    "Sum": "SUM",
+}
+"""Of CloudWatch Metrics Insights, by statistic.
+https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/cloudwatch-metrics-insights-querylanguage.html"""
+
+
+@dataclass(frozen=True)
+class AlarmsArgs:
+    """What the alarms are made from."""
+
+    settings: Settings
+    location: Location
+    stack: str
+    """Prefix of the stack's names."""
+    email: str
+    watched: Watched
+
+
+class Alarms(pulumi.ComponentResource):
+    """The topic, and an alarm for every row and every thing that the stack has of its subject."""
+
+    topic_arn: pulumi.Output[str]
+    """ARN of the topic that every alarm acts on."""
+    arns: Sequence[pulumi.Output[str]]
+    """ARNs of the alarms, along the path of an event."""
+
+    def __init__(
+        self, name: str, args: AlarmsArgs, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        super().__init__("langfuse:index:Alarms", name, None, opts)
+        child = pulumi.ResourceOptions(parent=self)
+        self.topic_arn = alarm_topic(name, args.email, args.location, child)
+        self.arns = [
+            self._alarm(f"{name}-{label}", row, dimensions, child)
+            for row in alarm_rows(args.settings, args.stack)
+            for label, dimensions in _labelled(row, args.watched)
+        ]
+        self.register_outputs({"topicArn": self.topic_arn})
+
+    def _alarm(
+        self, name: str, row: AlarmRow, dimensions: Dimensions, child: pulumi.ResourceOptions
+    ) -> pulumi.Output[str]:
+        alarm = aws.cloudwatch.MetricAlarm(
+            name,
+            alarm_description=row.description,
+            comparison_operator=OPERATORS[row.comparison],
+            threshold=row.threshold,
+            evaluation_periods=row.periods,
+            datapoints_to_alarm=row.breaching_periods,
+            treat_missing_data=row.missing,
+            alarm_actions=[self.topic_arn],
+            ok_actions=[self.topic_arn],
+            warm_up_configuration=(
+                {"warm_up_period_duration_in_minutes": row.warm_up_minutes}
+                if row.warm_up_minutes is not None
+                else None
+            ),
+            **_subject_of(row, dimensions),
+            opts=child,
+        )
+        return alarm.arn
+
+
+def _subject_of(row: AlarmRow, dimensions: Dimensions) -> dict[str, Any]:
+    """Give what an alarm looks at: a metric, its growth, or metrics that are searched for."""
+    if row.growth:
+        return _growth(row, dimensions)
+    if row.metric.beside:
+        return _search(row, dimensions)
+    return _value(row, dimensions)
+
+
+def _value(row: AlarmRow, dimensions: Dimensions) -> dict[str, Any]:
+    statistic = row.metric.statistic
+    return {
+        "namespace": row.metric.namespace,
+        "metric_name": row.metric.name,
+        "dimensions": dimensions,
+        "period": row.period,
+        # A percentile of a handful of requests says nothing.
+        **(
+            {"extended_statistic": statistic, "evaluate_low_sample_count_percentiles": "ignore"}
+            if statistic.startswith("p")
+            else {"statistic": statistic}
+        ),
+    }
+
+
+def _growth(row: AlarmRow, dimensions: Dimensions) -> dict[str, Any]:
+    metric = {
+        "namespace": row.metric.namespace,
+        "metric_name": row.metric.name,
+        "dimensions": dimensions,
+        "period": row.period,
+        "stat": row.metric.statistic,
+    }
+    change = {"expression": "DIFF(value)", "label": "growth", "return_data": True}
+    return {"metric_queries": [{"id": "value", "metric": metric}, {"id": "growth", **change}]}
+
+
+def _search(row: AlarmRow, dimensions: Dimensions) -> dict[str, Any]:
+    query = {"id": "value", "period": row.period, "label": row.label, "return_data": True}
+    expression = pulumi.Output.all(**dimensions).apply(lambda found: search(row.metric, found))
+    return {"metric_queries": [{**query, "expression": expression}]}
+
+
+def search(metric: Metric, dimensions: Mapping[str, str]) -> str:
+    """Write the query for a metric with more dimensions than those that are known.
+
+    An alarm on it sees the last three hours, and costs as much as one on each metric that it finds.
+    https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarm-limits.html
+    """
+    names = ", ".join(sorted([*dimensions, *metric.beside]))
+    known = " AND ".join(f"{name} = '{value}'" for name, value in sorted(dimensions.items()))
+    what = f"{FUNCTIONS[metric.statistic]}({metric.name})"
+    schema = f'SCHEMA("{metric.namespace}", {names})'
+    return f"SELECT {what} FROM {schema} WHERE {known}"  # noqa: S608 -- CloudWatch's own, read-only
+
+
+def alarm_rows(settings: Settings, stack: str) -> list[AlarmRow]:
+    """Build the rows of a stack's alarms. `stack` is the prefix of its names."""
+    return [*service_alarms(settings, stack), *store_alarms(settings, stack)]
+
+
+def _labelled(row: AlarmRow, watched: Watched) -> list[tuple[str, Dimensions]]:
+    """Name the things of a row's subject: several of them get numbers."""
+    things = watched.get(row.metric.subject, ())
+    if len(things) == 1:
+        return [(row.label, things[0])]
+    return [(f"{row.label}-{number}", each) for number, each in enumerate(things, start=1)]

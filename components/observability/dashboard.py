@@ -1,0 +1,144 @@
+"""Creates the CloudWatch dashboard, which reads from top to bottom along the path of an event."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import pulumi
+import pulumi_aws as aws
+
+from langfuse_aws.components.observability.dashboard_rows import Widget, dashboard_rows
+from langfuse_aws.components.shared.location import Location
+from langfuse_aws.components.shared.metrics import Metric, Watched
+
+COLUMNS: Final = 24
+WIDGET_HEIGHT: Final = 6
+ALARMS_HEIGHT: Final = 4
+"""Of the console's grid.
+https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/CloudWatch-Dashboard-Body-Structure.html"""
+
+OWN_PERIODS: Final = "inherit"
+"""Each line keeps its period, however long a time is shown. CloudWatch would lengthen it, and a
+count of samples or a sum with it: twenty tasks in twenty minutes, where one runs."""
+
+CONSOLES: Final = {"aws-cn": "amazonaws.cn", "aws-us-gov": "amazonaws-us-gov.com"}
+
+KnownWatched = Mapping[str, Sequence[Mapping[str, str]]]
+"""`Watched`, when everything in it is known."""
+
+
+@dataclass(frozen=True)
+class DashboardArgs:
+    """What the dashboard is made from."""
+
+    location: Location
+    stack: str
+    """Prefix of the stack's names."""
+    watched: Watched
+    alarm_arns: Sequence[pulumi.Output[str]]
+    """ARNs of the alarms whose states are on top; none: there are no alarms."""
+
+
+class Dashboard(pulumi.ComponentResource):
+    """The dashboard. An account has three for nothing, of up to 50 metrics each."""
+
+    url: pulumi.Output[str]
+    """Where the console shows it."""
+
+    def __init__(
+        self, name: str, args: DashboardArgs, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        super().__init__("langfuse:index:Dashboard", name, None, opts)
+        region = args.location.region
+        known: pulumi.Output[dict[str, Any]] = pulumi.Output.all(
+            watched=args.watched, alarms=args.alarm_arns
+        )
+        dashboard = aws.cloudwatch.Dashboard(
+            name,
+            # CloudWatch needs a name, and Pulumi makes none for it. An account has each name once,
+            # whatever the region, and a second dashboard of it overwrites the first.
+            dashboard_name=f"{args.stack}-{region}",
+            dashboard_body=known.apply(
+                lambda values: dashboard_body(
+                    region, args.stack, values["watched"], values["alarms"]
+                )
+            ),
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        self.url = dashboard.dashboard_name.apply(lambda found: console_url(args.location, found))
+        self.register_outputs({"url": self.url})
+
+
+def console_url(location: Location, dashboard: str) -> str:
+    """Where the console of a partition shows a dashboard."""
+    region, domain = location.region, CONSOLES.get(location.partition, "aws.amazon.com")
+    return (
+        f"https://{region}.console.{domain}/cloudwatch/home?region={region}"
+        f"#dashboards/dashboard/{dashboard}"
+    )
+
+
+def dashboard_body(
+    region: str, stack: str, watched: KnownWatched, alarm_arns: Sequence[str]
+) -> str:
+    """Build the body: canonical JSON, so that the same stack has the same body."""
+    widgets: list[dict[str, Any]] = []
+    top = 0
+    if alarm_arns:
+        states = {"alarms": list(alarm_arns), "title": "Alarms"}
+        widgets.append(_placed("alarm", states, 0, top, COLUMNS, ALARMS_HEIGHT))
+        top += ALARMS_HEIGHT
+    for row in dashboard_rows(stack):
+        shown = [
+            (widget, lines) for widget in row if (lines := list(_lines(widget.metrics, watched)))
+        ]
+        for place, (widget, lines) in enumerate(shown):
+            width = COLUMNS // len(shown)
+            graph = _graph(region, widget, lines)
+            widgets.append(_placed("metric", graph, place * width, top, width, WIDGET_HEIGHT))
+        top += WIDGET_HEIGHT if shown else 0
+    return json.dumps({"periodOverride": OWN_PERIODS, "widgets": widgets}, sort_keys=True)
+
+
+def _lines(metrics: Sequence[Metric], watched: KnownWatched) -> list[list[Any]]:
+    """List the lines of a graph: one for every thing of each metric's subject."""
+    return [
+        [
+            metric.namespace,
+            metric.name,
+            *(part for dimension in sorted(things[index].items()) for part in dimension),
+            {
+                "label": f"{metric.title} {index + 1}" if len(things) > 1 else metric.title,
+                "period": metric.period,
+                "stat": metric.statistic,
+            },
+        ]
+        for metric in metrics
+        for things in [watched.get(metric.subject, ())]
+        for index in range(len(things))
+    ]
+
+
+def _graph(region: str, widget: Widget, lines: list[list[Any]]) -> dict[str, Any]:
+    return {
+        "metrics": lines,
+        "region": region,
+        "stacked": False,
+        "title": widget.title,
+        "view": "timeSeries",
+        "yAxis": {"left": {"min": 0}},
+    }
+
+
+def _placed(
+    kind: str, properties: Mapping[str, Any], x: int, y: int, width: int, height: int
+) -> dict[str, Any]:
+    return {
+        "type": kind,
+        "properties": dict(properties),
+        "x": x,
+        "y": y,
+        "width": width,
+        "height": height,
+    }

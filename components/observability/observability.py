@@ -1,0 +1,56 @@
+"""Creates what tells how the stack is: the dashboard, and the alarms if somebody wants their mail.
+
+Made after the replacement guard is closed: nothing of it bears data.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pulumi
+
+from langfuse_aws.components.observability.alarms import Alarms, AlarmsArgs
+from langfuse_aws.components.observability.budget import Budget, BudgetArgs
+from langfuse_aws.components.observability.dashboard import Dashboard, DashboardArgs
+from langfuse_aws.components.shared.location import Location
+from langfuse_aws.components.shared.metrics import Watched
+from langfuse_aws.settings.model import Settings
+
+
+@dataclass(frozen=True)
+class ObservabilityArgs:
+    """What the dashboard and the alarms are made from."""
+
+    settings: Settings
+    location: Location
+    watched: Watched
+    """What CloudWatch calls the stack's things."""
+
+
+class Observability(pulumi.ComponentResource):
+    """The dashboard and the alarms."""
+
+    dashboard_url: pulumi.Output[str]
+    """Where the console shows the dashboard."""
+
+    def __init__(
+        self, name: str, args: ObservabilityArgs, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        super().__init__("langfuse:index:Observability", name, None, opts)
+        child = pulumi.ResourceOptions(parent=self)
+        alarm_arns: Sequence[pulumi.Output[str]] = []
+        if args.settings.alarms is not None:
+            email, budget = args.settings.alarms.email, args.settings.alarms.monthly_budget_usd
+            alarms = Alarms(
+                f"{name}-alarms",
+                AlarmsArgs(args.settings, args.location, name, email, args.watched),
+                child,
+            )
+            alarm_arns = alarms.arns
+            if budget is not None:
+                Budget(name, BudgetArgs(email, budget), child)
+        self.dashboard_url = Dashboard(
+            f"{name}-dashboard",
+            DashboardArgs(args.location, name, args.watched, alarm_arns),
+            child,
+        ).url
+        self.register_outputs({"dashboardUrl": self.dashboard_url})

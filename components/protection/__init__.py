@@ -1,0 +1,1 @@
+"""What keeps data: backups, snapshots, and guards against replacements and older releases."""

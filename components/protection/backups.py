@@ -1,0 +1,173 @@
+"""Creates the snapshots of the ClickHouse volumes: a vault of AWS Backup, its plans and its lock.
+
+With a second region, daily snapshots go there too, and PostgreSQL's with them.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+import pulumi
+import pulumi_aws as aws
+
+from langfuse_aws.components.shared import iam
+from langfuse_aws.components.shared.location import Location
+from langfuse_aws.components.shared.metrics import Dimensions, Watched
+from langfuse_aws.settings.data_safety import Backups as BackupSettings
+
+HOURLY: Final = "cron(15 * ? * * *)"
+DAILY: Final = "cron(45 1 ? * * *)"
+"""UTC; before ClickHouse's own backup, which keeps the volumes busy."""
+
+VOLUMES: Final = "EBS"
+"""AWS Backup's name of their type."""
+
+START_WINDOW_MINUTES: Final = 60
+COMPLETION_WINDOW_MINUTES: Final = 180
+
+
+@dataclass(frozen=True)
+class BackedUpDatabase:
+    """A database as AWS Backup knows it."""
+
+    arn: pulumi.Output[str]
+    resource_type: Literal["Aurora", "RDS"]
+
+
+@dataclass(frozen=True)
+class BackupsArgs:
+    """What the backups are made from."""
+
+    settings: BackupSettings
+    location: Location
+    volume_arns: Sequence[pulumi.Output[str]]
+    database: BackedUpDatabase | None
+    """What goes to the second region besides."""
+    protected: bool
+
+
+class Backups(pulumi.ComponentResource):
+    """The vault, and what is put into it."""
+
+    watched: Watched
+    """What CloudWatch calls the vault."""
+
+    def __init__(
+        self, name: str, args: BackupsArgs, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        super().__init__("langfuse:index:Backups", name, None, opts)
+        child = pulumi.ResourceOptions(parent=self)
+        settings = args.settings
+        vault = self._vault(name, args, None, child)
+        copy = None
+        if settings.copy_region is not None:
+            if settings.copy_region == args.location.region:
+                raise pulumi.RunError(
+                    f'langfuse:backups.copyRegion: "{settings.copy_region}": is the region of the '
+                    "stack itself. Name another one."
+                )
+            copy = self._vault(f"{name}-copy", args, settings.copy_region, child)
+        role = iam.service_role(
+            name,
+            "backup.amazonaws.com",
+            [],
+            managed={
+                "backup": iam.managed_policy(
+                    args.location.partition,
+                    "service-role/AWSBackupServiceRolePolicyForBackup",
+                ),
+            },
+            opts=child,
+        )
+        daily = _rule("daily", DAILY, settings.daily_retention_days, vault, copy)
+        rules = [daily]
+        if settings.hourly_retention_days:
+            rules.append(_rule("hourly", HOURLY, settings.hourly_retention_days, vault, None))
+        if args.volume_arns:
+            self._plan(f"{name}-volumes", rules, args.volume_arns, role, child)
+        if copy is not None and args.database is not None:
+            self._plan(f"{name}-database", [daily], [args.database.arn], role, child)
+        self.watched = _watched(vault, args, copied=copy is not None)
+        self.register_outputs({"vaultName": vault.name})
+
+    @staticmethod
+    def _vault(
+        name: str, args: BackupsArgs, region: str | None, child: pulumi.ResourceOptions
+    ) -> aws.backup.Vault:
+        vault = aws.backup.Vault(
+            name,
+            force_destroy=not args.protected,
+            region=region,
+            opts=pulumi.ResourceOptions(parent=child.parent, protect=args.protected),
+        )
+        if args.settings.vault_lock:
+            days = [args.settings.daily_retention_days, args.settings.hourly_retention_days]
+            aws.backup.VaultLockConfiguration(
+                name,
+                backup_vault_name=vault.name,
+                min_retention_days=min(day for day in days if day),
+                max_retention_days=max(days),
+                region=region,
+                # Every change replaces it, and deleting the old one afterwards would unlock.
+                opts=pulumi.ResourceOptions(parent=child.parent, delete_before_replace=True),
+            )
+        return vault
+
+    @staticmethod
+    def _plan(
+        name: str,
+        rules: Sequence[dict[str, Any]],
+        arns: Sequence[pulumi.Output[str]],
+        role: iam.ServiceRole,
+        child: pulumi.ResourceOptions,
+    ) -> None:
+        plan = aws.backup.Plan(
+            name,
+            rules=[aws.backup.PlanRuleArgs(**rule) for rule in rules],
+            opts=child,
+        )
+        aws.backup.Selection(
+            name, plan_id=plan.id, iam_role_arn=role.arn, resources=list(arns), opts=child
+        )
+
+
+def _watched(vault: aws.backup.Vault, args: BackupsArgs, *, copied: bool) -> Watched:
+    """Name the vault, and in it what each plan backs up. A copy's job is where its source is."""
+    here: Dimensions = {"BackupVaultName": vault.name}
+    types: dict[str, str] = {}
+    if args.volume_arns:
+        types["volume"] = VOLUMES
+    if copied and args.database is not None:
+        types["database"] = args.database.resource_type
+    watched: dict[str, Sequence[Dimensions]] = {"vault": [here]}
+    if copied:
+        watched["copied-vault"] = [here]
+    for each, resource_type in types.items():
+        of_type: Dimensions = {**here, "ResourceType": resource_type}
+        watched[f"{each}-snapshots"] = [of_type]
+        if copied:
+            watched[f"{each}-copies"] = [of_type]
+    return watched
+
+
+def _rule(
+    label: str,
+    schedule: str,
+    days: int,
+    vault: aws.backup.Vault,
+    copy: aws.backup.Vault | None,
+) -> dict[str, Any]:
+    rule: dict[str, Any] = {
+        "rule_name": label,
+        "schedule": schedule,
+        "schedule_expression_timezone": "Etc/UTC",
+        "target_vault_name": vault.name,
+        "start_window": START_WINDOW_MINUTES,
+        "completion_window": COMPLETION_WINDOW_MINUTES,
+        "lifecycle": {"delete_after": days},
+    }
+    if copy is not None:
+        rule["copy_actions"] = [
+            {"destination_vault_arn": copy.arn, "lifecycle": {"delete_after": days}}
+        ]
+    return rule

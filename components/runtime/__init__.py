@@ -1,0 +1,1 @@
+"""ECS: cluster, service discovery, images, and services with tasks, roles and scaling."""

@@ -1,0 +1,152 @@
+"""IAM documents as pure functions, and the roles made of them."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pulumi
+import pulumi_aws as aws
+
+from langfuse_aws.components.shared.location import Location
+
+Statement = Mapping[str, Any]
+
+
+def allow(
+    actions: Sequence[str],
+    resources: Sequence[Any],
+    conditions: Mapping[str, Mapping[str, Any]] | None = None,
+) -> Statement:
+    """One Allow statement. Actions are sorted, so that documents compare equal."""
+    statement: dict[str, Any] = {
+        "Effect": "Allow",
+        "Action": sorted(actions),
+        "Resource": list(resources),
+    }
+    return {**statement, "Condition": conditions} if conditions else statement
+
+
+def document(statements: Sequence[Statement]) -> dict[str, Any]:
+    """Build a policy document of statements."""
+    return {"Version": "2012-10-17", "Statement": list(statements)}
+
+
+def trust(service: str) -> str:
+    """Build the trust policy that lets an AWS service, such as `ecs-tasks.amazonaws.com`, in."""
+    statement = {
+        "Effect": "Allow",
+        "Action": "sts:AssumeRole",
+        "Principal": {"Service": service},
+    }
+    return json.dumps(document([statement]), sort_keys=True)
+
+
+def managed_policy(partition: str, path: str) -> str:
+    """ARN of a policy that AWS manages."""
+    return f"arn:{partition}:iam::aws:policy/{path}"
+
+
+def write_logs(log_group_arn: pulumi.Input[str]) -> Statement:
+    """Build what it takes to write to a log group's streams."""
+    actions = ["logs:CreateLogStream", "logs:PutLogEvents"]
+    return allow(actions, [pulumi.Output.concat(log_group_arn, ":*")])
+
+
+def pull_image(repository_arn: pulumi.Input[str], *, through: bool) -> list[Statement]:
+    """Build what it takes to pull from an ECR repository; `through` it, ECR may have to fetch.
+
+    https://docs.aws.amazon.com/AmazonECR/latest/userguide/pull-through-cache-iam.html
+    """
+    pull = [
+        "ecr:BatchCheckLayerAvailability",
+        "ecr:BatchGetImage",
+        "ecr:GetDownloadUrlForLayer",
+        *(["ecr:BatchImportUpstreamImage"] if through else []),
+    ]
+    # A token is for all of the registry; what it lets its bearer do, the other statement says.
+    return [allow(["ecr:GetAuthorizationToken"], ["*"]), allow(pull, [repository_arn])]
+
+
+def bucket_access(
+    bucket_arn: pulumi.Input[str], key_arn: pulumi.Input[str] | None
+) -> list[Statement]:
+    """Build what Langfuse needs of its bucket.
+
+    https://langfuse.com/self-hosting/deployment/infrastructure/blobstorage
+    """
+    objects = ["s3:AbortMultipartUpload", "s3:DeleteObject", "s3:GetObject", "s3:PutObject"]
+    statements = [
+        allow(["s3:ListBucket"], [bucket_arn]),
+        allow(objects, [pulumi.Output.concat(bucket_arn, "/*")]),
+    ]
+    if key_arn is not None:
+        statements.append(allow(["kms:Decrypt", "kms:GenerateDataKey"], [key_arn]))
+    return statements
+
+
+def metric_publishing(namespace: str) -> Statement:
+    """Build what a publisher of CloudWatch metrics needs; the API has no resource to name.
+
+    https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/iam-cw-condition-keys-namespace.html
+    """
+    return allow(
+        ["cloudwatch:PutMetricData"], ["*"], {"StringEquals": {"cloudwatch:namespace": namespace}}
+    )
+
+
+def mail_identities(location: Location, account: str, names: Sequence[str]) -> list[str]:
+    """ARNs of SES identities of the stack's account and region."""
+    prefix = f"arn:{location.partition}:ses:{location.region}:{account}:identity"
+    return [f"{prefix}/{name}" for name in names]
+
+
+def mail_access(from_address: str, arns: Sequence[str]) -> Statement:
+    """Build what Langfuse needs to send mail through SES as one address.
+
+    Langfuse calls SESv2's SendEmail with a raw message, which SES checks as `ses:SendRawEmail`
+    (https://github.com/nodemailer/nodemailer/issues/1734); Langfuse's own page has `ses:SendEmail`.
+    """
+    return allow(
+        ["ses:SendEmail", "ses:SendRawEmail"],
+        arns,
+        {"StringEquals": {"ses:FromAddress": from_address}},
+    )
+
+
+@dataclass(frozen=True)
+class ServiceRole:
+    """A role of an AWS service. Both are known once its policies are in place."""
+
+    name: pulumi.Output[str]
+    arn: pulumi.Output[str]
+
+
+def service_role(
+    name: str,
+    service: str,
+    statements: Sequence[Statement],
+    *,
+    opts: pulumi.ResourceOptions,
+    managed: Mapping[str, str] | None = None,
+) -> ServiceRole:
+    """Make the role `name` for an AWS service, with one inline policy and managed ones by label."""
+    role = aws.iam.Role(name, assume_role_policy=trust(service), opts=opts)
+    policies: list[pulumi.CustomResource] = []
+    if statements:
+        policies.append(
+            aws.iam.RolePolicy(
+                name, role=role.id, policy=pulumi.Output.json_dumps(document(statements)), opts=opts
+            )
+        )
+    for label, arn in (managed or {}).items():
+        policies.append(
+            aws.iam.RolePolicyAttachment(
+                f"{name}-{label}", role=role.name, policy_arn=arn, opts=opts
+            )
+        )
+    ready = pulumi.Output.all(*(policy.id for policy in policies))
+    return ServiceRole(
+        name=pulumi.Output.all(role.name, ready).apply(lambda values: values[0]),
+        arn=pulumi.Output.all(role.arn, ready).apply(lambda values: values[0]),
+    )

@@ -1,0 +1,32 @@
+"""Where a stack is deployed."""
+
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_aws as aws
+
+from langfuse_aws.settings.model import Settings
+from langfuse_aws.settings.partitions import missing_services
+
+
+@dataclass(frozen=True)
+class Location:
+    """Region and partition, known before any resource is."""
+
+    region: str
+    """For instance `ap-northeast-1`."""
+    partition: str
+    """`aws`, `aws-cn` or `aws-us-gov`."""
+
+    @staticmethod
+    def current(parent: pulumi.Resource | None = None) -> "Location":
+        """The location of `parent`'s AWS provider; without one, of the default provider."""
+        told = pulumi.InvokeOptions(parent=parent)
+        return Location(aws.get_region(opts=told).region, aws.get_partition(opts=told).partition)
+
+
+def refuse_partition(settings: Settings, location: Location) -> None:
+    """Stop before the first resource where the partition lacks a service that is wanted."""
+    missing = [" ".join(each) for each in missing_services(settings, location.partition)]
+    if missing:
+        raise pulumi.RunError("\n".join(missing))

@@ -1,1 +1,0 @@
-"""Code that runs inside AWS Lambda, on Python 3.13 with the boto3 of its runtime."""

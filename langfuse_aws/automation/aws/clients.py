@@ -1,0 +1,43 @@
+"""Makes clients of AWS for a stack that may not be there yet, from its file and the environment."""
+
+from functools import cached_property
+from threading import Lock
+from typing import Any
+
+import boto3
+from botocore.config import Config
+
+from langfuse_aws.automation.aws.answers import NewStack
+from langfuse_aws.automation.engine.region import region_of
+from langfuse_aws.automation.engine.stack_file import StackFile
+
+
+class Clients:
+    """Clients of AWS with the stack's credentials, made once each; safe in threads."""
+
+    def __init__(self, region: str | None, profile: str | None) -> None:
+        self._arguments = {"region_name": region, "profile_name": profile}
+        self._made: dict[tuple[str, str | None], Any] = {}
+        self._lock = Lock()
+
+    @cached_property
+    def _session(self) -> Any:
+        return boto3.Session(**self._arguments)  # pyright: ignore
+
+    def __call__(self, service: str, region: str | None = None) -> Any:
+        """Give a client of a service, in the stack's region or in another."""
+        with self._lock:
+            if (service, region) not in self._made:
+                retries: Any = {"mode": "standard", "total_max_attempts": 5}
+                patient = Config(retries=retries, connect_timeout=10, read_timeout=30)
+                self._made[service, region] = self._session.client(
+                    service, region_name=region, config=patient
+                )
+            return self._made[service, region]
+
+
+def new_stack(found: StackFile) -> NewStack:
+    """Find the region, and make the clients. UserError without a region that there is."""
+    region = region_of(found.name, found.region, found.profile)
+    clients = Clients(region, found.profile)
+    return NewStack(found.name, found.prefix, region, found.settings, clients)

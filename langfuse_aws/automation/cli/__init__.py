@@ -1,0 +1,1 @@
+"""`preview`, `up`, `refresh`, `destroy`, `outputs`, `graph`, and how commands show what they do."""

@@ -1,0 +1,151 @@
+"""`preview`, `up`, `refresh`, `destroy` and `outputs` of a stack, on the command line.
+
+Exit code 0: done. 1: not, and a line says why. 2: the command line is
+wrong. 130: cancelled.
+"""
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+from langfuse_aws.automation.cli.display import Display, People
+from langfuse_aws.automation.cli.ndjson import Tools
+from langfuse_aws.automation.engine.deployed import Folder
+from langfuse_aws.automation.engine.destruction import Destruction
+from langfuse_aws.automation.engine.offline_workspace import REPOSITORY, STATE_FOLDER
+from langfuse_aws.automation.engine.operation import CancelledError
+from langfuse_aws.automation.engine.results import Result
+from langfuse_aws.automation.plan import (
+    EXPECTED,
+    CommandLineError,
+    ask,
+    ask_for,
+    exit_code_of,
+    messages,
+    need_terminal,
+)
+from langfuse_aws.automation.stack import LangfuseStack, NoStackError
+
+CANCELLED: Final = 130
+"""Exit code, as a shell has it for a command that Ctrl-C ends."""
+
+Name = Annotated[str, typer.Option("--stack", help="The stack, such as dev.")]
+Offline = Annotated[
+    bool,
+    typer.Option(
+        "--offline", help=f"On an AWS in memory; the state is in {STATE_FOLDER.name}/ of --dir."
+    ),
+]
+Json = Annotated[
+    bool, typer.Option("--json", help="Print NDJSON: an event a line, the result or error last.")
+]
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
+
+
+def preview(
+    name: Name, folder: Folder = REPOSITORY, offline: Offline = False, as_json: Json = False
+) -> None:
+    """Show what `up` would change."""
+    with _opened(name, folder, offline, as_json) as (stack, display):
+        display.preview(stack.start_preview, alone=True)
+
+
+def up(
+    name: Name,
+    folder: Folder = REPOSITORY,
+    offline: Offline = False,
+    as_json: Json = False,
+    yes: Yes = False,
+) -> None:
+    """Deploy: show a preview, ask, and make the changes."""
+    with _opened(name, folder, offline, as_json) as (stack, display):
+        _check_asking(as_json, yes)
+        # What the preview refuses, the update would meet half-way. Offline nothing is lost by that.
+        if not (yes and offline):
+            previewed = display.preview(stack.start_preview, alone=False)
+            if previewed.steps and not yes:
+                ask()
+        display.done(display.change(stack.start_up))
+
+
+def refresh(
+    name: Name, folder: Folder = REPOSITORY, offline: Offline = False, as_json: Json = False
+) -> None:
+    """Read into the state what AWS has. Changes nothing in AWS."""
+    with _opened(name, folder, offline, as_json) as (stack, display):
+        display.done(display.change(stack.start_refresh))
+
+
+def destroy(
+    name: Name,
+    folder: Folder = REPOSITORY,
+    offline: Offline = False,
+    as_json: Json = False,
+    yes: Yes = False,
+    remove: Annotated[
+        bool,
+        typer.Option("--remove", help="Forget the stack too: its history and its stack file."),
+    ] = False,
+) -> None:
+    """Destroy every resource: show what is lost, and ask for the stack's name."""
+    with _opened(name, folder, offline, as_json) as (stack, display):
+        _check_asking(as_json, yes)
+        try:
+            display.destruction(name, Destruction.of(name, stack.deployed()))
+        except NoStackError:
+            display.note(f"the stack {name} is not up: there is nothing to destroy")
+            display.done(Result({}, {}, 0.0))
+            return
+        if not yes:
+            ask_for(name, "to destroy it")
+        display.done(display.change(lambda: stack.start_destroy(remove=remove)))
+
+
+def outputs(
+    name: Name, folder: Folder = REPOSITORY, offline: Offline = False, as_json: Json = False
+) -> None:
+    """Show the outputs of what is deployed."""
+    with _opened(name, folder, offline, as_json) as (stack, display):
+        display.outputs(stack.outputs())
+
+
+@contextmanager
+def _opened(
+    name: str, folder: Path, offline: bool, as_json: bool
+) -> Generator[tuple[LangfuseStack, Display]]:
+    """Open the stack, and end the command with a message where something is wrong."""
+    display: Display = Tools() if as_json else People()
+    work_dir = folder / STATE_FOLDER.name if offline else None
+    with (
+        ends_with_a_message(display),
+        LangfuseStack(name, project=folder, work_dir=work_dir, offline=offline) as stack,
+    ):
+        if stack.replaced_secrets:
+            names = ", ".join(stack.replaced_secrets)
+            display.note(f"encrypted settings are left out or hold a placeholder here: {names}")
+        yield stack, display
+
+
+@contextmanager
+def ends_with_a_message(display: Display) -> Generator[None]:
+    """End the command where something is wrong, and let the display say what."""
+    try:
+        yield
+    except CancelledError as error:
+        display.failed(messages(error))
+        raise typer.Exit(CANCELLED) from None
+    except BrokenPipeError:  # nobody is left to be told
+        raise
+    except (*EXPECTED, OSError) as error:
+        display.failed(messages(error))
+        raise typer.Exit(exit_code_of(error)) from None
+
+
+def _check_asking(as_json: bool, yes: bool) -> None:
+    if as_json and not yes:
+        raise CommandLineError("nothing was changed: --json cannot ask. Add --yes.")
+    if not yes:
+        need_terminal()

@@ -1,0 +1,104 @@
+"""`graph`: the architecture of a stack as a picture, from its resource graph."""
+
+from pathlib import Path
+from typing import Annotated, Final, Literal, get_args
+
+import typer
+
+from langfuse_aws.automation.engine.deployed import Folder
+from langfuse_aws.automation.engine.offline_workspace import REPOSITORY
+from langfuse_aws.automation.plan import CommandLineError, UserError, console, one_line_errors
+from langfuse_aws.automation.stack import LangfuseStack
+from langfuse_aws.graph.architecture import architecture
+from langfuse_aws.graph.grouping import Detail
+from langfuse_aws.graph.layout import layout
+from langfuse_aws.graph.mermaid import mermaid
+from langfuse_aws.graph.model import STACK_TYPE, ResourceGraph
+from langfuse_aws.graph.picture import Picture
+from langfuse_aws.graph.png import png
+from langfuse_aws.graph.svg import svg
+
+Format = Literal["mermaid", "svg", "png"]
+_ENDINGS: Final[dict[str, Format]] = {
+    ".mmd": "mermaid",
+    ".mermaid": "mermaid",
+    ".svg": "svg",
+    ".png": "png",
+}
+
+
+def graph(
+    stack: Annotated[str, typer.Option(help="Whose architecture: a stack with a file.")] = "dev",
+    file_format: Annotated[
+        Format | None,
+        typer.Option(
+            "--format",
+            help="By default what the name of --output ends with, or else mermaid. png needs "
+            "matplotlib.",
+            show_default=False,
+        ),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(dir_okay=False, help="File to write; by default it is printed."),
+    ] = None,
+    detail: Annotated[
+        Detail, typer.Option(help="The main resources, or every resource by its component.")
+    ] = "components",
+    deployed: Annotated[
+        bool,
+        typer.Option("--deployed", help="Read the stack's state, not what its file asks for."),
+    ] = False,
+    folder: Folder = REPOSITORY,
+) -> None:
+    """Draw the architecture of a stack from its resource graph: who may talk to whom at which port.
+
+    Without --deployed, the stack's file is previewed offline: no account is needed.
+    """
+    with one_line_errors():
+        chosen = file_format or _format_of(output)
+        if chosen == "png" and output is None:
+            raise CommandLineError(
+                "--format png: is not for a terminal. Name a file with --output FILE."
+            )
+        picture = architecture(_resources(stack, folder, deployed=deployed), detail)
+        content = _drawn(picture, chosen)
+        if output is None:
+            typer.echo(content.decode(), nl=False)
+            return
+        try:
+            output.write_bytes(content)
+        except OSError as error:
+            raise UserError(f"--output {output}: cannot be written: {error.strerror}.") from None
+        console.print(f"wrote {output}", markup=False)
+
+
+def _resources(name: str, folder: Path, *, deployed: bool) -> ResourceGraph:
+    with LangfuseStack(name, project=folder, offline=not deployed) as stack:
+        found = stack.deployed() if deployed else stack.planned()
+    if not found.of_type(STACK_TYPE):
+        raise UserError(f"stack {name}: nothing is deployed: up first, or leave out --deployed.")
+    return found
+
+
+def _format_of(output: Path | None) -> Format:
+    if output is None:
+        return "mermaid"
+    if output.suffix.lower() not in _ENDINGS:
+        raise CommandLineError(
+            f"--output {output}: its ending says no format. Add --format, one of "
+            f"{', '.join(get_args(Format))}."
+        )
+    return _ENDINGS[output.suffix.lower()]
+
+
+def _drawn(picture: Picture, chosen: Format) -> bytes:
+    if chosen == "mermaid":
+        return f"{mermaid(picture)}\n".encode()
+    drawing = layout(picture)
+    if chosen == "svg":
+        return svg(drawing).encode()
+    try:
+        return png(drawing)
+    except ImportError:
+        raise UserError("--format png needs matplotlib: pip install matplotlib") from None

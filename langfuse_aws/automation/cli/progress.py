@@ -1,0 +1,169 @@
+"""Draws an operation's events: a live summary by component, and a tree of what changed.
+
+The summary names what is being worked on, for how long it has been, and how long that usually
+takes. Nothing here starts an engine or prints.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final, TypeAlias
+
+from rich.console import Group
+from rich.spinner import Spinner
+from rich.text import Text
+from rich.tree import Tree
+
+from langfuse_aws.automation.cli.durations import usual
+from langfuse_aws.automation.engine.events import Event, ResourceEvent
+from langfuse_aws.graph.preview import HALVES, UNCHANGED
+
+NAMED_AT_ONCE: Final = 3
+REPLACED: Final = ("±", "magenta")
+SIGNS: Final[Mapping[str, tuple[str, str]]] = {
+    "create": ("+", "green"),
+    "update": ("~", "yellow"),
+    "delete": ("-", "red"),
+    "replace": REPLACED,
+    **dict.fromkeys(HALVES, REPLACED),
+}
+OTHER_SIGN: Final = (" ", "dim")
+FAILED_SIGN: Final = ("✗", "bold red")
+
+Below: TypeAlias = "dict[str, list[Work]]"
+
+
+@dataclass
+class Work:
+    """What is known of one resource, and of what is done to it."""
+
+    event: ResourceEvent
+    """The latest."""
+    begun: float
+    """By the clock, in seconds."""
+
+    @property
+    def finished(self) -> bool:
+        """Whether nothing more is to come."""
+        return self.event.state != "started"
+
+    @property
+    def changed(self) -> bool:
+        """Whether it is other than before, or should be."""
+        return self.event.operation not in UNCHANGED or self.event.state == "failed"
+
+    def line(self) -> Text:
+        """One line for people."""
+        failed = self.event.state == "failed"
+        return described(self.event.operation, self.event.type, self.event.name, failed=failed)
+
+
+class Progress:
+    """Collects events, from any thread, and draws them."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        """Start the clock, which counts seconds."""
+        self._clock = clock
+        self._begin = clock()
+        self._work: dict[str, Work] = {}
+        self._lock = threading.Lock()
+        self._spinner = Spinner("dots")
+
+    def take(self, event: Event) -> None:
+        """Take one event."""
+        if not isinstance(event, ResourceEvent):
+            return
+        with self._lock:
+            known = self._work.get(event.urn)
+            begun = self._clock() if not known or event.state == "started" else known.begun
+            self._work[event.urn] = Work(event, begun)
+
+    def __rich__(self) -> Group:
+        """Draw a line for the whole, and the components with how far each is."""
+        with self._lock:
+            done = sum(work.finished for work in self._work.values())
+            elapsed = clock_time(self._clock() - self._begin)
+            found = f"{done} of {len(self._work)} resources so far"
+            told = found if self._work else "waiting for the program …"
+            self._spinner.update(text=f"{told}, {elapsed}")
+            tree = Tree("")
+            self._summarize(tree, "", self._below())
+            # A short terminal cuts the end.
+            return Group(self._spinner, *tree.children)
+
+    def tree(self) -> Group:
+        """Draw what changed, each resource under its parent."""
+        with self._lock:
+            tree = Tree("")
+            self._grow(tree, "", self._below())
+            return Group(*tree.children)
+
+    def _below(self) -> Below:
+        """By URN, what belongs to a resource; by "", what belongs to none that is known.
+
+        A destroy tells of a component when its resources are gone.
+        """
+        found: Below = {}
+        for work in self._work.values():
+            parent = work.event.parent
+            found.setdefault(parent if parent in self._work else "", []).append(work)
+        return found
+
+    def _grow(self, branch: Tree, urn: str, below: Below) -> bool:
+        """Add what changed; say whether there is any."""
+        any_changed = False
+        for work in below.get(urn, []):
+            grown = Tree(work.line())
+            if self._grow(grown, work.event.urn, below) or work.changed:
+                branch.children.append(grown)
+                any_changed = True
+        return any_changed
+
+    def _summarize(self, branch: Tree, urn: str, below: Below) -> None:
+        working = [each for each in _resources(urn, below) if not each.finished]
+        working.sort(key=lambda work: work.begun)
+        for work in working[:NAMED_AT_ONCE]:
+            branch.add(self._in_work(work))
+        if len(working) > NAMED_AT_ONCE:
+            branch.add(Text(f"… and {len(working) - NAMED_AT_ONCE} more", "cyan"))
+        for component in (work for work in below.get(urn, []) if work.event.component):
+            inside = _resources(component.event.urn, below, nested=True)
+            label = component.line()
+            label.append(f"  {sum(each.finished for each in inside)}/{len(inside)}", "bold")
+            self._summarize(branch.add(label), component.event.urn, below)
+
+    def _in_work(self, work: Work) -> Text:
+        elapsed = clock_time(self._clock() - work.begun)
+        expected = usual(work.event.operation, work.event.type)
+        line = work.line()
+        line.append(f"  {elapsed}{', ' if expected else ''}{expected}", "cyan")
+        return line
+
+
+def _resources(urn: str, below: Below, *, nested: bool = False) -> list[Work]:
+    """What a component has, without components; `nested`: also what those inside of it have."""
+    found: list[Work] = []
+    for work in below.get(urn, []):
+        if not work.event.component:
+            found.append(work)
+        if nested or not work.event.component:
+            found += _resources(work.event.urn, below, nested=nested)
+    return found
+
+
+def described(operation: str, token: str, name: str, *, failed: bool = False) -> Text:
+    """Sign, short type and name: one line for people."""
+    sign, style = FAILED_SIGN if failed else SIGNS.get(operation, OTHER_SIGN)
+    return Text.assemble((f"{sign} ", style), (short_type(token), "dim"), " ", name)
+
+
+def short_type(token: str) -> str:
+    """Shorten `aws:ec2/vpc:Vpc` to `aws:ec2:Vpc`."""
+    package, *module, name = token.split(":")
+    return ":".join([package, *(part.split("/")[0] for part in module), name])
+
+
+def clock_time(seconds: float) -> str:
+    """Write seconds as minutes and seconds, such as `3:07`."""
+    return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"

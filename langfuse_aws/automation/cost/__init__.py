@@ -1,0 +1,1 @@
+"""`cost`: a stack's bill in words, and new prices from AWS."""

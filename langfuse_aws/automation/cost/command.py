@@ -1,0 +1,137 @@
+"""`cost`: what a stack costs a month, by its resources."""
+
+from typing import Annotated, Final
+
+import typer
+from botocore.exceptions import BotoCoreError, ClientError
+
+from langfuse_aws.automation.aws.clients import Clients
+from langfuse_aws.automation.cost.price_refresh import ENDPOINT as PRICES_REGION
+from langfuse_aws.automation.cost.price_refresh import refresh
+from langfuse_aws.automation.cost.report import By, as_json, show
+from langfuse_aws.automation.plan import CommandLineError, UserError, errors, one_line_errors
+from langfuse_aws.automation.stack import LangfuseStack
+from langfuse_aws.cost.bill import Bill, bill, region_of
+from langfuse_aws.cost.prices import UnknownRegionError, price_list
+from langfuse_aws.cost.usage import Usage
+from langfuse_aws.graph.model import ResourceGraph
+
+DEFAULT_STACK: Final = "dev"
+
+
+def cost(
+    stack: Annotated[str, typer.Option(help="The stack, such as prod.")] = DEFAULT_STACK,
+    events_per_month: Annotated[
+        float, typer.Option(min=0, help="Traces, observations and scores that come in.")
+    ] = 0,
+    assume: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="FIGURE=NUMBER",
+            help="Another figure of the traffic, such as event_kb=20; docs/cost.md lists them.",
+        ),
+    ] = None,
+    region: Annotated[
+        str | None, typer.Option(help="Prices of this region; default: the stack's own.")
+    ] = None,
+    by: Annotated[By, typer.Option(help="A line for each.")] = "resource",
+    deployed: Annotated[
+        bool, typer.Option("--deployed", help="Price what is deployed, not the stack file.")
+    ] = False,
+    json_wanted: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    refresh_prices: Annotated[
+        bool,
+        typer.Option(
+            "--refresh-prices",
+            help=(
+                "Ask AWS for every price and write langfuse_aws/cost/prices.csv anew, and do "
+                "nothing else."
+            ),
+        ),
+    ] = False,
+) -> None:
+    """Work out what a stack costs a month, by its resources.
+
+    Previews the stack file offline: no AWS account is needed. Three columns: on demand; as
+    configured, with Spot where the stack uses it; with a Compute Savings Plan besides.
+
+    With --refresh-prices it needs AWS credentials that may call pricing:GetProducts.
+    """
+    if refresh_prices:
+        _refresh()
+        return
+    with one_line_errors():
+        usage = _usage(events_per_month, assume or [])
+        if region is not None:
+            _check(region, CommandLineError)
+        with errors.status(f"Reading stack {stack}"):
+            graph = graph_of(stack, deployed=deployed)
+        found = price(graph, region, usage)
+    if json_wanted:
+        typer.echo(as_json(found, stack))
+    else:
+        show(found, stack, by)
+
+
+def _refresh() -> None:
+    with one_line_errors():
+        try:
+            with errors.status("Asking AWS for every price"):
+                found = refresh(Clients(PRICES_REGION, None)("pricing"))
+        except (BotoCoreError, ClientError) as error:
+            raise UserError(
+                f"AWS's Price List API: {error}. It needs credentials that may call "
+                "pricing:GetProducts; langfuse_aws/cost/prices.csv is as it was."
+            ) from error
+    for line in found.changed:
+        typer.echo(f"changed: {line}")
+    for line in found.not_found:
+        typer.echo(f"not found, stays as it is: {line}")
+    typer.echo(
+        f"langfuse_aws/cost/prices.csv: {found.same} prices confirmed, {len(found.changed)} "
+        f"changed, "
+        f"{len(found.not_found)} not found. Look at git diff langfuse_aws/cost/prices.csv, "
+        f"then run make docs."
+    )
+
+
+def graph_of(stack: str, *, deployed: bool) -> ResourceGraph:
+    """The resources of a stack: as its file plans them, or as they are deployed."""
+    with LangfuseStack(stack, offline=not deployed) as found:
+        return found.deployed() if deployed else found.planned()
+
+
+def price(graph: ResourceGraph, region: str | None, usage: Usage) -> Bill:
+    """Price a graph in a region, by default its own. Raises UserError."""
+    wanted = region or region_of(graph)
+    if wanted is None:
+        raise UserError("the resources do not say their region: give --region.")
+    _check(wanted)
+    return bill(graph, wanted, usage)
+
+
+def _check(region: str, kind: type[UserError] = UserError) -> None:
+    try:
+        price_list(region)
+    except UnknownRegionError as error:
+        raise kind(f"{error} Give --region, or add rows.") from error
+
+
+def _usage(events_per_month: float, assumed: list[str]) -> Usage:
+    given = {"events_per_month": events_per_month}
+    for each in assumed:
+        name, _, number = each.partition("=")
+        try:
+            given[name] = float(number)
+            if given[name] < 0:
+                raise ValueError
+        except ValueError:
+            raise CommandLineError(
+                f"--assume {each}: is not FIGURE=NUMBER, with a number from 0, such as event_kb=20."
+            ) from None
+    try:
+        return Usage().with_figures(given)
+    except KeyError as error:
+        raise CommandLineError(
+            f"--assume {error.args[0]}: is no figure. docs/cost.md, Traffic, lists them."
+        ) from None

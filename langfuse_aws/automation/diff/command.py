@@ -1,0 +1,106 @@
+"""`diff`: what a change does to every stack, as Markdown for a comment on a pull request."""
+
+import json
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+from langfuse_aws.automation.diff.checkout import checked_out, merge_base
+from langfuse_aws.automation.diff.comparison import Sources, compare
+from langfuse_aws.automation.engine.deployed import Folder
+from langfuse_aws.automation.engine.offline_workspace import REPOSITORY
+from langfuse_aws.automation.plan import CommandLineError, one_line_errors
+from langfuse_aws.review.difference import Difference
+from langfuse_aws.review.gates import Gate, GateError, parse, tripped
+from langfuse_aws.review.markdown import code
+from langfuse_aws.review.report import report
+
+STOPPED: Final = 3
+"""Exit code if a gate trips; 1 is an error."""
+AT_ONCE: Final = 2
+"""Stacks that are deployed at once; each keeps a core busy."""
+
+
+def diff(
+    base: Annotated[str, typer.Option(help="Commit, branch or tag that the change begins at.")],
+    head: Annotated[
+        str, typer.Option(help="Commit with the change; the working tree if it is left out.")
+    ] = "",
+    stack: Annotated[
+        list[str] | None, typer.Option(help="Only this stack; may be repeated.")
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option(help="Write the Markdown to this file as well.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, not Markdown.")] = False,
+    fail_on: Annotated[
+        str,
+        typer.Option(
+            help="Exit with 3 if one of these holds: replace-data, unprotect, "
+            "public-ingress, iam-wildcard, cost>N (USD a month), cost>N%. Separate them by commas."
+        ),
+    ] = "",
+    folder: Folder = REPOSITORY,
+) -> None:
+    """Show what a change does to each stack: data at risk, ports, permissions, resources, cost.
+
+    Deploys both sides offline, in memory; no AWS account is asked. The base is taken where the
+    change left it (git merge-base).
+    """
+    with one_line_errors(), ExitStack() as checkouts:
+        gates = _gates(fail_on)
+        begin = merge_base(base, head or "HEAD", folder)
+        before = checkouts.enter_context(checked_out(begin, folder))
+        after = checkouts.enter_context(checked_out(head, folder)) if head else folder
+        sources = Sources(before, after)
+        chosen, notes = _chosen(sources, stack or [])
+        with ThreadPoolExecutor(AT_ONCE) as workers:
+            differences = list(workers.map(partial(compare, sources=sources), chosen))
+    stops = tripped(gates, differences)
+    text = report(differences, stops, notes)
+    if output:
+        output.write_text(text, encoding="utf-8")
+    typer.echo(_json(differences, stops) if as_json else text)
+    if stops:
+        raise typer.Exit(STOPPED)
+
+
+def _gates(text: str) -> list[Gate]:
+    try:
+        return parse(text)
+    except GateError as error:
+        raise CommandLineError(str(error)) from error
+
+
+def _chosen(sources: Sources, wanted: Sequence[str]) -> tuple[list[str], list[str]]:
+    """The stacks to compare, and what to say of those that are on one side only."""
+    known = sources.stacks()
+    strangers = [name for name in wanted if name not in known]
+    if strangers:
+        raise CommandLineError(
+            f"--stack {strangers[0]}: neither side has a Pulumi.{strangers[0]}.yaml. Stacks are "
+            f"{', '.join(known)}."
+        )
+    names = list(wanted) or known
+    before, after = ({name: sources.has(side, name) for name in names} for side in ("base", "head"))
+    notes = [f"{code(name)} is a new stack." for name in names if not before[name]]
+    notes += [
+        f"{code(name)} has no stack file any more. What is deployed stays until `pulumi destroy`."
+        for name in names
+        if not after[name]
+    ]
+    return [name for name in names if after[name]], notes
+
+
+def _json(differences: Sequence[Difference], stops: Sequence[tuple[str, str]]) -> str:
+    found = {
+        "stopped": [{"gate": gate, "stack": name} for gate, name in stops],
+        "stacks": [asdict(each) for each in differences],
+    }
+    return json.dumps(found, indent=2)

@@ -1,0 +1,182 @@
+"""Deploys a stack's base and then its head, offline, to learn what the change does.
+
+The engine itself tells what is created, updated and replaced. Its protection, AWS's own and the
+replacement guard are lifted in the scratch stack, because a reviewer wants to see above all what
+they refuse.
+"""
+
+import re
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Final, Literal, cast
+
+from langfuse_aws.automation.engine.offline_workspace import read_yaml, stacks, write_yaml
+from langfuse_aws.automation.engine.operation import OperationError
+from langfuse_aws.automation.plan import UserError
+from langfuse_aws.automation.stack import LangfuseStack
+from langfuse_aws.components.protection.replacement_guard import REPLACING
+from langfuse_aws.cost.bill import IdleCost, idle_cost, region_of
+from langfuse_aws.graph.model import Resource, ResourceGraph, has_unknown
+from langfuse_aws.graph.preview import Preview, Step
+from langfuse_aws.offline.serving import shared_aws
+from langfuse_aws.review.difference import Difference, difference
+from langfuse_aws.settings.releases import version_of
+
+ALLOW_REPLACE: Final = "langfuse:allowReplace"
+RELEASE: Final = "langfuse:release"
+DEFAULT_RELEASE: Final = re.compile(r'^LANGFUSE: Final = "(\d+\.\d+\.\d+)"$', re.MULTILINE)
+"""In a program's langfuse_aws/settings/releases.py."""
+DOCUMENTS: Final[Mapping[str, str]] = {
+    "aws:ecs/taskDefinition:TaskDefinition": "containerDefinitions",
+    "aws:iam/rolePolicy:RolePolicy": "policy",
+    "aws:s3/bucketPolicy:BucketPolicy": "policy",
+}
+"""Inputs that are told in detail, and that a preview may not know yet."""
+
+
+FINAL_NAMES: Final = frozenset({"finalSnapshotIdentifier"})
+"""Inputs that `protection.final_snapshot` names anew while a store may be replaced."""
+
+
+@dataclass(frozen=True)
+class Sources:
+    """The two programs."""
+
+    base: Path
+    head: Path
+
+    def stacks(self) -> list[str]:
+        """Every stack that has a file on one side or the other."""
+        return sorted({*stacks(self.base), *stacks(self.head)})
+
+    def has(self, side: Literal["base", "head"], name: str) -> bool:
+        """Whether a side has the stack."""
+        folder: Path = getattr(self, side)
+        return (folder / f"Pulumi.{name}.yaml").is_file()
+
+
+def compare(name: str, sources: Sources) -> Difference:
+    """Work out what the change does to a stack. Raises UserError naming the side that failed."""
+    with tempfile.TemporaryDirectory(prefix="langfuse-diff-") as folder:
+        scratch = Path(folder)
+        base = ResourceGraph(())
+        if sources.has("base", name):
+            base = _base(name, sources.base, scratch)
+        # The stack file without the guard: nothing else is changed in it.
+        allowed, lifted = _lifted(sources.head, name, base, scratch / "lifted")
+        try:
+            with LangfuseStack(
+                name,
+                stack_file=lifted,
+                project=sources.head,
+                work_dir=scratch / "stack",
+                offline=True,
+            ) as stack:
+                preview = stack.preview()
+                head = preview.graph
+                if _not_told(preview):
+                    stack.up()
+                    head = stack.deployed()
+        except OperationError as error:
+            raise UserError(f"head: {error}") from error
+    steps = _without_lifting(preview.steps)
+    found = difference(name, base, head, steps, _bears_data(base), allowed, cost_of)
+    return replace(found, by_default=_another_major_by_default(name, sources))
+
+
+def _another_major_by_default(name: str, sources: Sources) -> tuple[str, str] | None:
+    """The releases before and after, where the guard of the head would ask for a name."""
+    if not sources.has("base", name):
+        return None
+    named = _release_named(sources.head, name)
+    before = _release_named(sources.base, name) or _default_release(sources.base)
+    after = _default_release(sources.head)
+    if named or not before or not after or version_of(before)[0] == version_of(after)[0]:
+        return None
+    return before, after
+
+
+def _release_named(project: Path, name: str) -> str | None:
+    config = cast("dict[str, Any]", read_yaml(project / f"Pulumi.{name}.yaml").get("config") or {})
+    return config.get(RELEASE)
+
+
+def _default_release(project: Path) -> str | None:
+    """The release of a stack that names none; None for a program that is told in another way."""
+    file = project / "langfuse_aws/settings/releases.py"
+    found = DEFAULT_RELEASE.search(file.read_text(encoding="utf-8")) if file.is_file() else None
+    return found[1] if found else None
+
+
+def cost_of(graph: ResourceGraph) -> IdleCost:
+    """What a stack costs; nothing, if there is none."""
+    if not graph.resources:
+        return IdleCost(usd=0)
+    region = region_of(graph)
+    if region is None:
+        return IdleCost(missing=("its resources do not say their region.",))
+    return idle_cost(graph, region)
+
+
+def _base(name: str, project: Path, scratch: Path) -> ResourceGraph:
+    try:
+        with LangfuseStack(
+            name, project=project, work_dir=scratch / "stack", offline=True
+        ) as stack:
+            stack.up()
+            made = stack.deployed()
+            stack.unprotect()
+            shared_aws().unprotect({str(each.outputs.get("arn")) for each in made.resources})
+            return made
+    except OperationError as error:
+        raise UserError(f"base: {error}") from error
+
+
+def _lifted(project: Path, name: str, base: ResourceGraph, folder: Path) -> tuple[list[str], Path]:
+    """What the stack file allows, and a copy that allows all: each replacement, each release."""
+    stack_file = project / f"Pulumi.{name}.yaml"
+    settings = read_yaml(stack_file)
+    config = cast("dict[str, Any]", settings.setdefault("config", {}))
+    allowed = [str(each) for each in cast("list[Any]", config.get(ALLOW_REPLACE) or [])]
+    config[ALLOW_REPLACE] = sorted({each.name for each in base.resources if _guarded(each)})
+    if default := _default_release(project):
+        config.setdefault(RELEASE, default)
+    folder.mkdir()
+    copy = folder / stack_file.name
+    write_yaml(copy, settings)
+    return allowed, copy
+
+
+def _without_lifting(steps: Sequence[Step]) -> list[Step]:
+    """Leave out what only the lifted guard changes: how the final snapshots would be called."""
+    told = (
+        replace(step, changed={path: step.changed[path] for path in {*step.changed} - FINAL_NAMES})
+        for step in steps
+        if not (step.changed and step.resource.type == "random:index/randomId:RandomId")
+    )
+    return [step for step in told if step.changed or step.operation != "update"]
+
+
+def _guarded(resource: Resource) -> bool:
+    return resource.type in REPLACING or resource.type == "langfuse:index:Network"
+
+
+def _bears_data(base: ResourceGraph) -> Callable[[Resource], bool]:
+    """Tell what the base's guard watches; a program without a guard has no stashes."""
+    stashes = {each.name for each in base.of_type("pulumi:index:Stash")}
+
+    def bears(resource: Resource) -> bool:
+        label = f"{resource.name}-{resource.type.rsplit(':', 1)[-1].lower()}"
+        return resource.type in REPLACING and (label in stashes or not stashes)
+
+    return bears
+
+
+def _not_told(preview: Preview) -> bool:
+    """Whether only an update will tell what the report tells."""
+    return any(
+        has_unknown(step.resource.inputs.get(DOCUMENTS.get(step.resource.type, "")))
+        for step in preview.steps
+    )

@@ -1,0 +1,1 @@
+"""Pulumi's engine: a stack's workspace, operations with their events and results, the state."""

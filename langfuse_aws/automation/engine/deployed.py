@@ -1,0 +1,199 @@
+"""A stack as it was last deployed: Pulumi's state and configuration, and clients of its AWS."""
+
+import json
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any, Final, cast
+
+import boto3
+import typer
+from botocore.config import Config
+from pulumi import automation as auto
+
+from langfuse_aws.automation.engine.operation import Command
+from langfuse_aws.automation.engine.workspace import Workspace
+from langfuse_aws.automation.plan import UserError
+from langfuse_aws.components.shared.names import resource_prefix
+from langfuse_aws.settings.loading import SettingsError, load, of_namespace
+from langfuse_aws.settings.messages import NAMESPACE
+from langfuse_aws.settings.model import Settings
+
+Folder = Annotated[
+    Path,
+    typer.Option(
+        "--dir", help="Folder of Pulumi.yaml.", exists=True, file_okay=False, show_default=False
+    ),
+]
+"""The option of every command that works on a stack; its default is REPOSITORY."""
+
+ALLOW_REPLACE: Final = f"{NAMESPACE}:allowReplace"
+
+
+@dataclass(frozen=True)
+class Resource:
+    """A resource in Pulumi's state."""
+
+    type: str
+    name: str
+    urn: str
+    id: str
+    # Secrets are in them.
+    inputs: Mapping[str, Any] = field(repr=False)
+    outputs: Mapping[str, Any] = field(repr=False)
+    retained: bool
+    """Whether AWS keeps it when Pulumi deletes it."""
+    replaced: bool
+    """Whether another one has taken its place, and its deletion is still to come."""
+
+    @classmethod
+    def from_state(cls, resource: Mapping[str, Any]) -> "Resource":
+        """Read an entry of an exported state."""
+        return cls(
+            type=resource["type"],
+            name=resource["urn"].split("::")[-1],
+            urn=resource["urn"],
+            id=resource.get("id", ""),
+            inputs=resource.get("inputs") or {},
+            outputs=resource.get("outputs") or {},
+            retained=bool(resource.get("retainOnDelete")),
+            replaced=bool(resource.get("delete")),
+        )
+
+
+@dataclass(frozen=True)
+class Deployed:
+    """A stack, to look at and to change."""
+
+    name: str
+    prefix: str
+    """What the names of its resources begin with."""
+    pulumi: auto.Stack
+    aws: Callable[[str], Any]
+    """Makes a client of a service."""
+    region: str
+
+    @cached_property
+    def settings(self) -> Settings:
+        """The settings that the next `pulumi up` deploys."""
+        try:
+            return load(of_namespace(self._config()))
+        except SettingsError as error:
+            raise UserError(
+                f"stack {self.name}: {error.problems[0]} pulumi preview shows every mistake in its "
+                "configuration; correct them first."
+            ) from error
+
+    @cached_property
+    def state(self) -> Sequence[Resource]:
+        """The resources as they were when they were first asked for."""
+        exported = cast("dict[str, Any]", self.pulumi.export_stack().deployment)
+        entries = cast("list[dict[str, Any]]", exported.get("resources") or [])
+        found = [Resource.from_state(each) for each in entries]
+        if not found:
+            raise UserError(
+                f"stack {self.name}: nothing is deployed. Restoring needs a stack: pulumi up first."
+            )
+        return found
+
+    def now(self) -> "Deployed":
+        """The same stack with the state of now."""
+        return replace(self)
+
+    def resource(self, kind: str, name: str) -> Resource:
+        """Find one resource that must be there."""
+        found = [
+            each
+            for each in self.state
+            if (each.type, each.name) == (kind, name) and not each.replaced
+        ]
+        if not found:
+            raise UserError(
+                f"stack {self.name}: has no {kind} {name}, though its configuration asks for it. "
+                "pulumi up first."
+            )
+        return found[0]
+
+    def outgoing(self, kind: str, name: str, *, replaced: bool) -> list[Resource]:
+        """List what goes for good when the store is replaced, or already `replaced`."""
+        found = [each for each in self.state if (each.type, each.name) == (kind, name)]
+        return [each for each in found if each.replaced or not replaced]
+
+    def configure(self, key: str, value: str) -> None:
+        """Set a key below `langfuse:` in the stack file."""
+        config = auto.ConfigValue(value)
+        self.pulumi.set_config(f"{NAMESPACE}:{key}", config, path=True)
+
+    def allow_replacement(self, name: str) -> None:
+        """Name a store in `langfuse:allowReplace`."""
+        allowed = self._allowed()
+        if name not in allowed:
+            self.configure(f"allowReplace[{len(allowed)}]", name)
+
+    def forbid_replacement(self, name: str) -> None:
+        """Take a store out of `langfuse:allowReplace`, and leave the others."""
+        allowed = self._allowed()
+        if name not in allowed:
+            return
+        self.pulumi.remove_config(ALLOW_REPLACE)
+        for index, other in enumerate(each for each in allowed if each != name):
+            self.configure(f"allowReplace[{index}]", other)
+
+    def up(self, *, but: Sequence[Resource] = ()) -> None:
+        """Run `pulumi up`, without some resources and what depends on them.
+
+        The old one of a replaced resource is not deleted then: the next whole `up` does that.
+        """
+        try:
+            self.pulumi.up(
+                exclude=[each.urn for each in but] or None,
+                exclude_dependents=bool(but) or None,
+                on_output=typer.echo,
+                on_error=lambda line: typer.echo(line, err=True),
+                show_secrets=False,
+            )
+        except auto.errors.ConcurrentUpdateError as error:
+            raise UserError(
+                f"stack {self.name} is locked by another update. Wait for its end; if it is dead: "
+                f"pulumi cancel --stack {self.name}."
+            ) from error
+        except auto.errors.CommandError as error:
+            raise UserError("pulumi up failed; its output is above.") from error
+
+    def _allowed(self) -> list[str]:
+        return cast("list[str]", json.loads(self._config().get(ALLOW_REPLACE, "[]")))
+
+    def _config(self) -> dict[str, str]:
+        return {key: config.value for key, config in self.pulumi.get_all_config().items()}
+
+
+def open_stack(name: str, folder: Path) -> Deployed:
+    """Find a stack of the project in a folder."""
+    try:
+        stack = auto.Stack.select(name, Workspace(str(folder), pulumi_command=Command()))
+    except auto.errors.StackNotFoundError as error:
+        raise UserError(
+            f"--stack {name}: {folder} has no such stack in this backend. pulumi stack ls shows "
+            "them, and pulumi login changes the backend."
+        ) from error
+    config = stack.get_all_config()
+    region = config.get("aws:region")
+    profile = config.get("aws:profile")
+    session: Any = boto3.Session(
+        region_name=region.value if region else os.environ.get("AWS_REGION"),
+        profile_name=profile.value if profile else None,
+    )
+    if not session.region_name:
+        raise UserError(f"stack {name}: no region is set: pulumi config set aws:region REGION.")
+    retries: Any = {"mode": "standard", "total_max_attempts": 10}
+    patient = Config(retries=retries)
+    own_name = name.rsplit("/", 1)[-1]
+    return Deployed(
+        name=own_name,
+        prefix=resource_prefix(stack.workspace.project_settings().name, own_name),
+        pulumi=stack,
+        aws=lambda service: session.client(service, config=patient),
+        region=session.region_name,
+    )

@@ -1,0 +1,237 @@
+"""A scratch Pulumi workspace in which this repository's program runs without an account.
+
+`prepare` writes a project file that points at the program where it is, and a copy of the stack's
+settings, because Pulumi writes into both; the repository's own files are only read. State, plugins
+and the engine's home live in the same scratch folder. What the stack file encrypts for somebody
+else cannot be read here: it becomes a placeholder, or is left out where the program wants a secret.
+Only `pulumi` can write a secret, so whoever runs it sets the secrets that were left out. This
+starts no provider and no engine.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, cast
+
+import yaml
+
+from langfuse_aws.automation.plan import CommandLineError, UserError
+from langfuse_aws.settings.loading import parsed
+from langfuse_aws.settings.messages import (
+    GRAFANA_PASSWORD_KEY,
+    NAMESPACE,
+    PASSWORD_KEYS,
+    SECRET_KEYS,
+)
+from langfuse_aws.settings.sign_in_secrets import PROVIDERS_KEY, SMTP_KEY
+
+REPOSITORY = Path(__file__).resolve().parents[3]
+STATE_FOLDER = REPOSITORY / ".state"
+SECRETS_PROVIDER = "passphrase"
+PASSPHRASE = "offline"  # noqa: S105  protects nothing but the values of in-memory resources
+PLACEHOLDER = "offline-placeholder"
+SALT = "encryptionsalt"
+FOREIGN_SETTINGS = ("secretsprovider", "encryptedkey", "environment", SALT)
+"""What ties a stack file to somebody's key or account, which is neither here nor needed."""
+
+
+def _client_secrets(config: Mapping[str, Any]) -> str:
+    auth = parsed(config.get("auth"))
+    providers = cast("dict[str, Any]", auth).get("providers") if isinstance(auth, dict) else None
+    return json.dumps(dict.fromkeys(cast("dict[str, Any]", providers or {}), PLACEHOLDER))
+
+
+PLACEHOLDERS: Final[Mapping[str, Callable[[Mapping[str, Any]], str]]] = {
+    **dict.fromkeys([*PASSWORD_KEYS.values(), GRAFANA_PASSWORD_KEY], lambda _: PLACEHOLDER),
+    PROVIDERS_KEY: _client_secrets,
+    SMTP_KEY: lambda _: f"smtps://{PLACEHOLDER}",
+}
+"""What the program takes for a secret key that is needed, by the stack's other `langfuse:` keys.
+
+It needs no variable of `secretEnvironment`, and nobody here knows which there are."""
+
+
+class OfflineStackError(UserError):
+    """The scratch workspace cannot be made; the message says what to change."""
+
+
+class NoStackFileError(OfflineStackError, CommandLineError):
+    """A stack was named that has no settings file."""
+
+
+class NotYamlError(OfflineStackError):
+    """A file is not YAML; the message shows the place in lines of their own."""
+
+    @property
+    def messages(self) -> Sequence[str]:
+        """The message as it is."""
+        return [str(self)]
+
+
+@dataclass(frozen=True)
+class OfflineStack:
+    """One stack in its scratch workspace."""
+
+    name: str
+    scratch: Path
+    replaced_secrets: tuple[str, ...] = ()
+    """The settings that were encrypted for somebody else: a placeholder here, or left out."""
+    region: str | None = None
+    """`aws:region`; None: the environment says it."""
+    profile: str | None = None
+    """`aws:profile`; None: the environment says it."""
+    placeholders: Mapping[str, str] = field(default_factory=dict[str, str])
+    """The settings that were left out and are needed, and what to set them to, as secrets."""
+
+    @property
+    def folder(self) -> Path:
+        """Where `pulumi` runs."""
+        return self.scratch / "work"
+
+    def environment(self, providers: Mapping[str, str]) -> dict[str, str]:
+        """Return what `pulumi` needs in its environment to use this workspace alone."""
+        home, backend = self.scratch / "home", self.scratch / "backend"
+        for folder in (home, backend):
+            folder.mkdir(parents=True, exist_ok=True)
+        return {
+            **providers,
+            "PULUMI_HOME": str(home),
+            "PULUMI_BACKEND_URL": backend.as_uri(),
+            "PULUMI_CONFIG_PASSPHRASE": PASSPHRASE,
+            "PULUMI_CONFIG_PASSPHRASE_FILE": "",
+            "PULUMI_SKIP_UPDATE_CHECK": "true",
+        }
+
+
+def stacks(repository: Path = REPOSITORY) -> list[str]:
+    """Name the stacks that have a settings file."""
+    return sorted(path.name.split(".")[1] for path in repository.glob("Pulumi.*.yaml"))
+
+
+def prepare(
+    name: str,
+    scratch: Path,
+    repository: Path = REPOSITORY,
+    *,
+    stack_file: Path | None = None,
+    config: Mapping[str, Any] | None = None,
+) -> OfflineStack:
+    """Write the workspace of a stack, keeping the state that an earlier run left there.
+
+    The settings are those of `config`, or of `stack_file`, or of the repository's own file.
+    """
+    stack = OfflineStack(name, scratch)
+    stack.folder.mkdir(parents=True, exist_ok=True)
+    if config is None:
+        settings_file = stack_file or repository / f"Pulumi.{name}.yaml"
+        if not settings_file.is_file():
+            there = ", ".join(stacks(repository)) or "none"
+            raise NoStackFileError(
+                f"there is no stack {name!r}: {settings_file} does not exist. Stacks here: {there}"
+            )
+        given = read_yaml(settings_file)
+    else:
+        given = {"config": dict(config)}
+    write_project(stack.folder, repository, without=("backend",))
+    copy = stack.folder / f"Pulumi.{name}.yaml"
+    settings, replaced = _settings(given, read_yaml(copy) if copy.exists() else {})
+    write_yaml(copy, settings)
+    own = {_bare(key): value for key, value in settings["config"].items()}
+    placeholders = {
+        key: PLACEHOLDERS[bare](own) for key in replaced if (bare := _bare(key)) in PLACEHOLDERS
+    }
+    return OfflineStack(
+        name,
+        scratch,
+        tuple(replaced),
+        placeholders=placeholders,
+        region=own.get("aws:region"),
+        profile=own.get("aws:profile"),
+    )
+
+
+def write_project(folder: Path, repository: Path, without: Sequence[str] = (), **more: str) -> None:
+    """Write a project file that points at the program of `repository`, with `more` keys."""
+    project = read_yaml(repository / "Pulumi.yaml")
+    kept = {key: value for key, value in project.items() if key not in without}
+    runtime = {"name": "python", "options": {"virtualenv": sys.prefix}}
+    write_yaml(
+        folder / "Pulumi.yaml", {**kept, "runtime": runtime, "main": str(repository), **more}
+    )
+
+
+def _settings(
+    settings: dict[str, Any], earlier: dict[str, Any]
+) -> tuple[dict[str, Any], list[str]]:
+    replaced: list[str] = []
+    kept = {key: value for key, value in settings.items() if key not in FOREIGN_SETTINGS}
+    config = cast("dict[str, Any]", kept.get("config") or {})
+    kept["config"] = readable = dict[str, Any]()
+    for key, value in config.items():
+        if _bare(key) in SECRET_KEYS and _has_secret(value):
+            replaced.append(key)  # the program refuses a placeholder in clear
+        else:
+            readable[key] = _readable(value, key, replaced)
+    if SALT in earlier:
+        kept[SALT] = earlier[SALT]  # the state's secrets are encrypted with it
+    return kept, replaced
+
+
+def _bare(key: str) -> str:
+    return key.removeprefix(f"{NAMESPACE}:")
+
+
+def _has_secret(value: Any) -> bool:
+    found: list[str] = []
+    _readable(value, "", found)
+    return bool(found)
+
+
+def _readable(value: Any, path: str, replaced: list[str]) -> Any:
+    if isinstance(value, dict):
+        branch = cast("dict[str, Any]", value)
+        if set(branch) == {"secure"}:
+            replaced.append(path)
+            return PLACEHOLDER
+        return {key: _readable(item, f"{path}.{key}", replaced) for key, item in branch.items()}
+    if isinstance(value, list):
+        items = cast("list[Any]", value)
+        return [_readable(item, f"{path}[{index}]", replaced) for index, item in enumerate(items)]
+    return value
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """Read a mapping. Raises OfflineStackError."""
+    loaded = read_any_yaml(path)
+    if not isinstance(loaded, dict):
+        raise OfflineStackError(f"{path} must hold a mapping, not {type(loaded).__name__}")
+    return cast("dict[str, Any]", loaded)
+
+
+def read_any_yaml(path: Path) -> Any:
+    """Read a file, which may hold anything. Raises OfflineStackError."""
+    try:
+        return yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise OfflineStackError(f"cannot read {path}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise OfflineStackError(f"{path}: is not UTF-8 text. Write it anew.") from None
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        where = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
+        snippet = mark.get_snippet(indent=2) if mark else None
+        raise NotYamlError(
+            f"{path}: is not YAML: {where}{error.problem}. Correct it"
+            + (f":\n{snippet}" if snippet else ".")
+        ) from None
+    except yaml.YAMLError as error:
+        raise NotYamlError(f"{path}: is not YAML: {error}. Correct it.") from None
+
+
+def write_yaml(path: Path, content: dict[str, Any]) -> None:
+    """Write a mapping."""
+    path.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")

@@ -1,0 +1,1 @@
+"""`images`: digests that are locked, and copies in ECR."""

@@ -1,0 +1,146 @@
+"""`images lock` and `images mirror`: which digests a stack deploys, and copies of them in ECR.
+
+Exit code 0: done. 1: not, and a line says why. 130: cancelled.
+"""
+
+import time
+from base64 import b64decode
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import typer
+
+from langfuse_aws.automation.aws.answers import NewStack
+from langfuse_aws.automation.aws.clients import new_stack
+from langfuse_aws.automation.cli.deploy import CANCELLED, Json, ends_with_a_message
+from langfuse_aws.automation.engine.deployed import Folder
+from langfuse_aws.automation.engine.following import on_signals
+from langfuse_aws.automation.engine.image_repositories import check_source
+from langfuse_aws.automation.engine.offline_workspace import REPOSITORY
+from langfuse_aws.automation.engine.redaction import Redaction
+from langfuse_aws.automation.engine.stack_file import read_stack_file
+from langfuse_aws.automation.images.display import (
+    ImageDisplay,
+    ImagesForPeople,
+    ImagesForTools,
+    not_done,
+)
+from langfuse_aws.automation.images.lookup import look_up_all
+from langfuse_aws.automation.images.mirror import Destination, ImageEvent, Mirror
+from langfuse_aws.automation.images.registry import Login, new_client
+from langfuse_aws.automation.images.registry_login import Logins
+from langfuse_aws.automation.images.tools import Copier, credentials, find_tool
+from langfuse_aws.automation.plan import UserError
+from langfuse_aws.automation.stack import LangfuseStack
+from langfuse_aws.settings.image_lock import LOCK_FILE, Lock, LockedImage, read_lock, write_lock
+from langfuse_aws.settings.stack_images import Image, images_of
+
+app: Final = typer.Typer(
+    no_args_is_help=True,
+    help=f"Container images: lock their digests in {LOCK_FILE.name}, and copy them to ECR.",
+)
+
+Stack = Annotated[
+    str | None,
+    typer.Option(envvar="PULUMI_STACK", help="The stack, such as dev: of Pulumi.dev.yaml."),
+]
+
+
+@app.command()
+def lock(stack: Stack = None, folder: Folder = REPOSITORY, as_json: Json = False) -> None:
+    """Write down which digest each image's tag stands for, which is deployed from then on.
+
+    A tag that is locked and was moved is an error, and nothing is written.
+    """
+    with _told(as_json) as display:
+        begin = time.monotonic()
+        images = images_of(read_stack_file(stack, folder).settings)
+        before, found = _looked_up(images)
+        after = {**before, **{image.reference: each for image, each in found.items()}}
+        if after != before:
+            write_lock(after, LOCK_FILE)
+        for image, each in found.items():
+            same = before.get(image.reference) == each
+            state = "unchanged" if same else "locked"
+            display.image(ImageEvent(state=state, image=image.reference, digest=each.digest))
+        display.locked(_entries(found), time.monotonic() - begin)
+
+
+@app.command()
+def mirror(stack: Stack = None, folder: Folder = REPOSITORY, as_json: Json = False) -> None:
+    """Copy the stack's images, all platforms of each, into ECR repositories of the stack.
+
+    Makes the repositories, copies what is missing, asks ECR for every digest, and locks what is
+    there. Run it again to go on after an interruption.
+    """
+    with _told(as_json) as display:
+        begin = time.monotonic()
+        file = read_stack_file(stack, folder)
+        check_source(file.name, file.settings)
+        tool = find_tool()
+        _, found = _looked_up(images_of(file.settings))
+        make_repositories(stack or file.name, folder, display)
+        to, sources = ecr(new_stack(file)), {image.registry for image in found}
+        with (
+            new_client() as client,
+            credentials(Logins.of_user(), sources, to.host, to.login) as folder_of_logins,
+        ):
+            copier = Copier(tool, folder_of_logins, _redaction(to.login))
+            run = Mirror(client, copier, to, LOCK_FILE, display.image)
+            with on_signals(run.cancel):
+                events = run.run(found)
+        missing = not_done(events)
+        if missing:
+            display.failed(missing)
+            raise typer.Exit(CANCELLED if run.cancelled else 1)
+        display.locked(_entries(found), time.monotonic() - begin)
+
+
+def make_repositories(name: str, folder: Path, display: ImageDisplay) -> None:
+    """Make the stack's ECR repositories, and show it."""
+    with LangfuseStack(name, project=folder) as opened:
+        display.change(opened.start_image_repositories)
+
+
+def ecr(stack: NewStack) -> Destination:
+    """The account's registry in the stack's region, with a login for twelve hours.
+
+    https://docs.aws.amazon.com/AmazonECR/latest/userguide/registry_auth.html
+    """
+    answer: Any = stack.aws("ecr").get_authorization_token()
+    told = answer["authorizationData"][0]
+    username, _, password = b64decode(told["authorizationToken"]).decode().partition(":")
+    host = str(told["proxyEndpoint"]).removeprefix("https://")
+    return Destination(host, stack.prefix, Login(username, password))
+
+
+def _looked_up(images: tuple[Image, ...]) -> tuple[Lock, dict[Image, LockedImage]]:
+    """The lock as it is, and what the registries say."""
+    try:
+        before = read_lock(LOCK_FILE)
+    except ValueError as error:
+        raise UserError(str(error)) from error
+    with new_client() as client:
+        return before, look_up_all(client, images, before, Logins.of_user())
+
+
+def _entries(found: dict[Image, LockedImage]) -> Lock:
+    return {image.reference: each for image, each in found.items()}
+
+
+def _redaction(login: Login | None) -> Redaction:
+    return Redaction([login.password, login.encoded] if login else [])
+
+
+@contextmanager
+def _told(as_json: bool) -> Generator[ImageDisplay]:
+    """Where to say it; ends the command with a message where something is wrong."""
+    display: ImageDisplay = ImagesForTools() if as_json else ImagesForPeople()
+    with ends_with_a_message(display):
+        try:
+            yield display
+        except KeyboardInterrupt:
+            display.failed(["cancelled before anything was copied."])
+            raise typer.Exit(CANCELLED) from None

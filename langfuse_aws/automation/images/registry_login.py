@@ -1,0 +1,103 @@
+"""The user's own logins at registries, as `docker login` and `podman login` leave them.
+
+They are only read. Logins by an identity token, which few registries give, count as none.
+"""
+
+import json
+import os
+import subprocess
+from base64 import b64decode
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from langfuse_aws.automation.images.registry import Login
+from langfuse_aws.automation.plan import UserError
+from langfuse_aws.settings.images import DOCKER_HUB
+
+DOCKER_HUB_KEY: Final = "https://index.docker.io/v1/"
+"""What `docker login` calls Docker Hub."""
+HELPER_SECONDS: Final = 30
+IDENTITY_TOKEN: Final = "<token>"  # noqa: S105  what a helper says in place of a user
+
+
+@dataclass(frozen=True)
+class Logins:
+    """Docker's configuration, with the logins of Podman and skopeo below its own."""
+
+    # It has passwords.
+    config: Mapping[str, Any] = field(default_factory=dict[str, Any], repr=False)
+    plugins: Path | None = None
+    """The folder of Docker's plugins of this user."""
+
+    @classmethod
+    def of_user(cls) -> "Logins":
+        """Read them from where the tools look. Raises UserError for a file that is no JSON."""
+        docker = Path(os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker")
+        run = os.environ.get("XDG_RUNTIME_DIR")
+        podman = os.environ.get("REGISTRY_AUTH_FILE") or (run and f"{run}/containers/auth.json")
+        config = _read(docker / "config.json")
+        others = _read(Path(podman)) if podman else {}
+        auths = {**others.get("auths", {}), **config.get("auths", {})}
+        return cls({**config, "auths": auths}, docker / "cli-plugins")
+
+    def at(self, host: str) -> Login | None:
+        """The login at a registry, such as `docker.io`; None if there is none that can be had."""
+        names = (host, f"https://{host}", *((DOCKER_HUB_KEY,) if host == DOCKER_HUB else ()))
+        for name in names:
+            helper = self.config.get("credHelpers", {}).get(name, self.config.get("credsStore"))
+            found = _by_helper(helper, name) if helper else None
+            if found := found or _in_clear(self.config.get("auths", {}).get(name, {})):
+                return found
+        return None
+
+    def with_login(self, host: str, login: Login | None) -> dict[str, Any]:
+        """Docker's configuration with one more login, which no helper is asked for."""
+        if login is None:
+            return dict(self.config)
+        return {
+            **self.config,
+            "auths": {**self.config.get("auths", {}), **auths({host: login})["auths"]},
+            "credHelpers": {**self.config.get("credHelpers", {}), host: ""},
+        }
+
+
+def auths(logins: Mapping[str, Login]) -> dict[str, Any]:
+    """What a file of logins has, by host."""
+    return {"auths": {host: {"auth": login.encoded} for host, login in logins.items()}}
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return json.loads(path.read_bytes())
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path}: cannot be read: {error}. Correct it, or log in again.") from None
+
+
+def _in_clear(entry: Mapping[str, Any]) -> Login | None:
+    username, _, password = b64decode(entry.get("auth") or "").decode().partition(":")
+    return Login(username, password) if username and password else None
+
+
+def _by_helper(helper: str, name: str) -> Login | None:
+    """Ask one of Docker's helpers, which keep logins in a keychain.
+
+    https://github.com/docker/docker-credential-helpers
+    """
+    try:
+        done = subprocess.run(  # noqa: S603
+            [f"docker-credential-{helper}", "get"],
+            input=name,
+            capture_output=True,
+            text=True,
+            timeout=HELPER_SECONDS,
+            check=True,
+        )
+        answer = json.loads(done.stdout)
+    except (OSError, subprocess.SubprocessError, ValueError):
+        return None
+    username, password = answer.get("Username", ""), answer.get("Secret", "")
+    return Login(username, password) if password and username != IDENTITY_TOKEN else None

@@ -1,0 +1,1 @@
+"""`import`: a Langfuse of Terraform's moves in, with its stores."""

@@ -1,0 +1,141 @@
+"""`import`: what a Langfuse of tubone24/langfuse-v3-terraform needs to move into a stack.
+
+It writes the file for `pulumi import` and prints the rest; with --configure, it sets the stack's
+configuration. It imports nothing, and asks neither AWS nor Terraform. What is secret in the state
+goes nowhere but, encrypted, into the stack's configuration.
+"""
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from itertools import groupby
+from pathlib import Path
+from typing import Annotated, Any, Final, cast
+
+import typer
+import yaml
+from pulumi import automation as auto
+
+from langfuse_aws.automation.engine.deployed import Folder
+from langfuse_aws.automation.engine.offline_workspace import REPOSITORY
+from langfuse_aws.automation.engine.operation import Command
+from langfuse_aws.automation.engine.workspace import search_path
+from langfuse_aws.automation.moving_in.move import Move
+from langfuse_aws.automation.moving_in.plan import move_in
+from langfuse_aws.automation.moving_in.terraform_fates import GUIDE
+from langfuse_aws.automation.moving_in.terraform_state import read_terraform_state
+from langfuse_aws.automation.plan import CommandLineError, console, one_line_errors
+from langfuse_aws.components.shared.names import resource_prefix
+from langfuse_aws.settings.messages import NAMESPACE
+
+FILE: Final = "langfuse-import.json"
+SECRETS: Final = f"{NAMESPACE}:secretEnvironment"
+_ORDER: Final = ("moved", "kept", "made anew")
+
+
+def import_stores(
+    state: Annotated[
+        Path,
+        typer.Option(
+            "--from-terraform-state",
+            help="What `terraform state pull` prints. It has secrets in the clear: delete it soon.",
+            show_default=False,
+        ),
+    ],
+    stack: Annotated[str, typer.Option("--stack", help="The stack to move into, such as prod.")],
+    to: Annotated[
+        Path,
+        typer.Option(help=f"Folder to write {FILE} to.", exists=True, file_okay=False),
+    ] = Path(),
+    configure: Annotated[
+        bool,
+        typer.Option("--configure", help="Set the stack's configuration, secrets encrypted."),
+    ] = False,
+    folder: Folder = REPOSITORY,
+) -> None:
+    """Write what adopts the stores of a Langfuse of tubone24/langfuse-v3-terraform.
+
+    Nothing is imported or changed in AWS: docs/migrate-from-terraform.md has the whole way.
+    """
+    with one_line_errors():
+        own_name = stack.rsplit("/", 1)[-1]
+        move = move_in(read_terraform_state(state), resource_prefix(_project(folder), own_name))
+        file = to / FILE
+        file.write_text(json.dumps({"resources": move.imports}, indent=2) + "\n", encoding="utf-8")
+        if configure:
+            _configure(move, stack, folder)
+        _show(move, stack, file, configured=configure)
+
+
+def _project(folder: Path) -> str:
+    try:
+        project = yaml.safe_load((folder / "Pulumi.yaml").read_text(encoding="utf-8"))
+    except OSError:
+        raise CommandLineError(
+            f"--dir {folder}: has no Pulumi.yaml. Name the program's folder."
+        ) from None
+    return str(project["name"])
+
+
+def _configure(move: Move, stack: str, folder: Path) -> None:
+    command = Command()
+
+    def pulumi(*arguments: str, given: str | None = None) -> str:
+        told = {**os.environ, "PATH": search_path()}
+        whole = ["config", *arguments, "--stack", stack]
+        return command.run(whole, str(folder), told, given=given).stdout
+
+    plain = [f"--plaintext={key}={value}" for key, value in _paths(move.config)]
+    pulumi("set-all", "--path", *plain)
+    try:
+        held: dict[str, str] = json.loads(pulumi("get", SECRETS))
+    except auto.errors.CommandError:
+        held = {}
+    # On standard input: a command line can be seen by every user of the machine.
+    pulumi("set", "--secret", SECRETS, given=json.dumps({**held, **move.secrets}))
+
+
+def _paths(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    """Pulumi's paths of a configuration, and what is there."""
+    if isinstance(value, Mapping):
+        for key, part in cast("Mapping[str, Any]", value).items():
+            yield from _paths(part, f"{path}.{key}" if path else key)
+    elif isinstance(value, list):
+        for index, part in enumerate(cast("list[Any]", value)):
+            yield from _paths(part, f"{path}[{index}]")
+    else:
+        yield path, value
+
+
+def _show(move: Move, stack: str, file: Path, *, configured: bool) -> None:
+    own_name = stack.rsplit("/", 1)[-1]
+    done = "set in" if configured else "for"
+    titles = {
+        f"Adopted by pulumi import, {file}": move.adopted,
+        f"Configuration, {done} Pulumi.{own_name}.yaml": yaml.safe_dump(
+            {"config": move.config}, sort_keys=False
+        ).splitlines(),
+        f"Secrets, {'encrypted in' if configured else 'for'} {SECRETS}": [
+            f"{', '.join(move.secrets) or 'none found'}; "
+            + ("never printed." if configured else "never printed: --configure sets them.")
+        ],
+        "First": move.first or ["Nothing."],
+        "Not adopted": list(_not_adopted(move)),
+        "Before any terraform destroy, and only when all is moved": [
+            *(f"terraform state rm '{address}'" for address in move.forgotten),
+            *([f"terraform destroy -target='{move.module}'"] if move.module else []),
+        ],
+        "Next": [f"{GUIDE}, from step 3 on."],
+    }
+    for title, lines in titles.items():
+        console.print(title, style="bold", markup=False)
+        for line in lines:
+            console.print(f"  {line}", markup=False)
+
+
+def _not_adopted(move: Move) -> Iterator[str]:
+    """One line for all that goes the same way."""
+    ordered = sorted(move.left, key=lambda each: (_ORDER.index(each.fate.what), *each))
+    for fate, same in groupby(ordered, key=lambda each: each.fate):
+        yield f"{fate.what}: {fate.way}"
+        yield from (f"    {each.address}" for each in same)

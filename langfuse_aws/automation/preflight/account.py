@@ -1,0 +1,85 @@
+"""Checks of `preflight` on the caller and the region: who asks, and is the region enabled."""
+
+from collections.abc import Iterator
+from functools import cache
+from typing import Any, Final
+
+import boto3
+from botocore.exceptions import BotoCoreError, ClientError
+
+from langfuse_aws.automation.aws.answers import Caller, NewStack, Result, failed, ok
+from langfuse_aws.automation.plan import one_line
+from langfuse_aws.settings.partitions import missing_services
+
+CREDENTIALS: Final = "credentials"
+REGION: Final = "region"
+PARTITION: Final = "partition"
+
+HOME_REGIONS: Final = {"aws": "us-east-1", "aws-cn": "cn-north-1", "aws-us-gov": "us-gov-west-1"}
+"""By partition, a region that nobody can disable, where the global services are."""
+
+
+@cache
+def partition_of(region: str) -> str:
+    """`aws`, `aws-cn` or `aws-us-gov`; of an unknown region, by its name."""
+    session: Any = boto3.Session()
+    return session.get_partition_for_region(region)
+
+
+def home_region(region: str) -> str:
+    """Where to ask about a region that may be disabled."""
+    return HOME_REGIONS.get(partition_of(region), region)
+
+
+def find_caller(stack: NewStack) -> tuple[Result, Caller | None]:
+    """Find out whose credentials these are; None if they are good for nothing."""
+    try:
+        said = stack.aws("sts", home_region(stack.region)).get_caller_identity()
+    except (BotoCoreError, ClientError) as error:
+        remedy = (
+            "Set AWS_PROFILE, or aws:profile in the stack file; aws sso login or aws configure "
+            "renews it. aws sts get-caller-identity must answer."
+        )
+        return failed(CREDENTIALS, one_line(error), remedy), None
+    caller = Caller(said["Account"], said["Arn"], partition_of(stack.region))
+    where = f"account {caller.account}, {caller.arn}, region {stack.region}"
+    return ok(CREDENTIALS, where), caller
+
+
+def check_region(stack: NewStack) -> Iterator[Result]:
+    """Whether the account may use the stack's region, and the one that copies go to."""
+    home = home_region(stack.region)
+    found: list[dict[str, Any]] = stack.aws("ec2", home).describe_regions(AllRegions=True)[
+        "Regions"
+    ]
+    states = {each["RegionName"]: each["OptInStatus"] for each in found}
+    settings = {"aws:region": stack.region}
+    if stack.settings.backups.copy_region:
+        settings["langfuse:backups.copyRegion"] = stack.settings.backups.copy_region
+    for key, region in settings.items():
+        state = states.get(region)
+        if state is None:
+            yield failed(
+                REGION,
+                f"{key}: {region}: is none of the {len(states)} regions of this account.",
+                f"pulumi config set --path {key} REGION --stack {stack.name}, with a name of aws "
+                f"ec2 describe-regions --all-regions --region {home}.",
+            )
+        elif state == "not-opted-in":
+            yield failed(
+                REGION,
+                f"{key}: {region}: is not enabled in this account.",
+                f"aws account enable-region --region-name {region}; it takes minutes to hours.",
+            )
+        else:
+            yield ok(REGION, f"{region} is enabled")
+
+
+def check_partition(stack: NewStack) -> Iterator[Result]:
+    """Whether AWS has there what the stack uses besides its regional services."""
+    partition = partition_of(stack.region)
+    missing = [*missing_services(stack.settings, partition)]
+    for message, remedy in missing:
+        yield failed(PARTITION, message, remedy)
+    if not missing:
+        yield ok(PARTITION, f"{partition} has every service of the stack")

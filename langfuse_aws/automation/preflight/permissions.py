@@ -1,0 +1,230 @@
+"""Checks of `preflight` on permissions: may the caller do what the first `up` does.
+
+IAM simulates it (automation.iam_simulation); nothing is called for real.
+"""
+
+import json
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Final, NamedTuple
+
+from langfuse_aws.automation.aws.answers import Caller, NewStack, Result, failed, ok, unknown
+from langfuse_aws.automation.preflight.account import home_region
+from langfuse_aws.automation.preflight.actions import rows_for
+from langfuse_aws.automation.preflight.domain import public_zones
+from langfuse_aws.automation.preflight.iam_simulation import (
+    Decision,
+    NotSimulatedError,
+    Verdict,
+    principal_of,
+    simulate,
+)
+from langfuse_aws.settings.model import Settings
+
+PERMISSIONS: Final = "permissions"
+SERVICE_ROLES: Final = "service-linked roles"
+
+GLOBAL_SERVICES: Final = ("budgets", "iam", "route53")
+"""Whose calls go to the partition's home region."""
+
+SIMULATIONS_AT_ONCE: Final = 4
+"""IAM slows down who asks for more."""
+
+
+class ServiceRole(NamedTuple):
+    """A role that a service makes for itself on its first use, in the caller's name."""
+
+    service: str
+    name: str
+    makers: tuple[str, ...]
+    """The resource types of permissions.csv whose creation is such a use."""
+
+
+SERVICE_LINKED_ROLES: Final = (
+    ServiceRole("ecs.amazonaws.com", "AWSServiceRoleForECS", ("aws:ecs/cluster:Cluster",)),
+    ServiceRole(
+        "ecs.application-autoscaling.amazonaws.com",
+        "AWSServiceRoleForApplicationAutoScaling_ECSService",
+        ("aws:appautoscaling/target:Target",),
+    ),
+    ServiceRole(
+        "autoscaling.amazonaws.com",
+        "AWSServiceRoleForAutoScaling",
+        ("aws:autoscaling/group:Group",),
+    ),
+    ServiceRole(
+        "rds.amazonaws.com",
+        "AWSServiceRoleForRDS",
+        ("aws:rds/instance:Instance", "aws:rds/cluster:Cluster"),
+    ),
+    ServiceRole(
+        "elasticache.amazonaws.com",
+        "AWSServiceRoleForElastiCache",
+        ("aws:elasticache/replicationGroup:ReplicationGroup",),
+    ),
+    ServiceRole(
+        "elasticloadbalancing.amazonaws.com",
+        "AWSServiceRoleForElasticLoadBalancing",
+        ("aws:lb/loadBalancer:LoadBalancer",),
+    ),
+    ServiceRole(
+        "ops.apigateway.amazonaws.com",
+        "AWSServiceRoleForAPIGateway",
+        ("aws:apigatewayv2/vpcLink:VpcLink",),
+    ),
+    ServiceRole(
+        "apprunner.amazonaws.com", "AWSServiceRoleForAppRunner", ("aws:apprunner/service:Service",)
+    ),
+    ServiceRole(
+        "networking.apprunner.amazonaws.com",
+        "AWSServiceRoleForAppRunnerNetworking",
+        ("aws:apprunner/vpcConnector:VpcConnector",),
+    ),
+    # https://docs.aws.amazon.com/AmazonECR/latest/userguide/slr-pullthroughcache.html
+    ServiceRole(
+        "pullthroughcache.ecr.amazonaws.com",
+        "AWSServiceRoleForECRPullThroughCache",
+        ("aws:ecr/pullThroughCacheRule:PullThroughCacheRule",),
+    ),
+    # https://docs.aws.amazon.com/aws-backup/latest/devguide/using-service-linked-roles-AWSServiceRoleForBackup.html
+    ServiceRole(
+        "backup.amazonaws.com", "AWSServiceRoleForBackup", ("aws:backup/selection:Selection",)
+    ),
+)
+"""Each service's own page says when it makes the role; all pages are linked from
+https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_aws-services-that-work-with-iam.html"""
+
+
+def check_permissions(stack: NewStack, caller: Caller) -> Iterator[Result]:
+    """Whether the caller may call every action of the stack's resource types."""
+    iam = stack.aws("iam")
+    try:
+        principal = principal_of(iam, caller)
+    except NotSimulatedError as error:
+        yield unknown(PERMISSIONS, str(error))
+        return
+    zones = public_zones(stack, stack.settings.hosted_zone) if stack.settings.hosted_zone else []
+    names = {
+        "account": caller.account,
+        "region": stack.region,
+        "prefix": stack.prefix,
+        "zone": zones[0] if zones else "Z0PREFLIGHT",
+    }
+    together: dict[tuple[str, str, bool], set[str]] = defaultdict(set)
+    for row in rows_for(stack.settings):
+        resource = row.resource.format_map(names)
+        arn = resource if resource == "*" else f"arn:{caller.partition}:{resource}"
+        for action in row.actions:
+            at_home = action.partition(":")[0] in GLOBAL_SERVICES
+            together[arn, row.context, at_home].add(action)
+
+    def ask(item: tuple[tuple[str, str, bool], set[str]]) -> list[Decision]:
+        (arn, given, at_home), actions = item
+        region = home_region(stack.region) if at_home else stack.region
+        key, _, value = given.format_map(names).partition("=")
+        context = {"aws:RequestedRegion": region, **({key: value} if given else {})}
+        return list(simulate(iam, principal, sorted(actions), arn, context))
+
+    with ThreadPoolExecutor(SIMULATIONS_AT_ONCE) as pool:
+        decisions = [each for found in pool.map(ask, together.items()) for each in found]
+    refused = [each for each in decisions if each.verdict != "allowed"]
+    if not refused:
+        yield ok(PERMISSIONS, f"{principal} may call all {len(decisions)} actions")
+    yield from _refusals(principal, refused)
+
+
+def check_service_linked_roles(stack: NewStack, caller: Caller) -> Iterator[Result]:
+    """Whether the roles exist that services make on first use, or the caller may have them made."""
+    iam = stack.aws("iam")
+    pages = iam.get_paginator("list_roles").paginate(PathPrefix="/aws-service-role/")
+    there = {role["RoleName"] for page in pages for role in page["Roles"]}
+    missing = [
+        role
+        for role in SERVICE_LINKED_ROLES
+        if role.name not in there and _needed(role, stack.settings)
+    ]
+    if not missing:
+        yield ok(SERVICE_ROLES, "all are there")
+        return
+    try:
+        principal = principal_of(iam, caller)
+    except NotSimulatedError as error:
+        yield unknown(SERVICE_ROLES, str(error), _make(missing))
+        return
+    fine: list[str] = []
+    for role in missing:
+        arn = (
+            f"arn:{caller.partition}:iam::{caller.account}:role/aws-service-role/{role.service}/"
+            f"{role.name}"
+        )
+        context = {
+            "aws:RequestedRegion": home_region(stack.region),
+            "iam:AWSServiceName": role.service,
+        }
+        actions = ["iam:CreateServiceLinkedRole"]
+        for decision in simulate(iam, principal, actions, arn, context):
+            if decision.verdict == "allowed":
+                fine.append(role.name)
+                continue
+            line = f"{role.name} is not there, and {principal} {_reason(decision)}"
+            if decision.verdict == "conditional":
+                yield unknown(SERVICE_ROLES, f"{line}.", _make([role]))
+            else:
+                yield failed(SERVICE_ROLES, f"{line}.", _make([role]))
+    if fine:
+        yield ok(SERVICE_ROLES, f"the first up makes {', '.join(fine)}")
+
+
+def _needed(role: ServiceRole, settings: Settings) -> bool:
+    return any(token in role.makers for row in rows_for(settings) for token in row.types)
+
+
+def _make(roles: Sequence[ServiceRole]) -> str:
+    commands = [
+        f"aws iam create-service-linked-role --aws-service-name {role.service}" for role in roles
+    ]
+    return f"Have an administrator run: {'; '.join(commands)}"
+
+
+def _refusals(principal: str, refused: Iterable[Decision]) -> Iterator[Result]:
+    """Put together what has the same service and the same reason."""
+    groups: dict[tuple[str, Verdict, tuple[str, ...]], set[str]] = defaultdict(set)
+    for each in refused:
+        groups[each.action.partition(":")[0], each.verdict, each.details].add(each.action)
+    for (service, verdict, details), actions in sorted(groups.items()):
+        named = sorted(actions)
+        line = f"{principal} {_reason(Decision(', '.join(named), verdict, details))}."
+        remedy = REMEDIES[verdict](principal, named)
+        made = unknown if verdict == "conditional" else failed
+        yield made(f"{PERMISSIONS} {service}", line, remedy)
+
+
+def _reason(decision: Decision) -> str:
+    details = ", ".join(decision.details)
+    said: Mapping[Verdict, str] = {
+        "conditional": f"may call {decision.action} under conditions at the most ({details})",
+        "organization": f"may not call {decision.action}: the organization forbids it",
+        "boundary": f"may not call {decision.action}: its permissions boundary does not allow it",
+        "denied": f"may not call {decision.action}: a policy denies it ({details})",
+        "missing": f"may not call {decision.action}: no policy allows it",
+    }
+    return said[decision.verdict]
+
+
+def _statement(principal: str, actions: Sequence[str]) -> str:
+    statement: dict[str, Any] = {"Effect": "Allow", "Action": list(actions), "Resource": "*"}
+    return f"Add to a policy of {principal}: {json.dumps(statement)}"
+
+
+REMEDIES: Final[Mapping[Verdict, Callable[[str, Sequence[str]], str]]] = {
+    "conditional": lambda principal, _: f"Look at the conditions in the policies of {principal}.",
+    "organization": lambda _, __: (
+        "Ask whoever runs the organization to allow them in its service control policies."
+    ),
+    "boundary": lambda principal, actions: (
+        f"Extend the permissions boundary of {principal} by {', '.join(actions)}."
+    ),
+    "denied": lambda _, __: "Take them out of the statement that denies them.",
+    "missing": _statement,
+}

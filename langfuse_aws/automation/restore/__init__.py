@@ -1,0 +1,1 @@
+"""`restore` and `replay`: a store put back, and events loaded again."""

@@ -1,0 +1,100 @@
+"""Brings deleted objects back: it takes their delete markers away, and deletes nothing else."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from typing import Any, Final
+
+from rich.progress import track
+
+from langfuse_aws.automation.engine.deployed import Deployed
+from langfuse_aws.automation.plan import Plan, Step, UserError, console
+
+BATCH: Final = 1000
+"""https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html"""
+
+
+@dataclass(frozen=True)
+class Marker:
+    """The delete marker of an object that is deleted."""
+
+    key: str
+    version_id: str
+
+
+@dataclass(frozen=True)
+class ObjectsRestore:
+    """What to do, and with what."""
+
+    s3: Any
+    bucket: str
+    markers: Sequence[Marker]
+
+    def take_away(self) -> None:
+        """Delete the markers."""
+        starts = range(0, len(self.markers), BATCH)
+        for start in track(starts, "Markers, by 1,000", console=console):
+            answer = self.s3.delete_objects(
+                Bucket=self.bucket,
+                Delete={
+                    "Objects": [
+                        {"Key": each.key, "VersionId": each.version_id}
+                        for each in self.markers[start : start + BATCH]
+                    ],
+                    "Quiet": True,
+                },
+            )
+            failed = answer.get("Errors", [])
+            if failed:
+                raise UserError(
+                    f"S3 left {len(failed)} delete markers, such as the one of {failed[0]['Key']}: "
+                    f"{failed[0].get('Code')}: {failed[0].get('Message')}."
+                )
+
+
+def plan(deployed: Deployed, prefix: str, since: datetime) -> Plan:
+    """Work out what to bring back, or refuse it."""
+    name = f"{deployed.prefix}-storage"
+    bucket = deployed.resource("aws:s3/bucket:Bucket", name).outputs["bucket"]
+    s3 = deployed.aws("s3")
+    if "Status" not in s3.get_bucket_versioning(Bucket=bucket):
+        raise UserError(
+            f"s3://{bucket}: keeps no versions, so what is deleted is gone. "
+            "langfuse:storage.versioningDays keeps them from now on."
+        )
+    markers = _markers(s3, bucket, prefix, since)
+    time = f"{since.astimezone(timezone.utc):%Y-%m-%d %H:%M:%S} UTC"
+    if not markers:
+        raise UserError(
+            f"s3://{bucket}/{prefix}: no object there was deleted since {time}. Take an earlier "
+            "--since or a shorter --prefix."
+        )
+    days = deployed.settings.storage.versioning_days
+    restore = ObjectsRestore(s3, bucket, markers)
+    return Plan(
+        found=[
+            f"Stack {deployed.name} in {deployed.region}.",
+            f"{len(markers):,} objects of s3://{bucket}/{prefix} were deleted since {time}, and "
+            "not written again.",
+            f"S3 drops the content of a deleted object after {days or 'some'} days "
+            "(langfuse:storage.versioningDays): what it dropped does not come back.",
+        ],
+        lost=[],
+        steps=[
+            Step(
+                f"Take away the {len(markers):,} delete markers.",
+                restore.take_away,
+                "Some of the objects may be back; nothing else was changed.",
+            )
+        ],
+    )
+
+
+def _markers(s3: Any, bucket: str, prefix: str, since: datetime) -> Sequence[Marker]:
+    pages = s3.get_paginator("list_object_versions").paginate(Bucket=bucket, Prefix=prefix)
+    return [
+        Marker(each["Key"], each["VersionId"])
+        for page in pages
+        for each in page.get("DeleteMarkers", [])
+        if each["IsLatest"] and each["LastModified"] >= since
+    ]

@@ -1,0 +1,1 @@
+"""`smoke`: a trace through every part, and the part that fails."""

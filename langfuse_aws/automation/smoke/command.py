@@ -1,0 +1,161 @@
+"""`smoke`: sends a trace through every part of a Langfuse, and names the part that fails."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Annotated, Any, Final
+
+import httpx
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from langfuse_aws.automation.engine.deployed import Deployed, Folder, open_stack
+from langfuse_aws.automation.engine.offline_workspace import REPOSITORY
+from langfuse_aws.automation.plan import (
+    CommandLineError,
+    UserError,
+    console,
+    errors,
+    one_line_errors,
+)
+from langfuse_aws.automation.smoke.api import Target
+from langfuse_aws.automation.smoke.checks import Report, run
+
+URL_OUTPUT: Final = "url"
+PUBLIC_KEY_OUTPUT: Final = "public_key"
+KEY_ARN_OUTPUT: Final = "secret_key_secret_arn"
+"""A secret of Secrets Manager: a JSON object with `secret_key`."""
+HTTP_API: Final = "aws:apigatewayv2/api:Api"
+NOTHING_CHECKED: Final = 2
+"""Exit code."""
+INSTEAD: Final = "Pass --url, --public-key and --secret-key instead of --stack."
+
+
+def smoke(
+    context: typer.Context,
+    stack: Annotated[
+        str | None,
+        typer.Option(help="The stack, such as dev: its outputs say the URL and the keys."),
+    ] = None,
+    folder: Folder = REPOSITORY,
+    url: Annotated[
+        str | None, typer.Option(help="Of Langfuse, such as https://langfuse.example.com.")
+    ] = None,
+    public_key: Annotated[
+        str | None, typer.Option(envvar="LANGFUSE_PUBLIC_KEY", help="Of a project: pk-lf-….")
+    ] = None,
+    secret_key: Annotated[
+        str | None,
+        typer.Option(
+            envvar="LANGFUSE_SECRET_KEY",
+            help="sk-lf-…. The variable keeps it out of the list of processes.",
+        ),
+    ] = None,
+    timeout: Annotated[
+        float, typer.Option(min=0, help="Seconds from sending a trace until it must be readable.")
+    ] = 90,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Send a trace to a running Langfuse, read it back, and name the part that fails.
+
+    With --stack, or with --url and keys. Leaves a trace smoke-test in the project, on 3.x two.
+
+    Exit code 0: all is well. 1: a check failed. 2: nothing was checked; the line says why.
+    """
+    with one_line_errors(NOTHING_CHECKED):
+        if stack is not None:
+            given = [
+                name
+                for name in ("url", "public_key", "secret_key")
+                if _typed(context, name) is not None
+            ]
+            if given:
+                raise CommandLineError(
+                    f"--stack says the URL and the keys: leave out {_options(given)}."
+                )
+            target = _of_stack(open_stack(stack, folder))
+        else:
+            target = _given({"url": url, "public_key": public_key, "secret_key": secret_key})
+    with errors.status("") as status:
+        report = run(target, timeout, status.update)
+    _show_json(report) if as_json else _show(report, target)
+    if not report.ok:
+        raise typer.Exit(1)
+
+
+def _of_stack(deployed: Deployed) -> Target:
+    outputs = deployed.pulumi.outputs()
+    wanted = (URL_OUTPUT, PUBLIC_KEY_OUTPUT, KEY_ARN_OUTPUT)
+    missing = [name for name in wanted if name not in outputs]
+    if missing:
+        raise UserError(f"stack {deployed.name}: has no output {', '.join(missing)}. {INSTEAD}")
+    address, public_key, arn = (str(outputs[name].value) for name in wanted)
+    by_http_api = any(each.type == HTTP_API for each in deployed.state)
+    return Target(_checked_url(address), public_key, _secret(deployed, arn), by_http_api)
+
+
+def _secret(deployed: Deployed, arn: str) -> str:
+    answer = deployed.aws("secretsmanager").get_secret_value(SecretId=arn)
+    try:
+        key: Any = json.loads(answer["SecretString"])["secret_key"]
+    except (KeyError, TypeError, ValueError):
+        key = None
+    if not key or not isinstance(key, str):
+        # From nothing: the cause's message could show what was found.
+        raise UserError(f"{arn}: is not a JSON object with secret_key. {INSTEAD}") from None
+    return key
+
+
+def _given(values: Mapping[str, str | None]) -> Target:
+    missing = [name for name, value in values.items() if not value]
+    if len(missing) == len(values):
+        raise UserError("either --stack, or --url with --public-key and --secret-key, is needed.")
+    if missing:
+        raise UserError(f"missing: {_options(missing)}. Or --stack, instead of all three.")
+    address, public_key, secret_key = (value or "" for value in values.values())
+    return Target(_checked_url(address), public_key, secret_key)
+
+
+def _checked_url(address: str) -> str:
+    try:
+        url = httpx.URL(address)
+    except httpx.InvalidURL:
+        url = httpx.URL("")
+    # Not shown: it may have a key in it.
+    if url.scheme not in ("http", "https") or not url.host or url.userinfo:
+        raise CommandLineError(
+            "--url: is not of the form https://langfuse.example.com, without keys."
+        )
+    return address.rstrip("/")
+
+
+def _show(report: Report, target: Target) -> None:
+    table = Table("Step", "", "Result", box=None, pad_edge=False)
+    table.add_column("Seconds", justify="right")
+    for step in report.steps:
+        verdict = Text("ok", "green") if step.ok else Text("failed", "red")
+        table.add_row(step.what, verdict, Text(step.result), f"{step.seconds:.2f}")
+    console.print(table)
+    if report.ok:
+        line = f"All is well at {target.url}. A trace was visible {report.seconds_to_visible:.1f} s"
+        console.print(Text(f"{line} after it was sent."))
+        if report.closed:
+            closed = ", ".join(report.closed)
+            console.print(Text(f"Closed in its write mode, {report.write_mode}: {closed}."))
+    else:
+        errors.print(Text(f"error: {report.blame}: {report.message}"))
+
+
+def _show_json(report: Report) -> None:
+    typer.echo(json.dumps(asdict(report), indent=2))
+
+
+def _typed(context: typer.Context, name: str) -> str | None:
+    """Give what was typed, not what is in the environment."""
+    source = context.get_parameter_source(name)
+    return context.params[name] if source is not None and source.name == "COMMANDLINE" else None
+
+
+def _options(names: list[str]) -> str:
+    return ", ".join(f"--{name.replace('_', '-')}" for name in names)

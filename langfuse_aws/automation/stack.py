@@ -1,0 +1,301 @@
+"""`LangfuseStack`: deploy this repository's program from other Python programs.
+
+It runs the program that `pulumi up` runs, through Pulumi's Automation API. Any number of stacks can
+be worked on in one process at once, each with one operation at a time. Nothing here prints.
+"""
+
+import json
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+from typing import Any, TypeVar, cast
+
+from pulumi import automation as auto
+
+from langfuse_aws.automation.engine import image_repositories
+from langfuse_aws.automation.engine.destruction import Destruction
+from langfuse_aws.automation.engine.events import counted
+from langfuse_aws.automation.engine.given_settings import checked
+from langfuse_aws.automation.engine.offline_workspace import REPOSITORY
+from langfuse_aws.automation.engine.operation import Command, OnEvent, Operation
+from langfuse_aws.automation.engine.redaction import Redaction
+from langfuse_aws.automation.engine.results import Result
+from langfuse_aws.automation.engine.workspace import Workspace, offline_place, place
+from langfuse_aws.automation.plan import UserError
+from langfuse_aws.graph.model import ResourceGraph
+from langfuse_aws.graph.preview import Preview
+from langfuse_aws.settings.loading import SettingsError
+from langfuse_aws.settings.messages import NAMESPACE
+
+Value = TypeVar("Value")
+
+
+class InvalidSettingsError(UserError):
+    """The settings are wrong; `problems` has a line for each mistake."""
+
+    def __init__(self, name: str, problems: list[str]) -> None:
+        """Take the stack's name and the lines."""
+        super().__init__(f"stack {name}: " + " ".join(problems))
+        self.name = name
+        self.problems = problems
+
+    @property
+    def messages(self) -> Sequence[str]:
+        """A line for each mistake."""
+        return [f"stack {self.name}: {problem}" for problem in self.problems]
+
+
+class NoStackError(UserError):
+    """There is no such stack."""
+
+
+class LangfuseStack:
+    """One stack of Langfuse: preview, deploy, refresh and destroy it.
+
+    Settings are either `settings`, keys of `langfuse:`, with their namespace or without, and YAML's
+    values, in which a key of another namespace, such as `aws:region`, is taken as it is; or the
+    file `stack_file`, by default the project's own `Pulumi.<name>.yaml`. Secret keys
+    (`postgresPassword` and the like) are given in `secrets`, and never written in clear;
+    `secretEnvironment` and `authSecrets` are mappings, or JSON.
+
+    `backend` (a URL of `pulumi login`) and `secrets_provider` (of `pulumi stack init`) default to
+    what the environment and the project say. `work_dir` keeps what is written for `settings`, and,
+    offline, the state; by default it is a temporary folder, which is removed by `close`. With
+    `offline`, AWS exists in memory only, and no account is needed.
+
+    Raises InvalidSettingsError, before anything is written, and UserError.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        settings: Mapping[str, Any] | None = None,
+        *,
+        stack_file: Path | None = None,
+        secrets: Mapping[str, str | Mapping[str, str]] | None = None,
+        backend: str | None = None,
+        secrets_provider: str | None = None,
+        work_dir: Path | None = None,
+        project: Path = REPOSITORY,
+        environment: Mapping[str, str] | None = None,
+        offline: bool = False,
+    ) -> None:
+        if settings is not None and stack_file is not None:
+            raise UserError(f"stack {name}: settings and stack_file exclude each other.")
+        self.name = name
+        self.offline = offline
+        try:
+            given = checked(settings, secrets or {})
+        except SettingsError as error:
+            raise InvalidSettingsError(name, error.problems) from error
+        self._secrets = given.secrets
+        self._own_dir = None
+        if work_dir is None:
+            self._own_dir = tempfile.TemporaryDirectory(prefix="langfuse-stack-")
+            work_dir = Path(self._own_dir.name)
+        work_dir.mkdir(parents=True, exist_ok=True)
+        prepared = (offline_place if offline else place)(
+            name, work_dir, project, stack_file, given.config
+        )
+        self._folder = prepared.folder
+        self._placeholders = prepared.placeholders
+        self.replaced_secrets = prepared.replaced_secrets
+        """Offline: settings that only the stack file's owner can decrypt. They are left out, or
+        hold a placeholder."""
+        self._unlock = f"delete {work_dir}" if offline else "pulumi cancel"
+        self._secrets_provider = secrets_provider or prepared.secrets_provider
+        self._environment = {**prepared.environment, **(environment or {})}
+        if backend:
+            self._environment["PULUMI_BACKEND_URL"] = backend
+        self.redaction = Redaction(_leaves(self._secrets.values()))
+        """Give it to the handlers of a log: `handler.addFilter(stack.redaction)`."""
+
+    def __enter__(self) -> "LangfuseStack":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Remove the temporary folder, if there is one. What is deployed stays."""
+        if self._own_dir:
+            self._own_dir.cleanup()
+
+    def preview(self) -> Preview:
+        """What `up` would do, and the resources as they would be."""
+        return self.start_preview().result()
+
+    def up(self) -> Result:
+        """Deploy."""
+        return self.start_up().result()
+
+    def refresh(self) -> Result:
+        """Read into the state what AWS has."""
+        return self.start_refresh().result()
+
+    def destroy(self, *, remove: bool = False) -> Result:
+        """Destroy every resource; with `remove`, forget the stack, its settings and history too.
+
+        Raises ProtectedError, with nothing destroyed, if one of them is protected.
+        """
+        return self.start_destroy(remove=remove).result()
+
+    def planned(self) -> ResourceGraph:
+        """The resources as `up` would make them."""
+        return self.preview().graph
+
+    def start_preview(self) -> Operation[Preview]:
+        """Begin a preview beside the caller."""
+
+        def work(command: Command, on_event: OnEvent) -> Preview:
+            begin = time.monotonic()
+            # Secret inputs are masked in what --json prints.
+            done = self._ready(command).preview(on_event=on_event, json=True)
+            return Preview.of(json.loads(done.stdout), time.monotonic() - begin, self.deployed())
+
+        return self._start("preview", work)
+
+    def start_up(self) -> Operation[Result]:
+        """Begin to deploy beside the caller."""
+
+        def work(command: Command, on_event: OnEvent) -> None:
+            self._ready(command).up(on_event=on_event, show_secrets=False)
+
+        return self._start("up", self._measured(work))
+
+    def start_refresh(self) -> Operation[Result]:
+        """Begin a refresh beside the caller."""
+
+        def work(command: Command, on_event: OnEvent) -> None:
+            self._existing(command).refresh(on_event=on_event, show_secrets=False)
+
+        return self._start("refresh", self._measured(work))
+
+    def start_destroy(self, *, remove: bool = False) -> Operation[Result]:
+        """Begin to destroy beside the caller."""
+
+        def work(command: Command, on_event: OnEvent) -> None:
+            stack = self._existing(command)
+            Destruction.of(self.name, self.deployed())
+            stack.destroy(on_event=on_event, show_secrets=False, remove=remove)
+
+        return self._start("destroy", self._measured(work, gone=remove))
+
+    def start_image_repositories(self) -> Operation[Result]:
+        """Begin to make the ECR repositories of `images.source` mirror, and nothing else."""
+
+        def work(command: Command, on_event: OnEvent) -> None:
+            stack = self._ready(command)
+            settings = image_repositories.settings_for_mirror(self.name, stack)
+            names = stack.workspace.project_settings().name, self.name.rsplit("/", 1)[-1]
+            stack.up(
+                program=image_repositories.program(*names, settings, self.outputs()),
+                target=image_repositories.targets(*names, settings),
+                on_event=on_event,
+                show_secrets=False,
+            )
+
+        return self._start("image repositories", self._measured(work))
+
+    def outputs(self) -> dict[str, Any]:
+        """The outputs of what is deployed; `url` is the first that a caller wants.
+
+        README.md lists them. None is a secret: secrets are in Secrets Manager, and outputs name
+        their ARNs.
+        """
+        return json.loads(self._query("stack", "output", "--json"))
+
+    def deployed(self) -> ResourceGraph:
+        """The resources in the stack's state. Needs no AWS credentials."""
+        exported = json.loads(self._query("stack", "export"))
+        return ResourceGraph.of_state(exported["deployment"])
+
+    def unprotect(self) -> None:
+        """Take Pulumi's protection off every resource in the state, until the next `up`."""
+        self._query("state", "unprotect", "--all", "--yes")
+
+    @cached_property
+    def _command(self) -> Command:
+        return Command()
+
+    def _workspace(self, command: Command) -> Workspace:
+        return Workspace(
+            work_dir=str(self._folder),
+            env_vars=self._environment,
+            secrets_provider=self._secrets_provider,
+            pulumi_command=command,
+        )
+
+    def _existing(self, command: Command) -> auto.Stack:
+        """The stack, which must be there."""
+        try:
+            return auto.Stack.select(self.name, self._workspace(command))
+        except auto.errors.StackNotFoundError as error:
+            raise NoStackError(
+                f"stack {self.name}: this backend has no such stack. pulumi stack ls shows those "
+                "it has; up makes it."
+            ) from error
+
+    def _ready(self, command: Command) -> auto.Stack:
+        """The stack with its secrets; it is made if it is not there."""
+        stack = auto.Stack.create_or_select(self.name, self._workspace(command))
+        for key, value in {**self._placeholders, **self._secrets}.items():
+            # On standard input: a command line can be seen by every user of the machine.
+            full = key if ":" in key else f"{NAMESPACE}:{key}"
+            self._pulumi("config", "set", "--secret", full, given=value)
+        self._placeholders, self._secrets = dict[str, str](), dict[str, str]()
+        return stack
+
+    def _start(self, verb: str, work: Callable[[Command, OnEvent], Value]) -> Operation[Value]:
+        title = f"{verb} of stack {self.name}"
+        return Operation(title, work, self._command, self.redaction, self._unlock)
+
+    def _measured(
+        self, work: Callable[[Command, OnEvent], None], *, gone: bool = False
+    ) -> Callable[[Command, OnEvent], Result]:
+        """The work with what it changed and how long it took."""
+
+        def measured(command: Command, on_event: OnEvent) -> Result:
+            begin = time.monotonic()
+            changes: dict[str, int] = {}
+
+            def count(event: auto.EngineEvent) -> None:
+                changes.update(counted(event))
+                on_event(event)
+
+            work(command, count)
+            seconds = time.monotonic() - begin
+            return Result(changes, {} if gone else self.outputs(), seconds)
+
+        return measured
+
+    def _query(self, *arguments: str) -> str:
+        try:
+            return self._pulumi(*arguments)
+        except auto.errors.StackNotFoundError as error:
+            raise NoStackError(f"stack {self.name}: nothing is deployed: up first.") from error
+
+    def _pulumi(self, *arguments: str, given: str | None = None) -> str:
+        command = [*arguments, "--stack", self.name]
+        done = self._command.run(command, str(self._folder), self._environment, given=given)
+        return done.stdout
+
+
+def _leaves(values: Iterable[str]) -> Iterator[str]:
+    """The secrets, and those inside of one that is a JSON object."""
+    for value in values:
+        yield value
+        try:
+            inside = json.loads(value)
+        except ValueError:
+            continue
+        if isinstance(inside, dict):
+            yield from (str(each) for each in cast("dict[str, Any]", inside).values())

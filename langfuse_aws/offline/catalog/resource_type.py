@@ -1,0 +1,39 @@
+"""The shape of a catalog entry: everything the model knows about one resource type."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from langfuse_aws.offline.facts import Value
+
+EVERYTHING = frozenset({"*"})
+"""Every input but the tags forces a replacement."""
+
+
+@dataclass(frozen=True)
+class Naming:
+    """An input that gets the logical name and seven random digits if it is not set."""
+
+    property: str = "name"
+    longest: int = 255
+    lowercase: bool = False
+
+
+@dataclass(frozen=True)
+class ResourceType:
+    """One resource type.
+
+    `identity` gives the id. `computed` are the outputs that AWS tells only after creation (a
+    dotted key is a field of an object input); inputs win over them. `defaults` are known before.
+    `restated` are computed outputs that AWS tells anew on every update. What replaces a resource is
+    in `rules.csv`, and is put in when the catalog is put together.
+    """
+
+    identity: Value
+    computed: Mapping[str, Value] = field(default_factory=dict[str, Value])
+    defaults: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    naming: Naming | None = None
+    replaced_by: frozenset[str] = frozenset()
+    restated: frozenset[str] = frozenset()
+    tagged: bool = True
+    regional: bool = True

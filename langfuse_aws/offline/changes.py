@@ -1,0 +1,140 @@
+"""What differs between old and new inputs, and whether it takes a replacement.
+
+Compares inputs with inputs, so that what AWS adds by itself is never a difference; but for the few
+inputs that the provider reads back.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, cast
+
+from langfuse_aws.offline.catalog import EVERYTHING, resource_type
+from langfuse_aws.offline.conditions import CONDITIONS
+from langfuse_aws.offline.naming import is_automatic
+from langfuse_aws.offline.rules import read_back, rules_of
+
+_TAGS = ("tags", "tagsAll")
+_INDEX = re.compile(r"\[\d+\]")
+_PLAIN_KEY = re.compile(r"[\w-]+")
+_REGION = "region"
+
+
+class Kind(Enum):
+    """What happened to a property."""
+
+    ADD = "ADD"
+    DELETE = "DELETE"
+    UPDATE = "UPDATE"
+
+
+@dataclass(frozen=True)
+class Change:
+    """A property that differs."""
+
+    path: str
+    kind: Kind
+    replaces: bool
+
+    @property
+    def property(self) -> str:
+        """The top-level property that the change is in."""
+        return re.split(r"[.\[]", self.path, maxsplit=1)[0]
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Everything that differs, and whether the old resource has to go before the new one comes."""
+
+    changes: tuple[Change, ...]
+    delete_first: bool = False
+
+    @property
+    def replaces(self) -> list[str]:
+        """The properties that take a replacement."""
+        return sorted({change.property for change in self.changes if change.replaces})
+
+
+def compare(
+    token: str,
+    old: dict[str, Any],
+    new: dict[str, Any],
+    state: Mapping[str, Any] | None = None,
+    ignored: Iterable[str] = (),
+) -> Difference:
+    """The difference for a resource of AWS.
+
+    `state` is what the provider has read, which counts for some inputs. What is `ignored` is never
+    a difference.
+    """
+    entry, left_out = resource_type(token), frozenset(ignored)
+    read = {
+        name: state[name]
+        for name in read_back(token)
+        if state and name in new and state.get(name) is not None
+    }
+    old = {**old, **read}
+    conditional = {
+        name
+        for rule in rules_of(token, "replaces")
+        if rule.by in CONDITIONS and CONDITIONS[rule.by](old, new)
+        for name in rule.properties
+    }
+    patterns = entry.replaced_by | conditional | {_REGION}
+    found = (
+        Change(path, kind, _forces_replacement(path, patterns))
+        for path, kind in differences(old, new)
+    )
+    changes = tuple(change for change in found if change.property not in left_out)
+    named_by_hand = (
+        entry.naming is not None
+        and not is_automatic(entry.naming.property, new)
+        and new.get(entry.naming.property) == old.get(entry.naming.property) is not None
+    )
+    first = named_by_hand or bool(rules_of(token, "deletes first"))
+    return Difference(changes, first and any(change.replaces for change in changes))
+
+
+def compare_all_replacing(old: dict[str, Any], new: dict[str, Any]) -> Difference:
+    """The difference for a resource that any change replaces, such as a random value."""
+    return Difference(tuple(Change(path, kind, True) for path, kind in differences(old, new)))
+
+
+def differences(old: Any, new: Any, path: str = "") -> list[tuple[str, Kind]]:
+    """The paths at which two values differ."""
+    if isinstance(old, Mapping) and isinstance(new, Mapping):
+        olds, news = cast("Mapping[str, Any]", old), cast("Mapping[str, Any]", new)
+        keys = sorted(key for key in olds.keys() | news.keys() if not key.startswith("__"))
+        pairs = [(_joined(path, key), olds.get(key), news.get(key)) for key in keys]
+    elif isinstance(old, list) and isinstance(new, list):
+        before, after = cast("list[Any]", old), cast("list[Any]", new)
+        length = max(len(before), len(after))
+        padded = (items + [None] * (length - len(items)) for items in (before, after))
+        pairs = [
+            (f"{path}[{index}]", *pair) for index, pair in enumerate(zip(*padded, strict=True))
+        ]
+    elif old == new:
+        return []
+    else:
+        kind = Kind.ADD if old is None else Kind.DELETE if new is None else Kind.UPDATE
+        return [(path, kind)]
+    return [found for pair in pairs for found in differences(pair[1], pair[2], pair[0])]
+
+
+def _joined(path: str, key: str) -> str:
+    if not _PLAIN_KEY.fullmatch(key):
+        return f'{path}["{key}"]'
+    return f"{path}.{key}" if path else key
+
+
+def _forces_replacement(path: str, patterns: frozenset[str]) -> bool:
+    plain = _INDEX.sub("", path)
+    if patterns >= EVERYTHING:
+        return re.split(r"[.\[]", plain, maxsplit=1)[0] not in _TAGS
+    return any(_overlaps(plain, pattern) for pattern in patterns)
+
+
+def _overlaps(path: str, pattern: str) -> bool:
+    """Whether one is the other or lies in it."""
+    return path == pattern or path.startswith(f"{pattern}.") or pattern.startswith(f"{path}.")

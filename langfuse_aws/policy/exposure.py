@@ -1,0 +1,150 @@
+"""Rules on who can reach what: data stores are private, doors are narrow."""
+
+from collections.abc import Iterator
+from typing import Final
+
+from langfuse_aws.graph.model import Resource
+from langfuse_aws.policy.doors import DEFAULT_GROUP, GROUP, GROUP_RULE, doors
+from langfuse_aws.policy.inputs import is_off, statements
+from langfuse_aws.policy.rule import ResourceRule, Rule, Stack, StackRule
+
+BUCKET: Final = "aws:s3/bucket:Bucket"
+INGRESS: Final = "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule"
+EGRESS: Final = "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule"
+PUBLIC_BLOCK: Final = "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock"
+
+OPEN_PORTS: Final = frozenset({80, 443})
+
+CONNECTS_ANYWHERE: Final = {
+    "web": "model providers, webhooks, AWS's APIs",
+    "worker": "model providers, webhooks, AWS's APIs",
+    "migration": "the registry of its image, AWS's APIs",
+    "grafana": "the registry of its image and plugins, AWS's APIs",
+    "clickhouse-backup": "the registry of its image, AWS's APIs",
+    "clickhouse-instance": "registries, packages, AWS's APIs",
+    "nat": "forwards the private subnets' traffic",
+}
+"""The security groups, by the end of their names, that may connect to anywhere, and what for: none
+of these has fixed addresses."""
+
+RESOURCE_POLICIES: Final = {
+    "aws:s3/bucketPolicy:BucketPolicy": "policy",
+    "aws:sns/topicPolicy:TopicPolicy": "policy",
+    "aws:kms/key:Key": "policy",
+    "aws:secretsmanager/secretPolicy:SecretPolicy": "policy",
+    "aws:backup/vaultPolicy:VaultPolicy": "policy",
+    "aws:iam/role:Role": "assumeRolePolicy",
+}
+"""Types with a policy that names who may use them, and its property."""
+
+
+def _public_database(resource: Resource) -> Iterator[str]:
+    if resource.inputs.get("publiclyAccessible") in (True, "true"):
+        yield "publiclyAccessible is true"
+
+
+def _unblocked_bucket(resource: Resource, stack: Stack) -> Iterator[str]:
+    blocks = stack.attached(resource, PUBLIC_BLOCK, "bucket")
+    if not blocks:
+        yield "the bucket has no public access block"
+    for block in blocks:
+        for switch in (
+            "blockPublicAcls",
+            "blockPublicPolicy",
+            "ignorePublicAcls",
+            "restrictPublicBuckets",
+        ):
+            if is_off(block.inputs, switch):
+                yield f"{switch} of its public access block is not true"
+
+
+def _public_principal(resource: Resource) -> Iterator[str]:
+    document = resource.inputs.get(RESOURCE_POLICIES[resource.type])
+    for statement in statements(document):
+        if statement.allows and "*" in statement.principals:
+            yield f"anybody may {', '.join(statement.actions)}"
+
+
+def _public_store(resource: Resource, stack: Stack) -> Iterator[str]:
+    for subnet in stack.graph.origins(resource, "subnetIds", "aws:ec2/subnet:Subnet"):
+        if subnet.inputs.get("mapPublicIpOnLaunch") is True:
+            yield f"subnet {subnet.name} gives out public addresses"
+
+
+def _open_door(resource: Resource, stack: Stack) -> Iterator[str]:
+    behind_balancer = {
+        group.urn
+        for balancer in stack.graph.of_type("aws:lb/loadBalancer:LoadBalancer")
+        for group in stack.graph.origins(balancer, "securityGroups", GROUP)
+    }
+    groups = stack.graph.origins(resource, "securityGroupId", GROUP) or [resource]
+    balanced = all(group.urn in behind_balancer for group in groups)
+    for door in doors(resource, "ingress"):
+        usual = door.ports is not None and OPEN_PORTS.issuperset(door.ports)
+        if door.leads_anywhere and not (usual and balanced):
+            yield f"{door.block} may enter at {door.where}"
+
+
+def _open_way_out(resource: Resource, stack: Stack) -> Iterator[str]:
+    groups = stack.graph.origins(resource, "securityGroupId", GROUP) or [resource]
+    listed = all(
+        any(group.name.endswith(f"-{end}") for end in CONNECTS_ANYWHERE) for group in groups
+    )
+    for door in doors(resource, "egress"):
+        if door.leads_anywhere and door.ports is None and not listed:
+            yield f"{groups[0].name} may connect to {door.block} at every port"
+
+
+RULES: Final[tuple[Rule, ...]] = (
+    ResourceRule(
+        id="database-not-public",
+        what="No database has a public address.",
+        why="A password is then all that stands between the internet and every prompt and user.",
+        remedy="Leave publiclyAccessible false",
+        types=("aws:rds/instance:Instance", "aws:rds/clusterInstance:ClusterInstance"),
+        check=_public_database,
+    ),
+    StackRule(
+        id="bucket-blocks-public-access",
+        what="Every bucket has a public access block with all four switches on.",
+        why="One ACL or policy written in haste opens all events and media to everybody.",
+        remedy="Give the bucket a BucketPublicAccessBlock with all four switches true",
+        types=(BUCKET,),
+        check=_unblocked_bucket,
+    ),
+    ResourceRule(
+        id="no-public-principal",
+        what="No policy of a resource lets everybody in.",
+        why="An Allow for `*` is open to every AWS account, and often to those without one.",
+        remedy="Name the account, role or service that needs it",
+        types=tuple(RESOURCE_POLICIES),
+        check=_public_principal,
+    ),
+    StackRule(
+        id="stores-in-private-subnets",
+        what="PostgreSQL and Valkey are in private subnets.",
+        why="In a public subnet one wrong security group is enough to put a store on the internet.",
+        remedy="Give the subnet group private subnets",
+        types=("aws:rds/subnetGroup:SubnetGroup", "aws:elasticache/subnetGroup:SubnetGroup"),
+        check=_public_store,
+    ),
+    StackRule(
+        id="no-open-ingress",
+        what="The internet enters at the load balancer's ports 80 and 443 only.",
+        why="Three other projects open port 3000, or every port, of web and worker to 0.0.0.0/0.",
+        remedy="Name the security group that may enter, or an address block of yours",
+        types=(INGRESS, GROUP_RULE, GROUP, DEFAULT_GROUP),
+        check=_open_door,
+    ),
+    StackRule(
+        id="no-open-egress",
+        what="Only listed security groups may connect to anywhere.",
+        why="Whoever breaks into a store or the load balancer could send everything away.",
+        remedy=(
+            "Name port and receiver, or list the group in langfuse_aws/policy/exposure.py "
+            "with a reason"
+        ),
+        types=(EGRESS, GROUP_RULE, GROUP, DEFAULT_GROUP),
+        check=_open_way_out,
+    ),
+)

@@ -1,0 +1,41 @@
+"""Runs the rules over a stack's graph without an engine: over a preview or over a state."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from langfuse_aws.graph.model import Resource, ResourceGraph
+from langfuse_aws.policy.rule import Rule, Stack
+from langfuse_aws.policy.rules import RULES
+
+
+@dataclass(frozen=True)
+class Violation:
+    """A resource that breaks a rule."""
+
+    rule: Rule
+    resource: Resource
+    fault: str
+
+    def __str__(self) -> str:
+        """One line: level, rule, resource, fault, remedy."""
+        where = f"{self.resource.type} {self.resource.name}"
+        return f"[{self.rule.level}] {self.rule.id}: {where}: {self.rule.message(self.fault)}"
+
+
+def violations(
+    graph: ResourceGraph, *, protected: bool | None = None, rules: Sequence[Rule] = RULES
+) -> list[Violation]:
+    """Find what breaks a rule.
+
+    `protected` is `langfuse:deletionProtection`. Without it a graph counts as protected if anything
+    in it is.
+    """
+    return list(_violations(Stack.of(graph, protected), rules))
+
+
+def _violations(stack: Stack, rules: Sequence[Rule]) -> Iterator[Violation]:
+    for rule in rules:
+        for resource in stack.graph.resources:
+            if rule.looks_at(resource.type):
+                for fault in rule.faults(resource, stack):
+                    yield Violation(rule, resource, fault)

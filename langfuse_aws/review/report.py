@@ -1,0 +1,197 @@
+"""The report of a change, in Markdown for a comment on a pull request.
+
+Names and values of the change are shown as code, so that none of them can be markup or mention
+anybody. The same differences always give the same text.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from langfuse_aws.cost.rounding import worded
+from langfuse_aws.review.difference import Change, Difference, PropertyChange
+from langfuse_aws.review.facts import OpenPort, Permission
+from langfuse_aws.review.markdown import ABSENT, code, details, html_code, table
+
+LONGEST_COMMENT: Final = 65_536
+"""Characters of a comment. https://github.com/orgs/community/discussions/27190"""
+CUT: Final = "\n\n… the report is longer than a comment may be, and is cut here."
+MARK: Final = "<!-- langfuse-aws: diff -->"
+"""By which a workflow finds its earlier comment."""
+MOST_PROPERTIES: Final = 10
+
+_OPERATIONS: Final = (
+    ("replaced", ("replace",)),
+    ("removed", ("delete",)),
+    ("added", ("create",)),
+    ("changed", ("update",)),
+)
+
+
+def report(
+    differences: Sequence[Difference],
+    tripped: Sequence[tuple[str, str]] = (),
+    notes: Sequence[str] = (),
+) -> str:
+    """The whole report: a summary, then what needs a look, then everything by component."""
+    parts = [MARK, "## What this change does to the stacks"]
+    parts += [_unprotected(each) for each in differences if each.unprotected]
+    parts += notes
+    not_known = {each.stack for each in differences if each.cost_missing}
+    if tripped:
+        lines = [_stop(gate, stack, known=stack not in not_known) for gate, stack in tripped]
+        parts.append("**Stopped by these gates:**\n\n" + "\n".join(lines))
+    if differences:
+        parts.append(_summary(differences))
+    parts += [_cost_missing(each) for each in differences if each.cost_missing]
+    for each in differences:
+        if each.changes or each.opened or each.granted or each.containers or each.exposed:
+            parts += [f"### {code(each.stack)}", *_stack(each)]
+    text = "\n\n".join(parts) + "\n"
+    return text if len(text) <= LONGEST_COMMENT else text[: LONGEST_COMMENT - len(CUT)] + CUT
+
+
+def _unprotected(difference: Difference) -> str:
+    count = len(difference.unprotected)
+    stores = "1 store" if count == 1 else f"{count} stores"
+    lines = [
+        f"- {code(each.name)} ({code(each.type)}): {', '.join(map(code, each.lifted))}"
+        for each in difference.unprotected
+    ]
+    return (
+        f"**Protection of {stores} of {code(difference.stack)} is removed: from then on, a mistake "
+        "deletes them.**\n\n" + "\n".join(lines)
+    )
+
+
+def _stop(gate: str, stack: str, *, known: bool) -> str:
+    text = f"- {code(gate)} in {code(stack)}"
+    return text if known or not gate.startswith("cost>") else f"{text}, whose cost is not known"
+
+
+def _cost_missing(difference: Difference) -> str:
+    lines = "\n".join(f"- {code(each)}" for each in difference.cost_missing)
+    return f"**What {code(difference.stack)} costs is not known:**\n\n{lines}"
+
+
+def _summary(differences: Sequence[Difference]) -> str:
+    rows: list[tuple[str, ...]] = []
+    for each in differences:
+        counts = (str(each.count(*kinds) or ABSENT) for _, kinds in _OPERATIONS)
+        risk = f"**{len(each.at_risk)}**" if each.at_risk else ABSENT
+        rows.append((code(each.stack), *counts, risk, _cost(each)))
+    titles = (title for title, _ in _OPERATIONS)
+    head = ("Stack", *titles, "data at risk", "USD a month, prices from")
+    return table(head, rows, right=len(head) - 1)
+
+
+def _cost(difference: Difference) -> str:
+    before, after = difference.cost
+    known_from = difference.cost_known_from
+    if before is None or after is None or known_from is None:
+        return ABSENT
+    usd = worded(after, known_from)
+    if round(before, 2) != round(after, 2):
+        rise = after - before
+        sign = "+" if rise > 0 else ""
+        usd = f"{worded(before, known_from)} → {usd} ({sign}{worded(rise, known_from)})"
+    return f"{usd}, {known_from}"
+
+
+def _stack(difference: Difference) -> Iterator[str]:
+    if difference.by_default:
+        before, after = map(code, difference.by_default)
+        yield (
+            f"- **Langfuse goes from {before} to {after}, another major, because it is the default "
+            "now: its migrations cannot be undone.**\n"
+            "  `pulumi up` refuses this until `langfuse:release` names one of them "
+            "(docs/upgrade.md)."
+        )
+    if difference.at_risk:
+        yield "\n".join(_risk(each, difference) for each in difference.at_risk)
+    yield from _list("New open ports", (_port(each) for each in difference.opened))
+    yield from _list("Newly exposed", (f"**{code(each)}**" for each in difference.exposed))
+    yield from _list("New permissions", _rights(difference.granted))
+    yield from _list("Containers", _containers(difference))
+    lost = [
+        *(f"port: {_port(each)}" for each in difference.closed),
+        *(f"exposure: {code(each)}" for each in difference.concealed),
+        *(f"permission: {line}" for line in _rights(difference.revoked)),
+    ]
+    if lost:
+        yield details("Closed and taken away", "\n".join(f"- {line}" for line in lost))
+    components = dict.fromkeys(each.component for each in difference.changes)
+    for component in components:
+        own = [each for each in difference.changes if each.component == component]
+        counts = ", ".join(
+            f"{number} {title}"
+            for title, kinds in _OPERATIONS
+            if (number := sum(each.operation in kinds for each in own))
+        )
+        title = html_code(component) if component else "Outside of components"
+        yield details(f"{title}: {counts}", "\n".join(_line(each) for each in own))
+
+
+def _risk(change: Change, difference: Difference) -> str:
+    verb = "deleted" if change.operation == "delete" else "replaced by an empty one"
+    because = "; ".join(_property(each) for each in change.properties if each.replaces)
+    lines = [f"- **{code(change.name)} ({code(change.type)}) is {verb}: its data is lost.**"]
+    if because:
+        lines.append(f"  Because of {because}.")
+    if change.name in difference.refused:
+        lines.append(
+            "  `pulumi up` refuses this until `langfuse:allowReplace` names it. Take a snapshot "
+            "first (docs/operations.md)."
+        )
+    else:
+        lines.append("  `langfuse:allowReplace` names it: **`pulumi up` will do it.**")
+    return "\n".join(lines)
+
+
+def _list(title: str, lines: Iterator[str]) -> Iterator[str]:
+    found = [f"- {line}" for line in lines]
+    if found:
+        yield f"**{title}**\n\n" + "\n".join(found)
+
+
+def _port(port: OpenPort) -> str:
+    text = f"{code(port.source)} → {code(port.target)}, port {code(port.ports)}"
+    return f"**{text}: open to the internet**" if port.public else text
+
+
+def _rights(permissions: Sequence[Permission]) -> Iterator[str]:
+    # One line for the actions that a policy treats alike.
+    alike: dict[tuple[str, ...], list[str]] = {}
+    for each in permissions:
+        key = (each.owner, each.effect, each.principal, each.resource, each.condition)
+        alike.setdefault(key, []).append(each.action)
+    for (owner, effect, principal, resource, condition), actions in alike.items():
+        text = f"{code(owner)}: {effect} {', '.join(map(code, actions))}"
+        text += f" on {code(resource)}" if resource else ""
+        text += f" to {code(principal)}" if principal else ""
+        text += f" if {code(condition)}" if condition else ""
+        yield text
+
+
+def _containers(difference: Difference) -> Iterator[str]:
+    for each in difference.containers:
+        told: list[str] = []
+        if each.image:
+            told.append(f"image {code(each.image[0])} → {code(each.image[1])}")
+        for verb, names in (("added", each.added), ("removed", each.removed)):
+            if names:
+                told.append(f"{verb} {', '.join(map(code, names))}")
+        if told:
+            yield f"{code(each.container)}: {'; '.join(told)}"
+
+
+def _line(change: Change) -> str:
+    properties = change.properties[:MOST_PROPERTIES]
+    lines = [f"- {change.operation} {code(change.type)} {code(change.name)}"]
+    lines += [f"  - {_property(each)}" for each in properties]
+    left = len(change.properties) - len(properties)
+    return "\n".join([*lines, *([f"  - … and {left} more"] if left else [])])
+
+
+def _property(change: PropertyChange) -> str:
+    old, new = (ABSENT if each is None else code(each) for each in (change.old, change.new))
+    return f"{code(change.path)}: {old} → {new}"

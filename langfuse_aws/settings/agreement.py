@@ -1,0 +1,240 @@
+"""What the sections of a stack file must be to each other.
+
+Each check is about one fault, and reads no more than that needs: where a value is wrong by itself,
+its attribute is missing (`settings.known_part`), and the checks that read it say nothing.
+"""
+
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import Final
+
+from langfuse_aws.contract.metrics import FIRST_RELEASE as QUEUE_METRICS_SINCE
+from langfuse_aws.contract.metrics import SWITCHES as QUEUE_METRICS_SWITCHES
+from langfuse_aws.settings import app_runner, messages, totals, way_in
+from langfuse_aws.settings.app_runner import APP_RUNNER, FARGATE
+from langfuse_aws.settings.external_stores import ExternalClickHouse
+from langfuse_aws.settings.images import Images
+from langfuse_aws.settings.model import Settings
+from langfuse_aws.settings.releases import version_of
+from langfuse_aws.settings.section import Fault
+from langfuse_aws.settings.sign_in import SES_SINCE, SesMail
+from langfuse_aws.settings.stores import ClickHouseOnEc2
+
+CERTIFICATE_NAME_LENGTH: Final = 64
+"""Of the first name of a certificate that ACM makes, in characters.
+https://docs.aws.amazon.com/acm/latest/APIReference/API_RequestCertificate.html"""
+
+
+def doubts(settings: Settings, secrets: way_in.Own) -> list[str]:
+    """What may not be meant, or not work, a line each; `secrets` are the secret variables."""
+    return [
+        *way_in.first_user_shut_out(settings, secrets),
+        *(messages.line_of(fault, settings) for fault in totals.while_rolling(settings)),
+    ]
+
+
+def faults(settings: Settings, *, complete: bool) -> list[Fault]:
+    """Everything that does not go together; without `complete`, of what of `settings` is right."""
+    found: dict[Fault, None] = {}
+    for check in CHECKS:
+        with suppress(*(() if complete else (AttributeError,))):
+            found |= dict.fromkeys(check(settings))
+    return list(found)
+
+
+def _way_in_without_a_domain(settings: Settings) -> Iterator[Fault]:
+    kind = settings.ingress.kind
+    if settings.domain is not None:
+        return
+    if kind == "alb":
+        yield Fault(
+            "ingress.kind",
+            "ingress.kind alb serves https and so needs a domain",
+            "set langfuse:domain, or set ingress.kind to apiGateway, which has a name of its own",
+        )
+    elif kind == APP_RUNNER:
+        yield Fault(
+            "ingress.kind",
+            "App Runner tells its own name only once web runs, and web must know its URL before, "
+            "so it needs a domain",
+            f"set langfuse:domain, in a public hosted zone of Route 53, or {FARGATE}",
+        )
+    elif settings.ingress.certificate_arn:
+        yield Fault(
+            "ingress.certificateArn",
+            "a certificate is for a domain, and none is set",
+            "set langfuse:domain",
+        )
+
+
+def _name_of_the_certificate(settings: Settings) -> Iterator[Fault]:
+    domain = settings.domain
+    if not domain or settings.ingress.kind == APP_RUNNER or settings.ingress.certificate_arn:
+        return
+    if len(domain) > CERTIFICATE_NAME_LENGTH:
+        yield Fault(
+            "ingress.certificateArn",
+            f"is not set, and ACM makes certificates for names of at most "
+            f"{CERTIFICATE_NAME_LENGTH} characters: the domain {domain} has {len(domain)}",
+            "choose a shorter langfuse:domain, or name a wildcard certificate that covers it",
+        )
+
+
+def _zone_of_the_domain(settings: Settings) -> Iterator[Fault]:
+    domain, zone = settings.domain, settings.ingress.hosted_zone
+    if domain and zone and not f".{domain}".endswith(f".{zone}"):
+        yield Fault(
+            "ingress.hostedZone",
+            f"the domain {domain} is not in this zone",
+            "name the public hosted zone that holds the domain",
+        )
+
+
+def _release_of_the_backlog(settings: Settings) -> Iterator[Fault]:
+    if settings.worker.scale_on == "backlog":
+        release = settings.release
+        if version_of(release) < QUEUE_METRICS_SINCE:
+            first = ".".join(str(part) for part in QUEUE_METRICS_SINCE)
+            yield Fault(
+                "worker.scaleOn",
+                f"Langfuse {release} does not publish how many jobs wait; {first} is the first "
+                "release that does",
+                "set langfuse:release to a later one, or worker.scaleOn to cpu",
+            )
+
+
+def _switches_of_the_backlog(settings: Settings) -> Iterator[Fault]:
+    own = settings.worker.environment
+    off = [name for name in QUEUE_METRICS_SWITCHES if own.get(name) == "false"]
+    if settings.worker.scale_on == "backlog" and off:
+        yield Fault(
+            "worker.scaleOn",
+            f"worker.environment switches off what this follows: {', '.join(off)}",
+            "remove it there, or set worker.scaleOn to cpu",
+        )
+
+
+def _release_of_ses(settings: Settings) -> Iterator[Fault]:
+    if isinstance(settings.smtp, SesMail) and version_of(settings.release) < SES_SINCE:
+        yield Fault(
+            "smtp.mode",
+            f"Langfuse {settings.release} cannot send through SES",
+            f"choose release {'.'.join(map(str, SES_SINCE))} or later, or smtp.mode smtp",
+        )
+
+
+def _adopted(settings: Settings, store: str, mode: str, adoptable: str) -> Iterator[Fault]:
+    if store in settings.adopted and mode != adoptable:
+        yield Fault(
+            f"{store}.mode",
+            f"langfuse:adopted names it, and only {adoptable} can be adopted",
+            f"choose {adoptable}, or take {store} off langfuse:adopted",
+        )
+
+
+def _adopted_postgres(settings: Settings) -> Iterator[Fault]:
+    return _adopted(settings, "postgres", settings.postgres.mode, "auroraServerless")
+
+
+def _adopted_redis(settings: Settings) -> Iterator[Fault]:
+    return _adopted(settings, "redis", settings.redis.mode, "elasticache")
+
+
+def _zones_of_clickhouse(settings: Settings) -> Iterator[Fault]:
+    clickhouse = settings.clickhouse
+    if isinstance(clickhouse, ClickHouseOnEc2):
+        zones = settings.network.zone_count
+        if zones < clickhouse.replicas:
+            yield Fault(
+                "clickhouse.replicas",
+                f"every server has a zone of its own, and the network has {zones}",
+                "set langfuse:network.zones to 3, or list three subnets of an adopted VPC",
+            )
+
+
+def _reader_without_grafana(settings: Settings) -> Iterator[Fault]:
+    if settings.grafana.clickhouse_user is not None and not settings.grafana.enabled:
+        yield _reader_without_a_use()
+
+
+def _reader_of_its_own_clickhouse(settings: Settings) -> Iterator[Fault]:
+    external = isinstance(settings.clickhouse, ExternalClickHouse)
+    if settings.grafana.clickhouse_user is not None and not external:
+        yield _reader_without_a_use()
+
+
+def _reader_without_a_use() -> Fault:
+    return Fault(
+        "grafana.clickhouseUser",
+        "exists only for grafana.enabled true with clickhouse.mode external",
+        "remove it; the stack's own ClickHouse gets a user by itself",
+    )
+
+
+def _reader_of_clickhouse(settings: Settings) -> Iterator[Fault]:
+    clickhouse = settings.clickhouse
+    if not (settings.grafana.enabled and isinstance(clickhouse, ExternalClickHouse)):
+        return
+    user = settings.grafana.clickhouse_user
+    if user is None:
+        yield Fault(
+            "grafana.clickhouseUser",
+            "an external ClickHouse needs a user that may only read",
+            "make one as docs/grafana.md says, and name it here",
+        )
+    elif user == clickhouse.user:
+        yield Fault(
+            "grafana.clickhouseUser",
+            "this is Langfuse's own user, which may write",
+            "name one that may only read; docs/grafana.md has the SQL",
+        )
+
+
+# ECR takes nothing from these registries without a user of theirs.
+# https://docs.aws.amazon.com/AmazonECR/latest/userguide/pull-through-cache.html
+def _secret_of_github(settings: Settings) -> Iterator[Fault]:
+    if settings.images.source == "pullThrough" and settings.images.github_secret_arn is None:
+        yield _missing_secret("githubSecretArn")
+
+
+def _secret_of_docker_hub_for_clickhouse(settings: Settings) -> Iterator[Fault]:
+    if _lacks_docker_hub(settings.images) and isinstance(settings.clickhouse, ClickHouseOnEc2):
+        yield _missing_secret("dockerHubSecretArn")
+
+
+def _secret_of_docker_hub_for_grafana(settings: Settings) -> Iterator[Fault]:
+    if _lacks_docker_hub(settings.images) and settings.grafana.enabled:
+        yield _missing_secret("dockerHubSecretArn")
+
+
+def _lacks_docker_hub(images: Images) -> bool:
+    return images.source == "pullThrough" and images.docker_hub_secret_arn is None
+
+
+def _missing_secret(key: str) -> Fault:
+    return Fault(
+        f"images.{key}",
+        "is not set, and ECR pulls nothing through without a user of the registry",
+        "make the secret as docs/images.md says, and put its ARN here",
+    )
+
+
+CHECKS: Final = (
+    _way_in_without_a_domain,
+    _name_of_the_certificate,
+    _zone_of_the_domain,
+    *app_runner.CHECKS,
+    _release_of_the_backlog,
+    _switches_of_the_backlog,
+    _zones_of_clickhouse,
+    _adopted_postgres,
+    _adopted_redis,
+    _release_of_ses,
+    _reader_without_grafana,
+    _reader_of_its_own_clickhouse,
+    _reader_of_clickhouse,
+    _secret_of_github,
+    _secret_of_docker_hub_for_clickhouse,
+    _secret_of_docker_hub_for_grafana,
+    *totals.CHECKS,
+)

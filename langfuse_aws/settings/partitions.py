@@ -1,0 +1,36 @@
+"""What AWS does not have in each of its partitions, of what a stack may use. Pure.
+
+The services of the resources are held against botocore's endpoints by a test; a service that only
+the containers call is here all the same. Regions without App Runner: settings.app_runner.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Final
+
+from langfuse_aws.settings.sign_in import SesMail
+
+if TYPE_CHECKING:
+    from langfuse_aws.settings.model import Settings
+
+WITHOUT_BUDGETS: Final = frozenset({"aws-us-gov"})
+"""https://docs.aws.amazon.com/general/latest/gr/billing.html"""
+
+WITHOUT_SES: Final = frozenset({"aws-cn"})
+"""https://docs.aws.amazon.com/general/latest/gr/ses.html"""
+
+
+def missing_services(settings: Settings, partition: str) -> Iterator[tuple[str, str]]:
+    """Say what of a stack the partition does not have, each with a remedy."""
+    alarms = settings.alarms
+    if partition in WITHOUT_BUDGETS and alarms is not None and alarms.monthly_budget_usd:
+        yield (
+            f"langfuse:alarms.monthlyBudgetUsd: AWS Budgets is not in {partition}.",
+            "Remove the key, and make the budget in the account that is billed for this one.",
+        )
+    if partition in WITHOUT_SES and isinstance(settings.smtp, SesMail):
+        yield (
+            f"langfuse:smtp.mode: Amazon SES is not in {partition}.",
+            "Set it to smtp, with the server's URL as the secret smtpUrl.",
+        )
