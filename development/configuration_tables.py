@@ -18,9 +18,10 @@ from pydantic import BaseModel
 from langfuse_aws.review.markdown import ABSENT, table
 from langfuse_aws.settings.capacity import AURORA_STEP_ACU, FARGATE_MEMORY_MIB
 from langfuse_aws.settings.loading import load
-from langfuse_aws.settings.messages import DISCRIMINATORS, NAMESPACE, SECRET_KEYS, VARIANTS
+from langfuse_aws.settings.messages import DISCRIMINATORS, NAMESPACE, VARIANTS
 from langfuse_aws.settings.model import RETENTION_DAYS, Settings
 from langfuse_aws.settings.releases import LANGFUSE_MINIMUM
+from langfuse_aws.settings.secret_keys import SECRET_KEYS
 from langfuse_aws.settings.section import Section
 from langfuse_aws.settings.sign_in import PROVIDERS
 from langfuse_aws.settings.sizing import SIZING
@@ -87,38 +88,6 @@ CHECKED_BY_CODE: Final[Mapping[str, str]] = {
 
 _KIND: Final = re.compile(r" \(kind \w+\)$")
 """What a description says of its shape, which the table says for all keys alike."""
-
-SECRET_MEANINGS: Final[Mapping[str, tuple[str, str]]] = {
-    "secretEnvironment": (
-        "JSON object of names and texts",
-        "Langfuse variables for both containers that are secrets, kept in Secrets Manager",
-    ),
-    "clickhousePassword": (
-        "letters, digits and `._~-`",
-        "Password of `clickhouse.user`. Needed with `clickhouse.mode` `external`, and only there",
-    ),
-    "postgresPassword": (
-        "letters, digits and `._~-`",
-        "Password of `postgres.user`. Needed with `postgres.mode` `external`, and only there",
-    ),
-    "redisPassword": (
-        "text",
-        "Password of the Redis. Needed with `redis.mode` `external`, and only there",
-    ),
-    "authSecrets": (
-        "JSON object of providers and texts",
-        "Client secret of each of `auth.providers`",
-    ),
-    "smtpUrl": (
-        "`smtp://` or `smtps://`",
-        "SMTP server, with user and password. Needed with `smtp.mode` `smtp`, and only there",
-    ),
-    "grafanaClickhousePassword": (
-        "text",
-        "Password of `grafana.clickhouseUser`. Needed with `grafana.enabled` and `clickhouse.mode` "
-        "`external`, and only there",
-    ),
-}
 
 
 @dataclass(frozen=True)
@@ -285,7 +254,9 @@ def full_configuration() -> str:
         )
         for key in all_keys()
     ]
-    secrets = [(f"`{key}`", *SECRET_MEANINGS[key]) for key in SECRET_KEYS]
+    secrets = [
+        (f"`{key}`", secret.value, meaning_of_secret(key)) for key, secret in SECRET_KEYS.items()
+    ]
     return "\n\n".join(
         [
             table(("Key", "Type and bounds", *SIZING, "Meaning"), rows),
@@ -309,6 +280,13 @@ def meaning_of(key: Key) -> str:
     if key.variants and section in words:
         only = _either(words[section][tag] for tag in key.variants)
     return f"{key.meaning}. Only for {only}" if only else key.meaning
+
+
+def meaning_of_secret(key: str) -> str:
+    """Its meaning, and the settings that need it."""
+    secret = SECRET_KEYS[key]
+    needing = " and ".join(f"`{path}` `{word}`" for path, word in secret.needed_with.items())
+    return f"{secret.meaning}. Needed with {needing}, and only there" if needing else secret.meaning
 
 
 def short_configuration() -> str:

@@ -11,14 +11,15 @@ from typing import Any, Final, cast
 from pydantic.alias_generators import to_pascal, to_snake
 
 from development.configuration_tables import (
-    SECRET_MEANINGS,
     Key,
     all_keys,
     bounds_and_default,
     meaning_of,
+    meaning_of_secret,
     top_section,
 )
-from langfuse_aws.settings.messages import SECRET_KEYS, VARIANTS
+from langfuse_aws.settings.messages import VARIANTS
+from langfuse_aws.settings.secret_keys import SECRET_KEYS
 
 HEAD: Final = '''"""What a Langfuse of another program is made from; written by `make docs`.
 
@@ -44,9 +45,6 @@ ROOT: Final = (
 
 ENTRIES: Final = {"auth.providers": "AuthProvider"}
 """Mappings whose keys the user chooses, as `NAME` in a path, and the class of their values."""
-
-SECRET_MAPPINGS: Final = ("secretEnvironment", "authSecrets")
-"""Secret keys that are JSON objects in a stack file, and mappings here."""
 
 SAID_BY_TYPE: Final = ("`true` or `false`", "section", "text")
 """Bounds that say no more than a type does."""
@@ -102,11 +100,11 @@ def _attribute(key: str, kind: str, about: str, *, needed: bool) -> str:
 
 
 def _secret(key: str) -> str:
-    value, meaning = SECRET_MEANINGS[key]
+    secret, meaning = SECRET_KEYS[key], meaning_of_secret(key)
     kind = "pulumi.Input[str]"
-    if key in SECRET_MAPPINGS:
+    if secret.by_name:
         return _attribute(key, f"dict[str, {kind}]", f"{meaning}, by name.", needed=False)
-    return _attribute(key, kind, f"{meaning}. Value: {value}.", needed=False)
+    return _attribute(key, kind, f"{meaning}. Value: {secret.value}.", needed=False)
 
 
 def _enumeration(name: str, path: str, words: list[str]) -> str:

@@ -27,7 +27,8 @@ from langfuse_aws.offline.mocks import OfflineMocks
 from langfuse_aws.offline.vpc_component import VPC, Vpc
 from langfuse_aws.offline.wire import from_struct
 from langfuse_aws.settings.loading import of_namespace
-from langfuse_aws.settings.messages import NAMESPACE, SECRET_KEYS
+from langfuse_aws.settings.messages import NAMESPACE
+from langfuse_aws.settings.secret_keys import SECRET_KEYS
 
 PROJECT: Final = "langfuse"
 

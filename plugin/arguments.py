@@ -461,7 +461,7 @@ class LangfuseArgs(TypedDict):
     redisPassword: NotRequired[pulumi.Input[str]]
     """Password of the Redis. Needed with `redis.mode` `external`, and only there. Value: text."""
     grafanaClickhousePassword: NotRequired[pulumi.Input[str]]
-    """Password of `grafana.clickhouseUser`. Needed with `grafana.enabled` and `clickhouse.mode` `external`, and only there. Value: text."""
+    """Password of `grafana.clickhouseUser`. Needed with `grafana.enabled` `true` and `clickhouse.mode` `external`, and only there. Value: text."""
     authSecrets: NotRequired[dict[str, pulumi.Input[str]]]
     """Client secret of each of `auth.providers`, by name."""
     smtpUrl: NotRequired[pulumi.Input[str]]

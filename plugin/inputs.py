@@ -4,7 +4,6 @@ Arguments have the names and the shapes of the `langfuse:` configuration, and `s
 checks them. Here is what differs: secrets may be outputs, and nothing else may.
 """
 
-import json
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, cast
 
@@ -13,21 +12,13 @@ from pulumi.errors import InputPropertiesError
 
 from langfuse_aws.settings.how_to_set import HowToSet
 from langfuse_aws.settings.loading import SettingsError, load
-from langfuse_aws.settings.messages import (
-    GRAFANA_PASSWORD_KEY,
-    NAMESPACE,
-    PASSWORD_KEYS,
-    SECRET_KEYS,
-)
+from langfuse_aws.settings.messages import NAMESPACE
 from langfuse_aws.settings.model import Settings
-from langfuse_aws.settings.sign_in_secrets import PROVIDERS_KEY, SMTP_KEY
+from langfuse_aws.settings.secret_keys import SECRET_KEYS
 from langfuse_aws.settings.stack import Secrets
 
-ENVIRONMENT_KEY: Final = "secretEnvironment"
-
 STAND_IN: Final = "stand-in"
-STAND_INS: Final = {SMTP_KEY: "smtp://stand-in"}
-"""What passes for a secret until its value is known: STAND_IN, where nothing else is said here."""
+"""In what passes for a secret until its value is known."""
 
 MIRROR: Final = (
     "images.source: 'mirror': copies are made for stacks of this repository alone. Take "
@@ -71,8 +62,7 @@ def read(arguments: Mapping[str, Any]) -> tuple[Settings, Secrets]:
     def checked(key: str) -> pulumi.Output[Any]:
         def check(value: Any) -> Any:
             try:
-                new = json.dumps(value) if key == PROVIDERS_KEY else value
-                load({**values, key: new}, HOW_TO_SET)
+                load({**values, key: value}, HOW_TO_SET)
             except SettingsError as error:
                 # By now other resources may be there.
                 raise refused(str(error).replace("; nothing was changed", "")) from None
@@ -86,13 +76,7 @@ def read(arguments: Mapping[str, Any]) -> tuple[Settings, Secrets]:
         found = checked(key)
         return {name: found.apply(lambda all_, name=name: all_[name]) for name in secret[key]}
 
-    passwords = {**PASSWORD_KEYS, "grafana": GRAFANA_PASSWORD_KEY}
-    return settings, Secrets(
-        environment=each_of(ENVIRONMENT_KEY),
-        passwords={store: checked(key) for store, key in passwords.items() if key in secret},
-        providers=each_of(PROVIDERS_KEY),
-        smtp_url=checked(SMTP_KEY) if SMTP_KEY in secret else None,
-    )
+    return settings, Secrets.of(lambda key: checked(key) if key in secret else None, each_of)
 
 
 def refused(text: str) -> InputPropertiesError:
@@ -126,7 +110,7 @@ def _misshapen(secret: Mapping[str, Any]) -> Iterator[str]:
     """A line for each secret that is neither a text nor an output, or no mapping of such."""
     for key, value in secret.items():
         found = {key: value}
-        if key in (ENVIRONMENT_KEY, PROVIDERS_KEY):
+        if SECRET_KEYS[key].by_name:
             if not isinstance(value, Mapping):
                 yield (
                     f"{key}: must be a mapping whose names are known. Make each of its values a "
@@ -141,13 +125,11 @@ def _misshapen(secret: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _passable(key: str, value: Any) -> Any:
-    """The value of a secret as `load` takes it, with stand-ins for outputs."""
+    """The value of a secret as `load` takes it, with stand-ins or None for outputs."""
     if not isinstance(value, Mapping):
-        return value if isinstance(value, str) else STAND_INS.get(key, STAND_IN)
+        return value if isinstance(value, str) else SECRET_KEYS[key].stand_in.format(STAND_IN)
     each = cast("Mapping[str, Any]", value).items()
-    unknown = None if key == ENVIRONMENT_KEY else STAND_IN
-    found = {name: secret if isinstance(secret, str) else unknown for name, secret in each}
-    return found if key == ENVIRONMENT_KEY else json.dumps(found)
+    return {name: secret if isinstance(secret, str) else None for name, secret in each}
 
 
 def _as_written(value: Any) -> Any:

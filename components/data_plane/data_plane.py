@@ -20,6 +20,7 @@ from langfuse_aws.components.shared.stored_secret import (
     StoredSecretArgs,
 )
 from langfuse_aws.settings.model import Settings
+from langfuse_aws.settings.secret_keys import ENVIRONMENT_KEY, PROVIDERS_KEY, SMTP_KEY
 from langfuse_aws.settings.stack import Secrets
 
 ENCRYPTION_KEY_BYTES: Final = 32
@@ -97,10 +98,10 @@ class DataPlane(pulumi.ComponentResource):
         )
         self._make_keys(name, protected, child)
         given, store = args.secrets, partial(_store, name, protected, child)
-        self.environment = store("environment", "secretEnvironment", given.environment)
-        self.providers = store("auth", "authSecrets", given.providers)
+        self.environment = store("environment", ENVIRONMENT_KEY, given.environment)
+        self.providers = store("auth", PROVIDERS_KEY, given.providers)
         url = {} if given.smtp_url is None else {"url": given.smtp_url}
-        self.smtp_url = store("smtp", "smtpUrl", url).get("url")
+        self.smtp_url = store("smtp", SMTP_KEY, url).get("url")
         self.bootstrap = None
         if settings.bootstrap is not None:
             self.bootstrap = Bootstrap(

@@ -58,8 +58,8 @@ class LangfuseStack:
     Settings are either `settings`, keys of `langfuse:`, with their namespace or without, and YAML's
     values, in which a key of another namespace, such as `aws:region`, is taken as it is; or the
     file `stack_file`, by default the project's own `Pulumi.<name>.yaml`. Secret keys
-    (`postgresPassword` and the like) are given in `secrets`, and never written in clear;
-    `secretEnvironment` and `authSecrets` are mappings, or JSON.
+    (`postgresPassword` and the like) are given in `secrets`, and never written in clear; those that
+    are JSON objects are mappings, or JSON.
 
     `backend` (a URL of `pulumi login`) and `secrets_provider` (of `pulumi stack init`) default to
     what the environment and the project say. `work_dir` keeps what is written for `settings`, and,

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from langfuse_aws.settings.own_environment import own_variables
+from langfuse_aws.settings.secret_keys import ENVIRONMENT_KEY
 
 TASK_DEFINITION_BYTES: Final = 65_536
 """https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-quotas.html"""
@@ -50,7 +51,7 @@ def _environments(given: Mapping[str, Any], secrets: Mapping[str, str | None]) -
 
 def _secrets(values: Mapping[str, Any], secrets: Mapping[str, str | None]) -> Iterator[str]:
     for key, value in values.items():
-        stored = dict(secrets) if key == "secretEnvironment" else value
+        stored = dict(secrets) if key == ENVIRONMENT_KEY else value
         text = stored if isinstance(stored, str) and stored[:1] == "{" else _json({key: stored})
         size = len(text.encode())
         if size > SECRET_BYTES:

@@ -1,11 +1,10 @@
 """Turns a stack file's `langfuse:` keys into `Settings`, or into all of their errors at once."""
 
 import json
-import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 
 from langfuse_aws.settings import (
     agreement,
@@ -17,19 +16,11 @@ from langfuse_aws.settings import (
     way_in,
 )
 from langfuse_aws.settings.how_to_set import IN_CONFIGURATION, HowToSet
-from langfuse_aws.settings.messages import (
-    GRAFANA_PASSWORD_KEY,
-    NAMESPACE,
-    PASSWORD_KEYS,
-    SECRET_KEYS,
-    VARIANTS,
-)
+from langfuse_aws.settings.messages import NAMESPACE, VARIANTS
 from langfuse_aws.settings.model import Settings
 from langfuse_aws.settings.releases import LANGFUSE, LANGFUSE_MAJORS, version_of
+from langfuse_aws.settings.secret_keys import ENVIRONMENT_KEY, SECRET_KEYS, auth_providers
 from langfuse_aws.settings.sizing import Row, row_of
-
-_STRINGS = TypeAdapter(dict[str, str])
-_URL_SAFE = re.compile(r"[A-Za-z0-9._~-]+")
 
 
 class SettingsError(ValueError):
@@ -54,33 +45,22 @@ def of_namespace(config: Mapping[str, Any]) -> dict[str, Any]:
 def load(values: Mapping[str, Any], how: HowToSet = IN_CONFIGURATION) -> Settings:
     """The settings that `values` (keys without the namespace) stand for.
 
-    Values are YAML's own, or the text that Pulumi hands to a program. `secretEnvironment` may also
-    be a mapping, in which None stands for a value that is not known yet. `how` is what the errors
-    say of setting a value. Raises SettingsError.
+    Values are YAML's own, or the text that Pulumi hands to a program. A secret that is a JSON
+    object may also be a mapping, in which None stands for a value that is not known yet. `how` is
+    what the errors say of setting a value. Raises SettingsError.
     """
     given, merged = _merged(values)
     settings, problems = _of_sections(merged, how)
     complete = not problems
-    secrets: Mapping[str, str | None] = {}
-    readable = True
-    try:
-        own = values.get("secretEnvironment")
-        secrets = (
-            cast(Mapping[str, str | None], own)
-            if isinstance(own, Mapping)
-            else secret_environment(values, how)
-        )
-    except SettingsError as error:
-        problems += error.problems
-        readable = False
+    secrets, unreadable = _secret_environment(values, how)
+    problems += unreadable
     problems += own_environment.problems(merged, secrets, _release(given))
     secret_values = {key: values[key] for key in SECRET_KEYS if key in values}
     problems += byte_limits.problems(given, secret_values, secrets)
-    problems += _password_problems(merged, values, how)
+    problems += _need_problems(merged, values, how)
     problems += sign_in_secrets.problems(given, values, how)
-    if readable:
-        problems += way_in.problems(settings, _providers(given), secrets, complete=complete)
-    problems += _reader_password_problems(merged, values, how)
+    if not unreadable:
+        problems += way_in.problems(settings, auth_providers(given), secrets, complete=complete)
     if problems:
         raise SettingsError(problems)
     return settings
@@ -122,83 +102,51 @@ def _merged(values: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     return given, merged
 
 
-def secret_environment(
-    values: Mapping[str, Any], how: HowToSet = IN_CONFIGURATION
-) -> dict[str, str]:
-    """The variables of `langfuse:secretEnvironment`, by name. Raises SettingsError."""
+def _secret_environment(
+    values: Mapping[str, Any], how: HowToSet
+) -> tuple[Mapping[str, str | None], list[str]]:
+    """The variables of `langfuse:secretEnvironment` by name, and a line if nobody can read them."""
+    secret = SECRET_KEYS[ENVIRONMENT_KEY]
     try:
-        return _STRINGS.validate_json(values.get("secretEnvironment", "{}"))
+        return secret.texts(values.get(ENVIRONMENT_KEY)), []
     except ValidationError:
-        key = f"{NAMESPACE}:secretEnvironment"
         example = '{"LANGFUSE_EE_LICENSE_KEY": "…"}'
-        raise SettingsError(
-            [
-                f"{key}: must be a JSON object of strings, such as {example}. "
-                f"Set it {how.secretly('secretEnvironment', 'JSON')}."
-            ]
-        ) from None
-
-
-def _providers(given: Mapping[str, Any]) -> list[str]:
-    """The providers that were written, right or wrong."""
-    auth = given.get("auth")
-    providers = (
-        cast(Mapping[str, Any], auth).get("providers") if isinstance(auth, Mapping) else None
-    )
-    return list(cast(Mapping[str, Any], providers)) if isinstance(providers, Mapping) else []
-
-
-def _password_problems(
-    merged: Mapping[str, Any], values: Mapping[str, Any], how: HowToSet
-) -> list[str]:
-    """Find passwords that are missing, or too many; no line has a password in it."""
-    problems: list[str] = []
-    for store, key in PASSWORD_KEYS.items():
-        section = merged.get(store)
-        mode = cast(Mapping[str, Any], section).get("mode") if isinstance(section, Mapping) else ""
-        if str(mode) not in VARIANTS[store]:
-            continue  # which password it takes, nobody knows
-        full = f"{NAMESPACE}:{key}"
-        remedy = f"Set it {how.secretly(key)}."
-        password = values.get(key)
-        if mode != "external":
-            if password is not None:
-                shape = f"{store}.mode external"
-                problems.append(f"{full}: exists only for {shape}. Remove it, or choose {shape}.")
-        elif not password:
-            problems.append(f"{full}: is not set, and {store}.mode external needs it. {remedy}")
-        elif store != "redis" and not _URL_SAFE.fullmatch(str(password)):
-            problems.append(
-                f"{full}: may have letters, digits and ._~- only, because Langfuse's images put it "
-                f"into a URL as it is. Give the user {merged[store].get('user', 'of the store')} "
-                "such a password."
-            )
-    return problems
-
-
-def _reader_password_problems(
-    merged: Mapping[str, Any], values: Mapping[str, Any], how: HowToSet
-) -> list[str]:
-    """Find a password of Grafana's ClickHouse user that is missing, or that nobody uses."""
-
-    def value(section: str, key: str) -> Any:
-        found = merged.get(section)
-        return cast(Mapping[str, Any], found).get(key) if isinstance(found, Mapping) else None
-
-    enabled = str(value("grafana", "enabled")).lower() == "true"
-    needed = enabled and value("clickhouse", "mode") == "external"
-    full = f"{NAMESPACE}:{GRAFANA_PASSWORD_KEY}"
-    if not needed and GRAFANA_PASSWORD_KEY in values:
-        return [
-            f"{full}: exists only for grafana.enabled true with clickhouse.mode external. Remove "
-            "it; the stack's own ClickHouse gets a user by itself."
+        return {}, [
+            f"{NAMESPACE}:{ENVIRONMENT_KEY}: must be a JSON object of strings, such as {example}. "
+            f"Set it {how.secretly(ENVIRONMENT_KEY, secret.argument)}."
         ]
-    if needed and not values.get(GRAFANA_PASSWORD_KEY):
-        return [
-            f"{full}: is not set, and an external ClickHouse needs it for grafana.clickhouseUser. "
-            f"Set it {how.secretly(GRAFANA_PASSWORD_KEY)}."
-        ]
-    return []
+
+
+def _need_problems(
+    merged: Mapping[str, Any], values: Mapping[str, Any], how: HowToSet
+) -> Iterator[str]:
+    """Find secrets that are missing, wrong, or too many; no line has a secret in it."""
+    for key, secret in SECRET_KEYS.items():
+        needed = [_has(merged, *each) for each in secret.needed_with.items()]
+        if not needed or (None in needed and False not in needed):
+            continue  # whether it is needed, nobody knows
+        full, value = f"{NAMESPACE}:{key}", values.get(key)
+        shape = " with ".join(map(" ".join, secret.needed_with.items()))
+        if not all(needed):
+            if value is not None:
+                yield f"{full}: exists only for {shape}. Remove it, or choose {shape}."
+        elif not value:
+            set_it = how.secretly(key, secret.argument)
+            yield f"{full}: is not set, and {shape} needs it. Set it {set_it}."
+        elif secret.form and not secret.form.fits(str(value)):
+            yield f"{full}: {secret.form.bound}. {messages.sentence(secret.form.remedy)}."
+
+
+def _has(merged: Mapping[str, Any], path: str, value: str) -> bool | None:
+    """Whether a plain key has a value; None: it has one that it cannot have."""
+    name, _, key = path.partition(".")
+    section = merged.get(name)
+    if not isinstance(section, Mapping):
+        return None if section else False
+    found = str(cast(Mapping[str, Any], section).get(key))
+    if name in VARIANTS and found not in VARIANTS[name]:
+        return None
+    return found.lower() == value
 
 
 def _release(given: Mapping[str, Any]) -> str:

@@ -16,10 +16,10 @@ from langfuse_aws.settings.external_stores import (
 from langfuse_aws.settings.how_to_set import IN_CONFIGURATION, HowToSet
 from langfuse_aws.settings.model import Settings
 from langfuse_aws.settings.network import AdoptedNetwork, CreatedNetwork, network_kind
+from langfuse_aws.settings.secret_keys import PASSWORD_KEYS, SECRET_KEYS
 from langfuse_aws.settings.section import Fault
 from langfuse_aws.settings.services import ApiGatewayIngress, AppRunnerIngress, LoadBalancerIngress
 from langfuse_aws.settings.sign_in import PROVIDERS, SesMail, SmtpMail
-from langfuse_aws.settings.sign_in_secrets import PROVIDERS_KEY, SMTP_KEY
 from langfuse_aws.settings.stores import (
     AuroraPostgres,
     ClickHouseOnEc2,
@@ -29,26 +29,6 @@ from langfuse_aws.settings.stores import (
 from langfuse_aws.settings.wording import nearest, shown
 
 NAMESPACE: Final = "langfuse"
-
-PASSWORD_KEYS: Final[Mapping[str, str]] = {
-    "clickhouse": "clickhousePassword",
-    "postgres": "postgresPassword",
-    "redis": "redisPassword",
-}
-"""The secret key of each store that may be external."""
-
-GRAFANA_PASSWORD_KEY: Final = "grafanaClickhousePassword"  # noqa: S105 -- a name
-"""The secret key of the user that Grafana reads an external ClickHouse as."""
-
-SECRET_KEYS: Final = (
-    "secretEnvironment",
-    *PASSWORD_KEYS.values(),
-    GRAFANA_PASSWORD_KEY,
-    PROVIDERS_KEY,
-    SMTP_KEY,
-)
-"""Top-level keys that hold secrets: a secret inside an object reads back as plain text
-(https://github.com/pulumi/pulumi/issues/6531)."""
 
 VARIANTS: Final[Mapping[str, Mapping[str, type[BaseModel]]]] = {
     "network": {"created": CreatedNetwork, "adopted": AdoptedNetwork},
@@ -153,7 +133,7 @@ def line(error: ErrorDetails, how: HowToSet = IN_CONFIGURATION) -> str:
     else:
         bound, remedy = _bound_and_remedy(error, path, value, how)
     value_shown = "" if hidden else f" {shown(value)}:"
-    return f"{NAMESPACE}:{path}:{value_shown} {bound}. {_sentence(remedy)}."
+    return f"{NAMESPACE}:{path}:{value_shown} {bound}. {sentence(remedy)}."
 
 
 def line_of(fault: Fault, settings: Settings) -> str:
@@ -161,7 +141,7 @@ def line_of(fault: Fault, settings: Settings) -> str:
     value: Any = settings
     for key in fault.path.split("."):
         value = getattr(value, to_snake(key))
-    return f"{NAMESPACE}:{fault.path}: {shown(value)}: {fault.bound}. {_sentence(fault.remedy)}."
+    return f"{NAMESPACE}:{fault.path}: {shown(value)}: {fault.bound}. {sentence(fault.remedy)}."
 
 
 def place(line: str) -> int:
@@ -186,12 +166,12 @@ def variant(section: str, given: Mapping[str, Any]) -> type[BaseModel] | None:
 def _meant_as_secret(path: str) -> bool:
     """Whether an unknown key looks like a secret one, so that its value must not be shown."""
     section, _, key = path.rpartition(".")
-    if section.startswith(_BESIDE_SECRETS):
+    if section.startswith(_BESIDE_SECRETS) or _secret_of(path):
         return True
     return bool(nearest(key, SECRET_KEYS if section in ("", "auth") else PASSWORD_KEYS.values()))
 
 
-def _sentence(text: str) -> str:
+def sentence(text: str) -> str:
     """Begin with a capital, unless the first word is a name such as `t4g.medium`."""
     return text[:1].upper() + text[1:] if text.split(" ", 1)[0].isalpha() else text
 
@@ -260,11 +240,12 @@ def _dotted_key(path: str, value: Any, how: HowToSet, *, hidden: bool) -> tuple[
         return found
     sign = "bracket" if path[len(first)] == "[" else "dot"
     bound = f"is one key with a {sign} in its name"
-    if first in SECRET_KEYS:
+    if secret := SECRET_KEYS.get(first):
         remove = f" with pulumi config rm '{NAMESPACE}:{path}'" if how.remove else ""
-        set_it = how.secretly(first, "JSON")
-        return f"{bound}, and {first} is one JSON object", (
-            f"remove it{remove}, and set the object {set_it}"
+        set_it = how.secretly(first, secret.argument)
+        what = "object" if secret.by_name else "text"
+        return f"{bound}, and {first} is one {'JSON ' if secret.by_name else ''}{what}", (
+            f"remove it{remove}, and set the {what} {set_it}"
         )
     if first not in keys(Settings):
         return f"unknown key{nearest(first, keys(Settings))}", "remove it, or correct its spelling"
@@ -274,13 +255,28 @@ def _dotted_key(path: str, value: Any, how: HowToSet, *, hidden: bool) -> tuple[
 
 def _secret_within(path: str, how: HowToSet) -> tuple[str, str] | None:
     """What to say of a secret that was written into a section."""
+    name = _secret_of(path)
+    if name is None:
+        return None
+    secret = SECRET_KEYS[name]
+    put = f"put it into the secret key {NAMESPACE}:{name}"
+    set_it = put if secret.by_name else f"set it {how.secretly(name, secret.argument)}"
+    return "is a secret, and stored in the clear here", f"remove it, and {set_it}"
+
+
+def _secret_of(path: str) -> str | None:
+    """The secret key that a key of a section should have been."""
     section, _, key = path.rpartition(".")
-    bound = "is a secret, and stored in the clear here"
-    if section.startswith(_PROVIDER) and "secret" in key.casefold():
-        return bound, f"remove it, and put it into the secret key {NAMESPACE}:{PROVIDERS_KEY}"
-    if section in PASSWORD_KEYS and key == "password":
-        return bound, f"remove it, and set it {how.secretly(PASSWORD_KEYS[section])}"
-    return None
+    return next(
+        (
+            name
+            for name, secret in SECRET_KEYS.items()
+            if secret.section
+            and f"{section}.".startswith(f"{secret.section}.")
+            and re.fullmatch(secret.key_there, key)
+        ),
+        None,
+    )
 
 
 def _unknown_key(path: str, how: HowToSet) -> tuple[str, str]:

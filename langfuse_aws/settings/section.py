@@ -59,8 +59,12 @@ class Form:
         """Tell the pattern."""
         return {**handler(schema), "pattern": self.pattern}
 
+    def fits(self, value: str) -> bool:
+        """Whether a text has it."""
+        return bool(re.fullmatch(self.pattern, value))
+
     def _checked(self, value: str) -> str:
-        if not re.fullmatch(self.pattern, value):
+        if not self.fits(value):
             raise refusal(*(self.why(value) or (self.bound, self.remedy)))
         return value
 

@@ -1,5 +1,6 @@
 """The one place that reads Pulumi's configuration."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import pulumi
@@ -8,15 +9,17 @@ from pulumi.runtime.config import CONFIG, get_config_env, get_config_secret_keys
 
 from langfuse_aws.settings import default_tags, regions
 from langfuse_aws.settings.how_to_set import IN_CONFIGURATION
-from langfuse_aws.settings.loading import SettingsError, load, of_namespace, secret_environment
-from langfuse_aws.settings.messages import (
-    GRAFANA_PASSWORD_KEY,
-    NAMESPACE,
-    PASSWORD_KEYS,
-    SECRET_KEYS,
-)
+from langfuse_aws.settings.loading import SettingsError, load, of_namespace
+from langfuse_aws.settings.messages import NAMESPACE
 from langfuse_aws.settings.model import Settings
-from langfuse_aws.settings.sign_in_secrets import SMTP_KEY, client_secrets
+from langfuse_aws.settings.secret_keys import (
+    ENVIRONMENT_KEY,
+    GRAFANA_PASSWORD_KEY,
+    PASSWORD_KEYS,
+    PROVIDERS_KEY,
+    SECRET_KEYS,
+    SMTP_KEY,
+)
 
 
 @dataclass(frozen=True)
@@ -32,6 +35,22 @@ class Secrets:
     """Client secrets by provider, from `langfuse:authSecrets`."""
     smtp_url: pulumi.Output[str] | None = None
     """`langfuse:smtpUrl`."""
+
+    @classmethod
+    def of(
+        cls,
+        text: Callable[[str], pulumi.Output[str] | None],
+        texts: Callable[[str], dict[str, pulumi.Output[str]]],
+    ) -> "Secrets":
+        """Those that `text` gives for a secret key, and `texts` for one that is a JSON object."""
+        keys = {**PASSWORD_KEYS, "grafana": GRAFANA_PASSWORD_KEY}
+        passwords = {user: text(key) for user, key in keys.items()}
+        return cls(
+            environment=texts(ENVIRONMENT_KEY),
+            passwords={user: found for user, found in passwords.items() if found is not None},
+            providers=texts(PROVIDERS_KEY),
+            smtp_url=text(SMTP_KEY),
+        )
 
 
 def read() -> tuple[Settings, Secrets]:
@@ -52,21 +71,14 @@ def read() -> tuple[Settings, Secrets]:
         problems += error.problems
     else:
         if not problems:
-            environment = {
-                name: pulumi.Output.secret(value)
-                for name, value in sorted(secret_environment(values).items())
-            }
-            passwords = {
-                store: pulumi.Output.secret(values[key])
-                for store, key in {**PASSWORD_KEYS, "grafana": GRAFANA_PASSWORD_KEY}.items()
-                if key in values
-            }
-            providers = {
-                provider: pulumi.Output.secret(secret)
-                for provider, secret in sorted(client_secrets(values).items())
-            }
-            smtp_url = pulumi.Output.secret(values[SMTP_KEY]) if SMTP_KEY in values else None
-            return settings, Secrets(environment, passwords, providers, smtp_url)
+            return settings, Secrets.of(
+                lambda key: pulumi.Output.secret(values[key]) if key in values else None,
+                lambda key: {
+                    name: pulumi.Output.secret(text)
+                    for name, text in sorted(SECRET_KEYS[key].texts(values.get(key)).items())
+                    if text is not None
+                },
+            )
     raise pulumi.RunError(str(SettingsError(problems)))
 
 

@@ -29,7 +29,7 @@ from langfuse_aws.automation.engine.offline_workspace import (
 from langfuse_aws.automation.engine.operation import OperationError
 from langfuse_aws.automation.stack import LangfuseStack
 from langfuse_aws.settings import stack as stack_settings
-from langfuse_aws.settings.messages import PASSWORD_KEYS, SECRET_KEYS
+from langfuse_aws.settings.secret_keys import PASSWORD_KEYS, SECRET_KEYS
 from tests import deployment
 
 FOREIGN = {"secure": "v1:bm9ib2R5:c29tZWJvZHkgZWxzZSdz"}

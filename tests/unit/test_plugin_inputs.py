@@ -17,7 +17,7 @@ from pulumi.errors import InputPropertiesError
 from development.recorded_graph import end
 from langfuse_aws.settings.loading import load
 from langfuse_aws.settings.releases import LANGFUSE_3
-from langfuse_aws.settings.sign_in_secrets import SMTP_KEY
+from langfuse_aws.settings.secret_keys import SMTP_KEY
 from plugin.inputs import read
 
 Tree = Mapping[str, Any]

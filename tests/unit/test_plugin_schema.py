@@ -17,7 +17,7 @@ import yaml
 
 from development.configuration_tables import all_keys
 from langfuse_aws.settings.loading import load
-from langfuse_aws.settings.messages import SECRET_KEYS
+from langfuse_aws.settings.secret_keys import SECRET_KEYS
 from plugin.provider import LangfuseProvider
 
 ROOT = Path(__file__).parents[2]

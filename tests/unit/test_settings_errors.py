@@ -801,7 +801,7 @@ def test_a_password_that_would_break_a_connection_url_is_refused_without_showing
     keys = {store: {**EXTERNAL[store], "user": "alice"}, f"{store}Password": password}
     assert problems(**keys) == [
         f"langfuse:{store}Password: may have letters, digits and ._~- only, because Langfuse's "
-        "images put it into a URL as it is. Give the user alice such a password."
+        f"images put it into a URL as it is. Give {store}.user such a password."
     ], "migrations would look for another host, or cut the password off"
 
 

@@ -9,11 +9,9 @@ from typing import Any, Final, cast
 from langfuse_aws.settings import default_tags, regions
 from langfuse_aws.settings.how_to_set import IN_SETTINGS
 from langfuse_aws.settings.loading import SettingsError, load
-from langfuse_aws.settings.messages import NAMESPACE, SECRET_KEYS
-from langfuse_aws.settings.sign_in_secrets import PROVIDERS_KEY
+from langfuse_aws.settings.messages import NAMESPACE
+from langfuse_aws.settings.secret_keys import SECRET_KEYS
 
-OBJECTS: Final = frozenset({"secretEnvironment", PROVIDERS_KEY})
-"""Secret keys that hold text by name."""
 PROVIDER_SECRETS: Final = frozenset({"aws:secretKey", "aws:token"})
 """Secrets of the AWS provider: https://www.pulumi.com/registry/packages/aws/api-docs/provider/"""
 _NAMESPACES: Final = (f"{NAMESPACE}:config:", f"{NAMESPACE}:")
@@ -87,13 +85,14 @@ def _text(name: str, value: Any) -> tuple[str, list[str]]:
     ours = ":" not in name
     if (ours and name not in SECRET_KEYS) or (not ours and name.rpartition(":")[2] in SECRET_KEYS):
         return "", [f"{full}: is not a secret key. Secret keys are {', '.join(SECRET_KEYS)}."]
-    if name in OBJECTS and isinstance(value, Mapping):
+    by_name = name in SECRET_KEYS and SECRET_KEYS[name].by_name
+    if by_name and isinstance(value, Mapping):
         items = cast("Mapping[Any, Any]", value)
         if all(isinstance(each, str) for pair in items.items() for each in pair):
             return json.dumps(dict(items)), []
     if isinstance(value, str):
         return value, []
-    if name in OBJECTS:
+    if by_name:
         return "", [f"{full}: must be a mapping of text to text, or that as JSON."]
     return "", [f"{full}: must be text."]
 

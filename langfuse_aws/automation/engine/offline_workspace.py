@@ -10,24 +10,18 @@ starts no provider and no engine.
 
 from __future__ import annotations
 
-import json
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Any, cast
 
 import yaml
 
 from langfuse_aws.automation.plan import CommandLineError, UserError
 from langfuse_aws.settings.loading import parsed
-from langfuse_aws.settings.messages import (
-    GRAFANA_PASSWORD_KEY,
-    NAMESPACE,
-    PASSWORD_KEYS,
-    SECRET_KEYS,
-)
-from langfuse_aws.settings.sign_in_secrets import PROVIDERS_KEY, SMTP_KEY
+from langfuse_aws.settings.messages import NAMESPACE
+from langfuse_aws.settings.secret_keys import SECRET_KEYS
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 STATE_FOLDER = REPOSITORY / ".state"
@@ -37,22 +31,6 @@ PLACEHOLDER = "offline-placeholder"
 SALT = "encryptionsalt"
 FOREIGN_SETTINGS = ("secretsprovider", "encryptedkey", "environment", SALT)
 """What ties a stack file to somebody's key or account, which is neither here nor needed."""
-
-
-def _client_secrets(config: Mapping[str, Any]) -> str:
-    auth = parsed(config.get("auth"))
-    providers = cast("dict[str, Any]", auth).get("providers") if isinstance(auth, dict) else None
-    return json.dumps(dict.fromkeys(cast("dict[str, Any]", providers or {}), PLACEHOLDER))
-
-
-PLACEHOLDERS: Final[Mapping[str, Callable[[Mapping[str, Any]], str]]] = {
-    **dict.fromkeys([*PASSWORD_KEYS.values(), GRAFANA_PASSWORD_KEY], lambda _: PLACEHOLDER),
-    PROVIDERS_KEY: _client_secrets,
-    SMTP_KEY: lambda _: f"smtps://{PLACEHOLDER}",
-}
-"""What the program takes for a secret key that is needed, by the stack's other `langfuse:` keys.
-
-It needs no variable of `secretEnvironment`, and nobody here knows which there are."""
 
 
 class OfflineStackError(UserError):
@@ -140,9 +118,12 @@ def prepare(
     copy = stack.folder / f"Pulumi.{name}.yaml"
     settings, replaced = _settings(given, read_yaml(copy) if copy.exists() else {})
     write_yaml(copy, settings)
-    own = {_bare(key): value for key, value in settings["config"].items()}
+    own = {_bare(key): parsed(value) for key, value in settings["config"].items()}
+    secrets = {key: SECRET_KEYS[bare] for key in replaced if (bare := _bare(key)) in SECRET_KEYS}
     placeholders = {
-        key: PLACEHOLDERS[bare](own) for key in replaced if (bare := _bare(key)) in PLACEHOLDERS
+        key: text
+        for key, secret in secrets.items()
+        if (text := secret.standing_in(PLACEHOLDER, own)) is not None
     }
     return OfflineStack(
         name,

@@ -12,8 +12,9 @@ from langfuse_aws.automation.engine.offline_workspace import read_any_yaml
 from langfuse_aws.automation.plan import CommandLineError, UserError
 from langfuse_aws.components.shared.names import resource_prefix
 from langfuse_aws.settings.loading import load_without_secrets, of_namespace
-from langfuse_aws.settings.messages import NAMESPACE, SECRET_KEYS
+from langfuse_aws.settings.messages import NAMESPACE
 from langfuse_aws.settings.model import Settings
+from langfuse_aws.settings.secret_keys import SECRET_KEYS
 
 REGION_KEY = "aws:region"
 PROFILE_KEY = "aws:profile"

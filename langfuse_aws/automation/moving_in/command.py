@@ -27,9 +27,10 @@ from langfuse_aws.automation.moving_in.terraform_state import read_terraform_sta
 from langfuse_aws.automation.plan import CommandLineError, console, one_line_errors
 from langfuse_aws.components.shared.names import resource_prefix
 from langfuse_aws.settings.messages import NAMESPACE
+from langfuse_aws.settings.secret_keys import ENVIRONMENT_KEY
 
 FILE: Final = "langfuse-import.json"
-SECRETS: Final = f"{NAMESPACE}:secretEnvironment"
+SECRETS: Final = f"{NAMESPACE}:{ENVIRONMENT_KEY}"
 _ORDER: Final = ("moved", "kept", "made anew")
 
 

@@ -22,6 +22,7 @@ from langfuse_aws.settings.external_stores import (
     ExternalRedis,
 )
 from langfuse_aws.settings.releases import CLICKHOUSE_COMPATIBILITY, STORE_VERSIONS
+from langfuse_aws.settings.secret_keys import PASSWORD_KEYS
 
 CLICKHOUSE: Final = "external ClickHouse"
 POSTGRES: Final = "external PostgreSQL"
@@ -69,7 +70,7 @@ def check_clickhouse(
     """Its version and time zone, how it reads times, and what its user may do."""
     password = os.environ.get(CLICKHOUSE_PASSWORD)
     if not password:
-        yield _without_password(CLICKHOUSE, CLICKHOUSE_PASSWORD, "clickhousePassword", stack)
+        yield _without_password(CLICKHOUSE, CLICKHOUSE_PASSWORD, PASSWORD_KEYS["clickhouse"], stack)
         return
     rights = RIGHTS + (CLUSTER_RIGHT if store.cluster else "")
     try:
@@ -170,7 +171,7 @@ def check_redis(stack: str, store: ExternalRedis) -> Iterator[Result]:
     """Its version, and how it is run."""
     password = os.environ.get(REDIS_PASSWORD)
     if not password:
-        yield _without_password(REDIS, REDIS_PASSWORD, "redisPassword", stack)
+        yield _without_password(REDIS, REDIS_PASSWORD, PASSWORD_KEYS["redis"], stack)
         return
     where = f"{store.host}:{store.port}"
     try:
