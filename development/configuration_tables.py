@@ -30,6 +30,13 @@ from langfuse_aws.settings.stores import CLICKHOUSE_MINIMUM_MEMORY_GIB
 EXAMPLE_DOMAIN: Final = "langfuse.example.com"
 """Stands for the domain in stacks that need one."""
 
+OTHERWISE_TOLD: Final = {
+    "domain": ABSENT,
+    "release": "[`LANGFUSE`](../langfuse_aws/settings/releases.py)",
+}
+"""What a size stands for at a key, where the value itself would say too much: the example's domain,
+and a release that the next patch makes wrong."""
+
 _CPU_SIZES: Final = ", ".join(str(size) for size in FARGATE_MEMORY_MIB)
 _NAME: Final = "a letter or `_`, then also digits and `.-`"
 CHECKED_BY_CODE: Final[Mapping[str, str]] = {
@@ -230,7 +237,7 @@ def value(size: str, path: str) -> str:
         if not isinstance(found, dict) or part not in found:
             return ABSENT
         found = cast("dict[str, Any]", found)[part]
-    return ABSENT if path == "domain" else _cell(found) or ABSENT
+    return OTHERWISE_TOLD.get(path) or _cell(found) or ABSENT
 
 
 def _cell(found: Any) -> str:

@@ -7,7 +7,11 @@ from typing import Final
 from langfuse_aws.review.markdown import table
 from langfuse_aws.settings.releases import CLICKHOUSE, POSTGRES_MAJOR, STORE_VERSIONS, VALKEY
 
-OWN: Final = {"ClickHouse": CLICKHOUSE, "PostgreSQL": POSTGRES_MAJOR, "Valkey": VALKEY}
+OWN: Final = {
+    "ClickHouse": ".".join(CLICKHOUSE.split(".")[:2]),
+    "PostgreSQL": POSTGRES_MAJOR,
+    "Valkey": VALKEY,
+}
 
 
 def store_table() -> str:

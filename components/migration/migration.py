@@ -26,6 +26,7 @@ from langfuse_aws.contract.runtime import (
     WEB_HEALTH_PATH,
     WEB_PORT,
 )
+from langfuse_aws.settings.releases import LAMBDA_PYTHON
 
 CONTAINER: Final = "migration"
 
@@ -154,7 +155,7 @@ class Migration(pulumi.ComponentResource):
         )
         return aws.lambda_.Function(
             label,
-            runtime="python3.13",
+            runtime=f"python{LAMBDA_PYTHON}",
             architectures=["arm64"],
             handler="migrate.handler",
             code=pulumi.AssetArchive({"migrate.py": pulumi.FileAsset(str(_FUNCTION))}),

@@ -50,11 +50,17 @@ LANGFUSE_MINIMUM: Final = (3, 125, 0)
 LANGFUSE_MAJORS: Final = (3, 4)
 """Majors whose environment this program knows."""
 
+# renovate: datasource=docker depName=postgres
 POSTGRES_MAJOR: Final = "16"
 """PostgreSQL major. AWS picks the minor, so an old pin cannot stop a first apply."""
 
+# renovate: datasource=docker depName=valkey/valkey
 VALKEY: Final = "8.0"
 """ElastiCache Valkey engine version (parameter group family `valkey8`)."""
+
+# renovate: datasource=docker depName=public.ecr.aws/lambda/python
+LAMBDA_PYTHON: Final = "3.13"
+"""Python of the Lambda function, the newest that AWS runs: its images tell."""
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ import zipfile
 
 import pytest
 
+from langfuse_aws.settings.releases import LAMBDA_PYTHON
 from tests.provider.aws import client
 
 
@@ -137,7 +138,7 @@ def test_the_simulation_forgets_where_functions_log(name: str) -> None:
     function = client("lambda")
     function.create_function(
         FunctionName=name,
-        Runtime="python3.13",
+        Runtime=f"python{LAMBDA_PYTHON}",
         Role=role["Role"]["Arn"],
         Handler="one.handler",
         Code={"ZipFile": file.getvalue()},

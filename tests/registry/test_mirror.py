@@ -33,7 +33,7 @@ from tests.registry.programs import (
 from tests.registry.published import Pushed, digest_of
 
 ROOT = Path(__file__).parents[2]
-TAG = "3.225.4"
+TAG = "3.200.1"
 WEB, WORKER = "langfuse/langfuse", "langfuse/langfuse-worker"
 COPIES = {WEB: "langfuse-dev/langfuse", WORKER: "langfuse-dev/langfuse-worker"}
 BOTH = ("amd64", "arm64")

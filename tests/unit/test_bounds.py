@@ -14,6 +14,7 @@ import pytest
 from langfuse_aws.contract.variables import known
 from langfuse_aws.settings.byte_limits import OWN_ENVIRONMENT_BYTES, SECRET_BYTES
 from langfuse_aws.settings.loading import SettingsError, load
+from langfuse_aws.settings.releases import LANGFUSE, LANGFUSE_3
 from tests.unit.graph import ROOT, build, unshared
 
 DOMAIN: Final = "langfuse.example.com"
@@ -23,7 +24,7 @@ TASK: Final = "aws:ecs/taskDefinition:TaskDefinition"
 
 def refused(**keys: Any) -> list[str]:
     try:
-        load({"size": "dev", "release": "3.225.4", **keys})
+        load({"size": "dev", "release": LANGFUSE_3, **keys})
     except SettingsError as error:
         return error.problems
     return []
@@ -157,7 +158,7 @@ def test_variables_that_no_task_definition_holds_are_refused(container: str) -> 
 
 def test_references_to_secrets_count_too() -> None:
     own = {f"LANGFUSE_{number:05}": "x" for number in range(400)}
-    lines = refused(release="4.16.0", secretEnvironment=json.dumps(own))
+    lines = refused(release=LANGFUSE, secretEnvironment=json.dumps(own))
     assert [line.split(":")[1] for line in lines if "task definition" in line] == [
         "web.environment",
         "worker.environment",
@@ -170,7 +171,7 @@ def test_the_largest_that_is_taken_fits_into_a_task_definition(container: str) -
     value = "x" * (OWN_ENVIRONMENT_BYTES - entry(name, ""))
     config = {
         "size": "prod",
-        "release": "3.225.4",
+        "release": LANGFUSE_3,
         "domain": DOMAIN,
         "bootstrap": {"userEmail": "ada@example.com"},
         "smtp": {"mode": "ses", "from": "no-reply@example.com"},

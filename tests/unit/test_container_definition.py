@@ -35,7 +35,7 @@ def to_json(
         arn = pulumi.Output.from_input(ARN)
         container = ContainerDefinition(
             name="web",
-            image="ghcr.io/langfuse/langfuse:3.225.4",
+            image="ghcr.io/langfuse/langfuse:3.200.1",
             ports=[3000],
             health_check=HealthCheck(["CMD-SHELL", "true"], retries=10),
             log_group=pulumi.Output.from_input("langfuse-dev-web"),
@@ -66,7 +66,7 @@ def definition(**changes: Any) -> dict[str, Any]:
 def test_a_definition_holds_exactly_what_ecs_gives_back() -> None:
     assert definition() == {
         "name": "web",
-        "image": "ghcr.io/langfuse/langfuse:3.225.4",
+        "image": "ghcr.io/langfuse/langfuse:3.200.1",
         "essential": True,
         "cpu": 0,
         "portMappings": [{"containerPort": 3000, "hostPort": 3000, "protocol": "tcp"}],

@@ -14,6 +14,7 @@ from typing import Any, Final, cast
 import pytest
 
 from langfuse_aws.settings.loading import SettingsError, load
+from tests.releases import READ
 from tests.unit.test_settings_errors import CERTIFICATE, CLICKHOUSE, LONG_DOMAIN, POSTGRES, REDIS
 
 Keys = dict[str, Any]
@@ -107,7 +108,7 @@ FAULTS: Final[list[Keys]] = [
     {"images": {"source": "upstream", "githubSecretArn": "x"}},
     # of secrets
     {"secretEnvironment": "x"},
-    {"secretEnvironment": '{"ENCRIPTION_KEY": "x"}', "release": "3.225.4"},
+    {"secretEnvironment": '{"ENCRIPTION_KEY": "x"}', "release": READ[3]},
     {"postgresPassword": "x", "postgres": {"mode": "instance"}},
     {"redis": REDIS, "redisPassword": ""},
     {"auth": {"providers": GOOGLE}, "authSecrets": "{}"},

@@ -20,6 +20,7 @@ import pytest
 from langfuse_aws.components.environment import NO_MIGRATIONS
 from langfuse_aws.components.migration.migration import ATTEMPTS, FUNCTION_SECONDS, command
 from langfuse_aws.contract.variables import known
+from langfuse_aws.settings.releases import LANGFUSE, LANGFUSE_3
 from tests.image_lock import locked
 from tests.unit.graph import Graph, build, shipped_config
 from tests.unit.test_app_runner import APP_RUNNER
@@ -52,7 +53,7 @@ def first_variables(graph: Graph, container: str) -> dict[str, str]:
 
 @pytest.mark.parametrize(
     ("size", "release"),
-    [("dev", "3.225.4"), ("staging", "4.16.0"), ("prod", "4.16.0"), ("prod", "3.225.4")],
+    [("dev", LANGFUSE_3), ("staging", LANGFUSE), ("prod", LANGFUSE), ("prod", LANGFUSE_3)],
 )
 def test_one_task_alone_makes_the_first_start_in_every_size(size: str, release: str) -> None:
     graph = stack(size, release=release)

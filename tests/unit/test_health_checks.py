@@ -18,6 +18,7 @@ from langfuse_aws.components import environment
 from langfuse_aws.components.runtime.container_definition import HealthCheck
 from langfuse_aws.contract import runtime
 from langfuse_aws.settings.loading import SettingsError, load
+from langfuse_aws.settings.releases import LANGFUSE, LANGFUSE_3
 from tests.unit.graph import Graph, build, shipped, varied
 from tests.unit.test_contract import CREDENTIALS, ENDPOINTS
 
@@ -59,11 +60,11 @@ def asked(check: list[str], folder: Path, answer: int = 0) -> tuple[str, int]:
 @pytest.mark.parametrize(
     ("release", "mode", "query"),
     [
-        ("4.16.0", "events_only", f"?{QUEUES}&{TABLES}"),
-        ("4.16.0", "dual", f"?{QUEUES}&{TABLES}"),
-        ("4.16.0", "legacy", f"?{QUEUES}"),
-        ("3.225.4", "dual", f"?{TABLES}"),
-        ("3.225.4", None, ""),
+        (LANGFUSE, "events_only", f"?{QUEUES}&{TABLES}"),
+        (LANGFUSE, "dual", f"?{QUEUES}&{TABLES}"),
+        (LANGFUSE, "legacy", f"?{QUEUES}"),
+        (LANGFUSE_3, "dual", f"?{TABLES}"),
+        (LANGFUSE_3, None, ""),
         (OLDEST, "dual", ""),
     ],
 )
@@ -79,10 +80,10 @@ def test_the_workers_health_asks_for_work_done_as_far_as_its_release_can_say(
         assert asked(command, tmp_path, answer) == (WORKER + query, code)
 
 
-@pytest.mark.parametrize("release", ["3.225.4", "4.16.0"])
+@pytest.mark.parametrize("release", [LANGFUSE_3, LANGFUSE])
 def test_the_workers_task_is_asked_that(release: str, tmp_path: Path) -> None:
     graph = stack(release, mode="dual")
-    query = f"?{QUEUES}&{TABLES}" if release == "4.16.0" else f"?{TABLES}"
+    query = f"?{QUEUES}&{TABLES}" if release == LANGFUSE else f"?{TABLES}"
     command = graph.container("worker")["healthCheck"]["command"]
     assert asked(command, tmp_path) == (WORKER + query, 0)
 
@@ -105,12 +106,12 @@ def variables(release: str, **keys: Any) -> Mapping[str, str]:
 
 def test_the_thresholds_are_settings_that_reach_the_worker_which_asks_for_them() -> None:
     keys = {"queueConsumptionStuckMinutes": 240, "eventPropagationStuckMinutes": 30}
-    told = variables("4.16.0", worker=keys)
+    told = variables(LANGFUSE, worker=keys)
     assert (told[QUEUES_VARIABLE], told[TABLES_VARIABLE]) == ("240", "30")
-    told = variables("4.16.0", v4={"writeMode": "dual"})
+    told = variables(LANGFUSE, v4={"writeMode": "dual"})
     assert (told[QUEUES_VARIABLE], told[TABLES_VARIABLE]) == ("60", "15"), "Langfuse's own"
-    assert QUEUES_VARIABLE not in variables("3.225.4")
-    assert TABLES_VARIABLE not in variables("4.16.0", v4={"writeMode": "legacy"})
+    assert QUEUES_VARIABLE not in variables(LANGFUSE_3)
+    assert TABLES_VARIABLE not in variables(LANGFUSE, v4={"writeMode": "legacy"})
 
 
 @pytest.mark.parametrize(
@@ -145,7 +146,7 @@ def test_a_threshold_is_not_set_behind_the_settings_back(name: str, key: str, wh
         else {"secretEnvironment": json.dumps(own)}
     )
     with pytest.raises(SettingsError, match=rf"Use langfuse:worker\.{key}\. Remove it\."):
-        load({"size": "dev", "release": "4.16.0", **given})
+        load({"size": "dev", "release": LANGFUSE, **given})
 
 
 def test_every_container_of_a_service_is_asked_what_the_documents_say() -> None:

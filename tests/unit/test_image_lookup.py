@@ -20,7 +20,7 @@ from langfuse_aws.settings.image_lock import LockedImage
 from langfuse_aws.settings.stack_images import Image
 from tests.unit.registry_stand_in import LOGIN, Registry, digest_of, index
 
-WEB = "ghcr.io/langfuse/langfuse:3.225.4"
+WEB = "ghcr.io/langfuse/langfuse:3.200.1"
 CLICKHOUSE = "docker.io/clickhouse/clickhouse-server:25.12"
 HUB = "registry-1.docker.io/clickhouse/clickhouse-server:25.12"
 BOTH = index("linux/amd64", "linux/arm64")

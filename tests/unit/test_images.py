@@ -17,7 +17,7 @@ from langfuse_aws.components.shared.names import PREFIX_LIMIT
 from langfuse_aws.offline.invokes import NO_IMAGE
 from langfuse_aws.settings.image_lock import LockedImage, read_lock, write_lock
 from langfuse_aws.settings.loading import SettingsError, load_without_secrets
-from langfuse_aws.settings.releases import GRAFANA_DIGEST, LANGFUSE, LANGFUSE_3
+from langfuse_aws.settings.releases import CLICKHOUSE, GRAFANA, GRAFANA_DIGEST, LANGFUSE, LANGFUSE_3
 from langfuse_aws.settings.stack_images import images_of
 from tests.image_lock import digest
 from tests.image_lock import locked as locked_images
@@ -87,7 +87,7 @@ def test_without_a_lock_exact_releases_are_pulled_where_they_are_published() -> 
     assert graph.container("worker")["image"] == f"ghcr.io/langfuse/langfuse-worker:{LANGFUSE}"
     assert (
         graph.container("clickhouse")["image"]
-        == "docker.io/clickhouse/clickhouse-server:25.12.11.4"
+        == f"docker.io/clickhouse/clickhouse-server:{CLICKHOUSE}"
     )
     assert not graph.of_type(REPOSITORY)
 
@@ -101,9 +101,9 @@ def test_what_is_locked_is_pulled_by_its_digest(
         "web": f"ghcr.io/langfuse/langfuse:{LANGFUSE}@{digest('web')}",
         "migration": f"ghcr.io/langfuse/langfuse:{LANGFUSE}@{digest('web')}",
         "worker": f"ghcr.io/langfuse/langfuse-worker:{LANGFUSE}",
-        "clickhouse": f"docker.io/clickhouse/clickhouse-server:25.12.11.4@{digest('clickhouse')}",
-        "backup": f"docker.io/clickhouse/clickhouse-server:25.12.11.4@{digest('clickhouse')}",
-        "grafana": f"docker.io/grafana/grafana:12.4.2@{GRAFANA_DIGEST}",
+        "clickhouse": f"docker.io/clickhouse/clickhouse-server:{CLICKHOUSE}@{digest('clickhouse')}",
+        "backup": f"docker.io/clickhouse/clickhouse-server:{CLICKHOUSE}@{digest('clickhouse')}",
+        "grafana": f"docker.io/grafana/grafana:{GRAFANA}@{GRAFANA_DIGEST}",
     }
 
 
@@ -112,13 +112,14 @@ def test_a_mirror_is_pulled_from_the_stacks_own_repositories(
 ) -> None:
     locked(lock("arm64", "amd64"))
     graph = build("mirror", MIRROR)
+    mirrored = f"{HOST}/langfuse-mirror/clickhouse-server:{CLICKHOUSE}"
     assert images(graph) == {
         "web": f"{HOST}/langfuse-mirror/langfuse:{LANGFUSE}@{digest('web')}",
         "migration": f"{HOST}/langfuse-mirror/langfuse:{LANGFUSE}@{digest('web')}",
         "worker": f"{HOST}/langfuse-mirror/langfuse-worker:{LANGFUSE}@{digest('worker')}",
-        "clickhouse": f"{HOST}/langfuse-mirror/clickhouse-server:25.12.11.4@{digest('clickhouse')}",
-        "backup": f"{HOST}/langfuse-mirror/clickhouse-server:25.12.11.4@{digest('clickhouse')}",
-        "grafana": f"{HOST}/langfuse-mirror/grafana:12.4.2@{GRAFANA_DIGEST}",
+        "clickhouse": f"{mirrored}@{digest('clickhouse')}",
+        "backup": f"{mirrored}@{digest('clickhouse')}",
+        "grafana": f"{HOST}/langfuse-mirror/grafana:{GRAFANA}@{GRAFANA_DIGEST}",
     }
     for image in set(CONTAINERS.values()):
         repository = graph.one(REPOSITORY, f"langfuse-mirror-{image}")
@@ -215,7 +216,7 @@ def test_pulling_through_has_a_rule_for_each_registry() -> None:
     }
     assert images(graph)["web"] == f"{HOST}/langfuse-dev/ghcr/langfuse/langfuse:{LANGFUSE_3}"
     assert images(graph)["grafana"] == (
-        f"{HOST}/langfuse-dev/hub/grafana/grafana:12.4.2@{GRAFANA_DIGEST}"
+        f"{HOST}/langfuse-dev/hub/grafana/grafana:{GRAFANA}@{GRAFANA_DIGEST}"
     )
     pulling = graph.policy("langfuse-dev-worker-execution")
     assert [
@@ -260,7 +261,7 @@ def test_a_digest_that_is_not_the_known_one_is_refused(
     locked: Callable[[Mapping[str, LockedImage]], None],
 ) -> None:
     found = lock("arm64", "amd64")
-    reference = "docker.io/grafana/grafana:12.4.2"
+    reference = f"docker.io/grafana/grafana:{GRAFANA}"
     other = LockedImage(digest=digest("other"), platforms=found[reference].platforms)
     locked({**found, reference: other})
     (line,) = refusal(MIRROR)

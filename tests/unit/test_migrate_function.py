@@ -41,7 +41,7 @@ EVENT: Final[dict[str, Any]] = {
     "security_groups": ["sg-1"],
     "assign_public_ip": "DISABLED",
     "log_group": "/langfuse-dev/migration",
-    "reason": {"image": "3.225.4"},
+    "reason": {"image": "3.200.1"},
 }
 JOB: Final = Job.from_event(EVENT)
 WANTED_STOPPED: Final = {"STOPPING", "DEPROVISIONING", "STOPPED"}

@@ -16,14 +16,20 @@ from langfuse_aws.contract import node_options
 from langfuse_aws.contract.variables import known, table
 from langfuse_aws.settings.loading import SettingsError, load
 from langfuse_aws.settings.releases import LANGFUSE, LANGFUSE_3, version_of
+from tests.releases import READ, later
 from tests.unit.test_contract import CREDENTIALS, ENDPOINTS, EXTERNAL, environment_of
 
 PROVEN: Final = (LANGFUSE_3, LANGFUSE)
+LATER: Final = [
+    found
+    for release in READ.values()
+    for found in (later(release, patch=1), later(release, minor=80))
+]
 EACH_RELEASE: Final = pytest.mark.parametrize("release", PROVEN)
 EACH_SERVICE: Final = pytest.mark.parametrize("service", ["web", "worker"])
 
 
-def problems(release: str = LANGFUSE, /, **keys: Any) -> list[str]:
+def problems(release: str = READ[4], /, **keys: Any) -> list[str]:
     try:
         load({"size": "dev", "release": release, **keys})
     except SettingsError as error:
@@ -42,7 +48,7 @@ def secrets(**variables: str) -> dict[str, str]:
 # --- names
 
 
-@pytest.mark.parametrize("release", ["3.125.0", "3.225.4", "4.0.0", "4.16.0"])
+@pytest.mark.parametrize("release", ["3.125.0", READ[3], "4.0.0", READ[4]])
 @EACH_SERVICE
 def test_an_unknown_name_is_refused_up_to_the_release_that_the_table_was_read_off(
     service: str, release: str
@@ -58,13 +64,13 @@ def test_an_unknown_name_is_refused_up_to_the_release_that_the_table_was_read_of
     ], "Langfuse would ignore it without a word"
 
 
-@pytest.mark.parametrize("release", ["3.225.5", "3.300.0", "4.16.1", "4.17.0"])
+@pytest.mark.parametrize("release", LATER)
 def test_a_name_that_a_later_release_may_have_passes(release: str) -> None:
     keys = {**own("web", LANGFUSE_NEW="x"), **secrets(LANGFUSE_NEWER="x")}
     assert problems(release, **keys) == [], "the table cannot say what does not exist there"
 
 
-@pytest.mark.parametrize("release", ["3.300.0", "4.17.0"])
+@pytest.mark.parametrize("release", LATER)
 def test_a_later_release_does_not_open_what_is_refused(release: str) -> None:
     keys = own("web", LANGFUSE_USE_AZURE_BLOB="true", LANGFUSE_LOG_LEVEL="loud", REDIS_HOST="x")
     assert [line.split(":")[1] for line in problems(release, **keys)] == [
@@ -90,7 +96,7 @@ def test_a_name_is_asked_of_the_release_and_of_the_container(
 ) -> None:
     values = {"LANGFUSE_MAX_OBSERVATIONS_PER_TRACE": "1", "LANGFUSE_QUEUE_METRICS_SAMPLE_RATE": "1"}
     keys = own(service, **{name: values.get(name, "true")})
-    assert [not problems(release, **keys) for release in PROVEN] == [three, four]
+    assert [not problems(release, **keys) for release in READ.values()] == [three, four]
 
 
 # --- what cannot be honoured

@@ -16,9 +16,9 @@ from pulumi.errors import InputPropertiesError
 
 from development.recorded_graph import end
 from langfuse_aws.settings.loading import load
-from langfuse_aws.settings.releases import LANGFUSE_3
 from langfuse_aws.settings.secret_keys import SMTP_KEY
 from plugin.inputs import read
+from tests.releases import READ
 
 Tree = Mapping[str, Any]
 
@@ -89,7 +89,7 @@ def test_every_error_is_in_one_message_in_the_words_of_arguments() -> None:
     lines = problems(
         {
             "size": "prod",
-            "release": LANGFUSE_3,
+            "release": READ[3],
             "domian": "langfuse.example.com",
             "web": {"cpu": 99.0},
             "postgresPassword": "x",
@@ -104,7 +104,7 @@ def test_every_error_is_in_one_message_in_the_words_of_arguments() -> None:
         "1024 is one vCPU.",
         'domian: "langfuse.example.com": unknown key; the nearest known one is domain. Remove it, '
         "or correct its spelling.",
-        f"secretEnvironment.SALTY: Langfuse {LANGFUSE_3} reads no such variable; the nearest known "
+        f"secretEnvironment.SALTY: Langfuse {READ[3]} reads no such variable; the nearest known "
         "one is SALT. Check its spelling and that this container reads it.",
         "postgresPassword: exists only for postgres.mode external. Remove it, or choose "
         "postgres.mode external.",

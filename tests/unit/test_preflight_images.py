@@ -20,7 +20,7 @@ from langfuse_aws.settings.stack_images import Image
 from tests.unit.aws_account import Account, aws
 from tests.unit.registry_stand_in import INDEX, MANIFEST, Registry, digest_of, index
 
-WEB = "ghcr.io/langfuse/langfuse:3.225.4"
+WEB = "ghcr.io/langfuse/langfuse:3.200.1"
 BOTH = index("linux/amd64", "linux/arm64")
 IMAGE = Image("web", WEB, "arm64", ("web", "migration"))
 ARM64: dict[str, Any] = {
@@ -67,7 +67,7 @@ def mirrored(account: Account) -> NewStack:
 def test_an_image_for_the_services_cpu_is_fine(upstream: NewStack) -> None:
     registry = Registry({WEB: BOTH})
     assert result(upstream, registry) == FINE
-    assert registry.asked[-1] == "GET ghcr.io/v2/langfuse/langfuse/manifests/3.225.4"
+    assert registry.asked[-1] == "GET ghcr.io/v2/langfuse/langfuse/manifests/3.200.1"
     assert registry.users == ["nobody"], "ECS has no login either"
 
 

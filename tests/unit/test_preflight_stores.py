@@ -25,7 +25,7 @@ from tests.unit.aws_account import Account
 from tests.unit.test_external_stores import EXTERNAL
 
 PASSWORD: Final = "hush-hush-4711"
-RIGHT: Final = {"version": "25.12.11.4", "timezone": "UTC", "time": TIME}
+RIGHT: Final = {"version": CLICKHOUSE_SERVER, "timezone": "UTC", "time": TIME}
 INFO: Final = {
     "redis_version": "7.0.15",
     "redis_mode": "standalone",
@@ -85,7 +85,7 @@ def test_a_clickhouse_that_fits_is_ok() -> None:
     store = ClickHouse()
     (found,) = store.asked()
     assert (found.status, found.check) == ("ok", CLICKHOUSE)
-    assert "25.12.11.4, in UTC" in found.message
+    assert f"{CLICKHOUSE_SERVER}, in UTC" in found.message
     token = base64.b64encode(f"reader:{PASSWORD}".encode()).decode()
     assert [request.headers["authorization"] for request in store.requests] == [
         f"Basic {token}"

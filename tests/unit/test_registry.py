@@ -21,9 +21,9 @@ from langfuse_aws.automation.images.registry import (
 )
 from tests.unit.registry_stand_in import LOGIN, MANIFEST, Registry, digest_of, index
 
-WEB = "ghcr.io/langfuse/langfuse:3.225.4"
+WEB = "ghcr.io/langfuse/langfuse:3.200.1"
 BOTH = index("linux/amd64", "linux/arm64")
-HUB = "registry-1.docker.io/grafana/grafana:12.4.2"
+HUB = "registry-1.docker.io/grafana/grafana:12.1.0"
 OTHER = f"sha256:{'0' * 64}"
 
 
@@ -47,13 +47,13 @@ def answering(answer: Callable[[httpx.Request], httpx.Response], host: str = "a.
 def test_an_index_is_read_with_a_token_for_everybody() -> None:
     registry = Registry({WEB: BOTH})
     repository = langfuse(registry)
-    manifest = repository.manifest("3.225.4")
+    manifest = repository.manifest("3.200.1")
     assert manifest.digest == digest_of(BOTH)
     assert repository.platforms(manifest) == {
         "amd64": BOTH["manifests"][0]["digest"],
         "arm64": BOTH["manifests"][2]["digest"],
     }
-    asked = "GET ghcr.io/v2/langfuse/langfuse/manifests/3.225.4"
+    asked = "GET ghcr.io/v2/langfuse/langfuse/manifests/3.200.1"
     assert registry.asked == [asked, "GET ghcr.io/token", asked]
     assert registry.users == ["nobody"]
 
@@ -61,7 +61,7 @@ def test_an_index_is_read_with_a_token_for_everybody() -> None:
 def test_a_token_is_asked_for_once_and_by_the_users_login() -> None:
     registry = Registry({WEB: BOTH})
     repository = langfuse(registry, LOGIN)
-    repository.manifest("3.225.4")
+    repository.manifest("3.200.1")
     repository.manifest(digest_of(BOTH))
     assert registry.users == [f"Basic {LOGIN.encoded}"]
     assert len(registry.asked) == 4
@@ -69,7 +69,7 @@ def test_a_token_is_asked_for_once_and_by_the_users_login() -> None:
 
 def test_docker_hub_has_another_host() -> None:
     registry = Registry({HUB: BOTH})
-    found = Repository(registry.client(), "docker.io", "grafana/grafana").manifest("12.4.2")
+    found = Repository(registry.client(), "docker.io", "grafana/grafana").manifest("12.1.0")
     assert found.digest == digest_of(BOTH)
     assert registry.asked[1] == "GET auth.docker.io/token"
 
@@ -93,7 +93,7 @@ def test_a_registry_that_wants_a_password_as_ecr_does_gets_it_and_no_other_host(
 def test_a_token_that_has_expired_is_asked_for_again() -> None:
     registry = Registry({WEB: BOTH})
     repository = langfuse(registry)
-    repository.manifest("3.225.4")
+    repository.manifest("3.200.1")
     registry.faults = [
         httpx.Response(
             401,
@@ -103,7 +103,7 @@ def test_a_token_that_has_expired_is_asked_for_again() -> None:
             },
         )
     ]
-    assert repository.manifest("3.225.4").digest == digest_of(BOTH)
+    assert repository.manifest("3.200.1").digest == digest_of(BOTH)
     assert len(registry.users) == 2
 
 
@@ -114,7 +114,7 @@ def test_a_refusal_without_a_way_to_a_token_is_told_at_once(
     registry = Registry({WEB: BOTH})
     registry.faults = [status]
     with pytest.raises(httpx.HTTPStatusError) as raised:
-        langfuse(registry).manifest("3.225.4")
+        langfuse(registry).manifest("3.200.1")
     assert raised.value.response.status_code == status
     assert slept == []
     assert len(registry.asked) == 1
@@ -130,7 +130,7 @@ def test_a_single_images_cpu_is_in_its_configuration() -> None:
     registry = Registry({WEB: single})
     registry.blobs[f"/{digest_of(config)}"] = config
     repository = langfuse(registry)
-    manifest = repository.manifest("3.225.4")
+    manifest = repository.manifest("3.200.1")
     assert repository.platforms(manifest) == {"arm64": digest_of(single)}
     assert registry.asked[-1] == f"GET blobs.example/{digest_of(config)}"
     assert manifest.blobs == {digest_of(config): 7, "sha256:l": 11}
@@ -143,7 +143,7 @@ def test_of_two_variants_of_a_cpu_the_first_counts_and_other_systems_do_not() ->
     several = index("linux/arm64", "linux/arm64", "windows/amd64")
     several["manifests"][2]["digest"] = OTHER
     repository = langfuse(Registry({WEB: several}))
-    manifest = repository.manifest("3.225.4")
+    manifest = repository.manifest("3.200.1")
     assert repository.platforms(manifest) == {"arm64": several["manifests"][0]["digest"]}
     assert manifest.blobs == {}
 
@@ -152,13 +152,13 @@ def test_bytes_of_another_digest_than_the_header_says_are_refused() -> None:
     registry = Registry({WEB: BOTH})
     registry.told = {"Docker-Content-Digest": OTHER}
     with pytest.raises(WrongDigestError) as raised:
-        langfuse(registry).manifest("3.225.4")
+        langfuse(registry).manifest("3.200.1")
     assert str(raised.value) == (
         f"{WEB}: the registry answers with bytes of digest {digest_of(BOTH)}, not {OTHER}. What it "
         "stores, or the way to it, is damaged: trust nothing of it."
     )
     registry.told = {"Docker-Content-Digest": digest_of(BOTH)}
-    assert langfuse(registry).manifest("3.225.4").digest == digest_of(BOTH)
+    assert langfuse(registry).manifest("3.200.1").digest == digest_of(BOTH)
 
 
 def test_bytes_of_another_digest_than_was_asked_for_are_refused_whatever_the_header_says() -> None:
@@ -172,7 +172,7 @@ def test_bytes_of_another_digest_than_was_asked_for_are_refused_whatever_the_hea
 def test_a_busy_registry_is_asked_again(fault: Any, slept: list[float]) -> None:
     registry = Registry({WEB: BOTH})
     registry.faults = [fault, fault]
-    assert langfuse(registry).manifest("3.225.4").digest == digest_of(BOTH)
+    assert langfuse(registry).manifest("3.200.1").digest == digest_of(BOTH)
     assert slept == [1, 2]
 
 
@@ -181,7 +181,7 @@ def test_a_registry_that_says_when_to_come_back_is_asked_then(slept: list[float]
     later = httpx.Response(429, headers={"Retry-After": str(LONGEST_WAIT)})
     dated = httpx.Response(503, headers={"Retry-After": "Sun, 22 Nov 2026 19:00:00 GMT"})
     registry.faults = [later, dated]
-    langfuse(registry).manifest("3.225.4")
+    langfuse(registry).manifest("3.200.1")
     assert slept == [LONGEST_WAIT, 2]
 
 
@@ -189,7 +189,7 @@ def test_a_registry_that_wants_too_long_a_wait_is_not_asked_again(slept: list[fl
     registry = Registry({WEB: BOTH})
     registry.faults = [httpx.Response(429, headers={"Retry-After": str(LONGEST_WAIT + 1)})]
     with pytest.raises(httpx.HTTPStatusError):
-        langfuse(registry).manifest("3.225.4")
+        langfuse(registry).manifest("3.200.1")
     assert slept == []
     assert len(registry.asked) == 1
 
@@ -198,7 +198,7 @@ def test_a_registry_that_stays_busy_is_asked_three_times() -> None:
     registry = Registry({WEB: BOTH})
     registry.faults = [429] * 4
     with pytest.raises(httpx.HTTPStatusError):
-        langfuse(registry).manifest("3.225.4")
+        langfuse(registry).manifest("3.200.1")
     assert len(registry.asked) == 3
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from langfuse_aws.components.environment import NO_MIGRATIONS
 from langfuse_aws.contract.variables import Container, known
-from langfuse_aws.settings.releases import LANGFUSE, LANGFUSE_3, version_of
+from langfuse_aws.settings.releases import CLICKHOUSE, LANGFUSE, LANGFUSE_3, version_of
 from tests.unit.graph import Graph, build, shipped, shipped_config, varied
 
 SERVICE = "aws:ecs/service:Service"
@@ -166,7 +166,7 @@ def test_images_are_exact_releases() -> None:
     assert images == [
         f"{registry}/ghcr/langfuse/langfuse:{LANGFUSE_3}",
         f"{registry}/ghcr/langfuse/langfuse-worker:{LANGFUSE_3}",
-        f"{registry}/hub/clickhouse/clickhouse-server:25.12.11.4",
+        f"{registry}/hub/clickhouse/clickhouse-server:{CLICKHOUSE}",
     ], ":latest, :3 and no ClickHouse tag at all are what the peers run"
 
 

@@ -19,6 +19,7 @@ from langfuse_aws.settings.loading import SettingsError, load
 from langfuse_aws.settings.model import RETENTION_DAYS
 from langfuse_aws.settings.releases import LANGFUSE, LANGFUSE_3
 from langfuse_aws.settings.stack import read
+from tests.releases import READ
 
 DOMAIN: Final = "langfuse.example.com"
 CERTIFICATE: Final = "arn:aws:acm:us-east-1:123456789012:certificate/0a1b2c3d"
@@ -102,7 +103,7 @@ def test_an_unknown_size_does_not_hide_the_other_errors() -> None:
     ("keys", "path", "value", "nearest"),
     [
         ({"webb": 1}, "webb", "1", "web"),
-        ({"Release": "3.225.4"}, "Release", '"3.225.4"', "release"),
+        ({"Release": "3.200.1"}, "Release", '"3.200.1"', "release"),
         pytest.param(
             {"deletion_protection": True},
             "deletion_protection",
@@ -214,17 +215,17 @@ def test_a_snake_case_key_is_unknown_and_told_as_it_was_written(
         "latest",
         "3",
         "3.225",
-        "v3.225.4",
-        "3.225.4-rc.1",
+        "v3.200.1",
+        "3.200.1-rc.1",
         "3.225.x",
-        "3.225.4.1",
-        " 3.225.4",
+        "3.200.1.1",
+        " 3.200.1",
         "3..4",
         "٣.225.4",
-        "03.225.4",
+        "03.200.1",
         "3.0225.4",
         "3.225.04",
-        "3.225.4\n",
+        "3.200.1\n",
         "",
     ],
 )
@@ -1363,9 +1364,9 @@ def test_a_variable_that_only_speaks_of_keys_or_tokens_is_not_taken_for_a_secret
 def test_a_variable_that_the_container_does_not_read_is_refused_on_langfuse_3(
     service: str, name: str, guess: str
 ) -> None:
-    assert environment_problems({name: "info"}, service=service, release=LANGFUSE_3) == [
+    assert environment_problems({name: "info"}, service=service, release=READ[3]) == [
         f'langfuse:{service}.environment.{name}: "info": '
-        f"Langfuse {LANGFUSE_3} reads no such variable{guess}. "
+        f"Langfuse {READ[3]} reads no such variable{guess}. "
         "Check its spelling and that this container reads it."
     ], "Langfuse would ignore it without a word"
 
@@ -1426,7 +1427,10 @@ def test_a_variables_value_is_shown_like_any_other_on_one_line_of_bearable_lengt
     ], "an error has one line, and a long value is cut"
 
 
-def test_all_faults_of_the_own_environments_are_told_at_once_after_all_others() -> None:
+def test_all_faults_of_the_own_environments_are_told_at_once_after_all_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("langfuse_aws.settings.loading.LANGFUSE", READ[4])
     assert problems(
         release="latest",
         web={
@@ -1441,10 +1445,10 @@ def test_all_faults_of_the_own_environments_are_told_at_once_after_all_others() 
         "1024 is one vCPU.",
         "langfuse:web.environment.A: 1: must be a text. Write it in quotes.",
         f"langfuse:secretEnvironment.REDIS_PORT: {WIRED}",
-        f"langfuse:secretEnvironment.ENCRIPTION_KEY: Langfuse {LANGFUSE} reads no such variable; "
+        f"langfuse:secretEnvironment.ENCRIPTION_KEY: Langfuse {READ[4]} reads no such variable; "
         "the nearest known one is ENCRYPTION_KEY. Check its spelling and that this container reads "
         "it.",
-        f'langfuse:web.environment.FOO: "x": Langfuse {LANGFUSE} reads no such variable. '
+        f'langfuse:web.environment.FOO: "x": Langfuse {READ[4]} reads no such variable. '
         "Check its spelling and that this container reads it.",
         f'langfuse:web.environment.REDIS_PORT: "x": {WIRED}',
         f"langfuse:web.environment.ADMIN_API_KEY: {IN_THE_CLEAR}",
@@ -1621,17 +1625,17 @@ def test_wrong_names_in_the_secret_environment_are_told_without_their_values() -
     refused = refusal_of_reading(
         {
             "langfuse:size": "dev",
-            "langfuse:release": LANGFUSE_3,
+            "langfuse:release": READ[3],
             SECRET_KEY: json.dumps(secrets),
         },
         [SECRET_KEY],
     )
     check = "Check its spelling and that this container reads it."
     assert refused.splitlines()[1:] == [
-        f"  {SECRET_KEY}.ENCRIPTION_KEY: Langfuse {LANGFUSE_3} reads no such variable; "
+        f"  {SECRET_KEY}.ENCRIPTION_KEY: Langfuse {READ[3]} reads no such variable; "
         f"the nearest known one is ENCRYPTION_KEY. {check}",
         f"  {SECRET_KEY}.HOSTNAME: {WIRED}",
-        f"  {SECRET_KEY}.FOO: Langfuse {LANGFUSE_3} reads no such variable. {check}",
+        f"  {SECRET_KEY}.FOO: Langfuse {READ[3]} reads no such variable. {check}",
     ], "the same rules for both ways to set a variable, but a secret is never shown"
 
 

@@ -11,10 +11,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
+import pytest
 import typer.main
 
+from development import actionlint
 from langfuse_aws.automation.__main__ import app
+from langfuse_aws.settings import releases
 from langfuse_aws.settings.sizing import SIZING
+from tests.releases import later
 from tests.workflow import GITHUB, ROOT, WORKFLOWS, all_scripts, jobs, load, scripts
 
 COMMAND: Final = re.compile(r"python -m automation (.+)")
@@ -116,23 +120,69 @@ def test_renovate_finds_every_release_that_is_marked() -> None:
         if f"\n{MARKER}" in path.read_text(encoding="utf-8")
     }
     assert set(marked) == {"development/actionlint.py", "langfuse_aws/settings/releases.py"}
-    found: dict[str, str] = {}
+    found: list[tuple[str, str]] = []
     digests: set[str] = set()
     for name, text in marked.items():
         assert re.search(file_pattern.strip("/"), name), name
         matches = list(re.finditer(text_pattern.replace("(?<", "(?P<"), text))
         assert len(matches) == text.count(f"\n{MARKER}"), name
-        found |= {each["depName"]: each["currentValue"] for each in matches}
+        found += [(each["depName"], each["currentValue"]) for each in matches]
         digests |= {each["depName"] for each in matches if each["currentDigest"]}
-    assert set(found) == {
-        "clickhouse/clickhouse-server",
-        "ghcr.io/langfuse/langfuse",
-        "github.com/rhysd/actionlint",
-        "grafana/clickhouse-datasource",
-        "grafana/grafana",
-    }
-    assert all(re.fullmatch(r"\d+(\.\d+)+", value) for value in found.values())
+    assert sorted(found) == sorted(
+        [
+            ("clickhouse/clickhouse-server", releases.CLICKHOUSE),
+            ("ghcr.io/langfuse/langfuse", releases.LANGFUSE),
+            ("ghcr.io/langfuse/langfuse", releases.LANGFUSE_3),
+            ("github.com/rhysd/actionlint", actionlint.VERSION),
+            ("grafana/clickhouse-datasource", releases.GRAFANA_CLICKHOUSE),
+            ("grafana/grafana", releases.GRAFANA),
+            ("postgres", releases.POSTGRES_MAJOR),
+            ("public.ecr.aws/lambda/python", releases.LAMBDA_PYTHON),
+            ("valkey/valkey", releases.VALKEY),
+        ]
+    )
     assert digests == {"grafana/grafana"}
+
+
+@pytest.mark.parametrize(
+    ("package", "current", "new", "offered"),
+    [
+        (
+            "ghcr.io/langfuse/langfuse",
+            releases.LANGFUSE_3,
+            later(releases.LANGFUSE_3, patch=1),
+            True,
+        ),
+        ("ghcr.io/langfuse/langfuse", releases.LANGFUSE_3, releases.LANGFUSE, False),
+        ("ghcr.io/langfuse/langfuse", releases.LANGFUSE, later(releases.LANGFUSE, minor=1), True),
+        ("public.ecr.aws/lambda/python", releases.LAMBDA_PYTHON, "3.99", True),
+        ("public.ecr.aws/lambda/python", releases.LAMBDA_PYTHON, "3.99.2026.11.02.10", False),
+        ("postgres", releases.POSTGRES_MAJOR, "99", True),
+        ("valkey/valkey", releases.VALKEY, "9.9", True),
+    ],
+)
+def test_renovate_offers_what_a_constant_may_become(
+    package: str, current: str, new: str, offered: bool
+) -> None:
+    rules = json.loads((GITHUB / "renovate.json").read_text(encoding="utf-8"))["packageRules"]
+    bounds = [
+        rule["allowedVersions"]
+        for rule in rules
+        if package in rule.get("matchPackageNames", [])
+        and re.search(rule.get("matchCurrentVersion", "//").strip("/"), current)
+        and "allowedVersions" in rule
+    ]
+    assert all(re.search(bound.strip("/"), new) for bound in bounds) is offered
+
+
+@pytest.mark.parametrize("package", ["postgres", "valkey/valkey", "public.ecr.aws/lambda/python"])
+def test_what_aws_has_later_than_its_makers_waits_for_somebody(package: str) -> None:
+    rules = json.loads((GITHUB / "renovate.json").read_text(encoding="utf-8"))["packageRules"]
+    assert any(
+        rule.get("dependencyDashboardApproval") and "matchUpdateTypes" not in rule
+        for rule in rules
+        if package in rule.get("matchPackageNames", [])
+    )
 
 
 def test_the_page_has_every_workflow() -> None:

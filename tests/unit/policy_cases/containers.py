@@ -7,7 +7,7 @@ from langfuse_aws.policy.containers import FUNCTION
 from tests.unit.policy_cases import Case, app_runner, broken, kept, made, service, task
 
 DIGEST: Final = "sha256:" + "83749231c3835e39" * 4
-LANGFUSE: Final = {"image": "ghcr.io/langfuse/langfuse:3.225.4"}
+LANGFUSE: Final = {"image": "ghcr.io/langfuse/langfuse:3.200.1"}
 BREAKER: Final = {"enable": True, "rollback": True}
 NOT_BACK: Final = "deploymentCircuitBreaker does not roll back"
 VOLUMES: Final = [{"name": "data", "hostPath": "/var/lib/data"}]
@@ -52,8 +52,8 @@ CASES: Final[tuple[Case, ...]] = (
     *(
         kept("image-pinned", task({"image": image}))
         for image in (
-            "ghcr.io/langfuse/langfuse:3.225.4",
-            "clickhouse:25.12.11.4",
+            "ghcr.io/langfuse/langfuse:3.200.1",
+            "clickhouse:25.12.9.9",
             "r:5000/web:v1.2.3-alpine",
             f"grafana:latest@{DIGEST}",
             UNKNOWN,
@@ -88,7 +88,7 @@ CASES: Final[tuple[Case, ...]] = (
     kept("container-drains", task({**LANGFUSE, "stopTimeout": 120})),
     *(
         case
-        for image in ("ghcr.io/langfuse/langfuse-worker:4.16.0", f"r/langfuse-worker@{DIGEST}")
+        for image in ("ghcr.io/langfuse/langfuse-worker:4.1.0", f"r/langfuse-worker@{DIGEST}")
         for case in (
             broken(
                 "container-drains",
@@ -98,7 +98,7 @@ CASES: Final[tuple[Case, ...]] = (
             kept("container-drains", task({"image": image, "stopTimeout": 60})),
         )
     ),
-    kept("container-drains", task({"image": "docker.io/grafana/grafana:12.4.2"})),
+    kept("container-drains", task({"image": "docker.io/grafana/grafana:12.1.0"})),
     broken(
         "heap-leaves-room",
         "container web has a heap of 4096 of 4096 MiB",

@@ -66,7 +66,7 @@ WEB: Final = langfuse("web", ENCRYPTION_KEY="arn:keys:a::", SALT="arn:keys:b::")
 SAME: Final = langfuse("worker", ENCRYPTION_KEY="arn:keys:a::", SALT="arn:keys:b::")
 OTHER: Final = langfuse("worker", ENCRYPTION_KEY="arn:keys:c::", SALT="arn:keys:b::")
 WITHOUT: Final = langfuse("worker", ENCRIPTION_KEY="arn:keys:a::", SALT="arn:keys:b::")
-GRAFANA_TASK: Final = task({"image": "docker.io/grafana/grafana:12.4.2"}, name="z")
+GRAFANA_TASK: Final = task({"image": "docker.io/grafana/grafana:12.1.0"}, name="z")
 
 CASES: Final[tuple[Case, ...]] = (
     *(
