@@ -24,6 +24,8 @@ from tests.workflow import GITHUB, ROOT, WORKFLOWS, all_scripts, jobs, load, scr
 COMMAND: Final = re.compile(r"python -m automation (.+)")
 MAKE: Final = re.compile(r"^make (.+)", re.MULTILINE)
 MARKER: Final = "# renovate: "
+LANGFUSE: Final = "ghcr.io/langfuse/langfuse"
+LAMBDA_PYTHON: Final = "public.ecr.aws/lambda/python"
 PAGE: Final = (ROOT / "docs/pull-requests.md").read_text(encoding="utf-8")
 
 ASKED: Final = {
@@ -131,13 +133,13 @@ def test_renovate_finds_every_release_that_is_marked() -> None:
     assert sorted(found) == sorted(
         [
             ("clickhouse/clickhouse-server", releases.CLICKHOUSE),
-            ("ghcr.io/langfuse/langfuse", releases.LANGFUSE),
-            ("ghcr.io/langfuse/langfuse", releases.LANGFUSE_3),
+            (LANGFUSE, releases.LANGFUSE),
+            (LANGFUSE, releases.LANGFUSE_3),
             ("github.com/rhysd/actionlint", actionlint.VERSION),
             ("grafana/clickhouse-datasource", releases.GRAFANA_CLICKHOUSE),
             ("grafana/grafana", releases.GRAFANA),
             ("postgres", releases.POSTGRES_MAJOR),
-            ("public.ecr.aws/lambda/python", releases.LAMBDA_PYTHON),
+            (LAMBDA_PYTHON, releases.LAMBDA_PYTHON),
             ("valkey/valkey", releases.VALKEY),
         ]
     )
@@ -148,15 +150,15 @@ def test_renovate_finds_every_release_that_is_marked() -> None:
     ("package", "current", "new", "offered"),
     [
         (
-            "ghcr.io/langfuse/langfuse",
+            LANGFUSE,
             releases.LANGFUSE_3,
             later(releases.LANGFUSE_3, patch=1),
             True,
         ),
-        ("ghcr.io/langfuse/langfuse", releases.LANGFUSE_3, releases.LANGFUSE, False),
-        ("ghcr.io/langfuse/langfuse", releases.LANGFUSE, later(releases.LANGFUSE, minor=1), True),
-        ("public.ecr.aws/lambda/python", releases.LAMBDA_PYTHON, "3.99", True),
-        ("public.ecr.aws/lambda/python", releases.LAMBDA_PYTHON, "3.99.2026.11.02.10", False),
+        (LANGFUSE, releases.LANGFUSE_3, releases.LANGFUSE, False),
+        (LANGFUSE, releases.LANGFUSE, later(releases.LANGFUSE, minor=1), True),
+        (LAMBDA_PYTHON, releases.LAMBDA_PYTHON, "3.99", True),
+        (LAMBDA_PYTHON, releases.LAMBDA_PYTHON, "3.99.2026.11.02.10", False),
         ("postgres", releases.POSTGRES_MAJOR, "99", True),
         ("valkey/valkey", releases.VALKEY, "9.9", True),
     ],
@@ -175,7 +177,7 @@ def test_renovate_offers_what_a_constant_may_become(
     assert all(re.search(bound.strip("/"), new) for bound in bounds) is offered
 
 
-@pytest.mark.parametrize("package", ["postgres", "valkey/valkey", "public.ecr.aws/lambda/python"])
+@pytest.mark.parametrize("package", ["postgres", "valkey/valkey", LAMBDA_PYTHON])
 def test_what_aws_has_later_than_its_makers_waits_for_somebody(package: str) -> None:
     rules = json.loads((GITHUB / "renovate.json").read_text(encoding="utf-8"))["packageRules"]
     assert any(
