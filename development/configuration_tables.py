@@ -163,7 +163,11 @@ def _with_nested(path: str, model: type[BaseModel], name: str) -> Iterator[Key]:
 def _key(path: str, model: type[BaseModel], name: str) -> Key:
     schema = _properties(model)[name]
     bounds = CHECKED_BY_CODE.get(path) or _bounds(schema)
-    required = name in _schema(model).get("required", []) and "const" not in schema
+    required = (
+        name in _schema(model).get("required", [])
+        and "const" not in schema
+        and path not in sized_paths()
+    )
     if required:
         bounds = f"{bounds}; required"
     meaning = _KIND.sub("", str(schema.get("description", "")))
@@ -230,14 +234,20 @@ def of_size(size: str) -> Settings:
     return load({"size": size, "domain": EXAMPLE_DOMAIN})
 
 
-def value(size: str, path: str) -> str:
-    """What a size stands for at a key, in a table's cell."""
-    found: Any = of_size(size).model_dump(by_alias=True, exclude_none=True)
-    for part in path.split("."):
-        if not isinstance(found, dict) or part not in found:
-            return ABSENT
-        found = cast("dict[str, Any]", found)[part]
+def value(size: str, path: str, *, other_mode: bool = False) -> str:
+    """What a size stands for at a key, in a cell; in parentheses, if only in an `other_mode`."""
+    found = _at(of_size(size).model_dump(by_alias=True, exclude_none=True), path)
+    if found is None and other_mode and (cell := _cell(_at(SIZING[size], path))):
+        return f"({cell})"
     return OTHERWISE_TOLD.get(path) or _cell(found) or ABSENT
+
+
+def _at(values: Any, path: str) -> Any:
+    for part in path.split("."):
+        values = (
+            cast("Mapping[str, Any]", values).get(part) if isinstance(values, Mapping) else None
+        )
+    return values
 
 
 def _cell(found: Any) -> str:
@@ -256,7 +266,7 @@ def full_configuration() -> str:
         (
             f"`{key.path}`",
             bounds_and_default(key),
-            *(value(size, key.path) for size in SIZING),
+            *(value(size, key.path, other_mode=True) for size in SIZING),
             meaning_of(key),
         )
         for key in all_keys()
@@ -298,7 +308,7 @@ def meaning_of_secret(key: str) -> str:
 
 def short_configuration() -> str:
     """What a size decides; then the names of the other keys."""
-    decided = {path for row in SIZING.values() for path in _paths(row)}
+    decided = sized_paths()
     rows = [
         (f"`{key.path}`", *(value(size, key.path) for size in SIZING))
         for key in all_keys()
@@ -310,6 +320,11 @@ def short_configuration() -> str:
         f"{table((f'Key, below `{NAMESPACE}:`', *SIZING), rows)}\n\n"
         f"Keys that no size decides: {', '.join(others)}."
     )
+
+
+def sized_paths() -> set[str]:
+    """The keys that a size decides."""
+    return {path for row in SIZING.values() for path in _paths(row)}
 
 
 def _paths(row: Mapping[str, Any]) -> Iterator[str]:

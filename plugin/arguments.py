@@ -208,17 +208,17 @@ class Postgres(TypedDict):
     mode: NotRequired[PostgresMode]
     """Which PostgreSQL. Value: `auroraServerless`, `instance` or `external`."""
     minAcu: NotRequired[float]
-    """Least capacity, ACU. Only for `auroraServerless`. Value: 0 to 256 in steps of 0.5; default `0.5`."""
+    """Least capacity, ACU. Only for `auroraServerless`. Value: 0 to 256 in steps of 0.5."""
     maxAcu: NotRequired[float]
-    """Most capacity, ACU. Only for `auroraServerless`. Value: 1 to 256 in steps of 0.5, minAcu or more; default `4`."""
+    """Most capacity, ACU. Only for `auroraServerless`. Value: 1 to 256 in steps of 0.5, minAcu or more."""
     instances: NotRequired[int]
-    """Writer and readers together. Only for `auroraServerless`. Value: integer, 1 to 16; default `1`."""
+    """Writer and readers together. Only for `auroraServerless`. Value: integer, 1 to 16."""
     backupRetentionDays: NotRequired[int]
     """Days of point-in-time recovery, 1 to 35. Only for `auroraServerless` or `instance`. Value: integer, 1 to 35."""
     snapshotIdentifier: NotRequired[str]
     """Snapshot that a new database begins with; see docs/operations.md. Only for `auroraServerless` or `instance`. Value: name or ARN of an RDS snapshot."""
     instanceClass: NotRequired[str]
-    """RDS instance class. Only for `instance`. Value: `db.FAMILY.SIZE`; default `db.t4g.micro`."""
+    """RDS instance class. Only for `instance`. Value: `db.FAMILY.SIZE`."""
     host: NotRequired[str]
     """Host name of the writer, never of a transaction pooler. Only for `external`. Value: host name or IPv4 address; required there."""
     port: NotRequired[int]

@@ -20,10 +20,10 @@ class Backups(Section):
     """
 
     hourly_retention_days: int = Field(
-        0, ge=0, le=35, description="Days that hourly snapshots are kept; 0: none are taken"
+        ge=0, le=35, description="Days that hourly snapshots are kept; 0: none are taken"
     )
     daily_retention_days: int = Field(
-        7, ge=1, le=3650, description="Days that daily snapshots are kept"
+        ge=1, le=3650, description="Days that daily snapshots are kept"
     )
     copy_region: Region | None = Field(
         None,

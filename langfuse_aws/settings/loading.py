@@ -96,7 +96,7 @@ def _merged(values: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     row = row_of(str(given.get("size")), str(platform))
     merged = {**row, **given}
     for key, part in row.items():
-        own = given.get(key)
+        own = given.get(key, {})
         if isinstance(part, Mapping) and isinstance(own, Mapping):
             merged[key] = _over_row(key, cast(Row, part), cast(Row, own))
     return given, merged

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from pydantic import BaseModel
-from pydantic.alias_generators import to_camel, to_snake
+from pydantic.alias_generators import to_snake
 from pydantic_core import ErrorDetails
 
 from langfuse_aws.settings.external_stores import (
@@ -115,8 +115,6 @@ def line(error: ErrorDetails, how: HowToSet = IN_CONFIGURATION) -> str:
         value = value.get(location[-1]) if isinstance(value, Mapping) else None  # pyright: ignore
     elif location[0] in VARIANTS and len(location) > 1:
         del location[1]
-    if len(location) == 2 and isinstance(location[1], str) and error["type"] != "extra_forbidden":
-        location[1] = to_camel(location[1])  # a default's error has the field's Python name
     path = _path(location)
     undotted = len(location) == 1 and error["type"] == "extra_forbidden" and _first(path) != path
     hidden = (

@@ -9,20 +9,12 @@ from langfuse_aws.settings.data_safety import DEFAULT_WRITE_MODE, V4, Backups, W
 from langfuse_aws.settings.grafana import Grafana
 from langfuse_aws.settings.host_names import Domain, DomainBelowZone
 from langfuse_aws.settings.images import Images
-from langfuse_aws.settings.network import CreatedNetwork, Network
+from langfuse_aws.settings.network import Network
 from langfuse_aws.settings.releases import LANGFUSE, LANGFUSE_MAJORS, LANGFUSE_MINIMUM, version_of
 from langfuse_aws.settings.section import Email, Form, Section, refusal
-from langfuse_aws.settings.services import ApiGatewayIngress, Ingress, Web, Worker
+from langfuse_aws.settings.services import Ingress, Web, Worker
 from langfuse_aws.settings.sign_in import Providers, Smtp
-from langfuse_aws.settings.stores import (
-    ClickHouse,
-    ClickHouseOnEc2,
-    ElastiCacheRedis,
-    Postgres,
-    PostgresInstance,
-    Redis,
-    Storage,
-)
+from langfuse_aws.settings.stores import ClickHouse, Postgres, Redis, Storage
 
 # https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html
 RETENTION_DAYS: Final = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731)
@@ -92,7 +84,7 @@ class Alarms(Section):
 class Logs(Section):
     """CloudWatch log groups."""
 
-    retention_days: int = Field(30, description="Days until log events expire")
+    retention_days: int = Field(description="Days until log events expire")
 
     @field_validator("retention_days")
     @classmethod
@@ -106,7 +98,8 @@ class Logs(Section):
 class Settings(Section):
     """A stack's settings, complete: what the stack file left out comes from its size's row.
 
-    Each section is right by itself; `settings.agreement` says what they must be to each other.
+    A key that a size decides has no default here: every row has it. Each section is right by
+    itself; `langfuse_aws.settings.agreement` says what they must be to each other.
     """
 
     size: Literal["dev", "staging", "prod"] = Field(
@@ -123,7 +116,6 @@ class Settings(Section):
         "most where the stack makes the certificate",
     )
     deletion_protection: bool = Field(
-        False,
         description="Keep every store on destroy or replacement: Pulumi's protect, AWS's own "
         "protection, final snapshots, secret recovery",
     )
@@ -138,20 +130,20 @@ class Settings(Section):
         description="Stores that `pulumi import` has brought in: each stays what it was made with, "
         "and none is made; see docs/migrate-from-terraform.md",
     )
-    network: Network = CreatedNetwork()  # pyright: ignore[reportCallIssue]
-    ingress: Ingress = ApiGatewayIngress(kind="apiGateway")  # pyright: ignore[reportCallIssue]
-    web: Web = Web()  # pyright: ignore[reportCallIssue]
-    worker: Worker = Worker()  # pyright: ignore[reportCallIssue]
-    clickhouse: ClickHouse = ClickHouseOnEc2(mode="ec2")  # pyright: ignore[reportCallIssue]
-    postgres: Postgres = PostgresInstance(mode="instance")  # pyright: ignore[reportCallIssue]
-    redis: Redis = ElastiCacheRedis(mode="elasticache")  # pyright: ignore[reportCallIssue]
-    storage: Storage = Storage()  # pyright: ignore[reportCallIssue]
-    backups: Backups = Backups()  # pyright: ignore[reportCallIssue]
+    network: Network
+    ingress: Ingress
+    web: Web
+    worker: Worker
+    clickhouse: ClickHouse
+    postgres: Postgres
+    redis: Redis
+    storage: Storage
+    backups: Backups
     bootstrap: Bootstrap | None = None
     auth: Auth = Auth()  # pyright: ignore[reportCallIssue]
     smtp: Smtp | None = None
     alarms: Alarms | None = None
-    logs: Logs = Logs()  # pyright: ignore[reportCallIssue]
+    logs: Logs
     v4: V4 = V4()  # pyright: ignore[reportCallIssue]
     grafana: Grafana = Grafana()  # pyright: ignore[reportCallIssue]
     images: Images = Images()  # pyright: ignore[reportCallIssue]

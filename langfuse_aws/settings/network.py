@@ -47,14 +47,13 @@ VpcId = Annotated[
 class CreatedNetwork(Section):
     """A VPC with public and private subnets in `zones` availability zones."""
 
-    cidr: str = Field("10.0.0.0/16", description="CIDR block of the VPC, /16 to /24")
-    zones: int = Field(2, ge=2, le=ZONE_SLOTS, description="Availability zones")
+    cidr: str = Field(description="CIDR block of the VPC, /16 to /24")
+    zones: int = Field(ge=2, le=ZONE_SLOTS, description="Availability zones")
     egress: Literal["none", "natInstance", "natGateway", "natGatewayPerZone"] = Field(
-        "natGateway",
         description="Way out for tasks: `none` puts them in public subnets with closed security "
         "groups; the others keep them private",
     )
-    flow_logs: bool = Field(False, description="VPC flow logs to CloudWatch Logs")
+    flow_logs: bool = Field(description="VPC flow logs to CloudWatch Logs")
 
     @field_validator("cidr")
     @classmethod

@@ -77,13 +77,13 @@ Ipv4Block = Annotated[str, AfterValidator(_ipv4_block)]
 
 
 class Service(Section):
-    """A Fargate service. Sizes default to those of the stack's size."""
+    """A Fargate service."""
 
-    cpu: int = Field(1024, description="CPU units of a task (1024 = 1 vCPU)")
-    memory: int = Field(2048, description="Memory of a task, MiB; Node.js gets 75 % as its heap")
-    min_tasks: int = Field(1, ge=1, le=MAXIMUM_TASKS, description="Tasks at the least")
-    max_tasks: int = Field(1, ge=1, le=MAXIMUM_TASKS, description="Tasks at the most")
-    spot: bool = Field(False, description="Run on Fargate Spot: about 70 % cheaper, 2 min notice")
+    cpu: int = Field(description="CPU units of a task (1024 = 1 vCPU)")
+    memory: int = Field(description="Memory of a task, MiB; Node.js gets 75 % as its heap")
+    min_tasks: int = Field(ge=1, le=MAXIMUM_TASKS, description="Tasks at the least")
+    max_tasks: int = Field(ge=1, le=MAXIMUM_TASKS, description="Tasks at the most")
+    spot: bool = Field(description="Run on Fargate Spot: about 70 % cheaper, 2 min notice")
     architecture: Literal["arm64", "x86_64"] = Field(
         "arm64",
         description="CPU architecture; arm64 (Graviton) is a fifth cheaper, and App Runner has "
@@ -141,7 +141,6 @@ class Worker(Service):
     """The worker container's service."""
 
     scale_on: Literal["cpu", "backlog"] = Field(
-        "cpu",
         description="What the autoscaling follows: CPU, or the waiting jobs and CPU. `backlog` "
         "needs Langfuse 3.169.0, and CloudWatch charges for the metrics",
     )

@@ -1,7 +1,8 @@
 """The sizing table: what `langfuse:size` stands for, in the keys of the stack file.
 
-A stack picks a row; any key that the stack file sets itself wins over the row. Units are those of
-`langfuse_aws.settings.model`: CPU units, MiB, GiB, ACU, days.
+A stack picks a row; any key that the stack file sets itself wins over the row. A row has every key
+that a size decides, also those of another `mode` than its own, for a stack file that chooses that.
+Units are those of `langfuse_aws.settings.model`: CPU units, MiB, GiB, ACU, days.
 """
 
 from collections.abc import Mapping
@@ -31,6 +32,9 @@ DEV: Final[Row] = {
     "postgres": {
         "mode": "instance",
         "instanceClass": "db.t4g.micro",
+        "minAcu": 0.5,
+        "maxAcu": 4,
+        "instances": 1,
         "backupRetentionDays": 7,
     },
     "redis": {"mode": "elasticache", "nodeType": "cache.t4g.micro", "replicas": 0},
@@ -60,6 +64,7 @@ STAGING: Final[Row] = {
     },
     "postgres": {
         "mode": "auroraServerless",
+        "instanceClass": "db.t4g.micro",
         "minAcu": 0.5,
         "maxAcu": 2,
         "instances": 1,
@@ -97,6 +102,7 @@ PROD: Final[Row] = {
     },
     "postgres": {
         "mode": "auroraServerless",
+        "instanceClass": "db.t4g.micro",
         "minAcu": 0.5,
         "maxAcu": 8,
         "instances": 2,

@@ -23,9 +23,7 @@ MAXIMUM_RETENTION_DAYS: Final = 35
 
 BackupRetentionDays = Annotated[
     int,
-    Field(
-        7, ge=1, le=MAXIMUM_RETENTION_DAYS, description="Days of point-in-time recovery, 1 to 35"
-    ),
+    Field(ge=1, le=MAXIMUM_RETENTION_DAYS, description="Days of point-in-time recovery, 1 to 35"),
 ]
 
 
@@ -46,10 +44,10 @@ class ClickHouseOnEc2(Section):
     replicas: Literal[1, 3] = Field(
         1, description="ClickHouse servers, each in a zone of its own with the whole data"
     )
-    instance_type: str = Field("t4g.large", description="A Graviton instance type of 4 GiB or more")
-    volume_gib: int = Field(50, ge=20, le=16_384, description="Size of a gp3 data volume, GiB")
+    instance_type: str = Field(description="A Graviton instance type of 4 GiB or more")
+    volume_gib: int = Field(ge=20, le=16_384, description="Size of a gp3 data volume, GiB")
     backup_retention_days: int = Field(
-        14, ge=1, le=365, description="Days that ClickHouse's own backups in S3 can be restored"
+        ge=1, le=365, description="Days that ClickHouse's own backups in S3 can be restored"
     )
     snapshot_id: SnapshotId | None = Field(
         None, description="EBS snapshot that new data volumes begin with; see docs/operations.md"
@@ -98,10 +96,10 @@ class AuroraPostgres(Section):
     """Aurora PostgreSQL Serverless v2."""
 
     mode: Literal["auroraServerless"] = Field(description="Which PostgreSQL")
-    min_acu: float = Field(0.5, ge=0, le=AURORA_MAXIMUM_ACU, description="Least capacity, ACU")
-    max_acu: float = Field(4, ge=1, le=AURORA_MAXIMUM_ACU, description="Most capacity, ACU")
-    instances: int = Field(1, ge=1, le=16, description="Writer and readers together")
-    backup_retention_days: BackupRetentionDays = 7
+    min_acu: float = Field(ge=0, le=AURORA_MAXIMUM_ACU, description="Least capacity, ACU")
+    max_acu: float = Field(ge=1, le=AURORA_MAXIMUM_ACU, description="Most capacity, ACU")
+    instances: int = Field(ge=1, le=16, description="Writer and readers together")
+    backup_retention_days: BackupRetentionDays
     snapshot_identifier: SnapshotIdentifier = None
 
     @field_validator("min_acu", "max_acu")
@@ -131,8 +129,8 @@ class PostgresInstance(Section):
             "must be an RDS instance class, db.FAMILY.SIZE",
             "db.t4g.micro is the smallest",
         ),
-    ] = Field("db.t4g.micro", description="RDS instance class")
-    backup_retention_days: BackupRetentionDays = 7
+    ] = Field(description="RDS instance class")
+    backup_retention_days: BackupRetentionDays
     snapshot_identifier: SnapshotIdentifier = None
 
 
@@ -153,9 +151,9 @@ class ElastiCacheRedis(Section):
             "must be an ElastiCache node type, cache.FAMILY.SIZE",
             "cache.t4g.micro is the smallest",
         ),
-    ] = Field("cache.t4g.micro", description="ElastiCache node type")
+    ] = Field(description="ElastiCache node type")
     replicas: int = Field(
-        0, ge=0, le=5, description="Replicas; with one or more, failover is automatic"
+        ge=0, le=5, description="Replicas; with one or more, failover is automatic"
     )
 
     @field_validator("node_type")
@@ -188,7 +186,6 @@ class Storage(Section):
         description="Days until raw events expire; not set: kept. Media never expires",
     )
     versioning_days: int | None = Field(
-        None,
         ge=1,
         le=MOST_DAYS,
         description="Days that deleted and overwritten objects can be had back; not set: none",

@@ -43,10 +43,12 @@ from components.location import Location
 from components.network import Network, NetworkArgs
 from components.replacement_guard import ReplacementGuard
 from settings.network import CreatedNetwork
+from settings.sizing import DEV
 
 wanted = json.loads(os.environ["WANTED"])
 nat_instance.SWAP_MIB = wanted.pop("swap", nat_instance.SWAP_MIB)
-settings = CreatedNetwork(**{k: v for k, v in wanted.items() if k != "before"})
+given = {k: v for k, v in wanted.items() if k != "before"}
+settings = CreatedNetwork.model_validate(DEV["network"] | given)
 name = "net-dev"
 
 

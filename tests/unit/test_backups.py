@@ -14,6 +14,7 @@ from langfuse_aws.components.protection.backups import Backups, BackupsArgs
 from langfuse_aws.components.shared.location import Location
 from langfuse_aws.offline.mocks import OfflineMocks, Registration
 from langfuse_aws.settings.data_safety import Backups as BackupSettings
+from langfuse_aws.settings.sizing import SIZING
 from tests.unit.graph import ROOT, Graph, RecordingMonitor, build, shipped
 
 BUCKET = "aws:s3/bucket:Bucket"
@@ -279,7 +280,9 @@ def alone(copy_region: str) -> OrderMonitor:
     mocks = OfflineMocks()
     monitor = OrderMonitor(mocks)
     pulumi.runtime.set_mocks(mocks, preview=False, monitor=monitor)
-    settings = BackupSettings.model_validate({"vaultLock": True, "copyRegion": copy_region})
+    settings = BackupSettings.model_validate(
+        {**SIZING["dev"]["backups"], "vaultLock": True, "copyRegion": copy_region}
+    )
 
     @pulumi.runtime.test  # pyright: ignore[reportUnknownMemberType]
     def program() -> None:

@@ -59,7 +59,8 @@ def test_a_range_of_memory_sizes_is_told_in_words(cpu: int, words: str) -> None:
 @pytest.mark.parametrize("cpu", FARGATE_MEMORY_MIB)
 def test_every_pair_that_fargate_sells_is_accepted(cpu: int) -> None:
     for memory in FARGATE_MEMORY_MIB[cpu]:
-        service = Service.model_validate({"cpu": cpu, "memory": memory})
+        row = SIZING["dev"]["web"]
+        service = Service.model_validate({**row, "cpu": cpu, "memory": memory})
         assert (service.cpu, service.memory) == (cpu, memory), "a sold size must not be refused"
 
 

@@ -27,6 +27,7 @@ from langfuse_aws.settings.external_stores import ExternalClickHouse
 from langfuse_aws.settings.loading import load
 from langfuse_aws.settings.model import Settings
 from langfuse_aws.settings.releases import LANGFUSE, LANGFUSE_3
+from tests.releases import READ, later
 
 RELEASES: Final = (LANGFUSE_3, LANGFUSE)
 Container = Literal["web", "worker"]
@@ -732,16 +733,16 @@ def test_a_secret_variable_reaches_both_containers_by_reference_only(
             },
         ),
         (
-            "4.17.0",
+            later(READ[4], minor=1),
             {
                 "ADMIN_API_KEY",
                 "AUTH_GOOGLE_CLIENT_SECRET",
-                "LANGFUSE_NEW_IN_4_17",
+                "LANGFUSE_NEW_IN_A_LATER_ONE",
                 "SMTP_CONNECTION_URL",
             },
             {
                 "BATCH_EXPORT_PAGE_SIZE",
-                "LANGFUSE_NEW_IN_4_17",
+                "LANGFUSE_NEW_IN_A_LATER_ONE",
                 "LANGFUSE_S3_BATCH_EXPORT_ENABLED",
                 "SMTP_CONNECTION_URL",
             },

@@ -11,7 +11,7 @@ import ipaddress
 import itertools
 import json
 from collections.abc import Callable, Coroutine, Mapping
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeVar, cast
 
 import pulumi
 import pytest
@@ -23,6 +23,7 @@ from langfuse_aws.settings.external_stores import (
     ExternalRedis,
 )
 from langfuse_aws.settings.loading import load
+from langfuse_aws.settings.messages import DISCRIMINATORS, VARIANTS
 from langfuse_aws.settings.model import Settings
 from langfuse_aws.settings.network import ZONE_SLOTS, AdoptedNetwork, CreatedNetwork
 from langfuse_aws.settings.releases import LANGFUSE, LANGFUSE_3
@@ -195,11 +196,54 @@ def test_a_size_stands_for_its_row_of_the_sizing_table(size: str, section: str) 
 def test_all_rows_set_the_same_keys_so_that_no_default_decides_silently() -> None:
     sections = {size: set(row) for size, row in SIZING.items()}
     assert sections["dev"] == sections["staging"] == sections["prod"], "a row leaves a section out"
-    for section in sections["dev"] - {"deletionProtection", "postgres", "ingress"}:
+    for section in sections["dev"] - {"deletionProtection"}:
         keys = {size: set(row[section]) for size, row in SIZING.items()}
         assert keys["dev"] == keys["staging"] == keys["prod"], (
             f"a row leaves a key of {section} to its default, which belongs to no size"
         )
+
+
+SHAPES: Final = [
+    (section, shape)
+    for section, field in Settings.model_fields.items()
+    if isinstance(field.annotation, type) and issubclass(field.annotation, Section)
+    for shape in [field.annotation]
+] + [(section, shape) for section in VARIANTS for shape in VARIANTS[section].values()]
+"""Sections that are always there, and the models that each may have."""
+
+
+@pytest.mark.parametrize(("section", "shape"), SHAPES)
+def test_a_key_has_its_default_in_every_row_or_in_the_model_and_never_in_both(
+    section: str, shape: type[BaseModel]
+) -> None:
+    row = cast(Mapping[str, Any], SIZING["dev"].get(section, {}))
+    in_both = [
+        field.alias or name
+        for name, field in shape.model_fields.items()
+        if not field.is_required() and (field.alias or name) in row
+    ]
+    assert not in_both, "the one that is in the model decides wherever a row leaves the key out"
+    tag = DISCRIMINATORS.get(section)
+    external = shape.__name__.startswith(("External", "Adopted")) or section == "smtp"
+    in_neither = [
+        field.alias or name
+        for name, field in shape.model_fields.items()
+        if field.is_required() and (field.alias or name) not in {*row, tag}
+    ]
+    assert external or not in_neither, "a size does not tell it, and has to"
+
+
+@pytest.mark.parametrize("size", SIZING)
+@pytest.mark.parametrize("mode", ["auroraServerless", "instance"])
+def test_another_mode_than_the_rows_takes_its_values_from_the_row(size: str, mode: str) -> None:
+    row = SIZING[size]["postgres"]
+    postgres = load(stack_file(size, postgres={"mode": mode})).postgres
+    found = postgres.model_dump(by_alias=True)
+    assert {key: found[key] for key in row if key in found} == {
+        **{key: row[key] for key in row if key in found},
+        "mode": mode,
+    }
+    assert set(found) - set(row) == {"snapshotIdentifier"}, "nothing of a size comes from elsewhere"
 
 
 def test_a_stack_without_a_release_runs_langfuse_4_on_its_new_tables_alone() -> None:
@@ -670,7 +714,8 @@ def test_settings_cannot_be_changed_after_they_were_checked(section: str, key: s
 
 
 def created(cidr: str, zones: int) -> CreatedNetwork:
-    return CreatedNetwork.model_validate({"cidr": cidr, "zones": zones})
+    row = SIZING["dev"]["network"]
+    return CreatedNetwork.model_validate({**row, "cidr": cidr, "zones": zones})
 
 
 def blocks(network: CreatedNetwork) -> list[ipaddress.IPv4Network]:

@@ -527,11 +527,11 @@ def test_a_key_of_several_other_shapes_names_them_all(key: str) -> None:
     ], "of three shapes two have it, and neither is the only way out"
 
 
-def test_a_default_that_contradicts_the_stack_file_is_told_under_its_camel_case_key() -> None:
+def test_a_value_of_the_row_that_contradicts_the_stack_file_is_told() -> None:
     assert problems(postgres={"mode": "auroraServerless", "minAcu": 8}) == [
         "langfuse:postgres.maxAcu: 4: must be at least minAcu, which is 8.0. "
         "Raise it, or lower minAcu."
-    ], "maxAcu's default of 4 is checked, though nobody wrote it"
+    ], "maxAcu is checked, though nobody wrote it"
 
 
 @pytest.mark.parametrize(

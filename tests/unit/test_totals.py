@@ -135,7 +135,8 @@ def test_the_memory_of_an_instance_follows_from_its_name(kind: str, gib: float |
 def test_a_subnet_lacks_the_five_addresses_that_aws_keeps(
     cidr: str, zones: int, addresses: int
 ) -> None:
-    network = CreatedNetwork.model_validate({"cidr": cidr, "zones": zones})
+    row = SIZING["dev"]["network"]
+    network = CreatedNetwork.model_validate({**row, "cidr": cidr, "zones": zones})
     assert network.addresses == addresses
 
 
