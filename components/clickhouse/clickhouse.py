@@ -159,7 +159,7 @@ class ClickHouse(pulumi.ComponentResource):
             args.network.task_subnet_ids.apply(lambda ids, index=index: ids[index])
             for index in range(len(servers))
         ]
-        zones = args.network.zones[: len(servers)]
+        zones = [zone.name for zone in args.network.zones[: len(servers)]]
         if len(set(zones)) < len(servers):
             raise pulumi.RunError(
                 f"langfuse:clickhouse.replicas: {len(servers)}: the first private subnets are in "

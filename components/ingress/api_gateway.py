@@ -73,7 +73,7 @@ class ApiGateway(pulumi.ComponentResource):
         self.group_id = group.id
         link = aws.apigatewayv2.VpcLink(
             name,
-            subnet_ids=args.network.task_subnet_ids,
+            subnet_ids=args.network.vpc_link_subnet_ids(),
             security_group_ids=[group.id],
             opts=child,
         )

@@ -19,11 +19,7 @@ from langfuse_aws.components.protection.replacement_guard import ReplacementGuar
 from langfuse_aws.components.shared import iam
 from langfuse_aws.components.shared.location import Location
 from langfuse_aws.settings.network import AdoptedNetwork, CreatedNetwork
-
-UNFIT_ZONES: Final = ["use1-az3", "usw1-az2", "cac1-az3", "apne1-az3"]
-"""Zones without VPC links (and some without Graviton instances).
-https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-vpc-links.html"""
-
+from langfuse_aws.settings.zones import UNFIT_ZONES, VPC_LINK_ZONES, Zone, with_vpc_links
 
 AWSX_SUBNET: Final = ("awsx:ec2:Vpc", "aws:ec2/vpc:Vpc", "aws:ec2/subnet:Subnet")
 """Within what awsx makes a subnet's route table, NAT gateway and address."""
@@ -51,7 +47,7 @@ class Network(pulumi.ComponentResource):
     task_subnet_ids: pulumi.Output[Sequence[str]]
     """Subnets for tasks and instances: the public ones if egress is `none`. Known once there is a
     way out of them."""
-    zones: Sequence[str]
+    zones: Sequence[Zone]
     """Availability zones of `private_subnet_ids`, and of `task_subnet_ids`, in their order."""
     public_tasks: bool
     """Whether tasks and instances need public addresses to get out."""
@@ -61,6 +57,7 @@ class Network(pulumi.ComponentResource):
     ) -> None:
         super().__init__("langfuse:index:Network", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
+        self._region = args.location.region
         self.public_tasks = args.settings.public_tasks
         # No store can follow into another VPC.
         agreed = args.guard.remember(self, name, args.settings.identity)
@@ -93,11 +90,11 @@ class Network(pulumi.ComponentResource):
         child: pulumi.ResourceOptions,
     ) -> list[aws.ec2.Route]:
         public_blocks, private_blocks = settings.subnet_blocks()
-        self.zones = zone_names(settings.zones, self)
+        self.zones = first_zones(settings.zones, self)
         vpc = awsx.ec2.Vpc(
             name,
             cidr_block=settings.cidr,
-            availability_zone_names=list(self.zones),
+            availability_zone_names=[zone.name for zone in self.zones],
             enable_dns_hostnames=True,
             enable_dns_support=True,
             # Those of awsx would bring default routes that no other way out can take over.
@@ -159,9 +156,10 @@ class Network(pulumi.ComponentResource):
             case "none":
                 return []
             case "natInstance":
+                zone = self.zones[0].name
                 instance = NatInstance(
                     f"{name}-nat",
-                    NatInstanceArgs(location, self.vpc_id, settings.cidr, public[0], self.zones[0]),
+                    NatInstanceArgs(location, self.vpc_id, settings.cidr, public[0], zone),
                     child,
                 )
                 targets = [{"network_interface_id": instance.network_interface_id}] * len(tables)
@@ -231,6 +229,21 @@ class Network(pulumi.ComponentResource):
         self.public_subnet_ids = pulumi.Output.from_input(settings.public_subnet_ids)
         self.private_subnet_ids = pulumi.Output.from_input(settings.private_subnet_ids)
 
+    def vpc_link_subnet_ids(self) -> pulumi.Output[Sequence[str]]:
+        """Those of `task_subnet_ids` that a VPC link may be in; it reaches into the others too.
+
+        Raises `pulumi.RunError` if there is none.
+        """
+        places = with_vpc_links(self._region, self.zones)
+        if not places:
+            here = ", ".join(f"{zone.name} ({zone.id})" for zone in self.zones)
+            raise pulumi.RunError(
+                f"langfuse:ingress.kind: apiGateway: API Gateway has no VPC links in {here}, but "
+                f"in {VPC_LINK_ZONES[self._region].replace(' ', ', ')}. List a subnet of one of "
+                "these, or set ingress.kind to alb, with a domain."
+            )
+        return self.task_subnet_ids.apply(lambda ids: [ids[place] for place in places])
+
 
 def within(parent: pulumi.Resource, *types: str) -> pulumi.Output[str]:
     """URN of something of the last type, each within the one before and the first in `parent`.
@@ -242,28 +255,29 @@ def within(parent: pulumi.Resource, *types: str) -> pulumi.Output[str]:
     )
 
 
-def zone_names(count: int, parent: pulumi.Resource) -> list[str]:
-    """Name the region's first `count` zones, by name, whatever their momentary state.
+def first_zones(count: int, parent: pulumi.Resource) -> list[Zone]:
+    """Find the region's first `count` zones, by name, whatever their momentary state.
 
-    A zone that is out of order for a day must not move subnets.
+    A zone that is out of order for a day must not move subnets, nor must another ingress.
     """
-    names = aws.get_availability_zones(
+    found = aws.get_availability_zones(
         all_availability_zones=True,
-        exclude_zone_ids=UNFIT_ZONES,
+        exclude_zone_ids=[*UNFIT_ZONES],
         filters=[{"name": "opt-in-status", "values": ["opt-in-not-required"]}],
         opts=pulumi.InvokeOptions(parent=parent),
-    ).names
-    if len(names) < count:
+    )
+    zones = sorted(map(Zone, found.names, found.zone_ids))
+    if len(zones) < count:
         raise pulumi.RunError(
-            f"langfuse:network.zones: {count}: this region has {len(names)} fitting availability "
-            f"zones ({', '.join(sorted(names))}). Lower it, or choose another region."
+            f"langfuse:network.zones: {count}: this region has {len(zones)} fitting availability "
+            f"zones ({', '.join(zone.name for zone in zones)}). Lower it, or choose another region."
         )
-    return sorted(names)[:count]
+    return zones[:count]
 
 
 def adopted_zones(
     vpc_id: str, subnet_ids: Sequence[str], key: str, parent: pulumi.Resource
-) -> list[str]:
+) -> list[Zone]:
     """Check that subnets are in the VPC and in two or more zones; returns their zones."""
     told = pulumi.InvokeOptions(parent=parent)
     subnets = [aws.ec2.get_subnet(id=each, opts=told) for each in subnet_ids]
@@ -273,10 +287,10 @@ def adopted_zones(
             f"langfuse:network.{key}: {', '.join(strangers)} not in {vpc_id}. "
             "List subnets of the adopted VPC."
         )
-    zones = [subnet.availability_zone for subnet in subnets]
+    zones = [Zone(subnet.availability_zone, subnet.availability_zone_id) for subnet in subnets]
     if len(set(zones)) < 2:
         raise pulumi.RunError(
-            f"langfuse:network.{key}: all in {', '.join(set(zones))}. "
+            f"langfuse:network.{key}: all in {zones[0].name}. "
             "List subnets of two or more availability zones."
         )
     return zones

@@ -1,14 +1,16 @@
 """The VPC, its way out and its adoption: what is registered. Routes in a real VPC are not tried."""
 
 from itertools import permutations
-from typing import Any
+from typing import Any, Final
 
 import pulumi
 import pytest
 
 from development.recorded_graph import on_mocks
-from langfuse_aws.components.network.network import zone_names
-from tests.unit.graph import Graph, build, shipped
+from langfuse_aws.components.network.network import first_zones
+from langfuse_aws.offline.invokes import EXISTING_VPC_ID
+from langfuse_aws.settings.zones import UNFIT_ZONES, VPC_LINK_ZONES
+from tests.unit.graph import Graph, build, shipped, unshared
 
 ROUTE = "aws:ec2/route:Route"
 EGRESS = ("none", "natInstance", "natGateway", "natGatewayPerZone")
@@ -115,7 +117,7 @@ def test_the_subnets_of_a_zone_stay_when_zones_are_added() -> None:
         assert more[:2] == fewer, "a moved subnet would replace the database's subnet group"
 
 
-def test_a_zone_without_vpc_links_is_not_used() -> None:
+def test_an_old_zone_is_not_used() -> None:
     zones = (
         build("dev", dev({"egress": "natGateway", "zones": 4}))
         .one("awsx:ec2:Vpc")
@@ -125,7 +127,8 @@ def test_a_zone_without_vpc_links_is_not_used() -> None:
     tokyo: list[str] = []
 
     def program() -> None:
-        tokyo.extend(zone_names(3, pulumi.ComponentResource("langfuse:index:Network", "network")))
+        network = pulumi.ComponentResource("langfuse:index:Network", "network")
+        tokyo.extend(zone.name for zone in first_zones(3, network))
 
     on_mocks("dev", "ap-northeast-1", program)
     assert tokyo == [
@@ -133,6 +136,74 @@ def test_a_zone_without_vpc_links_is_not_used() -> None:
         "ap-northeast-1c",
         "ap-northeast-1d",
     ], "fixed letters such as us-east-1a to c do not exist everywhere (tubone24 variables.tf:19)"
+
+
+VPC_LINK: Final = "aws:apigatewayv2/vpcLink:VpcLink"
+OF_PARIS: Final = ["eu-west-3a", "eu-west-3b", "eu-west-3c"]
+
+
+def link_zones(graph: Graph, *, public: bool) -> list[str]:
+    """The zones of the VPC link's subnets, which are subnets of tasks."""
+    vpc = graph.one("awsx:ec2:Vpc")
+    subnets = vpc.outputs["publicSubnetIds" if public else "privateSubnetIds"]
+    linked = graph.one(VPC_LINK).inputs["subnetIds"]
+    assert set(linked) <= set(subnets)
+    names = vpc.inputs["availabilityZoneNames"]
+    return [name for name, subnet in zip(names, subnets, strict=True) if subnet in linked]
+
+
+@pytest.mark.parametrize("egress", ["none", "natGateway"])
+def test_a_vpc_link_is_in_no_zone_that_takes_none(egress: str) -> None:
+    graph = build("dev", dev({"egress": egress, "zones": 3}), region="eu-west-3")
+    assert graph.one("awsx:ec2:Vpc").inputs["availabilityZoneNames"] == OF_PARIS
+    assert link_zones(graph, public=egress == "none") == ["eu-west-3a", "eu-west-3c"], (
+        "b is euw3-az2: API Gateway refuses a subnet there"
+    )
+
+
+def test_another_ingress_moves_no_subnet() -> None:
+    config = {**dev({"egress": "none", "zones": 2}), "domain": "langfuse.example.com"}
+    for kind in ("alb", "apiGateway"):
+        graph = build("dev", {**config, "ingress": {"kind": kind}}, region="eu-west-3")
+        assert graph.one("awsx:ec2:Vpc").inputs["availabilityZoneNames"] == OF_PARIS[:2], kind
+
+
+@pytest.mark.parametrize("region", ["us-east-1", "mx-central-1"])
+def test_a_vpc_link_is_in_every_zone_that_may_take_one(region: str) -> None:
+    graph = build("dev", dev({"egress": "none", "zones": 3}), region=region)
+    names = graph.one("awsx:ec2:Vpc").inputs["availabilityZoneNames"]
+    assert link_zones(graph, public=True) == names
+
+
+def adopted(*numbers: int) -> dict[str, Any]:
+    """Subnets of an adopted network; the last digit says the zone."""
+    ids = [f"subnet-0123456{number}" for number in numbers]
+    subnets = {"privateSubnetIds": ids, "publicSubnetIds": ids}
+    return dev({"vpcId": EXISTING_VPC_ID, **subnets})
+
+
+def test_a_vpc_link_is_in_those_adopted_subnets_that_may_take_one() -> None:
+    graph = build("dev", adopted(0, 1), region="eu-west-3")
+    assert graph.one(VPC_LINK).inputs["subnetIds"] == ["subnet-01234560"]
+
+
+def test_an_api_without_a_zone_for_its_vpc_link_is_one_clear_error(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("langfuse_aws.settings.zones.VPC_LINK_ZONES", {"eu-west-3": "euw3-az3"})
+    monkeypatch.setattr("components.network.network.VPC_LINK_ZONES", {"eu-west-3": "euw3-az3"})
+    with unshared(), pytest.raises(pulumi.RunError) as refused:
+        build("dev", adopted(0, 1), region="eu-west-3")
+    assert str(refused.value) == (
+        "langfuse:ingress.kind: apiGateway: API Gateway has no VPC links in eu-west-3a (euw3-az1), "
+        "eu-west-3b (euw3-az2), but in euw3-az3. List a subnet of one of these, or set "
+        "ingress.kind to alb, with a domain."
+    )
+
+
+def test_no_old_zone_takes_vpc_links() -> None:
+    listed = {each for found in VPC_LINK_ZONES.values() for each in found.split()}
+    assert not listed & {*UNFIT_ZONES}
 
 
 def test_too_few_zones_in_the_region_is_one_clear_error() -> None:

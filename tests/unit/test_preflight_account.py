@@ -17,14 +17,13 @@ from langfuse_aws.automation.preflight.account import check_region, find_caller
 from langfuse_aws.automation.preflight.needs import needs_of
 from langfuse_aws.automation.preflight.quotas import quota_checks
 from langfuse_aws.automation.preflight.zones import (
-    VPC_LINK_ZONES,
-    Zone,
     check_database,
     check_machines,
     check_vpc_link,
     check_zones,
     stack_zones,
 )
+from langfuse_aws.settings.zones import VPC_LINK_ZONES, Zone
 from tests.unit.aws_account import ACCOUNT, REGION, Account, aws, stubbed
 
 ALB = {"domain": "langfuse.example.com", "ingress": {"kind": "alb"}}
@@ -228,19 +227,25 @@ def test_an_adopted_subnet_that_does_not_exist_fails_with_where_to_look(account:
     )
 
 
-def test_vpc_links_reach_the_zones_that_aws_lists(account: Account) -> None:
-    assert only(check_vpc_link(account.stack())).status == "ok"
-
-
-def test_a_zone_without_vpc_links_fails_with_those_that_have_them(account: Account) -> None:
+def test_a_vpc_link_is_going_to_be_in_the_zones_that_aws_lists(account: Account) -> None:
+    assert only(check_vpc_link(account.stack())) == Result(
+        "vpc link", "ok", "is going to be in us-east-1a (use1-az6), us-east-1b (use1-az1)"
+    )
     stack = adopted(account, "us-east-1a", "us-east-1e")
+    assert only(check_vpc_link(stack)) == Result(
+        "vpc link", "ok", "is going to be in us-east-1a (use1-az6)"
+    ), "e is use1-az3, which the link reaches into"
+
+
+def test_zones_without_vpc_links_alone_fail_with_those_that_have_them(account: Account) -> None:
+    stack = adopted(account, "us-east-1e", "us-east-1e")
     assert only(check_vpc_link(stack)) == Result(
         "vpc link",
         "failed",
         "langfuse:ingress.kind: apiGateway: no VPC links in us-east-1e (use1-az3); us-east-1 has "
         "them in use1-az1, use1-az2, use1-az4, use1-az5, use1-az6.",
         "pulumi config set --path langfuse:ingress.kind alb --stack dev (with langfuse:domain), or "
-        "choose another region, or subnets in these zones.",
+        "choose another region, or add a subnet in one of these zones.",
     )
 
 

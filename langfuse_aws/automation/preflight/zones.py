@@ -1,53 +1,21 @@
 """Checks of `preflight` on the region's zones: enough of them, and what each must offer."""
 
-from collections.abc import Iterator, Mapping
-from typing import Any, Final, NamedTuple
+from collections.abc import Iterator
+from typing import Any, Final
 
 from botocore.exceptions import ClientError
 
 from langfuse_aws.automation.aws.answers import NewStack, Result, error_code, failed, ok, unknown
 from langfuse_aws.automation.preflight.needs import Needs
-from langfuse_aws.components.network.network import UNFIT_ZONES
 from langfuse_aws.settings.network import AdoptedNetwork, CreatedNetwork
 from langfuse_aws.settings.releases import POSTGRES_MAJOR
 from langfuse_aws.settings.stores import AuroraPostgres, PostgresInstance
+from langfuse_aws.settings.zones import UNFIT_ZONES, VPC_LINK_ZONES, Zone, with_vpc_links
 
 ZONES: Final = "zones"
 VPC_LINK: Final = "vpc link"
 MACHINES: Final = "instance types"
 DATABASE: Final = "database class"
-
-VPC_LINK_ZONES: Final[Mapping[str, str]] = {
-    "ap-east-1": "ape1-az2 ape1-az3",
-    "ap-northeast-1": "apne1-az1 apne1-az2 apne1-az4",
-    "ap-northeast-2": "apne2-az1 apne2-az2 apne2-az3",
-    "ap-south-1": "aps1-az1 aps1-az2 aps1-az3",
-    "ap-southeast-1": "apse1-az1 apse1-az2 apse1-az3",
-    "ap-southeast-2": "apse2-az1 apse2-az2 apse2-az3",
-    "ca-central-1": "cac1-az1 cac1-az2",
-    "eu-central-1": "euc1-az1 euc1-az2 euc1-az3",
-    "eu-north-1": "eun1-az1 eun1-az2 eun1-az3",
-    "eu-south-2": "eus2-az1 eus2-az2 eus2-az3",
-    "eu-west-1": "euw1-az1 euw1-az2 euw1-az3",
-    "eu-west-2": "euw2-az1 euw2-az2 euw2-az3",
-    "eu-west-3": "euw3-az1 euw3-az3",
-    "me-south-1": "mes1-az1 mes1-az2 mes1-az3",
-    "sa-east-1": "sae1-az1 sae1-az2 sae1-az3",
-    "us-east-1": "use1-az1 use1-az2 use1-az4 use1-az5 use1-az6",
-    "us-east-2": "use2-az1 use2-az2 use2-az3",
-    "us-gov-west-1": "usgw1-az1 usgw1-az2 usgw1-az3",
-    "us-west-1": "usw1-az1 usw1-az3",
-    "us-west-2": "usw2-az1 usw2-az2 usw2-az3 usw2-az4",
-}
-"""Zone IDs by region, as AWS's page had them in November 2026.
-https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-vpc-links.html"""
-
-
-class Zone(NamedTuple):
-    """An availability zone. Which ID a name stands for differs from account to account."""
-
-    name: str
-    id: str
 
 
 def stack_zones(stack: NewStack) -> list[Zone]:
@@ -100,7 +68,7 @@ def check_zones(stack: NewStack, needs: Needs) -> Iterator[Result]:
 
 
 def check_vpc_link(stack: NewStack) -> Iterator[Result]:
-    """Whether API Gateway reaches into every zone of the stack."""
+    """Whether a zone of the stack is one that API Gateway reaches into."""
     listed = VPC_LINK_ZONES.get(stack.region)
     if listed is None:
         yield unknown(
@@ -110,17 +78,19 @@ def check_vpc_link(stack: NewStack) -> Iterator[Result]:
             "http-api-vpc-links.html, or set langfuse:ingress.kind to alb.",
         )
         return
-    closed = [zone for zone in stack_zones(stack) if zone.id not in listed.split()]
-    if closed:
+    zones = stack_zones(stack)
+    open_ = [zones[place] for place in with_vpc_links(stack.region, zones)]
+    if not open_:
+        here = list(dict.fromkeys(zones))
         yield failed(
             VPC_LINK,
-            f"langfuse:ingress.kind: apiGateway: no VPC links in {_names(closed)}; {stack.region} "
+            f"langfuse:ingress.kind: apiGateway: no VPC links in {_names(here)}; {stack.region} "
             f"has them in {listed.replace(' ', ', ')}.",
             f"pulumi config set --path langfuse:ingress.kind alb --stack {stack.name} (with "
-            "langfuse:domain), or choose another region, or subnets in these zones.",
+            "langfuse:domain), or choose another region, or add a subnet in one of these zones.",
         )
     else:
-        yield ok(VPC_LINK, "API Gateway reaches every zone of the stack")
+        yield ok(VPC_LINK, f"is going to be in {_names(open_)}")
 
 
 def check_machines(stack: NewStack, needs: Needs) -> Iterator[Result]:
@@ -183,7 +153,7 @@ def check_database(stack: NewStack) -> Iterator[Result]:
 
 
 def _fit_zones(stack: NewStack) -> list[Zone]:
-    """List the zones as `langfuse_aws.components.network.network.zone_names` does."""
+    """List the zones as `langfuse_aws.components.network.network.first_zones` does."""
     found: list[dict[str, Any]] = stack.aws("ec2").describe_availability_zones(
         AllAvailabilityZones=True,
         Filters=[{"Name": "opt-in-status", "Values": ["opt-in-not-required"]}],
