@@ -1,6 +1,6 @@
 """The files that Grafana starts with, as pure functions: data sources and dashboards.
 
-They are those of the folder `grafana/`. The container has no volume, so its command writes them.
+They are the YAML and JSON files beside it. The container has no volume: its command writes them.
 """
 
 import json

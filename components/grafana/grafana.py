@@ -1,7 +1,7 @@
 """Creates Grafana behind the ingress, with a dashboard of the stack.
 
 It keeps nothing: users, sessions and what is changed in a browser go with the task. Dashboards and
-data sources are the files of the folder `grafana/`.
+data sources are the files beside this one.
 """
 
 from dataclasses import dataclass
