@@ -64,7 +64,7 @@ async def _read(args: pulumi.ResourceTransformationArgs) -> Resource:
         {
             "urn": _label(args.resource),
             "type": args.type_,
-            "custom": True,
+            "custom": isinstance(args.resource, pulumi.CustomResource),
             "inputs": json_format.MessageToDict(inputs),
             "propertyDependencies": {
                 key: sorted({_label(each) for each in found if not isinstance(each, Elsewhere)})

@@ -15,7 +15,7 @@ from typing import Final, NamedTuple
 import pulumi
 from pydantic.alias_generators import to_camel
 
-from langfuse_aws.components.protection.replacement_guard import REPLACING
+from langfuse_aws.graph.resource_types import RESOURCE_TYPES
 from langfuse_aws.settings.model import AdoptedStore
 
 
@@ -35,21 +35,11 @@ ADOPTABLE: Final[Mapping[AdoptedStore, Adoptable]] = {
 }
 
 MADE_WITH: Final[Mapping[str, frozenset[str]]] = {
-    **REPLACING,
+    token: facts.replaced_by for token, facts in RESOURCE_TYPES.items() if facts.replaced_by
+} | {
     # Its minor version is its own: the program names a major, and AWS would pick the minor.
-    "aws:rds/cluster:Cluster": REPLACING["aws:rds/cluster:Cluster"] | {"engine_version"},
-    # Writers and readers bear no data, and so are not guarded.
-    "aws:rds/clusterInstance:ClusterInstance": frozenset(
-        {
-            "availability_zone",
-            "cluster_identifier",
-            "custom_iam_instance_profile",
-            "db_subnet_group_name",
-            "engine",
-            "identifier",
-            "identifier_prefix",
-        }
-    ),
+    "aws:rds/cluster:Cluster": RESOURCE_TYPES["aws:rds/cluster:Cluster"].replaced_by
+    | {"engine_version"},
 }
 
 

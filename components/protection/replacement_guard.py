@@ -19,101 +19,18 @@ from pydantic.alias_generators import to_camel
 
 from langfuse_aws.components.protection.release_guard import ReleaseGuard
 from langfuse_aws.components.shared.stored_secret import RenewablePassword
+from langfuse_aws.graph.resource_types import RESOURCE_TYPES
 
 REPLACING: Final[Mapping[str, frozenset[str]]] = {
-    # Only vaults name a region.
-    "aws:backup/vault:Vault": frozenset({"kms_key_arn", "name", "region"}),
-    "aws:ebs/volume:Volume": frozenset(
-        {"availability_zone", "encrypted", "kms_key_id", "multi_attach_enabled", "outpost_arn"}
-    ),
-    "aws:elasticache/replicationGroup:ReplicationGroup": frozenset(
-        {
-            "at_rest_encryption_enabled",
-            "data_tiering_enabled",
-            "durability",
-            "engine",
-            "global_replication_group_id",
-            "kms_key_id",
-            "network_type",
-            "port",
-            "replication_group_id",
-            "security_group_names",
-            "subnet_group_name",
-            "transit_encryption_enabled",
-        }
-    ),
-    "aws:kms/key:Key": frozenset(
-        {
-            "custom_key_store_id",
-            "customer_master_key_spec",
-            "key_usage",
-            "multi_region",
-            "xks_key_id",
-        }
-    ),
-    "aws:rds/cluster:Cluster": frozenset(
-        {
-            "availability_zones",
-            "cluster_identifier",
-            "cluster_identifier_prefix",
-            "cluster_scalability_type",
-            "database_name",
-            "db_subnet_group_name",
-            "db_system_id",
-            "engine",
-            "engine_mode",
-            "kms_key_id",
-            "master_username",
-            "source_region",
-            "storage_encrypted",
-        }
-    ),
-    "aws:rds/instance:Instance": frozenset(
-        {
-            "availability_zone",
-            "backup_target",
-            "character_set_name",
-            "custom_iam_instance_profile",
-            "db_name",
-            "engine",
-            "kms_key_id",
-            "nchar_character_set_name",
-            "storage_encrypted",
-            "timezone",
-            "username",
-        }
-    ),
-    "aws:s3/bucket:Bucket": frozenset(
-        {"bucket", "bucket_namespace", "bucket_prefix", "object_lock_enabled"}
-    ),
-    "random:index/randomBytes:RandomBytes": frozenset({"keepers", "length"}),
-    "random:index/randomPassword:RandomPassword": frozenset(
-        {
-            "keepers",
-            "length",
-            "lower",
-            "min_lower",
-            "min_numeric",
-            "min_special",
-            "min_upper",
-            "number",
-            "numeric",
-            "override_special",
-            "special",
-            "upper",
-        }
-    ),
+    token: facts.replaced_by
+    for token, facts in RESOURCE_TYPES.items()
+    if facts.bears != "nothing" and facts.replaced_by
 }
-"""Types that bear data, or a key that data needs, and the inputs whose change replaces them, from
-the AWS provider's schemas. What a store begins with is in BEGINNINGS."""
+"""Types that bear data, or a key that data needs, and the inputs whose change replaces them. What a
+store begins with is in BEGINNINGS."""
 
 BEGINNINGS: Final[Mapping[str, Sequence[str]]] = {
-    "aws:ebs/volume:Volume": ["snapshotId"],
-    # A lower version replaces it, and AWS raises versions by itself.
-    "aws:elasticache/replicationGroup:ReplicationGroup": ["engineVersion"],
-    "aws:rds/cluster:Cluster": ["engineVersion", "snapshotIdentifier"],
-    # Its storage grows by itself.
-    "aws:rds/instance:Instance": ["allocatedStorage", "engineVersion", "snapshotIdentifier"],
+    token: facts.begins_with for token, facts in RESOURCE_TYPES.items() if facts.begins_with
 }
 """Inputs that count when a store is made, and never again, unless its replacement is allowed."""
 

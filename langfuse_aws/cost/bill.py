@@ -121,9 +121,10 @@ def bill(graph: ResourceGraph, region: str, usage: Usage = IDLE) -> Bill:
     lines: list[Line] = []
     unpriced: list[str] = []
     for resource in graph.resources:
-        if not is_known(resource.type):
+        if not is_known(resource):
             unpriced.append(
-                f"{resource.name}: langfuse_aws/cost/types.py does not know {resource.type}."
+                f"{resource.name}: langfuse_aws/graph/resource_types.py does not know "
+                f"{resource.type}."
             )
         elif resource.type in PRICED:
             try:

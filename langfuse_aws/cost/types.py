@@ -1,10 +1,12 @@
-"""What every type of resource costs: it has a pricer, is free, or is charged by use alone."""
+"""Who prices the types of resources that `graph/resource_types.py` says have a price."""
 
 from collections.abc import Mapping
 from typing import Final
 
 from langfuse_aws.cost import compute, network, stores, watching
 from langfuse_aws.cost.charge import Pricer
+from langfuse_aws.graph.model import Resource
+from langfuse_aws.graph.resource_types import RESOURCE_TYPES
 
 PRICED: Final[Mapping[str, Pricer]] = {
     "aws:apigatewayv2/api:Api": network.http_api,
@@ -29,7 +31,7 @@ PRICED: Final[Mapping[str, Pricer]] = {
     "aws:servicediscovery/privateDnsNamespace:PrivateDnsNamespace": network.hosted_zone,
     "aws:wafv2/webAcl:WebAcl": network.web_acl,
 }
-"""Types that cost by the hour or month, or by use that is estimated."""
+"""By type token."""
 
 READ: Final = frozenset(
     {
@@ -43,84 +45,11 @@ READ: Final = frozenset(
 )
 """Types whose inputs the pricers of others read."""
 
-FREE_MODULES: Final = ("aws:acm/", "aws:iam/", "langfuse:index:", "pulumi:", "random:index/")
-"""Whole modules that cost nothing: certificates, permissions, what is not in AWS."""
-
-FREE: Final = frozenset(
-    {
-        "aws:apigatewayv2/apiMapping:ApiMapping",
-        "aws:apigatewayv2/domainName:DomainName",
-        "aws:apigatewayv2/integration:Integration",
-        "aws:apigatewayv2/route:Route",
-        "aws:apigatewayv2/stage:Stage",
-        "aws:apigatewayv2/vpcLink:VpcLink",  # of an HTTP API; a REST API's is not
-        "aws:appautoscaling/target:Target",
-        "aws:apprunner/autoScalingConfigurationVersion:AutoScalingConfigurationVersion",
-        "aws:apprunner/customDomainAssociation:CustomDomainAssociation",
-        "aws:apprunner/vpcConnector:VpcConnector",
-        "aws:backup/plan:Plan",
-        "aws:backup/selection:Selection",
-        "aws:backup/vaultLockConfiguration:VaultLockConfiguration",
-        "aws:budgets/budget:Budget",
-        "aws:ec2/defaultSecurityGroup:DefaultSecurityGroup",
-        "aws:ec2/internetGateway:InternetGateway",
-        "aws:ec2/launchTemplate:LaunchTemplate",
-        "aws:ec2/networkInterface:NetworkInterface",  # its address costs
-        "aws:ec2/route:Route",
-        "aws:ec2/routeTable:RouteTable",
-        "aws:ec2/routeTableAssociation:RouteTableAssociation",
-        "aws:ec2/securityGroup:SecurityGroup",
-        "aws:ec2/subnet:Subnet",
-        "aws:ec2/vpc:Vpc",
-        "aws:ec2/vpcEndpoint:VpcEndpoint",  # of the type Gateway, for S3
-        "aws:ecr/lifecyclePolicy:LifecyclePolicy",
-        "aws:ecr/pullThroughCacheRule:PullThroughCacheRule",
-        "aws:ecs/cluster:Cluster",  # without Container Insights
-        "aws:ecs/clusterCapacityProviders:ClusterCapacityProviders",
-        "aws:ecs/taskDefinition:TaskDefinition",  # tasks cost
-        "aws:elasticache/parameterGroup:ParameterGroup",
-        "aws:elasticache/subnetGroup:SubnetGroup",
-        "aws:lb/listener:Listener",
-        "aws:lb/listenerRule:ListenerRule",
-        "aws:lb/targetGroup:TargetGroup",
-        "aws:rds/clusterParameterGroup:ClusterParameterGroup",
-        "aws:rds/parameterGroup:ParameterGroup",
-        "aws:rds/subnetGroup:SubnetGroup",
-        "aws:s3/bucketCorsConfiguration:BucketCorsConfiguration",
-        "aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration",
-        "aws:s3/bucketOwnershipControls:BucketOwnershipControls",
-        "aws:s3/bucketPolicy:BucketPolicy",
-        "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock",
-        "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration",
-        "aws:s3/bucketVersioning:BucketVersioning",
-        "aws:secretsmanager/secretVersion:SecretVersion",  # the secret costs
-        "aws:sns/topicPolicy:TopicPolicy",
-        "aws:sns/topicSubscription:TopicSubscription",
-        "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule",
-        "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule",
-        "aws:wafv2/webAclAssociation:WebAclAssociation",
-        "aws:wafv2/webAclLoggingConfiguration:WebAclLoggingConfiguration",
-        "awsx:ec2:Vpc",  # without NAT gateways
-    }
-)
-"""Types that AWS does not charge."""
-
-BY_USE: Final[Mapping[str, str]] = {
-    "aws:cloudwatch/dashboard:Dashboard": "an account has three for nothing; a fourth costs 3.00",
-    "aws:ec2/flowLog:FlowLog": "by the GB of log, which the number of connections decides",
-    "aws:ecr/repository:Repository": "0.10 a GB and month of images; pulls in the region are free",
-    "aws:lambda/function:Function": "runs when a release or a database changes: cents a year",
-    "aws:lambda/invocation:Invocation": "the function's run, and its task: cents a release",
-    "aws:rds/cluster:Cluster": "storage and I/O of PostgreSQL, which events hardly fill; its "
-    "instances are priced",
-    "aws:route53/record:Record": "queries; aliases of load balancers and HTTP APIs are free",
-    "aws:scheduler/schedule:Schedule": "30 runs a month are free; the task that it starts: cents",
-    "aws:servicediscovery/service:Service": "ECS registers tasks; the zone is priced",
-    "aws:sns/topic:Topic": "mails: the first thousand a month are free",
-}
-"""Types that are charged by use that nobody can foresee or that comes to cents, and why."""
+FREE_MODULES: Final = ("aws:acm/", "aws:iam/", "pulumi:", "random:index/")
+"""Modules of which no type costs anything, whatever else a program makes of them."""
 
 
-def is_known(token: str) -> bool:
-    """Whether somebody has said what a type costs."""
-    return token in PRICED or token in FREE or token in BY_USE or token.startswith(FREE_MODULES)
+def is_known(resource: Resource) -> bool:
+    """Whether somebody has said what a resource costs; a component is nothing but its children."""
+    token = resource.type
+    return not resource.custom or token in RESOURCE_TYPES or token.startswith(FREE_MODULES)

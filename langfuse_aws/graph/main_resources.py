@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from langfuse_aws.graph.model import Resource, ResourceGraph, has_unknown
+from langfuse_aws.graph.resource_types import RESOURCE_TYPES
 
 SERVICE: Final = "aws:ecs/service:Service"
 TASK: Final = "aws:ecs/taskDefinition:TaskDefinition"
@@ -22,14 +23,9 @@ VOLUME: Final = "aws:ebs/volume:Volume"
 GROUP: Final = "aws:autoscaling/group:Group"
 TEMPLATE: Final = "aws:ec2/launchTemplate:LaunchTemplate"
 _STORES: Final = frozenset(
-    {
-        BUCKET,
-        VAULT,
-        "aws:elasticache/replicationGroup:ReplicationGroup",
-        "aws:rds/cluster:Cluster",
-        "aws:rds/instance:Instance",
-    }
+    token for token, facts in RESOURCE_TYPES.items() if facts.bears == "data" and token != VOLUME
 )
+"""A volume is a part of its service."""
 
 _CPU_UNITS_PER_VCPU: Final = 1024
 _MIB_PER_GIB: Final = 1024

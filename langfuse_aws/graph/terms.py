@@ -1,9 +1,10 @@
-"""What resources and components are called in a picture: AWS's own words, from type tokens."""
+"""What resources and components are called in a picture: AWS's own words."""
 
 import re
 from typing import Final
 
 from langfuse_aws.graph.model import Resource
+from langfuse_aws.graph.resource_types import RESOURCE_TYPES
 
 _COMPONENTS: Final = {
     "ClickHouse": "ClickHouse",
@@ -17,35 +18,6 @@ _COMPONENTS: Final = {
     "WebAcl": "Web application firewall",
 }
 """Classes whose names, taken apart, would read wrong."""
-
-_SERVICES: Final = {
-    "acm": "ACM",
-    "apigatewayv2": "API Gateway",
-    "apprunner": "App Runner",
-    "appautoscaling": "Application Auto Scaling",
-    "autoscaling": "EC2 Auto Scaling",
-    "backup": "AWS Backup",
-    "budgets": "AWS Budgets",
-    "cloudwatch": "CloudWatch",
-    "ebs": "EBS",
-    "ec2": "EC2",
-    "ecs": "ECS",
-    "elasticache": "ElastiCache",
-    "iam": "IAM",
-    "kms": "KMS",
-    "lambda": "Lambda",
-    "lb": "ELB",
-    "rds": "RDS",
-    "route53": "Route 53",
-    "s3": "S3",
-    "scheduler": "EventBridge Scheduler",
-    "secretsmanager": "Secrets Manager",
-    "servicediscovery": "Cloud Map",
-    "sns": "SNS",
-    "vpc": "VPC",
-    "wafv2": "WAF",
-}
-"""What AWS calls the modules of Pulumi's provider."""
 
 _WORDS: Final = {
     "acl": "ACL",
@@ -65,14 +37,13 @@ def component_title(component: Resource) -> str:
 
 def term(token: str) -> str:
     """What AWS calls a type: `IAM role policy`, `ECS task definition`."""
+    if token in RESOURCE_TYPES:
+        return RESOURCE_TYPES[token].title
     package, module, name = token.split(":")
-    words = _words(name)
     service = module.split("/")[0] if package == "aws" else package
-    service = _SERVICES.get(service, service.capitalize())
-    if words.split(" ")[0] == service:
-        return words
+    words = _words(name)
     named = words.startswith(tuple(_WORDS.values()))
-    return f"{service} {words if named else words[0].lower() + words[1:]}"
+    return f"{service.capitalize()} {words if named else words[0].lower() + words[1:]}"
 
 
 def _words(name: str) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from langfuse_aws.graph.model import Resource
+from langfuse_aws.graph.resource_types import RESOURCE_TYPES
 from langfuse_aws.policy.inputs import is_known, part, parts
 from langfuse_aws.policy.parameters import wrong_parameter
 from langfuse_aws.policy.rule import ResourceRule, Rule, Stack, StackRule
@@ -17,18 +18,12 @@ LIFECYCLE: Final = "aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfigura
 SECRET_STORE: Final = "aws:secretsmanager/secret:Secret"  # noqa: S105
 
 PROTECTED: Final[Mapping[str, Mapping[str, bool]]] = {
-    "aws:backup/vault:Vault": {"forceDestroy": False},
-    "aws:ebs/volume:Volume": {},
-    "aws:elasticache/replicationGroup:ReplicationGroup": {"finalSnapshotIdentifier": True},
-    "aws:rds/cluster:Cluster": {"deletionProtection": True, "skipFinalSnapshot": False},
-    "aws:rds/instance:Instance": {"deletionProtection": True, "skipFinalSnapshot": False},
-    BUCKET: {"forceDestroy": False},
-    "random:index/randomBytes:RandomBytes": {},
-    KEY: {},
-    SECRET_STORE: {},
+    token: facts.protected_by
+    for token, facts in RESOURCE_TYPES.items()
+    if facts.bears != "nothing" and token != "random:index/randomPassword:RandomPassword"  # noqa: S105
 }
 """Types that bear data, or a key without which data cannot be read; and whether an input must be
-set or not, by which AWS protects it."""
+set or not, by which AWS protects it. A password can be had again."""
 
 KEYS_OF_DATA: Final = "-keys"
 """How the secret with Langfuse's own keys is named; other secrets can be had again."""

@@ -7,15 +7,14 @@ from collections.abc import Iterator
 from typing import Final
 
 from langfuse_aws.graph.model import Resource
+from langfuse_aws.graph.resource_types import RESOURCE_TYPES
 from langfuse_aws.policy.inputs import Values, is_off, part, parts
 from langfuse_aws.policy.rule import ResourceRule, Rule, Stack, StackRule
 
 SWITCHES: Final = {
-    "aws:ebs/volume:Volume": "encrypted",
-    "aws:efs/fileSystem:FileSystem": "encrypted",
-    "aws:rds/cluster:Cluster": "storageEncrypted",
-    "aws:rds/instance:Instance": "storageEncrypted",
-    "aws:elasticache/replicationGroup:ReplicationGroup": "atRestEncryptionEnabled",
+    token: facts.encrypted_by for token, facts in RESOURCE_TYPES.items() if facts.encrypted_by
+} | {
+    "aws:efs/fileSystem:FileSystem": "encrypted",  # of no stack of this program
 }
 """The input that switches encryption on, by type."""
 

@@ -8,6 +8,7 @@ import pytest
 
 from tests.image_lock import locked
 from tests.unit.graph import (
+    ROOT,
     VARIED,
     Graph,
     build,
@@ -61,3 +62,10 @@ def graphs() -> Mapping[str, Graph]:
             "langfuse_aws.components.runtime.images.read_lock", lambda: locked(APP_RUNNER)
         )
         return shared | {label: build(*STACKS[label]) for label in sorted(MIRRORED)}
+
+
+def of_vpc() -> set[str]:
+    """The types that awsx makes a VPC of without NAT gateways, as the offline engine knows them."""
+    source = (ROOT / "langfuse_aws/offline/vpc_component.py").read_text(encoding="utf-8")
+    types = {part for part in source.split('"') if part.startswith("aws:ec2/")}
+    return types - {"aws:ec2/eip:Eip", "aws:ec2/natGateway:NatGateway"}

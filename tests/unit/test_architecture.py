@@ -271,6 +271,8 @@ def test_a_group_that_nobody_carries_and_a_source_that_is_not_known_yet_are_node
         ("aws:ec2/eip:Eip", "EC2 Elastic IP"),
         ("aws:iam/rolePolicy:RolePolicy", "IAM role policy"),
         ("aws:kinesis/stream:Stream", "Kinesis stream"),
+        ("aws:wafregional/webAcl:WebAcl", "Wafregional web ACL"),
+        ("aws:directconnect/vpcLink:VpcLink", "Directconnect VPC link"),
         ("random:index/randomPassword:RandomPassword", "Random password"),
         ("pulumi:index:Stash", "Pulumi stash"),
     ],

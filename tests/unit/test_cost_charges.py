@@ -37,7 +37,7 @@ def resource(
         urn=f"{kind}::{name}",
         type=kind,
         parent=parent.urn if parent else "",
-        custom=not kind.startswith("langfuse:"),
+        custom=not kind.startswith(("langfuse:", "awsx:")),
         inputs=inputs or {},
         origins={key: [each.urn for each in found] for key, found in (origins or {}).items()},
     )

@@ -170,7 +170,6 @@ def test_what_has_no_price_is_said_beside_the_sum(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(cost_command, "graph_of", lambda *_, **__: graph)  # pyright: ignore[reportUnknownLambdaType, reportUnknownArgumentType]
     text = cost("--region", "us-east-1").stdout
     assert (
-        "Not in the sums: queue: langfuse_aws/cost/types.py does not know aws:sqs/queue:Queue."
-        in text
+        "Not in the sums: queue: langfuse_aws/graph/resource_types.py does not know aws:sqs/queue:Queue." in text
     )
     assert refused() == "error: the resources do not say their region: give --region."

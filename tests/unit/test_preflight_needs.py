@@ -5,7 +5,6 @@ not prove how AWS counts a quota.
 """
 
 import json
-import re
 from collections import Counter
 from typing import Any
 
@@ -18,7 +17,8 @@ from langfuse_aws.settings.loading import load_without_secrets
 from langfuse_aws.settings.model import Settings
 from langfuse_aws.settings.stack_images import Image
 from tests.unit import graph
-from tests.unit.graph import ROOT, Graph
+from tests.unit.graph import Graph
+from tests.unit.stacks_of_all import of_vpc
 
 STACKS = ("dev", "staging", "prod", "varied")
 SERVICE = "aws:ecs/service:Service"
@@ -183,13 +183,6 @@ def test_vcpus_of_graviton_types_follow_from_their_names(
     assert graviton_vcpus(instance_type) == vcpus
 
 
-def of_vpc() -> set[str]:
-    """The types that awsx makes a VPC of without NAT gateways, as the offline engine knows them."""
-    source = (ROOT / "langfuse_aws/offline/vpc_component.py").read_text(encoding="utf-8")
-    types = {part for part in source.split('"') if part.startswith("aws:ec2/")}
-    return types - {"aws:ec2/eip:Eip", "aws:ec2/natGateway:NatGateway"}
-
-
 @pytest.mark.parametrize("stack", STACKS)
 def test_every_resource_type_of_a_stack_has_its_permissions_and_no_other(stack: str) -> None:
     own, made = built(stack)
@@ -199,17 +192,6 @@ def test_every_resource_type_of_a_stack_has_its_permissions_and_no_other(stack: 
         "langfuse_aws/automation/preflight/permissions.csv must have a row for each type that "
         "the program registers"
     )
-
-
-def test_every_resource_type_that_a_component_may_make_has_its_permissions() -> None:
-    made: set[str] = set()
-    for file in (ROOT / "components").rglob("*.py"):
-        source = file.read_text(encoding="utf-8")
-        for module, name in re.findall(r"\baws\.(\w+)\.([A-Z]\w+)\(", source):
-            if not name.endswith("Args"):
-                made.add(f"aws:{module.rstrip('_')}/{name[0].lower()}{name[1:]}:{name}")
-    assert "aws:wafv2/webAcl:WebAcl" in made
-    assert made - {token for row in rows() for token in row.types} == set()
 
 
 ALB: dict[str, Any] = {"domain": "langfuse.example.com", "ingress": {"kind": "alb"}}

@@ -9,77 +9,13 @@ from typing import Any
 
 import pytest
 
-from langfuse_aws.components.protection.replacement_guard import REPLACING
 from langfuse_aws.components.shared.names import resource_prefix
+from langfuse_aws.graph.resource_types import RESOURCE_TYPES
 from langfuse_aws.offline.mocks import Registration
 from tests.unit.graph import Graph, build, shipped
 
-PROTECTED_TYPES = {
-    "aws:backup/vault:Vault",
-    "aws:ebs/volume:Volume",
-    "aws:elasticache/replicationGroup:ReplicationGroup",
-    "aws:kms/key:Key",
-    "aws:rds/cluster:Cluster",
-    "aws:rds/instance:Instance",
-    "aws:s3/bucket:Bucket",
-    "aws:secretsmanager/secret:Secret",
-    "random:index/randomBytes:RandomBytes",
-    "random:index/randomPassword:RandomPassword",
-}
+PROTECTED_TYPES = {token for token, facts in RESOURCE_TYPES.items() if facts.bears != "nothing"}
 """Every type whose loss loses data, or a key that data needs."""
-
-UNGUARDED_TYPES = {"aws:secretsmanager/secret:Secret"}
-"""Protected types that the replacement guard leaves alone: a secret's generated values are guarded
-where they are generated, and make the same secret again."""
-
-MODULES_WITHOUT_DATA = {
-    "aws:acm",
-    "aws:apigatewayv2",
-    "aws:appautoscaling",
-    "aws:autoscaling",
-    "aws:budgets",
-    "aws:cloudwatch",
-    "aws:ec2",
-    "aws:ecs",
-    "aws:iam",
-    "aws:lambda",
-    "aws:lb",
-    "aws:route53",
-    "aws:scheduler",
-    "aws:servicediscovery",
-    "aws:sns",
-    "aws:vpc",
-    "awsx:ec2",
-    "langfuse:index",
-    "pulumi:index",
-}
-"""Parts of AWS in which no type bears data; of logs, Langfuse keeps what counts in its stores."""
-
-TYPES_WITHOUT_DATA = {
-    "aws:secretsmanager/secretVersion:SecretVersion",  # the secret keeps the one before
-    "aws:backup/plan:Plan",
-    "aws:backup/selection:Selection",
-    "aws:backup/vaultLockConfiguration:VaultLockConfiguration",
-    "aws:ecr/lifecyclePolicy:LifecyclePolicy",
-    "aws:ecr/pullThroughCacheRule:PullThroughCacheRule",
-    "aws:ecr/repository:Repository",  # copies; kept all the same, see test_images.py
-    "aws:elasticache/parameterGroup:ParameterGroup",
-    "aws:elasticache/subnetGroup:SubnetGroup",
-    "aws:rds/clusterInstance:ClusterInstance",  # the cluster holds the data
-    "aws:rds/clusterParameterGroup:ClusterParameterGroup",
-    "aws:rds/parameterGroup:ParameterGroup",
-    "aws:rds/subnetGroup:SubnetGroup",
-    "aws:s3/bucketCorsConfiguration:BucketCorsConfiguration",
-    "aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration",
-    "aws:s3/bucketOwnershipControls:BucketOwnershipControls",
-    "aws:s3/bucketPolicy:BucketPolicy",
-    "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock",
-    "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration",
-    "aws:s3/bucketVersioning:BucketVersioning",
-    "random:index/randomId:RandomId",  # part of a final snapshot's name
-    "random:index/randomUuid:RandomUuid",  # public
-}
-"""Types without data beside those that have some."""
 
 STACKS = {
     True: "a-team-with-a-rather-long-name-dev",
@@ -200,22 +136,6 @@ def test_a_value_that_can_be_had_again_can_change_and_be_taken_away(size: str) -
     assert others in guarded, "others are guarded"
     for version in found.of_type("aws:secretsmanager/secretVersion:SecretVersion"):
         assert not found.options_of(version).protect, "a change replaces a version"
-
-
-def test_what_is_protected_is_guarded_against_replacement_and_the_other_way_round() -> None:
-    assert set(REPLACING) == PROTECTED_TYPES - UNGUARDED_TYPES
-
-
-@pytest.mark.parametrize("size", ["dev", "prod"])
-def test_of_every_type_it_is_known_whether_it_bears_data(size: str) -> None:
-    types = {each.type for each in graph(size, protected=True).registrations}
-    types |= {each.type for each in shipped(size).registrations}
-    unknown = {
-        each
-        for each in types - PROTECTED_TYPES - TYPES_WITHOUT_DATA
-        if ":".join(each.split("/")[0].split(":")[:2]) not in MODULES_WITHOUT_DATA
-    }
-    assert unknown == set(), "does it? Then protect it and guard it; if not, list it here"
 
 
 @pytest.mark.parametrize("size", ["dev", "prod"])
