@@ -1,16 +1,13 @@
-"""Reads what security groups let in and out, from rules and from groups that have rules inside."""
+"""Which blocks of addresses security groups let in and out, as far as that is known."""
 
 import ipaddress
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final
 
+from langfuse_aws.graph.doors import ALL_PROTOCOLS, Direction, GroupRule, rules
 from langfuse_aws.graph.model import Resource
-from langfuse_aws.policy.inputs import Values, is_known, parts, several
-
-GROUP: Final = "aws:ec2/securityGroup:SecurityGroup"
-DEFAULT_GROUP: Final = "aws:ec2/defaultSecurityGroup:DefaultSecurityGroup"
-GROUP_RULE: Final = "aws:ec2/securityGroupRule:SecurityGroupRule"
+from langfuse_aws.policy.inputs import is_known
 
 WIDEST_PREFIX: Final = 8
 """A block with a shorter prefix is taken for the whole internet."""
@@ -19,8 +16,8 @@ EVERY_PORT: Final = 65_535
 
 
 @dataclass(frozen=True)
-class Door:
-    """What a security group lets in or out."""
+class OpenBlock:
+    """A block of addresses that a security group lets in, or out to."""
 
     block: str
     ports: range | None
@@ -28,7 +25,7 @@ class Door:
 
     @property
     def leads_anywhere(self) -> bool:
-        """Whether it is open to the whole internet, or to a large part of it."""
+        """Whether it is the whole internet, or a large part of it."""
         return ipaddress.ip_network(self.block, strict=False).prefixlen < WIDEST_PREFIX
 
     @property
@@ -40,26 +37,16 @@ class Door:
         return f"port {first}" if first == last else f"ports {first} to {last}"
 
 
-def doors(resource: Resource, direction: Literal["ingress", "egress"]) -> Iterator[Door]:
-    """The doors of a rule, or those written into the group itself, as far as they are known."""
-    inputs = resource.inputs
-    if resource.type in (GROUP, DEFAULT_GROUP):
-        rules = parts(inputs, direction)
-    elif resource.type == GROUP_RULE:
-        rules = [inputs] if inputs.get("type") == direction else []
-    else:
-        rules = [inputs]
-    for rule in rules:
-        if is_known([rule.get(key) for key in ("fromPort", "toPort", "ipProtocol", "protocol")]):
-            for key in ("cidrIpv4", "cidrIpv6", "cidrBlocks", "ipv6CidrBlocks"):
-                for block in several(rule.get(key)):
-                    yield Door(block, _ports(rule))
+def open_blocks(resource: Resource, direction: Direction) -> Iterator[OpenBlock]:
+    """The blocks of a rule, or of those written into the group itself."""
+    for rule in rules(resource, direction):
+        if is_known([rule.protocol, rule.first_port, rule.last_port]):
+            yield from (OpenBlock(each, _ports(rule)) for each in rule.blocks if is_known(each))
 
 
-def _ports(rule: Values) -> range | None:
-    first, last = rule.get("fromPort"), rule.get("toPort")
-    protocol = str(rule.get("ipProtocol", rule.get("protocol", "-1")))
-    if protocol == "-1" or first is None or last is None:
+def _ports(rule: GroupRule) -> range | None:
+    first, last = rule.first_port, rule.last_port
+    if rule.protocol == ALL_PROTOCOLS or first is None or last is None:
         return None
     ports = range(int(first), int(last) + 1)
     return None if len(ports) >= EVERY_PORT else ports

@@ -3,14 +3,13 @@
 from collections.abc import Iterator
 from typing import Final
 
+from langfuse_aws.graph.doors import DEFAULT_GROUP, EGRESS_RULE, GROUP, INGRESS_RULE, RULE
 from langfuse_aws.graph.model import Resource
-from langfuse_aws.policy.doors import DEFAULT_GROUP, GROUP, GROUP_RULE, doors
+from langfuse_aws.policy.doors import open_blocks
 from langfuse_aws.policy.inputs import is_off, statements
 from langfuse_aws.policy.rule import ResourceRule, Rule, Stack, StackRule
 
 BUCKET: Final = "aws:s3/bucket:Bucket"
-INGRESS: Final = "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule"
-EGRESS: Final = "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule"
 PUBLIC_BLOCK: Final = "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock"
 
 OPEN_PORTS: Final = frozenset({80, 443})
@@ -79,10 +78,10 @@ def _open_door(resource: Resource, stack: Stack) -> Iterator[str]:
     }
     groups = stack.graph.origins(resource, "securityGroupId", GROUP) or [resource]
     balanced = all(group.urn in behind_balancer for group in groups)
-    for door in doors(resource, "ingress"):
-        usual = door.ports is not None and OPEN_PORTS.issuperset(door.ports)
-        if door.leads_anywhere and not (usual and balanced):
-            yield f"{door.block} may enter at {door.where}"
+    for each in open_blocks(resource, "ingress"):
+        usual = each.ports is not None and OPEN_PORTS.issuperset(each.ports)
+        if each.leads_anywhere and not (usual and balanced):
+            yield f"{each.block} may enter at {each.where}"
 
 
 def _open_way_out(resource: Resource, stack: Stack) -> Iterator[str]:
@@ -90,9 +89,9 @@ def _open_way_out(resource: Resource, stack: Stack) -> Iterator[str]:
     listed = all(
         any(group.name.endswith(f"-{end}") for end in CONNECTS_ANYWHERE) for group in groups
     )
-    for door in doors(resource, "egress"):
-        if door.leads_anywhere and door.ports is None and not listed:
-            yield f"{groups[0].name} may connect to {door.block} at every port"
+    for each in open_blocks(resource, "egress"):
+        if each.leads_anywhere and each.ports is None and not listed:
+            yield f"{groups[0].name} may connect to {each.block} at every port"
 
 
 RULES: Final[tuple[Rule, ...]] = (
@@ -133,7 +132,7 @@ RULES: Final[tuple[Rule, ...]] = (
         what="The internet enters at the load balancer's ports 80 and 443 only.",
         why="Three other projects open port 3000, or every port, of web and worker to 0.0.0.0/0.",
         remedy="Name the security group that may enter, or an address block of yours",
-        types=(INGRESS, GROUP_RULE, GROUP, DEFAULT_GROUP),
+        types=(INGRESS_RULE, RULE, GROUP, DEFAULT_GROUP),
         check=_open_door,
     ),
     StackRule(
@@ -144,7 +143,7 @@ RULES: Final[tuple[Rule, ...]] = (
             "Name port and receiver, or list the group in langfuse_aws/policy/exposure.py "
             "with a reason"
         ),
-        types=(EGRESS, GROUP_RULE, GROUP, DEFAULT_GROUP),
+        types=(EGRESS_RULE, RULE, GROUP, DEFAULT_GROUP),
         check=_open_way_out,
     ),
 )

@@ -109,6 +109,12 @@ def test_a_rule_of_the_older_kind_has_every_source_that_it_names_and_egress_has_
     assert opened(entry(SUBJECT, RULE, rule)) == [(STORE, WEB, "1")]
 
 
+@pytest.mark.parametrize("key", ["cidrBlocks", "ipv6CidrBlocks", "prefixListIds"])
+def test_blocks_that_only_the_update_will_tell_are_one_unknown_source(key: str) -> None:
+    given = {"type": "ingress", "securityGroupId": "sg-web", "protocol": "-1", key: UNKNOWN}
+    assert opened(entry(SUBJECT, RULE, given)) == [(UNKNOWN, WEB, "all")]
+
+
 @pytest.mark.parametrize("kind", [GROUP, DEFAULT_GROUP])
 def test_inline_rules_are_doors(kind: str) -> None:
     block = {"protocol": "tcp", "fromPort": 22, "toPort": 22}

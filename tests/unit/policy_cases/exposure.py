@@ -2,11 +2,9 @@
 
 from typing import Any, Final
 
+from langfuse_aws.graph.doors import DEFAULT_GROUP, EGRESS_RULE, GROUP, INGRESS_RULE, RULE
 from langfuse_aws.graph.model import UNKNOWN, Resource
-from langfuse_aws.policy.doors import DEFAULT_GROUP, GROUP, GROUP_RULE
 from langfuse_aws.policy.exposure import (
-    EGRESS,
-    INGRESS,
     PUBLIC_BLOCK,
     RESOURCE_POLICIES,
 )
@@ -30,7 +28,7 @@ def block(**switches: Any) -> Resource:
     return made(PUBLIC_BLOCK, {**SWITCHES, **switches}, bucket=BUCKET)
 
 
-def door(group: Resource, token: str = INGRESS, **inputs: Any) -> Resource:
+def door(group: Resource, token: str = INGRESS_RULE, **inputs: Any) -> Resource:
     rule = {"cidrIpv4": "0.0.0.0/0", "ipProtocol": "tcp", **inputs}
     return made(token, rule, name="door", securityGroupId=group)
 
@@ -170,7 +168,7 @@ CASES: Final[tuple[Case, ...]] = (
     broken(
         "no-open-ingress",
         "0.0.0.0/0 may enter at every port",
-        made(GROUP_RULE, {"type": "ingress", "protocol": "-1", "cidrBlocks": ["0.0.0.0/0"]}),
+        made(RULE, {"type": "ingress", "protocol": "-1", "cidrBlocks": ["0.0.0.0/0"]}),
     ),
     kept("no-open-ingress", door(BALANCED, fromPort=443, toPort=443), BALANCED, BALANCER),
     kept("no-open-ingress", door(BALANCED, fromPort=80.0, toPort=80.0), BALANCED, BALANCER),
@@ -179,18 +177,18 @@ CASES: Final[tuple[Case, ...]] = (
     kept("no-open-ingress", door(OTHER, fromPort=UNKNOWN, toPort=UNKNOWN), OTHER),
     kept(
         "no-open-ingress",
-        made(GROUP_RULE, {"type": "egress", "protocol": "-1", "cidrBlocks": ["0.0.0.0/0"]}),
+        made(RULE, {"type": "egress", "protocol": "-1", "cidrBlocks": ["0.0.0.0/0"]}),
     ),
     broken(
         "no-open-egress",
         "langfuse-dev-postgres may connect to 0.0.0.0/0 at every port",
-        door(OTHER, EGRESS, ipProtocol="-1"),
+        door(OTHER, EGRESS_RULE, ipProtocol="-1"),
         OTHER,
     ),
     broken(
         "no-open-egress",
         "langfuse-dev-postgres may connect to 0.0.0.0/0 at every port",
-        door(OTHER, EGRESS, fromPort=0, toPort=65535),
+        door(OTHER, EGRESS_RULE, fromPort=0, toPort=65535),
         OTHER,
     ),
     broken(
@@ -201,15 +199,17 @@ CASES: Final[tuple[Case, ...]] = (
     broken(
         "no-open-egress",
         "it may connect to ::/0 at every port",
-        made(GROUP_RULE, {"type": "egress", "protocol": "-1", "ipv6CidrBlocks": ["::/0"]}),
+        made(RULE, {"type": "egress", "protocol": "-1", "ipv6CidrBlocks": ["::/0"]}),
     ),
     broken(
         "no-open-egress",
         "it may connect to 0.0.0.0/0 at every port",
         made(GROUP, {"egress": [{"cidrBlocks": ["0.0.0.0/0"], "protocol": "-1"}]}),
     ),
-    kept("no-open-egress", door(WEB, EGRESS, ipProtocol="-1"), WEB),
-    kept("no-open-egress", door(OTHER, EGRESS, fromPort=443, toPort=443), OTHER),
-    kept("no-open-egress", door(OTHER, EGRESS, cidrIpv4="10.0.0.0/16", ipProtocol="-1"), OTHER),
+    kept("no-open-egress", door(WEB, EGRESS_RULE, ipProtocol="-1"), WEB),
+    kept("no-open-egress", door(OTHER, EGRESS_RULE, fromPort=443, toPort=443), OTHER),
+    kept(
+        "no-open-egress", door(OTHER, EGRESS_RULE, cidrIpv4="10.0.0.0/16", ipProtocol="-1"), OTHER
+    ),
     kept("no-open-egress", made(DEFAULT_GROUP)),
 )
