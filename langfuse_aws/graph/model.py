@@ -10,10 +10,12 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Final, cast
 
+from pulumi.runtime.rpc import UNKNOWN
+
+__all__ = ["SECRET", "STACK_TYPE", "UNKNOWN", "Resource", "ResourceGraph", "has_unknown"]
+
 SECRET: Final = "[secret]"  # noqa: S105
 """Stands for a value that is secret."""
-UNKNOWN: Final = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
-"""The engine's mark for a value that only the update will tell; a preview has many."""
 
 STACK_TYPE: Final = "pulumi:pulumi:Stack"
 _PROVIDERS: Final = "pulumi:providers:"
@@ -145,7 +147,10 @@ def _without_providers(resources: Iterable[Resource]) -> tuple[Resource, ...]:
 
 
 def has_unknown(value: Any) -> bool:
-    """Whether a value is unknown, or holds something unknown."""
+    """Whether only the update will tell a value, a part of it, or a part of a text in it.
+
+    The mark of that is Pulumi's UNKNOWN. A preview has many, and a JSON document may hold one.
+    """
     if isinstance(value, str):
         return UNKNOWN in value
     if isinstance(value, Mapping):

@@ -12,7 +12,7 @@ from typing import Any, cast
 from langfuse_aws.offline.catalog import TYPES, resource_type
 from langfuse_aws.offline.catalog.resource_type import ResourceType
 from langfuse_aws.offline.facts import Facts, Value, value_of
-from langfuse_aws.offline.unknown import UNKNOWN, has_unknown
+from langfuse_aws.offline.unknown import UNKNOWN, any_unknown
 
 COMPUTED: dict[str, frozenset[str]] = {
     token: frozenset(entry.computed) for token, entry in TYPES.items()
@@ -55,7 +55,7 @@ def preview_update(
         _facts(entry, token, name, inputs, region), id=resource_id, seed=resource_id, old=old
     )
     known: dict[str, Value | str] = dict.fromkeys(entry.restated, UNKNOWN)
-    if has_unknown(inputs):
+    if any_unknown(inputs):
         for key in entry.computed:
             known.setdefault(key, _at(old, key, UNKNOWN))
     return _outputs(entry, facts, known)

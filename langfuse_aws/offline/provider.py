@@ -40,7 +40,7 @@ from langfuse_aws.offline.account import Account, Existing, Made
 from langfuse_aws.offline.catalog import resource_type
 from langfuse_aws.offline.facts import DEFAULT_REGION
 from langfuse_aws.offline.refusals import Request, all_refused, refused
-from langfuse_aws.offline.unknown import UNKNOWN, has_unknown
+from langfuse_aws.offline.unknown import UNKNOWN, any_unknown
 from langfuse_aws.offline.wire import Properties, from_struct, to_struct
 
 UNLIMITED = (("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1))
@@ -118,7 +118,7 @@ class _Configuration:
     def tags_with(self, given: Any) -> Any:
         """Given tags and the default tags that they do not override."""
         own = cast("dict[str, str]", given or {})
-        return UNKNOWN if has_unknown([own, self.tags]) else self.tags | own
+        return UNKNOWN if any_unknown([own, self.tags]) else self.tags | own
 
 
 class AwsProvider(Provider):

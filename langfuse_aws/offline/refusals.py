@@ -14,7 +14,7 @@ from typing import Any, cast
 from langfuse_aws.offline import snapshots
 from langfuse_aws.offline.account import Account, Existing
 from langfuse_aws.offline.rules import Rule, rules_of
-from langfuse_aws.offline.unknown import UNKNOWN, has_unknown
+from langfuse_aws.offline.unknown import UNKNOWN, any_unknown
 from langfuse_aws.offline.versions import is_older, parts
 
 Properties = Mapping[str, Any]
@@ -199,7 +199,7 @@ def _without_new_deployment(_rule: Rule, request: Request) -> str | None:
 
 def _strategies(properties: Properties) -> Any:
     given = cast("list[Properties]", properties.get("capacityProviderStrategies") or [])
-    if has_unknown(given):
+    if any_unknown(given):
         return given
     return sorted(
         (str(each.get("capacityProvider")), each.get("base") or 0, each.get("weight") or 0)

@@ -1,20 +1,24 @@
-"""The engine's mark for a value that is not known before an update has run.
+"""Finds what is not known before an update has run, by Pulumi's mark.
 
-The mark is an ordinary string, so plain dicts of inputs can hold it anywhere.
+The mark is an ordinary string, so plain dicts of inputs can hold it anywhere. On the wire it is a
+value of its own, and never a part of a text: `graph.model.has_unknown` looks into texts as well,
+since it reads what programs have made of it.
 """
 
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
-UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
+from pulumi.runtime.rpc import UNKNOWN
+
+__all__ = ["UNKNOWN", "any_unknown"]
 
 
-def has_unknown(value: Any) -> bool:
-    """Whether the value is unknown or holds something unknown."""
+def any_unknown(value: Any) -> bool:
+    """Whether the value, or one in it, is the mark."""
     if isinstance(value, str):
         return value == UNKNOWN
     if isinstance(value, Mapping):
-        return any(has_unknown(item) for item in cast("Mapping[str, Any]", value).values())
+        return any(any_unknown(item) for item in cast("Mapping[str, Any]", value).values())
     if isinstance(value, Sequence):
-        return any(has_unknown(item) for item in cast("Sequence[Any]", value))
+        return any(any_unknown(item) for item in cast("Sequence[Any]", value))
     return False

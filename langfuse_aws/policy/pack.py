@@ -26,10 +26,10 @@ from langfuse_aws.policy.rule import ResourceRule, Rule, Stack
 from langfuse_aws.policy.rules import RULES
 from langfuse_aws.settings.loading import SettingsError, load, of_namespace
 
-UNKNOWNS: Final = frozenset(
+TYPED_MARKS: Final = frozenset(
     value for name, value in vars(proxy).items() if name.startswith("UNKNOWN_")
 )
-"""The engine's marks for unknown values, by their types."""
+"""Pulumi's marks of unknown values: one for each type, of which UNKNOWN is that of texts."""
 
 
 def policies() -> Iterator[Policy]:
@@ -99,7 +99,7 @@ def _known_marks(value: Any) -> Any:
         return {key: _known_marks(item) for key, item in items}
     if isinstance(value, list):
         return [_known_marks(item) for item in cast("list[Any]", value)]
-    return UNKNOWN if value in UNKNOWNS else value
+    return UNKNOWN if value in TYPED_MARKS else value
 
 
 def deletion_protection() -> bool | None:

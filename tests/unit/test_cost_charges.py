@@ -15,7 +15,7 @@ from langfuse_aws.contract import metrics
 from langfuse_aws.cost.bill import Bill, Line, bill
 from langfuse_aws.cost.types import PRICED
 from langfuse_aws.cost.usage import Usage
-from langfuse_aws.graph.model import Resource, ResourceGraph
+from langfuse_aws.graph.model import UNKNOWN, Resource, ResourceGraph
 from langfuse_aws.settings.releases import LANGFUSE, LANGFUSE_3
 
 REGION = "us-east-1"
@@ -309,8 +309,8 @@ def test_a_load_balancer_has_an_address_in_each_subnet_however_they_are_known() 
     vpc = resource("awsx:ec2:Vpc", {"availabilityZoneNames": ["a", "b", "c"]})
     for known in (
         balancer(["subnet-1", "subnet-2", "subnet-3"], []),
-        balancer("04da6b54-80e4-46f7-96ec-b56ff0331ba9", [vpc, *subnets]),
-        balancer("04da6b54-80e4-46f7-96ec-b56ff0331ba9", [vpc]),
+        balancer(UNKNOWN, [vpc, *subnets]),
+        balancer(UNKNOWN, [vpc]),
     ):
         assert usd(priced(*known)) == {
             "Application Load Balancer": approx(0.0225 * HOURS),

@@ -20,7 +20,7 @@ from langfuse_aws.automation.__main__ import app
 from langfuse_aws.automation.moving_in import command as import_command
 from langfuse_aws.automation.moving_in.move import Move
 from langfuse_aws.automation.moving_in.plan import move_in
-from langfuse_aws.automation.moving_in.terraform_fates import UNKNOWN
+from langfuse_aws.automation.moving_in.terraform_fates import UNLISTED
 from langfuse_aws.automation.moving_in.terraform_state import read_terraform_state
 from langfuse_aws.automation.plan import UserError, messages
 from langfuse_aws.components.protection import adoption
@@ -182,7 +182,7 @@ def test_several_instances_are_adopted_in_their_order(state: State, tmp_path: Pa
 
 def test_every_resource_of_the_repository_has_a_fate(state: State, tmp_path: Path) -> None:
     move = moved(state, tmp_path)
-    assert [each.address for each in move.left if each.fate == UNKNOWN] == []
+    assert [each.address for each in move.left if each.fate == UNLISTED] == []
     own = [each for each in state["resources"] if each.get("module") == "module.langfuse"]
     addresses = sum(len(each["instances"]) for each in own if each["mode"] == "managed")
     assert len(move.left) + len(move.adopted) == addresses

@@ -15,7 +15,7 @@ import pytest
 from langfuse_aws.offline import changes, invokes, model, naming, random_values
 from langfuse_aws.offline.catalog import EVERYTHING, TYPES
 from langfuse_aws.offline.mocks import OfflineMocks
-from langfuse_aws.offline.unknown import UNKNOWN, has_unknown
+from langfuse_aws.offline.unknown import UNKNOWN, any_unknown
 from langfuse_aws.offline.vpc_layout import layout
 
 REGION = "us-east-1"
@@ -383,8 +383,8 @@ def test_a_pet_is_its_id() -> None:
 
 
 def test_unknown_values_are_found_at_any_depth() -> None:
-    assert has_unknown({"a": [{"b": UNKNOWN}]})
-    assert not has_unknown({"a": [{"b": "known"}], "c": None})
+    assert any_unknown({"a": [{"b": UNKNOWN}]})
+    assert not any_unknown({"a": [{"b": "known"}], "c": None})
 
 
 @pytest.fixture

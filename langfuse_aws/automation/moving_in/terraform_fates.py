@@ -77,7 +77,7 @@ FATES: Final[Mapping[str, Fate]] = {
 }
 """By address, or else by type."""
 
-UNKNOWN: Final = Fate("kept", f"not of {TERRAFORM_REPOSITORY}: decide yourself what becomes of it")
+UNLISTED: Final = Fate("kept", f"not of {TERRAFORM_REPOSITORY}: decide yourself what becomes of it")
 
 
 def fate(resource: Managed, stores: Container[AdoptedStore]) -> Fate:
@@ -86,4 +86,4 @@ def fate(resource: Managed, stores: Container[AdoptedStore]) -> Fate:
         return Fate("kept", "langfuse:postgres.mode external uses it: it stays, with no owner")
     if "redis" not in stores and resource.type.startswith("aws_elasticache"):
         return _NEVER_NEEDED
-    return FATES.get(resource.kind) or FATES.get(resource.type) or UNKNOWN
+    return FATES.get(resource.kind) or FATES.get(resource.type) or UNLISTED

@@ -6,7 +6,7 @@ https://docs.python.org/3/library/site.html#module-sitecustomize
 
 from typing import Any, Final
 
-UNKNOWN: Final = {"aws:cloudwatch/metricAlarm:MetricAlarm": "warm_up_configuration"}
+ONLY_IN_6: Final = {"aws:cloudwatch/metricAlarm:MetricAlarm": "warm_up_configuration"}
 """Provider 6.64 has it."""
 
 try:
@@ -19,8 +19,8 @@ else:
     def _make_without(
         self: Any, t: str, name: str, props: Any = None, *others: Any, **named: Any
     ) -> None:
-        if t in UNKNOWN and props is not None:
-            vars(props)[UNKNOWN[t]] = None
+        if t in ONLY_IN_6 and props is not None:
+            vars(props)[ONLY_IN_6[t]] = None
         _make(self, t, name, props, *others, **named)
 
     setattr(pulumi.CustomResource, "__init__", _make_without)  # noqa: B010 -- not of its type
