@@ -39,8 +39,13 @@ class Resource:
     """Empty in a preview for what will be created."""
     protect: bool = False
     retain_on_delete: bool = False
+    """Whether AWS keeps it when Pulumi deletes it."""
     origins: Mapping[str, Sequence[str]] = field(default_factory=dict[str, Sequence[str]])
     """By input, the URNs of the resources that its value comes from."""
+    id: str = ""
+    """Empty in a preview for what will be created, and of components."""
+    replaced: bool = False
+    """Whether another one has taken its place, and its deletion is still to come."""
 
     @property
     def name(self) -> str:
@@ -60,6 +65,8 @@ class Resource:
             protect=bool(entry.get("protect")),
             retain_on_delete=bool(entry.get("retainOnDelete")),
             origins=entry.get("propertyDependencies") or {},
+            id=entry.get("id") or "",
+            replaced=bool(entry.get("delete")),
         )
 
 
@@ -89,8 +96,8 @@ class ResourceGraph:
     def of_state(cls, exported: Mapping[str, Any]) -> "ResourceGraph":
         """Read the `deployment` of an exported stack: the resources as they are."""
         entries = cast("list[dict[str, Any]]", exported.get("resources") or [])
-        there = (Resource.of(entry) for entry in entries if not entry.get("delete"))
-        return cls(_without_providers(there))
+        found = map(Resource.of, entries)
+        return cls(_without_providers(each for each in found if not each.replaced))
 
     @cached_property
     def _by_urn(self) -> Mapping[str, Resource]:

@@ -2,8 +2,8 @@
 
 import json
 import os
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Final, cast
@@ -17,6 +17,7 @@ from langfuse_aws.automation.engine.operation import Command
 from langfuse_aws.automation.engine.workspace import Workspace
 from langfuse_aws.automation.plan import UserError
 from langfuse_aws.components.shared.names import resource_prefix
+from langfuse_aws.graph.model import Resource
 from langfuse_aws.settings.loading import SettingsError, load, of_namespace
 from langfuse_aws.settings.messages import NAMESPACE
 from langfuse_aws.settings.model import Settings
@@ -30,37 +31,6 @@ Folder = Annotated[
 """The option of every command that works on a stack; its default is REPOSITORY."""
 
 ALLOW_REPLACE: Final = f"{NAMESPACE}:allowReplace"
-
-
-@dataclass(frozen=True)
-class Resource:
-    """A resource in Pulumi's state."""
-
-    type: str
-    name: str
-    urn: str
-    id: str
-    # Secrets are in them.
-    inputs: Mapping[str, Any] = field(repr=False)
-    outputs: Mapping[str, Any] = field(repr=False)
-    retained: bool
-    """Whether AWS keeps it when Pulumi deletes it."""
-    replaced: bool
-    """Whether another one has taken its place, and its deletion is still to come."""
-
-    @classmethod
-    def from_state(cls, resource: Mapping[str, Any]) -> "Resource":
-        """Read an entry of an exported state."""
-        return cls(
-            type=resource["type"],
-            name=resource["urn"].split("::")[-1],
-            urn=resource["urn"],
-            id=resource.get("id", ""),
-            inputs=resource.get("inputs") or {},
-            outputs=resource.get("outputs") or {},
-            retained=bool(resource.get("retainOnDelete")),
-            replaced=bool(resource.get("delete")),
-        )
 
 
 @dataclass(frozen=True)
@@ -91,7 +61,7 @@ class Deployed:
         """The resources as they were when they were first asked for."""
         exported = cast("dict[str, Any]", self.pulumi.export_stack().deployment)
         entries = cast("list[dict[str, Any]]", exported.get("resources") or [])
-        found = [Resource.from_state(each) for each in entries]
+        found = [Resource.of(each) for each in entries]
         if not found:
             raise UserError(
                 f"stack {self.name}: nothing is deployed. Restoring needs a stack: pulumi up first."

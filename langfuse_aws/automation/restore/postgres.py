@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from langfuse_aws.automation.engine.deployed import ALLOW_REPLACE, Deployed, Resource
+from langfuse_aws.automation.engine.deployed import ALLOW_REPLACE, Deployed
 from langfuse_aws.automation.plan import Plan, Step, UserError
 from langfuse_aws.automation.restore import snapshots
+from langfuse_aws.graph.model import Resource
 from langfuse_aws.settings.external_stores import ExternalPostgres
 from langfuse_aws.settings.stores import AuroraPostgres
 

@@ -7,10 +7,11 @@ from typing import Any, Final
 from botocore import waiter as waiters
 from botocore.exceptions import WaiterError
 
-from langfuse_aws.automation.engine.deployed import ALLOW_REPLACE, Deployed, Resource
+from langfuse_aws.automation.engine.deployed import ALLOW_REPLACE, Deployed
 from langfuse_aws.automation.plan import Plan, Step, UserError
 from langfuse_aws.automation.restore import snapshots
 from langfuse_aws.automation.restore.worker import Worker
+from langfuse_aws.graph.model import Resource
 from langfuse_aws.settings.external_stores import ExternalClickHouse
 
 VOLUME: Final = "aws:ebs/volume:Volume"
@@ -217,7 +218,7 @@ def _refresh_waiter(client: Any) -> Any:
 
 
 def _fate(volume: Resource) -> str:
-    if volume.retained:
+    if volume.retain_on_delete:
         return (
             f"Not {volume.id}: the stack forgets it, but it stays in AWS and is billed until you "
             "delete it."
