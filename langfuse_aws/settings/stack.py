@@ -7,7 +7,7 @@ import pulumi
 from pulumi.runtime import is_config_secret
 from pulumi.runtime.config import CONFIG, get_config_env, get_config_secret_keys_env
 
-from langfuse_aws.settings import default_tags, regions
+from langfuse_aws.settings import provider_keys
 from langfuse_aws.settings.how_to_set import IN_CONFIGURATION
 from langfuse_aws.settings.loading import SettingsError, load, of_namespace
 from langfuse_aws.settings.messages import NAMESPACE
@@ -61,10 +61,7 @@ def read() -> tuple[Settings, Secrets]:
     config = {**get_config_env(), **CONFIG.get()}
     values = of_namespace(config)
     problems = [_in_the_clear(key) for key in SECRET_KEYS if key in values and not _is_secret(key)]
-    region = config.get(regions.KEY)
-    if region is not None and (line := regions.line(region)):
-        problems.append(line)
-    problems += default_tags.faults(config.get(default_tags.KEY))
+    problems += provider_keys.faults(config)
     try:
         settings = load(values)
     except SettingsError as error:

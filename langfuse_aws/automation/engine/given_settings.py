@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, cast
 
-from langfuse_aws.settings import default_tags, regions
+from langfuse_aws.settings import provider_keys
 from langfuse_aws.settings.how_to_set import IN_SETTINGS
 from langfuse_aws.settings.loading import SettingsError, load
 from langfuse_aws.settings.messages import NAMESPACE
@@ -43,10 +43,7 @@ def checked(settings: Mapping[str, Any] | None, secrets: Mapping[str, Any]) -> G
         texts[name] = text
         problems += problem
     misplaced = bool(problems)
-    problems += default_tags.faults(given.get(default_tags.KEY))
-    region = given.get(regions.KEY)
-    if region is not None and (line := regions.line(str(region))):
-        problems.append(line)
+    problems += provider_keys.faults(given)
     own = {name: value for name, value in given.items() if ":" not in name}
     if settings is not None and not misplaced:
         passed = {name: text for name, text in texts.items() if ":" not in name}
