@@ -30,34 +30,29 @@ def database_snapshot(
     told = pulumi.InvokeOptions(parent=parent)
     setting = f"langfuse:postgres.snapshotIdentifier: {identifier}"
 
-    def of_cluster() -> DatabaseSnapshot:
-        found = aws.rds.get_cluster_snapshot(
-            db_cluster_snapshot_identifier=identifier, include_shared=True, opts=told
-        )
-        return DatabaseSnapshot(
-            identifier,
-            found.engine,
-            found.engine_version,
-            found.status,
-            found.storage_encrypted,
-            found.allocated_storage,
-        )
-
-    def of_instance() -> DatabaseSnapshot:
-        found = aws.rds.get_snapshot(
-            db_snapshot_identifier=identifier, include_shared=True, opts=told
-        )
-        return DatabaseSnapshot(
-            identifier,
-            found.engine,
-            found.engine_version,
-            found.status,
-            found.encrypted,
-            found.allocated_storage,
-        )
-
     aurora = engine == "aurora-postgresql"
-    snapshot, missing = _found(of_cluster if aurora else of_instance)
+
+    def look_up() -> DatabaseSnapshot:
+        if aurora:
+            found = aws.rds.get_cluster_snapshot(
+                db_cluster_snapshot_identifier=identifier, include_shared=True, opts=told
+            )
+            encrypted = found.storage_encrypted
+        else:
+            found = aws.rds.get_snapshot(
+                db_snapshot_identifier=identifier, include_shared=True, opts=told
+            )
+            encrypted = found.encrypted
+        return DatabaseSnapshot(
+            identifier,
+            found.engine,
+            found.engine_version,
+            found.status,
+            encrypted,
+            found.allocated_storage,
+        )
+
+    snapshot, missing = _found(look_up)
     if snapshot is None:
         kind = "db-cluster" if aurora else "db"
         return None, f"{setting}: {missing}. See aws rds describe-{kind}-snapshots."
