@@ -15,7 +15,6 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -44,6 +43,7 @@ from langfuse_aws.components.clickhouse.config import (
 )
 from langfuse_aws.components.clickhouse.host import DATA_FOLDER, DEVICE, MOUNT_POINT
 from langfuse_aws.settings.releases import CLICKHOUSE_COMPATIBILITY
+from tests.unit.boot_script import BASH, Boot, functions, noted, run
 
 VOLUME: Final = "vol-0123456789abcdef2"
 DISKS: Final = "/dev/disk/by-id/nvme-Amazon_Elastic_Block_Store_"
@@ -62,7 +62,6 @@ VALUES: Final[Mapping[str, str]] = {
 SERVERS: Final = tuple(f"clickhouse-{number}.langfuse-prod.internal" for number in (1, 2, 3))
 BACKUPS: Final = "https://langfuse-backups.s3.eu-west-1.amazonaws.com/clickhouse/"
 
-BASH: Final = "/bin/bash"
 PROGRAMS: Final = "usr/local/bin"
 UNIT: Final = "/etc/systemd/system/register-server.service"
 
@@ -96,42 +95,14 @@ APPEARS: Final = f'''[[ $* =~ --volume-id\\ vol-([0-9a-f]+) ]] &&
 STOP: Final = "shutdown -h now"
 
 
-@dataclass(frozen=True)
-class Boot:
-    """What a run of the boot script left behind."""
-
-    code: int
-    log: str
-    calls: list[str]
-    """Commands in order, with their arguments, as if the folder were the root."""
-    root: Path
-
-    @property
-    def joined(self) -> bool:
-        """Whether the ECS agent joins the cluster, now and after each reboot."""
-        if not (self.root / "etc/ecs/ecs.config").exists():
-            return False
-        agent = [call.split() for call in self.calls if call.endswith(" ecs.service")]
-        masked = [call for call in agent if call[-2] == "--now" and "mask" in call]
-        last = [word for call in agent for word in call if word in ("mask", "unmask", "enable")]
-        return bool(masked) and last[-2:] == ["unmask", "enable"]
-
-    def file(self, path: str) -> str:
-        """A file, as if the folder were the root."""
-        return (
-            (self.root / path.lstrip("/")).read_text(encoding="utf-8").replace(str(self.root), "")
-        )
-
-    def named(self, command: str) -> list[str]:
-        """Calls of one command."""
-        return [call for call in self.calls if call.split()[0] == command]
-
-
-def functions(root: Path, stubs: Mapping[str, str]) -> str:
-    """Write stubs as functions, for BASH_ENV: files would take a new bash for every call."""
-    file = root / "functions"
-    file.write_text("".join(f"{name}() {{ (\n{stubs[name]}\n) || return; }}\n" for name in stubs))
-    return str(file)
+def joined(boot: Boot) -> bool:
+    """Whether the ECS agent joins the cluster, now and after each reboot."""
+    if not (boot.root / "etc/ecs/ecs.config").exists():
+        return False
+    agent = [call.split() for call in boot.calls if call.endswith(" ecs.service")]
+    masked = [call for call in agent if call[-2] == "--now" and "mask" in call]
+    last = [word for call in agent for word in call if word in ("mask", "unmask", "enable")]
+    return bool(masked) and last[-2:] == ["unmask", "enable"]
 
 
 def boot(
@@ -143,7 +114,6 @@ def boot(
     values: Mapping[str, str] = VALUES,
 ) -> Boot:
     """Run the boot script in `root`, with other behaviours of some stubs."""
-    tools, calls = root / "tools", root / "calls"
     for folder in (
         "tools",
         "etc/ecs",
@@ -152,45 +122,18 @@ def boot(
         PROGRAMS,
     ):
         (root / folder).mkdir(parents=True)
-    stubs = {
-        name: f'echo "{name} $*" >> "$CALLS"\n{body}'
-        for name, body in {**STUBS, **(behaviours or {})}.items()
-        if name != without
-    }
+    there = {**STUBS, **(behaviours or {})}
+    stubs = noted({name: body for name, body in there.items() if name != without})
     if device and "aws" in stubs:
         stubs["aws"] = f"(\n{stubs['aws']}\n) && {APPEARS}"
-    (tools / "cat").symlink_to(shutil.which("cat") or "/bin/cat")
-    calls.touch()
+    (root / "tools/cat").symlink_to(shutil.which("cat") or "/bin/cat")
     mount_point = f"{root}{MOUNT_POINT}"
     text = user_data({**values, "mount_point": mount_point})
     # A file stands for the device; only its kind differs.
     text = text.replace("[[ -b ", "[[ -e ")
     for folder in ("/etc/", "/dev/disk/", f"/{PROGRAMS}/"):
         text = text.replace(folder, f"{root}{folder}")
-    run = subprocess.run(
-        [BASH, "-c", text],
-        check=False,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        cwd=root,
-        env={
-            "BASH_ENV": functions(root, stubs),
-            "CALLS": str(calls),
-            "CHMOD": shutil.which("chmod") or "/bin/chmod",
-            "MKDIR": shutil.which("mkdir") or "/bin/mkdir",
-            "PATH": str(tools),
-            "ROOT": str(root),
-        },
-        timeout=20,
-        umask=0o077,
-    )
-    return Boot(
-        code=run.returncode,
-        log=run.stdout,
-        calls=calls.read_text(encoding="utf-8").replace(str(root), "").splitlines(),
-        root=root,
-    )
+    return run(root, text, stubs)
 
 
 @pytest.fixture(scope="module")
@@ -235,14 +178,14 @@ def test_a_new_volume_is_formatted_mounted_and_only_then_offered_to_the_cluster(
         "systemctl unmask ecs.service",
         "systemctl --no-block enable --now ecs.service",
     ], "attach, format, seal the mount point, mount, hand over to ClickHouse's user 101, be found"
-    assert (first.code, first.joined) == (0, True), "the agent may start"
+    assert (first.code, joined(first)) == (0, True), "the agent may start"
 
 
 def test_a_volume_with_a_file_system_is_mounted_and_never_formatted(tmp_path: Path) -> None:
     result = boot(tmp_path, {"blkid": FORMATTED})
     assert result.named("mkfs.xfs") == [], "the data of years is on it"
     assert result.named("mount") == [f"mount {MOUNT_POINT}"], "it is used as it is"
-    assert (result.code, result.joined) == (0, True), "the replaced instance takes over"
+    assert (result.code, joined(result)) == (0, True), "the replaced instance takes over"
 
 
 def test_a_volume_is_formatted_once_and_without_force(first: Boot) -> None:
@@ -258,7 +201,7 @@ def test_a_volume_that_could_not_be_examined_is_not_formatted(tmp_path: Path, co
     assert result.calls[-2:] == [f"blkid -p {BY_ID}", STOP], (
         "not knowing is not the same as knowing it is empty; nothing is formatted or mounted"
     )
-    assert (result.code != 0, result.joined) == (True, False), "another instance tries again"
+    assert (result.code != 0, joined(result)) == (True, False), "another instance tries again"
 
 
 def test_the_cluster_is_named_in_the_agents_configuration(first: Boot) -> None:
@@ -278,7 +221,7 @@ def test_when_a_step_fails_the_cluster_is_not_joined_and_the_instance_stops(
     tmp_path: Path, failing: str
 ) -> None:
     result = boot(tmp_path, {failing: "exit 1"})
-    assert not result.joined, "a task would start on an empty folder, and look healthy"
+    assert not joined(result), "a task would start on an empty folder, and look healthy"
     assert result.calls[-1] == STOP, "the Auto Scaling group then replaces the instance"
     assert result.code != 0, "and cloud-init's log says so"
 
@@ -290,7 +233,7 @@ def test_when_the_mount_fails_nothing_is_written_below_the_mount_point(
     result = boot(tmp_path, {"blkid": blkid, "mount": "exit 32"})
     assert result.calls[-2:] == [f"mount {MOUNT_POINT}", STOP], "the next step is the end"
     assert not (tmp_path / DATA_FOLDER[1:]).exists(), "data there would vanish below a later mount"
-    assert not result.joined, "the root volume must never be taken for the data volume"
+    assert not joined(result), "the root volume must never be taken for the data volume"
 
 
 def test_the_agent_is_not_configured_before_the_volume_is_mounted(first: Boot) -> None:
@@ -306,7 +249,7 @@ def test_a_volume_that_the_old_instance_still_holds_is_waited_for(tmp_path: Path
     result = boot(tmp_path, {"aws": busy, "blkid": FORMATTED})
     assert result.named("aws") == [ATTACH] * 3, "refused twice, then attached"
     assert result.named("sleep") == ["sleep 10"] * 2, "ten seconds between two attempts"
-    assert (result.joined, result.named("shutdown")) == (True, []), "patience is not a failure"
+    assert (joined(result), result.named("shutdown")) == (True, []), "patience is not a failure"
 
 
 def test_a_volume_that_never_comes_ends_the_boot_without_touching_any_disk(tmp_path: Path) -> None:
@@ -315,13 +258,13 @@ def test_a_volume_that_never_comes_ends_the_boot_without_touching_any_disk(tmp_p
     assert "attach: gave up\n" in result.log, "the console says what it was"
     assert result.calls[-1] == STOP, "another instance may have more luck"
     touched = {call.split()[0] for call in result.calls} & {"mkfs.xfs", "mount", "chattr"}
-    assert (touched, result.joined) == (set(), False), "there is nothing to format"
+    assert (touched, joined(result)) == (set(), False), "there is nothing to format"
 
 
 def test_a_device_that_appears_late_is_waited_for(tmp_path: Path) -> None:
     result = boot(tmp_path, {"sleep": f'echo > "$ROOT{BY_ID}"'}, device=False)
     assert result.named("sleep") == ["sleep 2"], "udev names the device a moment after it attached"
-    assert (result.code, result.joined) == (0, True), "a moment is not a failure"
+    assert (result.code, joined(result)) == (0, True), "a moment is not a failure"
 
 
 def test_the_instance_asks_who_it_is_with_a_session_token(first: Boot) -> None:
@@ -359,7 +302,7 @@ def test_a_missing_aws_cli_is_installed_first(tmp_path: Path) -> None:
     assert result.named("timeout") == ["timeout 3m dnf install -y awscli-2"], (
         "dnf itself waits for another's lock for ever"
     )
-    assert (result.named("aws"), result.joined) == ([ATTACH], True), "and it is used at once"
+    assert (result.named("aws"), joined(result)) == ([ATTACH], True), "and it is used at once"
 
 
 def test_an_installation_that_fails_twice_is_tried_a_third_time(tmp_path: Path) -> None:
@@ -367,7 +310,7 @@ def test_an_installation_that_fails_twice_is_tried_a_third_time(tmp_path: Path) 
     assert result.named("dnf") == ["dnf install -y awscli-2"] * 3, "a lock, a mirror, a slow NAT"
     assert result.named("sleep") == ["sleep 20"] * 2, "with time for them to end"
     assert "install_cli: attempt 2 of 5 failed\n" in result.log, "and the console says so"
-    assert (result.code, result.joined, result.named("shutdown")) == (0, True, [])
+    assert (result.code, joined(result), result.named("shutdown")) == (0, True, [])
 
 
 @pytest.mark.parametrize("dnf", ["exit 1", ""], ids=["fails", "installs nothing"])
@@ -375,7 +318,7 @@ def test_an_installation_that_never_works_ends_the_boot(tmp_path: Path, dnf: str
     result = boot(tmp_path, {"dnf": dnf}, without="aws")
     assert result.named("seq") == ["seq 1 5"], "five times at the most"
     assert "install_cli: gave up\n" in result.log
-    assert (result.calls[-1], result.joined, result.named("mount")) == (STOP, False, [])
+    assert (result.calls[-1], joined(result), result.named("mount")) == (STOP, False, [])
 
 
 @pytest.mark.parametrize("path", ["api/token", "instance-id", "availability-zone"])
@@ -384,7 +327,7 @@ def test_a_metadata_service_that_fails_is_asked_again(tmp_path: Path, path: str)
 """
     result = boot(tmp_path, {"curl": once + STUBS["curl"]})
     assert result.named("sleep") == ["sleep 2"], "once more, after two seconds"
-    assert (result.named("aws"), result.joined) == ([ATTACH], True)
+    assert (result.named("aws"), joined(result)) == ([ATTACH], True)
     assert "TOKEN" not in result.log, "what is logged holds no credentials"
 
 
@@ -392,7 +335,7 @@ def test_an_attachment_that_nobody_heard_of_is_used(tmp_path: Path) -> None:
     unheard = f"{APPEARS}; exit 255"
     result = boot(tmp_path, {"aws": unheard}, device=False)
     assert result.named("aws") == [ATTACH], "the device is there, and EC2 would refuse a second one"
-    assert (result.code, result.joined) == (0, True)
+    assert (result.code, joined(result)) == (0, True)
 
 
 def test_an_aws_cli_that_is_there_is_not_installed_again(first: Boot) -> None:
@@ -486,7 +429,7 @@ def test_an_instance_takes_the_number_and_the_volume_of_its_zone(
     assert result.file(NUMBER_FILE) == f"{number}\n", "who the container is"
     service = "srv-" + "abc"[number - 1] * 4
     assert f"/register-server {service} {number} " in result.file(UNIT), "how the others find it"
-    assert (result.code, result.joined) == (0, True), "in every zone"
+    assert (result.code, joined(result)) == (0, True), "in every zone"
 
 
 @pytest.mark.parametrize("zone", ["eu-west-1d", "eu-west-1", "eu-west-1ab"])
@@ -496,7 +439,7 @@ def test_an_instance_in_a_zone_without_a_volume_does_not_join_the_cluster(
     result = boot(tmp_path, in_zone(zone))
     assert f"no volume in zone {zone}\n" in result.log, "it says why"
     assert result.named("aws") == [], "it takes nobody's volume"
-    assert (result.code != 0, result.joined) == (True, False), "no task may start there"
+    assert (result.code != 0, joined(result)) == (True, False), "no task may start there"
     assert result.calls[-1] == STOP, "and no money is lost on it"
 
 
@@ -516,7 +459,7 @@ def test_the_number_is_there_before_a_task_can_start() -> None:
 def test_a_single_server_has_a_number_and_registers_nothing(tmp_path: Path) -> None:
     one = {**VALUES, "volumes": f"eu-west-1b 1 {VOLUME}", "names": ""}
     result = boot(tmp_path, values=one)
-    assert (result.file(NUMBER_FILE), result.joined) == ("1\n", True), "the same script serves it"
+    assert (result.file(NUMBER_FILE), joined(result)) == ("1\n", True), "the same script serves it"
     assert result.named("systemctl")[1:-2] == [
         "systemctl enable --now grow-data-volume.timer",
         "systemctl enable --now report-disk-use.timer",

@@ -8,9 +8,7 @@ rules.
 
 import base64
 import shutil
-import subprocess
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -24,6 +22,7 @@ from langfuse_aws.components.network.nat_instance import (
     PAUSE_SECONDS,
     user_data,
 )
+from tests.unit.boot_script import Boot, noted, run
 from tests.unit.graph import Graph, shipped
 
 GROUP: Final = "langfuse-staging-nat-eni-0123456789abcdef0"
@@ -53,26 +52,6 @@ STUBS: Final[Mapping[str, str]] = {
 NFT: Final = '#!/bin/bash\necho "nft $*" >> "$CALLS"\n'
 
 
-@dataclass(frozen=True)
-class Boot:
-    """What a run of the boot script left behind."""
-
-    code: int
-    log: str
-    calls: list[str]
-    """Commands in order, with their arguments, as if the folder were the root."""
-    root: Path
-
-    def file(self, path: str) -> str:
-        """A file, as if the folder were the root."""
-        text = (self.root / path.lstrip("/")).read_text(encoding="utf-8")
-        return text.replace(str(self.root), "")
-
-    def named(self, command: str) -> list[str]:
-        """Calls of one command."""
-        return [call for call in self.calls if call.split()[0] == command]
-
-
 def boot(
     root: Path,
     behaviours: Mapping[str, str] | None = None,
@@ -81,7 +60,7 @@ def boot(
     script: str | None = None,
 ) -> Boot:
     """Run the boot script in `root`, with other behaviours of some stubs."""
-    tools, calls = root / "tools", root / "calls"
+    tools = root / "tools"
     for folder in ("tools", "etc/sysctl.d", "etc/systemd/system"):
         (root / folder).mkdir(parents=True)
     for program in ("cat", "cp", "seq"):
@@ -89,38 +68,10 @@ def boot(
     for nft in [root / "nft", *([tools / "nft"] if with_nft else [])]:
         nft.write_text(NFT)
         nft.chmod(0o755)
-    stubs = {**STUBS, **(behaviours or {})}
-    functions = root / "functions"
-    functions.write_text(
-        "".join(
-            f'{name}() {{ (\necho "{name} $*" >> "$CALLS"\n{body}\n) }}\n'
-            for name, body in stubs.items()
-        )
-    )
-    calls.touch()
     text = script or user_data(region="eu-west-1", cidr="10.0.0.0/16", group=GROUP)
     for path in ("/etc/", "/swapfile"):
         text = text.replace(path, f"{root}{path}")
-    run = subprocess.run(
-        ["/bin/bash", "-c", text],
-        check=False,
-        capture_output=True,
-        text=True,
-        cwd=root,
-        env={
-            "BASH_ENV": str(functions),
-            "CALLS": str(calls),
-            "PATH": str(tools),
-            "ROOT": str(root),
-        },
-        timeout=20,
-    )
-    return Boot(
-        code=run.returncode,
-        log=run.stdout + run.stderr,
-        calls=calls.read_text(encoding="utf-8").replace(str(root), "").splitlines(),
-        root=root,
-    )
+    return run(root, text, noted({**STUBS, **(behaviours or {})}))
 
 
 @pytest.fixture(scope="module")
