@@ -639,3 +639,22 @@ def test_the_page_lists_every_size_of_app_runner() -> None:
         for cpu, sizes in MEMORY_MIB.items()
     ]
     assert "; ".join(rows) in PAGE.read_text(encoding="utf-8")
+
+
+def test_alias_records_name_the_zones_that_aws_lists() -> None:
+    assert HOSTED_ZONES == {
+        "us-east-2": "Z0224347AD7KVHMLOX31",
+        "us-east-1": "Z01915732ZBZKC8D32TPT",
+        "us-west-2": "Z02243383FTQ64HJ5772Q",
+        "ap-south-1": "Z00855883LBHKTIC4ODF2",
+        "ap-southeast-1": "Z09819469CZ3KQ8PWMCL",
+        "ap-southeast-2": "Z03657752RA8799S0TI5I",
+        "ap-northeast-1": "Z08491812XW6IPYLR6CCA",
+        "eu-central-1": "Z0334911C2FDI2Q9M4FZ",
+        "eu-west-1": "Z087551914Z2PCAU0QHMW",
+        "eu-west-2": "Z098228427VC6B3IX76ON",
+        "eu-west-3": "Z087117439MBKHYM69QS6",
+    }, (
+        "Route 53 refuses an alias in another zone, when everything else is made: "
+        "https://docs.aws.amazon.com/general/latest/gr/apprunner.html"
+    )

@@ -116,6 +116,29 @@ def test_valkey_never_evicts_and_always_asks_for_tls_and_a_token(stack: str) -> 
     assert "numNodeGroups" not in cache, "cluster mode breaks BullMQ without its own variables"
 
 
+@pytest.mark.parametrize("stack", ALL)
+def test_valkey_has_a_snapshot_of_each_day(stack: str) -> None:
+    assert shipped(stack).one(CACHE).inputs["snapshotRetentionLimit"] == 1, (
+        "0 turns them off (https://docs.aws.amazon.com/AmazonElastiCache/latest/APIReference/"
+        "API_CreateReplicationGroup.html), and what waits in the queues is nowhere else; each "
+        "further day is paid for"
+    )
+
+
+@pytest.mark.parametrize("stack", ALL)
+def test_what_up_says_it_changed_is_changed(stack: str) -> None:
+    graph = shipped(stack)
+    stores = [
+        found for token in (AURORA, AURORA_INSTANCE, RDS, CACHE) for found in graph.of_type(token)
+    ]
+    assert len(stores) >= 2
+    for store in stores:
+        assert store.inputs["applyImmediately"] is True, (
+            f"{store.name}: RDS and ElastiCache would put it off to a maintenance window within a "
+            "week, and `up` would be over"
+        )
+
+
 def test_prod_valkey_fails_over_to_a_replica_in_another_zone() -> None:
     prod, dev = shipped("prod").one(CACHE).inputs, shipped("dev").one(CACHE).inputs
     keys = ("numCacheClusters", "automaticFailoverEnabled", "multiAzEnabled")

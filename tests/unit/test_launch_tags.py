@@ -48,3 +48,14 @@ def test_a_group_has_the_default_tags_and_passes_them_on(stack: str) -> None:
             {"key": key, "value": value, "propagateAtLaunch": True}
             for key, value in [("Name", group.name), ("Project", "langfuse"), ("Stack", stack)]
         ], "the provider's default tags do not come to groups by themselves"
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_whoever_names_no_version_of_a_template_gets_the_newest(stack: str) -> None:
+    templates = shipped(stack).of_type("aws:ec2/launchTemplate:LaunchTemplate")
+    assert templates
+    for template in templates:
+        assert template.inputs["updateDefaultVersion"] is True, (
+            f"{template.name}: version 1 would stay EC2's default, and an instance that somebody "
+            "starts by hand in an emergency would have the first boot script and disk"
+        )

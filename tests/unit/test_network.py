@@ -230,6 +230,18 @@ def test_the_default_security_group_is_closed(stack: str) -> None:
     assert (group["ingress"], group["egress"]) == ([], [])
 
 
+@pytest.mark.parametrize("stack", ["dev", "staging", "prod"])
+def test_a_group_can_be_deleted_whoever_has_added_rules_to_it(stack: str) -> None:
+    groups = shipped(stack).of_type("aws:ec2/securityGroup:SecurityGroup")
+    assert groups
+    for group in groups:
+        assert group.inputs["revokeRulesOnDelete"] is True, (
+            f"{group.name}: AWS deletes no group that another one's rule names, so a rule that "
+            "somebody added would end a destroy half-way: https://registry.terraform.io/providers/"
+            "hashicorp/aws/latest/docs/resources/emr_cluster"
+        )
+
+
 def test_flow_logs_are_made_only_when_asked_for() -> None:
     assert shipped("prod").one("aws:ec2/flowLog:FlowLog").inputs["trafficType"] == "ALL"
     assert shipped("dev").of_type("aws:ec2/flowLog:FlowLog") == []

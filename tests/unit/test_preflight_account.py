@@ -249,6 +249,25 @@ def test_zones_without_vpc_links_alone_fail_with_those_that_have_them(account: A
     )
 
 
+def test_vpc_links_are_in_the_zones_of_the_page() -> None:
+    """Read once more, by hand: the last digits of each zone ID, in AWS's own order of regions.
+
+    https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-vpc-links.html
+    """
+    page = (
+        "us-east-2 use2 123, us-east-1 use1 12456, us-west-1 usw1 13, us-west-2 usw2 1234, "
+        "ap-east-1 ape1 23, ap-south-1 aps1 123, ap-northeast-2 apne2 123, "
+        "ap-southeast-1 apse1 123, ap-southeast-2 apse2 123, ap-northeast-1 apne1 124, "
+        "ca-central-1 cac1 12, eu-central-1 euc1 123, eu-west-1 euw1 123, eu-west-2 euw2 123, "
+        "eu-west-3 euw3 13, eu-south-2 eus2 123, eu-north-1 eun1 123, me-south-1 mes1 123, "
+        "sa-east-1 sae1 123, us-gov-west-1 usgw1 123"
+    )
+    rows = [row.split() for row in page.split(", ")]
+    assert {region: zones.split() for region, zones in VPC_LINK_ZONES.items()} == {
+        region: [f"{prefix}-az{digit}" for digit in digits] for region, prefix, digits in rows
+    }
+
+
 def test_nobody_knows_of_vpc_links_in_a_region_that_aws_does_not_list(account: Account) -> None:
     assert "mx-central-1" not in VPC_LINK_ZONES
     result = only(check_vpc_link(account.stack("mx-central-1")))

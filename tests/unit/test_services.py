@@ -111,6 +111,23 @@ def test_a_deployment_stops_no_task_before_another_one_serves(stack: str, contai
     inputs = service(shipped(stack), stack, container)
     assert inputs["deploymentMaximumPercent"] == 200
     assert inputs["deploymentMinimumHealthyPercent"] == 100
+    assert inputs["availabilityZoneRebalancing"] == "ENABLED", (
+        "after a zone was down all tasks would stay in the others; an absent value is ENABLED for "
+        "services that are made now and what it was for older ones: "
+        "https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_UpdateService.html"
+    )
+
+
+def test_tasks_carry_tags_by_which_their_cost_is_told() -> None:
+    graphs = (*map(shipped, ALL), varied())
+    services = [each for graph in graphs for each in graph.of_type(SERVICE)]
+    runs = [each for graph in graphs for each in graph.of_type("aws:scheduler/schedule:Schedule")]
+    assert (len(services), len(runs)) == (13, 4), "three of each stack, Grafana, and the backups"
+    for each in services:
+        assert each.inputs["propagateTags"] == "SERVICE", f"{each.name}: ECS tags no task unasked"
+    for each in runs:
+        run = each.inputs["target"]["ecsParameters"]
+        assert run["propagateTags"] == "TASK_DEFINITION", f"{each.name}: there is no service"
 
 
 @pytest.mark.parametrize("stack", ALL)
@@ -338,3 +355,6 @@ def test_clickhouse_is_found_by_an_a_record_and_web_by_one_with_its_port() -> No
     assert all(each.inputs["forceDestroy"] for each in graph.of_type(token)), (
         "a record that is left would stop the first destroy"
     )
+    for each in graph.of_type(token):
+        (record,) = each.inputs["dnsConfig"]["dnsRecords"]
+        assert record["ttl"] <= 60, f"{each.name}: a replaced task would be asked for that long"

@@ -103,6 +103,10 @@ FAULTS: Final = {
         Fault({BATCH: (500, {"errors": ["Failed to upload events to blob storage, aborting"]})}),
         *("send a batch", "S3", "Failed to upload events to blob storage"),
     ),
+    "Redis down, S3 well": (
+        otlp(500, error("Failed to add the job: Connection is closed.")),
+        *("send by OTLP", "Redis", "web stored the events in S3 but cannot queue them"),
+    ),
     "Redis full": (otlp(500, error(OOM)), "send by OTLP", "Redis", OOM),
     "Redis not set": (
         Fault({BATCH: (500, {"errors": ["Redis not initialized, aborting event processing"]})}),
