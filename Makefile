@@ -8,7 +8,13 @@ WORKERS ?= 2
 VENV := .venv
 STAMP := $(VENV)/.stamp
 ENGINE_STAMP := $(VENV)/.stamp-engine
+MUTANTS_STAMP := $(VENV)/.stamp-mutants
 RUN := $(VENV)/bin/python -m
+INSTALL = $(RUN) pip install --quiet --disable-pip-version-check --require-hashes -r
+# What stands in the head of each lock, so that Renovate can run it too.
+LOCK = $(VENV)/bin/uv pip compile --quiet $(LOCK_OPTIONS) --universal --generate-hashes --python-version=3.10
+COUNT ?= 60
+SEED ?= 1
 # The virtual environment comes first: a Python language host takes the python3 it finds on PATH.
 WITH_CLI = cli="$$($(RUN) development.pulumi_cli)" && PATH="$(CURDIR)/$(VENV)/bin:$$cli:$$PATH"
 
@@ -16,7 +22,7 @@ WITH_CLI = cli="$$($(RUN) development.pulumi_cli)" && PATH="$(CURDIR)/$(VENV)/bi
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types unit registry engine running queues provider-test bench docs format clean
+.PHONY: help demo test lint types unit registry engine running queues provider-test mutants bench docs lock format clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -54,11 +60,20 @@ queues: $(STAMP) ## tests of Langfuse's queues in a real Redis; skipped where th
 provider-test: $(STAMP) ## tests with the AWS provider that the calling environment offers
 	$(WITH_CLI) $(RUN) pytest tests/provider -q -n 3 --dist loadgroup
 
+mutants: $(MUTANTS_STAMP) ## change the program in COUNT places, drawn by SEED: what does no unit test notice?
+	@$(RUN) development.mutants --count $(COUNT) --seed $(SEED) --workers $(WORKERS)
+
 bench: $(STAMP) ## measure the preview, the cost of a resource and the unit tests
 	@$(WITH_CLI) $(RUN) development.bench
 
 docs: $(STAMP) ## write the generated parts of the documentation again
 	$(RUN) development.docs
+
+lock: $(STAMP) ## lock the Python packages of requirements*.txt (LOCK_OPTIONS=--upgrade: the newest)
+	$(LOCK) requirements.txt --output-file=requirements.lock
+	$(LOCK) requirements-dev.txt --constraints=requirements.lock --output-file=requirements-dev.lock
+	$(LOCK) requirements-engine.txt --constraints=requirements-dev.lock --output-file=requirements-engine.lock
+	$(LOCK) requirements-mutants.txt --constraints=requirements-dev.lock --output-file=requirements-mutants.lock
 
 format: $(STAMP) ## let ruff fix and format the code
 	$(RUN) ruff check --fix .
@@ -68,16 +83,21 @@ clean: ## forget the demonstration's state and the tools' caches; keeps the virt
 	rm -rf .state .pytest_cache .ruff_cache
 	find . -path ./$(VENV) -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +
 
-$(STAMP): requirements.txt requirements-dev.txt policy/requirements.txt
+$(STAMP): requirements-dev.lock
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || { \
 		echo "error: $(PYTHON) is missing or older than 3.10: name a newer one, as in" \
 			"'make PYTHON=python3.12'" >&2; exit 1; }
-	@echo "making $(VENV) with the requirements (once, and when they change)" >&2
+	@echo "making $(VENV) with requirements-dev.lock (once, and when it changes)" >&2
 	@$(PYTHON) -m venv $(VENV)
-	@$(RUN) pip install --quiet --disable-pip-version-check -r requirements.txt -r requirements-dev.txt
+	@$(INSTALL) requirements-dev.lock
 	@touch $@
 
-$(ENGINE_STAMP): $(STAMP) requirements-engine.txt
+$(ENGINE_STAMP): $(STAMP) requirements-engine.lock
 	@echo "adding a ClickHouse engine to $(VENV) (once, half a gigabyte)" >&2
-	@$(RUN) pip install --quiet --disable-pip-version-check -r requirements-engine.txt
+	@$(INSTALL) requirements-engine.lock
+	@touch $@
+
+$(MUTANTS_STAMP): $(STAMP) requirements-mutants.lock
+	@echo "adding mutmut to $(VENV) (once, and when it changes)" >&2
+	@$(INSTALL) requirements-mutants.lock
 	@touch $@
