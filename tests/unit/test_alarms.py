@@ -294,6 +294,89 @@ def test_an_alarm_has_its_threshold(
     assert inputs["treatMissingData"] == missing
 
 
+HOUR, DAY = 3600, 86400
+WHEN: dict[str, tuple[str, float, int, int, int]] = {
+    # SDKs send a failed batch again, so that ten errors in two of three values lose nothing.
+    **dict.fromkeys(("api-5xx", "balancer-5xx", "web-5xx"), (">", 10, 300, 2, 3)),
+    # API Gateway tells milliseconds and a load balancer seconds; an HTTP API gives up after 30 s:
+    # https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html
+    "api-latency": (">", 5000, 300, 3, 3),
+    "balancer-latency": (">", 5, 300, 3, 3),
+    # Basic metrics of ECS have a sample a minute and task; a start takes up to five minutes.
+    "unhealthy-targets": (">", 0, 60, 5, 5),
+    "web-tasks": ("<", 1, 60, 5, 5),
+    "worker-tasks": ("<", 1, 60, 5, 5),
+    "clickhouse-tasks": ("<", 1, 60, 5, 5),
+    # ACM publishes DaysToExpiry twice a day, and renews 45 days ahead of the end:
+    # https://docs.aws.amazon.com/acm/latest/userguide/cloudwatch-metrics.html
+    "certificate": ("<", 30, DAY, 1, 1),
+    # A quarter of an hour: autoscaling has had its chance by then.
+    **dict.fromkeys(("web-cpu", "worker-cpu"), (">", 85, 300, 3, 3)),
+    **dict.fromkeys(("web-memory", "worker-memory"), (">", 90, 300, 3, 3)),
+    # Langfuse schedules a blob storage export every 20 minutes: three in an hour.
+    "worker-schedules": ("<", 1, HOUR, 2, 2),
+    **{f"{queue}-backlog": (">=", 1000, 60, 15, 15) for queue in ("ingestion", "otel-ingestion")},
+    **{f"{queue}-dead-letters": (">", 0, 300, 1, 1) for queue in ("ingestion", "otel-ingestion")},
+    # EBS lets a volume grow once in six hours, so a fifth has to be left:
+    # https://docs.aws.amazon.com/ebs/latest/userguide/modify-volume-requirements.html
+    "clickhouse-disk": (">", 80, 300, 3, 3),
+    # 1 while EBS throttles, and 0 otherwise; an average over half is most of five minutes.
+    **dict.fromkeys(
+        ("clickhouse-volume-iops", "clickhouse-volume-throughput"), (">", 0.5, 300, 3, 3)
+    ),
+    # Percent of what is left; at 0 EC2 gives the baseline only.
+    **dict.fromkeys(
+        ("clickhouse-io-credits", "clickhouse-throughput-credits"), ("<", 20, 300, 3, 3)
+    ),
+    # Each credit above the earned ones is paid for: an hour of them is no start any more.
+    **dict.fromkeys(("clickhouse-cpu-credits", "postgres-cpu-credits"), (">", 0, 300, 12, 12)),
+    "postgres-cpu": (">=", 90, 300, 3, 3),
+    "postgres-capacity": (">=", 95, 300, 3, 3),
+    # RDS grows a volume by itself when less than 10 % of 20 GiB are free for five minutes:
+    # https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_PIOPS.Autoscaling.html
+    "postgres-storage": ("<", 2 * 1024**3, 300, 6, 6),
+    # 60 % of max_connections, which is memory / 9,531,392 bytes: 112 with 1 GiB.
+    "postgres-connections": (">", 67, 300, 3, 3),
+    # With noeviction Valkey refuses writes at 100 %, and evicts nothing.
+    "redis-memory": (">", 75, 300, 3, 3),
+    "redis-evictions": (">", 0, 300, 1, 1),
+    **dict.fromkeys(("snapshot-failed", "snapshot-expired", "copy-failed"), (">", 0, HOUR, 1, 1)),
+    # A day, and as long as the first one of all may be late.
+    "volume-snapshot-missing": ("<", 1, HOUR, 26, 26),
+    "database-snapshot-missing": ("<", 1, HOUR, 26, 26),
+    "clickhouse-backup-missing": ("<", 1, HOUR, 26, 26),
+    "volume-copy-missing": ("<", 1, HOUR, 36, 36),
+    "database-copy-missing": ("<", 1, HOUR, 36, 36),
+    # App Runner's own alarms: the same bounds as on Fargate.
+    "app-runner-5xx": (">", 10, 300, 2, 3),
+    "app-runner-latency": (">", 5000, 300, 3, 3),
+    "app-runner-cpu": (">", 85, 300, 3, 3),
+    "app-runner-memory": (">", 90, 300, 3, 3),
+}
+"""When an alarm goes off, written by hand: comparison, threshold, seconds of a value, how many of
+how many values. It is read from no table that the program has."""
+
+
+def test_an_alarm_goes_off_when_this_table_says() -> None:
+    rows = {row.label: row for row in alarm_rows(load({"size": "dev"}), STACK)}
+    rows |= {row.label: row for row in alarm_rows(load(LARGE), STACK) if row.label not in rows}
+    assert rows.keys() == WHEN.keys()
+    for label, row in rows.items():
+        found = (row.comparison, row.threshold, row.period, row.breaching_periods, row.periods)
+        assert found == WHEN[label], label
+
+
+@pytest.mark.parametrize("graph", [varied, large], ids=["small", "large"])
+def test_cloudwatch_is_told_how_many_of_how_many_values_count(graph: Any) -> None:
+    for label, alarm in alarms(graph()).items():
+        _, _, period, breaching, periods = WHEN[re.sub(r"-[0-9]$", "", label)]
+        inputs = alarm.inputs
+        assert (inputs["datapointsToAlarm"], inputs["evaluationPeriods"]) == (breaching, periods)
+        queries: list[dict[str, Any]] = inputs.get("metricQueries", [])
+        tellers = [inputs, *queries, *(query.get("metric") or {} for query in queries)]
+        assert {each["period"] for each in tellers if "period" in each} == {period}, label
+
+
 @pytest.mark.parametrize("name", ["web", "worker"])
 def test_running_tasks_are_counted_by_the_samples_of_one_minute(name: str) -> None:
     inputs = alarms(large())[f"{name}-tasks"].inputs

@@ -33,6 +33,11 @@ USD_A_MONTH: Final = {
     "RDS db.t4g.micro": 11.68,
     "Valkey cache.t4g.micro": 9.344,
     "Valkey cache.t4g.medium": 37.96,
+    "Valkey cache.t4g.small": 18.688,
+    "RDS db.t4g.small": 23.36,
+    "RDS db.t4g.medium": 47.45,
+    "App Runner vCPU": 46.72,
+    "App Runner memory": 5.11,
 }
 USD: Final = {
     "EBS gp3": 0.08,
@@ -44,6 +49,39 @@ USD: Final = {
     "HTTP API requests": 1.00,
     "KMS key": 1.00,
     "S3 storage": 0.023,
+    "S3 writes": 0.005,
+    "S3 reads": 0.0004,
+    "EBS snapshot": 0.05,
+    "NAT gateway data": 0.045,
+    "Load balancer capacity unit": 0.008,
+    "CloudWatch Logs": 0.50,
+    "WAF web ACL": 5.00,
+    "WAF rule": 1.00,
+    "WAF requests": 0.60,
+    "Traffic between zones": 0.02,
+}
+# https://aws.amazon.com/ec2/pricing/on-demand/, Linux in us-east-1, an hour of a `large`.
+LARGE: Final = {
+    "t4g": 0.0672,
+    "c6g": 0.068,
+    "c7g": 0.0725,
+    "c8g": 0.07976,
+    "m6g": 0.077,
+    "m7g": 0.0816,
+    "m8g": 0.08976,
+    "r6g": 0.1008,
+    "r7g": 0.1071,
+    "r8g": 0.11782,
+}
+LARGE_IS: Final = {
+    "nano": 1 / 16,
+    "micro": 1 / 8,
+    "small": 1 / 4,
+    "medium": 1 / 2,
+    "large": 1,
+    "xlarge": 2,
+    "2xlarge": 4,
+    "4xlarge": 8,
 }
 
 
@@ -55,6 +93,30 @@ def test_a_price_by_the_hour_is_this_much_in_730_hours(name: str, usd: float) ->
 @pytest.mark.parametrize(("name", "usd"), USD.items())
 def test_a_price_by_the_month_or_the_piece_is_this(name: str, usd: float) -> None:
     assert price_list("us-east-1")[name] == usd
+
+
+def test_an_instance_costs_what_its_share_of_a_large_one_does() -> None:
+    """EC2 prices a family by its size, in every region."""
+    seen: set[str] = set()
+    for region in {row.region for row in rows()} - {"*"}:
+        prices = price_list(region).usd
+        for name in prices:
+            if name.startswith("EC2 "):
+                family, size = name.removeprefix("EC2 ").split(".")
+                large = prices[f"EC2 {family}.large"]
+                assert prices[name] == pytest.approx(large * LARGE_IS[size], rel=0.002), (  # pyright: ignore[reportUnknownMemberType]
+                    f"{region} {name}"
+                )
+                if region == "us-east-1":
+                    assert large == LARGE[family], name
+                    seen.add(family)
+    assert seen == set(LARGE)
+
+
+def test_every_price_of_us_east_1_is_worked_out_by_hand() -> None:
+    by_hand = {*USD_A_MONTH, *USD}
+    others = {name for name in price_list("us-east-1").usd if not name.startswith("EC2 ")}
+    assert others <= by_hand, others - by_hand
 
 
 def cost_of(what: str, size: str) -> float:
