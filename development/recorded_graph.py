@@ -18,8 +18,9 @@ import pulumi
 import yaml
 from pulumi.runtime.mocks import MockMonitor
 from pulumi.runtime.settings import ROOT
+from pulumi.runtime.stack import run_pulumi_func
 
-from development.quick_mocks import quick
+from development.quick_mocks import QuickLoop, quick, unfinished_outputs
 from langfuse_aws.automation.engine.offline_workspace import REPOSITORY
 from langfuse_aws.graph.model import Resource, ResourceGraph
 from langfuse_aws.offline.facts import DEFAULT_REGION
@@ -154,27 +155,28 @@ def on_mocks(
     """Run a program; an output that it returns is waited for."""
     mocks = OfflineMocks(region, default_tags={"Project": project, "Stack": stack})
     monitor = RecordingMonitor(mocks)
-    with _event_loop(), quick():
+    with _event_loop() as loop, quick():
         ROOT.set(None)  # the stack of an earlier run belongs to that run's loop
         pulumi.runtime.set_mocks(
             mocks, project=project, stack=stack, preview=False, monitor=monitor
         )
 
-        @pulumi.runtime.test  # pyright: ignore[reportUnknownMemberType]
-        def run_it() -> object:
-            return program()
+        unfinished_outputs().clear()  # what an earlier run has left behind
 
-        run_it()
+        async def run_it() -> None:
+            await pulumi.Output.from_input(program()).future()
+
+        loop.run_until_complete(run_pulumi_func(run_it))
     return Recording(mocks, monitor)
 
 
 @contextmanager
-def _event_loop() -> Generator[None]:
+def _event_loop() -> Generator[asyncio.AbstractEventLoop]:
     """Have a loop of one's own."""
-    loop = asyncio.new_event_loop()
+    loop = QuickLoop()
     asyncio.set_event_loop(loop)
     try:
-        yield
+        yield loop
     except BaseException:
         end(loop)
         raise
