@@ -1,7 +1,7 @@
 """What is plainly so of each type of resource that a stack has: one row a type, and nowhere else.
 
 The bill, the guard, pictures, progress and the policies read it. What a fact is not plain enough
-for stays with its code: a pricer in `cost/types.py`, and in `automation/preflight/permissions.csv` the IAM
+for stays with its code: a pricer in `cost/types.py`, and in `preflight/permissions.csv` the IAM
 actions, of which several types share a line. A test names a type without a row.
 """
 

@@ -13,7 +13,6 @@ from tests.unit.graph import (
     Graph,
     build,
     shipped_config,
-    unshared,
 )
 from tests.unit.test_app_runner import APP_RUNNER, FARGATE
 from tests.unit.test_cost import EVERYTHING
@@ -45,23 +44,17 @@ STACKS: Final[Mapping[str, tuple[str, Mapping[str, Any]]]] = {
 """Name and `langfuse:` configuration of each."""
 
 
-MIRRORED: Final = frozenset({"mirror", "App Runner"})
-"""Those that refuse an image without a digest; the repository's own lock has none."""
-
-
 @cache
 def graphs() -> Mapping[str, Graph]:
-    """Build them all, the mirrored ones with every image locked, and so in the offline ECR."""
-    shared = {
-        label: build(name, config)
-        for label, (name, config) in STACKS.items()
-        if label not in MIRRORED
-    }
-    with pytest.MonkeyPatch.context() as patch, unshared():
+    """Build them all; those named `platform` have every image locked, and so in the offline ECR.
+
+    They refuse an image without a digest, and the repository's own lock has none.
+    """
+    with pytest.MonkeyPatch.context() as patch:
         patch.setattr(
             "langfuse_aws.components.runtime.images.read_lock", lambda: locked(APP_RUNNER)
         )
-        return shared | {label: build(*STACKS[label]) for label in sorted(MIRRORED)}
+        return {label: build(*stack) for label, stack in STACKS.items()}
 
 
 def of_vpc() -> set[str]:

@@ -35,6 +35,7 @@ LARGE: dict[str, Any] = {
     "clickhouse": {"replicas": 3},
     "alarms": {"email": "ops@example.com", "monthlyBudgetUsd": 900},
 }
+COPIED: dict[str, Any] = {"backups": {"copyRegion": "eu-west-1"}}
 
 EVERYWHERE = {
     "certificate",
@@ -158,7 +159,7 @@ def test_every_alarm_mails_when_it_begins_and_when_it_is_over(graph: Any) -> Non
 @cache
 def copied() -> Graph:
     """A production stack whose snapshots go to a second region."""
-    return build("prod", {**LARGE, "backups": {"copyRegion": "eu-west-1"}})
+    return build("prod", {**LARGE, **COPIED})
 
 
 def test_copies_have_alarms_for_each_kind_of_what_is_copied() -> None:
@@ -183,8 +184,7 @@ def test_copies_have_alarms_for_each_kind_of_what_is_copied() -> None:
 
 
 def test_an_instance_is_no_aurora_to_aws_backup() -> None:
-    config = {"size": "dev", "alarms": LARGE["alarms"], "backups": {"copyRegion": "eu-west-1"}}
-    found = alarms(build("dev", config))
+    found = alarms(build("dev", {"size": "dev", "alarms": LARGE["alarms"], **COPIED}))
     assert found["database-copy-missing"].inputs["dimensions"]["ResourceType"] == "RDS"
 
 
@@ -459,8 +459,9 @@ def test_what_workers_run_by_schedule_is_counted_without_queue_metrics() -> None
     assert (counted["value"], "defaultValue" in counted) == ("1", False), "0 would end the warm-up"
     assert (asked["period"], asked["evaluationPeriods"], asked["threshold"]) == (3600, 2, 1)
     assert asked["treatMissingData"] == "breaching"
-    quiet = {**LARGE, "worker": {"scaleOn": "cpu"}}
-    assert "worker-schedules" in alarms(build("prod", quiet)), "it needs no metrics of Langfuse's"
+    quiet = build("dev", {"size": "dev", "alarms": LARGE["alarms"], **COPIED})
+    assert not OF_QUEUES & set(alarms(quiet))
+    assert "worker-schedules" in alarms(quiet), "it needs no metrics of Langfuse's"
 
 
 @pytest.mark.parametrize(
@@ -473,9 +474,12 @@ def test_what_workers_run_by_schedule_is_counted_without_queue_metrics() -> None
 def test_a_worker_that_does_not_say_what_it_runs_has_no_alarm_on_it(own: dict[str, str]) -> None:
     """It would alarm for ever."""
     config = {**LARGE, "worker": {"environment": own}}
-    graph = build("prod", config)
-    assert set(alarms(graph)) == LARGE_LABELS - {"worker-schedules"}
     assert alarm_count(load(config)) == len(LARGE_LABELS) - 1
+
+
+def test_a_worker_that_logs_errors_only_has_every_other_alarm() -> None:
+    graph = build("prod", {**LARGE, "worker": {"environment": {"LANGFUSE_LOG_LEVEL": "error"}}})
+    assert set(alarms(graph)) == LARGE_LABELS - {"worker-schedules"}
 
 
 def test_only_the_servers_own_word_counts_as_a_backup() -> None:

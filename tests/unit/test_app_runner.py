@@ -168,12 +168,19 @@ def test_the_connector_goes_through_private_subnets_with_webs_group(graph: Graph
     }
 
 
-def test_a_connector_of_other_subnets_has_another_name(graph: Graph) -> None:
+@pytest.fixture
+def other(lock: None) -> Graph:  # noqa: ARG001
+    """It in three zones, with the smallest instances."""
+    web = {**APP_RUNNER["web"], "cpu": 256, "memory": 1024}
+    network = {"egress": "natInstance", "zones": 3}
+    return build("platform", {**APP_RUNNER, "network": network, "web": web})
+
+
+def test_a_connector_of_other_subnets_has_another_name(graph: Graph, other: Graph) -> None:
     def name(found: Graph) -> str:
         return found.one("aws:apprunner/vpcConnector:VpcConnector").inputs["vpcConnectorName"]
 
-    more = {**APP_RUNNER, "network": {"egress": "natInstance", "zones": 3}}
-    assert name(build("platform", more)) != name(graph), "App Runner keeps one revision of a name"
+    assert name(other) != name(graph), "App Runner keeps one revision of a name"
     for found in (name(graph), graph.one(SERVICE).inputs["serviceName"]):
         assert found.startswith(f"{WEB}-")
         assert len(found) <= 40
@@ -261,9 +268,8 @@ def test_the_service_is_asked_for_its_health_and_scales_by_requests(graph: Graph
     }
 
 
-def test_the_smallest_instance_has_the_start_that_it_has_on_fargate(lock: None) -> None:  # noqa: ARG001
-    small = {**APP_RUNNER, "web": {**APP_RUNNER["web"], "cpu": 256, "memory": 1024}}
-    service = build("platform", small).one("aws:apprunner/service:Service")
+def test_the_smallest_instance_has_the_start_that_it_has_on_fargate(other: Graph) -> None:
+    service = other.one("aws:apprunner/service:Service")
     check = service.inputs["healthCheckConfiguration"]
     start = start_seconds(WEB_START_SECONDS, 256)
     assert check["interval"] * check["unhealthyThreshold"] >= start > 200, (

@@ -11,11 +11,14 @@ from typing import Any, Final
 
 import pytest
 
+from development.recorded_graph import on_mocks
+from langfuse_aws.components.observability.budget import Budget, BudgetArgs
 from langfuse_aws.contract.variables import known
+from langfuse_aws.offline.facts import DEFAULT_REGION
 from langfuse_aws.settings.byte_limits import OWN_ENVIRONMENT_BYTES, SECRET_BYTES
 from langfuse_aws.settings.loading import SettingsError, load
 from langfuse_aws.settings.releases import LANGFUSE, LANGFUSE_3
-from tests.unit.graph import ROOT, build, unshared
+from tests.unit.graph import ROOT, VARIED, build, unshared, varied
 
 DOMAIN: Final = "langfuse.example.com"
 ALARMS: Final = {"email": "ops@example.com"}
@@ -89,11 +92,16 @@ def test_a_budget_beyond_all_reason_is_refused() -> None:
     [(0.01, "0.01"), (0.04, "0.04"), (300, "300.0"), (500.5, "500.5"), (99.99, "99.99")],
 )
 def test_the_budget_of_aws_is_the_budget_of_the_stack_file(budget: float, amount: str) -> None:
-    config = {"size": "dev", "alarms": {**ALARMS, "monthlyBudgetUsd": budget}}
-    with unshared():
-        graph = build("dev", config)
-    made = graph.one("aws:budgets/budget:Budget").inputs["limitAmount"]
-    assert made == amount, "0.04 was 0.0, which AWS refuses"
+    def program() -> None:
+        Budget("budget", BudgetArgs("ops@example.com", budget))
+
+    made = on_mocks("dev", DEFAULT_REGION, program).mocks.one("aws:budgets/budget:Budget")
+    assert made.inputs["limitAmount"] == amount, "0.04 was 0.0, which AWS refuses"
+
+
+def test_a_stack_has_the_budget_of_its_file() -> None:
+    made = varied().one("aws:budgets/budget:Budget").inputs["limitAmount"]
+    assert made == f"{VARIED['alarms']['monthlyBudgetUsd']}.0"
 
 
 # --- addresses, days, names
@@ -165,22 +173,26 @@ def test_references_to_secrets_count_too() -> None:
     ]
 
 
-@pytest.mark.parametrize("container", ["web", "worker"])
-def test_the_largest_that_is_taken_fits_into_a_task_definition(container: str) -> None:
-    name = a_variable(container)
-    value = "x" * (OWN_ENVIRONMENT_BYTES - entry(name, ""))
+def test_the_largest_that_is_taken_fits_into_a_task_definition() -> None:
+    def largest(container: str) -> dict[str, Any]:
+        name = a_variable(container)
+        return {"environment": {name: "x" * (OWN_ENVIRONMENT_BYTES - entry(name, ""))}}
+
     config = {
         "size": "prod",
         "release": LANGFUSE_3,
         "domain": DOMAIN,
         "bootstrap": {"userEmail": "ada@example.com"},
         "smtp": {"mode": "ses", "from": "no-reply@example.com"},
-        container: {"environment": {name: value}},
+        "web": largest("web"),
+        "worker": largest("worker"),
     }
     with unshared():
         graph = build("dev", config)
-    task = graph.one(TASK, f"langfuse-dev-{container}")
-    assert len(task.inputs["containerDefinitions"].encode()) <= 65_536
+    for container in ("web", "worker"):
+        task = graph.one(TASK, f"langfuse-dev-{container}")
+        size = len(task.inputs["containerDefinitions"].encode())
+        assert OWN_ENVIRONMENT_BYTES < size <= 65_536, container
 
 
 @pytest.mark.parametrize(

@@ -64,7 +64,9 @@ def test_a_type_that_nobody_knows_is_said_to_be_missing() -> None:
     group = Resource("x::group", "my:index:Group", custom=False)
     user = Resource("x::user", "aws:iam/user:User")
     found = bill(ResourceGraph((stranger, group, user)), "us-east-1")
-    assert found.unpriced == ("queue: langfuse_aws/graph/resource_types.py does not know aws:sqs/queue:Queue.",)
+    assert found.unpriced == (
+        "queue: langfuse_aws/graph/resource_types.py does not know aws:sqs/queue:Queue.",
+    )
 
 
 def test_everything_that_settings_can_add_is_in_the_bill_and_the_output_is_its_sum(

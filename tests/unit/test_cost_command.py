@@ -6,6 +6,7 @@ engine's has the same sum.
 
 import json
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 import pytest
@@ -14,13 +15,17 @@ from typer.testing import CliRunner
 from development.recorded_graph import recorded, shipped_config
 from langfuse_aws.automation.__main__ import app
 from langfuse_aws.automation.cost import command as cost_command
-from langfuse_aws.cost.bill import bill
+from langfuse_aws.cost.bill import Bill, bill
 from langfuse_aws.cost.prices import rows
 from langfuse_aws.cost.rounding import shares
 from langfuse_aws.graph.model import Resource, ResourceGraph
 
-DEV = bill(recorded("dev", shipped_config("dev")), "us-east-1")
 STRANGER = Resource("x::queue", "aws:sqs/queue:Queue")
+
+
+@cache
+def dev_bill() -> Bill:
+    return bill(recorded("dev", shipped_config("dev")), "us-east-1")
 
 
 @pytest.fixture(autouse=True)
@@ -58,7 +63,7 @@ def refused(*arguments: str, exit_code: int = 1) -> str:
 
 def test_in_a_pipe_the_components_are_a_markdown_table_with_its_assumptions() -> None:
     lines = cost("--by", "component").stdout.splitlines()
-    assert sum(DEV.sums.by_source.values()) == pytest.approx(79.36, abs=0.005)  # pyright: ignore[reportUnknownMemberType]
+    assert sum(dev_bill().sums.by_source.values()) == pytest.approx(79.36, abs=0.005)  # pyright: ignore[reportUnknownMemberType]
     assert lines[:3] == [
         "| Component | Prices from | On demand | As configured | Savings Plan |",
         "| --- | --- | ---: | ---: | ---: |",
@@ -66,7 +71,7 @@ def test_in_a_pipe_the_components_are_a_markdown_table_with_its_assumptions() ->
     ]
     here = [row.source for row in rows() if row.region in ("*", "us-east-1")]
     assert lines[-4:] == [
-        f"| **Sum** | **{shares(DEV.sums.by_source)}** | **110** | **79** | **73** |",
+        f"| **Sum** | **{shares(dev_bill().sums.by_source)}** | **110** | **79** | **73** |",
         "",
         "Stack dev in us-east-1, USD a month of 730 h. It idles: --events-per-month adds traffic.",
         f"Prices of langfuse_aws/cost/prices.csv; {here.count('remembered')} of {len(here)} "
@@ -170,6 +175,7 @@ def test_what_has_no_price_is_said_beside_the_sum(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(cost_command, "graph_of", lambda *_, **__: graph)  # pyright: ignore[reportUnknownLambdaType, reportUnknownArgumentType]
     text = cost("--region", "us-east-1").stdout
     assert (
-        "Not in the sums: queue: langfuse_aws/graph/resource_types.py does not know aws:sqs/queue:Queue." in text
+        "Not in the sums: queue: langfuse_aws/graph/resource_types.py does not know "
+        "aws:sqs/queue:Queue." in text
     )
     assert refused() == "error: the resources do not say their region: give --region."

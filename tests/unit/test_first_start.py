@@ -9,7 +9,7 @@ import json
 import os
 import signal
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,42 +51,78 @@ def first_variables(graph: Graph, container: str) -> dict[str, str]:
     return {name: value for name, value in told.items() if name.startswith("LANGFUSE_INIT_")}
 
 
+OWN: Final = {"LANGFUSE_INIT_USER_NAME": "Ada", "LANGFUSE_DEFAULT_PROJECT_ROLE": "VIEWER"}
+
+
+def some_tasks() -> Graph:
+    """A dev stack on Langfuse 3 that scales."""
+    return stack("dev", release=LANGFUSE_3, web={"minTasks": 2, "maxTasks": 9})
+
+
+def many_tasks() -> Graph:
+    """A dev stack that does not scale, with variables of its user's."""
+    return stack(
+        "dev",
+        web={
+            "minTasks": 9,
+            "maxTasks": 9,
+            "environment": {**OWN, "LANGFUSE_LOG_LEVEL": "debug"},
+        },
+        secretEnvironment=json.dumps(
+            {"SALT": "moved-in", "LANGFUSE_EE_LICENSE_KEY": "langfuse_ee"}
+        ),
+    )
+
+
+def prod() -> Graph:
+    return stack("prod", release=LANGFUSE)
+
+
 @pytest.mark.parametrize(
-    ("size", "release"),
-    [("dev", LANGFUSE_3), ("staging", LANGFUSE), ("prod", LANGFUSE), ("prod", LANGFUSE_3)],
+    ("graph", "release"),
+    [
+        (some_tasks, LANGFUSE_3),
+        (lambda: stack("staging", release=LANGFUSE), LANGFUSE),
+        (prod, LANGFUSE),
+        (lambda: stack("prod", release=LANGFUSE_3), LANGFUSE_3),
+    ],
+    ids=["dev", "staging", "prod", "prod on 3"],
 )
-def test_one_task_alone_makes_the_first_start_in_every_size(size: str, release: str) -> None:
-    graph = stack(size, release=release)
-    assert not first_variables(graph, "web"), "each of its tasks would look, and then make"
-    assert not first_variables(graph, "worker")
-    assert len(first_variables(graph, "migration")) == 8
-    assert graph.container("migration")["command"] == command(first_start=True)
-    given = {*graph.environment("migration"), *graph.secrets("migration")}
+def test_one_task_alone_makes_the_first_start_in_every_size(
+    graph: Callable[[], Graph], release: str
+) -> None:
+    made = graph()
+    assert not first_variables(made, "web"), "each of its tasks would look, and then make"
+    assert not first_variables(made, "worker")
+    assert len(first_variables(made, "migration")) == 8
+    assert made.container("migration")["command"] == command(first_start=True)
+    given = {*made.environment("migration"), *made.secrets("migration")}
     assert given >= NEEDED
     assert not given & set(NO_MIGRATIONS)
     table = known("web", int(release[0]))
     faults = {
-        name: table[name].fault(value) for name, value in graph.environment("migration").items()
+        name: table[name].fault(value) for name, value in made.environment("migration").items()
     }
     assert set(faults.values()) == {None}, faults
 
 
-@pytest.mark.parametrize("keys", [{"minTasks": 2, "maxTasks": 9}, {"minTasks": 9, "maxTasks": 9}])
-def test_as_many_web_tasks_as_there_may_be_wait_for_it(keys: dict[str, int]) -> None:
-    graph = stack("dev", web=keys)
+@pytest.mark.parametrize(("graph_of", "tasks"), [(some_tasks, 2), (many_tasks, 9)])
+def test_as_many_web_tasks_as_there_may_be_wait_for_it(
+    graph_of: Callable[[], Graph], tasks: int
+) -> None:
+    graph = graph_of()
     service = graph.one(SERVICE, "langfuse-dev-web")
-    assert service.inputs["desiredCount"] == keys["minTasks"]
+    assert service.inputs["desiredCount"] == tasks
     invocation = graph.one(INVOCATION)
     assert graph.urns[INVOCATION, invocation.name] in graph.options_of(service).dependencies
     target = graph.one("aws:appautoscaling/target:Target", "langfuse-dev-web")
-    assert target.inputs["minCapacity"] == keys["minTasks"], "it comes after the service"
+    assert target.inputs["minCapacity"] == tasks, "it comes after the service"
     assert not first_variables(graph, "web")
 
 
 def test_app_runners_instances_wait_for_it_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    config = {**APP_RUNNER, "bootstrap": BOOTSTRAP}
-    monkeypatch.setattr("langfuse_aws.components.runtime.images.read_lock", lambda: locked(config))
-    graph = build("platform", config)
+    monkeypatch.setattr("components.runtime.images.read_lock", lambda: locked(APP_RUNNER))
+    graph = build("platform", APP_RUNNER)
     service = graph.one("aws:apprunner/service:Service")
     image = service.inputs["sourceConfiguration"]["imageRepository"]["imageConfiguration"]
     told = {*image["runtimeEnvironmentVariables"], *image["runtimeEnvironmentSecrets"]}
@@ -98,7 +134,8 @@ def test_app_runners_instances_wait_for_it_too(monkeypatch: pytest.MonkeyPatch) 
 
 def test_another_version_of_the_keys_runs_it_again_and_starts_no_web_task() -> None:
     """The migration's definition is another one, and so is what the function is called with."""
-    one, other = (stack("prod", bootstrap={**BOOTSTRAP, "keyVersion": n}) for n in (1, 2))
+    one = prod()
+    other = stack("prod", release=LANGFUSE, bootstrap={**BOOTSTRAP, "keyVersion": 2})
     keys = [
         each.one("random:index/randomUuid:RandomUuid", "langfuse-prod-bootstrap-public-key")
         for each in (one, other)
@@ -122,7 +159,7 @@ def test_another_version_of_the_keys_runs_it_again_and_starts_no_web_task() -> N
 
 
 def test_its_role_reads_the_secrets_that_it_needs() -> None:
-    graph = stack("prod")
+    graph = prod()
     allowed = [
         arn
         for each in graph.policy("langfuse-prod-migration-execution")
@@ -141,16 +178,9 @@ def test_a_stack_that_asks_for_no_first_project_migrates_and_starts_nothing() ->
 
 
 def test_what_a_stack_file_says_of_the_first_start_reaches_it_and_not_web() -> None:
-    own = {"LANGFUSE_INIT_USER_NAME": "Ada", "LANGFUSE_DEFAULT_PROJECT_ROLE": "VIEWER"}
-    graph = stack(
-        "dev",
-        web={"environment": {**own, "LANGFUSE_LOG_LEVEL": "debug"}},
-        secretEnvironment=json.dumps(
-            {"SALT": "moved-in", "LANGFUSE_EE_LICENSE_KEY": "langfuse_ee"}
-        ),
-    )
+    graph = many_tasks()
     plain, secret = graph.environment("migration"), graph.secrets("migration")
-    assert {name: plain.get(name) for name in own} == own
+    assert {name: plain.get(name) for name in OWN} == OWN
     assert "LANGFUSE_LOG_LEVEL" not in plain
     assert secret["SALT"] == graph.secrets("web")["SALT"], "the keys' hashes would not fit"
     assert "LANGFUSE_EE_LICENSE_KEY" in secret

@@ -13,14 +13,15 @@ API = "aws:apigatewayv2/api:Api"
 ALLOWED = ["203.0.113.0/24", "198.51.100.7/32"]
 
 
-def varied_prod() -> Graph:
-    """A production stack with an ingress and a ClickHouse instance of its own: one run."""
+def internal() -> Graph:
+    """A production stack with an internal load balancer of its own: one run."""
     return build(
         "prod",
         {
             "size": "prod",
             "domain": "langfuse.example.com",
             "clickhouse": {"instanceType": "r7g.xlarge"},
+            "grafana": {"enabled": True},
             "ingress": {
                 "kind": "alb",
                 "internal": True,
@@ -67,14 +68,14 @@ def test_the_target_group_asks_langfuse_how_it_is_and_waits_for_it_to_drain() ->
 
 
 def test_an_internal_load_balancer_stays_in_private_subnets() -> None:
-    graph = varied_prod()
+    graph = internal()
     balancer = graph.one("aws:lb/loadBalancer:LoadBalancer").inputs
     assert balancer["internal"] is True
     assert balancer["subnets"] == graph.one("awsx:ec2:Vpc").outputs["privateSubnetIds"]
 
 
 def test_only_allowed_networks_may_connect() -> None:
-    graph = varied_prod()
+    graph = internal()
     entering = {(source, port) for source, group, port in graph.doors() if group.endswith("-alb")}
     assert entering == {
         ("203.0.113.0/24", 80),
@@ -101,7 +102,7 @@ def allowed_rules(graph: Graph) -> dict[str, dict[str, object]]:
 
 
 def test_a_rule_is_its_networks_own_whatever_else_is_in_the_list() -> None:
-    both, other = allowed_rules(with_allowed(*ALLOWED)), allowed_rules(with_allowed(ALLOWED[1]))
+    both, other = allowed_rules(internal()), allowed_rules(with_allowed(ALLOWED[1]))
     turned = allowed_rules(with_allowed(*reversed(ALLOWED)))
     assert both.keys() == {
         f"langfuse-prod-alb-{port}-{block}"
@@ -115,7 +116,7 @@ def test_a_rule_is_its_networks_own_whatever_else_is_in_the_list() -> None:
 
 
 def test_rules_that_were_named_by_their_index_become_those_of_their_networks() -> None:
-    graph = with_allowed(*ALLOWED)
+    graph = internal()
     rules = graph.of_type("aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule")
     before = {
         (alias, rule.inputs["cidrIpv4"])
@@ -129,15 +130,8 @@ def test_rules_that_were_named_by_their_index_become_those_of_their_networks() -
     }
 
 
-def with_grafana(**ingress: object) -> Graph:
-    domain = {"domain": "langfuse.example.com"} if ingress["kind"] == "alb" else {}
-    return build(
-        "prod", {"size": "prod", **domain, "ingress": ingress, "grafana": {"enabled": True}}
-    )
-
-
 def test_target_groups_go_with_their_load_balancer() -> None:
-    graph = with_grafana(kind="alb")
+    graph = internal()
     balancer = graph.one("aws:lb/loadBalancer:LoadBalancer")
     groups = graph.of_type("aws:lb/targetGroup:TargetGroup")
     assert {group.name for group in groups} == {"langfuse-prod", "langfuse-prod-grafana"}
@@ -149,15 +143,16 @@ def test_target_groups_go_with_their_load_balancer() -> None:
 
 @pytest.mark.parametrize("kind", ["alb", "apiGateway"])
 def test_a_service_that_is_reached_otherwise_is_another_service(kind: str) -> None:
-    graph = with_grafana(kind=kind)
+    graph = {"alb": internal, "apiGateway": varied}[kind]()
+    stack = {"alb": "prod", "apiGateway": "dev"}[kind]
     services = graph.of_type("aws:ecs/service:Service")
     reached = [
         each for each in services if {"loadBalancers", "serviceRegistries"} & set(each.inputs)
     ]
     names = {each.name for each in reached}
-    assert {"langfuse-prod-web", "langfuse-prod-grafana"} <= names
+    assert {f"langfuse-{stack}-web", f"langfuse-{stack}-grafana"} <= names
     for service in services:
-        if service.name in ("langfuse-prod-web", "langfuse-prod-grafana"):
+        if service.name in (f"langfuse-{stack}-web", f"langfuse-{stack}-grafana"):
             assert graph.options_of(service).replace_on_changes >= {
                 "loadBalancers",
                 "serviceRegistries",
@@ -166,10 +161,9 @@ def test_a_service_that_is_reached_otherwise_is_another_service(kind: str) -> No
 
 @pytest.mark.parametrize("kind", ["alb", "apiGateway"])
 def test_the_domain_moves_once_web_serves_there(kind: str) -> None:
-    config = {"size": "prod", "domain": "langfuse.example.com", "ingress": {"kind": kind}}
-    graph = build("prod", config)
-    record = graph.one(RECORD, "langfuse-prod")
-    web = graph.one("aws:ecs/service:Service", "langfuse-prod-web")
+    graph, stack = {"alb": (shipped("prod"), "prod"), "apiGateway": (varied(), "dev")}[kind]
+    record = graph.one(RECORD, f"langfuse-{stack}")
+    web = graph.one("aws:ecs/service:Service", f"langfuse-{stack}-web")
     assert graph.urns[web.type, web.name] in graph.options_of(record).dependencies
 
 
@@ -305,7 +299,7 @@ def test_the_domain_points_at_the_way_in() -> None:
 
 
 def test_ones_own_certificate_makes_no_certificate_and_no_record() -> None:
-    graph = varied_prod()
+    graph = internal()
     assert graph.of_type("aws:acm/certificate:Certificate") == []
     assert graph.of_type(RECORD) == [], "the domain's DNS may be anywhere"
     https = graph.one(LISTENER, "langfuse-prod-https").inputs

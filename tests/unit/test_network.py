@@ -1,5 +1,6 @@
 """The VPC, its way out and its adoption: what is registered. Routes in a real VPC are not tried."""
 
+from functools import cache
 from itertools import permutations
 from typing import Any, Final
 
@@ -7,8 +8,12 @@ import pulumi
 import pytest
 
 from development.recorded_graph import on_mocks
-from langfuse_aws.components.network.network import first_zones
+from langfuse_aws.components.network.network import Network, NetworkArgs, first_zones
+from langfuse_aws.components.protection.replacement_guard import ReplacementGuard
+from langfuse_aws.components.shared.location import Location
+from langfuse_aws.offline.facts import DEFAULT_REGION
 from langfuse_aws.offline.invokes import EXISTING_VPC_ID
+from langfuse_aws.settings.network import CreatedNetwork
 from langfuse_aws.settings.zones import UNFIT_ZONES, VPC_LINK_ZONES
 from tests.unit.graph import Graph, build, shipped, unshared
 
@@ -45,16 +50,25 @@ def test_each_way_out_has_its_number_of_nat_gateways(egress: str, gateways: int)
     assert vpc.inputs["subnetStrategy"] == "Auto", "awsx's default changes with its next major"
 
 
+@cache
 def default_routes(egress: str, zones: int) -> dict[tuple[str, str], tuple[str, str]]:
-    """The URN and the target of every default route, by its table and destination."""
-    graph = build("dev", dev({"egress": egress, "zones": zones}))
+    """The URN and the target of every default route of a network, by its table and destination."""
+
+    def program() -> None:
+        settings = CreatedNetwork.model_validate({"egress": egress, "zones": zones})
+        guard = ReplacementGuard("network", ())
+        args = NetworkArgs(settings, Location.current(), 30, guard)
+        Network("network", args, guard.options(None))
+
+    run = on_mocks("dev", DEFAULT_REGION, program)
+    urns = {each.name: urn for urn, each in run.monitor.requests.items() if each.type == ROUTE}
     routes: dict[tuple[str, str], tuple[str, str]] = {}
-    for route in graph.of_type(ROUTE):
+    for route in run.mocks.of_type(ROUTE):
         given = dict(route.inputs)
         key = given.pop("routeTableId"), given.pop("destinationCidrBlock")
         assert key not in routes, f"AWS refuses a second route: RouteAlreadyExists, {key}"
         (target,) = [value for name, value in given.items() if name != "region"]
-        routes[key] = graph.urns[ROUTE, route.name], target
+        routes[key] = urns[route.name], target
     return routes
 
 

@@ -99,7 +99,8 @@ STACKS: Mapping[str, Mapping[str, Any]] = {
 
 @pytest.mark.parametrize("name", STACKS)
 def test_aws_makes_a_stack_and_deletes_an_unprotected_one(name: str) -> None:
-    graph = build("dev", STACKS[name])
+    config = STACKS[name]
+    graph = build(config["size"], config)
     state = [
         {
             "urn": f"urn:pulumi:dev::langfuse::{each.type}::{each.name}",

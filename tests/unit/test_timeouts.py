@@ -5,29 +5,30 @@ test_app_runner.py. It does not prove that AWS or Node
 keep to the figures.
 """
 
-from typing import Any
+from collections.abc import Callable
 
 import pytest
 
 from langfuse_aws.automation.smoke.api import ANSWER_SECONDS
 from langfuse_aws.contract import timeouts
 from langfuse_aws.settings.loading import SettingsError, load
-from tests.unit.graph import Graph, build
-
-DOMAIN = "langfuse.example.com"
+from tests.unit.graph import Graph, shipped, varied
+from tests.unit.test_ingress import internal
 
 
 def keep_alive_seconds(graph: Graph) -> float:
     return int(graph.environment("web")["KEEP_ALIVE_TIMEOUT"]) / 1000
 
 
-@pytest.mark.parametrize("internal", [False, True])
-@pytest.mark.parametrize("size", ["dev", "prod"])
+@pytest.mark.parametrize(
+    "stack",
+    [lambda: shipped("staging"), lambda: shipped("prod"), internal],
+    ids=["staging", "prod", "internal"],
+)
 def test_a_load_balancer_outlasts_langfuse_and_web_outlasts_the_load_balancer(
-    size: str, internal: bool
+    stack: Callable[[], Graph],
 ) -> None:
-    ingress = {"kind": "alb", "internal": internal}
-    graph = build(size, {"size": size, "domain": DOMAIN, "ingress": ingress})
+    graph = stack()
     idle = graph.one("aws:lb/loadBalancer:LoadBalancer").inputs["idleTimeout"]
     assert timeouts.MODEL_CALL_SECONDS < timeouts.LANGFUSE_SECONDS < idle, (
         "60 s cuts a playground or an evaluation that Langfuse itself allows 120 s"
@@ -35,11 +36,14 @@ def test_a_load_balancer_outlasts_langfuse_and_web_outlasts_the_load_balancer(
     assert idle + 5 <= keep_alive_seconds(graph), "or requests get HTTP 502"
 
 
-@pytest.mark.parametrize("domain", [{}, {"domain": DOMAIN}])
-def test_web_outlasts_the_vpc_link_of_an_http_api(domain: dict[str, Any]) -> None:
-    graph = build("dev", {"size": "dev", **domain})
-    integration = graph.one("aws:apigatewayv2/integration:Integration").inputs
-    assert integration["timeoutMilliseconds"] == timeouts.HTTP_API_SECONDS * 1000 == 30_000
+@pytest.mark.parametrize(
+    "stack", [lambda: shipped("dev"), varied], ids=["its own name", "a domain"]
+)
+def test_web_outlasts_the_vpc_link_of_an_http_api(stack: Callable[[], Graph]) -> None:
+    graph = stack()
+    integrations = graph.of_type("aws:apigatewayv2/integration:Integration")
+    assert {each.inputs["timeoutMilliseconds"] for each in integrations} == {30_000}
+    assert timeouts.HTTP_API_SECONDS == 30
     assert keep_alive_seconds(graph) > timeouts.VPC_LINK_IDLE_SECONDS == 350, (
         "or requests after idling get HTTP 503"
     )

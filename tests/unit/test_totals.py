@@ -189,11 +189,12 @@ def test_a_bill_above_the_budget_is_a_warning(monkeypatch: pytest.MonkeyPatch) -
         " a month without traffic, so the mail comes every month. Raise it, or choose less: python "
         "-m automation cost shows what costs how much."
     )
-    enough = {**low, "alarms": {**alarms, "monthlyBudgetUsd": 301}}
-    assert warned(enough, monkeypatch) == []
 
 
-def test_a_doubt_is_a_warning_of_the_program(monkeypatch: pytest.MonkeyPatch) -> None:
-    config = {**shipped_config("dev"), "worker": {"maxTasks": 10}}
+def test_a_doubt_is_a_warning_of_the_program_and_a_budget_that_is_enough_is_none(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    alarms = {"email": "ops@example.com", "monthlyBudgetUsd": 301}
+    config = {**shipped_config("dev"), "alarms": alarms, "worker": {"maxTasks": 10}}
     (line,) = warned(config, monkeypatch)
     assert line.startswith("langfuse:worker.maxTasks: 10: while an update rolls ")
