@@ -61,6 +61,16 @@ def wrong_files() -> Iterator[dict[str, Any]]:
                 yield {section: {**shape, **nested}}
 
 
+def wrong_together() -> Iterator[dict[str, Any]]:
+    """The same, with one wrong value in each section: no fault hides another one's words."""
+    sections: dict[str, list[Any]] = {}
+    for values in wrong_files():
+        for section, value in values.items():
+            sections.setdefault(section, []).append(value)
+    for number in range(max(map(len, sections.values()))):
+        yield {name: found[number] for name, found in sections.items() if number < len(found)}
+
+
 def lines_of(values: Mapping[str, Any]) -> list[str]:
     try:
         load({"size": "dev", **values})
@@ -80,7 +90,7 @@ def errors_of(values: Mapping[str, Any]) -> Iterator[str]:
 def test_no_wrong_value_is_answered_in_pydantics_words() -> None:
     said = {
         f"{word}: {line}"
-        for values in wrong_files()
+        for values in wrong_together()
         for line in lines_of(values)
         for word in PYDANTICS
         if word in line.lower() and word not in json.dumps(values, ensure_ascii=False).lower()

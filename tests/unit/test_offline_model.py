@@ -40,18 +40,18 @@ def sdk_properties(token: str, suffix: str) -> set[str]:
     return {getter._pulumi_name for getter in getters if hasattr(getter, "_pulumi_name")}
 
 
-@pytest.mark.parametrize("token", TYPES)
-def test_the_catalog_names_what_the_sdk_has(token: str) -> None:
-    entry = TYPES[token]
-    inputs, outputs = sdk_properties(token, "Args"), sdk_properties(token, "")
-    told = {key.split(".")[0] for key in (*entry.computed, *entry.defaults, *entry.restated)}
-    replacing = {key.split(".")[0] for key in entry.replaced_by - EVERYTHING}
-    assert told <= outputs
-    assert replacing <= inputs
-    assert ("tagsAll" in outputs) == entry.tagged
-    assert ("region" in inputs) == entry.regional
-    assert ("name" in inputs) <= (entry.naming is not None or token == "aws:route53/record:Record")
-    assert entry.naming is None or entry.naming.property in inputs
+def test_the_catalog_names_what_the_sdk_has() -> None:
+    for token, entry in TYPES.items():
+        inputs, outputs = sdk_properties(token, "Args"), sdk_properties(token, "")
+        told = {key.split(".")[0] for key in (*entry.computed, *entry.defaults, *entry.restated)}
+        replacing = {key.split(".")[0] for key in entry.replaced_by - EVERYTHING}
+        assert told <= outputs, token
+        assert replacing <= inputs, token
+        assert ("tagsAll" in outputs) == entry.tagged, token
+        assert ("region" in inputs) == entry.regional, token
+        named = entry.naming is not None or token == "aws:route53/record:Record"
+        assert ("name" in inputs) <= named, token
+        assert entry.naming is None or entry.naming.property in inputs, token
 
 
 def test_the_same_resource_has_the_same_outputs() -> None:

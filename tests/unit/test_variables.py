@@ -332,20 +332,13 @@ JUDGED: Final[Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
 }
 
 
-@pytest.mark.parametrize(
-    ("name", "value", "right"),
-    [
-        (name, value, right)
-        for name, (accepted, refused) in JUDGED.items()
-        for right, values in ((True, accepted), (False, refused))
-        for value in values
-    ],
-)
 @EACH_MAJOR
-def test_a_value_is_judged_as_langfuse_judges_it(
-    name: str, value: str, right: bool, major: int
-) -> None:
-    assert (of(name, major).fault(value) is None) is right, "zod 4.3.6, or whoever parses it"
+@pytest.mark.parametrize("name", JUDGED)
+def test_a_value_is_judged_as_langfuse_judges_it(name: str, major: int) -> None:
+    accepted, refused = JUDGED[name]
+    fault = of(name, major).fault
+    assert [each for each in accepted if fault(each)] == [], "zod 4.3.6, or whoever parses it"
+    assert [each for each in refused if not fault(each)] == []
 
 
 def test_every_constraint_can_be_understood() -> None:
