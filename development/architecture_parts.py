@@ -10,14 +10,9 @@ from typing import Any, Final
 from development.recorded_graph import recorded, shipped_config
 from langfuse_aws.graph.architecture import architecture
 from langfuse_aws.graph.doors import GROUP, doors
-from langfuse_aws.graph.layout import layout
 from langfuse_aws.graph.mermaid import mermaid
 from langfuse_aws.graph.model import ResourceGraph
-from langfuse_aws.graph.svg import svg
 from langfuse_aws.review.markdown import ABSENT, table
-
-SHOWN: Final = "prod"
-"""The stack of the pictures."""
 
 BY_API: Final[Mapping[str, Any]] = {"size": "dev", "grafana": {"enabled": True}}
 EVERY_DOOR: Final[Mapping[str, Any]] = {
@@ -48,14 +43,10 @@ WHY: Final[Mapping[tuple[str, str], str]] = {
 NOBODY: Final = "a shell goes through SSM, which the instance itself connects to"
 
 
-def flowchart() -> str:
-    """The picture for README.md."""
-    return f"```mermaid\n{mermaid(architecture(_graph()))}\n```"
-
-
-def picture() -> str:
-    """The picture as an SVG file."""
-    return svg(layout(architecture(_graph())))
+def flowchart(stack: str) -> str:
+    """The picture of a shipped stack."""
+    graph = recorded(stack, shipped_config(stack))
+    return f"```mermaid\n{mermaid(architecture(graph))}\n```"
 
 
 def doors_table() -> str:
@@ -74,10 +65,6 @@ def doors_table() -> str:
     rows = [(", ".join(sorted(sources[key])), *key, why) for key, why in WHY.items()]
     rows.append(("nobody", ", ".join(sorted(closed)), ABSENT, NOBODY))
     return table(("From", "To", "Port", "Why"), rows)
-
-
-def _graph() -> ResourceGraph:
-    return recorded(SHOWN, shipped_config(SHOWN))
 
 
 def _name(graph: ResourceGraph, source: str) -> str:

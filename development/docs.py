@@ -14,11 +14,12 @@ import argparse
 import re
 import sys
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 from development.alarm_tables import alarm_cost, alarm_table
-from development.architecture_parts import doors_table, flowchart, picture
+from development.architecture_parts import doors_table, flowchart
 from development.change_tables import change_table
 from development.configuration_tables import full_configuration, short_configuration
 from development.cost_tables import (
@@ -40,11 +41,11 @@ REPOSITORY: Final = Path(__file__).resolve().parent.parent
 
 PARTS: Final[Mapping[str, Mapping[str, Callable[[], str]]]] = {
     "README.md": {
-        "architecture": flowchart,
+        "architecture": partial(flowchart, "prod"),
         "configuration": short_configuration,
         "cost": short_cost,
     },
-    "docs/architecture.md": {"doors": doors_table},
+    "docs/architecture.md": {"smallest": partial(flowchart, "dev"), "doors": doors_table},
     "docs/configuration.md": {"configuration": full_configuration},
     "docs/cost.md": {
         "cost": full_cost,
@@ -71,7 +72,6 @@ PARTS: Final[Mapping[str, Mapping[str, Callable[[], str]]]] = {
 """The generated parts of each file, by the name in the markers."""
 
 FILES: Final[Mapping[str, Callable[[], str]]] = {
-    "docs/images/architecture.svg": picture,
     "plugin/arguments.py": source,
 }
 """The files that are generated as a whole."""

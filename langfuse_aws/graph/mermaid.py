@@ -4,10 +4,10 @@ Labels are quoted, with entities for what a quote or a tag would end. Tags other
 not used: GitHub prints them as text.
 """
 
-from math import inf
+from collections.abc import Iterator
 from typing import Final
 
-from langfuse_aws.graph.columns import columns
+from langfuse_aws.graph.colours import colours_of
 from langfuse_aws.graph.picture import Frame, Item, Node, Picture, nodes_of
 
 _SHAPES: Final = {"service": ('["', '"]'), "store": ('[("', '")]'), "outside": ('(["', '"])')}
@@ -16,22 +16,33 @@ _LINES: Final = {"door": "-->", "grant": "-.->"}
 
 def mermaid(picture: Picture) -> str:
     """The flowchart, without a fence around it: from left to right, as the arrows go."""
-    of = columns(picture).of
-
-    def column(item: Item) -> float:
-        return min((of[node.id] for node in nodes_of([item]) if node.id in of), default=inf)
-
     lines = ["flowchart LR"]
-    for item in sorted(picture.children, key=lambda item: (column(item), item.id)):
+    for item in sorted(picture.children, key=lambda item: (_place(item, picture), item.id)):
         lines += _item(item, 1)
-    together: dict[tuple[str, str, str], list[str]] = {}
-    for arrow in picture.arrows:
-        together.setdefault((arrow.target, arrow.label, arrow.kind), []).append(arrow.source)
     lines += [
         f'    {" & ".join(sources)} {_LINES[kind]}|"{_escaped(label)}"| {target}'
-        for (target, label, kind), sources in sorted(together.items())
+        for (target, label, kind), sources in picture.grouped_arrows()
     ]
-    return "\n".join(lines)
+    return "\n".join([*lines, *_styles(picture)])
+
+
+def _place(item: Item, picture: Picture) -> int:
+    """First what is outside, then whoever nobody talks to; last what has no arrow."""
+    own = {node.id for node in nodes_of([item])}
+    if isinstance(item, Node) and item.kind == "outside":
+        return 0
+    if own & {arrow.target for arrow in picture.arrows}:
+        return 2
+    return 1 if own & {arrow.source for arrow in picture.arrows} else 3
+
+
+def _styles(picture: Picture) -> Iterator[str]:
+    """A store and the arrows to it have a colour; Mermaid knows an arrow by its number."""
+    targets = [target for (target, *_), sources in picture.grouped_arrows() for _ in sources]
+    for store, colour in colours_of(picture).items():
+        yield f"    style {store} stroke:{colour},stroke-width:2px"
+        numbers = [str(number) for number, target in enumerate(targets) if target == store]
+        yield f"    linkStyle {','.join(numbers)} stroke:{colour}"
 
 
 def _item(item: Item, depth: int) -> list[str]:

@@ -1,6 +1,6 @@
 """The parts of an architecture picture: nodes, frames around them, arrows between them.
 
-Where they stand is the business of `mermaid` and `layout`.
+Where they stand is the business of Mermaid and Graphviz, for which `mermaid` and `dot` write it.
 """
 
 from collections.abc import Iterator, Sequence
@@ -54,6 +54,14 @@ class Picture:
     title: str
     children: tuple[Item, ...]
     arrows: tuple[Arrow, ...]
+
+    def grouped_arrows(self) -> list[tuple[tuple[str, str, str], list[str]]]:
+        """The sources of each target, label and kind of arrow, which share a line."""
+        together: dict[tuple[str, str, str], list[str]] = {}
+        for arrow in self.arrows:
+            key = (arrow.target, arrow.label, arrow.kind)
+            together.setdefault(key, []).append(arrow.source)
+        return sorted(together.items())
 
 
 def nodes_of(children: Sequence[Item]) -> Iterator[Node]:

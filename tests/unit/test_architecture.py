@@ -1,8 +1,8 @@
-"""The architecture picture of a stack: its nodes, frames and arrows, and its Mermaid text.
+"""The architecture picture of a stack: its nodes, frames and arrows, its Mermaid and its DOT text.
 
 It proves what is shown of the shipped stacks, and that the order in which resources are reported
 does not matter. That an engine's preview gives the same picture is shown by the engine tests; that
-Mermaid's own parser takes the text is not tried here.
+Mermaid's own parser takes the text is not tried, that Graphviz does is in `test_graph_command`.
 """
 
 import random
@@ -15,14 +15,14 @@ from development import architecture_parts
 from development.architecture_parts import BY_API, EVERY_DOOR, doors_table
 from development.recorded_graph import recorded, shipped_config
 from langfuse_aws.graph.architecture import architecture
+from langfuse_aws.graph.colours import PLAIN, STORES, colours_of
 from langfuse_aws.graph.doors import GROUP
+from langfuse_aws.graph.dot import dot
 from langfuse_aws.graph.grouping import Detail
-from langfuse_aws.graph.layout import layout
 from langfuse_aws.graph.main_resources import main_resources
 from langfuse_aws.graph.mermaid import mermaid
 from langfuse_aws.graph.model import UNKNOWN, ResourceGraph
 from langfuse_aws.graph.picture import Arrow, Frame, Item, Node, Picture, nodes_of
-from langfuse_aws.graph.svg import svg
 from langfuse_aws.graph.terms import term
 from tests.unit.graph import VARIED, build
 from tests.unit.graph import shipped_config as config_of
@@ -228,7 +228,8 @@ def test_a_picture_does_not_depend_on_the_order_in_which_resources_are_reported(
     for detail in ("components", "resources"):
         one, other = (architecture(each, detail) for each in (graph, shuffled))
         assert one == other
-        assert svg(layout(one)) == svg(layout(other))
+        assert dot(one) == dot(other)
+        assert mermaid(one) == mermaid(other)
 
 
 def test_ids_do_not_depend_on_the_stack_and_are_ids_of_mermaid() -> None:
@@ -281,31 +282,84 @@ def test_a_type_is_called_what_aws_calls_it(token: str, words: str) -> None:
     assert term(token) == words
 
 
-def test_mermaid_has_a_line_for_each_node_frame_and_lane() -> None:
-    frame = Frame("f", "A frame", (Node("db", "PostgreSQL", ("Aurora",), "store"),))
-    outside = Node("net", "Internet", ("0.0.0.0/0",), "outside")
-    picture = Picture(
-        "a-stack",
-        (frame, outside, Node("web", 'The "web" <#1>'), Node("worker", "Worker")),
-        (
-            Arrow("net", "web", "80, 443"),
-            Arrow("web", "db", "5432"),
-            Arrow("web", "db", "IAM", "grant"),
-            Arrow("worker", "db", "5432"),
+BY_HAND = Picture(
+    'a "stack"',
+    (
+        Frame(
+            "f",
+            "A <frame>",
+            (
+                Node("db", "PostgreSQL", ("Aurora",), "store"),
+                Node("alone", "Alone"),
+                Frame("inner", "Inner", (Node("deep", "Deep"),)),
+            ),
         ),
-    )
-    assert mermaid(picture).splitlines() == [
+        Frame("g", "Idle", (Node("idle", "Idle"),)),
+        Node("net", "Internet", ("0.0.0.0/0",), "outside"),
+        Node("unused", "Unused", (), "store"),
+        Node("web", 'The "web" <#1>'),
+        Node("worker", "Worker"),
+    ),
+    (
+        Arrow("net", "web", "80, 443"),
+        Arrow("web", "db", "5432"),
+        Arrow("web", "db", "IAM", "grant"),
+        Arrow("worker", "db", "5432"),
+    ),
+)
+
+
+def test_mermaid_has_a_line_for_each_node_frame_and_port_and_a_colour_for_each_store() -> None:
+    assert mermaid(BY_HAND).splitlines() == [
         "flowchart LR",
         '    net(["Internet<br/>0.0.0.0/0"])',
-        '    web["The #quot;web#quot; #lt;#35;1#gt;"]',
         '    worker["Worker"]',
-        '    subgraph f["A frame"]',
+        '    subgraph f["A #lt;frame#gt;"]',
         '        db[("PostgreSQL<br/>Aurora")]',
+        '        alone["Alone"]',
+        '        subgraph inner["Inner"]',
+        '            deep["Deep"]',
+        "        end",
         "    end",
+        '    web["The #quot;web#quot; #lt;#35;1#gt;"]',
+        '    subgraph g["Idle"]',
+        '        idle["Idle"]',
+        "    end",
+        '    unused[("Unused")]',
         '    web & worker -->|"5432"| db',
         '    web -.->|"IAM"| db',
         '    net -->|"80, 443"| web',
+        f"    style db stroke:{STORES[0]},stroke-width:2px",
+        f"    linkStyle 0,1,2 stroke:{STORES[0]}",
     ]
+
+
+def test_dot_has_clusters_shapes_colours_and_one_line_for_what_shares_a_port() -> None:
+    given = [line.strip() for line in dot(BY_HAND).splitlines()]
+    blue, plain = (f'color="{each}" fontcolor="{each}"' for each in (STORES[0], PLAIN))
+    assert given[0] == 'digraph "a \\"stack\\"" {'
+    assert given.count("}") == 4, "the graph and three clusters"
+    begin, end = given.index("subgraph cluster_f {"), given.index("subgraph cluster_g {")
+    assert "label=<<b>A &lt;frame&gt;</b>>" in given[begin:end]
+    (db,) = [line for line in given[begin:end] if line.startswith("db [")]
+    assert db.startswith("db [label=<<b>PostgreSQL</b>")
+    assert "<br/>Aurora<" in db
+    assert db.endswith(f'shape=cylinder labelloc=b style=filled penwidth=2 color="{STORES[0]}"]')
+    assert "{ rank=same; db; alone; deep }" in given[begin:end], "nothing else holds them there"
+    assert not [line for line in given[end:] if "rank=same" in line]
+    assert 'web [label=<<b>The "web" &lt;#1&gt;</b>>]' in given
+    assert [line for line in given if "->" in line] == [
+        f'{{ web; worker }} -> "db 5432 door" [dir=none {blue}]',
+        f'"db 5432 door" -> db [label="5432" {blue}]',
+        f'web -> db [label="IAM" {blue} style=dashed]',
+        f'net -> web [label="80, 443" {plain}]',
+    ]
+
+
+def test_each_store_of_prod_that_is_reached_has_a_colour_of_its_own() -> None:
+    colours = colours_of(picture_of("prod"))
+    assert len(colours) == len(set(colours.values())) == 5
+    assert "backup_vault_backups" not in colours, "no arrow leads to it"
 
 
 def test_a_door_without_a_reason_and_a_reason_without_a_door_are_errors(

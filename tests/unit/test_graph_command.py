@@ -1,12 +1,11 @@
 """`graph`, the command, and the files that it writes.
 
 It proves which graph is drawn in which format into which file, and that every error is one line.
-The engine is left out: the stack answers with a recorded graph. That the SVG and the PNG look as
-they should is not tried; `test_layout` has where things are.
+The engine is left out: the stack answers with a recorded graph, and so is Graphviz but for one
+test, which needs it. That its pictures look as they should is not tried.
 """
 
-import struct
-import sys
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -20,13 +19,11 @@ from langfuse_aws.automation.__main__ import app
 from langfuse_aws.automation.cli import graph as graph_command
 from langfuse_aws.automation.plan import UserError
 from langfuse_aws.graph.architecture import architecture
-from langfuse_aws.graph.colours import DARK, LIGHT
-from langfuse_aws.graph.layout import layout
+from langfuse_aws.graph.dot import dot
+from langfuse_aws.graph.grouping import Detail
 from langfuse_aws.graph.mermaid import mermaid
 from langfuse_aws.graph.model import ResourceGraph
-from langfuse_aws.graph.picture import Node, Picture
-from langfuse_aws.graph.png import SCALE
-from langfuse_aws.graph.svg import svg
+from langfuse_aws.graph.picture import nodes_of
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -56,6 +53,33 @@ class Stack:
     def deployed(self) -> ResourceGraph:
         """As the state has it."""
         return recorded_stack("dev")
+
+
+STAND_IN = """#!/bin/sh
+echo "$@"
+exec cat
+"""
+"""A Graphviz that prints its arguments and what it reads."""
+WITHOUT = (
+    "is drawn by Graphviz, whose program dot is not on PATH. Install it (apt-get install graphviz, "
+    "brew install graphviz, https://graphviz.org/download/), or take --format mermaid or "
+    "--format dot."
+)
+
+
+@pytest.fixture
+def graphviz(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Put a stand-in for Graphviz on PATH, before all others."""
+    return stand_in(tmp_path / "bin", STAND_IN, monkeypatch)
+
+
+def stand_in(folder: Path, script: str, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder.mkdir()
+    program = folder / "dot"
+    program.write_text(script, encoding="utf-8")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(folder), prepend=":")
+    return program
 
 
 @pytest.fixture(autouse=True)
@@ -91,79 +115,80 @@ def test_it_draws_what_is_deployed_when_asked_to(tmp_path: Path) -> None:
     assert Stack.asked[0] == {"name": "dev", "project": tmp_path, "offline": False}
 
 
+@pytest.mark.usefixtures("graphviz")
 def test_the_format_is_the_ending_of_the_file_unless_it_is_given(tmp_path: Path) -> None:
-    drawing = layout(architecture(recorded_stack("prod")))
-    flowchart = mermaid(architecture(recorded_stack("prod"))) + "\n"
+    picture = architecture(recorded_stack("prod"))
+    flowchart, written = mermaid(picture) + "\n", dot(picture) + "\n"
     for name, more, text in (
-        ("a.svg", (), svg(drawing)),
         ("a.mmd", (), flowchart),
         ("a.MERMAID", (), flowchart),
-        ("a.txt", ("--format", "svg"), svg(drawing)),
+        ("a.dot", (), written),
+        ("a.gv", (), written),
+        ("a.svg", (), f"-Tsvg\n{dot(picture)}"),
+        ("a.png", (), f"-Tpng -Gdpi=150\n{dot(picture)}"),
+        ("a.txt", ("--format", "svg"), f"-Tsvg\n{dot(picture)}"),
     ):
         file = tmp_path / name
         result = graph("--output", str(file), *more)
-        assert (result.exit_code, result.stdout) == (0, f"wrote {file}\n")
-        assert file.read_text(encoding="utf-8") == text
-    assert graph("--format", "svg").stdout == svg(drawing)
+        assert (result.exit_code, result.stdout) == (0, f"wrote {file}\n"), name
+        assert file.read_text(encoding="utf-8") == text, name
+    assert graph("--format", "svg").stdout == f"-Tsvg\n{dot(picture)}"
+    assert graph("--format", "dot").stdout == written
 
 
 def test_every_resource_is_drawn_when_asked_for() -> None:
-    printed = graph("--detail", "resources", "--format", "svg").stdout
-    assert printed == svg(layout(architecture(recorded_stack("prod"), "resources")))
+    printed = graph("--detail", "resources", "--format", "dot").stdout
+    assert printed == dot(architecture(recorded_stack("prod"), "resources")) + "\n"
     assert "IAM role policy: web-execution, web-task" in printed
 
 
-def test_an_svg_is_well_formed_and_has_every_text_box_line_and_both_sets_of_colours() -> None:
-    drawing = layout(architecture(recorded_stack("prod")))
-    text = svg(drawing)
-    root = ElementTree.fromstring(text)  # noqa: S314
-    assert (root.get("width"), root.get("height")) == (
-        f"{drawing.width:.1f}",
-        f"{drawing.height:g}",
-    )
-    assert [each.text for each in root.iter(f"{SVG}text")] == [t.text for t in drawing.texts]
-    assert len(list(root.iter(f"{SVG}rect"))) == len(drawing.boxes)
-    assert len(list(root.iter(f"{SVG}path"))) == len(drawing.lines)
-    assert len(list(root.iter(f"{SVG}polygon"))) == sum(line.head for line in drawing.lines)
-    light, dark = text.split("@media (prefers-color-scheme: dark)")
-    assert all(colour in light for colour in (*LIGHT.stores, *LIGHT.fills.values()))
-    assert all(colour in dark for colour in (*DARK.stores, *DARK.fills.values()))
-    used = {name for each in root.iter() for name in (each.get("class") or "").split()}
-    assert all(f".{name}" in dark for name in used - {"heading", "title", "label", "line"})
-
-
-def test_text_that_xml_would_take_for_its_own_is_escaped() -> None:
-    drawing = layout(Picture("a<b", (Node("n", "<R&D>", ('say "no"',)),), ()))
-    root = ElementTree.fromstring(svg(drawing))  # noqa: S314
+@pytest.mark.skipif(shutil.which("dot") is None, reason="Graphviz is not on PATH")
+@pytest.mark.parametrize("detail", ["components", "resources"])
+def test_graphviz_draws_every_node_frame_and_label(detail: Detail) -> None:
+    result = graph("--format", "svg", "--detail", detail)
+    assert (result.exit_code, result.stderr) == (0, "")
+    picture = architecture(recorded_stack("prod"), detail)
+    root = ElementTree.fromstring(result.stdout)  # noqa: S314
     texts = [each.text for each in root.iter(f"{SVG}text")]
-    assert texts[:3] == ["a<b", "<R&D>", 'say "no"']
-    assert root.findtext(f"{SVG}title") == "a<b"
+    for node in nodes_of(picture.children):
+        assert {node.title, *node.details} <= set(texts)
+    labels = [label for (_, label, _), _ in picture.grouped_arrows()]
+    assert sorted(labels) == sorted(each for each in texts if each in labels)
+    kinds = [each.get("class") for each in root.iter(f"{SVG}g")]
+    assert kinds.count("cluster") == dot(picture).count("subgraph cluster_")
 
 
-def test_a_png_is_a_picture_of_the_drawing_at_twice_its_size(tmp_path: Path) -> None:
+def test_a_picture_without_graphviz_is_one_line_before_anything_is_planned(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    for name in ("svg", "png"):
+        assert refused("--output", f"a.{name}") == f"error: --format {name}: {WITHOUT}"
+    assert Stack.asked == []
+    assert graph("--format", "dot").exit_code == 0
+
+
+def test_what_graphviz_refuses_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    script = '#!/bin/sh\ncat >/dev/null\nprintf "Format: png\\nnot recognized\\n" >&2\nexit 3\n'
+    program = stand_in(tmp_path / "bin", script, monkeypatch)
     file = tmp_path / "a.png"
-    assert graph("--output", str(file)).exit_code == 0
-    content = file.read_bytes()
-    drawing = layout(architecture(recorded_stack("prod")))
-    assert content.startswith(b"\x89PNG\r\n\x1a\n")
-    width, height = struct.unpack(">II", content[16:24])
-    assert (width, height) == (int(drawing.width * SCALE), int(drawing.height * SCALE))
+    assert refused("--output", str(file)) == (
+        f"error: --format png: {program} ended with 3: Format: png not recognized"
+    )
+    assert not file.exists()
 
 
 def test_what_cannot_be_done_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert refused("--output", "a.txt", exit_code=2) == (
-        "error: --output a.txt: its ending says no format. Add --format, one of mermaid, svg, png."
+        "error: --output a.txt: its ending says no format. Add --format, one of mermaid, dot, svg, "
+        "png."
     )
     assert refused("--format", "png", exit_code=2) == (
         "error: --format png: is not for a terminal. Name a file with --output FILE."
     )
-    missing = tmp_path / "none" / "a.svg"
+    missing = tmp_path / "none" / "a.dot"
     assert refused("--output", str(missing)) == (
         f"error: --output {missing}: cannot be written: No such file or directory."
-    )
-    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
-    assert refused("--output", str(tmp_path / "a.png")) == (
-        "error: --format png needs matplotlib: pip install matplotlib"
     )
 
     def nothing(_: Stack) -> ResourceGraph:

@@ -1,5 +1,7 @@
 """`graph`: the architecture of a stack as a picture, from its resource graph."""
 
+import shutil
+import subprocess
 from pathlib import Path
 from typing import Annotated, Final, Literal, get_args
 
@@ -10,21 +12,23 @@ from langfuse_aws.automation.engine.offline_workspace import REPOSITORY
 from langfuse_aws.automation.plan import CommandLineError, UserError, console, one_line_errors
 from langfuse_aws.automation.stack import LangfuseStack
 from langfuse_aws.graph.architecture import architecture
+from langfuse_aws.graph.dot import dot
 from langfuse_aws.graph.grouping import Detail
-from langfuse_aws.graph.layout import layout
 from langfuse_aws.graph.mermaid import mermaid
 from langfuse_aws.graph.model import STACK_TYPE, ResourceGraph
 from langfuse_aws.graph.picture import Picture
-from langfuse_aws.graph.png import png
-from langfuse_aws.graph.svg import svg
 
-Format = Literal["mermaid", "svg", "png"]
+Format = Literal["mermaid", "dot", "svg", "png"]
 _ENDINGS: Final[dict[str, Format]] = {
     ".mmd": "mermaid",
     ".mermaid": "mermaid",
+    ".dot": "dot",
+    ".gv": "dot",
     ".svg": "svg",
     ".png": "png",
 }
+DOTS_PER_INCH: Final = 150
+"""Of a PNG: text is readable in a page as wide as a screen."""
 
 
 def graph(
@@ -33,8 +37,8 @@ def graph(
         Format | None,
         typer.Option(
             "--format",
-            help="By default what the name of --output ends with, or else mermaid. png needs "
-            "matplotlib.",
+            help="By default what the name of --output ends with, or else mermaid. svg and png "
+            "need Graphviz.",
             show_default=False,
         ),
     ] = None,
@@ -61,8 +65,9 @@ def graph(
             raise CommandLineError(
                 "--format png: is not for a terminal. Name a file with --output FILE."
             )
+        program = _graphviz(chosen) if chosen in ("svg", "png") else None
         picture = architecture(_resources(stack, folder, deployed=deployed), detail)
-        content = _drawn(picture, chosen)
+        content = _drawn(picture, chosen, program)
         if output is None:
             typer.echo(content.decode(), nl=False)
             return
@@ -92,13 +97,30 @@ def _format_of(output: Path | None) -> Format:
     return _ENDINGS[output.suffix.lower()]
 
 
-def _drawn(picture: Picture, chosen: Format) -> bytes:
-    if chosen == "mermaid":
-        return f"{mermaid(picture)}\n".encode()
-    drawing = layout(picture)
-    if chosen == "svg":
-        return svg(drawing).encode()
-    try:
-        return png(drawing)
-    except ImportError:
-        raise UserError("--format png needs matplotlib: pip install matplotlib") from None
+def _graphviz(chosen: Format) -> str:
+    """Find Graphviz, before anything takes time."""
+    program = shutil.which("dot")
+    if program is None:
+        raise UserError(
+            f"--format {chosen}: is drawn by Graphviz, whose program dot is not on PATH. Install "
+            "it (apt-get install graphviz, brew install graphviz, https://graphviz.org/download/), "
+            "or take --format mermaid or --format dot."
+        )
+    return program
+
+
+def _drawn(picture: Picture, chosen: Format, program: str | None) -> bytes:
+    if program is None:
+        text = mermaid(picture) if chosen == "mermaid" else dot(picture)
+        return f"{text}\n".encode()
+    resolution = [f"-Gdpi={DOTS_PER_INCH}"] if chosen == "png" else []
+    done = subprocess.run(  # noqa: S603
+        [program, f"-T{chosen}", *resolution],
+        input=dot(picture).encode(),
+        capture_output=True,
+        check=False,
+    )
+    if done.returncode:
+        said = " ".join(done.stderr.decode(errors="replace").split())
+        raise UserError(f"--format {chosen}: {program} ended with {done.returncode}: {said}")
+    return done.stdout
