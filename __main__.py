@@ -1,13 +1,10 @@
 """Deploys the Langfuse of one stack and exports its outputs."""
 
-import atexit
-import gc
-from pathlib import Path
+from langfuse_aws.components.garbage_collection import keep_garbage
 
-# What a run makes lives until its end. Looking for what does not, and freeing it all one by one at
-# the end, would be two fifths of this process's time.
-gc.disable()
-atexit.register(gc.freeze)
+keep_garbage()  # before anything is imported that makes much
+
+from pathlib import Path
 
 import pulumi
 
