@@ -62,11 +62,6 @@ def failed(queue: str) -> str:
     return f"langfuse.queue.{queue}.depth.shard_all.type_failed"
 
 
-def oldest_failed_age(queue: str) -> str:
-    """Metric of the age of the oldest failed job, milliseconds; 0 when there is none."""
-    return f"langfuse.queue.{queue}.dlq_oldest_age.shard_all"
-
-
 NAMES_SEEN: Final = {3: 324, 4: 200}
 """By Langfuse's major, how many metrics came from a worker in use, all features on. Seen in a run
 of 3.225.4 with load and outages, and in one of 4.16.0 (`events_only`) with traffic; idle there were

@@ -12,7 +12,6 @@ WEB_PORT: Final = 3000
 WORKER_PORT: Final = 3030
 
 WEB_HEALTH_PATH: Final = "/api/public/health"
-WEB_READY_PATH: Final = "/api/public/ready"
 WORKER_HEALTH_PATH: Final = "/api/health"
 """As it is, it asks PostgreSQL and Redis only: a worker that consumes no queue answers 200 for
 ever. https://github.com/langfuse/langfuse/issues/15509"""

@@ -8,7 +8,6 @@ from typing import Any, cast
 
 from langfuse_aws.offline.account import CLUSTER_SNAPSHOT, DB_SNAPSHOT, VOLUME_SNAPSHOT
 from langfuse_aws.offline.facts import ACCOUNT, derived, digest, partition
-from langfuse_aws.offline.policy_document import policy_document
 
 Arguments = Mapping[str, Any]
 Answer = dict[str, Any]
@@ -135,28 +134,6 @@ def _availability_zones(arguments: Arguments, region: str) -> Answer:
     return {"id": region, "names": zones, "zoneIds": ids, "groupNames": [region]}
 
 
-def _availability_zone(arguments: Arguments, region: str) -> Answer:
-    zone = arguments.get("name") or zone_names(region)[0]
-    return {
-        "id": zone, "name": zone, "zoneId": _zone_id(zone), "nameSuffix": zone[-1],
-        "groupName": region, "state": "available",
-    }  # fmt: skip
-
-
-def _vpc(arguments: Arguments, region: str) -> Answer:
-    vpc = arguments.get("id") or EXISTING_VPC_ID
-    return {
-        "id": vpc,
-        "arn": _arn("ec2", region, f"vpc/{vpc}"),
-        "cidrBlock": "10.0.0.0/16",
-        "enableDnsHostnames": True,
-        "enableDnsSupport": True,
-        "mainRouteTableId": derived("rtb-", vpc, "main"),
-        "ownerId": ACCOUNT,
-        "tags": {},
-    }
-
-
 def _subnet(arguments: Arguments, region: str) -> Answer:
     subnet = str(arguments.get("id") or derived("subnet-", arguments))
     zones = zone_names(region)
@@ -176,11 +153,6 @@ def _subnet(arguments: Arguments, region: str) -> Answer:
     }
 
 
-def _subnets(arguments: Arguments, region: str) -> Answer:
-    stem = derived("subnet-", arguments, region)[:-1]
-    return {"id": region, "ids": [f"{stem}{number}" for number in range(_SUBNETS)]}
-
-
 def _route_table(arguments: Arguments, region: str) -> Answer:
     subnet = arguments.get("subnetId") or ""
     table = arguments.get("routeTableId") or derived("rtb-", subnet)
@@ -193,18 +165,6 @@ def _route_table(arguments: Arguments, region: str) -> Answer:
         "associations": [],
         "routes": [],
         "ownerId": ACCOUNT,
-        "tags": {},
-    }
-
-
-def _security_group(arguments: Arguments, region: str) -> Answer:
-    group = arguments.get("id") or derived("sg-", arguments)
-    return {
-        "id": group,
-        "arn": _arn("ec2", region, f"security-group/{group}"),
-        "name": arguments.get("name") or "default",
-        "description": "",
-        "vpcId": arguments.get("vpcId") or EXISTING_VPC_ID,
         "tags": {},
     }
 
@@ -225,47 +185,6 @@ def _prefix_list(arguments: Arguments, region: str) -> Answer:
     }
 
 
-def _architecture(instance_type: str) -> str:
-    family = instance_type.partition(".")[0].lstrip("abcdefghijklmnopqrstuvwxyz")
-    return "arm64" if "g" in family else "x86_64"
-
-
-def _instance_type(arguments: Arguments, _region: str) -> Answer:
-    instance_type = str(arguments["instanceType"])
-    return {
-        "id": instance_type,
-        "supportedArchitectures": [_architecture(instance_type)],
-        "defaultVcpus": 2,
-        "memorySize": 4096,
-        "currentGeneration": True,
-        "hypervisor": "nitro",
-    }
-
-
-def _ami(arguments: Arguments, region: str) -> Answer:
-    image = derived("ami-", arguments, region)
-    filters = {item["name"]: item["values"] for item in arguments.get("filters", ())}
-    return {
-        "id": image,
-        "imageId": image,
-        "arn": _arn("ec2", region, f"image/{image}"),
-        "architecture": filters.get("architecture", ["x86_64"])[0],
-        "name": filters.get("name", ["offline"])[0],
-        "rootDeviceName": "/dev/xvda",
-        "state": "available",
-    }
-
-
-def _parameter(arguments: Arguments, region: str) -> Answer:
-    name = str(arguments["name"])
-    value = derived("ami-", name, region) if "ami" in name else f"offline value of {name}"
-    arn = _arn("ssm", region, f"parameter/{name.lstrip('/')}")
-    return {
-        "id": name, "arn": arn, "type": "String", "value": value, "insecureValue": value,
-        "version": 1,
-    }  # fmt: skip
-
-
 def _zone(arguments: Arguments, _region: str) -> Answer:
     name = str(arguments.get("name") or f"{arguments.get('zoneId')}.example.com").rstrip(".")
     zone = arguments.get("zoneId") or f"Z{digest(name)[:20]}".upper()
@@ -277,16 +196,6 @@ def _zone(arguments: Arguments, _region: str) -> Answer:
         "nameServers": [f"ns-{number}.awsdns-{number}.com" for number in range(1, 5)],
         "privateZone": bool(arguments.get("privateZone")),
     }
-
-
-def _cluster(arguments: Arguments, region: str) -> Answer:
-    arn = _arn("ecs", region, f"cluster/{arguments['clusterName']}")
-    return {"id": arn, "arn": arn, "status": "ACTIVE", "settings": [], "tags": {}}
-
-
-def _service_account(_arguments: Arguments, region: str) -> Answer:
-    arn = f"arn:{partition(region)[0]}:iam::{ACCOUNT}:root"
-    return {"id": ACCOUNT, "arn": arn}
 
 
 def _image(arguments: Arguments, region: str) -> Answer:
@@ -311,30 +220,14 @@ def _snapshot(name: str, arguments: Arguments, find: FindSnapshot) -> Answer:
     return {**told, "encrypted": told.get("storageEncrypted", told.get("encrypted"))}
 
 
-def _load_balancer_zone(_arguments: Arguments, _region: str) -> Answer:
-    return {"id": "Z35SXDOTRQ7X7K"}
-
-
 _FUNCTIONS: dict[str, Callable[[Arguments, str], Answer]] = {
-    "aws:index/getAvailabilityZone": _availability_zone,
     "aws:index/getAvailabilityZones": _availability_zones,
     "aws:index/getCallerIdentity": _caller_identity,
     "aws:index/getPartition": _partition,
     "aws:index/getRegion": _region,
-    "aws:ec2/getAmi": _ami,
-    "aws:ec2/getInstanceType": _instance_type,
     "aws:ec2/getManagedPrefixList": _prefix_list,
     "aws:ec2/getRouteTable": _route_table,
-    "aws:ec2/getSecurityGroup": _security_group,
     "aws:ec2/getSubnet": _subnet,
-    "aws:ec2/getSubnets": _subnets,
-    "aws:ec2/getVpc": _vpc,
     "aws:ecr/getImage": _image,
-    "aws:ecs/getCluster": _cluster,
-    "aws:elb/getHostedZoneId": _load_balancer_zone,
-    "aws:elb/getServiceAccount": _service_account,
-    "aws:iam/getPolicyDocument": policy_document,
-    "aws:lb/getHostedZoneId": _load_balancer_zone,
     "aws:route53/getZone": _zone,
-    "aws:ssm/getParameter": _parameter,
 }

@@ -19,9 +19,7 @@ from botocore.loaders import Loader
 
 from langfuse_aws.offline.unknown import UNKNOWN
 
-TAG_SOURCE: Final = (
-    "https://docs.aws.amazon.com/tag-editor/latest/userguide/best-practices-and-strats.html"
-)
+# https://docs.aws.amazon.com/tag-editor/latest/userguide/best-practices-and-strats.html
 TAG_KEY_LONGEST: Final = 128
 TAG_VALUE_LONGEST: Final = 256
 

@@ -1,7 +1,7 @@
 """Which subnets and NAT gateways `awsx:ec2:Vpc` makes, and where each lies.
 
-Pure. IPv6, IPAM, VPC endpoints and given Elastic IPs are left out; layouts with gaps or overlaps
-are not diagnosed. The `Legacy` strategy is the same as `Auto`, with private subnets first.
+Pure. IPv6, IPAM, VPC endpoints and given Elastic IPs are left out, and so are subnet strategies
+other than `Auto`; layouts with gaps or overlaps are not diagnosed.
 """
 
 import ipaddress
@@ -18,8 +18,7 @@ UNUSED = "unused"
 _LARGEST_ZONE_MASK = 16
 _SMALLEST_ZONE_MASK = 26
 _ADDRESS_BITS = 32
-_LEGACY_ORDER = ("private", "public", "isolated", UNUSED)
-_LEGACY_MASKS = {"private": 19, "public": 20, "isolated": 24}
+STRATEGY = "Auto"
 _STRATEGIES = ("none", "single", "oneperaz")
 
 Spec = Mapping[str, Any]
@@ -61,16 +60,16 @@ class Layout:
 
 def layout(name: str, arguments: Mapping[str, Any], zones: Sequence[str]) -> Layout:
     """The layout for a component's arguments."""
-    legacy = str(arguments.get("subnetStrategy") or "Legacy") == "Legacy"
+    if arguments.get("subnetStrategy") != STRATEGY:
+        message = f"subnetStrategy must be {STRATEGY}: offline/vpc_layout.py knows no other"
+        raise ValueError(message)
     network = ipaddress.IPv4Network(arguments.get("cidrBlock") or DEFAULT_BLOCK)
     mask = arguments.get("availabilityZoneCidrMask") or network.prefixlen + _bits(len(zones))
     specs = [dict(spec) for spec in arguments.get("subnetSpecs") or _default_specs(int(mask))]
-    if legacy:
-        specs.sort(key=lambda spec: _LEGACY_ORDER.index(_kind(spec)))
     subnets: list[Subnet] = []
     for index, zone in enumerate(zones):
         start = int(network.network_address) + index * _size(int(mask))
-        blocks = _blocks(specs, start, int(mask), index, legacy=legacy)
+        blocks = _blocks(specs, start, int(mask), index)
         made = [_subnet(name, *pair, index, zone) for pair in zip(specs, blocks, strict=True)]
         used = [subnet for subnet in made if subnet.kind != UNUSED]
         subnets += sorted(used, key=lambda subnet: KINDS.index(subnet.kind))
@@ -90,9 +89,7 @@ def _default_specs(zone_mask: int) -> list[Spec]:
     return [{"type": "Private", "cidrMask": base + 1}, {"type": "Public", "cidrMask": base + 2}]
 
 
-def _blocks(
-    specs: Sequence[Spec], start: int, zone_mask: int, index: int, *, legacy: bool
-) -> list[str]:
+def _blocks(specs: Sequence[Spec], start: int, zone_mask: int, index: int) -> list[str]:
     """The CIDR block of each spec in one zone, one after the other."""
     end = start + _size(zone_mask)
     blocks: list[str] = []
@@ -100,7 +97,7 @@ def _blocks(
         if spec.get("cidrBlocks"):
             blocks.append(spec["cidrBlocks"][index])
             continue
-        mask = _mask(spec, zone_mask, len(specs), legacy=legacy)
+        mask = _mask(spec, zone_mask, len(specs))
         start = -(-start // _size(mask)) * _size(mask)
         if start + _size(mask) > end:
             message = f"the subnets do not fit into a /{zone_mask} per availability zone: {spec}"
@@ -110,13 +107,11 @@ def _blocks(
     return blocks
 
 
-def _mask(spec: Spec, zone_mask: int, count: int, *, legacy: bool) -> int:
+def _mask(spec: Spec, zone_mask: int, count: int) -> int:
     if spec.get("cidrMask"):
         return int(spec["cidrMask"])
     if spec.get("size"):
         return _ADDRESS_BITS - _bits(int(spec["size"]))
-    if legacy and _kind(spec) in _LEGACY_MASKS:
-        return max(zone_mask + min(count - 1, 1), _LEGACY_MASKS[_kind(spec)])
     return zone_mask + _bits(count)
 
 

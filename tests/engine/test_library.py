@@ -88,7 +88,7 @@ PROGRAM = """
 import pulumi_aws as aws
 import pulumi_awsx as awsx
 
-vpc = awsx.ec2.Vpc("vpc")
+vpc = awsx.ec2.Vpc("vpc", subnet_strategy=awsx.ec2.SubnetAllocationStrategy.AUTO)
 for number in range(10):
     aws.cloudwatch.LogGroup(f"group-{number}", tags={"Vpc": vpc.vpc_id})
 """

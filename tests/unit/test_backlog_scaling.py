@@ -201,9 +201,6 @@ def test_the_metrics_have_the_names_that_langfuse_flattens_its_tags_to() -> None
     assert INGESTION_QUEUES == (OTEL_INGESTION, INGESTION)
     assert [metrics.waiting(queue) for queue in INGESTION_QUEUES] == [OTEL, LEGACY]
     assert metrics.failed(INGESTION) == "langfuse.queue.ingestion.depth.shard_all.type_failed"
-    assert metrics.oldest_failed_age(OTEL_INGESTION) == (
-        "langfuse.queue.otel_ingestion.dlq_oldest_age.shard_all"
-    )
 
 
 def test_the_metrics_of_each_major_are_those_that_a_worker_in_use_was_seen_to_publish() -> None:

@@ -2,7 +2,6 @@
 
 import importlib
 import inspect
-import json
 import keyword
 from typing import Any
 
@@ -19,6 +18,7 @@ from langfuse_aws.offline.unknown import UNKNOWN, any_unknown
 from langfuse_aws.offline.vpc_layout import layout
 
 REGION = "us-east-1"
+AUTO = {"subnetStrategy": "Auto"}
 BUCKET = "aws:s3/bucket:Bucket"
 CLUSTER = "aws:rds/cluster:Cluster"
 SUBNET = "aws:ec2/subnet:Subnet"
@@ -260,7 +260,7 @@ def test_a_replacement_under_the_same_given_name_deletes_first() -> None:
 
 
 def test_a_layout_puts_private_subnets_behind_one_gateway() -> None:
-    arguments = {"cidrBlock": "10.0.0.0/16", "natGateways": {"strategy": "Single"}}
+    arguments = {**AUTO, "cidrBlock": "10.0.0.0/16", "natGateways": {"strategy": "Single"}}
     plan = layout("net", arguments, ["a", "b"])
     assert [subnet.name for subnet in plan.subnets] == [
         "net-public-1", "net-private-1", "net-public-2", "net-private-2",
@@ -280,11 +280,7 @@ def test_a_layout_follows_its_specs() -> None:
         {"type": "Unused", "cidrMask": 24},
         {"type": "Isolated", "name": "db", "cidrMask": 24},
     ]
-    arguments = {
-        "subnetStrategy": "Auto",
-        "subnetSpecs": specs,
-        "natGateways": {"strategy": "None"},
-    }
+    arguments = {**AUTO, "subnetSpecs": specs, "natGateways": {"strategy": "None"}}
     plan = layout("net", arguments, ["a"])
     assert [(subnet.name, subnet.cidr_block) for subnet in plan.subnets] == [
         ("net-public-1", "10.0.0.0/24"),
@@ -296,15 +292,17 @@ def test_a_layout_follows_its_specs() -> None:
 def test_a_layout_takes_given_blocks() -> None:
     blocks = ["10.0.7.0/24", "10.0.8.0/24"]
     specs = [{"type": "Isolated", "cidrBlocks": blocks}]
-    arguments = {"subnetSpecs": specs, "natGateways": {"strategy": "None"}}
+    arguments = {**AUTO, "subnetSpecs": specs, "natGateways": {"strategy": "None"}}
     assert [s.cidr_block for s in layout("net", arguments, ["a", "b"]).subnets] == blocks
 
 
 def test_a_layout_that_cannot_be_is_refused() -> None:
     with pytest.raises(ValueError, match="do not fit"):
-        layout("net", {"subnetSpecs": [{"type": "Public", "cidrMask": 8}]}, ["a"])
+        layout("net", {**AUTO, "subnetSpecs": [{"type": "Public", "cidrMask": 8}]}, ["a"])
     with pytest.raises(ValueError, match="both private and public"):
-        layout("net", {"subnetSpecs": [{"type": "Public", "cidrMask": 24}]}, ["a"])
+        layout("net", {**AUTO, "subnetSpecs": [{"type": "Public", "cidrMask": 24}]}, ["a"])
+    with pytest.raises(ValueError, match="subnetStrategy must be Auto"):
+        layout("net", {}, ["a"])
 
 
 def test_zones_are_those_of_the_region() -> None:
@@ -325,30 +323,6 @@ def test_the_last_digit_of_a_subnet_says_its_zone() -> None:
         for n in range(3)
     ]
     assert zones == ["us-east-1a", "us-east-1b", "us-east-1c"]
-
-
-def test_a_policy_document_is_in_the_words_of_iam() -> None:
-    statement = {
-        "actions": ["s3:GetObject"],
-        "resources": ["b", "a"],
-        "principals": [{"type": "Service", "identifiers": ["ecs.amazonaws.com"]}],
-        "conditions": [{"test": "Bool", "variable": "aws:SecureTransport", "values": ["false"]}],
-    }
-    answer = invokes.invoke(
-        "aws:iam/getPolicyDocument:getPolicyDocument", {"statements": [statement]}, REGION
-    )
-    assert json.loads(answer["json"]) == {
-        "Version": "2012-10-17",
-        "Statement": [
-            {
-                "Effect": "Allow",
-                "Action": "s3:GetObject",
-                "Resource": ["a", "b"],
-                "Principal": {"Service": "ecs.amazonaws.com"},
-                "Condition": {"Bool": {"aws:SecureTransport": "false"}},
-            }
-        ],
-    }
 
 
 def test_an_unknown_data_source_is_refused_by_name() -> None:
@@ -403,6 +377,7 @@ def test_mocks_answer_with_the_model(mocks: OfflineMocks) -> Any:
             strategy=awsx.ec2.NatGatewayStrategy.NONE
         ),
         number_of_availability_zones=2,
+        subnet_strategy=awsx.ec2.SubnetAllocationStrategy.AUTO,
     )
 
     def check(values: list[Any]) -> None:

@@ -180,9 +180,4 @@ TYPES: dict[str, ResourceType] = {
         defaults={"lifecycleScope": "CREATE_ONLY", "qualifier": "$LATEST"},
         tagged=False,
     ),
-    "aws:lambda/permission:Permission": ResourceType(
-        "{statementId}",
-        {"statementId": "terraform-{hex26}"},
-        tagged=False,
-    ),
 }

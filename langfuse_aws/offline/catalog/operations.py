@@ -1,7 +1,7 @@
 """Logs, alarms, messages, budgets, backups and images."""
 
 from langfuse_aws.offline.catalog.resource_type import Naming, ResourceType
-from langfuse_aws.offline.facts import ACCOUNT, CREATED, derived
+from langfuse_aws.offline.facts import ACCOUNT
 
 TYPES: dict[str, ResourceType] = {
     "aws:cloudwatch/logGroup:LogGroup": ResourceType(
@@ -43,12 +43,6 @@ TYPES: dict[str, ResourceType] = {
         tagged=False,
     ),
     "aws:sns/topicPolicy:TopicPolicy": ResourceType("{arn}", {"owner": "{account}"}, tagged=False),
-    "aws:sqs/queue:Queue": ResourceType(
-        "https://sqs.{region}.{suffix}/{account}/{name}",
-        {"arn": "arn:{partition}:sqs:{region}:{account}:{name}", "url": "{id}", "policy": ""},
-        defaults={"visibilityTimeoutSeconds": 30, "messageRetentionSeconds": 345600},
-        naming=Naming(longest=80),
-    ),
     "aws:budgets/budget:Budget": ResourceType(
         f"{ACCOUNT}:{{name}}",
         {"accountId": "{account}", "arn": "arn:{partition}:budgets::{account}:budget/{name}"},
@@ -61,21 +55,6 @@ TYPES: dict[str, ResourceType] = {
         defaults={"groupName": "default", "state": "ENABLED"},
         naming=Naming(longest=64),
         tagged=False,
-    ),
-    "aws:scheduler/scheduleGroup:ScheduleGroup": ResourceType(
-        "{name}",
-        {
-            "arn": "arn:{partition}:scheduler:{region}:{account}:schedule-group/{name}",
-            "creationDate": CREATED,
-            "lastModificationDate": CREATED,
-            "state": "ACTIVE",
-        },
-        naming=Naming(longest=64),
-    ),
-    "aws:dlm/lifecyclePolicy:LifecyclePolicy": ResourceType(
-        lambda facts: derived("policy-0", facts.seed),
-        {"arn": "arn:{partition}:dlm:{region}:{account}:policy/{id}"},
-        defaults={"state": "ENABLED"},
     ),
     "aws:backup/vault:Vault": ResourceType(
         "{name}",
