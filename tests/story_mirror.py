@@ -135,7 +135,7 @@ def main() -> None:
     # One after the other, so that a page can say in which order.
     image_mirror.AT_ONCE = 1
     images_command.new_client = registries.client
-    images_command.find_tool = lambda: None
+    images_command.find_skopeo = lambda: None
     images_command.Copier = registries.as_copier
     if not SIMULATED:
         images_command.ecr = lambda stack: Destination(HOST, stack.prefix)

@@ -2,19 +2,13 @@
 
 import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final, NoReturn
 
 import pytest
 
 from tests.registry.programs import LOGIN, Registry, which
 
-# renovate: datasource=go depName=github.com/google/go-containerregistry
-CRANE: Final = "0.22.1"
-CRANE_COMMAND = f"github.com/google/go-containerregistry/cmd/crane@v{CRANE}"
 NEEDED = ("docker-registry", "skopeo")
 REQUIRED = "MIRROR_TESTS"
 """The variable that, as `required`, makes a missing program a failure."""
@@ -27,12 +21,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         reason = f"{' and '.join(missing)} not on PATH: apt-get install {' '.join(NEEDED)}"
         for item in items:
             item.add_marker(pytest.mark.skip(reason=reason))
-
-
-def skip(reason: str) -> NoReturn:
-    """Skip a test, unless every program has to be there."""
-    assert os.environ.get(REQUIRED) != "required", reason
-    pytest.skip(reason)
 
 
 @pytest.fixture(autouse=True)
@@ -71,31 +59,4 @@ def skopeo() -> Path:
     """Find skopeo."""
     found = which("skopeo")
     assert found, "skopeo is not on PATH"
-    return found
-
-
-@pytest.fixture(scope="session")
-def crane() -> Path:
-    """Find crane, or build it from the Go module proxy: ten seconds, once."""
-    beside = Path(sys.executable).parent / "crane"
-    if found := which("crane") or which(str(beside)):
-        return found
-    go = shutil.which("go")
-    if not go:
-        skip("crane: neither it nor Go to build it with is on PATH")
-    command = [str(go), "install", CRANE_COMMAND]
-    done = subprocess.run(
-        command, env={**os.environ, "GOBIN": str(beside.parent)}, capture_output=True, text=True
-    )
-    if done.returncode:
-        skip(f"crane: {' '.join(command)}: {done.stderr}")
-    return beside
-
-
-@pytest.fixture(scope="session")
-def docker() -> Path:
-    """Find Docker's client with buildx; no engine is needed."""
-    found = which("docker")
-    if not found or subprocess.run([found, "buildx", "version"], capture_output=True).returncode:
-        pytest.skip("docker: not there, or without its plugin buildx")
     return found

@@ -151,12 +151,11 @@ def test_mirror_refuses_a_stack_that_does_not_run_the_copies(project: Path) -> N
 
 @pytest.fixture
 def steps(monkeypatch: pytest.MonkeyPatch, account: Account) -> list[str]:
-    """Have a tool, an account and an engine that note what is asked of them."""
+    """Have skopeo, an account and an engine that note what is asked of them."""
     found: list[str] = []
 
-    def tool() -> object:
-        found.append("tool")
-        return object()
+    def skopeo() -> None:
+        found.append("skopeo")
 
     def repositories(name: str, *_: object) -> None:
         found.append(f"repositories of {name}")
@@ -172,7 +171,7 @@ def steps(monkeypatch: pytest.MonkeyPatch, account: Account) -> list[str]:
     def stack(_: object) -> Any:
         return account.stack()
 
-    monkeypatch.setattr(images_command, "find_tool", tool)
+    monkeypatch.setattr(images_command, "find_skopeo", skopeo)
     monkeypatch.setattr(images_command, "make_repositories", repositories)
     monkeypatch.setattr(images_command, "new_stack", stack)
     monkeypatch.setattr(images_command.Mirror, "run", copied)
@@ -184,7 +183,7 @@ def test_mirror_makes_the_repositories_before_it_copies(
 ) -> None:
     result = run(project, "mirror", "--json", stack="acme/mirrored")
     assert result.exit_code == 0, result.output
-    assert steps == ["tool", "repositories of acme/mirrored", f"copied to {HOST}"]
+    assert steps == ["skopeo", "repositories of acme/mirrored", f"copied to {HOST}"]
     assert json.loads(result.stdout)["images"] == {each: ALL[each].model_dump() for each in ALL}
     assert registry.asked
 
@@ -196,7 +195,7 @@ def test_mirror_makes_nothing_if_an_image_is_not_there(
     result = run(project, "mirror", stack="mirrored")
     assert result.exit_code == 1
     assert len(result.stderr.splitlines()) == 3
-    assert steps == ["tool"]
+    assert steps == ["skopeo"]
 
 
 @pytest.mark.usefixtures("registry")
@@ -208,7 +207,7 @@ def test_mirror_stops_when_the_engine_was_cancelled(
 
     monkeypatch.setattr(images_command, "make_repositories", cancelled)
     result = run(project, "mirror", stack="mirrored")
-    assert (result.exit_code, steps) == (130, ["tool"])
+    assert (result.exit_code, steps) == (130, ["skopeo"])
     assert result.stderr.startswith("error: image repositories of stack mirrored: cancelled")
 
 
@@ -325,9 +324,9 @@ def test_an_index_without_its_tag_is_copied_again(tmp_path: Path) -> None:
 
 
 def test_a_rate_limit_that_the_tool_meets_is_told_with_what_helps(tmp_path: Path) -> None:
-    last, _ = mirrored(Copies(ToolError("crane: toomanyrequests: limit.")), nothing, tmp_path)
+    last, _ = mirrored(Copies(ToolError("skopeo: toomanyrequests: limit.")), nothing, tmp_path)
     assert last.message == (
-        "crane: toomanyrequests: limit. docker login ghcr.io raises it; or wait, six hours at the "
+        "skopeo: toomanyrequests: limit. docker login ghcr.io raises it; or wait, six hours at the "
         "most, and run the command again."
     )
 

@@ -1,4 +1,4 @@
-"""The user's own logins: where they are found, and how one more is put beside them.
+"""The user's own logins: where they are found.
 
 Helpers are scripts here, which speak Docker's protocol for them.
 """
@@ -13,9 +13,6 @@ from langfuse_aws.automation.images.registry import Login
 from langfuse_aws.automation.images.registry_login import Logins
 from langfuse_aws.automation.plan import UserError
 from tests.unit.registry_stand_in import LOGIN
-
-ECR = "123456789012.dkr.ecr.eu-west-1.amazonaws.com"
-TOKEN = Login("AWS", "token-4711")
 
 
 @pytest.fixture(autouse=True)
@@ -36,11 +33,10 @@ def entry(login: Login) -> dict[str, str]:
     return {"auth": login.encoded}
 
 
-def test_who_is_logged_in_nowhere_has_no_login(home: Path) -> None:
+def test_who_is_logged_in_nowhere_has_no_login() -> None:
     logins = Logins.of_user()
     assert logins.at("ghcr.io") is None
     assert logins.config == {"auths": {}}
-    assert logins.plugins == home / ".docker/cli-plugins"
 
 
 def test_docker_s_own_file_is_read_and_docker_hub_has_another_name_in_it(home: Path) -> None:
@@ -48,6 +44,7 @@ def test_docker_s_own_file_is_read_and_docker_hub_has_another_name_in_it(home: P
     auths = {"ghcr.io": entry(LOGIN), "https://index.docker.io/v1/": entry(hub)}
     write(home / ".docker/config.json", {"auths": auths})
     logins = Logins.of_user()
+    assert LOGIN.encoded not in repr(logins)
     assert logins.at("ghcr.io") == LOGIN
     assert logins.at("docker.io") == hub
     assert logins.at("quay.io") is None
@@ -57,7 +54,6 @@ def test_docker_config_names_another_folder(home: Path, monkeypatch: pytest.Monk
     write(home / "elsewhere/config.json", {"auths": {"ghcr.io": entry(LOGIN)}})
     monkeypatch.setenv("DOCKER_CONFIG", str(home / "elsewhere"))
     assert Logins.of_user().at("ghcr.io") == LOGIN
-    assert Logins.of_user().plugins == home / "elsewhere/cli-plugins"
 
 
 @pytest.mark.parametrize(
@@ -126,22 +122,3 @@ def test_a_file_that_is_no_json_is_one_line(home: Path) -> None:
     path.write_text("{")
     with pytest.raises(UserError, match=f"^{path}: cannot be read: .*log in again"):
         Logins.of_user()
-
-
-def test_one_more_login_leaves_the_others_and_no_helper_answers_for_it(home: Path) -> None:
-    given = {
-        "auths": {"ghcr.io": entry(LOGIN)},
-        "credsStore": "keychain",
-        "credHelpers": {ECR: "ecr-login", "quay.io": "other"},
-        "cliPluginsExtraDirs": ["/opt/plugins"],
-    }
-    write(home / ".docker/config.json", given)
-    logins = Logins.of_user()
-    assert logins.with_login(ECR, TOKEN) == {
-        **given,
-        "auths": {"ghcr.io": entry(LOGIN), ECR: entry(TOKEN)},
-        # Docker takes an empty helper for none, also where credsStore is set.
-        "credHelpers": {ECR: "", "quay.io": "other"},
-    }
-    assert logins.with_login(ECR, None) == given
-    assert LOGIN.encoded not in repr(logins)

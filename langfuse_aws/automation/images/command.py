@@ -31,7 +31,7 @@ from langfuse_aws.automation.images.lookup import look_up_all
 from langfuse_aws.automation.images.mirror import Destination, ImageEvent, Mirror
 from langfuse_aws.automation.images.registry import Login, new_client
 from langfuse_aws.automation.images.registry_login import Logins
-from langfuse_aws.automation.images.tools import Copier, credentials, find_tool
+from langfuse_aws.automation.images.tools import Copier, find_skopeo, login_file
 from langfuse_aws.automation.plan import UserError
 from langfuse_aws.automation.stack import LangfuseStack
 from langfuse_aws.settings.image_lock import LOCK_FILE, Lock, LockedImage, read_lock, write_lock
@@ -79,15 +79,12 @@ def mirror(stack: Stack = None, folder: Folder = REPOSITORY, as_json: Json = Fal
         begin = time.monotonic()
         file = read_stack_file(stack, folder)
         check_source(file.name, file.settings)
-        tool = find_tool()
+        find_skopeo()
         _, found = _looked_up(images_of(file.settings))
         make_repositories(stack or file.name, folder, display)
-        to, sources = ecr(new_stack(file)), {image.registry for image in found}
-        with (
-            new_client() as client,
-            credentials(Logins.of_user(), sources, to.host, to.login) as folder_of_logins,
-        ):
-            copier = Copier(tool, folder_of_logins, _redaction(to.login))
+        to = ecr(new_stack(file))
+        with new_client() as client, login_file(to.host, to.login) as logins:
+            copier = Copier(logins, _redaction(to.login))
             run = Mirror(client, copier, to, LOCK_FILE, display.image)
             with on_signals(run.cancel):
                 events = run.run(found)

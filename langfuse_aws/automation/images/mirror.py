@@ -1,4 +1,4 @@
-"""Copies a stack's images into another registry, several at once, and believes no tool.
+"""Copies a stack's images into another registry, several at once, and does not believe the tool.
 
 Whether an image has arrived is what the registry itself answers: the index, the tag and every
 manifest below, each held against its digest. What is there already is not copied again, so a run
@@ -28,7 +28,7 @@ from langfuse_aws.settings.stack_images import Image
 AT_ONCE: Final = 3
 MEBIBYTE: Final = 2**20
 RATE_LIMITED: Final = "toomanyrequests"
-"""What Docker Hub says of its limit, and tools quote.
+"""What Docker Hub says of its limit, and skopeo quotes.
 https://docs.docker.com/docker-hub/usage/pulls/"""
 
 State = Literal["locked", "unchanged", "copying", "verified", "there", "failed", "cancelled"]
@@ -95,7 +95,7 @@ class Mirror:
             return list(pool.map(self._mirror, images, images.values()))
 
     def cancel(self) -> None:
-        """Stop the tools; `run` then returns soon. May be called in a signal's handler."""
+        """Stop the copies; `run` then returns soon. May be called in a signal's handler."""
         self.cancelled = True
         self._copier.stop()
 

@@ -28,8 +28,6 @@ class Logins:
 
     # It has passwords.
     config: Mapping[str, Any] = field(default_factory=dict[str, Any], repr=False)
-    plugins: Path | None = None
-    """The folder of Docker's plugins of this user."""
 
     @classmethod
     def of_user(cls) -> "Logins":
@@ -40,7 +38,7 @@ class Logins:
         config = _read(docker / "config.json")
         others = _read(Path(podman)) if podman else {}
         auths = {**others.get("auths", {}), **config.get("auths", {})}
-        return cls({**config, "auths": auths}, docker / "cli-plugins")
+        return cls({**config, "auths": auths})
 
     def at(self, host: str) -> Login | None:
         """The login at a registry, such as `docker.io`; None if there is none that can be had."""
@@ -51,21 +49,6 @@ class Logins:
             if found := found or _in_clear(self.config.get("auths", {}).get(name, {})):
                 return found
         return None
-
-    def with_login(self, host: str, login: Login | None) -> dict[str, Any]:
-        """Docker's configuration with one more login, which no helper is asked for."""
-        if login is None:
-            return dict(self.config)
-        return {
-            **self.config,
-            "auths": {**self.config.get("auths", {}), **auths({host: login})["auths"]},
-            "credHelpers": {**self.config.get("credHelpers", {}), host: ""},
-        }
-
-
-def auths(logins: Mapping[str, Login]) -> dict[str, Any]:
-    """What a file of logins has, by host."""
-    return {"auths": {host: {"auth": login.encoded} for host, login in logins.items()}}
 
 
 def _read(path: Path) -> dict[str, Any]:
