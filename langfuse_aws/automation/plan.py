@@ -131,9 +131,9 @@ def need_terminal() -> None:
         )
 
 
-def ask() -> None:
+def ask(question: str = "Go on?") -> None:
     """Ask whether to go on. Raises UserError."""
-    if not typer.confirm("Go on?", default=False):
+    if not typer.confirm(question, default=False):
         raise UserError("nothing was changed.")
 
 

@@ -5,21 +5,29 @@ be worked on in one process at once, each with one operation at a time. Nothing 
 """
 
 import json
+import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import Any, TypeVar, cast
+from typing import Any, Final, TypeVar, cast
 
 from pulumi import automation as auto
+from pulumi.automation.events import DiagnosticEvent
 
 from langfuse_aws.automation.engine import image_repositories
 from langfuse_aws.automation.engine.destruction import Destruction
 from langfuse_aws.automation.engine.events import counted
 from langfuse_aws.automation.engine.given_settings import checked
-from langfuse_aws.automation.engine.offline_workspace import REPOSITORY
+from langfuse_aws.automation.engine.offline_workspace import (
+    REPOSITORY,
+    SECRETS_PROVIDER,
+    alone,
+    prepare,
+)
 from langfuse_aws.automation.engine.operation import Command, OnEvent, Operation
 from langfuse_aws.automation.engine.redaction import Redaction
 from langfuse_aws.automation.engine.results import Result
@@ -52,6 +60,12 @@ class NoStackError(UserError):
     """There is no such stack."""
 
 
+NEW_STACK: Final = (
+    "stack {}: this backend has no such stack. It is previewed as a new one, in state that is "
+    "forgotten afterwards; nothing is made."
+)
+
+
 class LangfuseStack:
     """One stack of Langfuse: preview, deploy, refresh and destroy it.
 
@@ -65,6 +79,9 @@ class LangfuseStack:
     what the environment and the project say. `work_dir` keeps what is written for `settings`, and,
     offline, the state; by default it is a temporary folder, which is removed by `close`. With
     `offline`, AWS exists in memory only, and no account is needed.
+
+    `up` makes the stack in the backend, if it has none of that name; `preview` makes nothing, and
+    previews such a stack in temporary state.
 
     Raises InvalidSettingsError, before anything is written, and UserError.
     """
@@ -100,7 +117,9 @@ class LangfuseStack:
         prepared = (offline_place if offline else place)(
             name, work_dir, project, stack_file, given.config
         )
-        self._folder = prepared.folder
+        self._origin = project, stack_file, given.config
+        self._disposable = offline and self._own_dir is not None
+        self._folder, self._stack_file = prepared.folder, prepared.stack_file
         self._placeholders = prepared.placeholders
         self.replaced_secrets = prepared.replaced_secrets
         """Offline: settings that only the stack file's owner can decrypt. They are left out, or
@@ -157,9 +176,10 @@ class LangfuseStack:
 
         def work(command: Command, on_event: OnEvent) -> Preview:
             begin = time.monotonic()
-            # Secret inputs are masked in what --json prints.
-            done = self._ready(command).preview(on_event=on_event, json=True)
-            return Preview.of(json.loads(done.stdout), time.monotonic() - begin, self.deployed())
+            with self._to_preview(command, on_event) as (stack, settings, before):
+                # Secret inputs are masked in what --json prints.
+                done = stack.preview(on_event=on_event, json=True, config_file=settings)
+            return Preview.of(json.loads(done.stdout), time.monotonic() - begin, before)
 
         return self._start("preview", work)
 
@@ -193,7 +213,8 @@ class LangfuseStack:
         """Begin to make the ECR repositories of `images.source` mirror, and nothing else."""
 
         def work(command: Command, on_event: OnEvent) -> None:
-            stack = self._ready(command)
+            stack = self._existing(command)
+            self._set_secrets()
             settings = image_repositories.settings_for_mirror(self.name, stack)
             names = stack.workspace.project_settings().name, self.name.rsplit("/", 1)[-1]
             stack.up(
@@ -204,6 +225,19 @@ class LangfuseStack:
             )
 
         return self._start("image repositories", self._measured(work))
+
+    def exists(self) -> bool:
+        """Whether the backend has the stack."""
+        try:
+            self._pulumi("stack", "--show-name")
+        except auto.errors.StackNotFoundError:
+            return False
+        return True
+
+    def backend(self) -> str:
+        """The URL of the state backend."""
+        done = self._command.run(["whoami", "--json"], str(self._folder), self._environment)
+        return json.loads(done.stdout)["url"]
 
     def outputs(self) -> dict[str, Any]:
         """The outputs of what is deployed; `url` is the first that a caller wants.
@@ -247,12 +281,58 @@ class LangfuseStack:
     def _ready(self, command: Command) -> auto.Stack:
         """The stack with its secrets; it is made if it is not there."""
         stack = auto.Stack.create_or_select(self.name, self._workspace(command))
-        for key, value in {**self._placeholders, **self._secrets}.items():
-            # On standard input: a command line can be seen by every user of the machine.
-            full = key if ":" in key else f"{NAMESPACE}:{key}"
-            self._pulumi("config", "set", "--secret", full, given=value)
-        self._placeholders, self._secrets = dict[str, str](), dict[str, str]()
+        self._set_secrets()
         return stack
+
+    def _set_secrets(self) -> None:
+        """Write them into the stack file, encrypted, once."""
+        for key, value in {**self._placeholders, **self._secrets}.items():
+            self._pulumi("config", "set", "--secret", _full(key), given=value)
+        self._placeholders, self._secrets = dict[str, str](), dict[str, str]()
+
+    @contextmanager
+    def _to_preview(
+        self, command: Command, on_event: OnEvent
+    ) -> Generator[tuple[auto.Stack, str, ResourceGraph]]:
+        """The stack, a copy of its file with its secrets, and what is deployed.
+
+        Neither the backend nor the stack file is written: a stack that is not there exists in a
+        temporary folder as long as the block lasts.
+        """
+        if self._disposable:
+            yield self._ready(command), str(self._stack_file), self.deployed()
+            return
+        with tempfile.TemporaryDirectory(prefix="langfuse-preview-") as folder:
+            scratch = Path(folder)
+            copy = scratch / self._stack_file.name
+            secrets = {**self._placeholders, **self._secrets}
+            try:
+                stack, before = self._existing(command), self.deployed()
+                shutil.copyfile(self._stack_file, copy)
+            except NoStackError:
+                on_event(_warning(NEW_STACK.format(self.name)))
+                stack, placeholders = self._imagined(command, scratch)
+                before = ResourceGraph(())
+                secrets = {**placeholders, **self._secrets}
+                copy = Path(stack.workspace.work_dir) / copy.name
+            workspace = stack.workspace
+            for key, value in secrets.items():
+                to = ["--stack", self.name, "--config-file", str(copy)]
+                set_secret = ["config", "set", "--secret", _full(key), *to]
+                command.run(set_secret, workspace.work_dir, workspace.env_vars, given=value)
+            yield stack, str(copy), before
+
+    def _imagined(self, command: Command, scratch: Path) -> tuple[auto.Stack, Mapping[str, str]]:
+        """The stack in a backend of its own, and the secrets that only its owner can decrypt."""
+        project, stack_file, config = self._origin
+        found = prepare(self.name, scratch, project, stack_file=stack_file, config=config)
+        workspace = Workspace(
+            work_dir=str(found.folder),
+            env_vars={**self._environment, **alone(scratch / "backend")},
+            secrets_provider=SECRETS_PROVIDER,
+            pulumi_command=command,
+        )
+        return auto.Stack.create(self.name, workspace), found.placeholders
 
     def _start(self, verb: str, work: Callable[[Command, OnEvent], Value]) -> Operation[Value]:
         title = f"{verb} of stack {self.name}"
@@ -284,9 +364,19 @@ class LangfuseStack:
             raise NoStackError(f"stack {self.name}: nothing is deployed: up first.") from error
 
     def _pulumi(self, *arguments: str, given: str | None = None) -> str:
+        # A value on standard input: a command line can be seen by every user of the machine.
         command = [*arguments, "--stack", self.name]
         done = self._command.run(command, str(self._folder), self._environment, given=given)
         return done.stdout
+
+
+def _full(key: str) -> str:
+    return key if ":" in key else f"{NAMESPACE}:{key}"
+
+
+def _warning(message: str) -> auto.EngineEvent:
+    said = DiagnosticEvent(message=message, color="never", severity="warning")
+    return auto.EngineEvent(sequence=0, timestamp=0, diagnostic_event=said)
 
 
 def _leaves(values: Iterable[str]) -> Iterator[str]:

@@ -122,6 +122,35 @@ def resident_mib() -> float:
     return pages * os.sysconf("SC_PAGE_SIZE") / MEBIBYTE
 
 
+def test_a_preview_changes_neither_the_backend_nor_the_stack_file(
+    tmp_path: Path, environment: dict[str, str]
+) -> None:
+    small, states = project(tmp_path / "small", PROGRAM), tmp_path / "states"
+    states.mkdir()
+    own = {**environment, "PULUMI_CONFIG_PASSPHRASE": "of its owner", "PULUMI_HOME": str(tmp_path)}
+    file = small / "Pulumi.dev.yaml"
+    with LangfuseStack("dev", project=small, backend=states.as_uri(), environment=own) as stack:
+
+        def there() -> dict[Path, bytes]:
+            # pulumi stack ls makes the backend's own file, too.
+            found = (each for each in files(states) if not each.name.startswith("meta.yaml"))
+            return {each: each.read_bytes() for each in (*found, file)}
+
+        def previewed() -> dict[str, int]:
+            before = there()
+            found = stack.preview()
+            assert there() == before
+            assert len(found.graph.of_type("aws:cloudwatch/logGroup:LogGroup")) == 10
+            return dict(found.changes)
+
+        new = previewed()
+        assert list(there()) == [file]
+        assert set(new) == {"create"}
+        assert stack.up().changes == new
+        assert set(previewed()) == {"same"}
+        assert "encryptionsalt" in file.read_text(), "up writes it"
+
+
 def test_what_the_engine_says_of_a_broken_program_is_the_error(tmp_path: Path) -> None:
     broken = project(tmp_path / "broken", "raise ZeroDivisionError('ours')")
     with LangfuseStack("dev", project=broken, offline=True) as stack:

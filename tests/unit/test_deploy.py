@@ -111,6 +111,7 @@ class FakeStack:
         )
         self.result = Result({"create": 1, "same": 1}, OUTPUTS, 3.25)
         self.graph: ResourceGraph | None = None
+        self.there = True
 
     def open(self, name: str, **given: Any) -> "FakeStack":
         """Stand in for the constructor."""
@@ -157,6 +158,14 @@ class FakeStack:
         if self.graph is None:
             raise NoStackError("stack dev: nothing is deployed: up first.")
         return self.graph
+
+    def exists(self) -> bool:
+        """Whether the backend has it."""
+        return self.there
+
+    def backend(self) -> str:
+        """Give the backend."""
+        return "s3://states"
 
     def outputs(self) -> dict[str, Any]:
         """Give the outputs."""
@@ -515,6 +524,39 @@ def test_without_a_terminal_or_with_json_nothing_is_done_without_yes(
         "message": "nothing was changed: --json cannot ask. Add --yes.",
     }
     assert stack.begun == ["closed", "closed"]
+
+
+def test_up_that_asks_nobody_makes_no_stack_unless_it_is_told_to(stack: FakeStack) -> None:
+    stack.there = False
+    found = run("up", "--yes")
+    assert (found.exit_code, found.stdout) == (2, "")
+    assert found.stderr == (
+        "error: nothing was changed: the backend s3://states has no stack dev, and up --yes makes "
+        "none. If it is in another backend: pulumi login URL, or PULUMI_BACKEND_URL. To have a new "
+        "stack made here, with resources of its own beside those of any other: add --create.\n"
+    )
+    assert lines(run("up", "--yes", "--json"))[-1]["event"] == "error"
+    assert stack.begun == ["closed", "closed"]
+    found = run("up", "--yes", "--create")
+    assert found.exit_code == 0
+    assert found.stdout.splitlines()[0] == (
+        "the backend s3://states has no stack dev: a new one will be made there, with resources of "
+        "its own"
+    )
+    assert stack.begun[2:] == ["preview", "up", "closed"]
+    stack.there = True
+    assert "s3://states" not in run("up", "--yes", "--create").output
+
+
+@pytest.mark.usefixtures("asked")
+@pytest.mark.parametrize(("typed", "begun"), [("y\n", ["preview", "up"]), ("n\n", ["preview"])])
+def test_up_asks_whether_to_make_the_stack(typed: str, begun: list[str], stack: FakeStack) -> None:
+    stack.there = False
+    stack.previewed = Preview((), ResourceGraph(()), {}, 2.0)
+    found = run("up", typed=typed)
+    assert "the backend s3://states has no stack dev" in found.stdout
+    assert "Make the stack dev, and go on? [y/N]: " in found.stdout
+    assert stack.begun == [*begun, "closed"]
 
 
 # --- destroy

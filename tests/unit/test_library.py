@@ -36,7 +36,7 @@ from langfuse_aws.automation.engine.redaction import Redaction
 from langfuse_aws.automation.engine.results import Result
 from langfuse_aws.automation.engine.workspace import place
 from langfuse_aws.automation.plan import UserError
-from langfuse_aws.automation.stack import InvalidSettingsError, LangfuseStack
+from langfuse_aws.automation.stack import InvalidSettingsError, LangfuseStack, NoStackError
 from langfuse_aws.graph.model import SECRET
 from langfuse_aws.graph.preview import Preview
 from langfuse_aws.settings import default_tags
@@ -333,6 +333,94 @@ def test_a_pulumi_of_another_major_version_is_one_line(pulumi: Path) -> None:
     script.write_text(script.read_text().replace("3.250.0", "4.0.0"))
     with pytest.raises(UserError, match=r"pulumi: Major version mismatch.* 4\.0\.0"):
         Command()
+
+
+# --- a stack that the backend has not
+
+NOT_THERE = (
+    'case "$*" in *--show-name*) [ -e {there} ] || '
+    "{{ echo \"error: no stack named 'dev' found\" >&2; exit 255; }};; esac\n"
+)
+ANSWERS = (
+    'echo "$PULUMI_BACKEND_URL $*" >> {log}\n'
+    'case "$*" in *"preview "*|*"up "*) exit 255;; *--secret*) cat >> {log};;\n'
+    '*"stack export"*) echo \'{{"deployment": {{}}}}\';; esac\n'
+)
+"""The engine itself fails: what comes before it is looked at."""
+SALTED = "config:\n  aws:region: eu-west-1\nencryptionsalt: v1:of-its-owner\n"
+
+
+@pytest.fixture
+def without_stack(pulumi: Path, project: Path) -> Path:
+    """A project whose stack dev is in no backend; the log of what pulumi is asked where."""
+    (project / "Pulumi.dev.yaml").write_text(SALTED)
+    words = {"log": pulumi / "log", "there": pulumi / "there"}
+    behave(pulumi, (ANSWERS + NOT_THERE).format(**words))
+    return words["log"]
+
+
+def test_a_preview_of_a_stack_that_is_not_there_makes_it_nowhere_but_in_a_temporary_folder(
+    without_stack: Path, project: Path
+) -> None:
+    with LangfuseStack("dev", project=project, backend="s3://states") as stack:
+        operation = stack.start_preview()
+        (said,) = [event for event in operation if isinstance(event, DiagnosticEvent)]
+        with pytest.raises(OperationError):
+            operation.result()
+    assert said.severity == "warning"
+    assert said.message.startswith("stack dev: this backend has no such stack.")
+    asked = [line.partition(" ") for line in without_stack.read_text().splitlines()]
+    of_the_user = [arguments for url, _, arguments in asked if url == "s3://states"]
+    assert [each.split()[1:] for each in of_the_user] == [
+        ["stack", "--stack", "dev", "--show-name"]
+    ]
+    elsewhere = {url for url, _, _ in asked if url != "s3://states"}
+    (url,) = elsewhere
+    assert url.startswith("file://")
+    assert not Path(url.removeprefix("file://")).exists()
+    assert (project / "Pulumi.dev.yaml").read_text() == SALTED
+
+
+def test_a_preview_writes_no_secret_into_the_stack_file(
+    without_stack: Path, pulumi: Path, project: Path
+) -> None:
+    (pulumi / "there").touch()
+    secrets = {"secretEnvironment": '{"ADMIN_API_KEY": "x"}'}
+    with LangfuseStack("dev", project=project, secrets=secrets) as stack:
+        with pytest.raises(OperationError):
+            stack.preview()
+        asked = without_stack.read_text().splitlines()
+        (secret,) = [line for line in asked if "config set" in line]
+        (preview,) = [line for line in asked if " preview " in line]
+        for line in (secret, preview):
+            copy = Path(line.partition("--config-file ")[2].split()[0])
+            assert copy.parent != project
+            assert not copy.exists()
+        with pytest.raises(OperationError):
+            stack.up()
+        (_, secret) = [
+            line for line in without_stack.read_text().splitlines() if "config set" in line
+        ]
+        assert "--config-file" not in secret, "up writes it"
+    assert (project / "Pulumi.dev.yaml").read_text() == SALTED
+
+
+def test_an_up_makes_the_stack(without_stack: Path, pulumi: Path, project: Path) -> None:
+    with LangfuseStack("dev", project=project) as stack:
+        assert not stack.exists()
+        with pytest.raises(OperationError):
+            stack.up()
+        (pulumi / "there").touch()
+        assert stack.exists()
+    assert " stack init dev " in without_stack.read_text()
+
+
+def test_repositories_are_not_made_for_a_stack_that_is_not_there(
+    without_stack: Path, project: Path
+) -> None:
+    with LangfuseStack("dev", project=project) as stack, pytest.raises(NoStackError):
+        stack.start_image_repositories().result()
+    assert "stack init" not in without_stack.read_text()
 
 
 # --- operations

@@ -59,15 +59,23 @@ def up(
     offline: Offline = False,
     as_json: Json = False,
     yes: Yes = False,
+    create: Annotated[
+        bool,
+        typer.Option("--create", help="With --yes: make the stack, if the backend has none."),
+    ] = False,
 ) -> None:
     """Deploy: show a preview, ask, and make the changes."""
     with _opened(name, folder, offline, as_json) as (stack, display):
         _check_asking(as_json, yes)
+        # Offline the state is this folder's own.
+        makes = not offline and not stack.exists()
+        if makes:
+            _check_making(name, stack.backend(), display, may_ask=not yes, create=create)
         # What the preview refuses, the update would meet half-way. Offline nothing is lost by that.
         if not (yes and offline):
             previewed = display.preview(stack.start_preview, alone=False)
-            if previewed.steps and not yes:
-                ask()
+            if (previewed.steps or makes) and not yes:
+                ask(f"Make the stack {name}, and go on?" if makes else "Go on?")
         display.done(display.change(stack.start_up))
 
 
@@ -142,6 +150,20 @@ def ends_with_a_message(display: Display) -> Generator[None]:
     except (*EXPECTED, OSError) as error:
         display.failed(messages(error))
         raise typer.Exit(exit_code_of(error)) from None
+
+
+def _check_making(
+    name: str, backend: str, display: Display, *, may_ask: bool, create: bool
+) -> None:
+    """Say that a stack would be made. Raises CommandLineError if nobody has asked for it."""
+    missing = f"the backend {backend} has no stack {name}"
+    if not may_ask and not create:
+        raise CommandLineError(
+            f"nothing was changed: {missing}, and up --yes makes none. If it is in another "
+            "backend: pulumi login URL, or PULUMI_BACKEND_URL. To have a new stack made here, with "
+            "resources of its own beside those of any other: add --create."
+        )
+    display.note(f"{missing}: a new one will be made there, with resources of its own")
 
 
 def _check_asking(as_json: bool, yes: bool) -> None:

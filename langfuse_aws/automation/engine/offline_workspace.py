@@ -70,19 +70,34 @@ class OfflineStack:
         """Where `pulumi` runs."""
         return self.scratch / "work"
 
+    @property
+    def stack_file(self) -> Path:
+        """The copy of the stack's settings."""
+        return self.folder / f"Pulumi.{self.name}.yaml"
+
     def environment(self, providers: Mapping[str, str]) -> dict[str, str]:
         """Return what `pulumi` needs in its environment to use this workspace alone."""
-        home, backend = self.scratch / "home", self.scratch / "backend"
-        for folder in (home, backend):
-            folder.mkdir(parents=True, exist_ok=True)
+        home = self.scratch / "home"
+        home.mkdir(parents=True, exist_ok=True)
         return {
             **providers,
             "PULUMI_HOME": str(home),
-            "PULUMI_BACKEND_URL": backend.as_uri(),
-            "PULUMI_CONFIG_PASSPHRASE": PASSPHRASE,
-            "PULUMI_CONFIG_PASSPHRASE_FILE": "",
+            **alone(self.scratch / "backend"),
             "PULUMI_SKIP_UPDATE_CHECK": "true",
         }
+
+
+def alone(backend: Path) -> dict[str, str]:
+    """Return what `pulumi` needs in its environment to keep its state in a folder, which is made.
+
+    Whatever backend its user is logged in to is not asked.
+    """
+    backend.mkdir(parents=True, exist_ok=True)
+    return {
+        "PULUMI_BACKEND_URL": backend.as_uri(),
+        "PULUMI_CONFIG_PASSPHRASE": PASSPHRASE,
+        "PULUMI_CONFIG_PASSPHRASE_FILE": "",
+    }
 
 
 def stacks(repository: Path = REPOSITORY) -> list[str]:
@@ -115,7 +130,7 @@ def prepare(
     else:
         given = {"config": dict(config)}
     write_project(stack.folder, repository, without=("backend",))
-    copy = stack.folder / f"Pulumi.{name}.yaml"
+    copy = stack.stack_file
     settings, replaced = _settings(given, read_yaml(copy) if copy.exists() else {})
     write_yaml(copy, settings)
     own = {_bare(key): parsed(value) for key, value in settings["config"].items()}

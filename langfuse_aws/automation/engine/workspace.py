@@ -27,6 +27,8 @@ class Place:
     """A folder in which `pulumi` runs, and its environment."""
 
     folder: Path
+    stack_file: Path
+    """The file that `pulumi` reads the settings from."""
     environment: Mapping[str, str]
     secrets_provider: str | None = None
     placeholders: Mapping[str, str] = field(default_factory=dict[str, str])
@@ -63,7 +65,12 @@ def offline_place(
     region_of(name, stack.region, stack.profile)
     environment = stack.environment({"PATH": search_path(), **shared_providers()})
     return Place(
-        stack.folder, environment, SECRETS_PROVIDER, stack.placeholders, stack.replaced_secrets
+        stack.folder,
+        stack.stack_file,
+        environment,
+        SECRETS_PROVIDER,
+        stack.placeholders,
+        stack.replaced_secrets,
     )
 
 
@@ -83,7 +90,7 @@ def place(
         earlier = read_yaml(copy) if copy.exists() else {}
         kept = {key: earlier[key] for key in FOREIGN_SETTINGS if key in earlier}
         write_yaml(copy, {**kept, "config": dict(config)})
-        return Place(folder, environment)
+        return Place(folder, copy, environment)
     given = (stack_file or own).resolve()
     if given.name != own.name:
         raise UserError(f"{given}: the file of stack {name} must be called {own.name}.")
@@ -92,8 +99,8 @@ def place(
         # Pulumi joins this path to the project's folder, also if it is absolute.
         settings = os.path.relpath(given.parent, folder)
         write_project(folder, project, stackConfigDir=settings)
-        return Place(folder, environment)
-    return Place(project, environment)
+        return Place(folder, given, environment)
+    return Place(project, given, environment)
 
 
 def search_path() -> str:
