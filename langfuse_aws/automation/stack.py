@@ -8,7 +8,7 @@ import json
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
@@ -31,6 +31,7 @@ from langfuse_aws.automation.engine.offline_workspace import (
 from langfuse_aws.automation.engine.operation import Command, OnEvent, Operation
 from langfuse_aws.automation.engine.redaction import Redaction
 from langfuse_aws.automation.engine.results import Result
+from langfuse_aws.automation.engine.stack_file import InvalidSettingsError, check_stack_file
 from langfuse_aws.automation.engine.workspace import Workspace, offline_place, place
 from langfuse_aws.automation.plan import UserError
 from langfuse_aws.graph.model import ResourceGraph
@@ -39,21 +40,6 @@ from langfuse_aws.settings.loading import SettingsError
 from langfuse_aws.settings.messages import NAMESPACE
 
 Value = TypeVar("Value")
-
-
-class InvalidSettingsError(UserError):
-    """The settings are wrong; `problems` has a line for each mistake."""
-
-    def __init__(self, name: str, problems: list[str]) -> None:
-        """Take the stack's name and the lines."""
-        super().__init__(f"stack {name}: " + " ".join(problems))
-        self.name = name
-        self.problems = problems
-
-    @property
-    def messages(self) -> Sequence[str]:
-        """A line for each mistake."""
-        return [f"stack {self.name}: {problem}" for problem in self.problems]
 
 
 class NoStackError(UserError):
@@ -171,8 +157,20 @@ class LangfuseStack:
         """The resources as `up` would make them."""
         return self.preview().graph
 
+    def check(self) -> None:
+        """Check the stack file as the program would, before an engine starts.
+
+        Raises InvalidSettingsError. Settings that a caller gave have been checked already.
+        """
+        project, stack_file, config = self._origin
+        if config is None:
+            file = stack_file or project / f"Pulumi.{self.name}.yaml"
+            keys = {key.removeprefix(f"{NAMESPACE}:") for key in self._secrets}
+            check_stack_file(self.name, file, project, keys)
+
     def start_preview(self) -> Operation[Preview]:
-        """Begin a preview beside the caller."""
+        """Begin a preview beside the caller. Raises InvalidSettingsError."""
+        self.check()
 
         def work(command: Command, on_event: OnEvent) -> Preview:
             begin = time.monotonic()
@@ -184,7 +182,8 @@ class LangfuseStack:
         return self._start("preview", work)
 
     def start_up(self) -> Operation[Result]:
-        """Begin to deploy beside the caller."""
+        """Begin to deploy beside the caller. Raises InvalidSettingsError."""
+        self.check()
 
         def work(command: Command, on_event: OnEvent) -> None:
             self._ready(command).up(on_event=on_event, show_secrets=False)

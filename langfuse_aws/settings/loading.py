@@ -42,12 +42,15 @@ def of_namespace(config: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def load(values: Mapping[str, Any], how: HowToSet = IN_CONFIGURATION) -> Settings:
+def load(
+    values: Mapping[str, Any], how: HowToSet = IN_CONFIGURATION, *, sealed: bool = False
+) -> Settings:
     """The settings that `values` (keys without the namespace) stand for.
 
     Values are YAML's own, or the text that Pulumi hands to a program. A secret that is a JSON
     object may also be a mapping, in which None stands for a value that is not known yet. `how` is
-    what the errors say of setting a value. Raises SettingsError.
+    what the errors say of setting a value. `sealed`: there is a `secretEnvironment` that cannot be
+    decrypted here, which is taken for right. Raises SettingsError.
     """
     given, merged = _merged(values)
     settings, problems = _of_sections(merged, how)
@@ -59,7 +62,7 @@ def load(values: Mapping[str, Any], how: HowToSet = IN_CONFIGURATION) -> Setting
     problems += byte_limits.problems(given, secret_values, secrets)
     problems += _need_problems(merged, values, how)
     problems += sign_in_secrets.problems(given, values, how)
-    if not unreadable:
+    if not unreadable and not sealed:
         problems += way_in.problems(settings, auth_providers(given), secrets, complete=complete)
     if problems:
         raise SettingsError(problems)

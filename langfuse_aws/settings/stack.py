@@ -7,9 +7,7 @@ import pulumi
 from pulumi.runtime import is_config_secret
 from pulumi.runtime.config import CONFIG, get_config_env, get_config_secret_keys_env
 
-from langfuse_aws.settings import provider_keys
-from langfuse_aws.settings.how_to_set import IN_CONFIGURATION
-from langfuse_aws.settings.loading import SettingsError, load, of_namespace
+from langfuse_aws.settings.loading import SettingsError, of_namespace
 from langfuse_aws.settings.messages import NAMESPACE
 from langfuse_aws.settings.model import Settings
 from langfuse_aws.settings.secret_keys import (
@@ -20,6 +18,7 @@ from langfuse_aws.settings.secret_keys import (
     SECRET_KEYS,
     SMTP_KEY,
 )
+from langfuse_aws.settings.whole import checked
 
 
 @dataclass(frozen=True)
@@ -60,33 +59,21 @@ def read() -> tuple[Settings, Secrets]:
     """
     config = {**get_config_env(), **CONFIG.get()}
     values = of_namespace(config)
-    problems = [_in_the_clear(key) for key in SECRET_KEYS if key in values and not _is_secret(key)]
-    problems += provider_keys.faults(config)
+    plain = [key for key in SECRET_KEYS if key in values and not _is_secret(key)]
     try:
-        settings = load(values)
+        settings = checked(config, plain)
     except SettingsError as error:
-        problems += error.problems
-    else:
-        if not problems:
-            return settings, Secrets.of(
-                lambda key: pulumi.Output.secret(values[key]) if key in values else None,
-                lambda key: {
-                    name: pulumi.Output.secret(text)
-                    for name, text in sorted(SECRET_KEYS[key].texts(values.get(key)).items())
-                    if text is not None
-                },
-            )
-    raise pulumi.RunError(str(SettingsError(problems)))
+        raise pulumi.RunError(str(error)) from None
+    return settings, Secrets.of(
+        lambda key: pulumi.Output.secret(values[key]) if key in values else None,
+        lambda key: {
+            name: pulumi.Output.secret(text)
+            for name, text in sorted(SECRET_KEYS[key].texts(values.get(key)).items())
+            if text is not None
+        },
+    )
 
 
 def _is_secret(key: str) -> bool:
     full = f"{NAMESPACE}:{key}"
     return is_config_secret(full) or full in get_config_secret_keys_env()
-
-
-def _in_the_clear(key: str) -> str:
-    full = f"{NAMESPACE}:{key}"
-    return (
-        f"{full}: is stored in the clear, and must be a secret. "
-        f"Set it {IN_CONFIGURATION.secretly(key)}."
-    )

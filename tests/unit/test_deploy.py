@@ -159,6 +159,9 @@ class FakeStack:
             raise NoStackError("stack dev: nothing is deployed: up first.")
         return self.graph
 
+    def check(self) -> None:
+        """Find nothing wrong."""
+
     def exists(self) -> bool:
         """Whether the backend has it."""
         return self.there

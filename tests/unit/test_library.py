@@ -347,7 +347,7 @@ ANSWERS = (
     '*"stack export"*) echo \'{{"deployment": {{}}}}\';; esac\n'
 )
 """The engine itself fails: what comes before it is looked at."""
-SALTED = "config:\n  aws:region: eu-west-1\nencryptionsalt: v1:of-its-owner\n"
+SALTED = "config:\n  aws:region: eu-west-1\n  langfuse:size: dev\nencryptionsalt: v1:of-its-owner\n"
 
 
 @pytest.fixture
@@ -488,6 +488,26 @@ def test_a_failure_quotes_the_engine_without_secrets() -> None:
     assert last == "… and 2 more errors."
     assert len(caught.value.errors) == 10
     assert not [event for event in operation if HUSH in event.model_dump_json()]
+
+
+@pytest.mark.usefixtures("pulumi")
+def test_that_the_program_has_ended_is_said_only_where_it_said_no_more() -> None:
+    ended = "an unhandled error occurred: Program exited with non-zero exit code: 1"
+
+    def work(_command: Command, on_event: OnEvent) -> None:
+        for message in said_before:
+            on_event(diagnostic(message))
+        on_event(diagnostic(ended))
+        raise failing("exit status 255")
+
+    said_before = ["ZeroDivisionError: ours"]
+    with pytest.raises(OperationError) as caught:
+        start(work).result()
+    assert caught.value.errors == tuple(said_before)
+    said_before = []
+    with pytest.raises(OperationError) as caught:
+        start(work).result()
+    assert caught.value.errors == (ended,)
 
 
 @pytest.mark.usefixtures("pulumi")

@@ -231,7 +231,17 @@ def test_every_mistake_in_the_settings_is_a_line(project: Path) -> None:
     assert (result.exit_code, result.stdout) == (2, "")
     lines = result.stderr.splitlines()
     assert len(lines) == 2
-    assert all(line.startswith("error: langfuse:web.") for line in lines)
+    assert all(line.startswith("error: stack dev: langfuse:web.") for line in lines)
+
+
+def test_a_secret_in_the_clear_is_told_and_not_shown(project: Path) -> None:
+    config = '  langfuse:size: dev\n  langfuse:secretEnvironment: \'{"ADMIN_API_KEY": "hush"}\'\n'
+    write(project, "dev", config)
+    result = preflight("--stack", "dev", "--dir", str(project))
+    assert (result.exit_code, result.stdout) == (2, "")
+    (line,) = result.stderr.splitlines()
+    assert line.startswith("error: stack dev: langfuse:secretEnvironment: is stored in the clear")
+    assert "hush" not in line
 
 
 def test_a_stack_without_a_region_is_one_line(

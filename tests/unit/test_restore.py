@@ -28,6 +28,7 @@ from langfuse_aws.automation.__main__ import app
 from langfuse_aws.automation.engine import deployed as deployed_module
 from langfuse_aws.automation.engine.deployed import Deployed
 from langfuse_aws.automation.engine.offline_workspace import REPOSITORY
+from langfuse_aws.automation.engine.stack_file import InvalidSettingsError
 from langfuse_aws.automation.plan import Plan, Step, UserError, carry_out
 from langfuse_aws.automation.restore import command as restore
 from langfuse_aws.automation.restore import volume as restore_volume
@@ -449,11 +450,13 @@ def test_a_resource_that_is_not_there_is_one_line() -> None:
     )
 
 
-def test_a_configuration_with_mistakes_is_one_line() -> None:
-    world = World([], {"langfuse:release": "latest"}, {})
-    line = refusal(lambda: world.deployed.settings)
-    assert line.startswith('stack prod: langfuse:release: "latest": must be an exact Langfuse')
-    assert "pulumi preview shows every mistake" in line
+def test_every_mistake_in_the_configuration_is_told() -> None:
+    world = World([], {"langfuse:release": "latest", "langfuse:wroker": "1"}, {})
+    with pytest.raises(InvalidSettingsError) as caught:
+        _ = world.deployed.settings
+    release, worker = caught.value.messages
+    assert release.startswith('stack prod: langfuse:release: "latest": must be an exact Langfuse')
+    assert worker.startswith("stack prod: langfuse:wroker: ")
 
 
 # --- letting a store be replaced

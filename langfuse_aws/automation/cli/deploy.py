@@ -67,6 +67,7 @@ def up(
     """Deploy: show a preview, ask, and make the changes."""
     with _opened(name, folder, offline, as_json) as (stack, display):
         _check_asking(as_json, yes)
+        stack.check()
         # Offline the state is this folder's own.
         makes = not offline and not stack.exists()
         if makes:

@@ -15,7 +15,8 @@ from langfuse_aws.automation.diff.checkout import checked_out, merge_base
 from langfuse_aws.automation.diff.comparison import Sources, compare
 from langfuse_aws.automation.engine.deployed import Folder
 from langfuse_aws.automation.engine.offline_workspace import REPOSITORY
-from langfuse_aws.automation.plan import CommandLineError, one_line_errors
+from langfuse_aws.automation.engine.stack_file import InvalidSettingsError, check_stack_file
+from langfuse_aws.automation.plan import CommandLineError, MistakesError, one_line_errors
 from langfuse_aws.review.difference import Difference
 from langfuse_aws.review.gates import Gate, GateError, parse, tripped
 from langfuse_aws.review.markdown import code
@@ -60,6 +61,7 @@ def diff(
         after = checkouts.enter_context(checked_out(head, folder)) if head else folder
         sources = Sources(before, after)
         chosen, notes = _chosen(sources, stack or [])
+        _check(chosen, after)
         with ThreadPoolExecutor(AT_ONCE) as workers:
             differences = list(workers.map(partial(compare, sources=sources), chosen))
     stops = tripped(gates, differences)
@@ -96,6 +98,18 @@ def _chosen(sources: Sources, wanted: Sequence[str]) -> tuple[list[str], list[st
         if not after[name]
     ]
     return [name for name in names if after[name]], notes
+
+
+def _check(names: Sequence[str], folder: Path) -> None:
+    """Tell the mistakes of every stack before anything is deployed."""
+    mistakes: list[str] = []
+    for name in names:
+        try:
+            check_stack_file(name, folder / f"Pulumi.{name}.yaml", folder)
+        except InvalidSettingsError as error:
+            mistakes += error.messages
+    if mistakes:
+        raise MistakesError(mistakes)
 
 
 def _json(differences: Sequence[Difference], stops: Sequence[tuple[str, str]]) -> str:

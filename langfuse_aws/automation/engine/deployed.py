@@ -14,6 +14,7 @@ from botocore.config import Config
 from pulumi import automation as auto
 
 from langfuse_aws.automation.engine.operation import Command
+from langfuse_aws.automation.engine.stack_file import InvalidSettingsError
 from langfuse_aws.automation.engine.workspace import Workspace
 from langfuse_aws.automation.plan import UserError
 from langfuse_aws.components.shared.names import resource_prefix
@@ -51,10 +52,7 @@ class Deployed:
         try:
             return load(of_namespace(self._config()))
         except SettingsError as error:
-            raise UserError(
-                f"stack {self.name}: {error.problems[0]} pulumi preview shows every mistake in its "
-                "configuration; correct them first."
-            ) from error
+            raise InvalidSettingsError(self.name, error.problems) from error
 
     @cached_property
     def state(self) -> Sequence[Resource]:

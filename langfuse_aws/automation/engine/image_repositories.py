@@ -10,6 +10,7 @@ from typing import Any
 import pulumi
 from pulumi import automation as auto
 
+from langfuse_aws.automation.engine.stack_file import InvalidSettingsError
 from langfuse_aws.automation.plan import UserError
 from langfuse_aws.components.runtime.images import Images, ImagesArgs
 from langfuse_aws.components.shared.location import Location
@@ -30,7 +31,7 @@ def settings_for_mirror(name: str, stack: auto.Stack) -> Settings:
     try:
         settings = load(of_namespace(values))
     except SettingsError as error:
-        raise UserError(f"stack {name}: {' '.join(error.problems)}") from error
+        raise InvalidSettingsError(name, error.problems) from error
     check_source(name, settings)
     return settings
 

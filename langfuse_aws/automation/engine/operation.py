@@ -2,13 +2,14 @@
 
 import os
 import queue
+import re
 import signal
 import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import copy
-from typing import Any, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 from pulumi import automation as auto
 from pulumi.automation.errors import create_command_error
@@ -21,6 +22,8 @@ Result = TypeVar("Result")
 OnEvent = Callable[[auto.EngineEvent], None]
 
 ERRORS_QUOTED = 8
+ENDED: Final = re.compile(r"program exited with non-zero exit code: \d+\W*$", re.IGNORECASE)
+"""What the engine says after a program has said why."""
 CANCELLING = "cancelling: the engine finishes what it is doing with resources, then stops."
 STILL_CANCELLING = "still cancelling: the engine is not done with what it had begun."
 
@@ -210,6 +213,7 @@ class Operation(Generic[Result]):
             return OperationError(f"{self._title}: {NOT_LOGGED_IN}")
         said = self._redaction.text(str(error).rpartition("stderr: ")[2].strip())
         lines = tuple(self._errors) or tuple(said.splitlines()) or (f"exit code {error}",)
+        lines = tuple(line for line in lines if not ENDED.search(line)) or lines
         quoted = "\n".join(lines[:ERRORS_QUOTED])
         more = len(lines) - ERRORS_QUOTED
         rest = f"\n… and {more} more errors." if more > 0 else ""

@@ -62,7 +62,8 @@ def offline_place(
     Raises UserError, also where AWS's own provider would for want of a region.
     """
     stack = prepare(name, scratch, project, stack_file=stack_file, config=config)
-    region_of(name, stack.region, stack.profile)
+    if not stack.region:
+        region_of(name, None, stack.profile)
     environment = stack.environment({"PATH": search_path(), **shared_providers()})
     return Place(
         stack.folder,
