@@ -12,6 +12,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from pulumi import automation as auto
 from rich.console import Console
 
+from langfuse_aws.automation.stopping import STOPPED, Interrupted
 from langfuse_aws.settings.loading import SettingsError
 
 console = Console(highlight=False, soft_wrap=True, emoji=False)
@@ -112,7 +113,9 @@ def carry_out(plan: Plan, *, yes: bool) -> None:
         except BaseException as error:
             for line in (f"error: {label} failed: {one_line(error)}", step.failed, plan.go_on):
                 errors.print(line, markup=False)
-            if isinstance(error, (*EXPECTED, KeyboardInterrupt)):
+            if isinstance(error, (KeyboardInterrupt, Interrupted)):
+                raise typer.Exit(STOPPED) from None
+            if isinstance(error, EXPECTED):
                 raise typer.Exit(1) from None
             raise
         console.print(f"{label}: done after {time.monotonic() - begin:.0f} s")

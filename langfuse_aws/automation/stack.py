@@ -179,7 +179,7 @@ class LangfuseStack:
                 done = stack.preview(on_event=on_event, json=True, config_file=settings)
             return Preview.of(json.loads(done.stdout), time.monotonic() - begin, before)
 
-        return self._start("preview", work)
+        return self._start("preview", work, changes=False)
 
     def start_up(self) -> Operation[Result]:
         """Begin to deploy beside the caller. Raises InvalidSettingsError."""
@@ -333,9 +333,12 @@ class LangfuseStack:
         )
         return auto.Stack.create(self.name, workspace), found.placeholders
 
-    def _start(self, verb: str, work: Callable[[Command, OnEvent], Value]) -> Operation[Value]:
+    def _start(
+        self, verb: str, work: Callable[[Command, OnEvent], Value], *, changes: bool = True
+    ) -> Operation[Value]:
         title = f"{verb} of stack {self.name}"
-        return Operation(title, work, self._command, self.redaction, self._unlock)
+        command, unlock = self._command, self._unlock
+        return Operation(title, work, command, self.redaction, unlock, changes=changes)
 
     def _measured(
         self, work: Callable[[Command, OnEvent], None], *, gone: bool = False

@@ -346,7 +346,8 @@ def test_a_step_that_fails_ends_it_and_says_what_state_things_are_in(
 ) -> None:
     recorder = Recorder(error)
     result = invoke(monkeypatch, recorder, yes=True)
-    assert (result.exit_code, recorder.done) == (1, [1])
+    exit_code = 130 if isinstance(error, KeyboardInterrupt) else 1
+    assert (result.exit_code, recorder.done) == (exit_code, [1])
     assert result.stderr.splitlines() == [
         f"error: Step 2 of 3 failed: {said}",
         "2 may be half done.",

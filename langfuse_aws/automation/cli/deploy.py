@@ -7,7 +7,7 @@ wrong. 130: cancelled.
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated
 
 import typer
 
@@ -28,9 +28,8 @@ from langfuse_aws.automation.plan import (
     need_terminal,
 )
 from langfuse_aws.automation.stack import LangfuseStack, NoStackError
-
-CANCELLED: Final = 130
-"""Exit code, as a shell has it for a command that Ctrl-C ends."""
+from langfuse_aws.automation.stopping import STOPPED, Interrupted
+from langfuse_aws.automation.waiting import waits
 
 Name = Annotated[str, typer.Option("--stack", help="The stack, such as dev.")]
 Offline = Annotated[
@@ -69,9 +68,11 @@ def up(
         _check_asking(as_json, yes)
         stack.check()
         # Offline the state is this folder's own.
-        makes = not offline and not stack.exists()
+        with waits(f"stack {name} in the backend"):
+            makes = not offline and not stack.exists()
+            backend = stack.backend() if makes else ""
         if makes:
-            _check_making(name, stack.backend(), display, may_ask=not yes, create=create)
+            _check_making(name, backend, display, may_ask=not yes, create=create)
         # What the preview refuses, the update would meet half-way. Offline nothing is lost by that.
         if not (yes and offline):
             previewed = display.preview(stack.start_preview, alone=False)
@@ -103,7 +104,9 @@ def destroy(
     with _opened(name, folder, offline, as_json) as (stack, display):
         _check_asking(as_json, yes)
         try:
-            display.destruction(name, Destruction.of(name, stack.deployed()))
+            with waits(f"the state of stack {name}"):
+                deployed = stack.deployed()
+            display.destruction(name, Destruction.of(name, deployed))
         except NoStackError:
             display.note(f"the stack {name} is not up: there is nothing to destroy")
             display.done(Result({}, {}, 0.0))
@@ -118,7 +121,9 @@ def outputs(
 ) -> None:
     """Show the outputs of what is deployed."""
     with _opened(name, folder, offline, as_json) as (stack, display):
-        display.outputs(stack.outputs())
+        with waits(f"the outputs of stack {name}"):
+            found = stack.outputs()
+        display.outputs(found)
 
 
 @contextmanager
@@ -129,6 +134,7 @@ def _opened(
     display: Display = Tools() if as_json else People()
     work_dir = folder / STATE_FOLDER.name if offline else None
     with (
+        waits.silent(as_json),
         ends_with_a_message(display),
         LangfuseStack(name, project=folder, work_dir=work_dir, offline=offline) as stack,
     ):
@@ -143,9 +149,9 @@ def ends_with_a_message(display: Display) -> Generator[None]:
     """End the command where something is wrong, and let the display say what."""
     try:
         yield
-    except CancelledError as error:
+    except (CancelledError, Interrupted) as error:
         display.failed(messages(error))
-        raise typer.Exit(CANCELLED) from None
+        raise typer.Exit(STOPPED) from None
     except BrokenPipeError:  # nobody is left to be told
         raise
     except (*EXPECTED, OSError) as error:

@@ -15,6 +15,7 @@ from langfuse_aws.automation.engine.following import follow
 from langfuse_aws.automation.engine.operation import Operation
 from langfuse_aws.automation.engine.results import Result
 from langfuse_aws.automation.plan import console, tell
+from langfuse_aws.automation.waiting import waits
 from langfuse_aws.graph.model import Resource
 from langfuse_aws.graph.preview import HALVES, UNCHANGED, Preview, Step
 
@@ -122,7 +123,13 @@ class People:
                 self._finished(event)
 
         if not live:
-            return follow(start, take)
+            with waits(progress.waits_for()) as update:
+
+                def take_and_tell(event: Event) -> None:
+                    take(event)
+                    update(progress.waits_for())
+
+                return follow(start, take_and_tell)
         with Live(
             progress, console=console, refresh_per_second=REFRESHES_PER_SECOND, transient=True
         ):

@@ -11,6 +11,7 @@ from langfuse_aws.automation.engine.deployed import Folder
 from langfuse_aws.automation.engine.offline_workspace import REPOSITORY
 from langfuse_aws.automation.plan import CommandLineError, UserError, console, one_line_errors
 from langfuse_aws.automation.stack import LangfuseStack
+from langfuse_aws.automation.waiting import waits
 from langfuse_aws.graph.architecture import architecture
 from langfuse_aws.graph.dot import dot
 from langfuse_aws.graph.grouping import Detail
@@ -79,7 +80,8 @@ def graph(
 
 
 def _resources(name: str, folder: Path, *, deployed: bool) -> ResourceGraph:
-    with LangfuseStack(name, project=folder, offline=not deployed) as stack:
+    what = f"the state of stack {name}" if deployed else f"an offline preview of stack {name}"
+    with waits(what), LangfuseStack(name, project=folder, offline=not deployed) as stack:
         found = stack.deployed() if deployed else stack.planned()
     if not found.of_type(STACK_TYPE):
         raise UserError(f"stack {name}: nothing is deployed: up first, or leave out --deployed.")

@@ -92,6 +92,18 @@ class Progress:
             # A short terminal cuts the end.
             return Group(self._spinner, *tree.children)
 
+    def waits_for(self) -> str:
+        """Name what is in work, the oldest first, in a line."""
+        with self._lock:
+            working = [each for each in self._work.values() if not each.finished]
+            named = [each for each in working if not each.event.component]
+        if not working:
+            return "the engine" if self._work else "the program"
+        named.sort(key=lambda work: work.begun)
+        parts = [each.line().plain.strip() for each in named[:NAMED_AT_ONCE]]
+        more = len(named) - NAMED_AT_ONCE
+        return ", ".join([*parts, *([f"{more} more"] if more > 0 else [])]) or "the engine"
+
     def tree(self) -> Group:
         """Draw what changed, each resource under its parent."""
         with self._lock:

@@ -9,8 +9,9 @@ from langfuse_aws.automation.aws.clients import Clients
 from langfuse_aws.automation.cost.price_refresh import ENDPOINT as PRICES_REGION
 from langfuse_aws.automation.cost.price_refresh import refresh
 from langfuse_aws.automation.cost.report import By, as_json, show
-from langfuse_aws.automation.plan import CommandLineError, UserError, errors, one_line_errors
+from langfuse_aws.automation.plan import CommandLineError, UserError, one_line_errors
 from langfuse_aws.automation.stack import LangfuseStack
+from langfuse_aws.automation.waiting import waits
 from langfuse_aws.cost.bill import Bill, bill, region_of
 from langfuse_aws.cost.prices import UnknownRegionError, price_list
 from langfuse_aws.cost.usage import Usage
@@ -64,7 +65,7 @@ def cost(
         usage = _usage(events_per_month, assume or [])
         if region is not None:
             _check(region, CommandLineError)
-        with errors.status(f"Reading stack {stack}"):
+        with waits.silent(json_wanted), waits(_reading(stack, deployed=deployed)):
             graph = graph_of(stack, deployed=deployed)
         found = price(graph, region, usage)
     if json_wanted:
@@ -76,7 +77,7 @@ def cost(
 def _refresh() -> None:
     with one_line_errors():
         try:
-            with errors.status("Asking AWS for every price"):
+            with waits("asking AWS for every price"):
                 found = refresh(Clients(PRICES_REGION, None)("pricing"))
         except (BotoCoreError, ClientError) as error:
             raise UserError(
@@ -93,6 +94,10 @@ def _refresh() -> None:
         f"{len(found.not_found)} not found. Look at git diff langfuse_aws/cost/prices.csv, "
         f"then run make docs."
     )
+
+
+def _reading(stack: str, *, deployed: bool) -> str:
+    return f"the state of stack {stack}" if deployed else f"an offline preview of stack {stack}"
 
 
 def graph_of(stack: str, *, deployed: bool) -> ResourceGraph:

@@ -1,9 +1,12 @@
 """Checks out another commit beside the working tree, for as long as a block lasts."""
 
+import atexit
+import shutil
 import subprocess
 import tempfile
 from collections.abc import Generator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from langfuse_aws.automation.plan import UserError
@@ -22,31 +25,48 @@ def checked_out(commit: str, folder: Path) -> Generator[Path]:
     """A checkout of the commit; gives what `folder` is in it."""
     problem = f"{folder}: is not in a git repository"
     inside = _git(folder, problem, "rev-parse", "--show-prefix")
-    with tempfile.TemporaryDirectory(prefix="langfuse-diff-") as scratch:
+    with tempfile.TemporaryDirectory(
+        prefix="langfuse-diff-", ignore_cleanup_errors=True
+    ) as scratch:
         tree = Path(scratch) / "tree"
-        _git(
-            folder, f"{commit}: cannot be checked out", "worktree", "add", "--detach", tree, commit
-        )
+        problem = f"{commit}: cannot be checked out"
+        remove = partial(_remove, folder, tree)
+        atexit.register(remove)
         try:
+            _git(folder, problem, "worktree", "add", "--detach", tree, commit)
             yield tree / inside
         finally:
-            _git(folder, "the checkout stays", "worktree", "remove", "--force", tree)
+            atexit.unregister(remove)
+            remove()
+
+
+def _remove(folder: Path, tree: Path) -> None:
+    """Remove a checkout, whole or half made."""
+    shutil.rmtree(tree, ignore_errors=True)
+    _git(folder, "the checkout stays registered", "worktree", "prune")
 
 
 def _git(folder: Path, problem: str, *arguments: str | Path) -> str:
     try:
-        done = subprocess.run(  # noqa: S603
+        # A Ctrl-C at a terminal is this process's alone, which lets git clean up after itself.
+        with subprocess.Popen(  # noqa: S603
             ["git", "-C", folder, *arguments],  # noqa: S607
-            capture_output=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             text=True,
-            check=False,
-        )
+            start_new_session=True,
+        ) as process:
+            try:
+                printed, complaint = process.communicate()
+            except BaseException:
+                process.terminate()
+                raise
     except FileNotFoundError as error:
         raise UserError("git: not found on PATH. Install it.") from error
-    if done.returncode:
-        said = done.stderr.strip().splitlines() or ["no reason given"]
+    if process.returncode:
+        said = complaint.strip().splitlines() or ["no reason given"]
         raise UserError(
             f"{problem}: {said[0]}. In a shallow clone, fetch the history first: "
             "git fetch --unshallow, or fetch-depth: 0 in actions/checkout."
         )
-    return done.stdout.strip()
+    return printed.strip()

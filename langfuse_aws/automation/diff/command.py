@@ -15,8 +15,10 @@ from langfuse_aws.automation.diff.checkout import checked_out, merge_base
 from langfuse_aws.automation.diff.comparison import Sources, compare
 from langfuse_aws.automation.engine.deployed import Folder
 from langfuse_aws.automation.engine.offline_workspace import REPOSITORY
+from langfuse_aws.automation.engine.operation import engines_ended
 from langfuse_aws.automation.engine.stack_file import InvalidSettingsError, check_stack_file
 from langfuse_aws.automation.plan import CommandLineError, MistakesError, one_line_errors
+from langfuse_aws.automation.waiting import waits
 from langfuse_aws.review.difference import Difference
 from langfuse_aws.review.gates import Gate, GateError, parse, tripped
 from langfuse_aws.review.markdown import code
@@ -54,16 +56,16 @@ def diff(
     Deploys both sides offline, in memory; no AWS account is asked. The base is taken where the
     change left it (git merge-base).
     """
-    with one_line_errors(), ExitStack() as checkouts:
+    with waits.silent(as_json), one_line_errors(), ExitStack() as checkouts:
         gates = _gates(fail_on)
-        begin = merge_base(base, head or "HEAD", folder)
-        before = checkouts.enter_context(checked_out(begin, folder))
-        after = checkouts.enter_context(checked_out(head, folder)) if head else folder
+        with waits("git"):
+            begin = merge_base(base, head or "HEAD", folder)
+            before = checkouts.enter_context(checked_out(begin, folder))
+            after = checkouts.enter_context(checked_out(head, folder)) if head else folder
         sources = Sources(before, after)
         chosen, notes = _chosen(sources, stack or [])
         _check(chosen, after)
-        with ThreadPoolExecutor(AT_ONCE) as workers:
-            differences = list(workers.map(partial(compare, sources=sources), chosen))
+        differences = _compared(chosen, sources)
     stops = tripped(gates, differences)
     text = report(differences, stops, notes)
     if output:
@@ -98,6 +100,19 @@ def _chosen(sources: Sources, wanted: Sequence[str]) -> tuple[list[str], list[st
         if not after[name]
     ]
     return [name for name in names if after[name]], notes
+
+
+def _compared(names: Sequence[str], sources: Sources) -> list[Difference]:
+    """Compare them side by side. The first error or signal ends all: their stacks are scratch."""
+    workers = ThreadPoolExecutor(AT_ONCE)
+    try:
+        return list(workers.map(partial(compare, sources=sources), names))
+    except BaseException:
+        with engines_ended():
+            workers.shutdown(cancel_futures=True)
+        raise
+    finally:
+        workers.shutdown()
 
 
 def _check(names: Sequence[str], folder: Path) -> None:

@@ -16,6 +16,7 @@ from langfuse_aws.automation.engine.offline_workspace import read_yaml, stacks, 
 from langfuse_aws.automation.engine.operation import OperationError
 from langfuse_aws.automation.plan import UserError
 from langfuse_aws.automation.stack import LangfuseStack
+from langfuse_aws.automation.waiting import waits
 from langfuse_aws.components.protection.replacement_guard import REPLACING
 from langfuse_aws.cost.bill import IdleCost, idle_cost, region_of
 from langfuse_aws.graph.model import Resource, ResourceGraph, has_unknown
@@ -74,11 +75,13 @@ def compare(name: str, sources: Sources) -> Difference:
                 work_dir=scratch / "stack",
                 offline=True,
             ) as stack:
-                preview = stack.preview()
+                with waits(f"stack {name}, offline: the change is previewed"):
+                    preview = stack.preview()
                 head = preview.graph
                 if _not_told(preview):
-                    stack.up()
-                    head = stack.deployed()
+                    with waits(f"stack {name}, offline: the change is deployed"):
+                        stack.up()
+                        head = stack.deployed()
         except OperationError as error:
             raise UserError(f"head: {error}") from error
     steps = _without_lifting(preview.steps)
@@ -125,8 +128,9 @@ def _base(name: str, project: Path, scratch: Path) -> ResourceGraph:
         with LangfuseStack(
             name, project=project, work_dir=scratch / "stack", offline=True
         ) as stack:
-            stack.up()
-            made = stack.deployed()
+            with waits(f"stack {name}, offline: the base is deployed"):
+                stack.up()
+                made = stack.deployed()
             stack.unprotect()
             shared_aws().unprotect({str(each.outputs.get("arn")) for each in made.resources})
             return made

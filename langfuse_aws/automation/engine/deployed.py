@@ -17,6 +17,7 @@ from langfuse_aws.automation.engine.operation import Command
 from langfuse_aws.automation.engine.stack_file import InvalidSettingsError
 from langfuse_aws.automation.engine.workspace import Workspace
 from langfuse_aws.automation.plan import UserError
+from langfuse_aws.automation.waiting import waits
 from langfuse_aws.components.shared.names import resource_prefix
 from langfuse_aws.graph.model import Resource
 from langfuse_aws.settings.loading import SettingsError, load, of_namespace
@@ -140,13 +141,15 @@ class Deployed:
 def open_stack(name: str, folder: Path) -> Deployed:
     """Find a stack of the project in a folder."""
     try:
-        stack = auto.Stack.select(name, Workspace(str(folder), pulumi_command=Command()))
+        with waits(f"stack {name} in the backend"):
+            stack = auto.Stack.select(name, Workspace(str(folder), pulumi_command=Command()))
     except auto.errors.StackNotFoundError as error:
         raise UserError(
             f"--stack {name}: {folder} has no such stack in this backend. pulumi stack ls shows "
             "them, and pulumi login changes the backend."
         ) from error
-    config = stack.get_all_config()
+    with waits(f"the configuration of stack {name}"):
+        config = stack.get_all_config()
     region = config.get("aws:region")
     profile = config.get("aws:profile")
     session: Any = boto3.Session(

@@ -4,14 +4,13 @@ import signal
 from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
 from types import FrameType
-from typing import Final, TypeVar
+from typing import TypeVar
 
 from langfuse_aws.automation.engine.events import Event
 from langfuse_aws.automation.engine.operation import Operation
+from langfuse_aws.automation.stopping import SIGNALS
 
 Result = TypeVar("Result")
-
-SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def follow(start: Callable[[], Operation[Result]], take: Callable[[Event], None]) -> Result:

@@ -7,8 +7,10 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from copy import copy
+from pathlib import Path
 from typing import Any, Final, Generic, TypeVar
 
 from pulumi import automation as auto
@@ -24,8 +26,14 @@ OnEvent = Callable[[auto.EngineEvent], None]
 ERRORS_QUOTED = 8
 ENDED: Final = re.compile(r"program exited with non-zero exit code: \d+\W*$", re.IGNORECASE)
 """What the engine says after a program has said why."""
+STOPPING = "stopping: nothing was changed."
 CANCELLING = "cancelling: the engine finishes what it is doing with resources, then stops."
 STILL_CANCELLING = "still cancelling: the engine is not done with what it had begun."
+
+CHANGING = frozenset({"up", "refresh", "destroy", "import", "state"})
+"""Subcommands of `pulumi` that must finish what they have begun."""
+ENGINE_SECONDS = 0.8
+"""How long an engine that changes nothing has to end by itself."""
 
 
 class OperationError(UserError):
@@ -92,7 +100,7 @@ class Command(auto.PulumiCommand):
         command = [self.command, "--non-interactive", *args]
         env = {**os.environ, **additional_env, "PULUMI_AUTOMATION_API": "true"}
         with self._lock:
-            if self._interrupted:
+            if self._interrupted or _RUNNING.ending:
                 raise auto.errors.CommandError(auto.CommandResult("", "cancelled", 1))
             self._process = process = subprocess.Popen(  # noqa: S603
                 command,
@@ -104,8 +112,16 @@ class Command(auto.PulumiCommand):
                 encoding="utf-8",
                 start_new_session=True,
             )
+            _RUNNING.add(process, changes=args[0] in CHANGING)
         with process:
-            stdout, stderr = process.communicate(given)
+            try:
+                stdout, stderr = process.communicate(given)
+            except BaseException:
+                _RUNNING.stop(process)
+                process.communicate()
+                raise
+            finally:
+                _RUNNING.remove(process)
         for text, callback in ((stdout, on_output), (stderr, on_error)):
             if callback:
                 for line in text.splitlines():
@@ -116,11 +132,101 @@ class Command(auto.PulumiCommand):
         return done
 
     def interrupt(self) -> None:
-        """Ask what runs to stop; the engine first finishes what it is doing with resources."""
+        """Have what runs stop; an engine first finishes what it is doing with resources."""
         with self._lock:
             self._interrupted = True
-            if self._process and self._process.poll() is None:
-                self._process.send_signal(signal.SIGINT)
+            if self._process:
+                _RUNNING.stop(self._process)
+
+
+class _Running:
+    """The `pulumi` processes of this process."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._changes: dict[subprocess.Popen[str], bool] = {}
+        self._timers: dict[subprocess.Popen[str], threading.Timer] = {}
+        self.ending = False
+
+    def add(self, process: "subprocess.Popen[str]", *, changes: bool) -> None:
+        with self._lock:
+            self._changes[process] = changes
+
+    def remove(self, process: "subprocess.Popen[str]") -> None:
+        """Forget one that has ended, and end what is left of one that was to stop at once."""
+        with self._lock:
+            self._changes.pop(process, None)
+            timer = self._timers.pop(process, None)
+        if timer:
+            timer.cancel()
+            _end_session(process)
+
+    def any_changes(self) -> bool:
+        """Whether one of them is changing something."""
+        with self._lock:
+            return any(self._changes.values())
+
+    def stop(self, process: "subprocess.Popen[str]") -> None:
+        """Ask it to stop; one that changes nothing is ended if it does not do so soon."""
+        with self._lock:
+            changes = self._changes.get(process)
+            if changes is None or process in self._timers:
+                return
+            process.send_signal(signal.SIGINT)
+            if not changes:
+                timer = threading.Timer(ENGINE_SECONDS, _end_session, [process])
+                timer.daemon = True
+                self._timers[process] = timer
+                timer.start()
+
+    def end(self) -> None:
+        """End all of them at once, whatever they do."""
+        with self._lock:
+            there = list(self._changes)
+            self._changes = dict.fromkeys(there, False)
+        for process in there:
+            _end_session(process)
+
+
+_RUNNING = _Running()
+
+
+def engines_change() -> bool:
+    """Whether an engine of this process is changing something, and must not be left."""
+    return _RUNNING.any_changes()
+
+
+def end_engines() -> None:
+    """End every `pulumi` of this process at once."""
+    _RUNNING.end()
+
+
+@contextmanager
+def engines_ended() -> Generator[None]:
+    """End them, whatever they do, and have none begin until the block ends."""
+    _RUNNING.ending = True
+    try:
+        _RUNNING.end()
+        yield
+    finally:
+        _RUNNING.ending = False
+
+
+def _end_session(process: "subprocess.Popen[str]") -> None:
+    """Kill it with all of its session: plugins and programs are in process groups of their own."""
+    for pid in _processes():
+        with suppress(ProcessLookupError, PermissionError):
+            if os.getsid(pid) == process.pid:
+                os.kill(pid, signal.SIGKILL)
+
+
+def _processes() -> list[int]:
+    """Every process of the machine that can be seen."""
+    proc = Path("/proc")
+    if proc.is_dir():
+        return [int(each.name) for each in proc.iterdir() if each.name.isdigit()]
+    listed = subprocess.run(["ps", "-A", "-o", "pid="], capture_output=True, text=True, check=False)  # noqa: S607
+    return [int(each) for each in listed.stdout.split()]
 
 
 class Operation(Generic[Result]):
@@ -133,8 +239,14 @@ class Operation(Generic[Result]):
         command: Command,
         redaction: Redaction,
         unlock: str = "pulumi cancel",
+        *,
+        changes: bool = True,
     ) -> None:
-        """Start it. `unlock` is what to do if a dead process holds the stack."""
+        """Start it. `unlock` is what to do if a dead process holds the stack.
+
+        One that `changes` nothing is over at once when it is cancelled.
+        """
+        self._changes = changes
         self._title = title
         self._work = work
         self._command = command.another()
@@ -147,6 +259,7 @@ class Operation(Generic[Result]):
         self._result: Result | None = None
         self._failure: BaseException | None = None
         self._thread = threading.Thread(target=self._run, name=title, daemon=True)
+        self._done = threading.Event()
         self._thread.start()
 
     def __iter__(self) -> Iterator[Event]:
@@ -157,13 +270,15 @@ class Operation(Generic[Result]):
     def result(self) -> Result:
         """Wait for the end. Raises OperationError or CancelledError.
 
-        A KeyboardInterrupt meanwhile cancels, waits for that, and goes on.
+        What a signal's handler raises meanwhile cancels, waits for that, and goes on.
         """
+        # Not the thread's join, which takes it for ended once a signal has interrupted it:
+        # https://github.com/python/cpython/issues/90882
         try:
-            self._thread.join()
-        except KeyboardInterrupt:
+            self._done.wait()
+        except BaseException:  # a signal's
             self.cancel()
-            self._thread.join()
+            self._done.wait()
             raise
         if self._failure:
             raise self._failure
@@ -176,7 +291,9 @@ class Operation(Generic[Result]):
         one it would leave what it is doing with resources. May be called in a signal's handler.
         """
         again, self._cancelled = self._cancelled, True
-        message = STILL_CANCELLING if again else CANCELLING
+        message = CANCELLING if self._changes else STOPPING
+        if again and self._changes:
+            message = STILL_CANCELLING
         seconds = time.monotonic() - self._begin
         self._events.put(
             DiagnosticEvent(seconds=seconds, severity="warning", message=message, urn="")
@@ -193,6 +310,7 @@ class Operation(Generic[Result]):
             self._failure = error
         finally:
             self._events.put(None)
+            self._done.set()
 
     def _take(self, found: auto.EngineEvent) -> None:
         event = read(found, time.monotonic() - self._begin, self._redaction.text)
@@ -202,6 +320,8 @@ class Operation(Generic[Result]):
             self._events.put(event)
 
     def _explained(self, error: auto.errors.CommandError) -> OperationError:
+        if self._cancelled and not self._changes:
+            return CancelledError(f"{self._title}: stopped; nothing was changed.")
         if self._cancelled:
             return CancelledError(f"{self._title}: cancelled; run it again to go on from here.")
         if isinstance(error, auto.errors.ConcurrentUpdateError):
@@ -210,7 +330,7 @@ class Operation(Generic[Result]):
                 f"for its end; if it is dead: {self._unlock}."
             )
         if is_logged_out(error):
-            return OperationError(f"{self._title}: {NOT_LOGGED_IN}")
+            return OperationError(NOT_LOGGED_IN)
         said = self._redaction.text(str(error).rpartition("stderr: ")[2].strip())
         lines = tuple(self._errors) or tuple(said.splitlines()) or (f"exit code {error}",)
         lines = tuple(line for line in lines if not ENDED.search(line)) or lines

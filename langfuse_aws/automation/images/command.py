@@ -14,7 +14,7 @@ import typer
 
 from langfuse_aws.automation.aws.answers import NewStack
 from langfuse_aws.automation.aws.clients import new_stack
-from langfuse_aws.automation.cli.deploy import CANCELLED, Json, ends_with_a_message
+from langfuse_aws.automation.cli.deploy import Json, ends_with_a_message
 from langfuse_aws.automation.engine.deployed import Folder
 from langfuse_aws.automation.engine.following import on_signals
 from langfuse_aws.automation.engine.image_repositories import check_source
@@ -34,6 +34,8 @@ from langfuse_aws.automation.images.registry_login import Logins
 from langfuse_aws.automation.images.tools import Copier, find_skopeo, login_file
 from langfuse_aws.automation.plan import UserError
 from langfuse_aws.automation.stack import LangfuseStack
+from langfuse_aws.automation.stopping import STOPPED, Interrupted
+from langfuse_aws.automation.waiting import waits
 from langfuse_aws.settings.image_lock import LOCK_FILE, Lock, LockedImage, read_lock, write_lock
 from langfuse_aws.settings.stack_images import Image, images_of
 
@@ -91,7 +93,7 @@ def mirror(stack: Stack = None, folder: Folder = REPOSITORY, as_json: Json = Fal
         missing = not_done(events)
         if missing:
             display.failed(missing)
-            raise typer.Exit(CANCELLED if run.cancelled else 1)
+            raise typer.Exit(STOPPED if run.cancelled else 1)
         display.locked(_entries(found), time.monotonic() - begin)
 
 
@@ -119,7 +121,7 @@ def _looked_up(images: tuple[Image, ...]) -> tuple[Lock, dict[Image, LockedImage
         before = read_lock(LOCK_FILE)
     except ValueError as error:
         raise UserError(str(error)) from error
-    with new_client() as client:
+    with waits("asking the registries"), new_client() as client:
         return before, look_up_all(client, images, before, Logins.of_user())
 
 
@@ -138,6 +140,6 @@ def _told(as_json: bool) -> Generator[ImageDisplay]:
     with ends_with_a_message(display):
         try:
             yield display
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, Interrupted):
             display.failed(["cancelled before anything was copied."])
-            raise typer.Exit(CANCELLED) from None
+            raise typer.Exit(STOPPED) from None

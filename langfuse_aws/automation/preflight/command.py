@@ -59,6 +59,7 @@ from langfuse_aws.automation.preflight.permissions import (
 )
 from langfuse_aws.automation.preflight.quotas import quota_checks
 from langfuse_aws.automation.preflight.stores import store_checks
+from langfuse_aws.automation.waiting import waits
 
 NOTHING_CHECKED: Final = 2
 """Exit code."""
@@ -86,7 +87,7 @@ def preflight(
     with one_line_errors(NOTHING_CHECKED):
         new = new_stack(read_stack_file(stack, folder))
     results: list[Result] = []
-    with errors.status("asking AWS"), new_client() as client:
+    with waits.silent(as_json), waits("asking AWS"), new_client() as client:
         for result in run(new, client, name_servers):
             results.append(result)
             _show_json(result) if as_json else _show(result)

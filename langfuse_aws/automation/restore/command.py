@@ -20,6 +20,7 @@ from langfuse_aws.automation.restore import backup as restore_backup
 from langfuse_aws.automation.restore import objects as restore_objects
 from langfuse_aws.automation.restore import postgres as restore_postgres
 from langfuse_aws.automation.restore import volume as restore_volume
+from langfuse_aws.automation.waiting import waits
 
 app = typer.Typer(
     no_args_is_help=True, help="Put a store back. Every command shows its plan and asks first."
@@ -40,7 +41,10 @@ def clickhouse_volume(
 ) -> None:
     """Replace ClickHouse's data volume by one made from an EBS snapshot."""
     with one_line_errors():
-        carry_out(restore_volume.plan(open_stack(stack, folder), snapshot), yes=yes)
+        deployed = open_stack(stack, folder)
+        with waits("asking AWS"):
+            plan = restore_volume.plan(deployed, snapshot)
+        carry_out(plan, yes=yes)
 
 
 @app.command()
@@ -70,7 +74,10 @@ def clickhouse_backup(
                 )
             _list_backups(stack, folder)
             return
-        carry_out(restore_backup.plan(open_stack(stack, folder), source, database), yes=yes)
+        deployed = open_stack(stack, folder)
+        with waits("asking AWS"):
+            plan = restore_backup.plan(deployed, source, database)
+        carry_out(plan, yes=yes)
 
 
 @app.command()
@@ -82,7 +89,10 @@ def postgres(
 ) -> None:
     """Replace the PostgreSQL database by one made from a snapshot."""
     with one_line_errors():
-        carry_out(restore_postgres.plan(open_stack(stack, folder), snapshot), yes=yes)
+        deployed = open_stack(stack, folder)
+        with waits("asking AWS"):
+            plan = restore_postgres.plan(deployed, snapshot)
+        carry_out(plan, yes=yes)
 
 
 @app.command()
@@ -101,11 +111,16 @@ def objects(
 ) -> None:
     """Bring back deleted objects of Langfuse's bucket, if it keeps versions."""
     with one_line_errors():
-        carry_out(restore_objects.plan(open_stack(stack, folder), prefix, since), yes=yes)
+        deployed = open_stack(stack, folder)
+        with waits("asking AWS"):
+            plan = restore_objects.plan(deployed, prefix, since)
+        carry_out(plan, yes=yes)
 
 
 def _list_backups(stack: str, folder: Path) -> None:
-    found = restore_backup.backups(open_stack(stack, folder))
+    deployed = open_stack(stack, folder)
+    with waits("asking AWS"):
+        found = restore_backup.backups(deployed)
     if not found:
         raise UserError(
             f"stack {stack}: has no complete backup yet. The first one is made in the night."

@@ -21,6 +21,7 @@ from langfuse_aws.automation.plan import (
 )
 from langfuse_aws.automation.smoke.api import Target
 from langfuse_aws.automation.smoke.checks import Report, run
+from langfuse_aws.automation.waiting import waits
 
 URL_OUTPUT: Final = "url"
 PUBLIC_KEY_OUTPUT: Final = "public_key"
@@ -77,8 +78,8 @@ def smoke(
             target = _of_stack(open_stack(stack, folder))
         else:
             target = _given({"url": url, "public_key": public_key, "secret_key": secret_key})
-    with errors.status("") as status:
-        report = run(target, timeout, status.update)
+    with waits.silent(as_json), waits("asking Langfuse") as update:
+        report = run(target, timeout, update)
     _show_json(report) if as_json else _show(report, target)
     if not report.ok:
         raise typer.Exit(1)
