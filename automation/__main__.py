@@ -1,6 +1,6 @@
 """The command line: `python -m automation`."""
 
-from langfuse_aws.automation.__main__ import app
+from langfuse_aws.automation.__main__ import main
 
 if __name__ == "__main__":
-    app(prog_name="python -m automation")
+    main()

@@ -42,6 +42,7 @@ LARGE_PROGRAM = 300
 PREVIEW_TARGET_SECONDS = 8.0
 RESOURCE_TARGET_SECONDS = 0.06
 UNIT_TARGET_SECONDS = 15.0
+HELP_TARGET_SECONDS = 0.5
 COMMAND_SECONDS = 600
 
 EMPTY_PROGRAM = "import pulumi\n"
@@ -107,6 +108,7 @@ def main() -> int:
         os.environ["PATH"] = pulumi_cli.search_path(pulumi_cli.ensure())
         with tempfile.TemporaryDirectory(prefix="langfuse-bench-") as scratch:
             measured = _measure_previews(console, Path(scratch), runs)
+        help_seconds = _measure_help(console, runs)
         unit_seconds, unit_verdict = _measure_unit_tests(console)
     except (BenchError, OfflineStackError, pulumi_cli.PulumiUnavailableError) as error:
         print(f"error: {error}", file=sys.stderr)
@@ -114,7 +116,9 @@ def main() -> int:
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130
-    console.print(_table(measured, unit_seconds, unit_verdict, runs))
+    table = _table(measured, unit_seconds, unit_verdict, runs)
+    table.add_row("up --help", help_seconds.spread(), f"≤ {HELP_TARGET_SECONDS:g} s")
+    console.print(table)
     return 0
 
 
@@ -174,6 +178,16 @@ def _pulumi(arguments: Sequence[str], stack: OfflineStack, environment: Mapping[
         said = (result.stdout + result.stderr).strip()
         raise BenchError(f"`pulumi {arguments[0]}` failed in {stack.folder}:\n{said}")
     return result.stdout
+
+
+def _measure_help(console: Console, runs: int) -> Measurement:
+    console.print("measuring: --help")
+    seconds: list[float] = []
+    for _ in range(runs):
+        started = time.perf_counter()
+        _run([sys.executable, "-m", "automation", "up", "--help"], REPOSITORY, {})
+        seconds.append(time.perf_counter() - started)
+    return Measurement(tuple(seconds), 0)
 
 
 def _measure_unit_tests(console: Console) -> tuple[float, str]:

@@ -10,10 +10,10 @@ import pulumi
 import pulumi_aws as aws
 
 from langfuse_aws.contract import metrics
-
-SCALE_OUT_COOLDOWN_SECONDS: Final = 60
-SCALE_IN_COOLDOWN_SECONDS: Final = 900
-"""A spike rarely comes alone, and a worker that stops hands its jobs to others."""
+from langfuse_aws.settings.scaling import (
+    BACKLOG_SCALE_IN_COOLDOWN_SECONDS as SCALE_IN_COOLDOWN_SECONDS,
+)
+from langfuse_aws.settings.scaling import SCALE_OUT_COOLDOWN_SECONDS
 
 EXPRESSION: Final = "IF(tasks > 0 AND published > 0, (otel + ingestion) / tasks)"
 """Waiting jobs per running task; no value at all for a minute without ECS's or the worker's data.

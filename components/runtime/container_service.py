@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 import pulumi
 import pulumi_aws as aws
@@ -21,13 +21,9 @@ from langfuse_aws.components.shared.iam import Statement
 from langfuse_aws.components.shared.location import Location
 from langfuse_aws.components.shared.metrics import Watched
 from langfuse_aws.components.shared.stored_secret import SecretReference
+from langfuse_aws.settings.scaling import CPU_SCALE_IN_COOLDOWN_SECONDS as SCALE_IN_COOLDOWN_SECONDS
+from langfuse_aws.settings.scaling import CPU_TARGET_PERCENT, SCALE_OUT_COOLDOWN_SECONDS
 from langfuse_aws.settings.services import Service
-
-CPU_TARGET_PERCENT: Final = 50
-"""Langfuse's own advice. https://langfuse.com/self-hosting/configuration/scaling"""
-
-SCALE_OUT_COOLDOWN_SECONDS: Final = 60
-SCALE_IN_COOLDOWN_SECONDS: Final = 300
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from pulumi import automation as auto
 from rich.console import Console
 
-from langfuse_aws.automation.stopping import STOPPED, Interrupted
+from langfuse_aws.automation.engine.stopping import STOPPED, Interrupted
 from langfuse_aws.settings.loading import SettingsError
 
 console = Console(highlight=False, soft_wrap=True, emoji=False)

@@ -9,6 +9,7 @@ from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 from langfuse_aws.contract.runtime import EVENT_PROPAGATION_CHECK, QUEUE_CONSUMPTION_CHECK
 from langfuse_aws.settings.capacity import FARGATE_MEMORY_MIB, fargate_memory_range
 from langfuse_aws.settings.firewall import DEFAULT_RATE_LIMIT, Waf
+from langfuse_aws.settings.scaling import DEFAULT_BACKLOG_PER_TASK
 from langfuse_aws.settings.section import Form, Section, refusal
 
 MAXIMUM_TASKS: Final = 100
@@ -16,10 +17,6 @@ MAXIMUM_TASKS: Final = 100
 
 MINUTES_OF_A_DAY: Final = 1440
 
-DEFAULT_BACKLOG_PER_TASK: Final = 500
-"""An assumption, to be measured: nobody publishes what a worker gets done. Langfuse's worker has 5
-OTel batches in work at once (LANGFUSE_OTEL_INGESTION_QUEUE_PROCESSING_CONCURRENCY); at half a
-second each, 500 that wait are 50 s of work."""
 
 WAY_IN: Final = (
     "Load balancer, HTTP API (30 s a request, no prompts in folders: README.md has its limits), or "

@@ -41,6 +41,8 @@ def made_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("botocore.session.create_loader", lambda _=None: loader)  # pyright: ignore
         patch.setattr("typer.testing._get_command", cache(main.get_command))
+        # A busy machine is no wait that tests are about.
+        patch.setattr("langfuse_aws.automation.engine.waiting.QUIET_SECONDS", 600)
         if "PYTEST_XDIST_WORKER" in os.environ:
             from tests.unit.graph import kept_in
 

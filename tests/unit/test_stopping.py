@@ -21,9 +21,9 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from langfuse_aws.automation import waiting
+from langfuse_aws.automation.engine import waiting
 from langfuse_aws.automation.engine.offline_workspace import REPOSITORY
-from langfuse_aws.automation.waiting import waits
+from langfuse_aws.automation.engine.waiting import waits
 
 PULUMI = """#!{python} -SE
 import os, pathlib, signal, subprocess, sys, time

@@ -7,17 +7,17 @@ wrong. 130: cancelled.
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
 
 import typer
 
 from langfuse_aws.automation.cli.display import Display, People
 from langfuse_aws.automation.cli.ndjson import Tools
-from langfuse_aws.automation.engine.deployed import Folder
 from langfuse_aws.automation.engine.destruction import Destruction
 from langfuse_aws.automation.engine.offline_workspace import REPOSITORY, STATE_FOLDER
 from langfuse_aws.automation.engine.operation import CancelledError
 from langfuse_aws.automation.engine.results import Result
+from langfuse_aws.automation.engine.stopping import STOPPED, Interrupted
+from langfuse_aws.automation.engine.waiting import waits
 from langfuse_aws.automation.plan import (
     EXPECTED,
     CommandLineError,
@@ -28,24 +28,10 @@ from langfuse_aws.automation.plan import (
     need_terminal,
 )
 from langfuse_aws.automation.stack import LangfuseStack, NoStackError
-from langfuse_aws.automation.stopping import STOPPED, Interrupted
-from langfuse_aws.automation.waiting import waits
-
-Name = Annotated[str, typer.Option("--stack", help="The stack, such as dev.")]
-Offline = Annotated[
-    bool,
-    typer.Option(
-        "--offline", help=f"On an AWS in memory; the state is in {STATE_FOLDER.name}/ of --dir."
-    ),
-]
-Json = Annotated[
-    bool, typer.Option("--json", help="Print NDJSON: an event a line, the result or error last.")
-]
-Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 
 
 def preview(
-    name: Name, folder: Folder = REPOSITORY, offline: Offline = False, as_json: Json = False
+    name: str, folder: Path = REPOSITORY, offline: bool = False, as_json: bool = False
 ) -> None:
     """Show what `up` would change."""
     with _opened(name, folder, offline, as_json) as (stack, display):
@@ -53,15 +39,12 @@ def preview(
 
 
 def up(
-    name: Name,
-    folder: Folder = REPOSITORY,
-    offline: Offline = False,
-    as_json: Json = False,
-    yes: Yes = False,
-    create: Annotated[
-        bool,
-        typer.Option("--create", help="With --yes: make the stack, if the backend has none."),
-    ] = False,
+    name: str,
+    folder: Path = REPOSITORY,
+    offline: bool = False,
+    as_json: bool = False,
+    yes: bool = False,
+    create: bool = False,
 ) -> None:
     """Deploy: show a preview, ask, and make the changes."""
     with _opened(name, folder, offline, as_json) as (stack, display):
@@ -82,7 +65,7 @@ def up(
 
 
 def refresh(
-    name: Name, folder: Folder = REPOSITORY, offline: Offline = False, as_json: Json = False
+    name: str, folder: Path = REPOSITORY, offline: bool = False, as_json: bool = False
 ) -> None:
     """Read into the state what AWS has. Changes nothing in AWS."""
     with _opened(name, folder, offline, as_json) as (stack, display):
@@ -90,15 +73,12 @@ def refresh(
 
 
 def destroy(
-    name: Name,
-    folder: Folder = REPOSITORY,
-    offline: Offline = False,
-    as_json: Json = False,
-    yes: Yes = False,
-    remove: Annotated[
-        bool,
-        typer.Option("--remove", help="Forget the stack too: its history and its stack file."),
-    ] = False,
+    name: str,
+    folder: Path = REPOSITORY,
+    offline: bool = False,
+    as_json: bool = False,
+    yes: bool = False,
+    remove: bool = False,
 ) -> None:
     """Destroy every resource: show what is lost, and ask for the stack's name."""
     with _opened(name, folder, offline, as_json) as (stack, display):
@@ -117,7 +97,7 @@ def destroy(
 
 
 def outputs(
-    name: Name, folder: Folder = REPOSITORY, offline: Offline = False, as_json: Json = False
+    name: str, folder: Path = REPOSITORY, offline: bool = False, as_json: bool = False
 ) -> None:
     """Show the outputs of what is deployed."""
     with _opened(name, folder, offline, as_json) as (stack, display):

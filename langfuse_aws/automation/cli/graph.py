@@ -3,15 +3,14 @@
 import shutil
 import subprocess
 from pathlib import Path
-from typing import Annotated, Final, Literal, get_args
+from typing import Final, get_args
 
 import typer
 
-from langfuse_aws.automation.engine.deployed import Folder
-from langfuse_aws.automation.engine.offline_workspace import REPOSITORY
+from langfuse_aws.automation.cli.words import Format
+from langfuse_aws.automation.engine.waiting import waits
 from langfuse_aws.automation.plan import CommandLineError, UserError, console, one_line_errors
 from langfuse_aws.automation.stack import LangfuseStack
-from langfuse_aws.automation.waiting import waits
 from langfuse_aws.graph.architecture import architecture
 from langfuse_aws.graph.dot import dot
 from langfuse_aws.graph.grouping import Detail
@@ -19,7 +18,6 @@ from langfuse_aws.graph.mermaid import mermaid
 from langfuse_aws.graph.model import STACK_TYPE, ResourceGraph
 from langfuse_aws.graph.picture import Picture
 
-Format = Literal["mermaid", "dot", "svg", "png"]
 _ENDINGS: Final[dict[str, Format]] = {
     ".mmd": "mermaid",
     ".mermaid": "mermaid",
@@ -33,33 +31,14 @@ DOTS_PER_INCH: Final = 150
 
 
 def graph(
-    stack: Annotated[str, typer.Option(help="Whose architecture: a stack with a file.")] = "dev",
-    file_format: Annotated[
-        Format | None,
-        typer.Option(
-            "--format",
-            help="By default what the name of --output ends with, or else mermaid. svg and png "
-            "need Graphviz.",
-            show_default=False,
-        ),
-    ] = None,
-    output: Annotated[
-        Path | None,
-        typer.Option(dir_okay=False, help="File to write; by default it is printed."),
-    ] = None,
-    detail: Annotated[
-        Detail, typer.Option(help="The main resources, or every resource by its component.")
-    ] = "components",
-    deployed: Annotated[
-        bool,
-        typer.Option("--deployed", help="Read the stack's state, not what its file asks for."),
-    ] = False,
-    folder: Folder = REPOSITORY,
+    stack: str,
+    file_format: Format | None,
+    output: Path | None,
+    detail: Detail,
+    deployed: bool,
+    folder: Path,
 ) -> None:
-    """Draw the architecture of a stack from its resource graph: who may talk to whom at which port.
-
-    Without --deployed, the stack's file is previewed offline: no account is needed.
-    """
+    """Draw the architecture of a stack from its resource graph."""
     with one_line_errors():
         chosen = file_format or _format_of(output)
         if chosen == "png" and output is None:

@@ -1,7 +1,5 @@
 """`cost`: what a stack costs a month, by its resources."""
 
-from typing import Annotated, Final
-
 import typer
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -9,55 +7,26 @@ from langfuse_aws.automation.aws.clients import Clients
 from langfuse_aws.automation.cost.price_refresh import ENDPOINT as PRICES_REGION
 from langfuse_aws.automation.cost.price_refresh import refresh
 from langfuse_aws.automation.cost.report import By, as_json, show
+from langfuse_aws.automation.engine.waiting import waits
 from langfuse_aws.automation.plan import CommandLineError, UserError, one_line_errors
 from langfuse_aws.automation.stack import LangfuseStack
-from langfuse_aws.automation.waiting import waits
 from langfuse_aws.cost.bill import Bill, bill, region_of
 from langfuse_aws.cost.prices import UnknownRegionError, price_list
 from langfuse_aws.cost.usage import Usage
 from langfuse_aws.graph.model import ResourceGraph
 
-DEFAULT_STACK: Final = "dev"
-
 
 def cost(
-    stack: Annotated[str, typer.Option(help="The stack, such as prod.")] = DEFAULT_STACK,
-    events_per_month: Annotated[
-        float, typer.Option(min=0, help="Traces, observations and scores that come in.")
-    ] = 0,
-    assume: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="FIGURE=NUMBER",
-            help="Another figure of the traffic, such as event_kb=20; docs/cost.md lists them.",
-        ),
-    ] = None,
-    region: Annotated[
-        str | None, typer.Option(help="Prices of this region; default: the stack's own.")
-    ] = None,
-    by: Annotated[By, typer.Option(help="A line for each.")] = "resource",
-    deployed: Annotated[
-        bool, typer.Option("--deployed", help="Price what is deployed, not the stack file.")
-    ] = False,
-    json_wanted: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
-    refresh_prices: Annotated[
-        bool,
-        typer.Option(
-            "--refresh-prices",
-            help=(
-                "Ask AWS for every price and write langfuse_aws/cost/prices.csv anew, and do "
-                "nothing else."
-            ),
-        ),
-    ] = False,
+    stack: str,
+    events_per_month: float,
+    assume: list[str] | None,
+    region: str | None,
+    by: By,
+    deployed: bool,
+    json_wanted: bool,
+    refresh_prices: bool,
 ) -> None:
-    """Work out what a stack costs a month, by its resources.
-
-    Previews the stack file offline: no AWS account is needed. Three columns: on demand; as
-    configured, with Spot where the stack uses it; with a Compute Savings Plan besides.
-
-    With --refresh-prices it needs AWS credentials that may call pricing:GetProducts.
-    """
+    """Work out what a stack costs a month, by its resources."""
     if refresh_prices:
         _refresh()
         return

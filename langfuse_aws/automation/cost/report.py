@@ -3,17 +3,16 @@
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Final, Literal
+from typing import Final
 
 from rich.table import Table
 from rich.text import Text
 
+from langfuse_aws.automation.cli.words import By
 from langfuse_aws.automation.plan import console
 from langfuse_aws.cost.bill import Bill, Line, Sums
 from langfuse_aws.cost.prices import EVERYWHERE, Price, rows
 from langfuse_aws.cost.rounding import shares, worded
-
-By = Literal["resource", "component"]
 
 USD: Final = ("On demand", "As configured", "Savings Plan")
 

@@ -7,18 +7,16 @@ from contextlib import ExitStack
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Final
 
 import typer
 
 from langfuse_aws.automation.diff.checkout import checked_out, merge_base
 from langfuse_aws.automation.diff.comparison import Sources, compare
-from langfuse_aws.automation.engine.deployed import Folder
-from langfuse_aws.automation.engine.offline_workspace import REPOSITORY
-from langfuse_aws.automation.engine.operation import engines_ended
+from langfuse_aws.automation.engine.engines import engines_ended
 from langfuse_aws.automation.engine.stack_file import InvalidSettingsError, check_stack_file
+from langfuse_aws.automation.engine.waiting import waits
 from langfuse_aws.automation.plan import CommandLineError, MistakesError, one_line_errors
-from langfuse_aws.automation.waiting import waits
 from langfuse_aws.review.difference import Difference
 from langfuse_aws.review.gates import Gate, GateError, parse, tripped
 from langfuse_aws.review.markdown import code
@@ -31,31 +29,15 @@ AT_ONCE: Final = 2
 
 
 def diff(
-    base: Annotated[str, typer.Option(help="Commit, branch or tag that the change begins at.")],
-    head: Annotated[
-        str, typer.Option(help="Commit with the change; the working tree if it is left out.")
-    ] = "",
-    stack: Annotated[
-        list[str] | None, typer.Option(help="Only this stack; may be repeated.")
-    ] = None,
-    output: Annotated[
-        Path | None, typer.Option(help="Write the Markdown to this file as well.")
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, not Markdown.")] = False,
-    fail_on: Annotated[
-        str,
-        typer.Option(
-            help="Exit with 3 if one of these holds: replace-data, unprotect, "
-            "public-ingress, iam-wildcard, cost>N (USD a month), cost>N%. Separate them by commas."
-        ),
-    ] = "",
-    folder: Folder = REPOSITORY,
+    base: str,
+    head: str,
+    stack: list[str] | None,
+    output: Path | None,
+    as_json: bool,
+    fail_on: str,
+    folder: Path,
 ) -> None:
-    """Show what a change does to each stack: data at risk, ports, permissions, resources, cost.
-
-    Deploys both sides offline, in memory; no AWS account is asked. The base is taken where the
-    change left it (git merge-base).
-    """
+    """Show what a change does to each stack: data at risk, ports, permissions, resources, cost."""
     with waits.silent(as_json), one_line_errors(), ExitStack() as checkouts:
         gates = _gates(fail_on)
         with waits("git"):

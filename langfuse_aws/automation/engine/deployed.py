@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Final, cast
+from typing import Any, Final, cast
 
 import boto3
 import typer
@@ -15,22 +15,14 @@ from pulumi import automation as auto
 
 from langfuse_aws.automation.engine.operation import Command
 from langfuse_aws.automation.engine.stack_file import InvalidSettingsError
+from langfuse_aws.automation.engine.waiting import waits
 from langfuse_aws.automation.engine.workspace import Workspace
 from langfuse_aws.automation.plan import UserError
-from langfuse_aws.automation.waiting import waits
 from langfuse_aws.components.shared.names import resource_prefix
 from langfuse_aws.graph.model import Resource
 from langfuse_aws.settings.loading import SettingsError, load, of_namespace
 from langfuse_aws.settings.messages import NAMESPACE
 from langfuse_aws.settings.model import Settings
-
-Folder = Annotated[
-    Path,
-    typer.Option(
-        "--dir", help="Folder of Pulumi.yaml.", exists=True, file_okay=False, show_default=False
-    ),
-]
-"""The option of every command that works on a stack; its default is REPOSITORY."""
 
 ALLOW_REPLACE: Final = f"{NAMESPACE}:allowReplace"
 

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from langfuse_aws.automation.engine.events import Event
 from langfuse_aws.automation.engine.operation import Operation
-from langfuse_aws.automation.stopping import SIGNALS
+from langfuse_aws.automation.engine.stopping import SIGNALS
 
 Result = TypeVar("Result")
 

@@ -18,13 +18,13 @@ from typing import Any, cast
 
 import yaml
 
+from langfuse_aws.automation.engine.folders import REPOSITORY as REPOSITORY
+from langfuse_aws.automation.engine.folders import STATE_FOLDER as STATE_FOLDER
 from langfuse_aws.automation.plan import CommandLineError, UserError
 from langfuse_aws.settings.loading import parsed
 from langfuse_aws.settings.messages import NAMESPACE
 from langfuse_aws.settings.secret_keys import SECRET_KEYS
 
-REPOSITORY = Path(__file__).resolve().parents[3]
-STATE_FOLDER = REPOSITORY / ".state"
 SECRETS_PROVIDER = "passphrase"
 PASSPHRASE = "offline"  # noqa: S105  protects nothing but the values of in-memory resources
 PLACEHOLDER = "offline-placeholder"

@@ -3,19 +3,17 @@
 import os
 import queue
 import re
-import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import copy
-from pathlib import Path
 from typing import Any, Final, Generic, TypeVar
 
 from pulumi import automation as auto
 from pulumi.automation.errors import create_command_error
 
+from langfuse_aws.automation.engine.engines import RUNNING
 from langfuse_aws.automation.engine.events import DiagnosticEvent, Event, read
 from langfuse_aws.automation.engine.redaction import Redaction
 from langfuse_aws.automation.plan import NOT_LOGGED_IN, UserError, is_logged_out
@@ -29,11 +27,6 @@ ENDED: Final = re.compile(r"program exited with non-zero exit code: \d+\W*$", re
 STOPPING = "stopping: nothing was changed."
 CANCELLING = "cancelling: the engine finishes what it is doing with resources, then stops."
 STILL_CANCELLING = "still cancelling: the engine is not done with what it had begun."
-
-CHANGING = frozenset({"up", "refresh", "destroy", "import", "state"})
-"""Subcommands of `pulumi` that must finish what they have begun."""
-ENGINE_SECONDS = 0.8
-"""How long an engine that changes nothing has to end by itself."""
 
 
 class OperationError(UserError):
@@ -100,7 +93,7 @@ class Command(auto.PulumiCommand):
         command = [self.command, "--non-interactive", *args]
         env = {**os.environ, **additional_env, "PULUMI_AUTOMATION_API": "true"}
         with self._lock:
-            if self._interrupted or _RUNNING.ending:
+            if self._interrupted or RUNNING.ending:
                 raise auto.errors.CommandError(auto.CommandResult("", "cancelled", 1))
             self._process = process = subprocess.Popen(  # noqa: S603
                 command,
@@ -112,16 +105,16 @@ class Command(auto.PulumiCommand):
                 encoding="utf-8",
                 start_new_session=True,
             )
-            _RUNNING.add(process, changes=args[0] in CHANGING)
+            RUNNING.add(process, args[0])
         with process:
             try:
                 stdout, stderr = process.communicate(given)
             except BaseException:
-                _RUNNING.stop(process)
+                RUNNING.stop(process)
                 process.communicate()
                 raise
             finally:
-                _RUNNING.remove(process)
+                RUNNING.remove(process)
         for text, callback in ((stdout, on_output), (stderr, on_error)):
             if callback:
                 for line in text.splitlines():
@@ -136,97 +129,7 @@ class Command(auto.PulumiCommand):
         with self._lock:
             self._interrupted = True
             if self._process:
-                _RUNNING.stop(self._process)
-
-
-class _Running:
-    """The `pulumi` processes of this process."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._changes: dict[subprocess.Popen[str], bool] = {}
-        self._timers: dict[subprocess.Popen[str], threading.Timer] = {}
-        self.ending = False
-
-    def add(self, process: "subprocess.Popen[str]", *, changes: bool) -> None:
-        with self._lock:
-            self._changes[process] = changes
-
-    def remove(self, process: "subprocess.Popen[str]") -> None:
-        """Forget one that has ended, and end what is left of one that was to stop at once."""
-        with self._lock:
-            self._changes.pop(process, None)
-            timer = self._timers.pop(process, None)
-        if timer:
-            timer.cancel()
-            _end_session(process)
-
-    def any_changes(self) -> bool:
-        """Whether one of them is changing something."""
-        with self._lock:
-            return any(self._changes.values())
-
-    def stop(self, process: "subprocess.Popen[str]") -> None:
-        """Ask it to stop; one that changes nothing is ended if it does not do so soon."""
-        with self._lock:
-            changes = self._changes.get(process)
-            if changes is None or process in self._timers:
-                return
-            process.send_signal(signal.SIGINT)
-            if not changes:
-                timer = threading.Timer(ENGINE_SECONDS, _end_session, [process])
-                timer.daemon = True
-                self._timers[process] = timer
-                timer.start()
-
-    def end(self) -> None:
-        """End all of them at once, whatever they do."""
-        with self._lock:
-            there = list(self._changes)
-            self._changes = dict.fromkeys(there, False)
-        for process in there:
-            _end_session(process)
-
-
-_RUNNING = _Running()
-
-
-def engines_change() -> bool:
-    """Whether an engine of this process is changing something, and must not be left."""
-    return _RUNNING.any_changes()
-
-
-def end_engines() -> None:
-    """End every `pulumi` of this process at once."""
-    _RUNNING.end()
-
-
-@contextmanager
-def engines_ended() -> Generator[None]:
-    """End them, whatever they do, and have none begin until the block ends."""
-    _RUNNING.ending = True
-    try:
-        _RUNNING.end()
-        yield
-    finally:
-        _RUNNING.ending = False
-
-
-def _end_session(process: "subprocess.Popen[str]") -> None:
-    """Kill it with all of its session: plugins and programs are in process groups of their own."""
-    for pid in _processes():
-        with suppress(ProcessLookupError, PermissionError):
-            if os.getsid(pid) == process.pid:
-                os.kill(pid, signal.SIGKILL)
-
-
-def _processes() -> list[int]:
-    """Every process of the machine that can be seen."""
-    proc = Path("/proc")
-    if proc.is_dir():
-        return [int(each.name) for each in proc.iterdir() if each.name.isdigit()]
-    listed = subprocess.run(["ps", "-A", "-o", "pid="], capture_output=True, text=True, check=False)  # noqa: S607
-    return [int(each) for each in listed.stdout.split()]
+                RUNNING.stop(self._process)
 
 
 class Operation(Generic[Result]):

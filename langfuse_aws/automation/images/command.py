@@ -8,19 +8,19 @@ from base64 import b64decode
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Any
 
 import typer
 
 from langfuse_aws.automation.aws.answers import NewStack
 from langfuse_aws.automation.aws.clients import new_stack
-from langfuse_aws.automation.cli.deploy import Json, ends_with_a_message
-from langfuse_aws.automation.engine.deployed import Folder
+from langfuse_aws.automation.cli.deploy import ends_with_a_message
 from langfuse_aws.automation.engine.following import on_signals
 from langfuse_aws.automation.engine.image_repositories import check_source
-from langfuse_aws.automation.engine.offline_workspace import REPOSITORY
 from langfuse_aws.automation.engine.redaction import Redaction
 from langfuse_aws.automation.engine.stack_file import read_stack_file
+from langfuse_aws.automation.engine.stopping import STOPPED, Interrupted
+from langfuse_aws.automation.engine.waiting import waits
 from langfuse_aws.automation.images.display import (
     ImageDisplay,
     ImagesForPeople,
@@ -34,28 +34,12 @@ from langfuse_aws.automation.images.registry_login import Logins
 from langfuse_aws.automation.images.tools import Copier, find_skopeo, login_file
 from langfuse_aws.automation.plan import UserError
 from langfuse_aws.automation.stack import LangfuseStack
-from langfuse_aws.automation.stopping import STOPPED, Interrupted
-from langfuse_aws.automation.waiting import waits
 from langfuse_aws.settings.image_lock import LOCK_FILE, Lock, LockedImage, read_lock, write_lock
 from langfuse_aws.settings.stack_images import Image, images_of
 
-app: Final = typer.Typer(
-    no_args_is_help=True,
-    help=f"Container images: lock their digests in {LOCK_FILE.name}, and copy them to ECR.",
-)
 
-Stack = Annotated[
-    str | None,
-    typer.Option(envvar="PULUMI_STACK", help="The stack, such as dev: of Pulumi.dev.yaml."),
-]
-
-
-@app.command()
-def lock(stack: Stack = None, folder: Folder = REPOSITORY, as_json: Json = False) -> None:
-    """Write down which digest each image's tag stands for, which is deployed from then on.
-
-    A tag that is locked and was moved is an error, and nothing is written.
-    """
+def lock(stack: str | None, folder: Path, as_json: bool) -> None:
+    """Write down which digest each image's tag stands for, which is deployed from then on."""
     with _told(as_json) as display:
         begin = time.monotonic()
         images = images_of(read_stack_file(stack, folder).settings)
@@ -70,13 +54,8 @@ def lock(stack: Stack = None, folder: Folder = REPOSITORY, as_json: Json = False
         display.locked(_entries(found), time.monotonic() - begin)
 
 
-@app.command()
-def mirror(stack: Stack = None, folder: Folder = REPOSITORY, as_json: Json = False) -> None:
-    """Copy the stack's images, all platforms of each, into ECR repositories of the stack.
-
-    Makes the repositories, copies what is missing, asks ECR for every digest, and locks what is
-    there. Run it again to go on after an interruption.
-    """
+def mirror(stack: str | None, folder: Path, as_json: bool) -> None:
+    """Copy the stack's images, all platforms of each, into ECR repositories of the stack."""
     with _told(as_json) as display:
         begin = time.monotonic()
         file = read_stack_file(stack, folder)

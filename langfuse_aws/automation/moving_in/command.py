@@ -10,14 +10,11 @@ import os
 from collections.abc import Iterator, Mapping
 from itertools import groupby
 from pathlib import Path
-from typing import Annotated, Any, Final, cast
+from typing import Any, Final, cast
 
-import typer
 import yaml
 from pulumi import automation as auto
 
-from langfuse_aws.automation.engine.deployed import Folder
-from langfuse_aws.automation.engine.offline_workspace import REPOSITORY
 from langfuse_aws.automation.engine.operation import Command
 from langfuse_aws.automation.engine.workspace import search_path
 from langfuse_aws.automation.moving_in.move import Move
@@ -34,30 +31,8 @@ SECRETS: Final = f"{NAMESPACE}:{ENVIRONMENT_KEY}"
 _ORDER: Final = ("moved", "kept", "made anew")
 
 
-def import_stores(
-    state: Annotated[
-        Path,
-        typer.Option(
-            "--from-terraform-state",
-            help="What `terraform state pull` prints. It has secrets in the clear: delete it soon.",
-            show_default=False,
-        ),
-    ],
-    stack: Annotated[str, typer.Option("--stack", help="The stack to move into, such as prod.")],
-    to: Annotated[
-        Path,
-        typer.Option(help=f"Folder to write {FILE} to.", exists=True, file_okay=False),
-    ] = Path(),
-    configure: Annotated[
-        bool,
-        typer.Option("--configure", help="Set the stack's configuration, secrets encrypted."),
-    ] = False,
-    folder: Folder = REPOSITORY,
-) -> None:
-    """Write what adopts the stores of a Langfuse of tubone24/langfuse-v3-terraform.
-
-    Nothing is imported or changed in AWS: docs/migrate-from-terraform.md has the whole way.
-    """
+def import_stores(state: Path, stack: str, to: Path, configure: bool, folder: Path) -> None:
+    """Write what adopts the stores of a Langfuse of tubone24/langfuse-v3-terraform."""
     with one_line_errors():
         own_name = stack.rsplit("/", 1)[-1]
         move = move_in(read_terraform_state(state), resource_prefix(_project(folder), own_name))

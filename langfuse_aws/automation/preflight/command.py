@@ -8,7 +8,8 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from functools import partial
-from typing import Annotated, Final
+from pathlib import Path
+from typing import Final
 
 import httpx
 import typer
@@ -24,9 +25,8 @@ from langfuse_aws.automation.aws.answers import (
     unknown,
 )
 from langfuse_aws.automation.aws.clients import new_stack
-from langfuse_aws.automation.engine.deployed import Folder
-from langfuse_aws.automation.engine.offline_workspace import REPOSITORY
 from langfuse_aws.automation.engine.stack_file import read_stack_file
+from langfuse_aws.automation.engine.waiting import waits
 from langfuse_aws.automation.images.registry import new_client
 from langfuse_aws.automation.plan import console, errors, one_line_errors
 from langfuse_aws.automation.preflight import zones
@@ -59,7 +59,6 @@ from langfuse_aws.automation.preflight.permissions import (
 )
 from langfuse_aws.automation.preflight.quotas import quota_checks
 from langfuse_aws.automation.preflight.stores import store_checks
-from langfuse_aws.automation.waiting import waits
 
 NOTHING_CHECKED: Final = 2
 """Exit code."""
@@ -67,23 +66,8 @@ AT_ONCE: Final = 8
 COLORS: Final[dict[Status, str]] = {"ok": "green", "failed": "red", "unknown": "yellow"}
 
 
-def preflight(
-    stack: Annotated[
-        str | None,
-        typer.Option(envvar="PULUMI_STACK", help="The stack, such as dev: of Pulumi.dev.yaml."),
-    ] = None,
-    folder: Folder = REPOSITORY,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print a JSON object for each check, one a line.")
-    ] = False,
-) -> None:
-    """Check before the first up that this account and region can have the stack.
-
-    Reads Pulumi.STACK.yaml and asks AWS, DNS, the registries, and external stores with the
-    passwords in CLICKHOUSE_PASSWORD and REDIS_AUTH. Changes nothing.
-
-    Exit code 0: nothing stands in the way. 1: a check failed. 2: nothing was checked.
-    """
+def preflight(stack: str | None, folder: Path, as_json: bool) -> None:
+    """Check before the first up that this account and region can have the stack."""
     with one_line_errors(NOTHING_CHECKED):
         new = new_stack(read_stack_file(stack, folder))
     results: list[Result] = []

@@ -2,13 +2,11 @@
 
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated
 
-import typer
 from rich.table import Table
 
-from langfuse_aws.automation.engine.deployed import Folder, open_stack
-from langfuse_aws.automation.engine.offline_workspace import REPOSITORY
+from langfuse_aws.automation.engine.deployed import open_stack
+from langfuse_aws.automation.engine.waiting import waits
 from langfuse_aws.automation.plan import (
     CommandLineError,
     UserError,
@@ -20,25 +18,9 @@ from langfuse_aws.automation.restore import backup as restore_backup
 from langfuse_aws.automation.restore import objects as restore_objects
 from langfuse_aws.automation.restore import postgres as restore_postgres
 from langfuse_aws.automation.restore import volume as restore_volume
-from langfuse_aws.automation.waiting import waits
-
-app = typer.Typer(
-    no_args_is_help=True, help="Put a store back. Every command shows its plan and asks first."
-)
-
-Stack = Annotated[str, typer.Option("--stack", help="The stack, such as prod.")]
-Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 
 
-@app.command()
-def clickhouse_volume(
-    stack: Stack,
-    snapshot: Annotated[
-        str, typer.Option(help="EBS snapshot of the data volume, also one made by AWS Backup.")
-    ],
-    folder: Folder = REPOSITORY,
-    yes: Yes = False,
-) -> None:
+def clickhouse_volume(stack: str, snapshot: str, folder: Path, yes: bool) -> None:
     """Replace ClickHouse's data volume by one made from an EBS snapshot."""
     with one_line_errors():
         deployed = open_stack(stack, folder)
@@ -47,19 +29,8 @@ def clickhouse_volume(
         carry_out(plan, yes=yes)
 
 
-@app.command()
 def clickhouse_backup(
-    stack: Stack,
-    show: Annotated[bool, typer.Option("--list", help="List the complete backups.")] = False,
-    source: Annotated[
-        str | None, typer.Option("--from", help="URL of a backup, or its name in the list.")
-    ] = None,
-    database: Annotated[
-        str | None,
-        typer.Option("--as", help="New database to restore into, instead of Langfuse's own."),
-    ] = None,
-    folder: Folder = REPOSITORY,
-    yes: Yes = False,
+    stack: str, show: bool, source: str | None, database: str | None, folder: Path, yes: bool
 ) -> None:
     """List ClickHouse's own backups, or restore one into tables without rows."""
     with one_line_errors():
@@ -80,13 +51,7 @@ def clickhouse_backup(
         carry_out(plan, yes=yes)
 
 
-@app.command()
-def postgres(
-    stack: Stack,
-    snapshot: Annotated[str, typer.Option(help="Snapshot of the cluster, or of the instance.")],
-    folder: Folder = REPOSITORY,
-    yes: Yes = False,
-) -> None:
+def postgres(stack: str, snapshot: str, folder: Path, yes: bool) -> None:
     """Replace the PostgreSQL database by one made from a snapshot."""
     with one_line_errors():
         deployed = open_stack(stack, folder)
@@ -95,20 +60,7 @@ def postgres(
         carry_out(plan, yes=yes)
 
 
-@app.command()
-def objects(
-    stack: Stack,
-    prefix: Annotated[str, typer.Option(help="What the keys begin with, such as media/.")],
-    since: Annotated[
-        datetime,
-        typer.Option(
-            formats=["%Y-%m-%dT%H:%M:%S%z"],
-            help="Deleted then or later, such as 2026-11-20T10:00:00Z.",
-        ),
-    ],
-    folder: Folder = REPOSITORY,
-    yes: Yes = False,
-) -> None:
+def objects(stack: str, prefix: str, since: datetime, folder: Path, yes: bool) -> None:
     """Bring back deleted objects of Langfuse's bucket, if it keeps versions."""
     with one_line_errors():
         deployed = open_stack(stack, folder)

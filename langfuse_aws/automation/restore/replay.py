@@ -9,14 +9,12 @@ import time
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Any, Final
 
-import typer
 from botocore.exceptions import ClientError
 
 from langfuse_aws.automation.aws.one_off_task import OneOffTask
-from langfuse_aws.automation.engine.deployed import Deployed, Folder, open_stack
-from langfuse_aws.automation.engine.offline_workspace import REPOSITORY
+from langfuse_aws.automation.engine.deployed import Deployed, open_stack
 from langfuse_aws.automation.plan import (
     CommandLineError,
     Plan,
@@ -42,37 +40,19 @@ MARK: Final = "replay: "
 """What each line of the script begins with; Langfuse's own code writes others."""
 POLL_SECONDS: Final = 5
 
-TIME_FORMAT: Final = "%Y-%m-%dT%H:%M:%S%z"
 PROJECT: Final = re.compile(r"[A-Za-z0-9_-]{1,100}")
 
 
 def replay(
-    stack: Annotated[str, typer.Option("--stack", help="The stack, such as prod.")],
-    since: Annotated[
-        datetime,
-        typer.Option(
-            formats=[TIME_FORMAT],
-            help="Events that came in then or later, such as 2026-11-20T10:00:00Z.",
-        ),
-    ],
-    until: Annotated[
-        datetime | None,
-        typer.Option(formats=[TIME_FORMAT], help="And not later than this.", show_default="now"),
-    ] = None,
-    project: Annotated[
-        str | None, typer.Option(help="ID of the one project to load.", show_default="all")
-    ] = None,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Count what would be loaded, and load nothing.")
-    ] = False,
-    folder: Folder = REPOSITORY,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    stack: str,
+    since: datetime,
+    until: datetime | None,
+    project: str | None,
+    dry_run: bool,
+    folder: Path,
+    yes: bool,
 ) -> None:
-    """Load events from the bucket again: what a killed worker had not yet written to ClickHouse.
-
-    Each object that came in between --since and --until becomes a job of Langfuse's, in the order
-    in which they came; what is there already is written over with the same. No object changes.
-    """
+    """Load events from the bucket again: what a killed worker had not yet written to ClickHouse."""
     with one_line_errors():
         window = Window.of(since, until, project, now=datetime.now(timezone.utc))
         carry_out(plan(open_stack(stack, folder), window, dry_run=dry_run), yes=yes or dry_run)

@@ -3,15 +3,16 @@
 import json
 from collections.abc import Mapping
 from dataclasses import asdict
-from typing import Annotated, Any, Final
+from pathlib import Path
+from typing import Any, Final
 
 import httpx
 import typer
 from rich.table import Table
 from rich.text import Text
 
-from langfuse_aws.automation.engine.deployed import Deployed, Folder, open_stack
-from langfuse_aws.automation.engine.offline_workspace import REPOSITORY
+from langfuse_aws.automation.engine.deployed import Deployed, open_stack
+from langfuse_aws.automation.engine.waiting import waits
 from langfuse_aws.automation.plan import (
     CommandLineError,
     UserError,
@@ -21,7 +22,6 @@ from langfuse_aws.automation.plan import (
 )
 from langfuse_aws.automation.smoke.api import Target
 from langfuse_aws.automation.smoke.checks import Report, run
-from langfuse_aws.automation.waiting import waits
 
 URL_OUTPUT: Final = "url"
 PUBLIC_KEY_OUTPUT: Final = "public_key"
@@ -35,35 +35,15 @@ INSTEAD: Final = "Pass --url, --public-key and --secret-key instead of --stack."
 
 def smoke(
     context: typer.Context,
-    stack: Annotated[
-        str | None,
-        typer.Option(help="The stack, such as dev: its outputs say the URL and the keys."),
-    ] = None,
-    folder: Folder = REPOSITORY,
-    url: Annotated[
-        str | None, typer.Option(help="Of Langfuse, such as https://langfuse.example.com.")
-    ] = None,
-    public_key: Annotated[
-        str | None, typer.Option(envvar="LANGFUSE_PUBLIC_KEY", help="Of a project: pk-lf-….")
-    ] = None,
-    secret_key: Annotated[
-        str | None,
-        typer.Option(
-            envvar="LANGFUSE_SECRET_KEY",
-            help="sk-lf-…. The variable keeps it out of the list of processes.",
-        ),
-    ] = None,
-    timeout: Annotated[
-        float, typer.Option(min=0, help="Seconds from sending a trace until it must be readable.")
-    ] = 90,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    stack: str | None,
+    folder: Path,
+    url: str | None,
+    public_key: str | None,
+    secret_key: str | None,
+    timeout: float,
+    as_json: bool,
 ) -> None:
-    """Send a trace to a running Langfuse, read it back, and name the part that fails.
-
-    With --stack, or with --url and keys. Leaves a trace smoke-test in the project, on 3.x two.
-
-    Exit code 0: all is well. 1: a check failed. 2: nothing was checked; the line says why.
-    """
+    """Send a trace to a running Langfuse, read it back, and name the part that fails."""
     with one_line_errors(NOTHING_CHECKED):
         if stack is not None:
             given = [

@@ -6,13 +6,11 @@ from pathlib import Path
 from typing import Final
 
 from langfuse_aws.automation.plan import UserError
-from langfuse_aws.automation.spike.inputs import Inputs
+from langfuse_aws.automation.spike.inputs import MOST_JOBS, Inputs
 
 SPIKE_STARTS: Final = 600
 """Seconds of base load first. A spike starts with a period of the alarms: the best case."""
 COLUMNS: Final = ("second", "jobs_per_second")
-MOST_JOBS: Final = 1_000_000
-"""Jobs/s; a guard against typing errors."""
 MOST_COMPLAINTS: Final = 10
 
 

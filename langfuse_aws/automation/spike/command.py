@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Any, Final
 
 import typer
 from rich.table import Table
@@ -16,8 +16,8 @@ from langfuse_aws.automation.plan import (
     console,
     one_line_errors,
 )
-from langfuse_aws.automation.spike.arrivals import MOST_JOBS, read, spiky
-from langfuse_aws.automation.spike.inputs import ASSUMED, SIZE, Inputs, Row, told
+from langfuse_aws.automation.spike.arrivals import read, spiky
+from langfuse_aws.automation.spike.inputs import ASSUMED, SIZE, Inputs, Row
 from langfuse_aws.automation.spike.picture import draw, figure_class
 from langfuse_aws.automation.spike.report import Outcome, compare, input_rows, measures
 from langfuse_aws.automation.spike.scaling import PERIOD_SECONDS, Metric
@@ -32,10 +32,6 @@ NOTE: Final = (
     "A simulation: nothing in it was measured. docs/scaling.md says what it leaves out, and how to "
     "find your own figures."
 )
-MOST_MINUTES: Final = 1440
-MOST_SECONDS: Final = 3600
-LEAST: Final = 0.001
-"""Jobs, or jobs/s: nothing may be divided by 0."""
 
 
 IN_OPTIONS: Final = HowToSet(plain="by its option", for_secrets="by its option")
@@ -43,52 +39,25 @@ IN_OPTIONS: Final = HowToSet(plain="by its option", for_secrets="by its option")
 
 def simulate_spike(
     context: typer.Context,
-    size: Annotated[str, typer.Option(help=f"Whose worker: {', '.join(SIZING)}.")] = "prod",
-    min_tasks: Annotated[int | None, typer.Option(help=told("min_tasks"))] = None,
-    max_tasks: Annotated[int | None, typer.Option(help=told("max_tasks"))] = None,
-    cpu: Annotated[int | None, typer.Option(help=told("cpu"))] = None,
-    memory: Annotated[int | None, typer.Option(help=told("memory"))] = None,
-    base: Annotated[float, typer.Option(min=0, max=MOST_JOBS, help=told("base"))] = Inputs.base,
-    spike: Annotated[float, typer.Option(min=0, max=MOST_JOBS, help=told("spike"))] = Inputs.spike,
-    spike_minutes: Annotated[
-        int, typer.Option(min=0, max=MOST_MINUTES, help=told("spike_minutes"))
-    ] = Inputs.spike_minutes,
-    arrivals: Annotated[
-        Path | None,
-        typer.Option(
-            exists=True,
-            dir_okay=False,
-            help="CSV file of a series of yours, with the heading second,jobs_per_second; replaces "
-            "--base, --spike and --spike-minutes.",
-        ),
-    ] = None,
-    minutes: Annotated[
-        int, typer.Option(min=1, max=MOST_MINUTES, help=told("minutes"))
-    ] = Inputs.minutes,
-    service_rate: Annotated[
-        float, typer.Option(min=LEAST, max=MOST_JOBS, help=told("service_rate"))
-    ] = Inputs.service_rate,
-    busy_cpu: Annotated[
-        float, typer.Option(min=0, max=100, help=told("busy_cpu"))
-    ] = Inputs.busy_cpu,
-    start_delay: Annotated[
-        int, typer.Option(min=0, max=MOST_SECONDS, help=told("start_delay"))
-    ] = Inputs.start_delay,
-    metric_delay: Annotated[
-        int, typer.Option(min=0, max=MOST_SECONDS, help=told("metric_delay"))
-    ] = Inputs.metric_delay,
-    backlog_per_task: Annotated[
-        float, typer.Option(min=LEAST, max=MOST_JOBS, help=told("backlog_per_task"))
-    ] = Inputs.backlog_per_task,
-    png: Annotated[
-        Path | None, typer.Option(dir_okay=False, help="Draw it into this file. Needs matplotlib.")
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    size: str,
+    min_tasks: int | None,
+    max_tasks: int | None,
+    cpu: int | None,
+    memory: int | None,
+    base: float,
+    spike: float,
+    spike_minutes: int,
+    arrivals: Path | None,
+    minutes: int,
+    service_rate: float,
+    busy_cpu: float,
+    start_delay: int,
+    metric_delay: int,
+    backlog_per_task: float,
+    png: Path | None,
+    as_json: bool,
 ) -> None:
-    """Compare scaling the worker on CPU with scaling it on the queue's backlog, in a spike.
-
-    A simulation: no stack is asked. Give figures of your own; docs/scaling.md says how to get them.
-    """
+    """Compare scaling the worker on CPU with scaling it on the queue's backlog, in a spike."""
     with one_line_errors():
         if png:
             figure_class()

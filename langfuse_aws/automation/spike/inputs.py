@@ -8,15 +8,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, Final
 
-from langfuse_aws.components.runtime.backlog_scaling import (
-    SCALE_IN_COOLDOWN_SECONDS as BACKLOG_SCALE_IN_COOLDOWN_SECONDS,
-)
-from langfuse_aws.components.runtime.container_service import (
+from langfuse_aws.settings.scaling import (
+    BACKLOG_SCALE_IN_COOLDOWN_SECONDS,
+    CPU_SCALE_IN_COOLDOWN_SECONDS,
     CPU_TARGET_PERCENT,
-    SCALE_IN_COOLDOWN_SECONDS,
+    DEFAULT_BACKLOG_PER_TASK,
     SCALE_OUT_COOLDOWN_SECONDS,
 )
-from langfuse_aws.settings.services import DEFAULT_BACKLOG_PER_TASK
+
+MOST_JOBS: Final = 1_000_000
+"""Jobs, or jobs/s; a guard against typing errors."""
+MOST_MINUTES: Final = 1440
+MOST_SECONDS: Final = 3600
+LEAST: Final = 0.001
+"""Jobs, or jobs/s: nothing may be divided by 0."""
 
 ASSUMED: Final = "assumed"
 SIZE: Final = "size"
@@ -73,7 +78,7 @@ class Inputs:
         SCALE_OUT_COOLDOWN_SECONDS, "Pause after scaling out", "s", PROGRAM
     )
     cpu_scale_in_cooldown: int = _figure(
-        SCALE_IN_COOLDOWN_SECONDS, "Pause after scaling in, on CPU alone", "s", PROGRAM
+        CPU_SCALE_IN_COOLDOWN_SECONDS, "Pause after scaling in, on CPU alone", "s", PROGRAM
     )
     backlog_scale_in_cooldown: int = _figure(
         BACKLOG_SCALE_IN_COOLDOWN_SECONDS,

@@ -49,15 +49,13 @@ class _Waits:
                 self._show()
 
         def tell() -> None:
-            begin, seconds = time.monotonic(), QUIET_SECONDS
+            begin = last = time.monotonic()
             told = ""
-            while not ended.wait(seconds):
-                now = self._now.get(key, "")
-                seconds = QUIET_SECONDS if now != told else AGAIN_SECONDS
-                if now:
-                    elapsed = clock_time(time.monotonic() - begin)
-                    errors.print(Text(f"waiting: {now} ({elapsed})"))
-                told = now
+            while not ended.wait(QUIET_SECONDS):
+                text, now = self._now.get(key, ""), time.monotonic()
+                if text and (text != told or now - last >= AGAIN_SECONDS):
+                    errors.print(Text(f"waiting: {text} ({clock_time(now - begin)})"))
+                    told, last = text, now
 
         if self._silent:
             yield lambda _text: None

@@ -1,0 +1,576 @@
+"""The command line: names, options and help of every command.
+
+A command imports what it needs when it runs. Nothing else here may load an SDK, the settings or the
+engine: `--help` would wait for all of them. The order of the commands is that of the help.
+"""
+
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+from langfuse_aws.automation.cli.words import DEFAULT_STACK, TIME_FORMAT, By, Format
+from langfuse_aws.automation.engine.folders import REPOSITORY, STATE_FOLDER
+from langfuse_aws.automation.spike.inputs import (
+    LEAST,
+    MOST_JOBS,
+    MOST_MINUTES,
+    MOST_SECONDS,
+    Inputs,
+    told,
+)
+from langfuse_aws.graph.grouping import Detail
+from langfuse_aws.settings.sizing import SIZING
+
+app: Final = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="Operate a stack of Langfuse.",
+)
+restore: Final = typer.Typer(
+    no_args_is_help=True, help="Put a store back. Every command shows its plan and asks first."
+)
+images: Final = typer.Typer(
+    no_args_is_help=True,
+    help="Container images: lock their digests in images.lock.json, and copy them to ECR.",
+)
+
+Folder = Annotated[
+    Path,
+    typer.Option(
+        "--dir", help="Folder of Pulumi.yaml.", exists=True, file_okay=False, show_default=False
+    ),
+]
+Name = Annotated[str, typer.Option("--stack", help="The stack, such as dev.")]
+OfPulumi = Annotated[
+    str | None,
+    typer.Option(envvar="PULUMI_STACK", help="The stack, such as dev: of Pulumi.dev.yaml."),
+]
+Offline = Annotated[
+    bool,
+    typer.Option(
+        "--offline", help=f"On an AWS in memory; the state is in {STATE_FOLDER.name}/ of --dir."
+    ),
+]
+Json = Annotated[
+    bool, typer.Option("--json", help="Print NDJSON: an event a line, the result or error last.")
+]
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
+
+
+@app.command()
+def preview(
+    name: Name, folder: Folder = REPOSITORY, offline: Offline = False, as_json: Json = False
+) -> None:
+    """Show what `up` would change."""
+    from langfuse_aws.automation.cli import deploy
+
+    deploy.preview(name=name, folder=folder, offline=offline, as_json=as_json)
+
+
+@app.command()
+def up(
+    name: Name,
+    folder: Folder = REPOSITORY,
+    offline: Offline = False,
+    as_json: Json = False,
+    yes: Yes = False,
+    create: Annotated[
+        bool,
+        typer.Option("--create", help="With --yes: make the stack, if the backend has none."),
+    ] = False,
+) -> None:
+    """Deploy: show a preview, ask, and make the changes."""
+    from langfuse_aws.automation.cli import deploy
+
+    deploy.up(name=name, folder=folder, offline=offline, as_json=as_json, yes=yes, create=create)
+
+
+@app.command()
+def refresh(
+    name: Name, folder: Folder = REPOSITORY, offline: Offline = False, as_json: Json = False
+) -> None:
+    """Read into the state what AWS has. Changes nothing in AWS."""
+    from langfuse_aws.automation.cli import deploy
+
+    deploy.refresh(name=name, folder=folder, offline=offline, as_json=as_json)
+
+
+@app.command()
+def destroy(
+    name: Name,
+    folder: Folder = REPOSITORY,
+    offline: Offline = False,
+    as_json: Json = False,
+    yes: Yes = False,
+    remove: Annotated[
+        bool,
+        typer.Option("--remove", help="Forget the stack too: its history and its stack file."),
+    ] = False,
+) -> None:
+    """Destroy every resource: show what is lost, and ask for the stack's name."""
+    from langfuse_aws.automation.cli import deploy
+
+    deploy.destroy(
+        name=name, folder=folder, offline=offline, as_json=as_json, yes=yes, remove=remove
+    )
+
+
+@app.command()
+def outputs(
+    name: Name, folder: Folder = REPOSITORY, offline: Offline = False, as_json: Json = False
+) -> None:
+    """Show the outputs of what is deployed."""
+    from langfuse_aws.automation.cli import deploy
+
+    deploy.outputs(name=name, folder=folder, offline=offline, as_json=as_json)
+
+
+@app.command()
+def diff(
+    base: Annotated[str, typer.Option(help="Commit, branch or tag that the change begins at.")],
+    head: Annotated[
+        str, typer.Option(help="Commit with the change; the working tree if it is left out.")
+    ] = "",
+    stack: Annotated[
+        list[str] | None, typer.Option(help="Only this stack; may be repeated.")
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option(help="Write the Markdown to this file as well.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, not Markdown.")] = False,
+    fail_on: Annotated[
+        str,
+        typer.Option(
+            help="Exit with 3 if one of these holds: replace-data, unprotect, "
+            "public-ingress, iam-wildcard, cost>N (USD a month), cost>N%. Separate them by commas."
+        ),
+    ] = "",
+    folder: Folder = REPOSITORY,
+) -> None:
+    """Show what a change does to each stack: data at risk, ports, permissions, resources, cost.
+
+    Deploys both sides offline, in memory; no AWS account is asked. The base is taken where the
+    change left it (git merge-base).
+    """
+    from langfuse_aws.automation.diff import command as diff_command
+
+    diff_command.diff(
+        base=base,
+        head=head,
+        stack=stack,
+        output=output,
+        as_json=as_json,
+        fail_on=fail_on,
+        folder=folder,
+    )
+
+
+app.add_typer(restore, name="restore")
+app.add_typer(images, name="images")
+
+
+@restore.command("clickhouse-volume")
+def restore_clickhouse_volume(
+    stack: Annotated[str, typer.Option("--stack", help="The stack, such as prod.")],
+    snapshot: Annotated[
+        str, typer.Option(help="EBS snapshot of the data volume, also one made by AWS Backup.")
+    ],
+    folder: Folder = REPOSITORY,
+    yes: Yes = False,
+) -> None:
+    """Replace ClickHouse's data volume by one made from an EBS snapshot."""
+    from langfuse_aws.automation.restore import command as restore
+
+    restore.clickhouse_volume(stack=stack, snapshot=snapshot, folder=folder, yes=yes)
+
+
+@restore.command("clickhouse-backup")
+def restore_clickhouse_backup(
+    stack: Annotated[str, typer.Option("--stack", help="The stack, such as prod.")],
+    show: Annotated[bool, typer.Option("--list", help="List the complete backups.")] = False,
+    source: Annotated[
+        str | None, typer.Option("--from", help="URL of a backup, or its name in the list.")
+    ] = None,
+    database: Annotated[
+        str | None,
+        typer.Option("--as", help="New database to restore into, instead of Langfuse's own."),
+    ] = None,
+    folder: Folder = REPOSITORY,
+    yes: Yes = False,
+) -> None:
+    """List ClickHouse's own backups, or restore one into tables without rows."""
+    from langfuse_aws.automation.restore import command as restore
+
+    restore.clickhouse_backup(
+        stack=stack, show=show, source=source, database=database, folder=folder, yes=yes
+    )
+
+
+@restore.command("postgres")
+def restore_postgres(
+    stack: Annotated[str, typer.Option("--stack", help="The stack, such as prod.")],
+    snapshot: Annotated[str, typer.Option(help="Snapshot of the cluster, or of the instance.")],
+    folder: Folder = REPOSITORY,
+    yes: Yes = False,
+) -> None:
+    """Replace the PostgreSQL database by one made from a snapshot."""
+    from langfuse_aws.automation.restore import command as restore
+
+    restore.postgres(stack=stack, snapshot=snapshot, folder=folder, yes=yes)
+
+
+@restore.command("objects")
+def restore_objects(
+    stack: Annotated[str, typer.Option("--stack", help="The stack, such as prod.")],
+    prefix: Annotated[str, typer.Option(help="What the keys begin with, such as media/.")],
+    since: Annotated[
+        datetime,
+        typer.Option(
+            formats=["%Y-%m-%dT%H:%M:%S%z"],
+            help="Deleted then or later, such as 2026-11-20T10:00:00Z.",
+        ),
+    ],
+    folder: Folder = REPOSITORY,
+    yes: Yes = False,
+) -> None:
+    """Bring back deleted objects of Langfuse's bucket, if it keeps versions."""
+    from langfuse_aws.automation.restore import command as restore
+
+    restore.objects(stack=stack, prefix=prefix, since=since, folder=folder, yes=yes)
+
+
+@images.command("lock")
+def images_lock(stack: OfPulumi = None, folder: Folder = REPOSITORY, as_json: Json = False) -> None:
+    """Write down which digest each image's tag stands for, which is deployed from then on.
+
+    A tag that is locked and was moved is an error, and nothing is written.
+    """
+    from langfuse_aws.automation.images import command as images_command
+
+    images_command.lock(stack=stack, folder=folder, as_json=as_json)
+
+
+@images.command("mirror")
+def images_mirror(
+    stack: OfPulumi = None, folder: Folder = REPOSITORY, as_json: Json = False
+) -> None:
+    """Copy the stack's images, all platforms of each, into ECR repositories of the stack.
+
+    Makes the repositories, copies what is missing, asks ECR for every digest, and locks what is
+    there. Run it again to go on after an interruption.
+    """
+    from langfuse_aws.automation.images import command as images_command
+
+    images_command.mirror(stack=stack, folder=folder, as_json=as_json)
+
+
+@app.command("import")
+def import_stores(
+    state: Annotated[
+        Path,
+        typer.Option(
+            "--from-terraform-state",
+            help="What `terraform state pull` prints. It has secrets in the clear: delete it soon.",
+            show_default=False,
+        ),
+    ],
+    stack: Annotated[str, typer.Option("--stack", help="The stack to move into, such as prod.")],
+    to: Annotated[
+        Path,
+        typer.Option(help="Folder to write langfuse-import.json to.", exists=True, file_okay=False),
+    ] = Path(),
+    configure: Annotated[
+        bool,
+        typer.Option("--configure", help="Set the stack's configuration, secrets encrypted."),
+    ] = False,
+    folder: Folder = REPOSITORY,
+) -> None:
+    """Write what adopts the stores of a Langfuse of tubone24/langfuse-v3-terraform.
+
+    Nothing is imported or changed in AWS: docs/migrate-from-terraform.md has the whole way.
+    """
+    from langfuse_aws.automation.moving_in import command as import_command
+
+    import_command.import_stores(
+        state=state, stack=stack, to=to, configure=configure, folder=folder
+    )
+
+
+@app.command()
+def preflight(
+    stack: Annotated[
+        str | None,
+        typer.Option(envvar="PULUMI_STACK", help="The stack, such as dev: of Pulumi.dev.yaml."),
+    ] = None,
+    folder: Folder = REPOSITORY,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print a JSON object for each check, one a line.")
+    ] = False,
+) -> None:
+    """Check before the first up that this account and region can have the stack.
+
+    Reads Pulumi.STACK.yaml and asks AWS, DNS, the registries, and external stores with the
+    passwords in CLICKHOUSE_PASSWORD and REDIS_AUTH. Changes nothing.
+
+    Exit code 0: nothing stands in the way. 1: a check failed. 2: nothing was checked.
+    """
+    from langfuse_aws.automation.preflight import command as preflight
+
+    preflight.preflight(stack=stack, folder=folder, as_json=as_json)
+
+
+@app.command()
+def cost(
+    stack: Annotated[str, typer.Option(help="The stack, such as prod.")] = DEFAULT_STACK,
+    events_per_month: Annotated[
+        float, typer.Option(min=0, help="Traces, observations and scores that come in.")
+    ] = 0,
+    assume: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="FIGURE=NUMBER",
+            help="Another figure of the traffic, such as event_kb=20; docs/cost.md lists them.",
+        ),
+    ] = None,
+    region: Annotated[
+        str | None, typer.Option(help="Prices of this region; default: the stack's own.")
+    ] = None,
+    by: Annotated[By, typer.Option(help="A line for each.")] = "resource",
+    deployed: Annotated[
+        bool, typer.Option("--deployed", help="Price what is deployed, not the stack file.")
+    ] = False,
+    json_wanted: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    refresh_prices: Annotated[
+        bool,
+        typer.Option(
+            "--refresh-prices",
+            help=(
+                "Ask AWS for every price and write langfuse_aws/cost/prices.csv anew, and do "
+                "nothing else."
+            ),
+        ),
+    ] = False,
+) -> None:
+    """Work out what a stack costs a month, by its resources.
+
+    Previews the stack file offline: no AWS account is needed. Three columns: on demand; as
+    configured, with Spot where the stack uses it; with a Compute Savings Plan besides.
+
+    With --refresh-prices it needs AWS credentials that may call pricing:GetProducts.
+    """
+    from langfuse_aws.automation.cost import command as cost_command
+
+    cost_command.cost(
+        stack=stack,
+        events_per_month=events_per_month,
+        assume=assume,
+        region=region,
+        by=by,
+        deployed=deployed,
+        json_wanted=json_wanted,
+        refresh_prices=refresh_prices,
+    )
+
+
+@app.command()
+def smoke(
+    context: typer.Context,
+    stack: Annotated[
+        str | None,
+        typer.Option(help="The stack, such as dev: its outputs say the URL and the keys."),
+    ] = None,
+    folder: Folder = REPOSITORY,
+    url: Annotated[
+        str | None, typer.Option(help="Of Langfuse, such as https://langfuse.example.com.")
+    ] = None,
+    public_key: Annotated[
+        str | None, typer.Option(envvar="LANGFUSE_PUBLIC_KEY", help="Of a project: pk-lf-….")
+    ] = None,
+    secret_key: Annotated[
+        str | None,
+        typer.Option(
+            envvar="LANGFUSE_SECRET_KEY",
+            help="sk-lf-…. The variable keeps it out of the list of processes.",
+        ),
+    ] = None,
+    timeout: Annotated[
+        float, typer.Option(min=0, help="Seconds from sending a trace until it must be readable.")
+    ] = 90,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Send a trace to a running Langfuse, read it back, and name the part that fails.
+
+    With --stack, or with --url and keys. Leaves a trace smoke-test in the project, on 3.x two.
+
+    Exit code 0: all is well. 1: a check failed. 2: nothing was checked; the line says why.
+    """
+    from langfuse_aws.automation.smoke import command as smoke
+
+    smoke.smoke(
+        context=context,
+        stack=stack,
+        folder=folder,
+        url=url,
+        public_key=public_key,
+        secret_key=secret_key,
+        timeout=timeout,
+        as_json=as_json,
+    )
+
+
+@app.command()
+def replay(
+    stack: Annotated[str, typer.Option("--stack", help="The stack, such as prod.")],
+    since: Annotated[
+        datetime,
+        typer.Option(
+            formats=[TIME_FORMAT],
+            help="Events that came in then or later, such as 2026-11-20T10:00:00Z.",
+        ),
+    ],
+    until: Annotated[
+        datetime | None,
+        typer.Option(formats=[TIME_FORMAT], help="And not later than this.", show_default="now"),
+    ] = None,
+    project: Annotated[
+        str | None, typer.Option(help="ID of the one project to load.", show_default="all")
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Count what would be loaded, and load nothing.")
+    ] = False,
+    folder: Folder = REPOSITORY,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Load events from the bucket again: what a killed worker had not yet written to ClickHouse.
+
+    Each object that came in between --since and --until becomes a job of Langfuse's, in the order
+    in which they came; what is there already is written over with the same. No object changes.
+    """
+    from langfuse_aws.automation.restore import replay
+
+    replay.replay(
+        stack=stack,
+        since=since,
+        until=until,
+        project=project,
+        dry_run=dry_run,
+        folder=folder,
+        yes=yes,
+    )
+
+
+@app.command()
+def simulate_spike(
+    context: typer.Context,
+    size: Annotated[str, typer.Option(help=f"Whose worker: {', '.join(SIZING)}.")] = "prod",
+    min_tasks: Annotated[int | None, typer.Option(help=told("min_tasks"))] = None,
+    max_tasks: Annotated[int | None, typer.Option(help=told("max_tasks"))] = None,
+    cpu: Annotated[int | None, typer.Option(help=told("cpu"))] = None,
+    memory: Annotated[int | None, typer.Option(help=told("memory"))] = None,
+    base: Annotated[float, typer.Option(min=0, max=MOST_JOBS, help=told("base"))] = Inputs.base,
+    spike: Annotated[float, typer.Option(min=0, max=MOST_JOBS, help=told("spike"))] = Inputs.spike,
+    spike_minutes: Annotated[
+        int, typer.Option(min=0, max=MOST_MINUTES, help=told("spike_minutes"))
+    ] = Inputs.spike_minutes,
+    arrivals: Annotated[
+        Path | None,
+        typer.Option(
+            exists=True,
+            dir_okay=False,
+            help="CSV file of a series of yours, with the heading second,jobs_per_second; replaces "
+            "--base, --spike and --spike-minutes.",
+        ),
+    ] = None,
+    minutes: Annotated[
+        int, typer.Option(min=1, max=MOST_MINUTES, help=told("minutes"))
+    ] = Inputs.minutes,
+    service_rate: Annotated[
+        float, typer.Option(min=LEAST, max=MOST_JOBS, help=told("service_rate"))
+    ] = Inputs.service_rate,
+    busy_cpu: Annotated[
+        float, typer.Option(min=0, max=100, help=told("busy_cpu"))
+    ] = Inputs.busy_cpu,
+    start_delay: Annotated[
+        int, typer.Option(min=0, max=MOST_SECONDS, help=told("start_delay"))
+    ] = Inputs.start_delay,
+    metric_delay: Annotated[
+        int, typer.Option(min=0, max=MOST_SECONDS, help=told("metric_delay"))
+    ] = Inputs.metric_delay,
+    backlog_per_task: Annotated[
+        float, typer.Option(min=LEAST, max=MOST_JOBS, help=told("backlog_per_task"))
+    ] = Inputs.backlog_per_task,
+    png: Annotated[
+        Path | None, typer.Option(dir_okay=False, help="Draw it into this file. Needs matplotlib.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Compare scaling the worker on CPU with scaling it on the queue's backlog, in a spike.
+
+    A simulation: no stack is asked. Give figures of your own; docs/scaling.md says how to get them.
+    """
+    from langfuse_aws.automation.spike import command as simulate_spike
+
+    simulate_spike.simulate_spike(
+        context=context,
+        size=size,
+        min_tasks=min_tasks,
+        max_tasks=max_tasks,
+        cpu=cpu,
+        memory=memory,
+        base=base,
+        spike=spike,
+        spike_minutes=spike_minutes,
+        arrivals=arrivals,
+        minutes=minutes,
+        service_rate=service_rate,
+        busy_cpu=busy_cpu,
+        start_delay=start_delay,
+        metric_delay=metric_delay,
+        backlog_per_task=backlog_per_task,
+        png=png,
+        as_json=as_json,
+    )
+
+
+@app.command()
+def graph(
+    stack: Annotated[str, typer.Option(help="Whose architecture: a stack with a file.")] = "dev",
+    file_format: Annotated[
+        Format | None,
+        typer.Option(
+            "--format",
+            help="By default what the name of --output ends with, or else mermaid. svg and png "
+            "need Graphviz.",
+            show_default=False,
+        ),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(dir_okay=False, help="File to write; by default it is printed."),
+    ] = None,
+    detail: Annotated[
+        Detail, typer.Option(help="The main resources, or every resource by its component.")
+    ] = "components",
+    deployed: Annotated[
+        bool,
+        typer.Option("--deployed", help="Read the stack's state, not what its file asks for."),
+    ] = False,
+    folder: Folder = REPOSITORY,
+) -> None:
+    """Draw the architecture of a stack from its resource graph: who may talk to whom at which port.
+
+    Without --deployed, the stack's file is previewed offline: no account is needed.
+    """
+    from langfuse_aws.automation.cli import graph as graph_command
+
+    graph_command.graph(
+        stack=stack,
+        file_format=file_format,
+        output=output,
+        detail=detail,
+        deployed=deployed,
+        folder=folder,
+    )

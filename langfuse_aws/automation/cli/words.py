@@ -1,0 +1,10 @@
+"""What options of the commands take: the words, and the form of a time."""
+
+from typing import Final, Literal
+
+By = Literal["resource", "component"]
+"""What the bill has a line for."""
+Format = Literal["mermaid", "dot", "svg", "png"]
+"""Of a picture of the architecture."""
+DEFAULT_STACK: Final = "dev"
+TIME_FORMAT: Final = "%Y-%m-%dT%H:%M:%S%z"
