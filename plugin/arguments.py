@@ -349,6 +349,8 @@ class Alarms(TypedDict):
     """Address that gets the alarms, and is told when spending nears the budget. Value: email."""
     monthlyBudgetUsd: NotRequired[float]
     """AWS Budget on the account's monthly cost, USD; not set: none, as in GovCloud, which has no AWS Budgets. Value: number above 0."""
+    runbookUrl: NotRequired[str]
+    """Page with a heading for each alarm, which its mail links to: this repository's docs/operations.md, or a copy of yours. Value: text; default `https://github.com/OWNER/langfuse-aws/blob/main/docs/operations.md`."""
 
 
 class Logs(TypedDict):

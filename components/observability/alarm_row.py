@@ -6,8 +6,6 @@ from typing import Final, Literal
 
 from langfuse_aws.components.shared.metrics import Metric
 
-RUNBOOK: Final = "docs/operations.md"
-
 MINUTE: Final = 60
 FIVE_MINUTES: Final = 300
 HOUR: Final = 3600
@@ -41,7 +39,7 @@ class AlarmRow:
     why: str
     """Why this threshold."""
     runbook: str
-    """Heading of the paragraph in RUNBOOK."""
+    """Heading of the paragraph in docs/operations.md."""
     breaching: int = 0
     """How many of the values must be wrong; 0: all of them."""
     missing: Literal["breaching", "notBreaching", "ignore"] = "notBreaching"
@@ -58,10 +56,9 @@ class AlarmRow:
         """The paragraph's anchor, as GitHub makes it of a heading."""
         return re.sub(r"[^\w\- ]", "", self.runbook.lower()).replace(" ", "-")
 
-    @property
-    def description(self) -> str:
-        """What the mail says."""
-        return f"{self.summary} {RUNBOOK}#{self.anchor}"
+    def description(self, runbook_url: str) -> str:
+        """What the mail says, with an address that can be clicked."""
+        return f"{self.summary} {runbook_url}#{self.anchor}"
 
     @property
     def warm_up_minutes(self) -> int | None:

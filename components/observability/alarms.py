@@ -39,6 +39,7 @@ class AlarmsArgs:
     stack: str
     """Prefix of the stack's names."""
     email: str
+    runbook_url: str
     watched: Watched
 
 
@@ -57,18 +58,23 @@ class Alarms(pulumi.ComponentResource):
         child = pulumi.ResourceOptions(parent=self)
         self.topic_arn = alarm_topic(name, args.email, args.location, child)
         self.arns = [
-            self._alarm(f"{name}-{label}", row, dimensions, child)
+            self._alarm(f"{name}-{label}", row, dimensions, args.runbook_url, child)
             for row in alarm_rows(args.settings, args.stack)
             for label, dimensions in _labelled(row, args.watched)
         ]
         self.register_outputs({"topicArn": self.topic_arn})
 
     def _alarm(
-        self, name: str, row: AlarmRow, dimensions: Dimensions, child: pulumi.ResourceOptions
+        self,
+        name: str,
+        row: AlarmRow,
+        dimensions: Dimensions,
+        runbook_url: str,
+        child: pulumi.ResourceOptions,
     ) -> pulumi.Output[str]:
         alarm = aws.cloudwatch.MetricAlarm(
             name,
-            alarm_description=row.description,
+            alarm_description=row.description(runbook_url),
             comparison_operator=OPERATORS[row.comparison],
             threshold=row.threshold,
             evaluation_periods=row.periods,

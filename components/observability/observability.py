@@ -38,11 +38,13 @@ class Observability(pulumi.ComponentResource):
         super().__init__("langfuse:index:Observability", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
         alarm_arns: Sequence[pulumi.Output[str]] = []
-        if args.settings.alarms is not None:
-            email, budget = args.settings.alarms.email, args.settings.alarms.monthly_budget_usd
+        if (told := args.settings.alarms) is not None:
+            email, budget = told.email, told.monthly_budget_usd
             alarms = Alarms(
                 f"{name}-alarms",
-                AlarmsArgs(args.settings, args.location, name, email, args.watched),
+                AlarmsArgs(
+                    args.settings, args.location, name, email, told.runbook_url, args.watched
+                ),
                 child,
             )
             alarm_arns = alarms.arns

@@ -1,5 +1,6 @@
 """The settings of one stack: every key of the `langfuse:` namespace but the secrets."""
 
+import re
 from typing import Annotated, Final, Literal
 
 from pydantic import Field, field_validator
@@ -55,6 +56,13 @@ class Auth(Section):
     )
 
 
+RUNBOOK_URL: Final = "https://github.com/OWNER/langfuse-aws/blob/main/docs/operations.md"
+"""The repository's own page; whoever publishes it writes its owner here."""
+LONGEST_RUNBOOK_URL: Final = 700
+"""Of the 1024 characters of an alarm's description, which has a sentence and a heading besides.
+https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html"""
+
+
 class Alarms(Section):
     """Who is told, and of what."""
 
@@ -69,6 +77,27 @@ class Alarms(Section):
         description="AWS Budget on the account's monthly cost, USD; not set: none, as in GovCloud, "
         "which has no AWS Budgets",
     )
+    runbook_url: str = Field(
+        RUNBOOK_URL,
+        description="Page with a heading for each alarm, which its mail links to: this "
+        "repository's docs/operations.md, or a copy of yours",
+    )
+
+    @field_validator("runbook_url")
+    @classmethod
+    def _runbook_url(cls, value: str) -> str:
+        if not re.fullmatch(r"https?://[!-~]+", value) or "#" in value:
+            raise refusal(
+                "is not the address of a page, from https:// on and without a #",
+                "write it as a browser shows it: each mail adds its own #heading",
+            )
+        if len(value) > LONGEST_RUNBOOK_URL:
+            raise refusal(
+                f"has {len(value)} characters, and an alarm's description has room for "
+                f"{LONGEST_RUNBOOK_URL}",
+                "take a shorter address",
+            )
+        return value
 
     @field_validator("monthly_budget_usd")
     @classmethod

@@ -20,8 +20,8 @@ from langfuse_aws.components.observability.alarms import alarm_rows
 from langfuse_aws.offline.facts import ACCOUNT
 from langfuse_aws.offline.mocks import Registration
 from langfuse_aws.settings.capacity import postgres_connections
-from langfuse_aws.settings.loading import load
-from langfuse_aws.settings.model import Settings
+from langfuse_aws.settings.loading import SettingsError, load
+from langfuse_aws.settings.model import LONGEST_RUNBOOK_URL, RUNBOOK_URL, Settings
 from tests.unit.graph import Graph, build, shipped, varied
 from tests.unit.published_metrics import of_alarm
 
@@ -558,10 +558,40 @@ def test_a_mail_says_in_a_sentence_what_is_wrong_and_where_to_read_on(graph: Any
     anchors = {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings()}
     for label, alarm in alarms(graph()).items():
         said = re.fullmatch(
-            r"([A-Z].+[.]) docs/operations[.]md#([\w-]+)", alarm.inputs["alarmDescription"]
+            r"([A-Z].+[.]) (https://\S+)#([\w-]+)", alarm.inputs["alarmDescription"]
         )
         assert said, label
-        assert said[2] in anchors, label
+        assert said[2] == RUNBOOK_URL
+        assert said[3] in anchors, label
+
+
+def test_the_runbook_may_be_a_page_of_ones_own_in_every_alarm() -> None:
+    page = f"https://wiki.example.com/{'x' * (LONGEST_RUNBOOK_URL - 25)}"
+    assert len(page) == LONGEST_RUNBOOK_URL
+    told = {**LARGE["alarms"], "runbookUrl": page}
+    found = alarms(build("prod", {**LARGE, "alarms": told}))
+    for label, alarm in found.items():
+        description = alarm.inputs["alarmDescription"]
+        assert f" {page}#" in description, label
+        assert len(description) <= 1024, label
+
+
+@pytest.mark.parametrize(
+    ("page", "words"),
+    [
+        ("docs/operations.md", "is not the address of a page"),
+        ("https://wiki.example.com/a#b", "is not the address of a page"),
+        ("https://wiki.example.com/a b", "is not the address of a page"),
+        ("https://wiki.example.com/ü", "is not the address of a page"),
+        ("https://wiki.example.com/" + "x" * 700, "has 725 characters"),
+    ],
+)
+def test_what_is_no_page_is_refused(page: str, words: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        load({"size": "dev", "alarms": {"email": "a@example.com", "runbookUrl": page}})
+    (line,) = caught.value.problems
+    assert line.startswith("langfuse:alarms.runbookUrl: ")
+    assert words in line
 
 
 def test_the_table_has_every_alarm_once() -> None:

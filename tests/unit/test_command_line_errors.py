@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from langfuse_aws.automation.__main__ import app
 from langfuse_aws.automation.engine.stack_file import read_stack_file
-from langfuse_aws.automation.plan import UserError
+from langfuse_aws.automation.plan import NOT_LOGGED_IN, UserError
 
 WRONG_COMMAND_LINES = [
     "",
@@ -27,6 +27,10 @@ WRONG_COMMAND_LINES = [
     "graph --output x.doc",
     "graph --stack nowhere",
     "preview --stack nowhere --offline",
+    "preview --stack nowhere",
+    "up --yes --stack nowhere",
+    "outputs --stack nowhere",
+    "images lock --stack nowhere",
     "preflight",
     "preflight --stack nowhere",
     "replay --stack dev --since 2026-01-02T00:00:00Z --until 2026-01-01T00:00:00Z",
@@ -93,6 +97,5 @@ def test_who_is_not_logged_in_is_told_so(
     monkeypatch.setenv("PATH", f"{script.parent}:/usr/bin:/bin")
     done = CliRunner().invoke(app, [*command.split(), "--stack", "dev"])
     assert done.exit_code in (1, 2)
-    assert "no state backend" in done.stderr
-    assert "pulumi login" in done.stderr
-    assert "PULUMI_ACCESS_TOKEN must" not in done.stderr
+    assert done.stderr == f"error: {NOT_LOGGED_IN}\n"
+    assert "pulumi login" in NOT_LOGGED_IN

@@ -261,7 +261,11 @@ def test_a_stack_file_elsewhere_is_left_there_and_the_program_stays_the_same(
     ("name", "file", "words"),
     [
         ("a", "Pulumi.b.yaml", "the file of stack a must be called Pulumi.a.yaml"),
-        ("prod", None, "cannot read {}/Pulumi.prod.yaml: No such file"),
+        (
+            "prod",
+            None,
+            "there is no stack 'prod': {}/Pulumi.prod.yaml does not exist",
+        ),
     ],
 )
 def test_a_stack_file_that_is_not_there_or_not_the_stacks_is_one_line(

@@ -121,11 +121,7 @@ def prepare(
     stack.folder.mkdir(parents=True, exist_ok=True)
     if config is None:
         settings_file = stack_file or repository / f"Pulumi.{name}.yaml"
-        if not settings_file.is_file():
-            there = ", ".join(stacks(repository)) or "none"
-            raise NoStackFileError(
-                f"there is no stack {name!r}: {settings_file} does not exist. Stacks here: {there}"
-            )
+        check_there(name, settings_file, repository)
         given = read_yaml(settings_file)
     else:
         given = {"config": dict(config)}
@@ -148,6 +144,15 @@ def prepare(
         region=own.get("aws:region"),
         profile=own.get("aws:profile"),
     )
+
+
+def check_there(name: str, settings_file: Path, repository: Path) -> None:
+    """Raise NoStackFileError unless there is the file of a stack."""
+    if not settings_file.is_file():
+        there = ", ".join(stacks(repository)) or "none"
+        raise NoStackFileError(
+            f"there is no stack {name!r}: {settings_file} does not exist. Stacks here: {there}"
+        )
 
 
 def write_project(folder: Path, repository: Path, without: Sequence[str] = (), **more: str) -> None:

@@ -12,6 +12,7 @@ from pulumi import automation as auto
 from langfuse_aws.automation.engine.offline_workspace import (
     FOREIGN_SETTINGS,
     SECRETS_PROVIDER,
+    check_there,
     prepare,
     read_yaml,
     write_project,
@@ -95,6 +96,7 @@ def place(
     given = (stack_file or own).resolve()
     if given.name != own.name:
         raise UserError(f"{given}: the file of stack {name} must be called {own.name}.")
+    check_there(name, given, project)
     read_yaml(given)
     if given != own:
         # Pulumi joins this path to the project's folder, also if it is absolute.
