@@ -24,6 +24,7 @@ from langfuse_aws.graph.mermaid import mermaid
 from langfuse_aws.graph.model import UNKNOWN, ResourceGraph
 from langfuse_aws.graph.picture import Arrow, Frame, Item, Node, Picture, nodes_of
 from langfuse_aws.graph.terms import term
+from langfuse_aws.settings.releases import POSTGRES_MAJOR, VALKEY
 from tests.unit.graph import VARIED, build
 from tests.unit.graph import shipped_config as config_of
 
@@ -52,8 +53,13 @@ def test_the_nodes_of_prod_are_its_main_resources_in_the_words_of_aws() -> None:
         ("Langfuse web", "ECS service on Fargate", "2 to 3 tasks of 2 vCPU, 4 GiB"),
         ("Langfuse worker", "ECS service on Fargate", "2 to 8 tasks of 2 vCPU, 4 GiB"),
         ("Migration", "ECS task on Fargate", "1 vCPU, 2 GiB, run by Lambda"),
-        ("PostgreSQL", "Aurora PostgreSQL 16", "Serverless v2, 0.5 to 8 ACU", "2 instances"),
-        ("Valkey", "ElastiCache for Valkey 8.0", "cache.t4g.medium, 2 nodes"),
+        (
+            "PostgreSQL",
+            f"Aurora PostgreSQL {POSTGRES_MAJOR}",
+            "Serverless v2, 0.5 to 8 ACU",
+            "2 instances",
+        ),
+        ("Valkey", f"ElastiCache for Valkey {VALKEY}", "cache.t4g.medium, 2 nodes"),
         ("Object storage", "S3 bucket"),
         ("ClickHouse", "ECS service on EC2", "r7g.large, 100 GiB gp3"),
         ("ClickHouse backup", "ECS task on Fargate", "0.25 vCPU, 0.5 GiB, on a schedule"),
@@ -70,8 +76,8 @@ def test_smaller_stacks_say_what_is_different_in_them() -> None:
     assert dev >= {
         ("Ingress", "API Gateway HTTP API"),
         ("Langfuse web", "ECS service on Fargate Spot", "1 task of 1 vCPU, 2 GiB"),
-        ("PostgreSQL", "RDS for PostgreSQL 16", "db.t4g.micro, 20 GiB gp3"),
-        ("Valkey", "ElastiCache for Valkey 8.0", "cache.t4g.micro, 1 node"),
+        ("PostgreSQL", f"RDS for PostgreSQL {POSTGRES_MAJOR}", "db.t4g.micro, 20 GiB gp3"),
+        ("Valkey", f"ElastiCache for Valkey {VALKEY}", "cache.t4g.micro, 1 node"),
         ("Network", "VPC", "10.0.0.0/16, 2 zones"),
     }
     assert staging >= {

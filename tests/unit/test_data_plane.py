@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from langfuse_aws.settings.releases import POSTGRES_MAJOR
 from tests.unit.graph import Graph, build, shipped
 
 AURORA = "aws:rds/cluster:Cluster"
@@ -75,8 +76,12 @@ def test_postgres_is_16_encrypted_backed_up_and_not_public(stack: str) -> None:
 @pytest.mark.parametrize(
     ("stack", "token", "family"),
     [
-        ("dev", "aws:rds/parameterGroup:ParameterGroup", "postgres16"),
-        ("prod", "aws:rds/clusterParameterGroup:ClusterParameterGroup", "aurora-postgresql16"),
+        ("dev", "aws:rds/parameterGroup:ParameterGroup", f"postgres{POSTGRES_MAJOR}"),
+        (
+            "prod",
+            "aws:rds/clusterParameterGroup:ClusterParameterGroup",
+            f"aurora-postgresql{POSTGRES_MAJOR}",
+        ),
     ],
 )
 def test_postgres_forces_tls_and_utc_by_a_group_that_is_attached(

@@ -23,6 +23,7 @@ from langfuse_aws.automation.preflight.zones import (
     check_zones,
     stack_zones,
 )
+from langfuse_aws.settings.releases import POSTGRES_MAJOR
 from langfuse_aws.settings.zones import VPC_LINK_ZONES, Zone
 from tests.unit.aws_account import ACCOUNT, REGION, Account, aws, stubbed
 
@@ -324,18 +325,26 @@ def options(version: str, zone: str) -> Any:
 @pytest.mark.parametrize(
     ("config", "check", "message"),
     [
-        ({}, "db.t4g.micro", "is offered with postgres 16 in us-east-1b"),
-        (AURORA, "db.serverless", "is offered with aurora-postgresql 16 in us-east-1b"),
+        ({}, "db.t4g.micro", f"is offered with postgres {POSTGRES_MAJOR} in us-east-1b"),
+        (
+            AURORA,
+            "db.serverless",
+            f"is offered with aurora-postgresql {POSTGRES_MAJOR} in us-east-1b",
+        ),
     ],
 )
 def test_a_database_class_is_fine_where_a_zone_of_the_stack_has_it(
     account: Account, config: dict[str, Any], check: str, message: str
 ) -> None:
-    stack = with_client(account.stack(**config), "rds", options("16.9", "us-east-1b"))
+    stack = with_client(
+        account.stack(**config), "rds", options(f"{POSTGRES_MAJOR}.9", "us-east-1b")
+    )
     assert only(check_database(stack)) == Result(f"database class {check}", "ok", message)
 
 
-@pytest.mark.parametrize(("version", "zone"), [("16.9", "us-east-1c"), ("15.12", "us-east-1b")])
+@pytest.mark.parametrize(
+    ("version", "zone"), [(f"{POSTGRES_MAJOR}.9", "us-east-1c"), ("15.12", "us-east-1b")]
+)
 def test_a_database_class_of_another_version_or_zone_fails(
     account: Account, version: str, zone: str
 ) -> None:
@@ -343,7 +352,8 @@ def test_a_database_class_of_another_version_or_zone_fails(
     assert result == Result(
         "database class db.t4g.micro",
         "failed",
-        "langfuse:postgres.instanceClass: postgres 16 is not offered in the stack's zones.",
+        f"langfuse:postgres.instanceClass: postgres {POSTGRES_MAJOR} is not offered in the stack's "
+        "zones.",
         "Set langfuse:postgres.instanceClass to another, or choose another region: aws rds "
         "describe-orderable-db-instance-options --engine postgres --region us-east-1.",
     )
