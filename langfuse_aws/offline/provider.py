@@ -132,7 +132,7 @@ class AwsProvider(Provider):
 
     def __init__(self, *, shared: bool = False, begin_with: Iterable[Made] = ()) -> None:
         self.fails_to_start: dict[str, str] = {}
-        """Why the services with these logical names do not start, while it is so."""
+        """Why services and Auto Scaling groups do not start, by logical name, while it is so."""
         self.clock_is_ahead = False
         """Whether the deploying machine's is, so that a rollback of ECS passes for success."""
         self._shared = shared

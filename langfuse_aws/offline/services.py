@@ -15,8 +15,11 @@ Properties = Mapping[str, Any]
 ECS = "aws:ecs/service:Service"
 APP_RUNNER = "aws:apprunner/service:Service"
 
-STATUS: Mapping[str, Properties] = {ECS: {}, APP_RUNNER: {"status": "CREATE_FAILED"}}
-"""What is read of a service whose first deployment failed."""
+GROUP = "aws:autoscaling/group:Group"
+
+STATUS: Mapping[str, Properties] = {ECS: {}, APP_RUNNER: {"status": "CREATE_FAILED"}, GROUP: {}}
+"""What is read of a service whose first deployment failed, or of a group whose instances did not
+come up: its provider waits for them."""
 
 _DEPLOYED_ANEW = frozenset(
     {

@@ -1,12 +1,10 @@
 """Changes of `network.egress` in a running stack, under the real engine: the network alone.
 
-AWS is the in-memory one, made to refuse a second route for a destination in a table, as EC2 does.
+AWS is the in-memory one, which refuses a second route for a destination in a table, as EC2 does.
 It proves that each way out can follow each other one in one `up`, in which order, and what a NAT
 instance that never forwards leaves behind. It does not prove that anything is forwarded.
 """
 
-import json
-import subprocess
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,20 +12,18 @@ from itertools import pairwise, permutations
 from pathlib import Path
 from typing import Any, Final
 
-import grpc
 import pytest
-from google.protobuf import any_pb2
-from pulumi.runtime.proto import provider_pb2, status_pb2
 
-from development import pulumi_cli
-from langfuse_aws.offline import model
+from langfuse_aws.offline.account import Existing
 from langfuse_aws.offline.provider import AwsProvider
 from langfuse_aws.offline.serving import providers
-from langfuse_aws.offline.wire import from_struct, to_struct
+from langfuse_aws.offline.wire import from_struct
+from tests.small_program import SmallProgram
 
 pytestmark = pytest.mark.running
 
 ROOT: Final = Path(__file__).resolve().parents[2]
+PROJECT: Final = "name: net\nruntime: python\n"
 EGRESS: Final = ("none", "natInstance", "natGateway", "natGatewayPerZone")
 ROUTE: Final = "aws:ec2/route:Route"
 GROUP: Final = "aws:autoscaling/group:Group"
@@ -114,60 +110,18 @@ else:
 """
 
 
-class StrictAws(AwsProvider):
-    """Refuses a second route as EC2 does, and notes what is done; a group may fail to come up."""
+class NotingAws(AwsProvider):
+    """Notes what is done, and tells a subnet's route table by what associates the two."""
 
     def __init__(self) -> None:
         super().__init__()
         self.done: list[tuple[str, str, str]] = []
-        self.routes: dict[tuple[str, str], str] = {}
-        self.tables: dict[str, str] = {}
-        self.forwards = True
 
     def Create(self, request: Any, context: Any) -> Any:  # noqa: N802
-        """Create, unless EC2 or the group's wait for capacity would fail."""
-        if request.preview:
-            return super().Create(request, context)
-        self._note("create", request)
-        if request.type == ROUTE:
-            given = from_struct(request.properties)
-            key = (given["routeTableId"], given["destinationCidrBlock"])
-            if key in self.routes:
-                context.abort(grpc.StatusCode.UNKNOWN, f"RouteAlreadyExists: {key}")
-            self.routes[key] = request.name
-        if request.type == "aws:ec2/routeTableAssociation:RouteTableAssociation":
-            given = from_struct(request.properties)
-            self.tables[given["subnetId"]] = given["routeTableId"]
-        if request.type == GROUP and not self.forwards:
-            self._came_up_partly(request, context)
+        """Create."""
+        if not request.preview:
+            self._note("create", request)
         return super().Create(request, context)
-
-    def Invoke(self, request: Any, context: Any) -> Any:  # noqa: N802
-        """Answer a data source; a subnet's route table is the one that it is associated with."""
-        answer = super().Invoke(request, context)
-        if request.tok == "aws:ec2/getRouteTable:getRouteTable":
-            table = self.tables[from_struct(request.args)["subnetId"]]
-            getattr(answer, "return")["routeTableId"] = table
-        return answer
-
-    def _note(self, how: str, request: Any) -> None:
-        """Remember it, but for awsx's routes of public subnets, which stay as they are."""
-        if not (request.type == ROUTE and "-public-" in request.name):
-            self.done.append((how, request.type, request.name))
-
-    def _came_up_partly(self, request: Any, context: Any) -> None:
-        """Fail as the provider does whose group has got no instance into service."""
-        inputs = from_struct(request.properties)
-        made, outputs = model.create(request.type, request.name, inputs, "us-east-1")
-        reason = "timeout while waiting for state to become 'ok': want at least 1 healthy instance"
-        failed = provider_pb2.ErrorResourceInitFailed(
-            id=made, properties=to_struct(outputs), inputs=request.properties, reasons=[reason]
-        )
-        detail = any_pb2.Any()
-        detail.Pack(failed)
-        status = status_pb2.Status(code=2, message=reason, details=[detail])
-        context.set_trailing_metadata((("grpc-status-details-bin", status.SerializeToString()),))
-        context.abort(grpc.StatusCode.UNKNOWN, reason)
 
     def Update(self, request: Any, context: Any) -> Any:  # noqa: N802
         """Update."""
@@ -178,13 +132,32 @@ class StrictAws(AwsProvider):
     def Delete(self, request: Any, context: Any) -> Any:  # noqa: N802
         """Delete."""
         self._note("delete", request)
-        if request.type == ROUTE:
-            given = from_struct(request.properties)
-            del self.routes[given["routeTableId"], given["destinationCidrBlock"]]
         return super().Delete(request, context)
 
+    def Invoke(self, request: Any, context: Any) -> Any:  # noqa: N802
+        """Answer a data source."""
+        answer = super().Invoke(request, context)
+        if request.tok == "aws:ec2/getRouteTable:getRouteTable":
+            subnet = from_struct(request.args)["subnetId"]
+            (table,) = [
+                each.get("routeTableId")
+                for each in self.there("aws:ec2/routeTableAssociation:RouteTableAssociation")
+                if each.get("subnetId") == subnet
+            ]
+            getattr(answer, "return")["routeTableId"] = table
+        return answer
+
+    def _note(self, how: str, request: Any) -> None:
+        """Remember it, but for awsx's routes of public subnets, which stay as they are."""
+        if not (request.type == ROUTE and "-public-" in request.name):
+            self.done.append((how, request.type, request.name))
+
+    def there(self, token: str) -> list[Existing]:
+        """What there is of a type."""
+        return [each for account in self._accounts.values() for each in account.of_type(token)]
+
     def of(self, token: str) -> Counter[str]:
-        """How often what was done with resources of a type since the last `clear`."""
+        """How often what was done with resources of a type since the last `up` began."""
         return Counter(how for how, kind, _ in self.done if kind == token)
 
     def at(self, how: str, token: str) -> int:
@@ -192,134 +165,118 @@ class StrictAws(AwsProvider):
         return next(i for i, done in enumerate(self.done) if done[:2] == (how, token))
 
 
-@dataclass
-class Stack:
-    """A stack of the network."""
+@dataclass(frozen=True)
+class DeployedNetwork:
+    """The network, in an AWS of its own."""
 
-    aws: StrictAws
-    folder: Path
-    environment: dict[str, str]
+    aws: NotingAws
+    program: SmallProgram
 
-    def run(self, *arguments: str, status: int = 0, **wanted: Any) -> str:
-        """Run the CLI; gives what it prints."""
-        done = subprocess.run(
-            ["pulumi", *arguments, "--non-interactive"],
-            cwd=self.folder,
-            env={**self.environment, "WANTED": json.dumps(wanted)},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert (done.returncode != 0) is (status != 0), done.stdout + done.stderr
-        return done.stdout + done.stderr
-
-    def up(self, egress: str, *, status: int = 0, **more: Any) -> str:
-        """Bring the network to a way out."""
+    def up(self, egress: str, **more: Any) -> None:
+        """Bring it to a way out."""
         self.aws.done.clear()
-        wanted = {"egress": egress, **more}
-        return self.run("up", "--yes", "--skip-preview", status=status, **wanted)
+        self.program.up(egress=egress, **more)
+
+    def refused(self, egress: str, **more: Any) -> str:
+        """What an `up` says that must fail."""
+        self.aws.done.clear()
+        return self.program.refused("up", egress=egress, **more)
 
 
 @pytest.fixture
-def stack(tmp_path: Path) -> Iterator[Stack]:
-    program, state, home = (tmp_path / name for name in ("program", "state", "home"))
-    for path in (program, state, home):
-        path.mkdir()
-    (program / "Pulumi.yaml").write_text("name: net\nruntime: python\n")
-    (program / "__main__.py").write_text(
-        f"import sys; sys.path.insert(0, {str(ROOT)!r})\n" + PROGRAM
-    )
-    aws = StrictAws()
+def network(tmp_path: Path, engine_path: str) -> Iterator[DeployedNetwork]:
+    aws = NotingAws()
+    text = f"import sys; sys.path.insert(0, {str(ROOT)!r})\n{PROGRAM}"
     with providers(aws=aws) as served:
-        path = pulumi_cli.search_path(pulumi_cli.ensure())
-        places = {"PULUMI_BACKEND_URL": state.as_uri(), "PULUMI_HOME": str(home)}
-        environment = {**served, **places, "PATH": path, "PULUMI_CONFIG_PASSPHRASE": "x"}
-        made = Stack(aws, program, environment)
-        made.run("stack", "init", "dev")
-        yield made
+        environment = {**served, "PATH": engine_path}
+        yield DeployedNetwork(aws, SmallProgram.of(tmp_path, text, environment, PROJECT))
 
 
 WALK: Final = (0, 1, 0, 2, 0, 3, 1, 2, 1, 3, 2, 3, 0)
 """Every ordered pair of ways out, one after the other."""
 
 
-def test_each_way_out_follows_each_other_one_in_one_up(stack: Stack) -> None:
+def test_each_way_out_follows_each_other_one_in_one_up(network: DeployedNetwork) -> None:
     steps = [EGRESS[index] for index in WALK]
     assert sorted(pairwise(steps)) == sorted(permutations(EGRESS, 2)), "all pairs, once"
-    stack.up(steps[0])
+    network.up(steps[0])
     for before, after in pairwise(steps):
-        stack.up(after)
-        done = stack.aws.of(ROUTE)
+        network.up(after)
+        done = network.aws.of(ROUTE)
         if "none" in (before, after):
             assert done == {"create" if before == "none" else "delete": 2}, (before, after)
         else:
             same = "Gateway" in before and "Gateway" in after  # in the first zone
             assert done == {"update": 1 if same else 2}, f"{before}, {after}: never without a route"
-        assert len(stack.aws.routes) == (2 if after == "none" else 4), "one in each table"
+        assert len(network.aws.there(ROUTE)) == (2 if after == "none" else 4), "one in each table"
         route = (
             None
             if after == "none"
-            else stack.aws.at("create" if before == "none" else "update", ROUTE)
+            else network.aws.at("create" if before == "none" else "update", ROUTE)
         )
         for made in (GROUP, GATEWAY):
-            created, deleted = stack.aws.of(made)["create"], stack.aws.of(made)["delete"]
+            created, deleted = network.aws.of(made)["create"], network.aws.of(made)["delete"]
             if created and route is not None:
-                assert stack.aws.at("create", made) < route, "a route needs a target that works"
+                assert network.aws.at("create", made) < route, "a route needs a target that works"
             if deleted and route is not None:
-                assert stack.aws.at("delete", made) > route, "which is not taken away before"
-        service = stack.aws.of(SERVICE)
+                assert network.aws.at("delete", made) > route, "which is not taken away before"
+        service = network.aws.of(SERVICE)
         if "none" in (before, after):
             assert service == {"update": 1}, "tasks move between public and private subnets"
             if route is not None:
-                assert stack.aws.at("update", SERVICE) > route, "once there is a way out"
+                assert network.aws.at("update", SERVICE) > route, "once there is a way out"
         else:
             assert not service, "tasks stay where they are"
-    stack.run("destroy", "--yes", "--skip-preview", egress=steps[-1])
+    network.program.run("destroy", "--yes", "--skip-preview", egress=steps[-1])
 
 
 @pytest.mark.parametrize("egress", ["natInstance", "natGatewayPerZone"])
-def test_zones_come_with_their_routes_and_do_not_go(stack: Stack, egress: str) -> None:
-    stack.up(egress, zones=2)
-    stack.up(egress, zones=4)
-    assert stack.aws.of(ROUTE) == {"create": 2}, "those that were there stay"
+def test_zones_come_with_their_routes_and_do_not_go(network: DeployedNetwork, egress: str) -> None:
+    network.up(egress, zones=2)
+    network.up(egress, zones=4)
+    assert network.aws.of(ROUTE) == {"create": 2}, "those that were there stay"
     per_zone = {"create": 2} if egress == "natGatewayPerZone" else {}
-    assert stack.aws.of(GATEWAY) == per_zone
-    assert not stack.aws.of(GROUP), "the NAT instance is in the first zone"
-    said = stack.up(egress, zones=2, status=255)
+    assert network.aws.of(GATEWAY) == per_zone
+    assert not network.aws.of(GROUP), "the NAT instance is in the first zone"
+    said = network.refused(egress, zones=2)
     assert "network.zones changes from 4 to 2" in said, "stores lie in the subnets"
-    assert not stack.aws.of(ROUTE)
+    assert not network.aws.of(ROUTE)
 
 
 def test_a_nat_instance_that_never_forwards_ends_the_up_by_name_and_the_next_makes_it_anew(
-    stack: Stack,
+    network: DeployedNetwork,
 ) -> None:
-    stack.aws.forwards = False
-    said = stack.up("natInstance", status=255)
+    network.aws.fails_to_start["net-dev-nat"] = (
+        "timeout while waiting for state to become 'ok': want at least 1 healthy instance"
+    )
+    said = network.refused("natInstance")
     assert "aws:autoscaling:Group (net-dev-nat)" in said
     assert "want at least 1 healthy instance" in said
-    assert not stack.aws.of(ROUTE), "nothing is led to it"
-    assert not stack.aws.of(SERVICE), "and nothing starts that would wait for a way out"
-    again = stack.up("natInstance", status=255)
+    assert not network.aws.of(ROUTE), "nothing is led to it"
+    assert not network.aws.of(SERVICE), "and nothing starts that would wait for a way out"
+    again = network.refused("natInstance")
     assert "want at least 1 healthy instance" in again, "it is not taken for a good one"
-    stack.aws.forwards = True
-    stack.up("natInstance")
-    assert stack.aws.of(GROUP) == {"delete": 1, "create": 1}
-    assert stack.aws.at("delete", GROUP) < stack.aws.at("create", GROUP), "it has the interface"
-    assert (stack.aws.of(ROUTE), stack.aws.of(SERVICE)) == ({"create": 2}, {"create": 1})
+    network.aws.fails_to_start.clear()
+    network.up("natInstance")
+    assert network.aws.of(GROUP) == {"delete": 1, "create": 1}
+    assert network.aws.at("delete", GROUP) < network.aws.at("create", GROUP), "it has the interface"
+    assert (network.aws.of(ROUTE), network.aws.of(SERVICE)) == ({"create": 2}, {"create": 1})
 
 
-def test_a_changed_boot_script_replaces_the_group_and_nothing_else(stack: Stack) -> None:
-    stack.up("natInstance")
-    stack.up("natInstance")
-    assert stack.aws.done == [], "a second `up` has nothing to do"
-    stack.up("natInstance", swap=512)
+def test_a_changed_boot_script_replaces_the_group_and_nothing_else(
+    network: DeployedNetwork,
+) -> None:
+    network.up("natInstance")
+    network.up("natInstance")
+    assert network.aws.done == [], "a second `up` has nothing to do"
+    network.up("natInstance", swap=512)
     template = "aws:ec2/launchTemplate:LaunchTemplate"
     name = "net-dev-nat"
-    assert stack.aws.done == [
+    assert network.aws.done == [
         ("delete", GROUP, name),
         ("update", template, name),
         ("create", GROUP, name),
-    ] or stack.aws.done == [
+    ] or network.aws.done == [
         ("update", template, name),
         ("delete", GROUP, name),
         ("create", GROUP, name),
@@ -328,15 +285,15 @@ def test_a_changed_boot_script_replaces_the_group_and_nothing_else(stack: Stack)
 
 @pytest.mark.parametrize("egress", ["natInstance", "natGatewayPerZone"])
 def test_a_network_of_before_keeps_its_gateways_addresses_and_routes(
-    stack: Stack, egress: str
+    network: DeployedNetwork, egress: str
 ) -> None:
-    stack.up(egress, before=True)
-    stack.up(egress)
-    assert not stack.aws.of(GATEWAY), "a new one has another address"
-    assert stack.aws.of(ADDRESS) == ({"create": 1} if egress == "natInstance" else {})
-    assert stack.aws.of(ROUTE) == ({"update": 2} if egress == "natInstance" else {}), (
+    network.up(egress, before=True)
+    network.up(egress)
+    assert not network.aws.of(GATEWAY), "a new one has another address"
+    assert network.aws.of(ADDRESS) == ({"create": 1} if egress == "natInstance" else {})
+    assert network.aws.of(ROUTE) == ({"update": 2} if egress == "natInstance" else {}), (
         "a second one would be refused"
     )
     if egress == "natInstance":
         instance = "aws:ec2/instance:Instance"
-        assert stack.aws.at("update", ROUTE) < stack.aws.at("delete", instance)
+        assert network.aws.at("update", ROUTE) < network.aws.at("delete", instance)

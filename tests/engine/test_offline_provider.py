@@ -6,7 +6,6 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +14,9 @@ import pytest
 from development import pulumi_cli
 from langfuse_aws.offline.serving import providers
 from langfuse_aws.offline.unknown import UNKNOWN
+from tests.small_program import SmallProgram
 
 ROOT = Path(__file__).resolve().parents[2]
-LONGEST_RUN = 600
 
 PROJECT = """\
 name: small
@@ -94,80 +93,44 @@ pulumi.export("tagsAbroad", aws.get_default_tags(opts=pulumi.InvokeOptions(provi
 """
 
 
-@dataclass
-class Stack:
-    """A stack of the small program, with a state file of its own."""
+def steps(program: SmallProgram, **wanted: Any) -> dict[str, dict[str, Any]]:
+    """What a preview plans, by logical name, without what stays the same."""
+    plan = json.loads(program.run("preview", "--json", **wanted).stdout)
+    changing = (step for step in plan["steps"] if step["op"] != "same")
+    return {f"{step['op']} {step['urn'].split('::')[-1]}": step for step in changing}
 
-    folder: Path
-    environment: dict[str, str]
 
-    def run(self, *arguments: str, status: int = 0, **wanted: Any) -> str:
-        """Run the CLI; gives what it prints."""
-        done = subprocess.run(
-            ["pulumi", *arguments, "--non-interactive"],
-            cwd=self.folder,
-            env={**self.environment, "WANTED": json.dumps(wanted)},
-            capture_output=True,
-            text=True,
-            timeout=LONGEST_RUN,
-            check=False,
-        )
-        assert done.returncode == status, done.stdout + done.stderr
-        return done.stdout
-
-    def up(self, **wanted: Any) -> None:
-        """Bring the stack to what is wanted."""
-        self.run("up", "--yes", "--skip-preview", **wanted)
-
-    def steps(self, **wanted: Any) -> dict[str, dict[str, Any]]:
-        """What a preview plans, by logical name, without what stays the same."""
-        plan = json.loads(self.run("preview", "--json", **wanted))
-        changing = (step for step in plan["steps"] if step["op"] != "same")
-        return {f"{step['op']} {step['urn'].split('::')[-1]}": step for step in changing}
-
-    def outputs(self) -> dict[str, Any]:
-        """The stack's outputs, without secrets."""
-        return json.loads(self.run("stack", "output", "--json"))
-
-    def export(self) -> str:
-        """The state, as JSON."""
-        return self.run("stack", "export")
+def outputs_of(program: SmallProgram) -> dict[str, Any]:
+    """The stack's outputs, without secrets."""
+    return json.loads(program.run("stack", "output", "--json").stdout)
 
 
 @pytest.fixture(scope="module")
 def environment() -> Iterator[dict[str, str]]:
     path = pulumi_cli.search_path(pulumi_cli.ensure())
-    with providers({**os.environ, "PATH": path, "PULUMI_CONFIG_PASSPHRASE": "x"}) as served:
+    with providers({**os.environ, "PATH": path}) as served:
         yield served
 
 
-def new_stack(folder: Path, environment: dict[str, str]) -> Stack:
-    program, state, home = (folder / name for name in ("program", "state", "home"))
-    for path in (program, state, home):
-        path.mkdir()
-    (program / "Pulumi.yaml").write_text(PROJECT)
-    (program / "__main__.py").write_text(PROGRAM)
-    places = {"PULUMI_BACKEND_URL": state.as_uri(), "PULUMI_HOME": str(home)}
-    stack = Stack(program, {**environment, **places})
-    stack.run("stack", "init", "dev")
-    return stack
+def new_stack(folder: Path, environment: dict[str, str]) -> SmallProgram:
+    return SmallProgram.of(folder, PROGRAM, environment, PROJECT)
 
 
 @pytest.fixture
-def stack(tmp_path: Path, environment: dict[str, str]) -> Stack:
+def stack(tmp_path: Path, environment: dict[str, str]) -> SmallProgram:
     return new_stack(tmp_path, environment)
 
 
 @pytest.fixture(scope="module")
-def deployed(tmp_path_factory: pytest.TempPathFactory, environment: dict[str, str]) -> Stack:
+def deployed(tmp_path_factory: pytest.TempPathFactory, environment: dict[str, str]) -> SmallProgram:
     """A stack that is up; tests leave it as it is."""
     created = new_stack(tmp_path_factory.mktemp("deployed"), environment)
     created.up()
     return created
 
 
-def test_a_preview_knows_the_inputs_only(stack: Stack) -> None:
-    shown = stack.run("preview")
+def test_a_preview_knows_the_inputs_only(stack: SmallProgram) -> None:
+    shown = stack.run("preview").stdout
     assert "+  aws:ec2:Route net-private-2 create" in shown
     outputs = shown.partition("Outputs:")[2]
     for known in ('account       : "123456789012"', 'user          : "owner"', 'Owner: "team"'):
@@ -177,25 +140,24 @@ def test_a_preview_knows_the_inputs_only(stack: Stack) -> None:
     assert "password      : [secret]" in outputs
 
 
-def test_an_update_gives_what_aws_would(deployed: Stack) -> None:
-    outputs = deployed.outputs()
+def test_an_update_gives_what_aws_would(deployed: SmallProgram) -> None:
+    outputs = outputs_of(deployed)
     assert outputs["account"] == "123456789012"
     assert outputs["endpoint"].endswith(".us-east-1.rds.amazonaws.com")
     assert len(outputs["privateSubnets"]) == 2
     assert all(subnet.startswith("subnet-") for subnet in outputs["privateSubnets"])
 
 
-def test_each_provider_has_its_own_configuration(deployed: Stack) -> None:
-    outputs = deployed.outputs()
+def test_each_provider_has_its_own_configuration(deployed: SmallProgram) -> None:
+    outputs = outputs_of(deployed)
     assert outputs["topic"].startswith("arn:aws:sns:eu-west-1:123456789012:topic-")
     assert outputs["topicTags"] == {"Owner": "eu", "Own": "tag"}
     assert outputs["groupTags"] == {"Owner": "team"}
     assert (outputs["defaultTags"], outputs["tagsAbroad"]) == ({"Owner": "team"}, {"Owner": "eu"})
 
 
-def test_the_network_is_nested_as_awsx_nests_it(deployed: Stack) -> None:
-    resources = json.loads(deployed.export())["deployment"]["resources"]
-    urns = {resource["urn"] for resource in resources}
+def test_the_network_is_nested_as_awsx_nests_it(deployed: SmallProgram) -> None:
+    urns = {resource["urn"] for resource in deployed.state()}
     types = {urn.split("::")[-1] + " " + urn.split("::")[2] for urn in urns}
     vpc = "awsx:ec2:Vpc$aws:ec2/vpc:Vpc"
     subnet = f"{vpc}$aws:ec2/subnet:Subnet"
@@ -213,15 +175,16 @@ def test_the_network_is_nested_as_awsx_nests_it(deployed: Stack) -> None:
     assert sum(name.endswith("natGateway:NatGateway") for name in types) == 1
 
 
-def test_secrets_are_ciphertext_in_the_state(deployed: Stack) -> None:
-    state = deployed.export()
-    plain = json.loads(deployed.run("stack", "output", "--json", "--show-secrets"))["password"]
+def test_secrets_are_ciphertext_in_the_state(deployed: SmallProgram) -> None:
+    state = deployed.run("stack", "export").stdout
+    shown = deployed.run("stack", "output", "--json", "--show-secrets").stdout
+    plain = json.loads(shown)["password"]
     assert len(plain) == 20
     assert plain not in state
     assert json.dumps(plain)[1:-1] not in state
     resources = {
         resource["urn"].split("::")[-1]: resource
-        for resource in json.loads(state)["deployment"]["resources"]
+        for resource in deployed.state()
         if resource["urn"].split("::")[-1] in ("database", "password", "raw")
         and "subnetGroup" not in resource["urn"]
     }
@@ -232,53 +195,54 @@ def test_secrets_are_ciphertext_in_the_state(deployed: Stack) -> None:
     assert "ciphertext" in resources["database"]["outputs"]["masterPassword"]
 
 
-def test_nothing_changes_by_itself(deployed: Stack) -> None:
+def test_nothing_changes_by_itself(deployed: SmallProgram) -> None:
     deployed.run("preview", "--expect-no-changes")
     deployed.run("refresh", "--yes", "--skip-preview", "--expect-no-changes")
     deployed.run("preview", "--expect-no-changes")
 
 
-def test_a_replacement_is_shown_with_its_property(deployed: Stack) -> None:
-    steps = deployed.steps(description="second")
-    step = steps["replace group"]
+def test_a_replacement_is_shown_with_its_property(deployed: SmallProgram) -> None:
+    planned = steps(deployed, description="second")
+    step = planned["replace group"]
     assert step["replaceReasons"] == ["description"]
     assert step["detailedDiff"]["description"] == {"kind": "update-replace", "inputDiff": True}
-    assert set(steps) == {"replace group", "update database"}
+    assert set(planned) == {"replace group", "update database"}
 
 
-def test_an_update_is_shown_with_its_property(deployed: Stack) -> None:
-    steps = deployed.steps(days=7)
-    assert set(steps) == {"update database"}
-    diff = steps["update database"]["detailedDiff"]
+def test_an_update_is_shown_with_its_property(deployed: SmallProgram) -> None:
+    planned = steps(deployed, days=7)
+    assert set(planned) == {"update database"}
+    diff = planned["update database"]["detailedDiff"]
     assert diff == {"backupRetentionPeriod": {"kind": "update", "inputDiff": True}}
 
 
-def test_an_update_tells_which_outputs_will_change(deployed: Stack) -> None:
-    steps = deployed.steps(image="ami-2")
-    assert set(steps) == {"update template", "update workers"}
-    assert steps["update workers"]["newState"]["inputs"]["launchTemplate"]["version"] == UNKNOWN
+def test_an_update_tells_which_outputs_will_change(deployed: SmallProgram) -> None:
+    planned = steps(deployed, image="ami-2")
+    assert set(planned) == {"update template", "update workers"}
+    template = planned["update workers"]["newState"]["inputs"]["launchTemplate"]
+    assert template["version"] == UNKNOWN
 
 
-def test_a_stack_is_changed_and_destroyed(stack: Stack) -> None:
+def test_a_stack_is_changed_and_destroyed(stack: SmallProgram) -> None:
     stack.up()
-    before = stack.outputs()
+    before = outputs_of(stack)
     stack.up(days=7, image="ami-2", description="second")
-    after = stack.outputs()
+    after = outputs_of(stack)
     assert (before.pop("version"), after.pop("version")) == (1, 2)
     assert before == after
     stack.run("preview", "--expect-no-changes", days=7, image="ami-2", description="second")
     stack.run("destroy", "--yes", "--skip-preview")
-    assert not json.loads(stack.export())["deployment"].get("resources")
+    assert stack.state() == []
 
 
-def test_what_cannot_be_is_said(deployed: Stack) -> None:
+def test_what_cannot_be_is_said(deployed: SmallProgram) -> None:
     refused = {
         "at most 32 are allowed": {"target": "x" * 30},
         "'mine' cannot be imported: nothing exists offline": {"existing": "mine"},
         "aws:x/getY:getY is not answered by langfuse_aws/offline/invokes.py": {"asked": True},
     }
     for message, wanted in refused.items():
-        assert message in deployed.run("preview", status=1, **wanted)
+        assert message in deployed.refused("preview", **wanted)
 
 
 def test_engines_share_the_providers(tmp_path: Path, environment: dict[str, str]) -> None:
@@ -289,7 +253,7 @@ def test_engines_share_the_providers(tmp_path: Path, environment: dict[str, str]
     with ThreadPoolExecutor() as pool:
         for update in [pool.submit(stack.up) for stack in stacks]:
             update.result()
-    outputs = [stack.outputs() for stack in stacks]
+    outputs = [outputs_of(stack) for stack in stacks]
     assert outputs[0]["topic"] != outputs[1]["topic"]
     assert all(len(found["privateSubnets"]) == 2 for found in outputs)
 
@@ -307,8 +271,8 @@ def test_a_command_runs_with_the_providers() -> None:
     assert done.stderr == ""
 
 
-def test_a_text_that_aws_does_not_take_is_refused_when_it_is_sent(deployed: Stack) -> None:
+def test_a_text_that_aws_does_not_take_is_refused_when_it_is_sent(deployed: SmallProgram) -> None:
     tags = {"Own": "tag", "Team": "R&D"}
-    assert deployed.steps(tags=tags).keys() == {"update topic"}, "no preview sends it"
-    output = deployed.run("up", "--yes", "--skip-preview", status=1, tags=tags)
+    assert steps(deployed, tags=tags).keys() == {"update topic"}, "no preview sends it"
+    output = deployed.refused("up", tags=tags)
     assert "Team 'R&D': does not match" in output, "and the property is named"

@@ -5,10 +5,7 @@ start that failed, and that deletions come after creations and updates. What is 
 proven by tests/unit/test_rules.py, row by row.
 """
 
-import json
-import subprocess
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +13,7 @@ import pytest
 
 from langfuse_aws.offline.provider import AwsProvider
 from langfuse_aws.offline.serving import providers
+from tests.small_program import SmallProgram
 
 PROGRAM = """\
 import json, os
@@ -42,47 +40,8 @@ for name in wanted.get("boards", []):
 """
 
 
-@dataclass(frozen=True)
-class Stack:
-    """A stack of the small program."""
-
-    folder: Path
-    environment: dict[str, str]
-
-    def run(self, *arguments: str, **wanted: Any) -> subprocess.CompletedProcess[str]:
-        """Run the CLI with what is wanted."""
-        return subprocess.run(
-            ["pulumi", *arguments, "--non-interactive"],
-            cwd=self.folder,
-            env={**self.environment, "WANTED": json.dumps(wanted)},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-
-    def up(self, **wanted: Any) -> subprocess.CompletedProcess[str]:
-        """Update without a preview."""
-        return self.run("up", "--yes", "--skip-preview", **wanted)
-
-    def resources(self) -> dict[str, dict[str, Any]]:
-        """What the state has, by name."""
-        found = json.loads(self.run("stack", "export").stdout)["deployment"]
-        return {each["urn"].split("::")[-1]: each for each in found.get("resources", [])}
-
-
-def stack(folder: Path, environment: dict[str, str]) -> Stack:
-    folder.mkdir()
-    (folder / "Pulumi.yaml").write_text("name: refused\nruntime: python\n")
-    (folder / "__main__.py").write_text(PROGRAM)
-    (folder / "state").mkdir()
-    places = {
-        "PULUMI_BACKEND_URL": (folder / "state").as_uri(),
-        "PULUMI_HOME": str(folder / "home"),
-        "PULUMI_CONFIG_PASSPHRASE": "offline",
-    }
-    made = Stack(folder, {**environment, **places})
-    assert made.run("stack", "init", "dev").returncode == 0
-    return made
+def program(folder: Path, environment: dict[str, str]) -> SmallProgram:
+    return SmallProgram.of(folder, PROGRAM, environment)
 
 
 @pytest.fixture(scope="module")
@@ -97,55 +56,50 @@ def environment(aws: AwsProvider, engine_path: str) -> Iterator[dict[str, str]]:
 
 
 @pytest.fixture
-def one(tmp_path: Path, environment: dict[str, str]) -> Stack:
-    return stack(tmp_path / "one", environment)
+def one(tmp_path: Path, environment: dict[str, str]) -> SmallProgram:
+    return program(tmp_path / "one", environment)
 
 
-def said(done: subprocess.CompletedProcess[str]) -> str:
-    return done.stdout + done.stderr
+def service_of(one: SmallProgram) -> dict[str, Any]:
+    """The service as the state has it."""
+    (service,) = [each for each in one.state() if each["urn"].endswith("::web")]
+    return service
 
 
 @pytest.mark.running
 def test_a_service_that_never_started_stays_so_until_it_is_given_something_else(
-    one: Stack, aws: AwsProvider
+    one: SmallProgram, aws: AwsProvider
 ) -> None:
     aws.fails_to_start["web"] = "tasks failed to start"
-    failed = one.up(task="first")
-    assert failed.returncode != 0
-    assert "tasks failed to start" in said(failed)
-    assert one.resources()["web"]["initErrors"] == ["tasks failed to start"]
+    assert "tasks failed to start" in one.refused("up", task="first")
+    assert service_of(one)["initErrors"] == ["tasks failed to start"]
     aws.fails_to_start.clear()
-    again = one.up(task="first")
-    assert again.returncode == 0, "the provider sees no difference and sends nothing"
-    assert "initErrors" not in one.resources()["web"]
+    one.up(task="first")  # the provider sees no difference and sends nothing
+    assert "initErrors" not in service_of(one)
     assert aws.runs("web") is None, "no task runs all the same"
-    assert one.up(task="second").returncode == 0
+    one.up(task="second")
     assert aws.runs("web") == "second"
 
 
 @pytest.mark.running
 def test_another_capacity_provider_needs_a_new_deployment_already_in_the_preview(
-    one: Stack,
+    one: SmallProgram,
 ) -> None:
-    assert one.up(task="first").returncode == 0
-    refused = one.run("preview", task="first", provider="FARGATE_SPOT")
-    assert refused.returncode != 0
-    assert "force_new_deployment should be true" in said(refused)
-    done = one.up(task="first", provider="FARGATE_SPOT", force=True)
-    assert done.returncode == 0, said(done)
+    one.up(task="first")
+    refused = one.refused("preview", task="first", provider="FARGATE_SPOT")
+    assert "force_new_deployment should be true" in refused
+    one.up(task="first", provider="FARGATE_SPOT", force=True)
 
 
 @pytest.mark.running
 def test_a_resource_that_left_the_program_is_there_until_the_end_of_the_update(
-    one: Stack,
+    one: SmallProgram,
 ) -> None:
-    assert one.up(routes=["before"]).returncode == 0
-    assert one.run("preview", routes=["after"]).returncode == 0, "AWS is not asked"
-    refused = one.up(routes=["after"])
-    assert refused.returncode != 0
-    assert "RouteAlreadyExists" in said(refused)
-    assert one.up().returncode == 0
-    assert one.up(routes=["after"]).returncode == 0
+    one.up(routes=["before"])
+    one.run("preview", routes=["after"])  # AWS is not asked
+    assert "RouteAlreadyExists" in one.refused("up", routes=["after"])
+    one.up()
+    one.up(routes=["after"])
 
 
 @pytest.mark.running
@@ -153,9 +107,8 @@ def test_stacks_meet_in_one_account_only_if_they_share_it(
     tmp_path: Path, environment: dict[str, str]
 ) -> None:
     for name in ("two", "three"):
-        assert stack(tmp_path / name, environment).up(boards=["same"]).returncode == 0
+        program(tmp_path / name, environment).up(boards=["same"])
     with providers({"PATH": environment["PATH"]}, AwsProvider(shared=True)) as shared:
-        assert stack(tmp_path / "four", shared).up(boards=["same"]).returncode == 0
-        refused = stack(tmp_path / "five", shared).up(boards=["same"])
-    assert refused.returncode != 0
-    assert "PutDashboard would overwrite it" in said(refused)
+        program(tmp_path / "four", shared).up(boards=["same"])
+        refused = program(tmp_path / "five", shared).refused("up", boards=["same"])
+    assert "PutDashboard would overwrite it" in refused
