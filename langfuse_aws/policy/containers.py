@@ -19,7 +19,7 @@ from langfuse_aws.policy.inputs import (
     part,
     parts,
 )
-from langfuse_aws.policy.rule import ResourceRule, Rule, Stack, StackRule
+from langfuse_aws.policy.rule import JudgedStack, ResourceRule, Rule, StackRule
 
 FUNCTION: Final = "aws:lambda/function:Function"
 
@@ -81,7 +81,7 @@ def _no_way_back(resource: Resource) -> Iterator[str]:
         yield "deploymentCircuitBreaker does not roll back"
 
 
-def _no_health_check(resource: Resource, stack: Stack) -> Iterator[str]:
+def _no_health_check(resource: Resource, stack: JudgedStack) -> Iterator[str]:
     protocol = part(resource.inputs, "healthCheckConfiguration").get("protocol")
     if resource.type == APP_RUNNER and is_known(protocol) and protocol != "HTTP":
         yield "its health check connects, and asks for nothing"
@@ -91,7 +91,7 @@ def _no_health_check(resource: Resource, stack: Stack) -> Iterator[str]:
                 yield f"container {container['name']} has no health check"
 
 
-def _two_on_one_volume(resource: Resource, stack: Stack) -> Iterator[str]:
+def _two_on_one_volume(resource: Resource, stack: JudgedStack) -> Iterator[str]:
     most = resource.inputs.get("deploymentMaximumPercent", 200)
     for task in stack.graph.origins(resource, "taskDefinition", TASK_DEFINITION):
         volumes = task.inputs.get("volumes")

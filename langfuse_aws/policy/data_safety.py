@@ -7,7 +7,7 @@ from langfuse_aws.graph.model import Resource
 from langfuse_aws.graph.resource_types import RESOURCE_TYPES
 from langfuse_aws.policy.inputs import is_known, part, parts
 from langfuse_aws.policy.parameters import wrong_parameter
-from langfuse_aws.policy.rule import ResourceRule, Rule, Stack, StackRule
+from langfuse_aws.policy.rule import JudgedStack, ResourceRule, Rule, StackRule
 
 BUCKET: Final = "aws:s3/bucket:Bucket"
 BUCKET_ENCRYPTION: Final = (
@@ -31,7 +31,7 @@ KEYS_OF_DATA: Final = "-keys"
 LEAST_BACKUP_DAYS: Final = 7
 
 
-def _unprotected(resource: Resource, stack: Stack) -> Iterator[str]:
+def _unprotected(resource: Resource, stack: JudgedStack) -> Iterator[str]:
     if not stack.protected or not _bears_data(resource, stack):
         return
     if not resource.protect:
@@ -42,17 +42,17 @@ def _unprotected(resource: Resource, stack: Stack) -> Iterator[str]:
             yield f"{key} is {'not set' if demanded else 'set'}, with langfuse:deletionProtection"
 
 
-def _bears_data(resource: Resource, stack: Stack) -> bool:
+def _bears_data(resource: Resource, stack: JudgedStack) -> bool:
     if resource.type == SECRET_STORE:
         return resource.name.endswith(KEYS_OF_DATA)
     return resource.type != KEY or bool(stack.attached(resource, BUCKET_ENCRYPTION, "rules"))
 
 
-def _evicting_cache(resource: Resource, stack: Stack) -> Iterator[str]:
+def _evicting_cache(resource: Resource, stack: JudgedStack) -> Iterator[str]:
     yield from wrong_parameter(resource, stack, "maxmemory-policy", "noeviction")
 
 
-def _volume_without_backup(resource: Resource, stack: Stack) -> Iterator[str]:
+def _volume_without_backup(resource: Resource, stack: JudgedStack) -> Iterator[str]:
     selections = stack.graph.of_type("aws:backup/selection:Selection")
     by_tag = any(parts(each.inputs, "selectionTags") for each in selections)
     named = stack.attached(resource, "aws:backup/selection:Selection", "resources")
@@ -68,7 +68,7 @@ def _short_backups(resource: Resource) -> Iterator[str]:
         yield f"backups are kept {days:.0f} days"
 
 
-def _versions_for_ever(resource: Resource, stack: Stack) -> Iterator[str]:
+def _versions_for_ever(resource: Resource, stack: JudgedStack) -> Iterator[str]:
     if part(resource.inputs, "versioningConfiguration").get("status") != "Enabled":
         return
     rules = [

@@ -9,7 +9,7 @@ from typing import Final
 from langfuse_aws.graph.model import Resource
 from langfuse_aws.graph.resource_types import RESOURCE_TYPES
 from langfuse_aws.policy.inputs import Values, is_off, part, parts
-from langfuse_aws.policy.rule import ResourceRule, Rule, Stack, StackRule
+from langfuse_aws.policy.rule import JudgedStack, ResourceRule, Rule, StackRule
 
 SWITCHES: Final = {
     token: facts.encrypted_by for token, facts in RESOURCE_TYPES.items() if facts.encrypted_by
@@ -52,7 +52,7 @@ def _disks(resource: Resource) -> Iterator[tuple[str, Values]]:
         yield f"device {mapping.get('deviceName')}", part(mapping, "ebs")
 
 
-def _bucket_in_clear(resource: Resource, stack: Stack) -> Iterator[str]:
+def _bucket_in_clear(resource: Resource, stack: JudgedStack) -> Iterator[str]:
     if not stack.attached(resource, BUCKET_ENCRYPTION, "bucket"):
         yield "nothing says how the bucket is encrypted"
 

@@ -7,7 +7,7 @@ from langfuse_aws.graph.doors import DEFAULT_GROUP, EGRESS_RULE, GROUP, INGRESS_
 from langfuse_aws.graph.model import Resource
 from langfuse_aws.policy.doors import open_blocks
 from langfuse_aws.policy.inputs import is_off, statements
-from langfuse_aws.policy.rule import ResourceRule, Rule, Stack, StackRule
+from langfuse_aws.policy.rule import JudgedStack, ResourceRule, Rule, StackRule
 
 BUCKET: Final = "aws:s3/bucket:Bucket"
 PUBLIC_BLOCK: Final = "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock"
@@ -42,7 +42,7 @@ def _public_database(resource: Resource) -> Iterator[str]:
         yield "publiclyAccessible is true"
 
 
-def _unblocked_bucket(resource: Resource, stack: Stack) -> Iterator[str]:
+def _unblocked_bucket(resource: Resource, stack: JudgedStack) -> Iterator[str]:
     blocks = stack.attached(resource, PUBLIC_BLOCK, "bucket")
     if not blocks:
         yield "the bucket has no public access block"
@@ -64,13 +64,13 @@ def _public_principal(resource: Resource) -> Iterator[str]:
             yield f"anybody may {', '.join(statement.actions)}"
 
 
-def _public_store(resource: Resource, stack: Stack) -> Iterator[str]:
+def _public_store(resource: Resource, stack: JudgedStack) -> Iterator[str]:
     for subnet in stack.graph.origins(resource, "subnetIds", "aws:ec2/subnet:Subnet"):
         if subnet.inputs.get("mapPublicIpOnLaunch") is True:
             yield f"subnet {subnet.name} gives out public addresses"
 
 
-def _open_door(resource: Resource, stack: Stack) -> Iterator[str]:
+def _open_door(resource: Resource, stack: JudgedStack) -> Iterator[str]:
     behind_balancer = {
         group.urn
         for balancer in stack.graph.of_type("aws:lb/loadBalancer:LoadBalancer")
@@ -84,7 +84,7 @@ def _open_door(resource: Resource, stack: Stack) -> Iterator[str]:
             yield f"{each.block} may enter at {each.where}"
 
 
-def _open_way_out(resource: Resource, stack: Stack) -> Iterator[str]:
+def _open_way_out(resource: Resource, stack: JudgedStack) -> Iterator[str]:
     groups = stack.graph.origins(resource, "securityGroupId", GROUP) or [resource]
     listed = all(
         any(group.name.endswith(f"-{end}") for end in CONNECTS_ANYWHERE) for group in groups

@@ -5,7 +5,7 @@ from typing import Final
 
 from langfuse_aws.graph.model import UNKNOWN, Resource
 from langfuse_aws.policy.inputs import Values, is_known, part, parts
-from langfuse_aws.policy.rule import ResourceRule, Rule, Stack, StackRule
+from langfuse_aws.policy.rule import JudgedStack, ResourceRule, Rule, StackRule
 
 MOST_HOPS: Final = 1
 """Beyond it, containers on the instance reach its credentials."""
@@ -68,7 +68,7 @@ def _wrong_health_path(resource: Resource) -> Iterator[str]:
         yield "its health check asks for /"
 
 
-def _no_endpoint(resource: Resource, stack: Stack) -> Iterator[str]:
+def _no_endpoint(resource: Resource, stack: JudgedStack) -> Iterator[str]:
     if f"{VPC_OF_AWSX}::" in resource.parent:
         return  # told of the component already
     endpoints = stack.graph.of_type(S3_ENDPOINT)

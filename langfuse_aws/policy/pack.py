@@ -22,7 +22,7 @@ from pulumi_policy import (
 from pulumi_policy.deserialize import serialize_properties
 
 from langfuse_aws.graph.model import UNKNOWN, Resource, ResourceGraph
-from langfuse_aws.policy.rule import ResourceRule, Rule, Stack
+from langfuse_aws.policy.rule import JudgedStack, ResourceRule, Rule
 from langfuse_aws.policy.rules import RULES
 from langfuse_aws.settings.loading import SettingsError, load, of_namespace
 
@@ -51,7 +51,7 @@ def _of_resource(rule: Rule) -> Any:
     def validate(args: ResourceValidationArgs, report: ReportViolation) -> None:
         if rule.looks_at(args.resource_type):
             resource = Resource(args.urn, args.resource_type, inputs=plain(args.props))
-            for fault in rule.faults(resource, Stack(ResourceGraph((resource,)), False)):
+            for fault in rule.faults(resource, JudgedStack(ResourceGraph((resource,)), False)):
                 report(rule.message(fault), None)
 
     return validate
@@ -59,7 +59,7 @@ def _of_resource(rule: Rule) -> Any:
 
 def _of_stack(rule: Rule) -> Any:
     def validate(args: StackValidationArgs, report: ReportViolation) -> None:
-        stack = Stack.of(graph_of(args.resources), deletion_protection())
+        stack = JudgedStack.of(graph_of(args.resources), deletion_protection())
         for resource in stack.graph.resources:
             if rule.looks_at(resource.type):
                 for fault in rule.faults(resource, stack):

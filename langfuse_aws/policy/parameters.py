@@ -5,7 +5,7 @@ from typing import Final
 
 from langfuse_aws.graph.model import UNKNOWN, Resource
 from langfuse_aws.policy.inputs import is_known, parts
-from langfuse_aws.policy.rule import Stack
+from langfuse_aws.policy.rule import JudgedStack
 
 _GROUPS: Final = {
     "aws:rds/cluster:Cluster": (
@@ -27,7 +27,7 @@ _GROUPS: Final = {
 }
 
 
-def wrong_parameter(resource: Resource, stack: Stack, name: str, value: str) -> Iterator[str]:
+def wrong_parameter(resource: Resource, stack: JudgedStack, name: str, value: str) -> Iterator[str]:
     """Say that the resource's parameter group does not set a parameter to a value.
 
     Of a group that is not the stack's own nothing can be said, unless it is AWS's default.

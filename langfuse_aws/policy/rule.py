@@ -16,15 +16,15 @@ Level = Literal["advisory", "mandatory"]
 
 
 @dataclass(frozen=True)
-class Stack:
-    """The stack that a resource belongs to."""
+class JudgedStack:
+    """The stack that the rules judge, with the resource among others."""
 
     graph: ResourceGraph
     protected: bool
     """Whether `langfuse:deletionProtection` is set."""
 
     @classmethod
-    def of(cls, graph: ResourceGraph, protected: bool | None) -> "Stack":
+    def of(cls, graph: ResourceGraph, protected: bool | None) -> "JudgedStack":
         """Take a stack whose setting is not known for protected if anything in it is."""
         if protected is None:
             protected = any(each.protect for each in graph.resources)
@@ -58,7 +58,7 @@ class Rule(ABC):
         return not self.types or token in self.types
 
     @abstractmethod
-    def faults(self, resource: Resource, stack: Stack) -> Iterable[str]:
+    def faults(self, resource: Resource, stack: JudgedStack) -> Iterable[str]:
         """What is wrong with a resource of `types`, one sentence each."""
 
     def message(self, fault: str) -> str:
@@ -72,7 +72,7 @@ class ResourceRule(Rule):
 
     check: Callable[[Resource], Iterable[str]]
 
-    def faults(self, resource: Resource, stack: Stack) -> Iterable[str]:
+    def faults(self, resource: Resource, stack: JudgedStack) -> Iterable[str]:
         """Look at the resource alone."""
         del stack
         return self.check(resource)
@@ -82,8 +82,8 @@ class ResourceRule(Rule):
 class StackRule(Rule):
     """A rule that needs to see other resources too: it is told at the end of a preview."""
 
-    check: Callable[[Resource, Stack], Iterable[str]]
+    check: Callable[[Resource, JudgedStack], Iterable[str]]
 
-    def faults(self, resource: Resource, stack: Stack) -> Iterable[str]:
+    def faults(self, resource: Resource, stack: JudgedStack) -> Iterable[str]:
         """Look at the resource among the others."""
         return self.check(resource, stack)

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from langfuse_aws.graph.model import Resource, ResourceGraph
-from langfuse_aws.policy.rule import Rule, Stack
+from langfuse_aws.policy.rule import JudgedStack, Rule
 from langfuse_aws.policy.rules import RULES
 
 
@@ -30,10 +30,10 @@ def violations(
     `protected` is `langfuse:deletionProtection`. Without it a graph counts as protected if anything
     in it is.
     """
-    return list(_violations(Stack.of(graph, protected), rules))
+    return list(_violations(JudgedStack.of(graph, protected), rules))
 
 
-def _violations(stack: Stack, rules: Sequence[Rule]) -> Iterator[Violation]:
+def _violations(stack: JudgedStack, rules: Sequence[Rule]) -> Iterator[Violation]:
     for rule in rules:
         for resource in stack.graph.resources:
             if rule.looks_at(resource.type):

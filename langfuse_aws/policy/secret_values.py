@@ -21,7 +21,7 @@ from langfuse_aws.policy.inputs import (
     named_values,
     part,
 )
-from langfuse_aws.policy.rule import ResourceRule, Rule, Stack, StackRule
+from langfuse_aws.policy.rule import JudgedStack, ResourceRule, Rule, StackRule
 from langfuse_aws.settings.own_environment import is_secret
 
 FUNCTION: Final = "aws:lambda/function:Function"
@@ -82,7 +82,7 @@ def _secrets(where: str, variables: Mapping[str, Any]) -> Iterator[str]:
             yield f"{name} in {where} looks like a secret"
 
 
-def _other_keys(resource: Resource, stack: Stack) -> Iterator[str]:
+def _other_keys(resource: Resource, stack: JudgedStack) -> Iterator[str]:
     own = _references(resource, stack)
     for other in [*stack.graph.of_type(SERVICE), *stack.graph.of_type(APP_RUNNER)]:
         theirs = _references(other, stack)
@@ -96,7 +96,7 @@ def _other_keys(resource: Resource, stack: Stack) -> Iterator[str]:
             yield f"it has no {name}"
 
 
-def _references(service: Resource, stack: Stack) -> Mapping[str, str] | None:
+def _references(service: Resource, stack: JudgedStack) -> Mapping[str, str] | None:
     """The secrets of a service's Langfuse container; None if it has none, or none is known yet."""
     tasks = stack.graph.origins(service, "taskDefinition", TASK_DEFINITION)
     for task in [service] if service.type == APP_RUNNER else tasks:

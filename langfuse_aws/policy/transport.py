@@ -7,7 +7,7 @@ from typing import Final
 from langfuse_aws.graph.model import UNKNOWN, Resource
 from langfuse_aws.policy.inputs import is_known, is_off, part, parts, statements
 from langfuse_aws.policy.parameters import wrong_parameter
-from langfuse_aws.policy.rule import ResourceRule, Rule, Stack, StackRule
+from langfuse_aws.policy.rule import JudgedStack, ResourceRule, Rule, StackRule
 
 BUCKET_POLICY: Final = "aws:s3/bucketPolicy:BucketPolicy"
 
@@ -16,7 +16,7 @@ MODERN_POLICY: Final = re.compile(r"ELBSecurityPolicy-(TLS13-1-[23]|TLS-1-2|FS-1
 https://docs.aws.amazon.com/elasticloadbalancing/latest/application/describe-ssl-policies.html"""
 
 
-def _database_in_clear(resource: Resource, stack: Stack) -> Iterator[str]:
+def _database_in_clear(resource: Resource, stack: JudgedStack) -> Iterator[str]:
     yield from wrong_parameter(resource, stack, "rds.force_ssl", "1")
 
 
@@ -29,7 +29,7 @@ def _cache_in_clear(resource: Resource) -> Iterator[str]:
         yield "it has no AUTH token"
 
 
-def _bucket_in_clear(resource: Resource, stack: Stack) -> Iterator[str]:
+def _bucket_in_clear(resource: Resource, stack: JudgedStack) -> Iterator[str]:
     documents = [
         each.inputs.get("policy") for each in stack.attached(resource, BUCKET_POLICY, "bucket")
     ]

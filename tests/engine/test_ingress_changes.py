@@ -58,7 +58,7 @@ def tour(names: Sequence[str]) -> list[str]:
     return [first, *tour(rest), first, *(each for name in rest[1:] for each in (name, first))]
 
 
-class Stack:
+class ReconfiguredStack:
     """A deployed stack, whose configuration is changed as a whole."""
 
     def __init__(self, deployment: Deployment) -> None:
@@ -87,13 +87,13 @@ class Stack:
         return [each for each in self.deployment.state() if each["type"] == token]
 
 
-def made(folder: Path, environment: dict[str, str]) -> Stack:
+def made(folder: Path, environment: dict[str, str]) -> ReconfiguredStack:
     copy = copy_of_the_repository(folder / "langfuse")
     lock_copy(
         copy, locked({"size": "dev", "domain": "x.example.com", "grafana": {"enabled": True}})
     )
     (folder / "dev").mkdir()
-    return Stack(Deployment.of("dev", folder / "dev", environment, project=copy))
+    return ReconfiguredStack(Deployment.of("dev", folder / "dev", environment, project=copy))
 
 
 @pytest.fixture(scope="module")
@@ -188,7 +188,7 @@ def test_the_domain_follows_when_web_serves_and_the_old_way_goes_last(
 
 
 @pytest.fixture(scope="module")
-def protected(environment: dict[str, str], folder: Path) -> Stack:
+def protected(environment: dict[str, str], folder: Path) -> ReconfiguredStack:
     """A stack whose load balancer AWS protects."""
     stack = made(folder / "protected", environment)
     stack.configure({**WAYS["a load balancer"], "deletionProtection": "true"})
@@ -205,7 +205,7 @@ AWAY: Final = [way for way in WAYS if way != "a load balancer"]
     [*((way, "preview", {}) for way in AWAY), (AWAY[0], "preview", ALLOWED), (AWAY[1], "up", {})],
 )
 def test_a_protected_load_balancer_may_not_go_before_an_update_has_let_it(
-    protected: Stack, way: str, command: str, more: dict[str, str]
+    protected: ReconfiguredStack, way: str, command: str, more: dict[str, str]
 ) -> None:
     config = {**WAYS[way], **more, "deletionProtection": "true"}
     said = protected.refused(config, command)
@@ -220,7 +220,7 @@ def test_a_protected_load_balancer_may_not_go_before_an_update_has_let_it(
 
 @pytest.mark.xdist_group("ways in")
 def test_protection_that_is_taken_off_with_the_change_is_taken_off_too_late(
-    protected: Stack,
+    protected: ReconfiguredStack,
 ) -> None:
     said = protected.refused({**WAYS["an API with a domain"], "deletionProtection": "false"})
     assert f"{PROTECTED_NAME} (the load balancer) would be deleted" in said

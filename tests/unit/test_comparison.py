@@ -32,7 +32,7 @@ def cache(name: str, node: str) -> Resource:
     return resource(CACHE, name, engine="valkey", nodeType=node, numCacheClusters=1)
 
 
-class _Stack:
+class _FakeLangfuseStack:
     """A stack of the engine, of which `base` is deployed and `head` would be."""
 
     def __init__(self, base: Sequence[Resource], head: Sequence[Resource]) -> None:
@@ -40,10 +40,10 @@ class _Stack:
         self.head = head
         self.protected = True
 
-    def __call__(self, *_: Any, **__: Any) -> "_Stack":
+    def __call__(self, *_: Any, **__: Any) -> "_FakeLangfuseStack":
         return self
 
-    def __enter__(self) -> "_Stack":
+    def __enter__(self) -> "_FakeLangfuseStack":
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -89,7 +89,7 @@ def compared(
     sources: Sources,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Difference:
-    monkeypatch.setattr(comparison, "LangfuseStack", _Stack(base, head))
+    monkeypatch.setattr(comparison, "LangfuseStack", _FakeLangfuseStack(base, head))
     monkeypatch.setattr(comparison, "shared_aws", _SharedAws)
     return compare("dev", sources)
 
@@ -136,7 +136,7 @@ def test_a_new_stack_costs_nothing_before(
     sources: Sources, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (sources.base / "Pulumi.dev.yaml").unlink()
-    new = _Stack([], [cache("one", "cache.t4g.micro")])
+    new = _FakeLangfuseStack([], [cache("one", "cache.t4g.micro")])
     new.protected = False
     monkeypatch.setattr(comparison, "LangfuseStack", new)
     found = compare("dev", sources)

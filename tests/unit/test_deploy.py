@@ -89,7 +89,7 @@ class Interrupted:
         self.times += 1
 
 
-class FakeStack:
+class FakeLangfuseStack:
     """What the commands use of a LangfuseStack."""
 
     def __init__(self) -> None:
@@ -113,12 +113,12 @@ class FakeStack:
         self.graph: ResourceGraph | None = None
         self.there = True
 
-    def open(self, name: str, **given: Any) -> "FakeStack":
+    def open(self, name: str, **given: Any) -> "FakeLangfuseStack":
         """Stand in for the constructor."""
         self.opened = {"name": name, **given}
         return self
 
-    def __enter__(self) -> "FakeStack":
+    def __enter__(self) -> "FakeLangfuseStack":
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -180,8 +180,8 @@ def made(urn: str, **more: Any) -> Resource:
 
 
 @pytest.fixture
-def stack(monkeypatch: pytest.MonkeyPatch) -> FakeStack:
-    fake = FakeStack()
+def stack(monkeypatch: pytest.MonkeyPatch) -> FakeLangfuseStack:
+    fake = FakeLangfuseStack()
     monkeypatch.setattr(deploy, "LangfuseStack", fake.open)
     return fake
 
@@ -210,7 +210,7 @@ def lines(outcome: Outcome) -> list[dict[str, Any]]:
 # --- what is printed
 
 
-def test_without_a_terminal_each_finished_change_is_a_line(stack: FakeStack) -> None:
+def test_without_a_terminal_each_finished_change_is_a_line(stack: FakeLangfuseStack) -> None:
     found = run("up", "--offline", "--yes")
     assert (found.exit_code, found.stderr) == (0, "")
     assert found.stdout.splitlines() == [
@@ -223,7 +223,9 @@ def test_without_a_terminal_each_finished_change_is_a_line(stack: FakeStack) -> 
     assert stack.begun == ["up", "closed"]
 
 
-def test_a_replacements_steps_are_told_apart_and_a_failure_is_shown(stack: FakeStack) -> None:
+def test_a_replacements_steps_are_told_apart_and_a_failure_is_shown(
+    stack: FakeLangfuseStack,
+) -> None:
     stack.script = [
         resource("resOutputsEvent", "create-replacement", DATABASE),
         resource("resOutputsEvent", "replace", DATABASE),
@@ -237,7 +239,7 @@ def test_a_replacements_steps_are_told_apart_and_a_failure_is_shown(stack: FakeS
     ]
 
 
-def test_an_update_that_changes_nothing_says_so(stack: FakeStack) -> None:
+def test_an_update_that_changes_nothing_says_so(stack: FakeLangfuseStack) -> None:
     stack.result = Result({"same": 188}, {}, 6.0)
     (*_, last) = run("up", "--offline", "--yes").stdout.splitlines()
     assert last == "nothing changed: 188 resources are as they were (0 changes); 6.0 s"
@@ -261,7 +263,9 @@ def test_a_terminal_keeps_a_tree_and_a_table(monkeypatch: pytest.MonkeyPatch) ->
     assert len(finished) == 1, "in the tree alone"
 
 
-def test_json_is_an_event_a_line_and_the_result_last_and_nothing_else(stack: FakeStack) -> None:
+def test_json_is_an_event_a_line_and_the_result_last_and_nothing_else(
+    stack: FakeLangfuseStack,
+) -> None:
     stack.replaced_secrets = ("langfuse:redisPassword",)
     found = run("up", "--offline", "--yes", "--json")
     assert (found.exit_code, found.stderr) == (0, "")
@@ -293,7 +297,7 @@ def test_json_is_an_event_a_line_and_the_result_last_and_nothing_else(stack: Fak
     }
 
 
-def test_what_the_owner_alone_can_decrypt_is_named(stack: FakeStack) -> None:
+def test_what_the_owner_alone_can_decrypt_is_named(stack: FakeLangfuseStack) -> None:
     stack.replaced_secrets = ("langfuse:redisPassword", "aws:secretKey")
     assert run("outputs", "--offline").stdout.splitlines()[0] == (
         "encrypted settings are left out or hold a placeholder here: langfuse:redisPassword, "
@@ -301,7 +305,7 @@ def test_what_the_owner_alone_can_decrypt_is_named(stack: FakeStack) -> None:
     )
 
 
-def test_outputs_are_lines_or_one_json_object(stack: FakeStack) -> None:
+def test_outputs_are_lines_or_one_json_object(stack: FakeLangfuseStack) -> None:
     assert run("outputs").stdout.splitlines() == [
         'log_group_names: ["web", "worker"]',
         "url: https://langfuse.example.com",
@@ -310,7 +314,7 @@ def test_outputs_are_lines_or_one_json_object(stack: FakeStack) -> None:
     assert stack.begun == ["closed", "closed"]
 
 
-def test_a_preview_is_a_line_for_each_step_with_what_changes(stack: FakeStack) -> None:
+def test_a_preview_is_a_line_for_each_step_with_what_changes(stack: FakeLangfuseStack) -> None:
     changed = {"engine": "update-replace", "tags": "add"}
     steps = (*stack.previewed.steps, Step("replace", DATABASE, made(DATABASE), None, changed))
     stack.previewed = Preview(steps, ResourceGraph(()), {"create": 1, "replace": 1}, 2.04)
@@ -348,7 +352,7 @@ def test_the_page_has_every_key_of_the_events() -> None:
 
 
 def test_a_stack_is_opened_in_its_folder_and_offline_keeps_its_state_there(
-    stack: FakeStack, tmp_path: Path
+    stack: FakeLangfuseStack, tmp_path: Path
 ) -> None:
     run("outputs")
     assert stack.opened == {
@@ -373,7 +377,7 @@ def failed(*messages: str) -> auto.errors.CommandError:
     return auto.errors.CommandError(auto.CommandResult("", "\n".join(messages), 255))
 
 
-def test_an_error_quotes_the_engine_on_stderr(stack: FakeStack) -> None:
+def test_an_error_quotes_the_engine_on_stderr(stack: FakeLangfuseStack) -> None:
     stack.script = [said("the bucket is full\nof sand", "error"), said("so there", "error")]
     stack.failure = failed("exit status 255")
     found = run("up", "--offline", "--yes")
@@ -386,13 +390,13 @@ def test_an_error_quotes_the_engine_on_stderr(stack: FakeStack) -> None:
     ]
 
 
-def test_an_error_of_one_line_is_one_line(stack: FakeStack) -> None:
+def test_an_error_of_one_line_is_one_line(stack: FakeLangfuseStack) -> None:
     message = 'Pulumi CLI version 3.250.0 does not satisfy the version range ">=3.999.0"'
     stack.failure = failed(f"error: {message}")
     assert run("preview").stderr == f"error: preview of stack dev failed: {message}\n"
 
 
-def test_with_json_an_error_is_the_last_line_of_the_same_stream(stack: FakeStack) -> None:
+def test_with_json_an_error_is_the_last_line_of_the_same_stream(stack: FakeLangfuseStack) -> None:
     stack.script = [said("no", "error"), said("never", "error")]
     stack.failure = failed("exit status 255")
     found = run("refresh", "--json")
@@ -438,7 +442,7 @@ def test_a_folder_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
 
 
 def test_a_reader_that_has_gone_is_not_told_why(
-    stack: FakeStack, monkeypatch: pytest.MonkeyPatch
+    stack: FakeLangfuseStack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def closed(*_: object) -> None:
         raise BrokenPipeError(errno.EPIPE, "Broken pipe")
@@ -469,7 +473,7 @@ def test_what_the_engine_says_for_debugging_is_left_out() -> None:
 
 
 @pytest.mark.usefixtures("asked")
-def test_up_shows_a_preview_and_asks(stack: FakeStack) -> None:
+def test_up_shows_a_preview_and_asks(stack: FakeLangfuseStack) -> None:
     found = run("up", typed="y\n")
     assert found.exit_code == 0
     shown, _, after = found.stdout.partition("Go on? [y/N]: ")
@@ -483,20 +487,20 @@ def test_up_shows_a_preview_and_asks(stack: FakeStack) -> None:
 
 
 @pytest.mark.usefixtures("asked")
-def test_up_changes_nothing_unless_it_is_told_yes(stack: FakeStack) -> None:
+def test_up_changes_nothing_unless_it_is_told_yes(stack: FakeLangfuseStack) -> None:
     found = run("up", typed="n\n")
     assert (found.exit_code, found.stderr) == (1, "error: nothing was changed.\n")
     assert stack.begun == ["preview", "closed"]
 
 
 @pytest.mark.usefixtures("asked")
-def test_up_does_not_ask_about_nothing(stack: FakeStack) -> None:
+def test_up_does_not_ask_about_nothing(stack: FakeLangfuseStack) -> None:
     stack.previewed = Preview((), ResourceGraph(()), {"same": 188}, 2.0)
     assert run("up", typed="").exit_code == 0
     assert stack.begun == ["preview", "up", "closed"]
 
 
-def test_up_that_asks_nobody_still_previews_what_is_in_aws(stack: FakeStack) -> None:
+def test_up_that_asks_nobody_still_previews_what_is_in_aws(stack: FakeLangfuseStack) -> None:
     told = lines(run("up", "--yes", "--json"))
     assert stack.begun == ["preview", "up", "closed"]
     assert told[0] == {
@@ -513,7 +517,7 @@ def test_up_that_asks_nobody_still_previews_what_is_in_aws(stack: FakeStack) -> 
 
 @pytest.mark.parametrize("command", ["up", "destroy"])
 def test_without_a_terminal_or_with_json_nothing_is_done_without_yes(
-    command: str, stack: FakeStack
+    command: str, stack: FakeLangfuseStack
 ) -> None:
     found = run(command)
     assert (found.exit_code, found.stderr) == (
@@ -579,7 +583,9 @@ def state(**protected: bool) -> ResourceGraph:
 
 @pytest.mark.usefixtures("asked")
 @pytest.mark.parametrize("remove", [False, True])
-def test_destroy_shows_what_is_lost_and_wants_the_name(stack: FakeStack, remove: bool) -> None:
+def test_destroy_shows_what_is_lost_and_wants_the_name(
+    stack: FakeLangfuseStack, remove: bool
+) -> None:
     stack.graph = state()
     found = run("destroy", *(["--remove"] if remove else []), typed="dev\n")
     assert found.exit_code == 0
@@ -596,7 +602,7 @@ def test_destroy_shows_what_is_lost_and_wants_the_name(stack: FakeStack, remove:
 
 @pytest.mark.usefixtures("asked")
 @pytest.mark.parametrize("typed", ["yes\n", "\n"])
-def test_destroy_is_not_begun_by_another_word(stack: FakeStack, typed: str) -> None:
+def test_destroy_is_not_begun_by_another_word(stack: FakeLangfuseStack, typed: str) -> None:
     stack.graph = state()
     found = run("destroy", typed=typed)
     assert (found.exit_code, found.stderr) == (
@@ -606,7 +612,7 @@ def test_destroy_is_not_begun_by_another_word(stack: FakeStack, typed: str) -> N
     assert stack.begun == ["closed"]
 
 
-def test_a_protected_stack_is_refused_with_the_way_out(stack: FakeStack) -> None:
+def test_a_protected_stack_is_refused_with_the_way_out(stack: FakeLangfuseStack) -> None:
     stack.graph = state(database=True)
     found = run("destroy", "--yes")
     assert (found.exit_code, found.stdout) == (1, "")
@@ -644,7 +650,7 @@ def test_the_library_too_destroys_nothing_of_a_protected_stack(
     assert "destroy" not in (tmp_path / "said").read_text()
 
 
-def test_destroying_what_is_not_there_is_no_error(stack: FakeStack) -> None:
+def test_destroying_what_is_not_there_is_no_error(stack: FakeLangfuseStack) -> None:
     found = run("destroy", "--yes")
     assert (found.exit_code, found.stdout.splitlines()[0]) == (
         0,
@@ -667,7 +673,7 @@ def test_passwords_by_chance_are_not_counted_as_data() -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_cancels_once_and_a_second_one_is_answered(
-    number: int, stack: FakeStack, monkeypatch: pytest.MonkeyPatch
+    number: int, stack: FakeLangfuseStack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     answered = threading.Semaphore(0)
 
@@ -705,7 +711,7 @@ def test_a_signal_cancels_once_and_a_second_one_is_answered(
     assert {each: signal.getsignal(each) for each in SIGNALS} == before
 
 
-def test_a_signal_before_the_operation_is_there_cancels_it(stack: FakeStack) -> None:
+def test_a_signal_before_the_operation_is_there_cancels_it(stack: FakeLangfuseStack) -> None:
     def start() -> Operation[Result]:
         os.kill(os.getpid(), signal.SIGTERM)
         signal.sigtimedwait([], 0)  # lets Python run the handler
@@ -715,7 +721,7 @@ def test_a_signal_before_the_operation_is_there_cancels_it(stack: FakeStack) -> 
     assert stack.command.times == 1
 
 
-def test_an_engine_whose_events_nobody_takes_is_cancelled(stack: FakeStack) -> None:
+def test_an_engine_whose_events_nobody_takes_is_cancelled(stack: FakeLangfuseStack) -> None:
     def closed(_event: Event) -> None:
         raise BrokenPipeError
 

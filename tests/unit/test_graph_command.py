@@ -32,7 +32,7 @@ def recorded_stack(name: str) -> ResourceGraph:
     return recorded(name, shipped_config(name))
 
 
-class Stack:
+class FakeLangfuseStack:
     """Stands in for `LangfuseStack`."""
 
     asked: list[Mapping[str, Any]] = []  # noqa: RUF012
@@ -40,7 +40,7 @@ class Stack:
     def __init__(self, name: str, **more: Any) -> None:
         self.asked.append({"name": name, **more})
 
-    def __enter__(self) -> "Stack":
+    def __enter__(self) -> "FakeLangfuseStack":
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -84,8 +84,8 @@ def stand_in(folder: Path, script: str, monkeypatch: pytest.MonkeyPatch) -> Path
 
 @pytest.fixture(autouse=True)
 def no_engine(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Stack, "asked", [])
-    monkeypatch.setattr(graph_command, "LangfuseStack", Stack)
+    monkeypatch.setattr(FakeLangfuseStack, "asked", [])
+    monkeypatch.setattr(graph_command, "LangfuseStack", FakeLangfuseStack)
 
 
 def graph(*arguments: str) -> Any:
@@ -105,14 +105,14 @@ def test_it_prints_mermaid_of_what_would_be_deployed_and_leaves_nothing_behind()
     result = graph("--stack", "prod")
     assert (result.exit_code, result.stderr) == (0, "")
     assert result.stdout == mermaid(architecture(recorded_stack("prod"))) + "\n"
-    asked, closed = Stack.asked
+    asked, closed = FakeLangfuseStack.asked
     assert (asked["name"], asked["offline"], closed) == ("prod", True, {"closed": True})
 
 
 def test_it_draws_what_is_deployed_when_asked_to(tmp_path: Path) -> None:
     result = graph("--deployed", "--stack", "dev", "--dir", str(tmp_path))
     assert result.stdout == mermaid(architecture(recorded_stack("dev"))) + "\n"
-    assert Stack.asked[0] == {"name": "dev", "project": tmp_path, "offline": False}
+    assert FakeLangfuseStack.asked[0] == {"name": "dev", "project": tmp_path, "offline": False}
 
 
 @pytest.mark.usefixtures("graphviz")
@@ -191,16 +191,16 @@ def test_what_cannot_be_done_is_one_line(tmp_path: Path, monkeypatch: pytest.Mon
         f"error: --output {missing}: cannot be written: No such file or directory."
     )
 
-    def nothing(_: Stack) -> ResourceGraph:
+    def nothing(_: FakeLangfuseStack) -> ResourceGraph:
         return ResourceGraph(())
 
-    monkeypatch.setattr(Stack, "deployed", nothing)
+    monkeypatch.setattr(FakeLangfuseStack, "deployed", nothing)
     assert refused("--deployed", "--stack", "dev") == (
         "error: stack dev: nothing is deployed: up first, or leave out --deployed."
     )
 
-    def fails(_: Stack) -> ResourceGraph:
+    def fails(_: FakeLangfuseStack) -> ResourceGraph:
         raise UserError("the preview failed.")
 
-    monkeypatch.setattr(Stack, "planned", fails)
+    monkeypatch.setattr(FakeLangfuseStack, "planned", fails)
     assert refused() == "error: the preview failed."

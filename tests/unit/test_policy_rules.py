@@ -7,7 +7,7 @@ hears of a violation, are shown by `test_policy_stacks.py` and the engine's test
 import pytest
 
 from langfuse_aws.graph.model import ResourceGraph
-from langfuse_aws.policy.rule import Stack
+from langfuse_aws.policy.rule import JudgedStack
 from langfuse_aws.policy.rules import RULES
 from tests.unit.policy_cases import (
     Case,
@@ -37,7 +37,7 @@ ABSENT = {"no-access-key"}
 
 
 def told(case: Case) -> tuple[str, ...]:
-    stack = Stack(ResourceGraph((case.subject, *case.others)), case.protected)
+    stack = JudgedStack(ResourceGraph((case.subject, *case.others)), case.protected)
     return tuple(BY_ID[case.rule].faults(case.subject, stack))
 
 

@@ -107,7 +107,7 @@ def _answer(**event: Any) -> Any:
 # --- Pulumi
 
 
-class Stack:
+class FakePulumiStack:
     """As much of the Automation API's stack as the commands use."""
 
     def __init__(
@@ -189,7 +189,7 @@ class World:
         answers: Mapping[str, Answer | list[Answer]],
     ) -> None:
         self.log: list[Any] = []
-        self.stack = Stack(resources, {"langfuse:size": "dev", **config}, self.log)
+        self.stack = FakePulumiStack(resources, {"langfuse:size": "dev", **config}, self.log)
         self.aws = Aws(answers, self.log)
 
     @property
@@ -424,7 +424,7 @@ def test_region_project_and_profile_are_the_stacks_own(monkeypatch: pytest.Monke
         return SimpleNamespace(region_name=options["region_name"])
 
     monkeypatch.setattr(deployed_module.boto3, "Session", session)
-    stack = Stack([], {"aws:profile": "operator"}, [])
+    stack = FakePulumiStack([], {"aws:profile": "operator"}, [])
     settings = SimpleNamespace(name="my-langfuse")
     workspace = SimpleNamespace(project_settings=lambda: settings)
     monkeypatch.setattr(stack, "workspace", workspace, raising=False)
