@@ -10,13 +10,11 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Final, cast
 
-from pulumi.runtime.rpc import UNKNOWN
-
-__all__ = ["SECRET", "STACK_TYPE", "UNKNOWN", "Resource", "ResourceGraph", "has_unknown"]
-
 SECRET: Final = "[secret]"  # noqa: S105
 """Stands for a value that is secret."""
 
+UNKNOWN: Final = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
+"""Pulumi's mark of a value that only an update knows. Importing it would load the whole SDK."""
 STACK_TYPE: Final = "pulumi:pulumi:Stack"
 _PROVIDERS: Final = "pulumi:providers:"
 _SIGNATURE: Final = "4dabf18193072939515e22adb298388d"

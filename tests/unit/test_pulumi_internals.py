@@ -21,6 +21,7 @@ from pulumi.runtime import rpc
 from pulumi_policy import proxy
 
 from development.pulumi_internals import INTERNALS, MESSAGE, SEEN_IN
+from langfuse_aws.graph import model
 from langfuse_aws.offline import unknown, wire
 from langfuse_aws.policy.pack import UNKNOWNS
 
@@ -128,7 +129,7 @@ def test_every_use_of_what_pulumi_does_not_document_is_listed() -> None:
 
 
 def test_the_marks_that_are_written_here_again_are_pulumis() -> None:
-    assert unknown.UNKNOWN == rpc.UNKNOWN
+    assert unknown.UNKNOWN == model.UNKNOWN == rpc.UNKNOWN
     assert wire.secret("x") == {rpc._special_sig_key: rpc._special_secret_sig, "value": "x"}  # pyright: ignore
     listed = {
         name
