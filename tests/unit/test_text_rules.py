@@ -16,7 +16,7 @@ from langfuse_aws.offline import naming, text_rules
 from langfuse_aws.offline.text_rules import bound_of, faults, matches, texts
 from langfuse_aws.offline.unknown import UNKNOWN
 from tests.image_lock import locked
-from tests.unit.graph import Graph, build, shipped, varied
+from tests.unit.graph import Graph, build, shipped_config, unshared, varied
 
 GROUP: Final = "aws:ec2/securityGroup:SecurityGroup"
 ROLE: Final = "aws:iam/role:Role"
@@ -67,15 +67,17 @@ def stack(name: str) -> Graph:
         return build(LONG, {"size": "dev"})
     if "everything" in name:
         return build(LONG if "long" in name else "prod", EVERYTHING)
-    return shipped(name)
+    return build(name, shipped_config(name))
 
 
 @pytest.fixture(autouse=True)
-def lock(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have App Runner's images locked, and so in the offline ECR."""
+def lock(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Have App Runner's images locked, and so in the offline ECR; no other test may see that."""
     monkeypatch.setattr(
         "langfuse_aws.components.runtime.images.read_lock", lambda: locked(APP_RUNNER)
     )
+    with unshared():
+        yield
 
 
 def made(graph: Graph) -> Iterator[tuple[str, str, dict[str, Any]]]:
