@@ -639,3 +639,17 @@ def test_an_instance_that_is_not_burstable_has_no_alarm_on_credits() -> None:
 def test_no_worker_publishes_its_queues_unless_it_scales_on_them() -> None:
     assert not load({"size": "dev"}).publishes_queue_metrics
     assert load(LARGE).publishes_queue_metrics
+
+
+def test_a_budget_mails_at_eighty_percent_and_when_a_month_is_forecast_above_it() -> None:
+    inputs = varied().one("aws:budgets/budget:Budget").inputs
+    assert (inputs["budgetType"], inputs["timeUnit"], inputs["limitUnit"]) == (
+        "COST",
+        "MONTHLY",
+        "USD",
+    ), "alarms.monthlyBudgetUsd"
+    keys = ("notificationType", "threshold", "thresholdType", "comparisonOperator")
+    assert [tuple(mail[key] for key in keys) for mail in inputs["notifications"]] == [
+        ("ACTUAL", 80, "PERCENTAGE", "GREATER_THAN"),
+        ("FORECASTED", 100, "PERCENTAGE", "GREATER_THAN"),
+    ], "an ABSOLUTE_VALUE would be dollars"

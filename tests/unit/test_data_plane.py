@@ -272,3 +272,48 @@ def test_secret_variables_of_the_stack_file_reach_both_containers_as_references(
         assert "LANGFUSE_EE_LICENSE_KEY" not in graph.environment(container)
         read = graph.policy(f"langfuse-dev-{container}-execution")[1]
         assert secret in read["Resource"]
+
+
+@pytest.mark.parametrize("stack", ALL)
+def test_a_store_is_behind_its_own_group_and_no_other(stack: str) -> None:
+    graph = shipped(stack)
+    groups = {each.id: each.name for each in graph.of_type("aws:ec2/securityGroup:SecurityGroup")}
+    behind = {
+        found.name: [groups[group] for group in found.inputs[key]]
+        for token, key in (
+            (AURORA, "vpcSecurityGroupIds"),
+            (RDS, "vpcSecurityGroupIds"),
+            (CACHE, "securityGroupIds"),
+        )
+        for found in graph.of_type(token)
+    }
+    stores = (f"langfuse-{stack}-postgres", f"langfuse-{stack}-redis")
+    assert behind == {store: [store] for store in stores}, (
+        "without one AWS takes the VPC's default group, which lets nobody in"
+    )
+
+
+@pytest.mark.parametrize("stack", ALL)
+def test_langfuses_database_is_made_with_the_server(stack: str) -> None:
+    graph = shipped(stack)
+    made = [found.inputs["dbName"] for found in graph.of_type(RDS)]
+    made += [found.inputs["databaseName"] for found in graph.of_type(AURORA)]
+    assert made == ["langfuse"], "RDS makes none without a name, and Langfuse makes none itself"
+
+
+def test_an_instances_storage_grows_ten_times_before_it_is_full() -> None:
+    inputs = shipped("dev").one(RDS).inputs
+    assert (inputs["allocatedStorage"], inputs["maxAllocatedStorage"]) == (20, 200), (
+        "without a most RDS does not grow it at all: https://docs.aws.amazon.com/AmazonRDS/latest/"
+        "UserGuide/USER_PIOPS.Autoscaling.html"
+    )
+
+
+def test_a_bucket_with_a_kms_key_asks_it_once_for_many_objects() -> None:
+    token = "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration"
+    for graph, by_key in ((changed(), True), (shipped("dev"), False)):
+        (rule,) = graph.one(token, "langfuse-dev-storage").inputs["rules"]
+        assert rule["bucketKeyEnabled"] is by_key, (
+            "each event would be a request to KMS, which are paid for and bounded by a quota: "
+            "https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucket-key.html"
+        )

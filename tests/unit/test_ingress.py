@@ -311,3 +311,13 @@ def test_ones_own_certificate_and_a_zone_make_the_alias_record_alone() -> None:
     assert [record.name for record in graph.of_type(RECORD)] == ["langfuse-staging"]
     https = graph.one(LISTENER, "langfuse-staging-https").inputs
     assert https["certificateArn"] == CERTIFICATE
+
+
+def test_the_http_api_passes_requests_on_as_they_are() -> None:
+    token = "aws:apigatewayv2/integration:Integration"
+    inputs = shipped("dev").one(token).inputs
+    keys = ("integrationType", "integrationMethod", "payloadFormatVersion")
+    assert [inputs[key] for key in keys] == ["HTTP_PROXY", "ANY", "1.0"], (
+        "2.0 is for Lambda functions only: https://docs.aws.amazon.com/apigatewayv2/latest/"
+        "api-reference/apis-apiid-integrations.html"
+    )

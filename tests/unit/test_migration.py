@@ -230,3 +230,14 @@ def texts(value: Any) -> Iterator[str]:
     elif isinstance(value, list):
         for each in cast("list[Any]", value):
             yield from texts(each)
+
+
+def test_the_function_has_room_for_awss_sdk_and_as_long_as_lambda_gives() -> None:
+    inputs = shipped("dev").one(FUNCTION).inputs
+    assert inputs["memorySize"] == 256, (
+        "CPU comes in proportion, and 128 MiB are little to import boto3 with: "
+        "https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html"
+    )
+    assert inputs["timeout"] == 900, (
+        "the most there is: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html"
+    )

@@ -358,3 +358,26 @@ def test_clickhouse_is_found_by_an_a_record_and_web_by_one_with_its_port() -> No
     for each in graph.of_type(token):
         (record,) = each.inputs["dnsConfig"]["dnsRecords"]
         assert record["ttl"] <= 60, f"{each.name}: a replaced task would be asked for that long"
+
+
+@pytest.mark.parametrize("stack", ALL)
+def test_cloud_map_gives_every_healthy_task_by_what_ecs_tells(stack: str) -> None:
+    found = shipped(stack).of_type("aws:servicediscovery/service:Service")
+    assert found
+    for each in found:
+        assert each.inputs["healthCheckCustomConfig"] == {"failureThreshold": 1}, (
+            "without one ECS cannot take an unhealthy task out: https://docs.aws.amazon.com/"
+            "AmazonECS/latest/developerguide/service-discovery.html"
+        )
+        assert each.inputs["dnsConfig"]["routingPolicy"] == "MULTIVALUE", (
+            f"{each.name}: WEIGHTED answers with one task, picked at random"
+        )
+
+
+@pytest.mark.parametrize("stack", ALL)
+def test_backups_of_stacks_begin_spread_over_half_an_hour(stack: str) -> None:
+    (schedule,) = shipped(stack).of_type("aws:scheduler/schedule:Schedule")
+    assert schedule.inputs["flexibleTimeWindow"] == {
+        "mode": "FLEXIBLE",
+        "maximumWindowInMinutes": 30,
+    }
