@@ -75,11 +75,23 @@ def pytest_runtest_protocol() -> Generator[None, object, object]:
     from pulumi.runtime.settings import ROOT
 
     loop = asyncio.new_event_loop()
+    begun: list[asyncio.Task[Any]] = []
+
+    def begin(_: object, coroutine: Any, **options: Any) -> asyncio.Task[Any]:
+        begun.append(asyncio.Task(coroutine, loop=loop, **options))
+        return begun[-1]
+
+    loop.set_task_factory(begin)
     asyncio.set_event_loop(loop)
     ROOT.set(None)  # the stack resource of an earlier test belongs to that test's loop
     try:
         return (yield)
     finally:
+        # asyncio.all_tasks would look through those of all tests before.
+        while left := [task for task in begun if not task.done()]:
+            for task in left:
+                task.cancel()
+            loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
         loop.close()
 
 
