@@ -263,3 +263,11 @@ def test_the_varied_stack_of_these_tests_lets_its_first_user_in() -> None:
         value for name, value in environment.items() if name.endswith("_ALLOW_ACCOUNT_LINKING")
     ]
     assert "true" in linking, "nobody could sign in"
+
+
+def test_a_misspelt_provider_is_told_once_and_not_as_none_at_all() -> None:
+    misspelt = {"gogle": {"clientId": "g-1"}}
+    auth = {"disablePassword": True, "providers": misspelt}
+    lines = refused({"size": "dev", "auth": auth})
+    assert len(lines) == 1, lines
+    assert lines[0].startswith("langfuse:auth.providers.gogle: ")
