@@ -5,7 +5,7 @@ with a lifecycle policy, it does not prove.
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from langfuse_aws.settings.releases import CLICKHOUSE, GRAFANA, GRAFANA_DIGEST, 
 from langfuse_aws.settings.stack_images import images_of
 from tests.image_lock import digest
 from tests.image_lock import locked as locked_images
-from tests.unit.graph import Graph, build, shipped, varied
+from tests.unit.graph import Graph, build, shipped, unshared, varied
 
 HOST = "123456789012.dkr.ecr.us-east-1.amazonaws.com"
 REPOSITORY = "aws:ecr/repository:Repository"
@@ -59,13 +59,16 @@ def lock(*cpus: str, without: str = "") -> dict[str, LockedImage]:
 
 
 @pytest.fixture
-def locked(monkeypatch: pytest.MonkeyPatch) -> Callable[[Mapping[str, LockedImage]], None]:
-    """Put a lock in the place of the file."""
+def locked(
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[Callable[[Mapping[str, LockedImage]], None]]:
+    """Put a lock in the place of the file, for graphs that no other test gets."""
 
     def lock_with(found: Mapping[str, LockedImage]) -> None:
         monkeypatch.setattr("langfuse_aws.components.runtime.images.read_lock", lambda: found)
 
-    return lock_with
+    with unshared():
+        yield lock_with
 
 
 def images(graph: Graph) -> dict[str, str]:
