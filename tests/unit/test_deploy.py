@@ -533,7 +533,7 @@ def test_without_a_terminal_or_with_json_nothing_is_done_without_yes(
     assert stack.begun == ["closed", "closed"]
 
 
-def test_up_that_asks_nobody_makes_no_stack_unless_it_is_told_to(stack: FakeStack) -> None:
+def test_up_that_asks_nobody_makes_no_stack_unless_it_is_told_to(stack: FakeLangfuseStack) -> None:
     stack.there = False
     found = run("up", "--yes")
     assert (found.exit_code, found.stdout) == (2, "")
@@ -557,7 +557,9 @@ def test_up_that_asks_nobody_makes_no_stack_unless_it_is_told_to(stack: FakeStac
 
 @pytest.mark.usefixtures("asked")
 @pytest.mark.parametrize(("typed", "begun"), [("y\n", ["preview", "up"]), ("n\n", ["preview"])])
-def test_up_asks_whether_to_make_the_stack(typed: str, begun: list[str], stack: FakeStack) -> None:
+def test_up_asks_whether_to_make_the_stack(
+    typed: str, begun: list[str], stack: FakeLangfuseStack
+) -> None:
     stack.there = False
     stack.previewed = Preview((), ResourceGraph(()), {}, 2.0)
     found = run("up", typed=typed)

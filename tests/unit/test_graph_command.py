@@ -164,7 +164,7 @@ def test_a_picture_without_graphviz_is_one_line_before_anything_is_planned(
     monkeypatch.setenv("PATH", str(tmp_path))
     for name in ("svg", "png"):
         assert refused("--output", f"a.{name}") == f"error: --format {name}: {WITHOUT}"
-    assert Stack.asked == []
+    assert FakeLangfuseStack.asked == []
     assert graph("--format", "dot").exit_code == 0
 
 
