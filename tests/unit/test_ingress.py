@@ -3,6 +3,7 @@
 import pytest
 
 from tests.unit.graph import CERTIFICATE, Graph, build, shipped, varied
+from tests.unit.test_cost import EVERYTHING
 from tests.unit.test_web_acl import with_waf
 
 LISTENER = "aws:lb/listener:Listener"
@@ -13,7 +14,7 @@ API = "aws:apigatewayv2/api:Api"
 ALLOWED = ["203.0.113.0/24", "198.51.100.7/32"]
 
 
-def internal() -> Graph:
+def varied_prod() -> Graph:
     """A production stack with an internal load balancer of its own: one run."""
     return build(
         "prod",
@@ -21,7 +22,6 @@ def internal() -> Graph:
             "size": "prod",
             "domain": "langfuse.example.com",
             "clickhouse": {"instanceType": "r7g.xlarge"},
-            "grafana": {"enabled": True},
             "ingress": {
                 "kind": "alb",
                 "internal": True,
@@ -68,14 +68,14 @@ def test_the_target_group_asks_langfuse_how_it_is_and_waits_for_it_to_drain() ->
 
 
 def test_an_internal_load_balancer_stays_in_private_subnets() -> None:
-    graph = internal()
+    graph = varied_prod()
     balancer = graph.one("aws:lb/loadBalancer:LoadBalancer").inputs
     assert balancer["internal"] is True
     assert balancer["subnets"] == graph.one("awsx:ec2:Vpc").outputs["privateSubnetIds"]
 
 
 def test_only_allowed_networks_may_connect() -> None:
-    graph = internal()
+    graph = varied_prod()
     entering = {(source, port) for source, group, port in graph.doors() if group.endswith("-alb")}
     assert entering == {
         ("203.0.113.0/24", 80),
@@ -102,7 +102,7 @@ def allowed_rules(graph: Graph) -> dict[str, dict[str, object]]:
 
 
 def test_a_rule_is_its_networks_own_whatever_else_is_in_the_list() -> None:
-    both, other = allowed_rules(internal()), allowed_rules(with_allowed(ALLOWED[1]))
+    both, other = allowed_rules(varied_prod()), allowed_rules(with_allowed(ALLOWED[1]))
     turned = allowed_rules(with_allowed(*reversed(ALLOWED)))
     assert both.keys() == {
         f"langfuse-prod-alb-{port}-{block}"
@@ -116,7 +116,7 @@ def test_a_rule_is_its_networks_own_whatever_else_is_in_the_list() -> None:
 
 
 def test_rules_that_were_named_by_their_index_become_those_of_their_networks() -> None:
-    graph = internal()
+    graph = varied_prod()
     rules = graph.of_type("aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule")
     before = {
         (alias, rule.inputs["cidrIpv4"])
@@ -130,11 +130,19 @@ def test_rules_that_were_named_by_their_index_become_those_of_their_networks() -
     }
 
 
+def everything() -> Graph:
+    """A stack with Grafana behind a load balancer."""
+    return build("everything", EVERYTHING)
+
+
 def test_target_groups_go_with_their_load_balancer() -> None:
-    graph = internal()
+    graph = everything()
     balancer = graph.one("aws:lb/loadBalancer:LoadBalancer")
     groups = graph.of_type("aws:lb/targetGroup:TargetGroup")
-    assert {group.name for group in groups} == {"langfuse-prod", "langfuse-prod-grafana"}
+    assert {group.name for group in groups} == {
+        "langfuse-everything",
+        "langfuse-everything-grafana",
+    }
     for group in groups:
         assert graph.options_of(group).replace_with == {graph.urns[balancer.type, balancer.name]}, (
             "a target group belongs to one load balancer, and ingress.internal makes another one"
@@ -143,8 +151,8 @@ def test_target_groups_go_with_their_load_balancer() -> None:
 
 @pytest.mark.parametrize("kind", ["alb", "apiGateway"])
 def test_a_service_that_is_reached_otherwise_is_another_service(kind: str) -> None:
-    graph = {"alb": internal, "apiGateway": varied}[kind]()
-    stack = {"alb": "prod", "apiGateway": "dev"}[kind]
+    graph = {"alb": everything, "apiGateway": varied}[kind]()
+    stack = {"alb": "everything", "apiGateway": "dev"}[kind]
     services = graph.of_type("aws:ecs/service:Service")
     reached = [
         each for each in services if {"loadBalancers", "serviceRegistries"} & set(each.inputs)
@@ -299,7 +307,7 @@ def test_the_domain_points_at_the_way_in() -> None:
 
 
 def test_ones_own_certificate_makes_no_certificate_and_no_record() -> None:
-    graph = internal()
+    graph = varied_prod()
     assert graph.of_type("aws:acm/certificate:Certificate") == []
     assert graph.of_type(RECORD) == [], "the domain's DNS may be anywhere"
     https = graph.one(LISTENER, "langfuse-prod-https").inputs

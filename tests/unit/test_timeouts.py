@@ -13,7 +13,7 @@ from langfuse_aws.automation.smoke.api import ANSWER_SECONDS
 from langfuse_aws.contract import timeouts
 from langfuse_aws.settings.loading import SettingsError, load
 from tests.unit.graph import Graph, shipped, varied
-from tests.unit.test_ingress import internal
+from tests.unit.test_ingress import varied_prod
 
 
 def keep_alive_seconds(graph: Graph) -> float:
@@ -22,7 +22,7 @@ def keep_alive_seconds(graph: Graph) -> float:
 
 @pytest.mark.parametrize(
     "stack",
-    [lambda: shipped("staging"), lambda: shipped("prod"), internal],
+    [lambda: shipped("staging"), lambda: shipped("prod"), varied_prod],
     ids=["staging", "prod", "internal"],
 )
 def test_a_load_balancer_outlasts_langfuse_and_web_outlasts_the_load_balancer(
