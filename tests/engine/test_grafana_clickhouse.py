@@ -33,6 +33,8 @@ from langfuse_aws.components.clickhouse.reader import (
 from langfuse_aws.components.grafana.files import FOLDER
 from tests.engine.test_clickhouse_engine import ENGINE, Answer, xml
 
+pytestmark = pytest.mark.xdist_group("panels")  # they share what the engine answers
+
 FROM: Final = 1_790_000_000
 TO: Final = FROM + 3600
 INTERVAL: Final = 60

@@ -52,8 +52,9 @@ def test_a_mirrored_stack_is_as_it_should_be(mirrored: Deployment) -> None:
     }
 
 
-@pytest.mark.parametrize("command", ["preview", "up"])
-@pytest.mark.parametrize("fault", ["not locked for arm64", "not in ECR for arm64"])
+@pytest.mark.parametrize(
+    ("command", "fault"), [("preview", "not locked for arm64"), ("up", "not in ECR for arm64")]
+)
 def test_without_the_workers_arm64_image_nothing_changes(
     mirrored: Deployment, copy: Path, fault: str, command: str
 ) -> None:

@@ -16,6 +16,8 @@ from langfuse_aws.offline.serving import providers
 from langfuse_aws.offline.unknown import UNKNOWN
 from tests.small_program import SmallProgram
 
+pytestmark = pytest.mark.xdist_group("offline provider")  # most share a stack
+
 ROOT = Path(__file__).resolve().parents[2]
 
 PROJECT = """\

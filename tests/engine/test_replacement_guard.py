@@ -97,9 +97,6 @@ def test_a_larger_volume_and_another_zone_are_no_loss(deployment: Deployment) ->
     ("command", "config", "resource", "words"),
     [
         ("preview", *MORE_SERVERS),
-        ("preview", *ANOTHER_DATABASE),
-        ("preview", *ANOTHER_NETWORK),
-        ("preview", *A_SMALLER_VOLUME),
         ("preview", *A_ZONE_LESS),
         ("up", *ANOTHER_NETWORK),
         ("up", *ANOTHER_DATABASE),
@@ -108,7 +105,10 @@ def test_a_larger_volume_and_another_zone_are_no_loss(deployment: Deployment) ->
 def test_a_change_that_would_lose_data_is_refused_with_a_way_out(
     deployment: Deployment, command: str, config: dict[str, str], resource: str, words: str
 ) -> None:
-    printed = refused(deployment, command, config)
+    has_a_way_out(refused(deployment, command, config), resource, words)
+
+
+def has_a_way_out(printed: str, resource: str, words: str) -> None:
     lines = [line for line in printed.splitlines() if f"{resource} (" in line and words in line]
     assert lines, printed
     if "langfuse:index:Network" in lines[0]:
@@ -124,7 +124,7 @@ def test_a_preview_tells_all_that_is_refused_at_once(deployment: Deployment) -> 
     config = {key: value for change in changes for key, value in change[0].items()}
     printed = refused(deployment, "preview", config)
     for _, resource, words in changes:
-        assert [line for line in printed.splitlines() if f"{resource} (" in line and words in line]
+        has_a_way_out(printed, resource, words)
 
 
 def test_every_replaced_property_is_named(environment: dict[str, str], tmp_path: Path) -> None:
