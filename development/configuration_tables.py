@@ -40,6 +40,7 @@ and a release that the next patch makes wrong."""
 _CPU_SIZES: Final = ", ".join(str(size) for size in FARGATE_MEMORY_MIB)
 _NAME: Final = "a letter or `_`, then also digits and `.-`"
 CHECKED_BY_CODE: Final[Mapping[str, str]] = {
+    "alarms.runbookUrl": "address of a page, from `https://` on, at most 700 characters",
     "release": f"`X.Y.Z`, {'.'.join(map(str, LANGFUSE_MINIMUM))} or later",
     "domain": "host name",
     "allowReplace": "list of names of resources",

@@ -350,7 +350,7 @@ class Alarms(TypedDict):
     monthlyBudgetUsd: NotRequired[float]
     """AWS Budget on the account's monthly cost, USD; not set: none, as in GovCloud, which has no AWS Budgets. Value: number above 0."""
     runbookUrl: NotRequired[str]
-    """Page with a heading for each alarm, which its mail links to: this repository's docs/operations.md, or a copy of yours. Value: text; default `https://github.com/OWNER/langfuse-aws/blob/main/docs/operations.md`."""
+    """Page with a heading for each alarm, which its mail links to: this repository's docs/operations.md, or a copy of yours. Value: address of a page, from `https://` on, at most 700 characters; default `https://github.com/OWNER/langfuse-aws/blob/main/docs/operations.md`."""
 
 
 class Logs(TypedDict):

@@ -177,7 +177,7 @@ class LangfuseStack:
             with self._to_preview(command, on_event) as (stack, settings, before):
                 # Secret inputs are masked in what --json prints.
                 done = stack.preview(on_event=on_event, json=True, config_file=settings)
-            return Preview.of(json.loads(done.stdout), time.monotonic() - begin, before)
+            return Preview.of(json.loads(done.stdout), time.monotonic() - begin, before())
 
         return self._start("preview", work, changes=False)
 
@@ -292,26 +292,26 @@ class LangfuseStack:
     @contextmanager
     def _to_preview(
         self, command: Command, on_event: OnEvent
-    ) -> Generator[tuple[auto.Stack, str, ResourceGraph]]:
-        """The stack, a copy of its file with its secrets, and what is deployed.
+    ) -> Generator[tuple[auto.Stack, str, Callable[[], ResourceGraph]]]:
+        """The stack, a copy of its file with its secrets, and how to ask what is deployed.
 
         Neither the backend nor the stack file is written: a stack that is not there exists in a
         temporary folder as long as the block lasts.
         """
         if self._disposable:
-            yield self._ready(command), str(self._stack_file), self.deployed()
+            yield self._ready(command), str(self._stack_file), self.deployed
             return
         with tempfile.TemporaryDirectory(prefix="langfuse-preview-") as folder:
             scratch = Path(folder)
             copy = scratch / self._stack_file.name
             secrets = {**self._placeholders, **self._secrets}
             try:
-                stack, before = self._existing(command), self.deployed()
+                stack, before = self._existing(command), self.deployed
                 shutil.copyfile(self._stack_file, copy)
             except NoStackError:
                 on_event(_warning(NEW_STACK.format(self.name)))
                 stack, placeholders = self._imagined(command, scratch)
-                before = ResourceGraph(())
+                before = _nothing
                 secrets = {**placeholders, **self._secrets}
                 copy = Path(stack.workspace.work_dir) / copy.name
             workspace = stack.workspace
@@ -374,6 +374,10 @@ class LangfuseStack:
 
 def _full(key: str) -> str:
     return key if ":" in key else f"{NAMESPACE}:{key}"
+
+
+def _nothing() -> ResourceGraph:
+    return ResourceGraph(())
 
 
 def _warning(message: str) -> auto.EngineEvent:
