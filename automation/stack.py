@@ -5,7 +5,7 @@ from langfuse_aws.automation.engine.events import Event
 from langfuse_aws.automation.engine.following import follow
 from langfuse_aws.automation.engine.operation import CancelledError, Operation, OperationError
 from langfuse_aws.automation.engine.results import Result
-from langfuse_aws.automation.plan import UserError
+from langfuse_aws.automation.errors import UserError
 from langfuse_aws.automation.stack import InvalidSettingsError, LangfuseStack, NoStackError
 from langfuse_aws.graph.preview import Preview
 

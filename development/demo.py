@@ -15,7 +15,7 @@ from rich.text import Text
 from development import pulumi_cli
 from langfuse_aws.automation.cli import deploy
 from langfuse_aws.automation.engine.offline_workspace import STATE_FOLDER
-from langfuse_aws.automation.plan import console, errors
+from langfuse_aws.automation.terminal import console, error_console
 
 
 def demo(
@@ -27,7 +27,7 @@ def demo(
     try:
         os.environ["PATH"] = pulumi_cli.search_path(pulumi_cli.ensure())
     except pulumi_cli.PulumiUnavailableError as error:
-        errors.print(Text(f"error: {error}"))
+        error_console.print(Text(f"error: {error}"))
         raise typer.Exit(1) from None
     if destroy:
         deploy.destroy(stack, offline=True, yes=True, remove=True)

@@ -36,7 +36,7 @@ from libcst.metadata import MetadataWrapper, PositionProvider
 from mutmut.mutation.mutators import mutation_operators, operator_arg_removal, operator_string
 
 REPOSITORY: Final = Path(__file__).resolve().parent.parent
-MUTATED: Final = ("components", "settings")
+MUTATED: Final = ("components", "langfuse_aws/settings")
 TESTS: Final = "tests/unit"
 DESELECTED: Final = (
     f"{TESTS}/test_docs.py::test_every_generated_part_is_current",

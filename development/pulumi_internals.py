@@ -61,13 +61,14 @@ INTERNALS: Final = (
             "serialize_properties": "(inputs, property_deps, resource_obj, input_transformer, typ, "
             "keep_output_values, exclude_resource_refs_from_deps)",
             "transfer_properties": "(res, props, custom)",
+            "contains_unknowns": "(val)",
             "UNKNOWN": "str",
             "_special_sig_key": "str",
             "_special_secret_sig": "str",
         },
         "The inputs as the engine gets them, to price them while they are registered. On mocks: "
-        "the futures of a resource's outputs. The marks of what is unknown or secret on the wire, "
-        "which `offline/` reads and writes.",
+        "the futures of a resource's outputs, and no search of plain values. The marks of what is "
+        "unknown or secret on the wire, which `offline/` reads and writes.",
     ),
     Internal(
         "pulumi.runtime.resource",
@@ -84,8 +85,14 @@ INTERNALS: Final = (
     ),
     Internal(
         "pulumi.runtime.settings",
-        {"ROOT": "ContextVar"},
-        "On mocks: forgets the stack of an earlier run, which belongs to that run's event loop.",
+        {"ROOT": "ContextVar", "SETTINGS": "Settings"},
+        "On mocks: forgets the stack of an earlier run, which belongs to that run's event loop, "
+        "and tracks outputs without a lock.",
+    ),
+    Internal(
+        "pulumi.runtime.stack",
+        {"run_pulumi_func": "(func)"},
+        "On mocks: waits for all that a program registers.",
     ),
     Internal(
         "pulumi.provider.server",

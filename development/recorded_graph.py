@@ -74,8 +74,13 @@ def run(stack: str, config: Mapping[str, Any], *, region: str = DEFAULT_REGION) 
 
 def shipped_config(stack: str) -> dict[str, Any]:
     """The `langfuse:` keys of one of the stack files in the repository."""
+    return cast("dict[str, Any]", json.loads(_shipped_config(stack)))
+
+
+@cache
+def _shipped_config(stack: str) -> str:
     text = (REPOSITORY / f"Pulumi.{stack}.yaml").read_text(encoding="utf-8")
-    return of_namespace(cast("dict[str, Any]", yaml.safe_load(text)["config"]))
+    return json.dumps(of_namespace(cast("dict[str, Any]", yaml.safe_load(text)["config"])))
 
 
 @cache

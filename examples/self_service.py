@@ -24,8 +24,9 @@ from pydantic import BaseModel
 
 from langfuse_aws.automation.engine.events import DiagnosticEvent, Event, ResourceEvent
 from langfuse_aws.automation.engine.following import follow
-from langfuse_aws.automation.plan import UserError, ask_for, one_line_errors
+from langfuse_aws.automation.errors import UserError
 from langfuse_aws.automation.stack import LangfuseStack
+from langfuse_aws.automation.terminal import ask_for, one_line_errors
 from langfuse_aws.graph.preview import UNCHANGED
 
 TEAM: Final = re.compile(r"[a-z][a-z0-9-]{0,30}")

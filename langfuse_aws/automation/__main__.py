@@ -1,6 +1,6 @@
 """Runs the command line of this process: `python -m automation`."""
 
-from langfuse_aws.automation.cli.command_line import app as app
+from langfuse_aws.automation.command_line import app as app
 from langfuse_aws.automation.engine.engines import end_engines, engines_change
 from langfuse_aws.automation.engine.stopping import stopped_by_signals
 

@@ -33,7 +33,7 @@ from langfuse_aws.automation.engine.redaction import Redaction
 from langfuse_aws.automation.engine.results import Result
 from langfuse_aws.automation.engine.stack_file import InvalidSettingsError, check_stack_file
 from langfuse_aws.automation.engine.workspace import Workspace, offline_place, place
-from langfuse_aws.automation.plan import UserError
+from langfuse_aws.automation.errors import UserError
 from langfuse_aws.graph.model import ResourceGraph
 from langfuse_aws.graph.preview import Preview
 from langfuse_aws.settings.loading import SettingsError

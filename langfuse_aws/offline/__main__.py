@@ -1,4 +1,4 @@
-"""`python -m offline -- COMMAND …` runs a command in which Pulumi never talks to AWS."""
+"""`python -m langfuse_aws.offline -- COMMAND …`: a command in which Pulumi never talks to AWS."""
 
 import argparse
 import signal
@@ -22,7 +22,7 @@ def run(command: list[str]) -> int:
 
 def main() -> int:
     """Entry point."""
-    parser = argparse.ArgumentParser(prog="python -m offline", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m langfuse_aws.offline", description=__doc__)
     parser.add_argument("command", nargs=argparse.REMAINDER, metavar="-- COMMAND …")
     command: list[str] = parser.parse_args().command
     if command[:1] == ["--"]:

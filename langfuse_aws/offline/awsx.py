@@ -1,7 +1,7 @@
 """The awsx provider, which is `awsx:ec2:Vpc` and nothing else.
 
-`python -m offline.awsx` serves it on a free loopback port, which it prints, until its standard
-input ends.
+`python -m langfuse_aws.offline.awsx` serves it on a free loopback port, which it prints, until
+standard input ends.
 """
 
 # ruff: noqa: ARG002, N802 -- gRPC calls these methods by their names, with both arguments.

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from langfuse_aws.automation.plan import UserError
+from langfuse_aws.automation.errors import UserError
 from langfuse_aws.automation.stack import LangfuseStack
 from langfuse_aws.graph.model import ResourceGraph
 

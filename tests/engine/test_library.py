@@ -14,7 +14,7 @@ import pytest
 
 from langfuse_aws.automation.engine.events import Event, ResourceEvent, SummaryEvent
 from langfuse_aws.automation.engine.operation import CancelledError, OperationError
-from langfuse_aws.automation.plan import UserError
+from langfuse_aws.automation.errors import UserError
 from langfuse_aws.automation.stack import LangfuseStack
 
 HUSH = 'Hush "hush" 4711'

@@ -262,7 +262,7 @@ def test_engines_share_the_providers(tmp_path: Path, environment: dict[str, str]
 
 def test_a_command_runs_with_the_providers() -> None:
     script = "import os; print(os.environ['PULUMI_DEBUG_PROVIDERS']); raise SystemExit(7)"
-    command = [sys.executable, "-m", "offline", "--", sys.executable, "-c", script]
+    command = [sys.executable, "-m", "langfuse_aws.offline", "--", sys.executable, "-c", script]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 7
     assert {part.split(":")[0] for part in done.stdout.strip().split(",")} == {

@@ -240,7 +240,6 @@ def _build(stack: str, config_json: str, region: str) -> Graph:
     )
 
 
-@cache
 def shipped(stack: str) -> Graph:
     """The graph of one of the stack files in the repository."""
     return build(stack, shipped_config(stack))

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from langfuse_aws.automation.__main__ import app
 from langfuse_aws.automation.engine.stack_file import read_stack_file
-from langfuse_aws.automation.plan import NOT_LOGGED_IN, UserError
+from langfuse_aws.automation.errors import NOT_LOGGED_IN, UserError
 
 WRONG_COMMAND_LINES = [
     "",

@@ -21,7 +21,7 @@ from rich.console import Console
 from typer.testing import CliRunner
 from typer.testing import Result as Outcome
 
-from langfuse_aws.automation import plan
+from langfuse_aws.automation import terminal
 from langfuse_aws.automation.__main__ import app
 from langfuse_aws.automation.cli import deploy, display, ndjson
 from langfuse_aws.automation.engine.destruction import Destruction, ProtectedError
@@ -189,7 +189,7 @@ def stack(monkeypatch: pytest.MonkeyPatch) -> FakeLangfuseStack:
 @pytest.fixture
 def asked(monkeypatch: pytest.MonkeyPatch) -> None:
     """Somebody is there to answer."""
-    monkeypatch.setattr(plan, "has_terminal", lambda: True)
+    monkeypatch.setattr(terminal, "has_terminal", lambda: True)
 
 
 def run(*arguments: str, typed: str | None = None) -> Outcome:

@@ -15,7 +15,7 @@ from langfuse_aws.automation.__main__ import app
 from langfuse_aws.automation.diff import command as diff_command
 from langfuse_aws.automation.diff.checkout import checked_out, merge_base
 from langfuse_aws.automation.diff.comparison import Sources
-from langfuse_aws.automation.plan import UserError
+from langfuse_aws.automation.errors import UserError
 from langfuse_aws.cost.bill import IdleCost
 from langfuse_aws.graph.model import ResourceGraph
 from langfuse_aws.review.difference import Difference, difference

@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 from development.recorded_graph import recorded, shipped_config
 from langfuse_aws.automation.__main__ import app
 from langfuse_aws.automation.cli import graph as graph_command
-from langfuse_aws.automation.plan import UserError
+from langfuse_aws.automation.errors import UserError
 from langfuse_aws.graph.architecture import architecture
 from langfuse_aws.graph.dot import dot
 from langfuse_aws.graph.grouping import Detail

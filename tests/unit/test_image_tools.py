@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from langfuse_aws.automation.engine.redaction import Redaction
+from langfuse_aws.automation.errors import UserError
 from langfuse_aws.automation.images.registry import Login
 from langfuse_aws.automation.images.tools import Copier, ToolError, command, find_skopeo, login_file
-from langfuse_aws.automation.plan import UserError
 
 ECR = "123456789012.dkr.ecr.eu-west-1.amazonaws.com"
 TOKEN = Login("AWS", "token-4711")

@@ -18,6 +18,7 @@ from typer.testing import CliRunner
 from langfuse_aws.automation.__main__ import app
 from langfuse_aws.automation.engine import image_repositories
 from langfuse_aws.automation.engine.operation import CancelledError
+from langfuse_aws.automation.errors import UserError
 from langfuse_aws.automation.images import command as images_command
 from langfuse_aws.automation.images import display as image_display
 from langfuse_aws.automation.images.display import ImagesForPeople
@@ -25,7 +26,6 @@ from langfuse_aws.automation.images.mirror import Destination, ImageEvent, Mirro
 from langfuse_aws.automation.images.registry import Login
 from langfuse_aws.automation.images.registry_login import Logins
 from langfuse_aws.automation.images.tools import ToolError
-from langfuse_aws.automation.plan import UserError
 from langfuse_aws.settings.image_lock import LockedImage, read_lock, write_lock
 from langfuse_aws.settings.loading import load_without_secrets
 from langfuse_aws.settings.releases import CLICKHOUSE, LANGFUSE

@@ -35,7 +35,7 @@ from langfuse_aws.automation.engine.operation import (
 from langfuse_aws.automation.engine.redaction import Redaction
 from langfuse_aws.automation.engine.results import Result
 from langfuse_aws.automation.engine.workspace import place
-from langfuse_aws.automation.plan import UserError
+from langfuse_aws.automation.errors import UserError
 from langfuse_aws.automation.stack import InvalidSettingsError, LangfuseStack, NoStackError
 from langfuse_aws.graph.model import SECRET
 from langfuse_aws.graph.preview import Preview

@@ -17,12 +17,12 @@ from pydantic.alias_generators import to_camel
 from typer.testing import CliRunner
 
 from langfuse_aws.automation.__main__ import app
+from langfuse_aws.automation.errors import UserError, messages
 from langfuse_aws.automation.moving_in import command as import_command
 from langfuse_aws.automation.moving_in.move import Move
 from langfuse_aws.automation.moving_in.plan import move_in
 from langfuse_aws.automation.moving_in.terraform_fates import UNLISTED
 from langfuse_aws.automation.moving_in.terraform_state import read_terraform_state
-from langfuse_aws.automation.plan import UserError, messages
 from langfuse_aws.components.protection import adoption
 from langfuse_aws.components.protection.adoption import ADOPTABLE, Adoption
 from langfuse_aws.components.protection.replacement_guard import BEGINNINGS, REPLACING

@@ -14,6 +14,7 @@ from langfuse_aws.components.shared.location import Location
 from langfuse_aws.offline.facts import DEFAULT_REGION
 from langfuse_aws.offline.invokes import EXISTING_VPC_ID
 from langfuse_aws.settings.network import CreatedNetwork
+from langfuse_aws.settings.sizing import SIZING
 from langfuse_aws.settings.zones import UNFIT_ZONES, VPC_LINK_ZONES
 from tests.unit.graph import Graph, build, shipped, unshared
 
@@ -55,7 +56,9 @@ def default_routes(egress: str, zones: int) -> dict[tuple[str, str], tuple[str, 
     """The URN and the target of every default route of a network, by its table and destination."""
 
     def program() -> None:
-        settings = CreatedNetwork.model_validate({"egress": egress, "zones": zones})
+        settings = CreatedNetwork.model_validate(
+            {**SIZING["dev"]["network"], "egress": egress, "zones": zones}
+        )
         guard = ReplacementGuard("network", ())
         args = NetworkArgs(settings, Location.current(), 30, guard)
         Network("network", args, guard.options(None))
@@ -205,7 +208,9 @@ def test_an_api_without_a_zone_for_its_vpc_link_is_one_clear_error(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("langfuse_aws.settings.zones.VPC_LINK_ZONES", {"eu-west-3": "euw3-az3"})
-    monkeypatch.setattr("components.network.network.VPC_LINK_ZONES", {"eu-west-3": "euw3-az3"})
+    monkeypatch.setattr(
+        "langfuse_aws.components.network.network.VPC_LINK_ZONES", {"eu-west-3": "euw3-az3"}
+    )
     with unshared(), pytest.raises(pulumi.RunError) as refused:
         build("dev", adopted(0, 1), region="eu-west-3")
     assert str(refused.value) == (

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from langfuse_aws.automation.__main__ import app
 from langfuse_aws.automation.aws import clients as stack_clients
 from langfuse_aws.automation.engine.stack_file import StackFile, read_stack_file
-from langfuse_aws.automation.plan import UserError
+from langfuse_aws.automation.errors import UserError
 from langfuse_aws.automation.preflight import command
 from langfuse_aws.automation.preflight.account import CREDENTIALS
 from langfuse_aws.settings.loading import SettingsError

@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 
 from langfuse_aws.components.grafana.files import FOLDER
-from tests.image_lock import locked
 from tests.unit.graph import Graph, build, shipped, varied
 from tests.unit.published_metrics import (
     Read,
@@ -21,8 +20,8 @@ from tests.unit.published_metrics import (
     of_policy,
     published,
 )
+from tests.unit.stacks_of_all import graphs
 from tests.unit.test_alarms import copied
-from tests.unit.test_app_runner import APP_RUNNER
 
 MAILED = {"email": "ops@example.com", "monthlyBudgetUsd": 900}
 STAGING: dict[str, Any] = {"size": "staging", "domain": "lf.example.com", "alarms": MAILED}
@@ -38,17 +37,9 @@ GRAPHS = {
     "large": copied,
     "staging mailed": lambda: build("staging", STAGING),
     "fixed capacity": lambda: build("dev", FIXED),
-    "app runner": lambda: build("platform", APP_RUNNER),
+    "app runner": lambda: graphs()["App Runner"],
 }
 """The sizes, and what makes alarms and lines that no size has by itself."""
-
-
-@pytest.fixture(autouse=True)
-def lock(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have every image of the stack on App Runner locked, and so in the offline ECR."""
-    monkeypatch.setattr(
-        "langfuse_aws.components.runtime.images.read_lock", lambda: locked(APP_RUNNER)
-    )
 
 
 def reads(graph: Graph) -> Iterator[Read]:

@@ -23,7 +23,7 @@ from pulumi_policy import proxy
 from development.pulumi_internals import INTERNALS, MESSAGE, SEEN_IN
 from langfuse_aws.graph import model
 from langfuse_aws.offline import unknown, wire
-from langfuse_aws.policy.pack import UNKNOWNS
+from langfuse_aws.policy.pack import TYPED_MARKS
 
 ROOT: Final = Path(__file__).parents[2]
 NOT_THE_PROGRAM: Final = ("tests", ".venv", "examples")
@@ -137,4 +137,4 @@ def test_the_marks_that_are_written_here_again_are_pulumis() -> None:
         if internal.module == "pulumi_policy.proxy"
         for name in internal.names
     }
-    assert {vars(proxy)[name] for name in listed} == UNKNOWNS
+    assert {vars(proxy)[name] for name in listed} == TYPED_MARKS

@@ -13,7 +13,7 @@ import pytest
 from typer.testing import CliRunner
 
 from langfuse_aws.automation.__main__ import app
-from langfuse_aws.automation.plan import UserError
+from langfuse_aws.automation.errors import UserError
 from langfuse_aws.automation.stack import InvalidSettingsError, LangfuseStack
 from langfuse_aws.settings import regions
 from langfuse_aws.settings.stack import read

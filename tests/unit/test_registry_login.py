@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
+from langfuse_aws.automation.errors import UserError
 from langfuse_aws.automation.images.registry import Login
 from langfuse_aws.automation.images.registry_login import Logins
-from langfuse_aws.automation.plan import UserError
 from tests.unit.registry_stand_in import LOGIN
 
 

@@ -24,12 +24,14 @@ from pulumi.automation import CommandResult
 from typer.testing import CliRunner
 
 from langfuse_aws.automation import plan as plan_module
+from langfuse_aws.automation import terminal
 from langfuse_aws.automation.__main__ import app
 from langfuse_aws.automation.engine import deployed as deployed_module
 from langfuse_aws.automation.engine.deployed import Deployed
 from langfuse_aws.automation.engine.offline_workspace import REPOSITORY
 from langfuse_aws.automation.engine.stack_file import InvalidSettingsError
-from langfuse_aws.automation.plan import Plan, Step, UserError, carry_out
+from langfuse_aws.automation.errors import UserError
+from langfuse_aws.automation.plan import Plan, Step, carry_out
 from langfuse_aws.automation.restore import command as restore
 from langfuse_aws.automation.restore import volume as restore_volume
 
@@ -283,7 +285,7 @@ def invoke(
     """Run a command that has this plan; with something typed there is a terminal."""
     monkeypatch.setattr(restore, "open_stack", always(None))
     monkeypatch.setattr(restore_volume, "plan", always(recorder.plan()))
-    monkeypatch.setattr(plan_module, "has_terminal", always(bool(typed)))
+    monkeypatch.setattr(terminal, "has_terminal", always(bool(typed)))
     command = ["restore", "clickhouse-volume", "--stack", "prod", "--snapshot", "snap-1"]
     return runner.invoke(app, [*command, *(["--yes"] if yes else [])], input=typed)
 

@@ -19,7 +19,7 @@ from langfuse_aws.automation.engine.given_settings import checked
 from langfuse_aws.automation.engine.offline_workspace import PLACEHOLDER, prepare
 from langfuse_aws.automation.engine.stack_file import read_stack_file
 from langfuse_aws.settings import stack as stack_settings
-from langfuse_aws.settings.loading import SettingsError, load
+from langfuse_aws.settings.loading import SettingsError, load, load_without_secrets
 from langfuse_aws.settings.secret_keys import SECRET_KEYS, SecretKey
 from plugin.inputs import read
 from tests.unit.graph import build
@@ -181,9 +181,11 @@ def test_the_library_takes_a_secret_among_the_secrets_alone(key: str) -> None:
 @every_key
 def test_a_stack_file_is_read_without_its_secrets(key: str, tmp_path: Path) -> None:
     (tmp_path / "Pulumi.yaml").write_text("name: langfuse\nruntime: python\n")
-    config = {"langfuse:size": "dev", f"langfuse:{key}": FOREIGN}
-    (tmp_path / "Pulumi.dev.yaml").write_text(yaml.safe_dump({"config": config}))
-    assert read_stack_file("dev", tmp_path).settings == load({"size": "dev"})
+    given = {name: value for name, value in needing(key).items() if name not in SECRET_KEYS}
+    config = {f"langfuse:{name}": value for name, value in given.items()}
+    sealed = {f"langfuse:{name}": FOREIGN for name in {key, *needing(key)} & {*SECRET_KEYS}}
+    (tmp_path / "Pulumi.dev.yaml").write_text(yaml.safe_dump({"config": config | sealed}))
+    assert read_stack_file("dev", tmp_path).settings == load_without_secrets(given)
 
 
 @every_key

@@ -13,7 +13,7 @@ from pulumi.automation import OutputValue
 from typer.testing import CliRunner
 
 from langfuse_aws.automation.__main__ import app
-from langfuse_aws.automation.plan import UserError
+from langfuse_aws.automation.errors import UserError
 from langfuse_aws.automation.smoke import command as smoke_module
 from langfuse_aws.automation.smoke.api import Target
 from tests.unit.langfuse_stand_in import PUBLIC_KEY, SECRET_KEY, Fault, LangfuseStandIn

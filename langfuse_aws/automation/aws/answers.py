@@ -6,7 +6,7 @@ from typing import Any, Final, Literal, NamedTuple
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from langfuse_aws.automation.plan import one_line
+from langfuse_aws.automation.errors import one_line
 from langfuse_aws.settings.model import Settings
 
 Status = Literal["ok", "failed", "unknown"]

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from langfuse_aws.automation.plan import UserError, console
+from langfuse_aws.automation.errors import UserError
+from langfuse_aws.automation.terminal import console
 
 POLL_SECONDS: Final = 15
 

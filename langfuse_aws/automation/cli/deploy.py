@@ -18,16 +18,9 @@ from langfuse_aws.automation.engine.operation import CancelledError
 from langfuse_aws.automation.engine.results import Result
 from langfuse_aws.automation.engine.stopping import STOPPED, Interrupted
 from langfuse_aws.automation.engine.waiting import waits
-from langfuse_aws.automation.plan import (
-    EXPECTED,
-    CommandLineError,
-    ask,
-    ask_for,
-    exit_code_of,
-    messages,
-    need_terminal,
-)
+from langfuse_aws.automation.errors import EXPECTED, CommandLineError, messages
 from langfuse_aws.automation.stack import LangfuseStack, NoStackError
+from langfuse_aws.automation.terminal import ask, ask_for, exit_code_of, need_terminal
 
 
 def preview(

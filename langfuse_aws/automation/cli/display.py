@@ -15,7 +15,7 @@ from langfuse_aws.automation.engine.following import follow
 from langfuse_aws.automation.engine.operation import Operation
 from langfuse_aws.automation.engine.results import Result
 from langfuse_aws.automation.engine.waiting import waits
-from langfuse_aws.automation.plan import console, tell
+from langfuse_aws.automation.terminal import console, tell
 from langfuse_aws.graph.model import Resource
 from langfuse_aws.graph.preview import HALVES, UNCHANGED, Preview, Step
 

@@ -9,8 +9,9 @@ import typer
 
 from langfuse_aws.automation.cli.words import Format
 from langfuse_aws.automation.engine.waiting import waits
-from langfuse_aws.automation.plan import CommandLineError, UserError, console, one_line_errors
+from langfuse_aws.automation.errors import CommandLineError, UserError
 from langfuse_aws.automation.stack import LangfuseStack
+from langfuse_aws.automation.terminal import console, one_line_errors
 from langfuse_aws.graph.architecture import architecture
 from langfuse_aws.graph.dot import dot
 from langfuse_aws.graph.grouping import Detail

@@ -17,6 +17,7 @@ from rich.tree import Tree
 
 from langfuse_aws.automation.cli.durations import usual
 from langfuse_aws.automation.engine.events import Event, ResourceEvent
+from langfuse_aws.automation.terminal import clock_time
 from langfuse_aws.graph.preview import HALVES, UNCHANGED
 
 NAMED_AT_ONCE: Final = 3
@@ -174,8 +175,3 @@ def short_type(token: str) -> str:
     """Shorten `aws:ec2/vpc:Vpc` to `aws:ec2:Vpc`."""
     package, *module, name = token.split(":")
     return ":".join([package, *(part.split("/")[0] for part in module), name])
-
-
-def clock_time(seconds: float) -> str:
-    """Write seconds as minutes and seconds, such as `3:07`."""
-    return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"

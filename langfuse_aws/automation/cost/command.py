@@ -8,8 +8,9 @@ from langfuse_aws.automation.cost.price_refresh import ENDPOINT as PRICES_REGION
 from langfuse_aws.automation.cost.price_refresh import refresh
 from langfuse_aws.automation.cost.report import By, as_json, show
 from langfuse_aws.automation.engine.waiting import waits
-from langfuse_aws.automation.plan import CommandLineError, UserError, one_line_errors
+from langfuse_aws.automation.errors import CommandLineError, UserError
 from langfuse_aws.automation.stack import LangfuseStack
+from langfuse_aws.automation.terminal import one_line_errors
 from langfuse_aws.cost.bill import Bill, bill, region_of
 from langfuse_aws.cost.prices import UnknownRegionError, price_list
 from langfuse_aws.cost.usage import Usage

@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from langfuse_aws.automation.cli.words import By
-from langfuse_aws.automation.plan import console
+from langfuse_aws.automation.terminal import console
 from langfuse_aws.cost.bill import Bill, Line, Sums
 from langfuse_aws.cost.prices import EVERYWHERE, Price, rows
 from langfuse_aws.cost.rounding import shares, worded

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
-from langfuse_aws.automation.plan import UserError
+from langfuse_aws.automation.errors import UserError
 
 
 def merge_base(reference: str, head: str, folder: Path) -> str:

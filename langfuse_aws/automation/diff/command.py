@@ -16,7 +16,8 @@ from langfuse_aws.automation.diff.comparison import Sources, compare
 from langfuse_aws.automation.engine.engines import engines_ended
 from langfuse_aws.automation.engine.stack_file import InvalidSettingsError, check_stack_file
 from langfuse_aws.automation.engine.waiting import waits
-from langfuse_aws.automation.plan import CommandLineError, MistakesError, one_line_errors
+from langfuse_aws.automation.errors import CommandLineError, MistakesError
+from langfuse_aws.automation.terminal import one_line_errors
 from langfuse_aws.review.difference import Difference
 from langfuse_aws.review.gates import Gate, GateError, parse, tripped
 from langfuse_aws.review.markdown import code

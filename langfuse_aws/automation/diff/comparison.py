@@ -15,7 +15,7 @@ from typing import Any, Final, Literal, cast
 from langfuse_aws.automation.engine.offline_workspace import read_yaml, stacks, write_yaml
 from langfuse_aws.automation.engine.operation import OperationError
 from langfuse_aws.automation.engine.waiting import waits
-from langfuse_aws.automation.plan import UserError
+from langfuse_aws.automation.errors import UserError
 from langfuse_aws.automation.stack import LangfuseStack
 from langfuse_aws.components.protection.replacement_guard import REPLACING
 from langfuse_aws.cost.bill import IdleCost, idle_cost, region_of

@@ -17,7 +17,7 @@ from langfuse_aws.automation.engine.operation import Command
 from langfuse_aws.automation.engine.stack_file import InvalidSettingsError
 from langfuse_aws.automation.engine.waiting import waits
 from langfuse_aws.automation.engine.workspace import Workspace
-from langfuse_aws.automation.plan import UserError
+from langfuse_aws.automation.errors import UserError
 from langfuse_aws.components.shared.names import resource_prefix
 from langfuse_aws.graph.model import Resource
 from langfuse_aws.settings.loading import SettingsError, load, of_namespace

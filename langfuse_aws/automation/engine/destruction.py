@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from langfuse_aws.automation.plan import UserError
+from langfuse_aws.automation.errors import UserError
 from langfuse_aws.components.protection.replacement_guard import REPLACING
 from langfuse_aws.graph.model import Resource, ResourceGraph
 

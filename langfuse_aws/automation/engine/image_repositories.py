@@ -11,7 +11,7 @@ import pulumi
 from pulumi import automation as auto
 
 from langfuse_aws.automation.engine.stack_file import InvalidSettingsError
-from langfuse_aws.automation.plan import UserError
+from langfuse_aws.automation.errors import UserError
 from langfuse_aws.components.runtime.images import Images, ImagesArgs
 from langfuse_aws.components.shared.location import Location
 from langfuse_aws.components.shared.names import resource_prefix

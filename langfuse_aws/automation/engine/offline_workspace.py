@@ -20,7 +20,7 @@ import yaml
 
 from langfuse_aws.automation.engine.folders import REPOSITORY as REPOSITORY
 from langfuse_aws.automation.engine.folders import STATE_FOLDER as STATE_FOLDER
-from langfuse_aws.automation.plan import CommandLineError, UserError
+from langfuse_aws.automation.errors import CommandLineError, UserError
 from langfuse_aws.settings.loading import parsed
 from langfuse_aws.settings.messages import NAMESPACE
 from langfuse_aws.settings.secret_keys import SECRET_KEYS

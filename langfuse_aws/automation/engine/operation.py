@@ -16,7 +16,7 @@ from pulumi.automation.errors import create_command_error
 from langfuse_aws.automation.engine.engines import RUNNING
 from langfuse_aws.automation.engine.events import DiagnosticEvent, Event, read
 from langfuse_aws.automation.engine.redaction import Redaction
-from langfuse_aws.automation.plan import NOT_LOGGED_IN, UserError, is_logged_out
+from langfuse_aws.automation.errors import NOT_LOGGED_IN, UserError, is_logged_out
 
 Result = TypeVar("Result")
 OnEvent = Callable[[auto.EngineEvent], None]

@@ -5,7 +5,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError
 
-from langfuse_aws.automation.plan import UserError
+from langfuse_aws.automation.errors import UserError
 from langfuse_aws.settings import regions
 
 

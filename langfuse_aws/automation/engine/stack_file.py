@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from langfuse_aws.automation.engine.offline_workspace import REPOSITORY, read_any_yaml
-from langfuse_aws.automation.plan import CommandLineError, UserError
+from langfuse_aws.automation.errors import CommandLineError, UserError
 from langfuse_aws.components.shared.names import resource_prefix
 from langfuse_aws.settings import default_tags, regions
 from langfuse_aws.settings.loading import SettingsError, load_without_secrets, of_namespace

@@ -9,8 +9,7 @@ from typing import Final
 from rich.status import Status
 from rich.text import Text
 
-from langfuse_aws.automation.cli.progress import clock_time
-from langfuse_aws.automation.plan import errors
+from langfuse_aws.automation.terminal import clock_time, error_console
 
 QUIET_SECONDS: Final = 2
 """How long a wait may last before a line tells of it."""
@@ -54,7 +53,7 @@ class _Waits:
             while not ended.wait(QUIET_SECONDS):
                 text, now = self._now.get(key, ""), time.monotonic()
                 if text and (text != told or now - last >= AGAIN_SECONDS):
-                    errors.print(Text(f"waiting: {text} ({clock_time(now - begin)})"))
+                    error_console.print(Text(f"waiting: {text} ({clock_time(now - begin)})"))
                     told, last = text, now
 
         if self._silent:
@@ -62,7 +61,7 @@ class _Waits:
             return
         update(what)
         teller = threading.Thread(target=tell, daemon=True)
-        if not errors.is_terminal:
+        if not error_console.is_terminal:
             teller.start()
         try:
             yield update
@@ -75,11 +74,11 @@ class _Waits:
                 teller.join()
 
     def _show(self) -> None:
-        if not errors.is_terminal:
+        if not error_console.is_terminal:
             return
         text = Text("; ".join(self._now.values()))
         if self._now and self._status is None:
-            self._status = Status(text, console=errors)
+            self._status = Status(text, console=error_console)
             self._status.start()
         elif self._now and self._status:
             self._status.update(text)

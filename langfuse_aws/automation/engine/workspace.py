@@ -19,7 +19,7 @@ from langfuse_aws.automation.engine.offline_workspace import (
     write_yaml,
 )
 from langfuse_aws.automation.engine.region import region_of
-from langfuse_aws.automation.plan import UserError
+from langfuse_aws.automation.errors import UserError
 from langfuse_aws.offline.serving import shared_providers
 
 

@@ -21,6 +21,7 @@ from langfuse_aws.automation.engine.redaction import Redaction
 from langfuse_aws.automation.engine.stack_file import read_stack_file
 from langfuse_aws.automation.engine.stopping import STOPPED, Interrupted
 from langfuse_aws.automation.engine.waiting import waits
+from langfuse_aws.automation.errors import UserError
 from langfuse_aws.automation.images.display import (
     ImageDisplay,
     ImagesForPeople,
@@ -32,7 +33,6 @@ from langfuse_aws.automation.images.mirror import Destination, ImageEvent, Mirro
 from langfuse_aws.automation.images.registry import Login, new_client
 from langfuse_aws.automation.images.registry_login import Logins
 from langfuse_aws.automation.images.tools import Copier, find_skopeo, login_file
-from langfuse_aws.automation.plan import UserError
 from langfuse_aws.automation.stack import LangfuseStack
 from langfuse_aws.settings.image_lock import LOCK_FILE, Lock, LockedImage, read_lock, write_lock
 from langfuse_aws.settings.stack_images import Image, images_of

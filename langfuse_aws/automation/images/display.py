@@ -11,7 +11,7 @@ from rich.text import Text
 from langfuse_aws.automation.cli.display import Display, People
 from langfuse_aws.automation.cli.ndjson import Tools
 from langfuse_aws.automation.images.mirror import DONE, ImageEvent
-from langfuse_aws.automation.plan import console
+from langfuse_aws.automation.terminal import console
 from langfuse_aws.settings.image_lock import Lock
 
 COLORS: Final[Mapping[str, str]] = {

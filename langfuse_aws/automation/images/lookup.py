@@ -10,9 +10,9 @@ from typing import Final
 
 import httpx
 
+from langfuse_aws.automation.errors import MistakesError, UserError, one_line
 from langfuse_aws.automation.images.registry import Login, Repository, WrongDigestError, retry_after
 from langfuse_aws.automation.images.registry_login import Logins
-from langfuse_aws.automation.plan import MistakesError, UserError, one_line
 from langfuse_aws.settings.image_lock import LOCK_FILE, Lock, LockedImage
 from langfuse_aws.settings.images import DOCKER_HUB
 from langfuse_aws.settings.stack_images import CPU, Image

@@ -17,10 +17,10 @@ from typing import Final, Literal
 import httpx
 from pydantic import BaseModel, ConfigDict
 
+from langfuse_aws.automation.errors import UserError, one_line
 from langfuse_aws.automation.images.lookup import rate_limit_remedy
 from langfuse_aws.automation.images.registry import Login, Manifest, Repository
 from langfuse_aws.automation.images.tools import Copier, ToolError
-from langfuse_aws.automation.plan import UserError, one_line
 from langfuse_aws.components.runtime.images import mirror_repository
 from langfuse_aws.settings.image_lock import LockedImage, read_lock, write_lock
 from langfuse_aws.settings.stack_images import Image

@@ -17,7 +17,7 @@ from tenacity import (
     wait_exponential,
 )
 
-from langfuse_aws.automation.plan import UserError
+from langfuse_aws.automation.errors import UserError
 from langfuse_aws.settings.images import DOCKER_HUB
 
 DOCKER_HUB_API: Final = "registry-1.docker.io"

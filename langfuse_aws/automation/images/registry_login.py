@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from langfuse_aws.automation.errors import UserError
 from langfuse_aws.automation.images.registry import Login
-from langfuse_aws.automation.plan import UserError
 from langfuse_aws.settings.images import DOCKER_HUB
 
 DOCKER_HUB_KEY: Final = "https://index.docker.io/v1/"

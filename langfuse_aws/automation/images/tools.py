@@ -18,8 +18,8 @@ from tempfile import TemporaryDirectory
 from typing import Final
 
 from langfuse_aws.automation.engine.redaction import Redaction
+from langfuse_aws.automation.errors import UserError
 from langfuse_aws.automation.images.registry import Login, is_loopback
-from langfuse_aws.automation.plan import UserError
 
 SECONDS_TO_STOP: Final = 5
 QUOTED_LINES: Final = 3

@@ -17,11 +17,12 @@ from pulumi import automation as auto
 
 from langfuse_aws.automation.engine.operation import Command
 from langfuse_aws.automation.engine.workspace import search_path
+from langfuse_aws.automation.errors import CommandLineError
 from langfuse_aws.automation.moving_in.move import Move
 from langfuse_aws.automation.moving_in.plan import move_in
 from langfuse_aws.automation.moving_in.terraform_fates import GUIDE
 from langfuse_aws.automation.moving_in.terraform_state import read_terraform_state
-from langfuse_aws.automation.plan import CommandLineError, console, one_line_errors
+from langfuse_aws.automation.terminal import console, one_line_errors
 from langfuse_aws.components.shared.names import resource_prefix
 from langfuse_aws.settings.messages import NAMESPACE
 from langfuse_aws.settings.secret_keys import ENVIRONMENT_KEY

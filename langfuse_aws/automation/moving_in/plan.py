@@ -6,6 +6,7 @@ Pure: it reads no file and asks nobody. docs/migrate-from-terraform.md has the w
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, cast
 
+from langfuse_aws.automation.errors import MistakesError, UserError
 from langfuse_aws.automation.moving_in.import_file import import_specs
 from langfuse_aws.automation.moving_in.move import Left, Move
 from langfuse_aws.automation.moving_in.stores import (
@@ -29,7 +30,6 @@ from langfuse_aws.automation.moving_in.terraform_fates import (
     fate,
 )
 from langfuse_aws.automation.moving_in.terraform_state import Managed
-from langfuse_aws.automation.plan import MistakesError, UserError
 from langfuse_aws.settings.model import AdoptedStore
 
 NEEDED: Final = (CLUSTER, INSTANCE, CACHE, MEDIA, EVENTS, SUBNETS, DATABASE_GROUP, WEB)

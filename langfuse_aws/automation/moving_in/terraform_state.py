@@ -11,7 +11,7 @@ from typing import Any, Final, Literal, cast
 
 from pydantic import BaseModel, ValidationError
 
-from langfuse_aws.automation.plan import UserError
+from langfuse_aws.automation.errors import UserError
 
 VERSION: Final = 4
 """What Terraform 0.12 and later write, and OpenTofu, unless it encrypts."""

@@ -8,7 +8,7 @@ import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from langfuse_aws.automation.aws.answers import Caller, NewStack, Result, failed, ok
-from langfuse_aws.automation.plan import one_line
+from langfuse_aws.automation.errors import one_line
 from langfuse_aws.settings.partitions import missing_services
 
 CREDENTIALS: Final = "credentials"

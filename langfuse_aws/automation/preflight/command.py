@@ -28,7 +28,6 @@ from langfuse_aws.automation.aws.clients import new_stack
 from langfuse_aws.automation.engine.stack_file import read_stack_file
 from langfuse_aws.automation.engine.waiting import waits
 from langfuse_aws.automation.images.registry import new_client
-from langfuse_aws.automation.plan import console, errors, one_line_errors
 from langfuse_aws.automation.preflight import zones
 from langfuse_aws.automation.preflight.account import (
     PARTITION,
@@ -59,6 +58,7 @@ from langfuse_aws.automation.preflight.permissions import (
 )
 from langfuse_aws.automation.preflight.quotas import quota_checks
 from langfuse_aws.automation.preflight.stores import store_checks
+from langfuse_aws.automation.terminal import console, error_console, one_line_errors
 
 NOTHING_CHECKED: Final = 2
 """Exit code."""
@@ -134,8 +134,12 @@ def _sum_up(stack: NewStack, results: Sequence[Result]) -> None:
     where = f"stack {stack.name} in {stack.region}"
     count = {status: sum(each.status == status for each in results) for status in COLORS}
     if count["unknown"]:
-        errors.print(Text(f"warning: {count['unknown']} of {len(results)} could not be checked."))
+        error_console.print(
+            Text(f"warning: {count['unknown']} of {len(results)} could not be checked.")
+        )
     if count["failed"]:
-        errors.print(Text(f"error: {where}: {count['failed']} of {len(results)} checks failed."))
+        error_console.print(
+            Text(f"error: {where}: {count['failed']} of {len(results)} checks failed.")
+        )
     else:
         console.print(Text(f"Nothing that was checked stands in the way of {where}."))

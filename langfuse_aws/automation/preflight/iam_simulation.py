@@ -12,7 +12,7 @@ from typing import Any, Literal
 from botocore.exceptions import ClientError
 
 from langfuse_aws.automation.aws.answers import DENIED, Caller, error_code
-from langfuse_aws.automation.plan import UserError
+from langfuse_aws.automation.errors import UserError
 
 Verdict = Literal["allowed", "conditional", "organization", "boundary", "denied", "missing"]
 

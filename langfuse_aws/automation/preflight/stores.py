@@ -15,7 +15,7 @@ from typing import Any, BinaryIO, Final
 import httpx
 
 from langfuse_aws.automation.aws.answers import Check, NewStack, Result, failed, ok, unknown
-from langfuse_aws.automation.plan import one_line
+from langfuse_aws.automation.errors import one_line
 from langfuse_aws.settings.external_stores import (
     ExternalClickHouse,
     ExternalPostgres,

@@ -8,7 +8,8 @@ from typing import Any, Final
 
 from langfuse_aws.automation.aws.one_off_task import OneOffTask
 from langfuse_aws.automation.engine.deployed import Deployed
-from langfuse_aws.automation.plan import CommandLineError, Plan, Step, UserError
+from langfuse_aws.automation.errors import CommandLineError, UserError
+from langfuse_aws.automation.plan import Plan, Step
 from langfuse_aws.components.clickhouse.backup import CONTAINER, FOLDER
 from langfuse_aws.settings.external_stores import ExternalClickHouse
 

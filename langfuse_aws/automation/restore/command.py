@@ -7,17 +7,13 @@ from rich.table import Table
 
 from langfuse_aws.automation.engine.deployed import open_stack
 from langfuse_aws.automation.engine.waiting import waits
-from langfuse_aws.automation.plan import (
-    CommandLineError,
-    UserError,
-    carry_out,
-    console,
-    one_line_errors,
-)
+from langfuse_aws.automation.errors import CommandLineError, UserError
+from langfuse_aws.automation.plan import carry_out
 from langfuse_aws.automation.restore import backup as restore_backup
 from langfuse_aws.automation.restore import objects as restore_objects
 from langfuse_aws.automation.restore import postgres as restore_postgres
 from langfuse_aws.automation.restore import volume as restore_volume
+from langfuse_aws.automation.terminal import console, one_line_errors
 
 
 def clickhouse_volume(stack: str, snapshot: str, folder: Path, yes: bool) -> None:

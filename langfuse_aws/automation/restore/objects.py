@@ -8,7 +8,9 @@ from typing import Any, Final
 from rich.progress import track
 
 from langfuse_aws.automation.engine.deployed import Deployed
-from langfuse_aws.automation.plan import Plan, Step, UserError, console
+from langfuse_aws.automation.errors import UserError
+from langfuse_aws.automation.plan import Plan, Step
+from langfuse_aws.automation.terminal import console
 
 BATCH: Final = 1000
 """https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html"""

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from langfuse_aws.automation.engine.deployed import ALLOW_REPLACE, Deployed
-from langfuse_aws.automation.plan import Plan, Step, UserError
+from langfuse_aws.automation.errors import UserError
+from langfuse_aws.automation.plan import Plan, Step
 from langfuse_aws.automation.restore import snapshots
 from langfuse_aws.graph.model import Resource
 from langfuse_aws.settings.external_stores import ExternalPostgres

@@ -15,15 +15,9 @@ from botocore.exceptions import ClientError
 
 from langfuse_aws.automation.aws.one_off_task import OneOffTask
 from langfuse_aws.automation.engine.deployed import Deployed, open_stack
-from langfuse_aws.automation.plan import (
-    CommandLineError,
-    Plan,
-    Step,
-    UserError,
-    carry_out,
-    console,
-    one_line_errors,
-)
+from langfuse_aws.automation.errors import CommandLineError, UserError
+from langfuse_aws.automation.plan import Plan, Step, carry_out
+from langfuse_aws.automation.terminal import console, one_line_errors
 from langfuse_aws.components.environment import EVENTS_PREFIX
 
 SCRIPT: Final = Path(__file__).with_name("replay.js")

@@ -7,7 +7,7 @@ from typing import Any, Final
 from botocore.exceptions import ClientError
 
 from langfuse_aws.automation.engine.deployed import Deployed
-from langfuse_aws.automation.plan import UserError
+from langfuse_aws.automation.errors import UserError
 from langfuse_aws.components.protection.snapshots import DatabaseSnapshot, too_large
 
 SNAPSHOT_ID: Final = re.compile(r"snap-[0-9a-f]{8,17}")

@@ -8,7 +8,8 @@ from botocore import waiter as waiters
 from botocore.exceptions import WaiterError
 
 from langfuse_aws.automation.engine.deployed import ALLOW_REPLACE, Deployed
-from langfuse_aws.automation.plan import Plan, Step, UserError
+from langfuse_aws.automation.errors import UserError
+from langfuse_aws.automation.plan import Plan, Step
 from langfuse_aws.automation.restore import snapshots
 from langfuse_aws.automation.restore.worker import Worker
 from langfuse_aws.graph.model import Resource

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from langfuse_aws.automation.engine.deployed import Deployed
-from langfuse_aws.automation.plan import UserError
+from langfuse_aws.automation.errors import UserError
 
 
 @dataclass(frozen=True)

@@ -13,15 +13,10 @@ from rich.text import Text
 
 from langfuse_aws.automation.engine.deployed import Deployed, open_stack
 from langfuse_aws.automation.engine.waiting import waits
-from langfuse_aws.automation.plan import (
-    CommandLineError,
-    UserError,
-    console,
-    errors,
-    one_line_errors,
-)
+from langfuse_aws.automation.errors import CommandLineError, UserError
 from langfuse_aws.automation.smoke.api import Target
 from langfuse_aws.automation.smoke.checks import Report, run
+from langfuse_aws.automation.terminal import console, error_console, one_line_errors
 
 URL_OUTPUT: Final = "url"
 PUBLIC_KEY_OUTPUT: Final = "public_key"
@@ -125,7 +120,7 @@ def _show(report: Report, target: Target) -> None:
             closed = ", ".join(report.closed)
             console.print(Text(f"Closed in its write mode, {report.write_mode}: {closed}."))
     else:
-        errors.print(Text(f"error: {report.blame}: {report.message}"))
+        error_console.print(Text(f"error: {report.blame}: {report.message}"))
 
 
 def _show_json(report: Report) -> None:

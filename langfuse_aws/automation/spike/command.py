@@ -10,17 +10,13 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from langfuse_aws.automation.plan import (
-    CommandLineError,
-    WrongOptionsError,
-    console,
-    one_line_errors,
-)
+from langfuse_aws.automation.errors import CommandLineError, WrongOptionsError
 from langfuse_aws.automation.spike.arrivals import read, spiky
 from langfuse_aws.automation.spike.inputs import ASSUMED, SIZE, Inputs, Row
 from langfuse_aws.automation.spike.picture import draw, figure_class
 from langfuse_aws.automation.spike.report import Outcome, compare, input_rows, measures
 from langfuse_aws.automation.spike.scaling import PERIOD_SECONDS, Metric
+from langfuse_aws.automation.terminal import console, one_line_errors
 from langfuse_aws.settings.how_to_set import HowToSet
 from langfuse_aws.settings.loading import SettingsError, load
 from langfuse_aws.settings.sizing import SIZING

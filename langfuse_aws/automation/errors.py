@@ -1,0 +1,83 @@
+"""Errors that need no traceback, and their words: one line for each mistake."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from botocore.exceptions import BotoCoreError, ClientError
+from pulumi import automation as auto
+
+from langfuse_aws.settings.loading import SettingsError
+
+
+class UserError(Exception):
+    """One line for whoever called: what, where, the bound, the remedy."""
+
+    @property
+    def messages(self) -> Sequence[str]:
+        """What to show, each with a heading of its own; most errors are one line."""
+        return [" ".join(str(self).split())]
+
+
+class CommandLineError(UserError):
+    """The command line itself is wrong."""
+
+
+WRONG_COMMAND_LINE: Final = 2
+"""Exit code, as click has it for what it finds out itself."""
+
+
+class MistakesError(UserError):
+    """Several mistakes at once, a line for each."""
+
+    def __init__(self, messages: Sequence[str]) -> None:
+        """Take the lines."""
+        super().__init__(" ".join(messages))
+        self._messages = messages
+
+    @property
+    def messages(self) -> Sequence[str]:
+        """The lines."""
+        return self._messages
+
+
+_LOGGED_OUT: Final = "PULUMI_ACCESS_TOKEN must be set for login"
+
+
+NOT_LOGGED_IN: Final = (
+    "pulumi: no state backend is chosen, where it keeps what is deployed. Run pulumi login URL, "
+    "such as s3://BUCKET or file://FOLDER, or set PULUMI_BACKEND_URL; Pulumi Cloud needs "
+    "PULUMI_ACCESS_TOKEN."
+)
+
+
+class WrongOptionsError(MistakesError, CommandLineError):
+    """Several options are wrong, a line for each."""
+
+
+EXPECTED = (UserError, SettingsError, BotoCoreError, ClientError, auto.errors.CommandError)
+"""What needs no traceback: the message says it all."""
+
+
+def messages(error: BaseException) -> Sequence[str]:
+    """What to show of an error: one line for most, a line for every mistake in settings."""
+    if isinstance(error, UserError):
+        return error.messages
+    return error.problems if isinstance(error, SettingsError) else [one_line(error)]
+
+
+def is_logged_out(error: auto.errors.CommandError) -> bool:
+    """Whether pulumi knows no backend."""
+    return _LOGGED_OUT in str(error)
+
+
+def one_line(error: BaseException) -> str:
+    """Say what an error is about."""
+    text = str(error)
+    if isinstance(error, auto.errors.CommandError):
+        # Its text is the command's exit code, stdout and stderr.
+        if is_logged_out(error):
+            return NOT_LOGGED_IN
+        lines = [line.strip() for line in text.rpartition("stderr: ")[2].splitlines()]
+        said = [line for line in lines if line.startswith("error:")] or lines or [text]
+        return f"pulumi: {said[0].removeprefix('error:').strip()}"
+    return " ".join(text.split()) or type(error).__name__
