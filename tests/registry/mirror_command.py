@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from langfuse_aws.automation.command_line import images as app
 from langfuse_aws.automation.images import command as images_command
 from langfuse_aws.automation.images.mirror import Destination
 from langfuse_aws.automation.images.registry import Login
@@ -37,4 +38,4 @@ if __name__ == "__main__":
     given = json.loads(Path(sys.argv[1]).read_text())
     with pytest.MonkeyPatch.context() as patch:
         put(patch, given)
-        images_command.app([*given["arguments"]], prog_name="images")
+        app([*given["arguments"]], prog_name="images")

@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from langfuse_aws.automation.images import command as images_command
+from langfuse_aws.automation.command_line import images
 from langfuse_aws.settings.image_lock import LockedImage, read_lock, write_lock
 from tests.registry.mirror_command import put
 from tests.registry.programs import (
@@ -67,7 +67,7 @@ class Command:
         """Run it in this process."""
         with pytest.MonkeyPatch.context() as patch:
             put(patch, self.given)
-            result = CliRunner().invoke(images_command.app, [name, *self._options, *options])
+            result = CliRunner().invoke(images, [name, *self._options, *options])
         assert result.exception is None or isinstance(result.exception, SystemExit), (
             result.exception
         )
