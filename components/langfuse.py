@@ -31,9 +31,9 @@ from langfuse_aws.components.protection.release_guard import (
 from langfuse_aws.components.protection.replacement_guard import IN_CONFIGURATION, ReplacementGuard
 from langfuse_aws.components.runtime.cluster import Cluster, ClusterArgs
 from langfuse_aws.components.runtime.images import Images, ImagesArgs
+from langfuse_aws.components.service_inputs import ServiceInputs
 from langfuse_aws.components.shared.location import Location, refuse_partition
-from langfuse_aws.components.shared.metrics import together
-from langfuse_aws.components.stack_parts import StackParts
+from langfuse_aws.components.shared.metrics import merge_dimensions
 from langfuse_aws.contract.runtime import WEB_HEALTH_PATH
 from langfuse_aws.settings.agreement import doubts
 from langfuse_aws.settings.model import Settings
@@ -96,7 +96,7 @@ def deploy(
                 opts,
             )
         )
-    parts = StackParts(
+    parts = ServiceInputs(
         settings,
         location,
         network,
@@ -112,14 +112,16 @@ def deploy(
     worker = LangfuseWorker(f"{name}-worker", LangfuseWorkerArgs(parts, migration), opts)
 
     outputs: dict[str, pulumi.Output[Any]] = {}
-    watched = together(
-        part.watched for part in (ingress, web, worker, data_plane, clickhouse, *backups)
+    metric_dimensions = merge_dimensions(
+        part.metric_dimensions for part in (ingress, web, worker, data_plane, clickhouse, *backups)
     )
     if settings.grafana.enabled:
-        grafana = Grafana(f"{name}-grafana", GrafanaArgs(parts, ingress, watched), opts)
+        grafana = Grafana(f"{name}-grafana", GrafanaArgs(parts, ingress, metric_dimensions), opts)
         outputs["grafana_url"] = grafana.url
         outputs["grafana_password_secret_arn"] = grafana.password_secret_arn
-    observability = Observability(name, ObservabilityArgs(settings, location, watched), opts)
+    observability = Observability(
+        name, ObservabilityArgs(settings, location, metric_dimensions), opts
+    )
 
     outputs["url"] = ingress.url
     outputs["health_url"] = pulumi.Output.concat(ingress.url, WEB_HEALTH_PATH)

@@ -15,7 +15,7 @@ import pulumi_aws as aws
 from langfuse_aws.components.clickhouse.config import CLUSTER
 from langfuse_aws.components.environment import Environment
 from langfuse_aws.components.network.network import Network
-from langfuse_aws.components.network.security_groups import Door
+from langfuse_aws.components.network.security_groups import IngressRule
 from langfuse_aws.components.runtime.cluster import Cluster
 from langfuse_aws.components.runtime.fargate_task import (
     FargateTaskArgs,
@@ -26,7 +26,11 @@ from langfuse_aws.components.runtime.images import ContainerImage
 from langfuse_aws.components.shared import iam
 from langfuse_aws.components.shared.bucket import private_bucket, version_objects
 from langfuse_aws.components.shared.location import Location
-from langfuse_aws.components.shared.metrics import CLICKHOUSE_NAMESPACE, Watched, backups_created
+from langfuse_aws.components.shared.metrics import (
+    CLICKHOUSE_NAMESPACE,
+    MetricDimensions,
+    backups_created,
+)
 from langfuse_aws.components.shared.stored_secret import SecretReference
 
 CONTAINER: Final = "backup"
@@ -76,7 +80,7 @@ class ClickHouseBackupArgs:
     password: SecretReference
     image: ContainerImage
     replicated: bool
-    doors: Mapping[str, Door]
+    ingress_rules: Mapping[str, IngressRule]
 
 
 class ClickHouseBackup(pulumi.ComponentResource):
@@ -84,7 +88,7 @@ class ClickHouseBackup(pulumi.ComponentResource):
 
     log_group_name: pulumi.Output[str]
     """Name of the task's log group."""
-    watched: Watched
+    metric_dimensions: MetricDimensions
     """That CloudWatch counts the backups."""
 
     def __init__(
@@ -109,7 +113,7 @@ class ClickHouseBackup(pulumi.ComponentResource):
                     },
                     secret={"CLICKHOUSE_PASSWORD": args.password},
                 ),
-                doors=args.doors,
+                ingress_rules=args.ingress_rules,
                 location=args.location,
                 network=args.network,
                 log_retention_days=args.log_retention_days,
@@ -133,7 +137,7 @@ class ClickHouseBackup(pulumi.ComponentResource):
             opts=child,
         )
         # The metric has a name of the stack's own, and no dimensions.
-        self.watched = {"clickhouse-backup": [{}]}
+        self.metric_dimensions = {"clickhouse-backup": [{}]}
         scheduler = iam.service_role(
             f"{name}-scheduler",
             "scheduler.amazonaws.com",

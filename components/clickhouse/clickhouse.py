@@ -30,13 +30,13 @@ from langfuse_aws.components.clickhouse.task import (
     service_timeouts,
 )
 from langfuse_aws.components.network.network import Network
-from langfuse_aws.components.network.security_groups import Door, closed_group, connect_members
+from langfuse_aws.components.network.security_groups import IngressRule, allow_self, security_group
 from langfuse_aws.components.runtime.cluster import Cluster
 from langfuse_aws.components.runtime.discovery import discovery_service
 from langfuse_aws.components.runtime.images import Images
 from langfuse_aws.components.runtime.read_back import running_service
 from langfuse_aws.components.shared.location import Location
-from langfuse_aws.components.shared.metrics import Watched
+from langfuse_aws.components.shared.metrics import MetricDimensions
 from langfuse_aws.components.shared.stored_secret import (
     SecretReference,
     StoredSecret,
@@ -82,15 +82,15 @@ class ClickHouse(pulumi.ComponentResource):
     """Password of `user`."""
     reader: Reader | None
     """Who may only read, if Grafana is there to do so."""
-    http_doors: dict[str, Door]
+    http_doors: dict[str, IngressRule]
     """Where consumers of the HTTP interface are let in."""
-    native_doors: dict[str, Door]
+    native_doors: dict[str, IngressRule]
     """Where migrations are let in."""
     volume_arns: list[pulumi.Output[str]]
     """What backups are taken of."""
     log_group_names: list[pulumi.Output[str]]
     """Names of the servers' and of the backups' log group."""
-    watched: Watched
+    metric_dimensions: MetricDimensions
     """What CloudWatch calls the service, its hosts, volumes and backups; nothing if external."""
 
     def __init__(
@@ -118,7 +118,7 @@ class ClickHouse(pulumi.ComponentResource):
         self.identity = pulumi.Output.from_input(settings.url)
         self.http_doors, self.native_doors = {}, {}
         self.volume_arns, self.log_group_names = [], []
-        self.watched = {}
+        self.metric_dimensions = {}
         self.password = external_password(
             name,
             "password",
@@ -141,10 +141,10 @@ class ClickHouse(pulumi.ComponentResource):
         self.http_url = f"http://{host}:{CLICKHOUSE_HTTP_PORT}"
         # Migrations read back at once what they wrote, so they stay with one server.
         self.native_url = f"clickhouse://{servers[0]}:{CLICKHOUSE_NATIVE_PORT}"
-        group = closed_group(name, "ClickHouse server", args.network.vpc_id, opts=child)
-        self.http_doors = {"clickhouse-http": Door(group.id, CLICKHOUSE_HTTP_PORT)}
-        self.native_doors = {"clickhouse-native": Door(group.id, CLICKHOUSE_NATIVE_PORT)}
-        ways: list[pulumi.Resource] = [_way_to_s3(name, group.id, args.location, child)]
+        group = security_group(name, "ClickHouse server", args.network.vpc_id, opts=child)
+        self.http_doors = {"clickhouse-http": IngressRule(group.id, CLICKHOUSE_HTTP_PORT)}
+        self.native_doors = {"clickhouse-native": IngressRule(group.id, CLICKHOUSE_NATIVE_PORT)}
+        depends_on: list[pulumi.Resource] = [_way_to_s3(name, group.id, args.location, child)]
         if len(servers) > 1:
             ports = {
                 "native": CLICKHOUSE_NATIVE_PORT,
@@ -152,7 +152,7 @@ class ClickHouse(pulumi.ComponentResource):
                 "keeper": KEEPER_PORT,
                 "raft": RAFT_PORT,
             }
-            ways += connect_members(name, group.id, ports, opts=child)
+            depends_on += allow_self(name, group.id, ports, opts=child)
         secret = self._make_secrets(name, len(servers), args.settings.deletion_protection, child)
         self.password = secret.reference("password")
         subnet_ids = [
@@ -222,7 +222,7 @@ class ClickHouse(pulumi.ComponentResource):
             wait_for_steady_state=True,
             opts=pulumi.ResourceOptions(
                 parent=self,
-                depends_on=[machine, *ways, *image.after],
+                depends_on=[machine, *depends_on, *image.after],
                 custom_timeouts=service_timeouts(len(servers)),
                 # A second service beside the first would start servers on the same volumes.
                 delete_before_replace=True,
@@ -245,15 +245,15 @@ class ClickHouse(pulumi.ComponentResource):
                 password=self.password,
                 image=image,
                 replicated=len(servers) > 1,
-                doors=self.native_doors,
+                ingress_rules=self.native_doors,
             ),
             child,
         )
         self.log_group_names = [logs.name, backup.log_group_name]
-        self.watched = {
+        self.metric_dimensions = {
             "clickhouse": [{"ClusterName": args.cluster.name, "ServiceName": service.name}],
-            **machine.watched,
-            **backup.watched,
+            **machine.metric_dimensions,
+            **backup.metric_dimensions,
         }
 
     def _make_secrets(

@@ -9,7 +9,7 @@ import pulumi
 import pulumi_aws as aws
 
 from langfuse_aws.components.clickhouse.config import user_data
-from langfuse_aws.components.network.security_groups import allow_egress, closed_group
+from langfuse_aws.components.network.security_groups import allow_egress, security_group
 from langfuse_aws.components.protection.beginning import only_without, volume_obstacle
 from langfuse_aws.components.runtime.cluster import Cluster
 from langfuse_aws.components.runtime.discovery import discovery_service
@@ -18,7 +18,7 @@ from langfuse_aws.components.shared import iam
 from langfuse_aws.components.shared.launch_tags import group_tags, launch_tags, tag_specifications
 from langfuse_aws.components.shared.launch_template import METADATA_OPTIONS, root_volume
 from langfuse_aws.components.shared.location import Location
-from langfuse_aws.components.shared.metrics import CLICKHOUSE_NAMESPACE, Watched
+from langfuse_aws.components.shared.metrics import CLICKHOUSE_NAMESPACE, MetricDimensions
 from langfuse_aws.settings.stores import ClickHouseOnEc2
 
 # https://docs.aws.amazon.com/AmazonECS/latest/developerguide/retrieve-ecs-optimized_AMI.html
@@ -69,7 +69,7 @@ class ClickHouseHost(pulumi.ComponentResource):
     """Their ARNs."""
     group_name: pulumi.Output[str]
     """Name of the group, once its instances run as they are configured."""
-    watched: Watched
+    metric_dimensions: MetricDimensions
     """What CloudWatch calls the volumes and the Auto Scaling group."""
 
     def __init__(
@@ -106,7 +106,7 @@ class ClickHouseHost(pulumi.ComponentResource):
             discovery_service(label, f"clickhouse-{number}", "A", args.cluster, opts=child)
             for number, label in enumerate(labels if count > 1 else [], start=1)
         ]
-        group = closed_group(f"{name}-instance", "ClickHouse instance", args.vpc_id, opts=child)
+        group = security_group(f"{name}-instance", "ClickHouse instance", args.vpc_id, opts=child)
         egress = allow_egress(f"{name}-instance", group.id, opts=child)
         boot = pulumi.Output.all(
             cluster=args.cluster.name,
@@ -141,7 +141,7 @@ class ClickHouseHost(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self, depends_on=[egress]),
         )
         self.group_name = current_instances(instances, version, count)
-        self.watched = {
+        self.metric_dimensions = {
             "volumes": [{"VolumeId": volume} for volume in self.volume_ids],
             "hosts": [{"AutoScalingGroupName": instances.name}],
         }

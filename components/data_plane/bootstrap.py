@@ -13,7 +13,7 @@ from langfuse_aws.components.data_plane.bootstrap_variables import (
 )
 from langfuse_aws.components.environment import Environment
 from langfuse_aws.components.shared.stored_secret import (
-    RenewablePassword,
+    RotatedPassword,
     SecretReference,
     StoredSecret,
     StoredSecretArgs,
@@ -60,14 +60,14 @@ class Bootstrap(pulumi.ComponentResource):
         child = pulumi.ResourceOptions(parent=self)
         version = {"keyVersion": str(args.settings.key_version)}
         public = random.RandomUuid(f"{name}-public-key", keepers=version, opts=child)
-        key = RenewablePassword(
+        key = RotatedPassword(
             f"{name}-secret-key",
             length=SECRET_KEY_CHARACTERS,
             special=False,
             keepers=version,
             opts=child,
         )
-        password = RenewablePassword(
+        password = RotatedPassword(
             f"{name}-user-password",
             length=PASSWORD_CHARACTERS,
             override_special=PASSWORD_SPECIALS,

@@ -12,8 +12,8 @@ from langfuse_aws.components.data_plane.bootstrap import Bootstrap, BootstrapArg
 from langfuse_aws.components.data_plane.postgres import Postgres, PostgresArgs
 from langfuse_aws.components.data_plane.storage import Storage, StorageArgs
 from langfuse_aws.components.data_plane.valkey import Redis, RedisArgs
-from langfuse_aws.components.network.security_groups import Door
-from langfuse_aws.components.shared.metrics import Watched
+from langfuse_aws.components.network.security_groups import IngressRule
+from langfuse_aws.components.shared.metrics import MetricDimensions
 from langfuse_aws.components.shared.stored_secret import (
     SecretReference,
     StoredSecret,
@@ -110,14 +110,18 @@ class DataPlane(pulumi.ComponentResource):
         self.register_outputs({"bucket": self.storage.bucket})
 
     @property
-    def doors(self) -> dict[str, Door]:
+    def ingress_rules(self) -> dict[str, IngressRule]:
         """Where consumers of the stores are let in."""
-        return {**self.postgres.doors, **self.redis.doors}
+        return {**self.postgres.ingress_rules, **self.redis.ingress_rules}
 
     @property
-    def watched(self) -> Watched:
+    def metric_dimensions(self) -> MetricDimensions:
         """What CloudWatch calls the stores."""
-        return {**self.postgres.watched, **self.redis.watched, **self.storage.watched}
+        return {
+            **self.postgres.metric_dimensions,
+            **self.redis.metric_dimensions,
+            **self.storage.metric_dimensions,
+        }
 
     def _make_keys(self, name: str, protected: bool, child: pulumi.ResourceOptions) -> None:
         kept = pulumi.ResourceOptions(parent=self, protect=protected)

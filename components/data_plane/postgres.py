@@ -8,7 +8,7 @@ import pulumi
 import pulumi_aws as aws
 import pulumi_random as random
 
-from langfuse_aws.components.network.security_groups import Door, closed_group
+from langfuse_aws.components.network.security_groups import IngressRule, security_group
 from langfuse_aws.components.protection.backups import BackedUpDatabase
 from langfuse_aws.components.protection.beginning import database_snapshot, only_without
 from langfuse_aws.components.protection.final_snapshot import final_snapshot_name
@@ -18,7 +18,7 @@ from langfuse_aws.components.protection.snapshots import (
     INSTANCE_STORAGE_LIMIT_GIB,
     USER,
 )
-from langfuse_aws.components.shared.metrics import Watched
+from langfuse_aws.components.shared.metrics import MetricDimensions
 from langfuse_aws.components.shared.stored_secret import (
     SecretReference,
     StoredSecret,
@@ -60,9 +60,9 @@ class Postgres(pulumi.ComponentResource):
     """AWS's own ID of the database: another one is another database."""
     password: SecretReference
     """The owner's password."""
-    doors: dict[str, Door]
+    ingress_rules: dict[str, IngressRule]
     """Where consumers are let in."""
-    watched: Watched
+    metric_dimensions: MetricDimensions
     """What CloudWatch calls the database; nothing if it is external."""
 
     def __init__(
@@ -85,8 +85,8 @@ class Postgres(pulumi.ComponentResource):
     ) -> None:
         self.host = pulumi.Output.from_input(f"{settings.host}:{settings.port}")
         self.user, self.database = settings.user, settings.database
-        self.identity, self.backed_up, self.doors = self.host, None, {}
-        self.watched = {}
+        self.identity, self.backed_up, self.ingress_rules = self.host, None, {}
+        self.metric_dimensions = {}
         self.password = external_password(name, "password", args.password, args.protected, child)
 
     def _create(
@@ -98,8 +98,8 @@ class Postgres(pulumi.ComponentResource):
     ) -> None:
         self.user, self.database = USER, DATABASE
         kept = pulumi.ResourceOptions(parent=self, protect=args.protected)
-        group = closed_group(name, "PostgreSQL", args.vpc_id, opts=child)
-        self.doors = {"postgres": Door(group.id, POSTGRES_PORT)}
+        group = security_group(name, "PostgreSQL", args.vpc_id, opts=child)
+        self.ingress_rules = {"postgres": IngressRule(group.id, POSTGRES_PORT)}
         # Alphanumeric: the images' entrypoints put it into a URL without encoding it.
         password = random.RandomPassword(f"{name}-password", length=32, special=False, opts=kept)
         secret = StoredSecret(
@@ -129,7 +129,7 @@ class Postgres(pulumi.ComponentResource):
             made = _aurora(name, settings, password.result, common, child, kept)
         else:
             made = _instance(name, settings, password.result, common, child, kept)
-        self.host, self.identity, self.backed_up, self.watched = made
+        self.host, self.identity, self.backed_up, self.metric_dimensions = made
 
 
 class Database(NamedTuple):
@@ -138,7 +138,7 @@ class Database(NamedTuple):
     host: pulumi.Output[str]
     identity: pulumi.Output[str]
     backed_up: BackedUpDatabase
-    watched: Watched
+    metric_dimensions: MetricDimensions
 
 
 class Beginning(NamedTuple):
@@ -246,9 +246,9 @@ def _aurora(
     ready = pulumi.Output.all(*(instance.id for instance in instances))
     endpoint = ready.apply(lambda _: cluster.endpoint)
     host = _host(name, endpoint, cluster.master_username, cluster.database_name)
-    watched = {"aurora": [{"DBClusterIdentifier": cluster.cluster_identifier}]}
+    metric_dimensions = {"aurora": [{"DBClusterIdentifier": cluster.cluster_identifier}]}
     backed_up = BackedUpDatabase(cluster.arn, "Aurora")
-    return Database(host, cluster.cluster_resource_id, backed_up, watched)
+    return Database(host, cluster.cluster_resource_id, backed_up, metric_dimensions)
 
 
 def _instance(
@@ -287,6 +287,6 @@ def _instance(
         opts=begins.opts,
     )
     host = _host(name, instance.address, instance.username, instance.db_name)
-    watched = {"database": [{"DBInstanceIdentifier": instance.identifier}]}
+    metric_dimensions = {"database": [{"DBInstanceIdentifier": instance.identifier}]}
     backed_up = BackedUpDatabase(instance.arn, "RDS")
-    return Database(host, instance.resource_id, backed_up, watched)
+    return Database(host, instance.resource_id, backed_up, metric_dimensions)

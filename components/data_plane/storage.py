@@ -11,7 +11,7 @@ import pulumi_aws as aws
 
 from langfuse_aws.components.environment import EVENTS_PREFIX
 from langfuse_aws.components.shared.bucket import private_bucket, version_objects
-from langfuse_aws.components.shared.metrics import Watched
+from langfuse_aws.components.shared.metrics import MetricDimensions
 from langfuse_aws.components.shared.stored_secret import RECOVERY_DAYS
 from langfuse_aws.settings.stores import Storage as StorageSettings
 
@@ -40,7 +40,7 @@ class Storage(pulumi.ComponentResource):
     """The bucket's ARN."""
     key_arn: pulumi.Output[str] | None
     """The KMS key's ARN; None when S3's own keys are used."""
-    watched: Watched
+    metric_dimensions: MetricDimensions
     """What CloudWatch calls the bucket."""
 
     def __init__(
@@ -71,7 +71,9 @@ class Storage(pulumi.ComponentResource):
             opts=child,
         )
         self.bucket, self.bucket_arn = bucket.name, bucket.arn
-        self.watched = {"bucket": [{"BucketName": bucket.name, "StorageType": "StandardStorage"}]}
+        self.metric_dimensions = {
+            "bucket": [{"BucketName": bucket.name, "StorageType": "StandardStorage"}]
+        }
         self.register_outputs({"bucket": self.bucket})
 
     @staticmethod

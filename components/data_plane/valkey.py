@@ -7,9 +7,9 @@ import pulumi
 import pulumi_aws as aws
 import pulumi_random as random
 
-from langfuse_aws.components.network.security_groups import Door, closed_group
+from langfuse_aws.components.network.security_groups import IngressRule, security_group
 from langfuse_aws.components.protection.final_snapshot import final_snapshot_name
-from langfuse_aws.components.shared.metrics import Watched
+from langfuse_aws.components.shared.metrics import MetricDimensions
 from langfuse_aws.components.shared.stored_secret import (
     SecretReference,
     StoredSecret,
@@ -45,9 +45,9 @@ class Redis(pulumi.ComponentResource):
     tls: bool
     password: SecretReference
     """The AUTH token."""
-    doors: dict[str, Door]
+    ingress_rules: dict[str, IngressRule]
     """Where consumers are let in."""
-    watched: Watched
+    metric_dimensions: MetricDimensions
     """What CloudWatch calls the nodes; nothing if the cache is external."""
 
     def __init__(
@@ -65,8 +65,8 @@ class Redis(pulumi.ComponentResource):
         self, name: str, settings: ExternalRedis, args: RedisArgs, child: pulumi.ResourceOptions
     ) -> None:
         self.host = pulumi.Output.from_input(settings.host)
-        self.port, self.tls, self.doors = settings.port, settings.tls, {}
-        self.watched = {}
+        self.port, self.tls, self.ingress_rules = settings.port, settings.tls, {}
+        self.metric_dimensions = {}
         self.password = external_password(name, "token", args.password, args.protected, child)
 
     def _create(
@@ -77,9 +77,9 @@ class Redis(pulumi.ComponentResource):
         child: pulumi.ResourceOptions,
     ) -> None:
         kept = pulumi.ResourceOptions(parent=self, protect=args.protected)
-        group = closed_group(name, "Valkey", args.vpc_id, opts=child)
+        group = security_group(name, "Valkey", args.vpc_id, opts=child)
         self.port, self.tls = REDIS_PORT, True
-        self.doors = {"redis": Door(group.id, REDIS_PORT)}
+        self.ingress_rules = {"redis": IngressRule(group.id, REDIS_PORT)}
         token = random.RandomPassword(f"{name}-token", length=64, special=False, opts=kept)
         secret = StoredSecret(
             f"{name}-credentials",
@@ -121,7 +121,7 @@ class Redis(pulumi.ComponentResource):
         )
         self.host = cache.primary_endpoint_address
         # AWS names a group's nodes so. The provider's own list is the old one while it changes.
-        self.watched = {
+        self.metric_dimensions = {
             "caches": [
                 {"CacheClusterId": pulumi.Output.concat(cache.replication_group_id, f"-{node:03}")}
                 for node in range(1, 2 + settings.replicas)

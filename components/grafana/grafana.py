@@ -18,11 +18,11 @@ from langfuse_aws.components.runtime.container_definition import HealthCheck
 from langfuse_aws.components.runtime.fargate_service import capacity_provider, fargate_service
 from langfuse_aws.components.runtime.fargate_task import FargateTaskArgs, fargate_task
 from langfuse_aws.components.runtime.read_back import running_service
+from langfuse_aws.components.service_inputs import ServiceInputs
 from langfuse_aws.components.shared import iam
 from langfuse_aws.components.shared.generated_secret import GeneratedSecret, GeneratedSecretArgs
-from langfuse_aws.components.shared.metrics import Watched
+from langfuse_aws.components.shared.metrics import MetricDimensions
 from langfuse_aws.components.shared.path_part import GRAFANA_PATH, PathPart
-from langfuse_aws.components.stack_parts import StackParts
 from langfuse_aws.contract.runtime import health_command
 from langfuse_aws.settings.model import Settings
 from langfuse_aws.settings.releases import GRAFANA_CLICKHOUSE
@@ -62,9 +62,9 @@ CLOUDWATCH_ACTIONS: Final = (
 class GrafanaArgs:
     """What Grafana is made from."""
 
-    parts: StackParts
+    parts: ServiceInputs
     ingress: Ingress
-    watched: Watched
+    metric_dimensions: MetricDimensions
     """What CloudWatch calls the stack's things."""
 
 
@@ -92,7 +92,7 @@ class Grafana(pulumi.ComponentResource):
             name, GeneratedSecretArgs("Grafana", ["password", "secret-key"]), child
         )
         self.password_secret_arn = secret.arn
-        values = pulumi.Output.all(**dashboard_values(args.watched, parts.settings))
+        values = pulumi.Output.all(**dashboard_values(args.metric_dimensions, parts.settings))
         texts = {
             variable: values.apply(
                 lambda found, variable=variable: grafana_files.text(variable, found)
@@ -126,7 +126,7 @@ class Grafana(pulumi.ComponentResource):
                 ),
                 # CloudWatch's metrics are no resources that a policy could name.
                 statements=[iam.allow(CLOUDWATCH_ACTIONS, ["*"])],
-                doors=parts.clickhouse.http_doors,
+                ingress_rules=parts.clickhouse.http_doors,
                 location=parts.location,
                 network=parts.network,
                 log_retention_days=parts.settings.logs.retention_days,
@@ -135,7 +135,7 @@ class Grafana(pulumi.ComponentResource):
             child,
         )
         self.log_group_name = task.log_group_name
-        ways = let_ingress_in(
+        depends_on = let_ingress_in(
             name, args.ingress.way.group_id, task.group_id, PORT, "ingress to Grafana", opts=child
         )
         part = PathPart(CONTAINER, PORT, GRAFANA_PATH, HEALTH_PATH)
@@ -147,7 +147,7 @@ class Grafana(pulumi.ComponentResource):
             parts.network,
             attachment,
             tasks=1,
-            after=[*ways, parts.clickhouse],
+            after=[*depends_on, parts.clickhouse],
             opts=child,
         )
         running = running_service(service, task.arn, provider=capacity_provider(spot=False))
@@ -199,12 +199,14 @@ def clickhouse_address(url: str) -> dict[str, str]:
     }
 
 
-def dashboard_values(watched: Watched, settings: Settings) -> dict[str, pulumi.Input[str]]:
+def dashboard_values(
+    metric_dimensions: MetricDimensions, settings: Settings
+) -> dict[str, pulumi.Input[str]]:
     """Name what the dashboard shows, by its variables: only what this stack has."""
     found = {
-        variable: [each[dimension] for each in watched[subject]]
+        variable: [each[dimension] for each in metric_dimensions[subject]]
         for variable, (subject, dimension) in VARIABLES.items()
-        if subject in watched
+        if subject in metric_dimensions
     }
     named = {
         variable: pulumi.Output.all(*values).apply(",".join) for variable, values in found.items()

@@ -14,10 +14,10 @@ import pulumi_aws as aws
 
 from langfuse_aws.components.ingress.certificate import Certificate
 from langfuse_aws.components.network.network import Network
-from langfuse_aws.components.network.security_groups import closed_group
+from langfuse_aws.components.network.security_groups import security_group
 from langfuse_aws.components.runtime.cluster import Cluster
 from langfuse_aws.components.runtime.discovery import discovery_service
-from langfuse_aws.components.shared.metrics import Watched
+from langfuse_aws.components.shared.metrics import MetricDimensions
 from langfuse_aws.components.shared.path_part import PathPart
 from langfuse_aws.contract.runtime import WEB_PORT
 from langfuse_aws.contract.timeouts import HTTP_API_SECONDS
@@ -59,7 +59,7 @@ class ApiGateway(pulumi.ComponentResource):
     """Security group of the VPC link."""
     attachment: Mapping[str, Any]
     """Arguments that attach an ECS service."""
-    watched: Watched
+    metric_dimensions: MetricDimensions
     """What CloudWatch calls the API."""
 
     def __init__(
@@ -67,7 +67,7 @@ class ApiGateway(pulumi.ComponentResource):
     ) -> None:
         super().__init__("langfuse:index:ApiGateway", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
-        group = closed_group(
+        group = security_group(
             f"{name}-vpc-link", "VPC link of the API", args.network.vpc_id, opts=child
         )
         self.group_id = group.id
@@ -110,7 +110,7 @@ class ApiGateway(pulumi.ComponentResource):
             self.target_zone_id = pulumi.Output.from_input("")
         else:
             self._map_domain(name, args.certificate, api, stage, child)
-        self.watched = {"api": [{"ApiId": api.id, "Stage": stage.name}]}
+        self.metric_dimensions = {"api": [{"ApiId": api.id, "Stage": stage.name}]}
         self.attachment = {
             "service_registries": {
                 "registry_arn": discovery.arn,

@@ -16,7 +16,7 @@ from langfuse_aws.components.ingress.load_balancer_protection import LoadBalance
 from langfuse_aws.components.ingress.web_acl import WebAcl, WebAclArgs
 from langfuse_aws.components.network.network import Network
 from langfuse_aws.components.runtime.cluster import Cluster
-from langfuse_aws.components.shared.metrics import Watched
+from langfuse_aws.components.shared.metrics import MetricDimensions
 from langfuse_aws.contract.runtime import WEB_START_SECONDS, start_seconds
 from langfuse_aws.settings.model import Settings
 from langfuse_aws.settings.services import ApiGatewayIngress, AppRunnerIngress, LoadBalancerIngress
@@ -40,7 +40,7 @@ class Ingress(pulumi.ComponentResource):
     """What users open: `https://` and a host name, without a path."""
     certificate: Certificate | None
     """The domain's certificate and records; None without a domain."""
-    watched: Watched
+    metric_dimensions: MetricDimensions
     """What CloudWatch calls the way in, and the certificate if there is one."""
 
     def __init__(
@@ -50,7 +50,7 @@ class Ingress(pulumi.ComponentResource):
         child = pulumi.ResourceOptions(parent=self)
         settings = args.settings.ingress
         self.certificate = None
-        self.watched = {}
+        self.metric_dimensions = {}
         if args.settings.domain is not None:
             self.certificate = Certificate(
                 name,
@@ -114,11 +114,14 @@ class Ingress(pulumi.ComponentResource):
                 ),
                 child,
             )
-        self.watched = way.watched
+        self.metric_dimensions = way.metric_dimensions
         if certificate is None:
             self.url = way.target_name
         else:
-            self.watched = {**way.watched, "certificate": [{"CertificateArn": certificate.arn}]}
+            self.metric_dimensions = {
+                **way.metric_dimensions,
+                "certificate": [{"CertificateArn": certificate.arn}],
+            }
         return way
 
     def point_domain(self, after: Sequence[pulumi.Resource]) -> None:

@@ -8,8 +8,8 @@ import pulumi
 import pulumi_aws as aws
 
 from langfuse_aws.components.network.network import Network
-from langfuse_aws.components.network.security_groups import closed_group
-from langfuse_aws.components.shared.metrics import Watched
+from langfuse_aws.components.network.security_groups import security_group
+from langfuse_aws.components.shared.metrics import MetricDimensions
 from langfuse_aws.components.shared.path_part import PathPart
 from langfuse_aws.contract.runtime import (
     START_LIMIT_SECONDS,
@@ -63,7 +63,7 @@ class LoadBalancer(pulumi.ComponentResource):
     """Its security group."""
     attachment: Mapping[str, Any]
     """Arguments that attach an ECS service."""
-    watched: Watched
+    metric_dimensions: MetricDimensions
     """What CloudWatch calls the load balancer and its targets."""
 
     def __init__(
@@ -71,7 +71,7 @@ class LoadBalancer(pulumi.ComponentResource):
     ) -> None:
         super().__init__("langfuse:index:LoadBalancer", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
-        group = closed_group(f"{name}-alb", "Load balancer", args.network.vpc_id, opts=child)
+        group = security_group(f"{name}-alb", "Load balancer", args.network.vpc_id, opts=child)
         self.group_id = group.id
         for index, block in enumerate(args.settings.allowed_cidrs, start=1):
             for port in LOAD_BALANCER_PORTS:
@@ -149,7 +149,7 @@ class LoadBalancer(pulumi.ComponentResource):
         self._vpc_id, self._listener_arn = network.vpc_id, https.arn
         self.target_name, self.target_zone_id = balancer.dns_name, balancer.zone_id
         whole = {"LoadBalancer": balancer.arn_suffix}
-        self.watched = {
+        self.metric_dimensions = {
             "balancer": [whole],
             "targets": [{**whole, "TargetGroup": targets.arn_suffix}],
         }

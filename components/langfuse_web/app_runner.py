@@ -14,14 +14,18 @@ import pulumi
 import pulumi_aws as aws
 
 from langfuse_aws.components.environment import Environment
-from langfuse_aws.components.network.security_groups import allow_egress, closed_group, open_doors
+from langfuse_aws.components.network.security_groups import (
+    allow_egress,
+    allow_ingress,
+    security_group,
+)
 from langfuse_aws.components.runtime.images import ContainerImage
 from langfuse_aws.components.runtime.task_roles import read_secrets
+from langfuse_aws.components.service_inputs import ServiceInputs
 from langfuse_aws.components.shared import iam
 from langfuse_aws.components.shared.location import Location
-from langfuse_aws.components.shared.metrics import Watched
+from langfuse_aws.components.shared.metrics import MetricDimensions
 from langfuse_aws.components.shared.stored_secret import SecretReference
-from langfuse_aws.components.stack_parts import StackParts
 from langfuse_aws.contract.runtime import (
     WEB_HEALTH_PATH,
     WEB_PORT,
@@ -60,7 +64,7 @@ def refuse_region(settings: Settings, location: Location) -> None:
 class AppRunnerArgs:
     """What the service is made from."""
 
-    parts: StackParts
+    parts: ServiceInputs
     environment: Environment[pulumi.Input[str], SecretReference]
     after: Sequence[pulumi.Resource]
     """What must run before the service starts."""
@@ -74,7 +78,7 @@ class AppRunner(pulumi.ComponentResource):
     service_name: pulumi.Output[str]
     log_group_name: pulumi.Output[str]
     """The log group of what web prints."""
-    watched: Watched
+    metric_dimensions: MetricDimensions
     """What CloudWatch calls the service."""
 
     def __init__(
@@ -84,10 +88,10 @@ class AppRunner(pulumi.ComponentResource):
         child = pulumi.ResourceOptions(parent=self)
         parts = args.parts
         image, web = parts.images["web"], parts.settings.web
-        group = closed_group(name, "Langfuse web", parts.network.vpc_id, opts=child)
-        ways = [
+        group = security_group(name, "Langfuse web", parts.network.vpc_id, opts=child)
+        depends_on = [
             allow_egress(name, group.id, opts=child),
-            *open_doors(name, group.id, parts.doors, opts=child),
+            *allow_ingress(name, group.id, parts.ingress_rules, opts=child),
         ]
         access = iam.service_role(f"{name}-access", PULLING, _pull(image), opts=child)
         instance = iam.service_role(
@@ -150,7 +154,7 @@ class AppRunner(pulumi.ComponentResource):
             tags={"Image": image.reference},
             opts=pulumi.ResourceOptions(
                 parent=self,
-                depends_on=[*ways, *image.after, *args.after],
+                depends_on=[*depends_on, *image.after, *args.after],
                 # Its name is taken as long as it is there.
                 delete_before_replace=True,
             ),
@@ -163,7 +167,7 @@ class AppRunner(pulumi.ComponentResource):
         self.log_group_name = pulumi.Output.concat(
             "/aws/apprunner/", service.service_name, "/", service.service_id, "/application"
         )
-        self.watched = {
+        self.metric_dimensions = {
             "app-runner": [{"ServiceName": service.service_name, "ServiceID": service.service_id}]
         }
         self.register_outputs({"serviceName": self.service_name})
@@ -171,7 +175,7 @@ class AppRunner(pulumi.ComponentResource):
     @staticmethod
     def _connector(
         name: str,
-        parts: StackParts,
+        parts: ServiceInputs,
         group_id: pulumi.Output[str],
         child: pulumi.ResourceOptions,
     ) -> aws.apprunner.VpcConnector:

@@ -16,9 +16,9 @@ from langfuse_aws.components.migration.migration import Migration
 from langfuse_aws.components.network.security_groups import let_ingress_in
 from langfuse_aws.components.runtime.container_definition import HealthCheck
 from langfuse_aws.components.runtime.container_service import ContainerService, ContainerServiceArgs
-from langfuse_aws.components.shared.metrics import Watched
+from langfuse_aws.components.service_inputs import ServiceInputs
+from langfuse_aws.components.shared.metrics import MetricDimensions
 from langfuse_aws.components.shared.stored_secret import SecretReference
-from langfuse_aws.components.stack_parts import StackParts
 from langfuse_aws.contract.runtime import (
     STOP_TIMEOUT_SECONDS,
     WEB_HEALTH_PATH,
@@ -34,7 +34,7 @@ from langfuse_aws.settings.app_runner import APP_RUNNER
 class LangfuseWebArgs:
     """What the web service is made from."""
 
-    parts: StackParts
+    parts: ServiceInputs
     ingress: Ingress
     migration: Migration
     """Comes first: no task runs on a database that is not its release's."""
@@ -47,7 +47,7 @@ class LangfuseWeb(pulumi.ComponentResource):
     """Name of the ECS or App Runner service, steady."""
     log_group_name: pulumi.Output[str]
     """Name of its log group."""
-    watched: Watched
+    metric_dimensions: MetricDimensions
     """What CloudWatch calls the service."""
 
     def __init__(
@@ -58,7 +58,7 @@ class LangfuseWeb(pulumi.ComponentResource):
         make = self._on_app_runner if on_app_runner else self._on_fargate
         service = make(name, args)
         self.service_name, self.log_group_name = service.service_name, service.log_group_name
-        self.watched = service.watched
+        self.metric_dimensions = service.metric_dimensions
         self.register_outputs({"serviceName": self.service_name})
 
     def _on_fargate(self, name: str, args: LangfuseWebArgs) -> ContainerService:
@@ -77,7 +77,7 @@ class LangfuseWeb(pulumi.ComponentResource):
                 settings=parts.settings.web,
                 environment=_environment(parts),
                 statements=parts.statements,
-                doors=parts.doors,
+                ingress_rules=parts.ingress_rules,
                 location=parts.location,
                 network=parts.network,
                 cluster=parts.cluster,
@@ -103,6 +103,6 @@ class LangfuseWeb(pulumi.ComponentResource):
         return service
 
 
-def _environment(parts: StackParts) -> Environment[pulumi.Input[str], SecretReference]:
+def _environment(parts: ServiceInputs) -> Environment[pulumi.Input[str], SecretReference]:
     """Build what the container gets, on either platform."""
     return environment.web(parts.settings, parts.endpoints, parts.credentials)

@@ -9,9 +9,9 @@ from langfuse_aws.components import environment
 from langfuse_aws.components.migration.migration import Migration
 from langfuse_aws.components.runtime.container_definition import HealthCheck
 from langfuse_aws.components.runtime.container_service import ContainerService, ContainerServiceArgs
+from langfuse_aws.components.service_inputs import ServiceInputs
 from langfuse_aws.components.shared import iam
-from langfuse_aws.components.shared.metrics import Watched, schedules_run
-from langfuse_aws.components.stack_parts import StackParts
+from langfuse_aws.components.shared.metrics import MetricDimensions, schedules_run
 from langfuse_aws.contract import metrics
 from langfuse_aws.contract.runtime import (
     WORKER_PORT,
@@ -27,7 +27,7 @@ from langfuse_aws.contract.runtime import (
 class LangfuseWorkerArgs:
     """What the worker service is made from."""
 
-    parts: StackParts
+    parts: ServiceInputs
     migration: Migration
     """Comes first: no task runs on a database that is not its release's."""
 
@@ -39,7 +39,7 @@ class LangfuseWorker(pulumi.ComponentResource):
     """Name of the ECS service, once it runs as it is configured."""
     log_group_name: pulumi.Output[str]
     """Name of its log group."""
-    watched: Watched
+    metric_dimensions: MetricDimensions
     """What CloudWatch calls the service, and whether the worker publishes its queues."""
 
     def __init__(
@@ -66,7 +66,7 @@ class LangfuseWorker(pulumi.ComponentResource):
                     *parts.statements,
                     *([iam.metric_publishing(metrics.NAMESPACE)] if publishes else []),
                 ],
-                doors=parts.doors,
+                ingress_rules=parts.ingress_rules,
                 location=parts.location,
                 network=parts.network,
                 cluster=parts.cluster,
@@ -80,12 +80,12 @@ class LangfuseWorker(pulumi.ComponentResource):
             pulumi.ResourceOptions(parent=self),
         )
         self.service_name, self.log_group_name = service.service_name, service.log_group_name
-        self.watched = service.watched
+        self.metric_dimensions = service.metric_dimensions
         if parts.settings.alarms is not None and metrics.logs_schedules(worker.environment):
             self._count_schedules(name)
         if parts.settings.publishes_queue_metrics:
             # Queue metrics have no dimensions.
-            self.watched = {**self.watched, "queues": [{}]}
+            self.metric_dimensions = {**self.metric_dimensions, "queues": [{}]}
         self.register_outputs({"serviceName": self.service_name})
 
     def _count_schedules(self, name: str) -> None:
@@ -105,4 +105,4 @@ class LangfuseWorker(pulumi.ComponentResource):
             },
             opts=pulumi.ResourceOptions(parent=self),
         )
-        self.watched = {**self.watched, counted.subject: [{}]}
+        self.metric_dimensions = {**self.metric_dimensions, counted.subject: [{}]}

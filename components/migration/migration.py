@@ -18,8 +18,8 @@ from langfuse_aws.components.runtime.fargate_task import (
     fargate_task,
     run_task_statements,
 )
+from langfuse_aws.components.service_inputs import ServiceInputs
 from langfuse_aws.components.shared import iam
-from langfuse_aws.components.stack_parts import StackParts
 from langfuse_aws.contract.runtime import (
     MIGRATION_COMMAND,
     SERVER_COMMAND,
@@ -59,7 +59,7 @@ def command(*, first_start: bool) -> list[str]:
 class MigrationArgs:
     """What the migration is made from."""
 
-    parts: StackParts
+    parts: ServiceInputs
 
 
 class Migration(pulumi.ComponentResource):
@@ -90,7 +90,7 @@ class Migration(pulumi.ComponentResource):
                 environment=environment.migration(
                     parts.settings, parts.endpoints, parts.credentials, parts.first_start
                 ),
-                doors=parts.migration_doors,
+                ingress_rules=parts.migration_doors,
                 location=parts.location,
                 network=parts.network,
                 log_retention_days=parts.settings.logs.retention_days,
@@ -118,7 +118,7 @@ class Migration(pulumi.ComponentResource):
             ),
             triggers=parts.store_identities,
             opts=pulumi.ResourceOptions(
-                parent=self, depends_on=[*task.ways, *parts.before_migration]
+                parent=self, depends_on=[*task.depends_on, *parts.before_migration]
             ),
         )
         self.register_outputs({"logGroupName": self.log_group_name})
@@ -126,7 +126,7 @@ class Migration(pulumi.ComponentResource):
     @staticmethod
     def _function(
         name: str,
-        parts: StackParts,
+        parts: ServiceInputs,
         role_arns: Sequence[pulumi.Output[str]],
         child: pulumi.ResourceOptions,
     ) -> aws.lambda_.Function:

@@ -15,7 +15,7 @@ from typing import Final
 import pulumi
 import pulumi_aws as aws
 
-from langfuse_aws.components.network.security_groups import allow_egress, closed_group
+from langfuse_aws.components.network.security_groups import allow_egress, security_group
 from langfuse_aws.components.shared import iam
 from langfuse_aws.components.shared.launch_tags import group_tags, launch_tags, tag_specifications
 from langfuse_aws.components.shared.launch_template import METADATA_OPTIONS, root_volume
@@ -91,7 +91,7 @@ class NatInstance(pulumi.ComponentResource):
     ) -> None:
         super().__init__(COMPONENT, name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
-        group = closed_group(name, "NAT instance", args.vpc_id, opts=child)
+        group = security_group(name, "NAT instance", args.vpc_id, opts=child)
         rules = [
             aws.vpc.SecurityGroupIngressRule(
                 f"{name}-from-vpc",

@@ -18,7 +18,7 @@ from langfuse_aws.components.network.nat_instance import NatInstance, NatInstanc
 from langfuse_aws.components.protection.replacement_guard import ReplacementGuard
 from langfuse_aws.components.shared import iam
 from langfuse_aws.components.shared.location import Location
-from langfuse_aws.settings.network import AdoptedNetwork, CreatedNetwork
+from langfuse_aws.settings.network import CreatedNetwork, ExistingNetwork
 from langfuse_aws.settings.zones import UNFIT_ZONES, VPC_LINK_ZONES, Zone, with_vpc_links
 
 AWSX_SUBNET: Final = ("awsx:ec2:Vpc", "aws:ec2/vpc:Vpc", "aws:ec2/subnet:Subnet")
@@ -29,7 +29,7 @@ AWSX_SUBNET: Final = ("awsx:ec2:Vpc", "aws:ec2/vpc:Vpc", "aws:ec2/subnet:Subnet"
 class NetworkArgs:
     """What a network is made from."""
 
-    settings: CreatedNetwork | AdoptedNetwork
+    settings: CreatedNetwork | ExistingNetwork
     location: Location
     log_retention_days: int
     guard: ReplacementGuard
@@ -221,7 +221,7 @@ class Network(pulumi.ComponentResource):
             opts=child,
         )
 
-    def _adopt(self, settings: AdoptedNetwork) -> None:
+    def _adopt(self, settings: ExistingNetwork) -> None:
         vpc_id, private = settings.vpc_id, settings.private_subnet_ids
         adopted_zones(vpc_id, settings.public_subnet_ids, "publicSubnetIds", self)
         self.zones = adopted_zones(vpc_id, private, "privateSubnetIds", self)
@@ -279,12 +279,12 @@ def adopted_zones(
     vpc_id: str, subnet_ids: Sequence[str], key: str, parent: pulumi.Resource
 ) -> list[Zone]:
     """Check that subnets are in the VPC and in two or more zones; returns their zones."""
-    told = pulumi.InvokeOptions(parent=parent)
-    subnets = [aws.ec2.get_subnet(id=each, opts=told) for each in subnet_ids]
-    strangers = [subnet.id for subnet in subnets if subnet.vpc_id != vpc_id]
-    if strangers:
+    invoke_opts = pulumi.InvokeOptions(parent=parent)
+    subnets = [aws.ec2.get_subnet(id=each, opts=invoke_opts) for each in subnet_ids]
+    foreign = [subnet.id for subnet in subnets if subnet.vpc_id != vpc_id]
+    if foreign:
         raise pulumi.RunError(
-            f"langfuse:network.{key}: {', '.join(strangers)} not in {vpc_id}. "
+            f"langfuse:network.{key}: {', '.join(foreign)} not in {vpc_id}. "
             "List subnets of the adopted VPC."
         )
     zones = [Zone(subnet.availability_zone, subnet.availability_zone_id) for subnet in subnets]

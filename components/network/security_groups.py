@@ -9,14 +9,14 @@ import pulumi_aws as aws
 
 
 @dataclass(frozen=True)
-class Door:
+class IngressRule:
     """A port of a security group that consumers may be let in at."""
 
     group_id: pulumi.Output[str]
     port: int
 
 
-def closed_group(
+def security_group(
     name: str, description: str, vpc_id: pulumi.Input[str], *, opts: pulumi.ResourceOptions
 ) -> aws.ec2.SecurityGroup:
     """Make a group without any rule."""
@@ -30,10 +30,10 @@ def closed_group(
     )
 
 
-def open_doors(
+def allow_ingress(
     name: str,
     group_id: pulumi.Input[str],
-    doors: Mapping[str, Door],
+    ingress_rules: Mapping[str, IngressRule],
     *,
     opts: pulumi.ResourceOptions,
 ) -> list[pulumi.Resource]:
@@ -41,15 +41,15 @@ def open_doors(
     return [
         aws.vpc.SecurityGroupIngressRule(
             f"{name}-to-{label}",
-            security_group_id=door.group_id,
+            security_group_id=rule.group_id,
             referenced_security_group_id=group_id,
             ip_protocol="tcp",
-            from_port=door.port,
-            to_port=door.port,
+            from_port=rule.port,
+            to_port=rule.port,
             description=f"{name} to {label}",
             opts=opts,
         )
-        for label, door in doors.items()
+        for label, rule in ingress_rules.items()
     ]
 
 
@@ -103,7 +103,7 @@ def let_ingress_in(
     ]
 
 
-def connect_members(
+def allow_self(
     name: str,
     group_id: pulumi.Input[str],
     ports: Mapping[str, int],

@@ -16,7 +16,7 @@ from langfuse_aws.components.observability.alarm_services import service_alarms
 from langfuse_aws.components.observability.alarm_stores import store_alarms
 from langfuse_aws.components.observability.alarm_topic import alarm_topic
 from langfuse_aws.components.shared.location import Location
-from langfuse_aws.components.shared.metrics import Dimensions, Metric, Watched
+from langfuse_aws.components.shared.metrics import Dimensions, Metric, MetricDimensions
 from langfuse_aws.settings.model import Settings
 
 FUNCTIONS: Final = {
@@ -40,7 +40,7 @@ class AlarmsArgs:
     """Prefix of the stack's names."""
     email: str
     runbook_url: str
-    watched: Watched
+    metric_dimensions: MetricDimensions
 
 
 class Alarms(pulumi.ComponentResource):
@@ -60,7 +60,7 @@ class Alarms(pulumi.ComponentResource):
         self.arns = [
             self._alarm(f"{name}-{label}", row, dimensions, args.runbook_url, child)
             for row in alarm_rows(args.settings, args.stack)
-            for label, dimensions in _labelled(row, args.watched)
+            for label, dimensions in _labelled(row, args.metric_dimensions)
         ]
         self.register_outputs({"topicArn": self.topic_arn})
 
@@ -154,9 +154,9 @@ def alarm_rows(settings: Settings, stack: str) -> list[AlarmRow]:
     return [*service_alarms(settings, stack), *store_alarms(settings, stack)]
 
 
-def _labelled(row: AlarmRow, watched: Watched) -> list[tuple[str, Dimensions]]:
+def _labelled(row: AlarmRow, metric_dimensions: MetricDimensions) -> list[tuple[str, Dimensions]]:
     """Name the things of a row's subject: several of them get numbers."""
-    things = watched.get(row.metric.subject, ())
+    things = metric_dimensions.get(row.metric.subject, ())
     if len(things) == 1:
         return [(row.label, things[0])]
     return [(f"{row.label}-{number}", each) for number, each in enumerate(things, start=1)]

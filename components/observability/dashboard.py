@@ -10,7 +10,7 @@ import pulumi_aws as aws
 
 from langfuse_aws.components.observability.dashboard_rows import Widget, dashboard_rows
 from langfuse_aws.components.shared.location import Location
-from langfuse_aws.components.shared.metrics import Metric, Watched
+from langfuse_aws.components.shared.metrics import Metric, MetricDimensions
 
 COLUMNS: Final = 24
 WIDGET_HEIGHT: Final = 6
@@ -25,7 +25,7 @@ count of samples or a sum with it: twenty tasks in twenty minutes, where one run
 CONSOLES: Final = {"aws-cn": "amazonaws.cn", "aws-us-gov": "amazonaws-us-gov.com"}
 
 KnownWatched = Mapping[str, Sequence[Mapping[str, str]]]
-"""`Watched`, when everything in it is known."""
+"""`MetricDimensions`, when everything in it is known."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class DashboardArgs:
     location: Location
     stack: str
     """Prefix of the stack's names."""
-    watched: Watched
+    metric_dimensions: MetricDimensions
     alarm_arns: Sequence[pulumi.Output[str]]
     """ARNs of the alarms whose states are on top; none: there are no alarms."""
 
@@ -52,7 +52,7 @@ class Dashboard(pulumi.ComponentResource):
         super().__init__("langfuse:index:Dashboard", name, None, opts)
         region = args.location.region
         known: pulumi.Output[dict[str, Any]] = pulumi.Output.all(
-            watched=args.watched, alarms=args.alarm_arns
+            metric_dimensions=args.metric_dimensions, alarms=args.alarm_arns
         )
         dashboard = aws.cloudwatch.Dashboard(
             name,
@@ -80,7 +80,7 @@ def console_url(location: Location, dashboard: str) -> str:
 
 
 def dashboard_body(
-    region: str, stack: str, watched: KnownWatched, alarm_arns: Sequence[str]
+    region: str, stack: str, metric_dimensions: KnownWatched, alarm_arns: Sequence[str]
 ) -> str:
     """Build the body: canonical JSON, so that the same stack has the same body."""
     widgets: list[dict[str, Any]] = []
@@ -91,7 +91,9 @@ def dashboard_body(
         top += ALARMS_HEIGHT
     for row in dashboard_rows(stack):
         shown = [
-            (widget, lines) for widget in row if (lines := list(_lines(widget.metrics, watched)))
+            (widget, lines)
+            for widget in row
+            if (lines := list(_lines(widget.metrics, metric_dimensions)))
         ]
         for place, (widget, lines) in enumerate(shown):
             width = COLUMNS // len(shown)
@@ -101,7 +103,7 @@ def dashboard_body(
     return json.dumps({"periodOverride": OWN_PERIODS, "widgets": widgets}, sort_keys=True)
 
 
-def _lines(metrics: Sequence[Metric], watched: KnownWatched) -> list[list[Any]]:
+def _lines(metrics: Sequence[Metric], metric_dimensions: KnownWatched) -> list[list[Any]]:
     """List the lines of a graph: one for every thing of each metric's subject."""
     return [
         [
@@ -115,7 +117,7 @@ def _lines(metrics: Sequence[Metric], watched: KnownWatched) -> list[list[Any]]:
             },
         ]
         for metric in metrics
-        for things in [watched.get(metric.subject, ())]
+        for things in [metric_dimensions.get(metric.subject, ())]
         for index in range(len(things))
     ]
 

@@ -12,7 +12,7 @@ from langfuse_aws.components.observability.alarms import Alarms, AlarmsArgs
 from langfuse_aws.components.observability.budget import Budget, BudgetArgs
 from langfuse_aws.components.observability.dashboard import Dashboard, DashboardArgs
 from langfuse_aws.components.shared.location import Location
-from langfuse_aws.components.shared.metrics import Watched
+from langfuse_aws.components.shared.metrics import MetricDimensions
 from langfuse_aws.settings.model import Settings
 
 
@@ -22,7 +22,7 @@ class ObservabilityArgs:
 
     settings: Settings
     location: Location
-    watched: Watched
+    metric_dimensions: MetricDimensions
     """What CloudWatch calls the stack's things."""
 
 
@@ -38,12 +38,17 @@ class Observability(pulumi.ComponentResource):
         super().__init__("langfuse:index:Observability", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
         alarm_arns: Sequence[pulumi.Output[str]] = []
-        if (told := args.settings.alarms) is not None:
-            email, budget = told.email, told.monthly_budget_usd
+        if (invoke_opts := args.settings.alarms) is not None:
+            email, budget = invoke_opts.email, invoke_opts.monthly_budget_usd
             alarms = Alarms(
                 f"{name}-alarms",
                 AlarmsArgs(
-                    args.settings, args.location, name, email, told.runbook_url, args.watched
+                    args.settings,
+                    args.location,
+                    name,
+                    email,
+                    invoke_opts.runbook_url,
+                    args.metric_dimensions,
                 ),
                 child,
             )
@@ -52,7 +57,7 @@ class Observability(pulumi.ComponentResource):
                 Budget(name, BudgetArgs(email, budget), child)
         self.dashboard_url = Dashboard(
             f"{name}-dashboard",
-            DashboardArgs(args.location, name, args.watched, alarm_arns),
+            DashboardArgs(args.location, name, args.metric_dimensions, alarm_arns),
             child,
         ).url
         self.register_outputs({"dashboardUrl": self.dashboard_url})

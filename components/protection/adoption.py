@@ -34,7 +34,7 @@ ADOPTABLE: Final[Mapping[AdoptedStore, Adoptable]] = {
     "storage": Adoptable("aws:s3/bucket:Bucket"),
 }
 
-MADE_WITH: Final[Mapping[str, frozenset[str]]] = {
+CREATION_INPUTS: Final[Mapping[str, frozenset[str]]] = {
     token: facts.replaced_by for token, facts in RESOURCE_TYPES.items() if facts.replaced_by
 } | {
     # Its minor version is its own: the program names a major, and AWS would pick the minor.
@@ -72,7 +72,7 @@ class Adoption:
         whole = (args.type_, args.name) in self._stores
         if not whole and (args.type_, args.name.rpartition("-")[0]) not in self._beside:
             return None
-        made_with = MADE_WITH[args.type_]
+        made_with = CREATION_INPUTS[args.type_]
         # Of a name and its prefix the provider takes only one.
         prefixes = {each for each in made_with if each.endswith("_prefix")}
         props = {key: value for key, value in args.props.items() if key not in prefixes}

@@ -12,7 +12,7 @@ import pulumi_aws as aws
 
 from langfuse_aws.components.shared import iam
 from langfuse_aws.components.shared.location import Location
-from langfuse_aws.components.shared.metrics import Dimensions, Watched
+from langfuse_aws.components.shared.metrics import Dimensions, MetricDimensions
 from langfuse_aws.settings.data_safety import Backups as BackupSettings
 
 HOURLY: Final = "cron(15 * ? * * *)"
@@ -49,7 +49,7 @@ class BackupsArgs:
 class Backups(pulumi.ComponentResource):
     """The vault, and what is put into it."""
 
-    watched: Watched
+    metric_dimensions: MetricDimensions
     """What CloudWatch calls the vault."""
 
     def __init__(
@@ -87,7 +87,7 @@ class Backups(pulumi.ComponentResource):
             self._plan(f"{name}-volumes", rules, args.volume_arns, role, child)
         if copy is not None and args.database is not None:
             self._plan(f"{name}-database", [daily], [args.database.arn], role, child)
-        self.watched = _watched(vault, args, copied=copy is not None)
+        self.metric_dimensions = _watched(vault, args, copied=copy is not None)
         self.register_outputs({"vaultName": vault.name})
 
     @staticmethod
@@ -131,7 +131,7 @@ class Backups(pulumi.ComponentResource):
         )
 
 
-def _watched(vault: aws.backup.Vault, args: BackupsArgs, *, copied: bool) -> Watched:
+def _watched(vault: aws.backup.Vault, args: BackupsArgs, *, copied: bool) -> MetricDimensions:
     """Name the vault, and in it what each plan backs up. A copy's job is where its source is."""
     here: Dimensions = {"BackupVaultName": vault.name}
     types: dict[str, str] = {}
@@ -139,15 +139,15 @@ def _watched(vault: aws.backup.Vault, args: BackupsArgs, *, copied: bool) -> Wat
         types["volume"] = VOLUMES
     if copied and args.database is not None:
         types["database"] = args.database.resource_type
-    watched: dict[str, Sequence[Dimensions]] = {"vault": [here]}
+    metric_dimensions: dict[str, Sequence[Dimensions]] = {"vault": [here]}
     if copied:
-        watched["copied-vault"] = [here]
+        metric_dimensions["copied-vault"] = [here]
     for each, resource_type in types.items():
         of_type: Dimensions = {**here, "ResourceType": resource_type}
-        watched[f"{each}-snapshots"] = [of_type]
+        metric_dimensions[f"{each}-snapshots"] = [of_type]
         if copied:
-            watched[f"{each}-copies"] = [of_type]
-    return watched
+            metric_dimensions[f"{each}-copies"] = [of_type]
+    return metric_dimensions
 
 
 def _rule(

@@ -27,7 +27,7 @@ def database_snapshot(
     Returns the snapshot, if there is one, and what speaks against it. Its owner and its database
     are not told.
     """
-    told = pulumi.InvokeOptions(parent=parent)
+    invoke_opts = pulumi.InvokeOptions(parent=parent)
     setting = f"langfuse:postgres.snapshotIdentifier: {identifier}"
 
     aurora = engine == "aurora-postgresql"
@@ -35,12 +35,12 @@ def database_snapshot(
     def look_up() -> DatabaseSnapshot:
         if aurora:
             found = aws.rds.get_cluster_snapshot(
-                db_cluster_snapshot_identifier=identifier, include_shared=True, opts=told
+                db_cluster_snapshot_identifier=identifier, include_shared=True, opts=invoke_opts
             )
             encrypted = found.storage_encrypted
         else:
             found = aws.rds.get_snapshot(
-                db_snapshot_identifier=identifier, include_shared=True, opts=told
+                db_snapshot_identifier=identifier, include_shared=True, opts=invoke_opts
             )
             encrypted = found.encrypted
         return DatabaseSnapshot(
@@ -62,9 +62,11 @@ def database_snapshot(
 
 def volume_obstacle(snapshot_id: str, volume_gib: int, parent: pulumi.Resource) -> str | None:
     """Say why no volume of a size can begin with an EBS snapshot; None if one can."""
-    told = pulumi.InvokeOptions(parent=parent)
+    invoke_opts = pulumi.InvokeOptions(parent=parent)
     setting = f"langfuse:clickhouse.snapshotId: {snapshot_id}"
-    snapshot, missing = _found(lambda: aws.ebs.get_snapshot(snapshot_ids=[snapshot_id], opts=told))
+    snapshot, missing = _found(
+        lambda: aws.ebs.get_snapshot(snapshot_ids=[snapshot_id], opts=invoke_opts)
+    )
     if snapshot is None:
         return f"{setting}: {missing}. See aws ec2 describe-snapshots --owner-ids self."
     if snapshot.state != "completed":

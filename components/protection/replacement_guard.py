@@ -18,10 +18,10 @@ from pulumi.output import Unknown
 from pydantic.alias_generators import to_camel
 
 from langfuse_aws.components.protection.release_guard import ReleaseGuard
-from langfuse_aws.components.shared.stored_secret import RenewablePassword
+from langfuse_aws.components.shared.stored_secret import RotatedPassword
 from langfuse_aws.graph.resource_types import RESOURCE_TYPES
 
-REPLACING: Final[Mapping[str, frozenset[str]]] = {
+REPLACEMENT_INPUTS: Final[Mapping[str, frozenset[str]]] = {
     token: facts.replaced_by
     for token, facts in RESOURCE_TYPES.items()
     if facts.bears != "nothing" and facts.replaced_by
@@ -29,7 +29,7 @@ REPLACING: Final[Mapping[str, frozenset[str]]] = {
 """Types that bear data, or a key that data needs, and the inputs whose change replaces them. What a
 store begins with is in BEGINNINGS."""
 
-BEGINNINGS: Final[Mapping[str, Sequence[str]]] = {
+INITIAL_INPUTS: Final[Mapping[str, Sequence[str]]] = {
     token: facts.begins_with for token, facts in RESOURCE_TYPES.items() if facts.begins_with
 }
 """Inputs that count when a store is made, and never again, unless its replacement is allowed."""
@@ -46,7 +46,7 @@ GROWING: Final[Mapping[str, Mapping[str, str]]] = {
 }
 """Inputs that may get more and not less, by type, and why."""
 
-HINTS: Final[Mapping[str, str]] = {
+REMEDIES: Final[Mapping[str, str]] = {
     "aws:ebs/volume:Volume": "A ClickHouse with another number of servers begins on empty volumes, "
     "because its tables are of another kind: back up, deploy another stack and restore there "
     "(docs/operations.md, ClickHouse with three servers).",
@@ -142,16 +142,16 @@ class ReplacementGuard:
     def _guard(
         self, args: pulumi.ResourceTransformationArgs
     ) -> pulumi.ResourceTransformationResult | None:
-        if self._closed or args.type_ not in REPLACING:
+        if self._closed or args.type_ not in REPLACEMENT_INPUTS:
             return None
-        if isinstance(args.resource, RenewablePassword):
+        if isinstance(args.resource, RotatedPassword):
             return None
         # A bucket and its key have the same name.
         label = f"{args.name}-{args.type_.rsplit(':', 1)[-1].lower()}"
         self._guarded[label] = (args.type_, args.name)
         options = {"protect": args.opts.protect, "retainOnDelete": args.opts.retain_on_delete}
         self._keeping[args.type_, args.name] = [key for key, value in options.items() if value]
-        replacing = {to_camel(key): key for key in sorted(REPLACING[args.type_])}
+        replacing = {to_camel(key): key for key in sorted(REPLACEMENT_INPUTS[args.type_])}
         growing = {to_camel(key): key for key in GROWING.get(args.type_, ())}
         value: dict[str, Any] = {
             name: args.props[key]
@@ -166,7 +166,7 @@ class ReplacementGuard:
         if args.name in self._allowed:
             more.protect = False
         else:
-            more.ignore_changes = [*BEGINNINGS.get(args.type_, ()), *compared]
+            more.ignore_changes = [*INITIAL_INPUTS.get(args.type_, ()), *compared]
         return pulumi.ResourceTransformationResult(
             props=args.props, opts=pulumi.ResourceOptions.merge(args.opts, more)
         )
@@ -234,5 +234,5 @@ def _shown(value: Any) -> str:
 
 
 def _deleted(kind: str, name: str) -> str:
-    hint = f" {HINTS[kind]}" if kind in HINTS else ""
+    hint = f" {REMEDIES[kind]}" if kind in REMEDIES else ""
     return f"{name} ({kind}) would be deleted: this configuration no longer has it.{hint}"

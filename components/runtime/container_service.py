@@ -9,7 +9,7 @@ import pulumi_aws as aws
 
 from langfuse_aws.components.environment import Environment
 from langfuse_aws.components.network.network import Network
-from langfuse_aws.components.network.security_groups import Door
+from langfuse_aws.components.network.security_groups import IngressRule
 from langfuse_aws.components.runtime import backlog_scaling
 from langfuse_aws.components.runtime.cluster import Cluster
 from langfuse_aws.components.runtime.container_definition import HealthCheck
@@ -19,7 +19,7 @@ from langfuse_aws.components.runtime.images import ContainerImage
 from langfuse_aws.components.runtime.read_back import running_service
 from langfuse_aws.components.shared.iam import Statement
 from langfuse_aws.components.shared.location import Location
-from langfuse_aws.components.shared.metrics import Watched
+from langfuse_aws.components.shared.metrics import MetricDimensions
 from langfuse_aws.components.shared.stored_secret import SecretReference
 from langfuse_aws.settings.scaling import CPU_SCALE_IN_COOLDOWN_SECONDS as SCALE_IN_COOLDOWN_SECONDS
 from langfuse_aws.settings.scaling import CPU_TARGET_PERCENT, SCALE_OUT_COOLDOWN_SECONDS
@@ -41,7 +41,7 @@ class ContainerServiceArgs:
     environment: Environment[pulumi.Input[str], SecretReference]
     statements: Sequence[Statement]
     """What the container's role may do."""
-    doors: Mapping[str, Door]
+    ingress_rules: Mapping[str, IngressRule]
     """The stores it connects to."""
     location: Location
     network: Network
@@ -66,7 +66,7 @@ class ContainerService(pulumi.ComponentResource):
     """Its security group, which nobody may enter unless a rule says so."""
     log_group_name: pulumi.Output[str]
     """Its log group."""
-    watched: Watched
+    metric_dimensions: MetricDimensions
     """What CloudWatch calls the service."""
 
     def __init__(
@@ -88,7 +88,7 @@ class ContainerService(pulumi.ComponentResource):
                 stop_timeout=args.stop_timeout,
                 environment=args.environment,
                 statements=args.statements,
-                doors=args.doors,
+                ingress_rules=args.ingress_rules,
                 location=args.location,
                 network=args.network,
                 log_retention_days=args.log_retention_days,
@@ -110,7 +110,7 @@ class ContainerService(pulumi.ComponentResource):
         self.service_name = running_service(
             self.service, task.arn, provider=capacity_provider(args.settings.spot)
         )
-        self.watched = {
+        self.metric_dimensions = {
             args.container: [{"ClusterName": args.cluster.name, "ServiceName": self.service.name}]
         }
         self._scale(name, args, child)

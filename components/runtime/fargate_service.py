@@ -56,7 +56,7 @@ def fargate_service(
         opts=pulumi.ResourceOptions.merge(
             opts,
             pulumi.ResourceOptions(
-                depends_on=[*task.ways, *after],
+                depends_on=[*task.depends_on, *after],
                 replace_on_changes=["loadBalancers", "serviceRegistries"],
             ),
         ),

@@ -13,10 +13,10 @@ import pulumi_aws as aws
 from langfuse_aws.components.environment import Environment
 from langfuse_aws.components.network.network import Network
 from langfuse_aws.components.network.security_groups import (
-    Door,
+    IngressRule,
     allow_egress,
-    closed_group,
-    open_doors,
+    allow_ingress,
+    security_group,
 )
 from langfuse_aws.components.runtime.cluster import Cluster
 from langfuse_aws.components.runtime.container_definition import ContainerDefinition, HealthCheck
@@ -44,7 +44,7 @@ class FargateTaskArgs:
     memory: int
     """MiB."""
     environment: Environment[pulumi.Input[str], SecretReference]
-    doors: Mapping[str, Door]
+    ingress_rules: Mapping[str, IngressRule]
     """What it connects to."""
     location: Location
     network: Network
@@ -72,7 +72,7 @@ class FargateTask:
     group_id: pulumi.Output[str]
     """Its security group, which nobody may enter unless a rule says so."""
     log_group_name: pulumi.Output[str]
-    ways: Sequence[pulumi.Resource]
+    depends_on: Sequence[pulumi.Resource]
     """What must be there before it runs: the rules that let it connect, and its image."""
     role_arns: Sequence[pulumi.Output[str]]
     """ARNs of the agent's role and of the container's own."""
@@ -80,10 +80,10 @@ class FargateTask:
 
 def fargate_task(name: str, args: FargateTaskArgs, opts: pulumi.ResourceOptions) -> FargateTask:
     """Make the task `name` with its security group, log group and roles."""
-    group = closed_group(name, args.description, args.network.vpc_id, opts=opts)
-    ways = [
+    group = security_group(name, args.description, args.network.vpc_id, opts=opts)
+    depends_on = [
         allow_egress(name, group.id, opts=opts),
-        *open_doors(name, group.id, args.doors, opts=opts),
+        *allow_ingress(name, group.id, args.ingress_rules, opts=opts),
     ]
     logs = aws.cloudwatch.LogGroup(name, retention_in_days=args.log_retention_days, opts=opts)
     container = ContainerDefinition(
@@ -126,7 +126,7 @@ def fargate_task(name: str, args: FargateTaskArgs, opts: pulumi.ResourceOptions)
         family=definition.family,
         group_id=group.id,
         log_group_name=logs.name,
-        ways=[*ways, *args.image.after],
+        depends_on=[*depends_on, *args.image.after],
         role_arns=[execution.arn, own.arn],
     )
 

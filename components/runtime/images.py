@@ -205,9 +205,9 @@ def lifecycle(deployed: str) -> dict[str, object]:
 
 
 def _registry_host(location: Location, parent: pulumi.Resource) -> str:
-    told = pulumi.InvokeOptions(parent=parent)
-    account = aws.get_caller_identity(opts=told).account_id
-    suffix = aws.get_partition(opts=told).dns_suffix
+    invoke_opts = pulumi.InvokeOptions(parent=parent)
+    account = aws.get_caller_identity(opts=invoke_opts).account_id
+    suffix = aws.get_partition(opts=invoke_opts).dns_suffix
     return f"{account}.dkr.ecr.{location.region}.{suffix}"
 
 

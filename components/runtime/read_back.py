@@ -76,8 +76,8 @@ async def _running(
     service: aws.ecs.Service, provider: str | None, name: str, cluster: str, urn: str, wanted: str
 ) -> str:
     async def look() -> Finding:
-        told = pulumi.InvokeOptions(parent=service)
-        asked = aws.ecs.get_service_output(cluster_arn=cluster, service_name=name, opts=told)
+        invoke_opts = pulumi.InvokeOptions(parent=service)
+        asked = aws.ecs.get_service_output(cluster_arn=cluster, service_name=name, opts=invoke_opts)
         found = await asked.future()
         return Finding() if found is None else service_finding(found, urn, wanted, provider)
 

@@ -11,7 +11,7 @@ from typing import Final
 import pulumi
 
 from langfuse_aws.components.shared.stored_secret import (
-    RenewablePassword,
+    RotatedPassword,
     SecretReference,
     StoredSecret,
     StoredSecretArgs,
@@ -41,7 +41,7 @@ class GeneratedSecret(pulumi.ComponentResource):
         super().__init__("langfuse:index:GeneratedSecret", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
         values = {
-            key: RenewablePassword(f"{name}-{key}", length=LENGTH, special=False, opts=child).result
+            key: RotatedPassword(f"{name}-{key}", length=LENGTH, special=False, opts=child).result
             for key in args.keys
         }
         secret = StoredSecret(name, StoredSecretArgs(args.description, values, False), child)

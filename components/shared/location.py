@@ -21,8 +21,10 @@ class Location:
     @staticmethod
     def current(parent: pulumi.Resource | None = None) -> "Location":
         """The location of `parent`'s AWS provider; without one, of the default provider."""
-        told = pulumi.InvokeOptions(parent=parent)
-        return Location(aws.get_region(opts=told).region, aws.get_partition(opts=told).partition)
+        invoke_opts = pulumi.InvokeOptions(parent=parent)
+        return Location(
+            aws.get_region(opts=invoke_opts).region, aws.get_partition(opts=invoke_opts).partition
+        )
 
 
 def refuse_partition(settings: Settings, location: Location) -> None:

@@ -14,11 +14,11 @@ from langfuse_aws.contract import metrics as langfuse
 
 Dimensions = Mapping[str, pulumi.Input[str]]
 
-Watched = Mapping[str, Sequence[Dimensions]]
+MetricDimensions = Mapping[str, Sequence[Dimensions]]
 """The things of each subject, such as `volumes`, by CloudWatch's dimensions."""
 
 
-def together(parts: Iterable[Watched]) -> Watched:
+def merge_dimensions(parts: Iterable[MetricDimensions]) -> MetricDimensions:
     """What several components watch; no two of them have a subject in common."""
     return {subject: things for part in parts for subject, things in part.items()}
 

@@ -12,7 +12,7 @@ RECOVERY_DAYS: Final = 30
 """Secrets Manager's longest recovery window; without protection a secret goes at once."""
 
 
-class RenewablePassword(random.RandomPassword):
+class RotatedPassword(random.RandomPassword):
     """A generated password that no data depends on: any other would do, so nothing guards it."""
 
 

@@ -130,10 +130,10 @@ def _alike(
     outside: Mapping[str, set[tuple[str, str]]],
 ) -> list[tuple[list[str], set[tuple[str, str]]]]:
     """Sources that may do the same stand together."""
-    together: dict[tuple[tuple[str, str], ...], list[str]] = {}
+    merge_dimensions: dict[tuple[tuple[str, str], ...], list[str]] = {}
     for source, opened in sorted(outside.items()):
-        together.setdefault(tuple(sorted(opened)), []).append(source)
-    return [(sources, set(opened)) for opened, sources in together.items()]
+        merge_dimensions.setdefault(tuple(sorted(opened)), []).append(source)
+    return [(sources, set(opened)) for opened, sources in merge_dimensions.items()]
 
 
 def _outside(graph: ResourceGraph, sources: Sequence[str]) -> Node:

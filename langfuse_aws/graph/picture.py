@@ -57,11 +57,11 @@ class Picture:
 
     def grouped_arrows(self) -> list[tuple[tuple[str, str, str], list[str]]]:
         """The sources of each target, label and kind of arrow, which share a line."""
-        together: dict[tuple[str, str, str], list[str]] = {}
+        merge_dimensions: dict[tuple[str, str, str], list[str]] = {}
         for arrow in self.arrows:
             key = (arrow.target, arrow.label, arrow.kind)
-            together.setdefault(key, []).append(arrow.source)
-        return sorted(together.items())
+            merge_dimensions.setdefault(key, []).append(arrow.source)
+        return sorted(merge_dimensions.items())
 
 
 def nodes_of(children: Sequence[Item]) -> Iterator[Node]:

@@ -15,7 +15,7 @@ from langfuse_aws.settings.external_stores import (
 )
 from langfuse_aws.settings.how_to_set import IN_CONFIGURATION, HowToSet
 from langfuse_aws.settings.model import Settings
-from langfuse_aws.settings.network import AdoptedNetwork, CreatedNetwork, network_kind
+from langfuse_aws.settings.network import CreatedNetwork, ExistingNetwork, network_kind
 from langfuse_aws.settings.secret_keys import PASSWORD_KEYS, SECRET_KEYS
 from langfuse_aws.settings.section import Fault
 from langfuse_aws.settings.services import ApiGatewayIngress, AppRunnerIngress, LoadBalancerIngress
@@ -31,7 +31,7 @@ from langfuse_aws.settings.wording import nearest, shown
 NAMESPACE: Final = "langfuse"
 
 VARIANTS: Final[Mapping[str, Mapping[str, type[BaseModel]]]] = {
-    "network": {"created": CreatedNetwork, "adopted": AdoptedNetwork},
+    "network": {"created": CreatedNetwork, "adopted": ExistingNetwork},
     "ingress": {
         "alb": LoadBalancerIngress,
         "apiGateway": ApiGatewayIngress,

@@ -111,7 +111,7 @@ class CreatedNetwork(Section):
         return ipaddress.IPv4Network(self.cidr).prefixlen
 
 
-class AdoptedNetwork(Section):
+class ExistingNetwork(Section):
     """A VPC that exists. Its routes, endpoints and default security group are its owner's."""
 
     vpc_id: VpcId = Field(description="The VPC to adopt instead of making one")
@@ -160,6 +160,6 @@ def network_kind(value: Any) -> str:
 
 
 Network = Annotated[
-    Annotated[CreatedNetwork, Tag("created")] | Annotated[AdoptedNetwork, Tag("adopted")],
+    Annotated[CreatedNetwork, Tag("created")] | Annotated[ExistingNetwork, Tag("adopted")],
     Discriminator(network_kind),
 ]

@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from development.change_tables import CHANGES
-from langfuse_aws.components.protection.replacement_guard import REPLACING
+from langfuse_aws.components.protection.replacement_guard import REPLACEMENT_INPUTS
 from tests.deployment import Deployment
 
 pytestmark = pytest.mark.running
@@ -32,7 +32,9 @@ def merged(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str, Any
 
 def stores(deployment: Deployment) -> dict[str, str]:
     """The IDs of what bears data, by their URNs."""
-    return {each["urn"]: each["id"] for each in deployment.state() if each["type"] in REPLACING}
+    return {
+        each["urn"]: each["id"] for each in deployment.state() if each["type"] in REPLACEMENT_INPUTS
+    }
 
 
 @pytest.mark.parametrize("stack", ["dev", "prod"])

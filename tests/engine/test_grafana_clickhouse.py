@@ -356,7 +356,7 @@ def test_the_readers_file_makes_the_user_with_these_grants(tmp_path: Path) -> No
 
 
 def test_the_sql_for_an_external_clickhouse_parses_and_has_the_same_limits(tmp_path: Path) -> None:
-    page = (FOLDER.parent / "docs/grafana.md").read_text(encoding="utf-8")
+    page = (Path(__file__).parents[2] / "docs/grafana.md").read_text(encoding="utf-8")
     (block,) = [part.split("```")[0] for part in page.split("```sql\n")[1:]]
     statements = [each.strip() for each in block.split(";") if each.strip()]
     wrong = [each.replace("grafana", "grafana,", 1) for each in statements]

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from langfuse_aws.components.protection.replacement_guard import REPLACING
+from langfuse_aws.components.protection.replacement_guard import REPLACEMENT_INPUTS
 from tests.deployment import Deployment
 
 WAY_OUT = "pulumi config set --path 'langfuse:allowReplace[0]' {}"
@@ -89,7 +89,7 @@ def test_a_larger_volume_and_another_zone_are_no_loss(deployment: Deployment) ->
     changed = {each["urn"].split("::")[-1]: each["op"] for each in steps if each["op"] != "same"}
     assert changed["langfuse-dev-clickhouse-volume"] == "update", "the stash of its size"
     kinds = {each["urn"].split("$")[-1].split("::")[0] for each in steps if "replace" in each["op"]}
-    assert not kinds & REPLACING.keys()
+    assert not kinds & REPLACEMENT_INPUTS.keys()
 
 
 @pytest.mark.xdist_group("one stack")

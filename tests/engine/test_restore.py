@@ -21,7 +21,7 @@ from langfuse_aws.automation.restore import objects as restore_objects
 from langfuse_aws.automation.restore import postgres as restore_postgres
 from langfuse_aws.automation.restore import replay
 from langfuse_aws.automation.restore import volume as restore_volume
-from langfuse_aws.components.protection.replacement_guard import BEGINNINGS, REPLACING
+from langfuse_aws.components.protection.replacement_guard import INITIAL_INPUTS, REPLACEMENT_INPUTS
 from langfuse_aws.offline.provider import AwsProvider
 from langfuse_aws.offline.serving import providers
 from tests.deployment import Deployment
@@ -69,7 +69,7 @@ def stores(deployment: Deployment) -> dict[tuple[str, str], tuple[str, bool]]:
     return {
         (each["type"], each["urn"].split("::")[-1]): (each["id"], each.get("protect", False))
         for each in deployment.state()
-        if each["type"] in REPLACING
+        if each["type"] in REPLACEMENT_INPUTS
     }
 
 
@@ -172,7 +172,7 @@ def restore_a_protected_stack(
         (postgres.CLUSTER_TYPE, "langfuse-prod-postgres"),
     }
     assert {
-        kind: protected for (kind, _), (_, protected) in after.items() if kind in BEGINNINGS
+        kind: protected for (kind, _), (_, protected) in after.items() if kind in INITIAL_INPUTS
     } == {
         VOLUME: True,
         postgres.CLUSTER_TYPE: True,

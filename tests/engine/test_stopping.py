@@ -58,10 +58,12 @@ def test_ctrl_c_ends_a_diff_with_its_engines_plugins_and_programs(
         assert time.monotonic() < end
         time.sleep(0.05)
     assert any("pulumi" in each for each in of_the_command(temporary))
+    assert process.stderr
+    first = process.stderr.readline()  # tells what is waited for, after two seconds
     process.send_signal(signal.SIGINT)
     printed, complaints = process.communicate(timeout=SECONDS)
     assert (process.returncode, printed) == (130, "")
-    told = complaints.splitlines()
+    told = [first, *complaints.splitlines()]
     assert told[0].startswith("waiting: stack dev, offline: the base is deployed")
     assert told[-1] == "error: stopped by SIGINT."
     assert list(of_the_command(temporary)) == []

@@ -673,8 +673,8 @@ def settable() -> set[str]:
 
 
 def test_what_is_decided_together_cannot_be_set_alone() -> None:
-    together = {*environment.NO_MIGRATIONS, *OF_WORKER, "CLICKHOUSE_MIGRATION_SSL"}
-    assert together & settable() == set(), "an own variable would win over the program's"
+    merge_dimensions = {*environment.NO_MIGRATIONS, *OF_WORKER, "CLICKHOUSE_MIGRATION_SSL"}
+    assert merge_dimensions & settable() == set(), "an own variable would win over the program's"
 
 
 # --- what the stack file adds

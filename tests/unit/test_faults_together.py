@@ -164,13 +164,13 @@ class ContradictionError(Exception):
     """Two faults that cannot be in one file."""
 
 
-def together(one: Mapping[str, Any], other: Mapping[str, Any]) -> Keys:
+def merge_dimensions(one: Mapping[str, Any], other: Mapping[str, Any]) -> Keys:
     found = {**one}
     for key, value in other.items():
         if key not in one:
             found[key] = value
         elif value and isinstance(value, Mapping) and one[key] and isinstance(one[key], Mapping):
-            found[key] = together(one[key], cast("Mapping[str, Any]", value))
+            found[key] = merge_dimensions(one[key], cast("Mapping[str, Any]", value))
         elif value != one[key]:
             raise ContradictionError
     if "vpcId" in found and found.keys() & {"zones", "cidr", "egress", "flowLogs"}:
@@ -193,12 +193,12 @@ def files() -> Iterator[tuple[list[Keys], Keys]]:
     while left:
         one, other = min(left)
         members: list[int] = [one, other]
-        file = together(FAULTS[one], FAULTS[other])
+        file = merge_dimensions(FAULTS[one], FAULTS[other])
         for each, fault in enumerate(FAULTS):
             news = {(min(each, member), max(each, member)) for member in members} & left
             if each not in members and news and _fit(file, fault):
                 members.append(each)
-                file = together(file, fault)
+                file = merge_dimensions(file, fault)
         left -= set(itertools.combinations(sorted(members), 2))
         yield [FAULTS[member] for member in members], file
 
@@ -208,7 +208,7 @@ PAIRS: Final = list(itertools.combinations(range(len(FAULTS)), 2))
 
 def _fit(one: Keys, other: Keys) -> bool:
     try:
-        together(one, other)
+        merge_dimensions(one, other)
     except ContradictionError:
         return False
     return True

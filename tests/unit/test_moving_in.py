@@ -21,11 +21,11 @@ from langfuse_aws.automation.errors import UserError, messages
 from langfuse_aws.automation.moving_in import command as import_command
 from langfuse_aws.automation.moving_in.move import Move
 from langfuse_aws.automation.moving_in.plan import move_in
-from langfuse_aws.automation.moving_in.terraform_fates import UNLISTED
+from langfuse_aws.automation.moving_in.terraform_resources import UNLISTED
 from langfuse_aws.automation.moving_in.terraform_state import read_terraform_state
 from langfuse_aws.components.protection import adoption
 from langfuse_aws.components.protection.adoption import ADOPTABLE, Adoption
-from langfuse_aws.components.protection.replacement_guard import BEGINNINGS, REPLACING
+from langfuse_aws.components.protection.replacement_guard import INITIAL_INPUTS, REPLACEMENT_INPUTS
 from langfuse_aws.offline.catalog import TYPES
 from langfuse_aws.settings.loading import SettingsError, load, of_namespace
 from tests import terraform_state
@@ -182,7 +182,7 @@ def test_several_instances_are_adopted_in_their_order(state: State, tmp_path: Pa
 
 def test_every_resource_of_the_repository_has_a_fate(state: State, tmp_path: Path) -> None:
     move = moved(state, tmp_path)
-    assert [each.address for each in move.left if each.fate == UNLISTED] == []
+    assert [each.address for each in move.left if each.treatment == UNLISTED] == []
     own = [each for each in state["resources"] if each.get("module") == "module.langfuse"]
     addresses = sum(len(each["instances"]) for each in own if each["mode"] == "managed")
     assert len(move.left) + len(move.adopted) == addresses
@@ -440,8 +440,8 @@ def test_nothing_is_kept_from_changing_in_a_stack_that_adopts_nothing() -> None:
     graph = shipped("prod")
     for token, beside in ADOPTABLE.values():
         for found in (*graph.of_type(token), *graph.of_type(beside or token)):
-            guarded = frozenset(BEGINNINGS.get(found.type, ())) | {
-                to_camel(each) for each in REPLACING.get(found.type, ())
+            guarded = frozenset(INITIAL_INPUTS.get(found.type, ())) | {
+                to_camel(each) for each in REPLACEMENT_INPUTS.get(found.type, ())
             }
             assert graph.options_of(found).ignore_changes <= guarded
 
@@ -487,7 +487,7 @@ def test_a_store_that_may_be_replaced_is_like_any_other() -> None:
 
 def test_every_input_that_replaces_an_instance_is_kept() -> None:
     token = ADOPTABLE["postgres"].beside or ""
-    kept = {to_camel(each) for each in adoption.MADE_WITH[token]}
+    kept = {to_camel(each) for each in adoption.CREATION_INPUTS[token]}
     assert kept == TYPES[token].replaced_by
 
 

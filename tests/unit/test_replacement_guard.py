@@ -17,9 +17,9 @@ from pydantic.alias_generators import to_camel
 
 from langfuse_aws.components.protection.release_guard import MAJOR, WRITE_MODE, ReleaseGuard
 from langfuse_aws.components.protection.replacement_guard import (
-    BEGINNINGS,
     GROWING,
-    REPLACING,
+    INITIAL_INPUTS,
+    REPLACEMENT_INPUTS,
     ReplacementGuard,
 )
 from langfuse_aws.offline.catalog import TYPES
@@ -65,7 +65,7 @@ def graph_of(stack: str) -> Graph:
 
 
 def guarded(graph: Graph) -> list[Registration]:
-    return [each for each in graph.registrations if each.type in REPLACING]
+    return [each for each in graph.registrations if each.type in REPLACEMENT_INPUTS]
 
 
 def stash_of(graph: Graph, resource: Registration) -> Registration:
@@ -80,10 +80,12 @@ def camel(names: Sequence[str] | frozenset[str]) -> frozenset[str]:
 # --- what is watched
 
 
-@pytest.mark.parametrize("token", [token for token in REPLACING if token.startswith("aws:")])
+@pytest.mark.parametrize(
+    "token", [token for token in REPLACEMENT_INPUTS if token.startswith("aws:")]
+)
 def test_every_input_that_replaces_a_resource_is_watched(token: str) -> None:
-    replacing = TYPES[token].replaced_by - set(BEGINNINGS.get(token, ()))
-    assert replacing - camel(REPLACING[token]) == NEVER_USED.get(token, frozenset())
+    replacing = TYPES[token].replaced_by - set(INITIAL_INPUTS.get(token, ()))
+    assert replacing - camel(REPLACEMENT_INPUTS[token]) == NEVER_USED.get(token, frozenset())
 
 
 @pytest.mark.parametrize(
@@ -95,13 +97,13 @@ def test_every_input_that_replaces_a_resource_is_watched(token: str) -> None:
 )
 def test_every_input_of_a_random_value_is_watched(token: str, arguments: type) -> None:
     inputs = set(inspect.signature(arguments).parameters)
-    assert inputs == REPLACING[token], "each of them makes another value"
+    assert inputs == REPLACEMENT_INPUTS[token], "each of them makes another value"
 
 
 @each_stack
 def test_nothing_uses_an_input_that_replaces_it_and_is_not_watched(stack: str) -> None:
     for each in guarded(graph_of(stack)):
-        watched = camel(REPLACING[each.type]) | set(BEGINNINGS.get(each.type, ()))
+        watched = camel(REPLACEMENT_INPUTS[each.type]) | set(INITIAL_INPUTS.get(each.type, ()))
         known = TYPES[each.type].replaced_by if each.type in TYPES else watched
         assert set(each.inputs) & (known | {"region"}) <= watched, each.name
 
@@ -112,7 +114,7 @@ def test_a_stash_remembers_what_would_replace_a_resource_that_depends_on_it(stac
     assert len({each.type for each in guarded(graph)}) >= 7
     for each in guarded(graph):
         stash = stash_of(graph, each)
-        watched = camel(REPLACING[each.type]) | set(GROWING.get(each.type, ()))
+        watched = camel(REPLACEMENT_INPUTS[each.type]) | set(GROWING.get(each.type, ()))
         expected = {key: value for key, value in each.inputs.items() if key in watched}
         assert stash.inputs == {"input": expected}, each.name
         urn = graph.urns[STASH, stash.name]
@@ -199,8 +201,10 @@ def test_only_what_is_allowed_by_name_loses_its_protection() -> None:
 def test_the_engine_compares_nothing_that_would_replace_a_store_unless_that_is_allowed() -> None:
     for graph, allowed in ((shipped("prod"), NOTHING), (allowing(), ALLOWED)):
         for each in guarded(graph):
-            remembered = stash_of(graph, each).inputs["input"].keys() & camel(REPLACING[each.type])
-            expected = {*BEGINNINGS.get(each.type, ()), *remembered}
+            remembered = stash_of(graph, each).inputs["input"].keys() & camel(
+                REPLACEMENT_INPUTS[each.type]
+            )
+            expected = {*INITIAL_INPUTS.get(each.type, ()), *remembered}
             assert graph.options_of(each).ignore_changes == (
                 NOTHING if each.name in allowed else expected
             ), f"{each.name}: AWS may have changed it, or its snapshot have had it"
@@ -210,11 +214,11 @@ CHANGED_BY_AWS = {"allocatedStorage", "engineVersion"}
 """What AWS raises by itself, and does not lower again."""
 
 
-@pytest.mark.parametrize("token", BEGINNINGS)
+@pytest.mark.parametrize("token", INITIAL_INPUTS)
 def test_nothing_is_ignored_that_would_not_replace_a_store_or_that_aws_leaves_alone(
     token: str,
 ) -> None:
-    assert set(BEGINNINGS[token]) - CHANGED_BY_AWS <= TYPES[token].replaced_by
+    assert set(INITIAL_INPUTS[token]) - CHANGED_BY_AWS <= TYPES[token].replaced_by
 
 
 def test_what_keeps_a_store_is_remembered_though_it_may_be_replaced() -> None:
@@ -227,7 +231,7 @@ def test_what_keeps_a_store_is_remembered_though_it_may_be_replaced() -> None:
 def test_what_is_allowed_is_watched_all_the_same() -> None:
     graph = allowing()
     for each in guarded(graph):
-        if REPLACING[each.type]:
+        if REPLACEMENT_INPUTS[each.type]:
             urn = graph.urns[STASH, stash_of(graph, each).name]
             assert urn in graph.options_of(each).dependencies, "for the time after"
 

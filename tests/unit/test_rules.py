@@ -14,7 +14,7 @@ from google.protobuf.struct_pb2 import Struct
 from pulumi.runtime.proto import provider_pb2
 from pydantic.alias_generators import to_camel
 
-from langfuse_aws.components.protection.replacement_guard import BEGINNINGS, REPLACING
+from langfuse_aws.components.protection.replacement_guard import INITIAL_INPUTS, REPLACEMENT_INPUTS
 from langfuse_aws.offline import changes, naming, snapshots
 from langfuse_aws.offline.account import CLUSTER_SNAPSHOT, DB_SNAPSHOT, VOLUME_SNAPSHOT, Made
 from langfuse_aws.offline.catalog import EVERYTHING, resource_type
@@ -321,9 +321,13 @@ def test_what_aws_has_is_what_a_change_starts_from(rule: Rule) -> None:
         assert not changes.compare(rule.type, inputs, inputs, inputs).changes
 
 
-@pytest.mark.parametrize("token", [token for token in REPLACING if token.startswith("aws:")])
+@pytest.mark.parametrize(
+    "token", [token for token in REPLACEMENT_INPUTS if token.startswith("aws:")]
+)
 def test_the_guard_watches_what_the_table_says_replaces_data(token: str) -> None:
-    watched = {to_camel(name) for name in REPLACING[token]} | set(BEGINNINGS.get(token, ()))
+    watched = {to_camel(name) for name in REPLACEMENT_INPUTS[token]} | set(
+        INITIAL_INPUTS.get(token, ())
+    )
     always = {
         name
         for rule in of("replaces")

@@ -25,7 +25,7 @@ from langfuse_aws.settings.external_stores import (
 from langfuse_aws.settings.loading import load
 from langfuse_aws.settings.messages import DISCRIMINATORS, VARIANTS
 from langfuse_aws.settings.model import Settings
-from langfuse_aws.settings.network import ZONE_SLOTS, AdoptedNetwork, CreatedNetwork
+from langfuse_aws.settings.network import ZONE_SLOTS, CreatedNetwork, ExistingNetwork
 from langfuse_aws.settings.releases import LANGFUSE, LANGFUSE_3
 from langfuse_aws.settings.section import Section
 from langfuse_aws.settings.services import ApiGatewayIngress, LoadBalancerIngress
@@ -527,7 +527,7 @@ def test_the_write_mode_is_langfuses_own_unless_it_is_given(
 @pytest.mark.parametrize("size", ["dev", "staging", "prod"])
 def test_adopting_a_vpc_drops_the_rows_keys_of_a_created_one(size: str) -> None:
     network = load(stack_file(size, network=ADOPTED)).network
-    assert network == AdoptedNetwork.model_validate(ADOPTED), (
+    assert network == ExistingNetwork.model_validate(ADOPTED), (
         "cidr, zones and egress are the row's, not the user's"
     )
     assert not network.public_tasks, "an adopted VPC's tasks go to its private subnets"

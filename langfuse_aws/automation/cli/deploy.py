@@ -10,8 +10,8 @@ from pathlib import Path
 
 import typer
 
-from langfuse_aws.automation.cli.display import Display, People
-from langfuse_aws.automation.cli.ndjson import Tools
+from langfuse_aws.automation.cli.display import Display, TerminalDisplay
+from langfuse_aws.automation.cli.ndjson import NdjsonDisplay
 from langfuse_aws.automation.engine.destruction import Destruction
 from langfuse_aws.automation.engine.offline_workspace import REPOSITORY, STATE_FOLDER
 from langfuse_aws.automation.engine.operation import CancelledError
@@ -104,7 +104,7 @@ def _opened(
     name: str, folder: Path, offline: bool, as_json: bool
 ) -> Generator[tuple[LangfuseStack, Display]]:
     """Open the stack, and end the command with a message where something is wrong."""
-    display: Display = Tools() if as_json else People()
+    display: Display = NdjsonDisplay() if as_json else TerminalDisplay()
     work_dir = folder / STATE_FOLDER.name if offline else None
     with (
         waits.silent(as_json),

@@ -56,7 +56,7 @@ class Display(Protocol):
         ...
 
 
-class People:
+class TerminalDisplay:
     """Draws on a terminal; elsewhere prints a line for each change that is finished."""
 
     def preview(self, start: Callable[[], Operation[Preview]], *, alone: bool) -> Preview:  # noqa: ARG002

@@ -17,7 +17,7 @@ from langfuse_aws.automation.engine.results import Result
 from langfuse_aws.graph.preview import Preview
 
 
-class Tools:
+class NdjsonDisplay:
     """Prints one JSON object a line: the events, and at the end a result or an error."""
 
     def preview(self, start: Callable[[], Operation[Preview]], *, alone: bool) -> Preview:

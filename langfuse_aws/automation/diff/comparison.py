@@ -17,7 +17,7 @@ from langfuse_aws.automation.engine.operation import OperationError
 from langfuse_aws.automation.engine.waiting import waits
 from langfuse_aws.automation.errors import UserError
 from langfuse_aws.automation.stack import LangfuseStack
-from langfuse_aws.components.protection.replacement_guard import REPLACING
+from langfuse_aws.components.protection.replacement_guard import REPLACEMENT_INPUTS
 from langfuse_aws.cost.bill import IdleCost, idle_cost, region_of
 from langfuse_aws.graph.model import Resource, ResourceGraph, has_unknown
 from langfuse_aws.graph.preview import Preview, Step
@@ -164,7 +164,7 @@ def _without_lifting(steps: Sequence[Step]) -> list[Step]:
 
 
 def _guarded(resource: Resource) -> bool:
-    return resource.type in REPLACING or resource.type == "langfuse:index:Network"
+    return resource.type in REPLACEMENT_INPUTS or resource.type == "langfuse:index:Network"
 
 
 def _bears_data(base: ResourceGraph) -> Callable[[Resource], bool]:
@@ -173,7 +173,7 @@ def _bears_data(base: ResourceGraph) -> Callable[[Resource], bool]:
 
     def bears(resource: Resource) -> bool:
         label = f"{resource.name}-{resource.type.rsplit(':', 1)[-1].lower()}"
-        return resource.type in REPLACING and (label in stashes or not stashes)
+        return resource.type in REPLACEMENT_INPUTS and (label in stashes or not stashes)
 
     return bears
 

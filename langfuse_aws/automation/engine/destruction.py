@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from langfuse_aws.automation.errors import UserError
-from langfuse_aws.components.protection.replacement_guard import REPLACING
+from langfuse_aws.components.protection.replacement_guard import REPLACEMENT_INPUTS
 from langfuse_aws.graph.model import Resource, ResourceGraph
 
 
@@ -38,7 +38,7 @@ class Destruction:
         bearing = [
             each
             for each in deployed.resources
-            if each.type in REPLACING and not each.type.startswith("random:")
+            if each.type in REPLACEMENT_INPUTS and not each.type.startswith("random:")
         ]
         return cls(
             resources=len(deployed.resources),

@@ -8,8 +8,8 @@ import typer
 from rich.status import Status
 from rich.text import Text
 
-from langfuse_aws.automation.cli.display import Display, People
-from langfuse_aws.automation.cli.ndjson import Tools
+from langfuse_aws.automation.cli.display import Display, TerminalDisplay
+from langfuse_aws.automation.cli.ndjson import NdjsonDisplay
 from langfuse_aws.automation.images.mirror import DONE, ImageEvent
 from langfuse_aws.automation.terminal import console
 from langfuse_aws.settings.image_lock import Lock
@@ -36,7 +36,7 @@ class ImageDisplay(Display, Protocol):
         ...
 
 
-class ImagesForPeople(People):
+class ImagesForPeople(TerminalDisplay):
     """Prints a line when a copy begins and when it ends; on a terminal names what is running."""
 
     def __init__(self) -> None:
@@ -67,7 +67,7 @@ class ImagesForPeople(People):
         """Nothing: there was a line for each."""
 
 
-class ImagesForTools(Tools):
+class ImagesForTools(NdjsonDisplay):
     """Prints one JSON object a line: an event of each image, and at the end a result or error."""
 
     def image(self, event: ImageEvent) -> None:

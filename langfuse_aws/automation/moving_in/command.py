@@ -20,7 +20,7 @@ from langfuse_aws.automation.engine.workspace import search_path
 from langfuse_aws.automation.errors import CommandLineError
 from langfuse_aws.automation.moving_in.move import Move
 from langfuse_aws.automation.moving_in.plan import move_in
-from langfuse_aws.automation.moving_in.terraform_fates import GUIDE
+from langfuse_aws.automation.moving_in.terraform_resources import GUIDE
 from langfuse_aws.automation.moving_in.terraform_state import read_terraform_state
 from langfuse_aws.automation.terminal import console, one_line_errors
 from langfuse_aws.components.shared.names import resource_prefix
@@ -112,7 +112,7 @@ def _show(move: Move, stack: str, file: Path, *, configured: bool) -> None:
 
 def _not_adopted(move: Move) -> Iterator[str]:
     """One line for all that goes the same way."""
-    ordered = sorted(move.left, key=lambda each: (_ORDER.index(each.fate.what), *each))
-    for fate, same in groupby(ordered, key=lambda each: each.fate):
-        yield f"{fate.what}: {fate.way}"
+    ordered = sorted(move.left, key=lambda each: (_ORDER.index(each.treatment.what), *each))
+    for treatment, same in groupby(ordered, key=lambda each: each.treatment):
+        yield f"{treatment.what}: {treatment.way}"
         yield from (f"    {each.address}" for each in same)

@@ -3,13 +3,13 @@
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from langfuse_aws.automation.moving_in.terraform_fates import Fate
+from langfuse_aws.automation.moving_in.terraform_resources import Treatment
 
 
 class Left(NamedTuple):
     """What Pulumi does not adopt."""
 
-    fate: Fate
+    treatment: Treatment
     address: str
 
 
@@ -33,4 +33,7 @@ class Move:
     @property
     def forgotten(self) -> list[str]:
         """Addresses that `terraform destroy` must not find."""
-        return [*self.adopted, *(each.address for each in self.left if each.fate.what == "kept")]
+        return [
+            *self.adopted,
+            *(each.address for each in self.left if each.treatment.what == "kept"),
+        ]

@@ -16,7 +16,7 @@ from langfuse_aws.automation.moving_in.stores import (
     fits,
     use_postgres,
 )
-from langfuse_aws.automation.moving_in.terraform_fates import (
+from langfuse_aws.automation.moving_in.terraform_resources import (
     CACHE,
     CLUSTER,
     DATABASE_GROUP,
@@ -27,7 +27,7 @@ from langfuse_aws.automation.moving_in.terraform_fates import (
     SUBNETS,
     TERRAFORM_REPOSITORY,
     WEB,
-    fate,
+    treatment,
 )
 from langfuse_aws.automation.moving_in.terraform_state import Managed
 from langfuse_aws.settings.model import AdoptedStore
@@ -69,7 +69,7 @@ def move_in(managed: Sequence[Managed], prefix: str) -> Move:
     _web(move, by_kind[WEB][0])
     left = [each for each in managed if each.address not in move.adopted]
     move.left += [
-        Left(fate(each, adopted), each.address) for each in left if each.module == move.module
+        Left(treatment(each, adopted), each.address) for each in left if each.module == move.module
     ]
     return move
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from langfuse_aws.automation.moving_in.move import Move
-from langfuse_aws.automation.moving_in.terraform_fates import (
+from langfuse_aws.automation.moving_in.terraform_resources import (
     CACHE,
     CLUSTER,
     DATABASE_GROUP,

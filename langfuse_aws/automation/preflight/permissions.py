@@ -111,13 +111,13 @@ def check_permissions(stack: NewStack, caller: Caller) -> Iterator[Result]:
         "prefix": stack.prefix,
         "zone": zones[0] if zones else "Z0PREFLIGHT",
     }
-    together: dict[tuple[str, str, bool], set[str]] = defaultdict(set)
+    merge_dimensions: dict[tuple[str, str, bool], set[str]] = defaultdict(set)
     for row in rows_for(stack.settings):
         resource = row.resource.format_map(names)
         arn = resource if resource == "*" else f"arn:{caller.partition}:{resource}"
         for action in row.actions:
             at_home = action.partition(":")[0] in GLOBAL_SERVICES
-            together[arn, row.context, at_home].add(action)
+            merge_dimensions[arn, row.context, at_home].add(action)
 
     def ask(item: tuple[tuple[str, str, bool], set[str]]) -> list[Decision]:
         (arn, given, at_home), actions = item
@@ -127,7 +127,7 @@ def check_permissions(stack: NewStack, caller: Caller) -> Iterator[Result]:
         return list(simulate(iam, principal, sorted(actions), arn, context))
 
     with ThreadPoolExecutor(SIMULATIONS_AT_ONCE) as pool:
-        decisions = [each for found in pool.map(ask, together.items()) for each in found]
+        decisions = [each for found in pool.map(ask, merge_dimensions.items()) for each in found]
     refused = [each for each in decisions if each.verdict != "allowed"]
     if not refused:
         yield ok(PERMISSIONS, f"{principal} may call all {len(decisions)} actions")

@@ -7,7 +7,7 @@ from botocore.exceptions import ClientError
 
 from langfuse_aws.automation.aws.answers import NewStack, Result, error_code, failed, ok, unknown
 from langfuse_aws.automation.preflight.needs import Needs
-from langfuse_aws.settings.network import AdoptedNetwork, CreatedNetwork
+from langfuse_aws.settings.network import CreatedNetwork, ExistingNetwork
 from langfuse_aws.settings.releases import POSTGRES_MAJOR
 from langfuse_aws.settings.stores import AuroraPostgres, PostgresInstance
 from langfuse_aws.settings.zones import UNFIT_ZONES, VPC_LINK_ZONES, Zone, with_vpc_links
@@ -165,7 +165,7 @@ def _fit_zones(stack: NewStack) -> list[Zone]:
     )
 
 
-def _adopted_zones(stack: NewStack, network: AdoptedNetwork) -> list[Zone]:
+def _adopted_zones(stack: NewStack, network: ExistingNetwork) -> list[Zone]:
     ids = network.private_subnet_ids
     found: list[dict[str, Any]] = stack.aws("ec2").describe_subnets(SubnetIds=ids)["Subnets"]
     by_id = {each["SubnetId"]: each for each in found}

@@ -20,7 +20,7 @@ from tenacity import (
     wait_fixed,
 )
 
-from langfuse_aws.automation.smoke import blame, payloads
+from langfuse_aws.automation.smoke import diagnosis, payloads
 from langfuse_aws.automation.smoke.api import ANSWER_SECONDS, Answer, Api, Target
 
 POLL_SECONDS: Final = 2.0
@@ -120,24 +120,24 @@ class Checks:
         version = str(answer.json.get("version", ""))
         major = re.match(r"v?(\d+)\.", version)
         if not answer.ok or answer.json.get("status") != "OK" or major is None:
-            raise blame.health(answer, self._target.url)
+            raise diagnosis.health(answer, self._target.url)
         self._major = int(major[1])
         self._report.version = version
         if self._major < 3:
-            raise blame.old(version)
+            raise diagnosis.old(version)
         return f"Langfuse {version}"
 
     def _ready(self) -> str:
         answer = self._api.get("/api/public/ready", keys=False)
         if not answer.ok:
-            raise blame.ready(answer)
+            raise diagnosis.ready(answer)
         return "ready"
 
     def _keys(self) -> str:
         answer = self._api.get("/api/public/projects")
         projects: list[dict[str, Any]] = answer.json.get("data") or []
         if not answer.ok or not projects:
-            raise blame.keys(answer)
+            raise diagnosis.keys(answer)
         return f"project {projects[0].get('name')}"
 
     def _new(self, queue: str) -> Sent:
@@ -147,16 +147,16 @@ class Checks:
         body = payloads.otlp(sent.trace_id, sent.began)
         answer = self._api.post("/api/public/otel/v1/traces", body, OTLP_VERSION)
         if not answer.ok:
-            raise blame.sending(answer)
+            raise diagnosis.sending(answer)
         return f"trace {sent.trace_id}"
 
     def _send_batch(self, sent: Sent) -> str:
         answer = self._api.post(BATCH, payloads.batch(sent.trace_id, sent.began))
         if answer.status != 207:
-            raise blame.sending(answer)
+            raise diagnosis.sending(answer)
         errors: list[dict[str, Any]] = answer.json.get("errors") or []
         if errors:
-            raise blame.refused(answer, errors[0].get("error") or errors[0])
+            raise diagnosis.refused(answer, errors[0].get("error") or errors[0])
         return f"trace {sent.trace_id}"
 
     def _read_otlp(self, sent: Sent) -> str:
@@ -178,8 +178,8 @@ class Checks:
             _compare(answer, sent.began)
             return f"visible after {seconds:.1f} s"
         if _closed(answer):
-            raise blame.closed(answer)
-        raise blame.invisible(
+            raise diagnosis.closed(answer)
+        raise diagnosis.invisible(
             answer,
             self._seconds,
             sent.queue,
@@ -211,7 +211,7 @@ class Checks:
             if answer.status == 404 and EVENTS_ONLY in answer.text:
                 mode, closed = EVENTS_ONLY, [*self._closed()]
             elif not answer.ok and answer.status != 404:
-                raise blame.old_api(answer)
+                raise diagnosis.old_api(answer)
         self._report.write_mode, self._report.closed = mode, closed
         return mode
 
@@ -219,7 +219,7 @@ class Checks:
         yield f"GET {TRACES} and its like (HTTP 404)"
         answer = self._api.post(BATCH, payloads.batch(payloads.new_trace_id(), payloads.began()))
         if answer.status != 207:
-            raise blame.old_api(answer)
+            raise diagnosis.old_api(answer)
         errors: list[dict[str, Any]] = answer.json.get("errors") or []
         if errors:
             status = errors[0].get("status")
@@ -229,7 +229,7 @@ class Checks:
         answer = self._api.post("/api/public/media", payloads.media(sent.trace_id))
         host = urlsplit(str(answer.json.get("uploadUrl") or "")).hostname or ""
         if not answer.ok or not S3_HOST.fullmatch(host):
-            raise blame.media(answer, host)
+            raise diagnosis.media(answer, host)
         return host
 
     def _prompt(self) -> str:
@@ -239,14 +239,14 @@ class Checks:
         """
         answer = self._api.get(f"{PROMPTS}/{payloads.NAME}")
         if not _names(answer, payloads.NAME):
-            raise blame.prompt(answer)
+            raise diagnosis.prompt(answer)
         encoded = quote(payloads.IN_A_FOLDER, safe="")
         answer = self._api.get(f"{PROMPTS}/{encoded}")
         if _names(answer, payloads.IN_A_FOLDER):
             return "web gets the name as it is"
         if answer.status == 404 and self._target.behind_http_api:
             return "a limit of the HTTP API: it decodes %2F, so prompts in folders answer HTTP 404"
-        raise blame.prompt_in_folder(answer, encoded)
+        raise diagnosis.prompt_in_folder(answer, encoded)
 
 
 def run(target: Target, seconds: float, begins: Callable[[str], object]) -> Report:
@@ -259,7 +259,7 @@ def run(target: Target, seconds: float, begins: Callable[[str], object]) -> Repo
             begin = time.monotonic()
             try:
                 result, failed = action(), None
-            except blame.CheckError as error:
+            except diagnosis.CheckError as error:
                 result, failed = error.result, error
             took = round(time.monotonic() - begin, 2)
             report.steps.append(Step(what, failed is None, result, took))
@@ -290,11 +290,11 @@ def _compare(answer: Answer, began: datetime) -> None:
     read += [(each.get(key), moment) for each in observations for key, moment in sent.items()]
     read = [(text, moment) for text, moment in read if text is not None]
     if not read:
-        raise blame.timeless(answer)
+        raise diagnosis.timeless(answer)
     for text, moment in read:
         found = _moment(str(text))
         if found is None or abs(found - moment) > TIME_TOLERANCE:
-            raise blame.other_time(answer, str(text), moment)
+            raise diagnosis.other_time(answer, str(text), moment)
 
 
 def _moment(text: str) -> datetime | None:

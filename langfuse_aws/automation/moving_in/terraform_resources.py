@@ -23,39 +23,43 @@ DATABASE_GROUP: Final = "aws_security_group.langfuse_db"
 WEB: Final = "aws_apprunner_service.langfuse_web"
 
 
-class Fate(NamedTuple):
+class Treatment(NamedTuple):
     """What becomes of a resource, and why."""
 
     what: Literal["adopted", "kept", "moved", "made anew"]
     way: str
 
 
-_NEVER_NEEDED: Final = Fate("made anew", "the program makes its own")
-_PASSWORDS: Final = Fate("made anew", "every store gets a new password")
-_IMAGES: Final = Fate("made anew", "its tags can be overwritten; images come by their release")
-_KEPT: Final = Fate("kept", "the adopted store needs it: it stays in AWS, with no owner")
-_CLICKHOUSE: Final = Fate(
+_NEVER_NEEDED: Final = Treatment("made anew", "the program makes its own")
+_PASSWORDS: Final = Treatment("made anew", "every store gets a new password")
+_IMAGES: Final = Treatment("made anew", "its tags can be overwritten; images come by their release")
+_KEPT: Final = Treatment("kept", "the adopted store needs it: it stays in AWS, with no owner")
+_CLICKHOUSE: Final = Treatment(
     "moved", f"ClickHouse runs on EBS here: back it up to S3, restore it ({GUIDE}, ClickHouse)"
 )
-_APP_RUNNER: Final = Fate("made anew", "a service has one owner: web is deployed anew")
+_APP_RUNNER: Final = Treatment("made anew", "a service has one owner: web is deployed anew")
 
-FATES: Final[Mapping[str, Fate]] = {
-    CLUSTER: Fate("adopted", "postgres"),
-    INSTANCE: Fate("adopted", "postgres"),
-    CACHE: Fate("adopted", "redis"),
-    MEDIA: Fate("adopted", "storage"),
-    EVENTS: Fate("moved", "one bucket holds everything here: copy events/ into the adopted one"),
-    "aws_s3_bucket.langfuse_clickhouse": Fate("moved", "a disk of ClickHouse, in its backup too"),
+TREATMENTS: Final[Mapping[str, Treatment]] = {
+    CLUSTER: Treatment("adopted", "postgres"),
+    INSTANCE: Treatment("adopted", "postgres"),
+    CACHE: Treatment("adopted", "redis"),
+    MEDIA: Treatment("adopted", "storage"),
+    EVENTS: Treatment(
+        "moved", "one bucket holds everything here: copy events/ into the adopted one"
+    ),
+    "aws_s3_bucket.langfuse_clickhouse": Treatment(
+        "moved", "a disk of ClickHouse, in its backup too"
+    ),
     "aws_efs_file_system": _CLICKHOUSE,
     "aws_efs_mount_target": _CLICKHOUSE,
     "aws_db_subnet_group": _KEPT,
     "aws_elasticache_subnet_group": _KEPT,
-    "aws_kms_key": Fate("kept", "without it the database cannot be read: never delete it"),
+    "aws_kms_key": Treatment("kept", "without it the database cannot be read: never delete it"),
     "aws_apprunner_service": _APP_RUNNER,
     "aws_apprunner_custom_domain_association": _APP_RUNNER,
     "aws_apprunner_observability_configuration": _APP_RUNNER,
     "aws_apprunner_vpc_connector": _APP_RUNNER,
-    "aws_route53_record": Fate(
+    "aws_route53_record": Treatment(
         "made anew", "delete langfuse's before `pulumi up`, which cannot make its own beside it"
     ),
     "aws_ecr_lifecycle_policy": _IMAGES,
@@ -77,13 +81,15 @@ FATES: Final[Mapping[str, Fate]] = {
 }
 """By address, or else by type."""
 
-UNLISTED: Final = Fate("kept", f"not of {TERRAFORM_REPOSITORY}: decide yourself what becomes of it")
+UNLISTED: Final = Treatment(
+    "kept", f"not of {TERRAFORM_REPOSITORY}: decide yourself what becomes of it"
+)
 
 
-def fate(resource: Managed, stores: Container[AdoptedStore]) -> Fate:
+def treatment(resource: Managed, stores: Container[AdoptedStore]) -> Treatment:
     """Say what becomes of a resource when these stores are adopted."""
     if "postgres" not in stores and resource.kind in (CLUSTER, INSTANCE, DATABASE_GROUP):
-        return Fate("kept", "langfuse:postgres.mode external uses it: it stays, with no owner")
+        return Treatment("kept", "langfuse:postgres.mode external uses it: it stays, with no owner")
     if "redis" not in stores and resource.type.startswith("aws_elasticache"):
         return _NEVER_NEEDED
-    return FATES.get(resource.kind) or FATES.get(resource.type) or UNLISTED
+    return TREATMENTS.get(resource.kind) or TREATMENTS.get(resource.type) or UNLISTED

@@ -11,7 +11,7 @@ from langfuse_aws.components.clickhouse.clickhouse import ClickHouse
 from langfuse_aws.components.data_plane.data_plane import DataPlane
 from langfuse_aws.components.environment import Credentials, Endpoints, Environment
 from langfuse_aws.components.network.network import Network
-from langfuse_aws.components.network.security_groups import Door
+from langfuse_aws.components.network.security_groups import IngressRule
 from langfuse_aws.components.runtime.cluster import Cluster
 from langfuse_aws.components.runtime.images import Images
 from langfuse_aws.components.shared import iam
@@ -22,7 +22,7 @@ from langfuse_aws.settings.sign_in import SesMail
 
 
 @dataclass(frozen=True)
-class StackParts:
+class ServiceInputs:
     """The stack's parts, as the containers see them."""
 
     settings: Settings
@@ -82,21 +82,21 @@ class StackParts:
         statements = iam.bucket_access(storage.bucket_arn, storage.key_arn)
         smtp = self.settings.smtp
         if isinstance(smtp, SesMail):
-            told = pulumi.InvokeOptions(parent=self.network)
-            account = aws.get_caller_identity(opts=told).account_id
+            invoke_opts = pulumi.InvokeOptions(parent=self.network)
+            account = aws.get_caller_identity(opts=invoke_opts).account_id
             guessed = iam.mail_identities(self.location, account, smtp.identities)
             statements.append(iam.mail_access(smtp.from_address, smtp.resource_arns or guessed))
         return statements
 
     @property
-    def doors(self) -> dict[str, Door]:
+    def ingress_rules(self) -> dict[str, IngressRule]:
         """The stores that both containers connect to."""
-        return {**self.data_plane.doors, **self.clickhouse.http_doors}
+        return {**self.data_plane.ingress_rules, **self.clickhouse.http_doors}
 
     @property
-    def migration_doors(self) -> dict[str, Door]:
+    def migration_doors(self) -> dict[str, IngressRule]:
         """The stores that the migration connects to."""
-        return {**self.data_plane.postgres.doors, **self.clickhouse.native_doors}
+        return {**self.data_plane.postgres.ingress_rules, **self.clickhouse.native_doors}
 
     @property
     def store_identities(self) -> dict[str, pulumi.Output[str]]:
