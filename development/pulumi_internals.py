@@ -1,7 +1,7 @@
 """What the program uses of Pulumi's Python packages that Pulumi documents nowhere.
 
 Each is there because the documented API has nothing for it. A release may change any of them
-without a word, so `tests/unit/test_pulumi_internals.py` holds them against what is installed, and
+without a word, so `test_pulumi_internals.py` holds them against what is installed, and
 the sources against this list: an upgrade fails there, by name, and not in a deployment.
 """
 

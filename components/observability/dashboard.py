@@ -61,7 +61,7 @@ class Dashboard(pulumi.ComponentResource):
             dashboard_name=f"{args.stack}-{region}",
             dashboard_body=known.apply(
                 lambda values: dashboard_body(
-                    region, args.stack, values["watched"], values["alarms"]
+                    region, args.stack, values["metric_dimensions"], values["alarms"]
                 )
             ),
             opts=pulumi.ResourceOptions(parent=self),

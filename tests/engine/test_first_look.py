@@ -1,7 +1,7 @@
 """The first user's story: ten minutes, no AWS account, and what `make demo` does.
 
 It proves it in a copy of the repository with nothing of AWS in the environment. That `make` finds
-or installs the Pulumi CLI is the business of tests/unit/test_pulumi_cli.
+or installs the Pulumi CLI is the business of tests/unit/development/test_pulumi_cli.
 """
 
 import os

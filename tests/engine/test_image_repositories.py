@@ -60,7 +60,7 @@ def test_the_repositories_come_first_and_leave_a_running_stack_as_it_is(tmp_path
 
 
 def test_a_stack_without_a_mirror_is_refused(tmp_path: Path) -> None:
+    made = stack(tmp_path, "upstream")
+    made._pulumi("stack", "init")  # pyright: ignore[reportPrivateUsage]
     with pytest.raises(UserError, match=r"langfuse:images.source is upstream: nothing is mirrored"):
-        made = stack(tmp_path, "upstream")
-        made._pulumi("stack", "init")  # pyright: ignore[reportPrivateUsage]
         made.start_image_repositories().result()

@@ -2,7 +2,7 @@
 
 It proves what only an engine shows: what fails in a preview, what is kept in the state after a
 start that failed, and that deletions come after creations and updates. What is refused at all is
-proven by tests/unit/test_rules.py, row by row.
+proven by tests/unit/offline/test_rules.py, row by row.
 """
 
 from collections.abc import Iterator

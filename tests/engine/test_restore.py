@@ -28,7 +28,7 @@ from tests.deployment import Deployment
 from tests.unit import test_replay as replaying
 from tests.unit import test_restore_clickhouse as clickhouse
 from tests.unit import test_restore_postgres as postgres
-from tests.unit.test_restore import NOON, Answer, Aws, AwsError, always
+from tests.unit.automation.restore.test_restore import NOON, Answer, Aws, AwsError, always
 
 pytestmark = pytest.mark.running
 

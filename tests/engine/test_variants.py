@@ -41,7 +41,7 @@ def make_external(deployment: Deployment, stores: list[str]) -> None:
 def test_stores_of_ones_own_and_external_ones_preview_clean(
     stores: list[str], environment: dict[str, str], tmp_path: Path
 ) -> None:
-    """What every combination registers, tests/unit/test_external_stores.py sees."""
+    """What every combination registers, tests/unit/settings/test_external_stores.py sees."""
     # Without it `pulumi` has no --event-log.
     deployment = Deployment.of("dev", tmp_path, {**environment, "PULUMI_DEBUG_COMMANDS": "true"})
     make_external(deployment, stores)

@@ -44,7 +44,7 @@ def made_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         # A busy machine is no wait that tests are about.
         patch.setattr("langfuse_aws.automation.engine.waiting.QUIET_SECONDS", 600)
         if "PYTEST_XDIST_WORKER" in os.environ:
-            from tests.unit.graph import kept_in
+            from tests.unit.stack_graph import kept_in
 
             folder = tmp_path_factory.getbasetemp().parent / "graphs"
             patch.setattr("development.recorded_graph._run", kept_in(folder))

@@ -7,16 +7,16 @@ from typing import Any, Final
 import pytest
 
 from tests.image_lock import locked
-from tests.unit.graph import (
+from tests.unit.components.test_app_runner import APP_RUNNER, FARGATE
+from tests.unit.cost.test_cost import EVERYTHING
+from tests.unit.settings.test_external_stores import EXTERNAL, password
+from tests.unit.stack_graph import (
     ROOT,
     VARIED,
     Graph,
     build,
     shipped_config,
 )
-from tests.unit.test_app_runner import APP_RUNNER, FARGATE
-from tests.unit.test_cost import EVERYTHING
-from tests.unit.test_external_stores import EXTERNAL, password
 
 STACKS: Final[Mapping[str, tuple[str, Mapping[str, Any]]]] = {
     **{size: (size, shipped_config(size)) for size in ("dev", "staging", "prod")},

@@ -11,7 +11,7 @@ import yaml
 
 from langfuse_aws.graph.model import SECRET, Resource, ResourceGraph
 from langfuse_aws.offline.mocks import Registration
-from tests.unit.graph import ROOT, Graph
+from tests.unit.stack_graph import ROOT, Graph
 
 
 def as_state(graph: Graph, tags: Mapping[str, str]) -> ResourceGraph:

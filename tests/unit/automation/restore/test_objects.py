@@ -1,0 +1,163 @@
+"""`restore objects`.
+
+It proves, on a bucket in memory, that only delete markers go, and of those only the newest of their
+key, below the prefix and not older than asked for. It does not prove that S3 shows an object again
+when its delete marker is gone: its documentation says so.
+"""
+
+from datetime import datetime, timedelta, timezone
+from typing import Any, Final
+
+import pytest
+
+from langfuse_aws.automation.restore import objects as restore_objects
+from tests.unit.automation.restore.test_restore import NOON, Answer, World, refusal, resource, run
+
+BUCKET: Final = "langfuse-prod-storage-3c4d5e6"
+HOUR: Final = timedelta(hours=1)
+
+
+class Bucket:
+    """A bucket's versions, newest first for each key, given in pages of two keys."""
+
+    def __init__(self, *entries: tuple[str, str, datetime, bool]) -> None:
+        self.entries = list(entries)
+        """Key, version, time, whether it is a delete marker."""
+        self.sizes: list[int] = []
+
+    def list(self, parameters: dict[str, Any]) -> dict[str, Any]:
+        """List versions, as S3 does."""
+        assert parameters["Bucket"] == BUCKET
+        keys = sorted({key for key, *_ in self.entries if key.startswith(parameters["Prefix"])})
+        rest = [key for key in keys if key > parameters.get("KeyMarker", "")]
+        page = [entry for entry in self.entries if entry[0] in rest[:2]]
+        more = {"NextKeyMarker": rest[1]} if len(rest) > 2 else {}
+        return {
+            "DeleteMarkers": [self._described(entry) for entry in page if entry[3]],
+            "Versions": [self._described(entry) for entry in page if not entry[3]],
+            "IsTruncated": bool(more),
+            **more,
+        }
+
+    def _described(self, entry: tuple[str, str, datetime, bool]) -> dict[str, Any]:
+        key, version, time, _ = entry
+        newest = max(each[2] for each in self.entries if each[0] == key)
+        return {"Key": key, "VersionId": version, "LastModified": time, "IsLatest": time == newest}
+
+    def delete(self, parameters: dict[str, Any]) -> dict[str, Any]:
+        """Delete versions, and nothing but delete markers."""
+        objects = parameters["Delete"]["Objects"]
+        self.sizes.append(len(objects))
+        wanted = {(each["Key"], each["VersionId"]) for each in objects}
+        found = {entry[:2]: entry[3] for entry in self.entries}
+        assert all(found[each] for each in wanted), "an object was deleted"
+        self.entries = [entry for entry in self.entries if entry[:2] not in wanted]
+        return {}
+
+
+ENTRIES: Final = (
+    ("events/1", "e1", NOON - HOUR, False),
+    ("events/1", "e2", NOON, True),
+    ("media/again", "m1", NOON - 3 * HOUR, False),
+    ("media/again", "m2", NOON, True),
+    ("media/again", "m3", NOON + HOUR, False),
+    ("media/early", "m1", NOON - 3 * HOUR, False),
+    ("media/early", "m2", NOON - timedelta(seconds=1), True),
+    ("media/kept", "m1", NOON, False),
+    ("media/now", "m1", NOON - 2 * HOUR, False),
+    ("media/now", "m2", NOON, True),
+    ("media/twice", "m1", NOON - 2 * HOUR, False),
+    ("media/twice", "m2", NOON + HOUR, True),
+    ("media/twice", "m3", NOON + 2 * HOUR, True),
+)
+GONE: Final = {("media/now", "m2"), ("media/twice", "m3")}
+
+
+def world(bucket: Bucket, **answers: Answer) -> World:
+    return World(
+        [resource("aws:s3/bucket:Bucket", "langfuse-prod-storage", outputs={"bucket": BUCKET})],
+        {"langfuse:storage": {"versioningDays": 30}},
+        {
+            "GetBucketVersioning": {"Status": "Enabled"},
+            "ListObjectVersions": bucket.list,
+            "DeleteObjects": bucket.delete,
+            **answers,
+        },
+    )
+
+
+def bring_back(found: World, since: str = "2026-11-20T12:00:00Z") -> Any:
+    return run(found, "objects", "--prefix", "media/", "--since", since, "--yes")
+
+
+@pytest.mark.parametrize("since", ["2026-11-20T12:00:00Z", "2026-11-20T14:00:00+0200"])
+def test_only_the_newest_delete_markers_below_the_prefix_and_since_then_go(since: str) -> None:
+    bucket = Bucket(*ENTRIES)
+    result = bring_back(world(bucket), since)
+    assert result.exit_code == 0, result.output
+    assert {entry[:2] for entry in ENTRIES} - {entry[:2] for entry in bucket.entries} == GONE
+    assert (
+        f"2 objects of s3://{BUCKET}/media/ were deleted since 2026-11-20 12:00:00 UTC, and not "
+        "written again."
+    ) in result.stdout
+    assert "after 30 days" in result.stdout
+
+
+def test_planning_deletes_nothing() -> None:
+    found = world(Bucket(*ENTRIES))
+    restore_objects.plan(found.deployed, "", NOON)
+    assert found.changes() == []
+
+
+def test_many_markers_go_by_the_thousand() -> None:
+    keys = [f"media/{number:04}" for number in range(2001)]
+    bucket = Bucket(*((key, "m", NOON, True) for key in keys))
+    everything = {
+        "DeleteMarkers": [
+            {"Key": key, "VersionId": "m", "LastModified": NOON, "IsLatest": True} for key in keys
+        ]
+    }
+    result = bring_back(world(bucket, ListObjectVersions=everything))
+    assert result.exit_code == 0, result.output
+    assert (bucket.sizes, bucket.entries) == ([1000, 1000, 1], [])
+
+
+def test_a_bucket_without_versions_is_one_line() -> None:
+    found = world(Bucket(*ENTRIES), GetBucketVersioning={})
+    result = bring_back(found)
+    assert result.exit_code == 1
+    assert result.stderr == (
+        f"error: s3://{BUCKET}: keeps no versions, so what is deleted is gone. "
+        "langfuse:storage.versioningDays keeps them from now on.\n"
+    )
+    assert found.changes() == []
+
+
+def test_nothing_to_bring_back_is_one_line() -> None:
+    line = refusal(
+        lambda: restore_objects.plan(
+            world(Bucket(*ENTRIES)).deployed, "exports/", datetime(2026, 1, 1, tzinfo=timezone.utc)
+        )
+    )
+    assert line == (
+        f"s3://{BUCKET}/exports/: no object there was deleted since 2026-01-01 00:00:00 UTC. Take "
+        "an earlier --since or a shorter --prefix."
+    )
+
+
+def test_markers_that_s3_keeps_are_told() -> None:
+    errors = {"Errors": [{"Key": "media/now", "Code": "AccessDenied", "Message": "Access Denied"}]}
+    result = bring_back(world(Bucket(*ENTRIES), DeleteObjects=errors))
+    assert result.exit_code == 1
+    assert result.stderr.splitlines()[:2] == [
+        "error: Step 1 of 1 failed: S3 left 1 delete markers, such as the one of media/now: "
+        "AccessDenied: Access Denied.",
+        "Some of the objects may be back; nothing else was changed.",
+    ]
+
+
+@pytest.mark.parametrize("since", ["yesterday", "2026-11-20T12:00:00"])
+def test_a_time_without_its_zone_is_refused(since: str) -> None:
+    found = world(Bucket(*ENTRIES))
+    assert bring_back(found, since).exit_code != 0
+    assert found.calls == []

@@ -1,0 +1,166 @@
+"""The dashboard: what it shows of which stack, and where.
+
+It proves that every line is a metric of one of the stack's own resources, and that the body is
+always the same text. How the console draws it, only the console shows.
+"""
+
+import json
+from typing import Any
+
+import pytest
+
+from langfuse_aws.components.observability.dashboard import COLUMNS, console_url, dashboard_body
+from langfuse_aws.components.shared.location import Location
+from tests.unit.components.test_alarms import ALARM, copied, large, real_values
+from tests.unit.settings.test_external_stores import EXTERNAL, stack
+from tests.unit.stack_graph import Graph, shipped, varied
+
+FREE_METRICS = 50
+"""What a free dashboard may show. https://aws.amazon.com/cloudwatch/pricing/"""
+
+GRAPHS = {
+    "dev": lambda: shipped("dev"),
+    "staging": lambda: shipped("staging"),
+    "prod": lambda: shipped("prod"),
+    "small": varied,
+    "large": large,
+}
+every_graph = pytest.mark.parametrize("name", GRAPHS)
+
+
+def widgets(graph: Graph) -> list[dict[str, Any]]:
+    body = graph.one("aws:cloudwatch/dashboard:Dashboard").inputs["dashboardBody"]
+    return json.loads(body)["widgets"]
+
+
+def lines(graph: Graph) -> list[tuple[str, str, dict[str, str], dict[str, Any]]]:
+    """Namespace, name, dimensions and options of every line."""
+    return [
+        (line[0], line[1], dict(zip(line[2:-1:2], line[3:-1:2], strict=True)), line[-1])
+        for widget in widgets(graph)
+        if widget["type"] == "metric"
+        for line in widget["properties"]["metrics"]
+    ]
+
+
+@every_graph
+def test_every_line_is_a_metric_of_a_resource_of_the_stack(name: str) -> None:
+    graph = GRAPHS[name]()
+    found = lines(graph)
+    assert len(found) > 20
+    for _, metric, dimensions, _ in found:
+        for dimension, value in dimensions.items():
+            assert value in real_values(graph, dimension), (metric, dimension)
+
+
+@every_graph
+def test_the_dashboard_is_a_free_one(name: str) -> None:
+    assert len(lines(GRAPHS[name]())) <= FREE_METRICS
+
+
+@every_graph
+def test_it_reads_from_the_ingress_down_to_the_backups(name: str) -> None:
+    titles = [
+        widget["properties"]["title"]
+        for widget in widgets(GRAPHS[name]())
+        if widget["type"] == "metric"
+    ]
+    numbers = [int(title.split(" ")[0]) for title in titles]
+    assert numbers == sorted(numbers)
+    words = list(dict.fromkeys(title.split(" ", 1)[1].split(":")[0] for title in titles))
+    parts = ["Ingress", "Web", "Queue", "Worker", "PostgreSQL", "Valkey", "S3", "ClickHouse"]
+    parts += ["Backups", "Certificate"]
+    if name in ("dev", "staging"):
+        parts.remove("Queue")
+    if name == "dev":
+        parts.remove("Certificate")
+    assert words == parts
+
+
+@every_graph
+def test_no_two_widgets_lie_on_one_another(name: str) -> None:
+    taken: set[tuple[int, int]] = set()
+    for widget in widgets(GRAPHS[name]()):
+        cells = {
+            (x, y)
+            for x in range(widget["x"], widget["x"] + widget["width"])
+            for y in range(widget["y"], widget["y"] + widget["height"])
+        }
+        assert not cells & taken, widget["properties"]["title"]
+        assert widget["x"] + widget["width"] <= COLUMNS
+        taken |= cells
+
+
+def test_the_states_of_all_alarms_are_on_top() -> None:
+    graph = large()
+    first = widgets(graph)[0]
+    assert (first["type"], first["x"], first["y"]) == ("alarm", 0, 0)
+    arns = {each.outputs["arn"] for each in graph.of_type(ALARM)}
+    assert set(first["properties"]["alarms"]) == arns
+    assert len(arns) <= 100, "the console shows a hundred"
+
+
+def test_without_alarms_there_are_only_graphs() -> None:
+    assert {widget["type"] for widget in widgets(shipped("prod"))} == {"metric"}
+
+
+def test_external_stores_have_no_line() -> None:
+    namespaces = {line[0] for line in lines(stack(frozenset(EXTERNAL)))}
+    assert namespaces == {"AWS/ApiGateway", "AWS/ECS", "AWS/S3"}
+    services = {line[2].get("ServiceName") for line in lines(stack(frozenset(EXTERNAL)))}
+    assert len(services - {None}) == 2, "web and worker"
+
+
+def test_several_servers_have_a_line_each_with_a_number() -> None:
+    disks = [line[3]["label"] for line in lines(large()) if line[1] == "DiskUsedPercent"]
+    assert disks == ["disk used, % 1", "disk used, % 2", "disk used, % 3"]
+    assert [line[3]["label"] for line in lines(varied()) if line[1] == "DiskUsedPercent"] == [
+        "disk used, %"
+    ]
+
+
+def test_the_same_stack_has_the_same_body() -> None:
+    service = {"ClusterName": "c", "ServiceName": "s"}
+    turned = {"ServiceName": "s", "ClusterName": "c"}
+    bodies = {
+        dashboard_body("eu-west-1", "langfuse-dev", {"web": [each]}, [])
+        for each in (service, turned)
+    }
+    assert len(bodies) == 1, "another order would be a change in every preview"
+    (body,) = bodies
+    assert body == json.dumps(json.loads(body), sort_keys=True)
+
+
+def test_it_has_the_stacks_name_and_the_regions() -> None:
+    found = varied().one("aws:cloudwatch/dashboard:Dashboard").inputs["dashboardName"]
+    assert found == "langfuse-dev-us-east-1", "an account has each name once, over all regions"
+
+
+@every_graph
+def test_a_count_is_the_same_however_long_a_time_is_shown(name: str) -> None:
+    body = json.loads(
+        GRAPHS[name]().one("aws:cloudwatch/dashboard:Dashboard").inputs["dashboardBody"]
+    )
+    assert body["periodOverride"] == "inherit", "else a longer period counts a task's samples more"
+    assert all(options["period"] for *_, options in lines(GRAPHS[name]()))
+
+
+def test_copies_have_lines_of_their_own() -> None:
+    labels = {line[3]["label"] for line in lines(copied())}
+    assert {"copies of volumes", "copies of PostgreSQL", "failed copies"} <= labels
+    assert len(lines(copied())) <= FREE_METRICS
+
+
+@pytest.mark.parametrize(
+    ("region", "partition", "host"),
+    [
+        ("eu-west-1", "aws", "eu-west-1.console.aws.amazon.com"),
+        ("cn-north-1", "aws-cn", "cn-north-1.console.amazonaws.cn"),
+        ("us-gov-west-1", "aws-us-gov", "us-gov-west-1.console.amazonaws-us-gov.com"),
+    ],
+)
+def test_each_partition_has_a_console_of_its_own(region: str, partition: str, host: str) -> None:
+    url = console_url(Location(region, partition), "langfuse-dev")
+    assert (
+        url == f"https://{host}/cloudwatch/home?region={region}#dashboards/dashboard/langfuse-dev"
+    )

@@ -1,0 +1,83 @@
+"""Type tokens and URNs, which are for ever: a change here replaces resources of running stacks.
+
+When one changes on purpose, add an alias in the same commit and write the list again with
+`UPDATE_GOLDEN=1 pytest tests/unit/components/test_identity.py`.
+"""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.unit.stack_graph import shipped, varied
+
+GOLDEN = Path(__file__).parents[1] / "golden"
+
+
+@pytest.mark.parametrize("stack", ["dev", "staging", "prod"])
+def test_no_released_resource_changes_its_urn(stack: str) -> None:
+    prefix = f"urn:pulumi:{stack}::langfuse::"
+    urns = sorted(urn.removeprefix(prefix) for urn in shipped(stack).urns.values())
+    golden = GOLDEN / f"urns-{stack}.txt"
+    if os.environ.get("UPDATE_GOLDEN"):
+        golden.write_text("\n".join(urns) + "\n", encoding="utf-8")
+    assert urns == golden.read_text(encoding="utf-8").splitlines()
+
+
+def test_components_have_tokens_of_the_langfuse_package() -> None:
+    graph = shipped("staging")
+    components = {each.type for each in graph.registrations if not each.custom} - {"awsx:ec2:Vpc"}
+    assert components == {
+        f"langfuse:index:{name}"
+        for name in (
+            "Backups",
+            "Certificate",
+            "ClickHouse",
+            "ClickHouseBackup",
+            "ClickHouseHost",
+            "Cluster",
+            "ContainerService",
+            "Dashboard",
+            "DataPlane",
+            "Images",
+            "Ingress",
+            "LangfuseWeb",
+            "LangfuseWorker",
+            "LoadBalancer",
+            "Migration",
+            "NatInstance",
+            "Network",
+            "Observability",
+            "Postgres",
+            "Redis",
+            "Storage",
+            "StoredSecret",
+        )
+    }
+
+
+def test_every_resource_has_a_component_above_it() -> None:
+    graph = shipped("prod")
+    roots = {
+        each.type for each in graph.registrations if graph.options_of(each).parent.endswith("Stack")
+    }
+    orphans = {
+        each.type
+        for each in graph.registrations
+        if "langfuse:index:" not in graph.urns[each.type, each.name]
+    }
+    assert orphans == set(), f"made outside of a component; at the root: {roots}"
+
+
+def test_a_budget_mails_before_the_money_is_spent() -> None:
+    budget = varied().one("aws:budgets/budget:Budget").inputs
+    assert (budget["limitAmount"], budget["limitUnit"]) == ("300.0", "USD")
+    told = [
+        (each["notificationType"], each["threshold"], each["subscriberEmailAddresses"])
+        for each in budget["notifications"]
+    ]
+    assert told == [
+        ("ACTUAL", 80, ["ops@example.com"]),
+        ("FORECASTED", 100, ["ops@example.com"]),
+    ]
+    assert shipped("dev").of_type("aws:budgets/budget:Budget") == []

@@ -1,0 +1,311 @@
+"""The VPC, its way out and its adoption: what is registered. Routes in a real VPC are not tried."""
+
+from functools import cache
+from itertools import permutations
+from typing import Any, Final
+
+import pulumi
+import pytest
+
+from development.recorded_graph import on_mocks
+from langfuse_aws.components.network.network import Network, NetworkArgs, first_zones
+from langfuse_aws.components.protection.replacement_guard import ReplacementGuard
+from langfuse_aws.components.shared.location import Location
+from langfuse_aws.offline.facts import DEFAULT_REGION
+from langfuse_aws.offline.invokes import EXISTING_VPC_ID
+from langfuse_aws.settings.network import CreatedNetwork
+from langfuse_aws.settings.sizing import SIZING
+from langfuse_aws.settings.zones import UNFIT_ZONES, VPC_LINK_ZONES
+from tests.unit.stack_graph import Graph, build, shipped, unshared
+
+ROUTE = "aws:ec2/route:Route"
+EGRESS = ("none", "natInstance", "natGateway", "natGatewayPerZone")
+GATEWAY = "aws:ec2/natGateway:NatGateway"
+
+
+def dev(network: dict[str, Any]) -> dict[str, Any]:
+    return {"size": "dev", "network": network}
+
+
+SHIPPED = {"none": "dev", "natInstance": "staging", "natGatewayPerZone": "prod"}
+
+
+def with_egress(egress: str) -> Graph:
+    if egress in SHIPPED:
+        return shipped(SHIPPED[egress])
+    return build("dev", dev({"egress": egress, "zones": 4}))
+
+
+@pytest.mark.parametrize(
+    ("egress", "gateways"),
+    [("none", 0), ("natInstance", 0), ("natGateway", 1), ("natGatewayPerZone", 3)],
+)
+def test_each_way_out_has_its_number_of_nat_gateways(egress: str, gateways: int) -> None:
+    graph = with_egress(egress)
+    vpc = graph.one("awsx:ec2:Vpc")
+    assert len(graph.of_type(GATEWAY)) == gateways, (
+        "a flag that is read the wrong way round once made three gateways of one "
+        "(langfuse-terraform-aws vpc.tf:24)"
+    )
+    assert vpc.inputs["natGateways"] == {"strategy": "None"}, "awsx would add routes of its own"
+    assert vpc.inputs["subnetStrategy"] == "Auto", "awsx's default changes with its next major"
+
+
+@cache
+def default_routes(egress: str, zones: int) -> dict[tuple[str, str], tuple[str, str]]:
+    """The URN and the target of every default route of a network, by its table and destination."""
+
+    def program() -> None:
+        settings = CreatedNetwork.model_validate(
+            {**SIZING["dev"]["network"], "egress": egress, "zones": zones}
+        )
+        guard = ReplacementGuard("network", ())
+        args = NetworkArgs(settings, Location.current(), 30, guard)
+        Network("network", args, guard.options(None))
+
+    run = on_mocks("dev", DEFAULT_REGION, program)
+    urns = {each.name: urn for urn, each in run.monitor.requests.items() if each.type == ROUTE}
+    routes: dict[tuple[str, str], tuple[str, str]] = {}
+    for route in run.mocks.of_type(ROUTE):
+        given = dict(route.inputs)
+        key = given.pop("routeTableId"), given.pop("destinationCidrBlock")
+        assert key not in routes, f"AWS refuses a second route: RouteAlreadyExists, {key}"
+        (target,) = [value for name, value in given.items() if name != "region"]
+        routes[key] = urns[route.name], target
+    return routes
+
+
+@pytest.mark.parametrize(("before", "after"), permutations(EGRESS, 2))
+@pytest.mark.parametrize(("zones", "then"), [(2, 2), (2, 4), (4, 2)])
+def test_a_change_of_the_way_out_gives_each_route_another_target_and_makes_none_anew(
+    before: str, after: str, zones: int, then: int
+) -> None:
+    old, new = default_routes(before, zones), default_routes(after, then)
+    for egress, routes, count in ((before, old, zones), (after, new, then)):
+        assert len(routes) == (0 if egress == "none" else count), "one for each private subnet"
+    for key in old.keys() & new.keys():
+        assert old[key][0] == new[key][0], f"{key} would be made before the old one is deleted"
+    if "none" not in (before, after):
+        assert len(old.keys() & new.keys()) == min(zones, then)
+    urns = [urn for urn, _ in new.values()]
+    assert len(set(urns)) == len(urns)
+
+
+def test_private_subnets_lead_to_their_own_zones_gateway_or_to_the_only_one() -> None:
+    for egress, gateways in (("natGateway", 1), ("natGatewayPerZone", 4)):
+        graph = build("dev", dev({"egress": egress, "zones": 4}))
+        found = sorted(graph.of_type(GATEWAY), key=lambda gateway: gateway.name)
+        made = [gateway.id for gateway in found]
+        routes = sorted(graph.of_type(ROUTE), key=lambda route: route.name)
+        assert [route.inputs["natGatewayId"] for route in routes] == (made * 4)[:4]
+        subnets = graph.one("awsx:ec2:Vpc").outputs["publicSubnetIds"]
+        assert [each.inputs["subnetId"] for each in found] == subnets[:gateways]
+        addresses = {address.id for address in graph.of_type("aws:ec2/eip:Eip")}
+        assert {each.inputs["allocationId"] for each in found} == addresses, "one each"
+
+
+def test_only_egress_none_puts_tasks_in_public_subnets() -> None:
+    for egress in EGRESS:
+        graph = with_egress(egress)
+        subnets = graph.one("awsx:ec2:Vpc").outputs
+        for service in graph.of_type("aws:ecs/service:Service"):
+            network = service.inputs["networkConfiguration"]
+            wanted = subnets["publicSubnetIds" if egress == "none" else "privateSubnetIds"]
+            assert set(network["subnets"]) <= set(wanted), f"{service.name} with egress {egress}"
+            if "assignPublicIp" in network:
+                assert network["assignPublicIp"] is (egress == "none"), service.name
+
+
+def test_stores_are_in_private_subnets_whatever_the_way_out() -> None:
+    for egress in EGRESS:
+        graph = with_egress(egress)
+        private = graph.one("awsx:ec2:Vpc").outputs["privateSubnetIds"]
+        for token in ("aws:rds/subnetGroup:SubnetGroup", "aws:elasticache/subnetGroup:SubnetGroup"):
+            assert graph.one(token).inputs["subnetIds"] == private, f"{token} with egress {egress}"
+
+
+def test_the_subnets_of_a_zone_stay_when_zones_are_added() -> None:
+    def blocks(graph: Graph) -> list[list[str]]:
+        return [spec["cidrBlocks"] for spec in graph.one("awsx:ec2:Vpc").inputs["subnetSpecs"]]
+
+    four = with_egress("natGateway")
+    assert [len(each) for each in blocks(shipped("dev"))] == [2, 2]
+    for fewer, more in zip(blocks(shipped("dev")), blocks(four), strict=True):
+        assert more[:2] == fewer, "a moved subnet would replace the database's subnet group"
+
+
+def test_an_old_zone_is_not_used() -> None:
+    zones = (
+        build("dev", dev({"egress": "natGateway", "zones": 4}))
+        .one("awsx:ec2:Vpc")
+        .inputs["availabilityZoneNames"]
+    )
+    assert zones == ["us-east-1a", "us-east-1b", "us-east-1d", "us-east-1e"], "c is use1-az3 here"
+    tokyo: list[str] = []
+
+    def program() -> None:
+        network = pulumi.ComponentResource("langfuse:index:Network", "network")
+        tokyo.extend(zone.name for zone in first_zones(3, network))
+
+    on_mocks("dev", "ap-northeast-1", program)
+    assert tokyo == [
+        "ap-northeast-1a",
+        "ap-northeast-1c",
+        "ap-northeast-1d",
+    ], "fixed letters such as us-east-1a to c do not exist everywhere (tubone24 variables.tf:19)"
+
+
+VPC_LINK: Final = "aws:apigatewayv2/vpcLink:VpcLink"
+OF_PARIS: Final = ["eu-west-3a", "eu-west-3b", "eu-west-3c"]
+
+
+def link_zones(graph: Graph, *, public: bool) -> list[str]:
+    """The zones of the VPC link's subnets, which are subnets of tasks."""
+    vpc = graph.one("awsx:ec2:Vpc")
+    subnets = vpc.outputs["publicSubnetIds" if public else "privateSubnetIds"]
+    linked = graph.one(VPC_LINK).inputs["subnetIds"]
+    assert set(linked) <= set(subnets)
+    names = vpc.inputs["availabilityZoneNames"]
+    return [name for name, subnet in zip(names, subnets, strict=True) if subnet in linked]
+
+
+@pytest.mark.parametrize("egress", ["none", "natGateway"])
+def test_a_vpc_link_is_in_no_zone_that_takes_none(egress: str) -> None:
+    graph = build("dev", dev({"egress": egress, "zones": 3}), region="eu-west-3")
+    assert graph.one("awsx:ec2:Vpc").inputs["availabilityZoneNames"] == OF_PARIS
+    assert link_zones(graph, public=egress == "none") == ["eu-west-3a", "eu-west-3c"], (
+        "b is euw3-az2: API Gateway refuses a subnet there"
+    )
+
+
+def test_another_ingress_moves_no_subnet() -> None:
+    config = {**dev({"egress": "none", "zones": 2}), "domain": "langfuse.example.com"}
+    for kind in ("alb", "apiGateway"):
+        graph = build("dev", {**config, "ingress": {"kind": kind}}, region="eu-west-3")
+        assert graph.one("awsx:ec2:Vpc").inputs["availabilityZoneNames"] == OF_PARIS[:2], kind
+
+
+@pytest.mark.parametrize("region", ["us-east-1", "mx-central-1"])
+def test_a_vpc_link_is_in_every_zone_that_may_take_one(region: str) -> None:
+    graph = build("dev", dev({"egress": "none", "zones": 3}), region=region)
+    names = graph.one("awsx:ec2:Vpc").inputs["availabilityZoneNames"]
+    assert link_zones(graph, public=True) == names
+
+
+def adopted(*numbers: int) -> dict[str, Any]:
+    """Subnets of an adopted network; the last digit says the zone."""
+    ids = [f"subnet-0123456{number}" for number in numbers]
+    subnets = {"privateSubnetIds": ids, "publicSubnetIds": ids}
+    return dev({"vpcId": EXISTING_VPC_ID, **subnets})
+
+
+def test_a_vpc_link_is_in_those_adopted_subnets_that_may_take_one() -> None:
+    graph = build("dev", adopted(0, 1), region="eu-west-3")
+    assert graph.one(VPC_LINK).inputs["subnetIds"] == ["subnet-01234560"]
+
+
+def test_an_api_without_a_zone_for_its_vpc_link_is_one_clear_error(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("langfuse_aws.settings.zones.VPC_LINK_ZONES", {"eu-west-3": "euw3-az3"})
+    monkeypatch.setattr(
+        "langfuse_aws.components.network.network.VPC_LINK_ZONES", {"eu-west-3": "euw3-az3"}
+    )
+    with unshared(), pytest.raises(pulumi.RunError) as refused:
+        build("dev", adopted(0, 1), region="eu-west-3")
+    assert str(refused.value) == (
+        "langfuse:ingress.kind: apiGateway: API Gateway has no VPC links in eu-west-3a (euw3-az1), "
+        "eu-west-3b (euw3-az2), but in euw3-az3. List a subnet of one of these, or set "
+        "ingress.kind to alb, with a domain."
+    )
+
+
+def test_no_old_zone_takes_vpc_links() -> None:
+    listed = {each for found in VPC_LINK_ZONES.values() for each in found.split()}
+    assert not listed & {*UNFIT_ZONES}
+
+
+def test_too_few_zones_in_the_region_is_one_clear_error() -> None:
+    with pytest.raises(pulumi.RunError, match=r"langfuse:network.zones: 4: this region has 3"):
+        build("dev", dev({"zones": 4}), region="ap-northeast-1")
+
+
+@pytest.mark.parametrize("stack", ["dev", "staging", "prod"])
+def test_the_s3_gateway_endpoint_serves_every_subnet(stack: str) -> None:
+    graph = shipped(stack)
+    endpoint = graph.one("aws:ec2/vpcEndpoint:VpcEndpoint").inputs
+    subnets = graph.one("awsx:ec2:Vpc").outputs
+    count = len(subnets["publicSubnetIds"]) + len(subnets["privateSubnetIds"])
+    assert endpoint["vpcEndpointType"] == "Gateway"
+    assert endpoint["serviceName"] == "com.amazonaws.us-east-1.s3"
+    assert len(set(endpoint["routeTableIds"])) == count, (
+        "without it every event and image pays for NAT (langfuse-with-aws-cdk stack.ts:65)"
+    )
+
+
+@pytest.mark.parametrize("stack", ["dev", "staging", "prod"])
+def test_the_default_security_group_is_closed(stack: str) -> None:
+    group = shipped(stack).one("aws:ec2/defaultSecurityGroup:DefaultSecurityGroup").inputs
+    assert (group["ingress"], group["egress"]) == ([], [])
+
+
+@pytest.mark.parametrize("stack", ["dev", "staging", "prod"])
+def test_a_group_can_be_deleted_whoever_has_added_rules_to_it(stack: str) -> None:
+    groups = shipped(stack).of_type("aws:ec2/securityGroup:SecurityGroup")
+    assert groups
+    for group in groups:
+        assert group.inputs["revokeRulesOnDelete"] is True, (
+            f"{group.name}: AWS deletes no group that another one's rule names, so a rule that "
+            "somebody added would end a destroy half-way: https://registry.terraform.io/providers/"
+            "hashicorp/aws/latest/docs/resources/emr_cluster"
+        )
+
+
+def test_flow_logs_are_made_only_when_asked_for() -> None:
+    assert shipped("prod").one("aws:ec2/flowLog:FlowLog").inputs["trafficType"] == "ALL"
+    assert shipped("dev").of_type("aws:ec2/flowLog:FlowLog") == []
+
+
+VPC_ID = "vpc-0123456789abcdef0"
+ADOPTED: dict[str, Any] = {
+    "vpcId": VPC_ID,
+    "privateSubnetIds": ["subnet-00000000000000001", "subnet-00000000000000002"],
+    "publicSubnetIds": ["subnet-00000000000000004", "subnet-00000000000000005"],
+}
+
+
+def test_an_adopted_vpc_is_used_and_nothing_of_it_is_made() -> None:
+    graph = build("dev", dev(ADOPTED))
+    for token in (
+        "awsx:ec2:Vpc",
+        "aws:ec2/defaultSecurityGroup:DefaultSecurityGroup",
+        "aws:ec2/vpcEndpoint:VpcEndpoint",
+        ROUTE,
+    ):
+        assert graph.of_type(token) == [], f"{token} is the owner's business"
+    service = graph.one("aws:ecs/service:Service", "langfuse-dev-web")
+    network = service.inputs["networkConfiguration"]
+    assert network["subnets"] == ADOPTED["privateSubnetIds"]
+    assert network["assignPublicIp"] is False
+    groups = graph.of_type("aws:ec2/securityGroup:SecurityGroup")
+    assert {group.inputs["vpcId"] for group in groups} == {VPC_ID}
+    volume = graph.one("aws:ebs/volume:Volume").inputs
+    assert volume["availabilityZone"] == "us-east-1b", "the first private subnet's"
+    stash = graph.one("pulumi:index:Stash", "langfuse-dev-network").inputs
+    assert stash == {
+        "input": {
+            "network.vpcId": VPC_ID,
+            "network.privateSubnetIds": sorted(ADOPTED["privateSubnetIds"]),
+        }
+    }, "stores cannot follow into another VPC, or into other subnets"
+
+
+def test_adopted_subnets_of_one_zone_are_refused() -> None:
+    one_zone = ["subnet-00000000000000001", "subnet-00000000000000004"]
+    with pytest.raises(pulumi.RunError, match=r"langfuse:network.privateSubnetIds: all in us-e"):
+        build("dev", dev({**ADOPTED, "privateSubnetIds": one_zone}))
+
+
+def test_adopted_subnets_of_another_vpc_are_refused() -> None:
+    with pytest.raises(pulumi.RunError, match=r"subnet-0\d+.* not in vpc-0fffffffffffffff0"):
+        build("dev", dev({**ADOPTED, "vpcId": "vpc-0fffffffffffffff0"}))

@@ -1,0 +1,335 @@
+"""Texts that AWS bounds by their characters or length: descriptions, names, tags, documents.
+
+Proves that no text of any stack breaks a bound that AWS's models or pages state, also at the
+extremes of what users may write, and that no property is without a bound or a reason. It does not
+prove that AWS's pages say all that AWS refuses.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+import pytest
+
+from langfuse_aws.components.shared.names import PREFIX_LIMIT
+from langfuse_aws.offline import naming, text_rules
+from langfuse_aws.offline.text_rules import bound_of, faults, matches, texts
+from langfuse_aws.offline.unknown import UNKNOWN
+from tests.image_lock import locked
+from tests.unit.stack_graph import Graph, build, shipped_config, unshared, varied
+
+GROUP: Final = "aws:ec2/securityGroup:SecurityGroup"
+ROLE: Final = "aws:iam/role:Role"
+BUCKET: Final = "aws:s3/bucket:Bucket"
+SERVICE: Final = "aws:ecs/service:Service"
+ALARM: Final = "aws:cloudwatch/metricAlarm:MetricAlarm"
+
+LONGEST_DOMAIN: Final = f"{'a' * 52}.example.com"
+UNICODE: Final = "Zoë & Söhne's <Ünïcode> 株式会社"
+
+EVERYTHING: Final[Mapping[str, Any]] = {
+    "size": "prod",
+    "domain": LONGEST_DOMAIN,
+    "clickhouse": {"replicas": 3},
+    "ingress": {"kind": "alb", "waf": {"rateLimitPerFiveMinutes": 2000}},
+    "alarms": {"email": f"{'o' * 64}@example.com", "monthlyBudgetUsd": 999_999},
+    "backups": {"copyRegion": "eu-west-1", "vaultLock": True},
+    "bootstrap": {
+        "organization": UNICODE,
+        "project": UNICODE,
+        "userEmail": "ada@example.com",
+    },
+    "grafana": {"enabled": True},
+    "storage": {"kms": True},
+    "network": {"egress": "natGatewayPerZone", "zones": 3, "flowLogs": True},
+}
+APP_RUNNER: Final[Mapping[str, Any]] = {
+    "size": "dev",
+    "domain": LONGEST_DOMAIN,
+    "network": {"egress": "natInstance"},
+    "images": {"source": "mirror"},
+    "web": {"platform": "appRunner"},
+}
+LONG: Final = "An.unusually_LONG-name.of-a-stack" * 3
+"""Pulumi allows 100 characters: letters, digits, hyphens, underscores, periods."""
+
+NAMES: Final = (
+    "dev", "staging", "prod", "varied", "everything", "app runner", "long", "long, everything",
+)  # fmt: skip
+
+
+def stack(name: str) -> Graph:
+    if name == "varied":
+        return varied()
+    if name == "app runner":
+        return build(LONG, APP_RUNNER)
+    if name == "long":
+        return build(LONG, {"size": "dev"})
+    if "everything" in name:
+        return build(LONG if "long" in name else "prod", EVERYTHING)
+    return build(name, shipped_config(name))
+
+
+@pytest.fixture(autouse=True)
+def lock(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Have App Runner's images locked, and so in the offline ECR; no other test may see that."""
+    monkeypatch.setattr(
+        "langfuse_aws.components.runtime.images.read_lock", lambda: locked(APP_RUNNER)
+    )
+    with unshared():
+        yield
+
+
+def made(graph: Graph) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """The resources of AWS: type, name, and inputs with automatic names."""
+    for each in graph.registrations:
+        if each.type.startswith("aws:"):
+            yield each.type, each.name, naming.named(each.type, each.name, each.inputs)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_aws_takes_every_text_of_a_stack(name: str) -> None:
+    found = [
+        f"{token} {resource}: {fault}"
+        for token, resource, inputs in made(stack(name))
+        for fault in faults(token, inputs)
+    ]
+    assert found == []
+
+
+def test_the_longest_names_are_tried() -> None:
+    names = [name for _, name, _ in made(stack("long, everything"))]
+    prefixes = [name for name in names if name.startswith("langfuse-an-unusua")]
+    assert len(prefixes) > 100, "or nothing is as long as it can be"
+    assert max(map(len, names)) > PREFIX_LIMIT
+
+
+# --- what is a fault
+
+
+@pytest.mark.parametrize(
+    ("token", "inputs", "path"),
+    [
+        (GROUP, {"description": "API's VPC link"}, "description"),
+        (GROUP, {"description": "Müller"}, "description"),
+        (GROUP, {"description": "x" * 256}, "description"),
+        (GROUP, {"name": "sg-mine"}, "name"),
+        (GROUP, {"tags": {"Team": "R&D"}}, "tags.Team"),
+        (GROUP, {"tagsAll": {"Team": "x" * 257}}, "tagsAll.Team"),
+        (GROUP, {"tags": {"aws:mine": "x"}}, "tags 'aws:mine'"),
+        (GROUP, {"tags": {"": "x"}}, "tags ''"),
+        ("aws:autoscaling/group:Group", {"tags": [{"key": "A?", "value": ""}]}, "tags[].key"),
+        ("aws:vpc/securityGroupIngressRule:x", {"description": "it's"}, "description"),
+        ("aws:lb/loadBalancer:LoadBalancer", {"name": "x" * 33}, "name"),
+        ("aws:lb/targetGroup:TargetGroup", {"name": "ends-with-"}, "name"),
+        (ROLE, {"name": "x" * 65}, "name"),
+        (ROLE, {"name": "a b"}, "name"),
+        (BUCKET, {"bucket": "Upper"}, "bucket"),
+        (BUCKET, {"bucket": "ab"}, "bucket"),
+        ("aws:rds/cluster:Cluster", {"clusterIdentifier": "a--b"}, "clusterIdentifier"),
+        ("aws:rds/instance:Instance", {"password": "with/slash"}, "password"),
+        ("aws:lambda/function:Function", {"name": "x" * 65}, "name"),
+        ("aws:backup/vault:Vault", {"name": "x" * 51}, "name"),
+        ("aws:backup/plan:Plan", {"rules": [{"ruleName": "every hour"}]}, "rules[].ruleName"),
+        ("aws:scheduler/schedule:Schedule", {"description": "x" * 513}, "description"),
+        ("aws:apigatewayv2/vpcLink:VpcLink", {"name": "x" * 129}, "name"),
+        (ALARM, {"dimensions": {"Queue": ""}}, "dimensions.Queue"),
+        ("aws:acm/certificate:Certificate", {"domainName": f"a{LONGEST_DOMAIN}"}, "domainName"),
+        ("aws:ec2/launchTemplate:LaunchTemplate", {"userData": "A" * 21_849}, "userData"),
+    ],
+)
+def test_a_text_that_aws_refuses_is_named_with_its_property(
+    token: str, inputs: dict[str, Any], path: str
+) -> None:
+    (fault,) = faults(token, inputs)
+    assert fault.startswith(f"{path}"), fault
+    assert any(word in fault for word in ("does not match", "at most", "at least"))
+
+
+@pytest.mark.parametrize(
+    ("token", "inputs"),
+    [
+        (
+            GROUP,
+            {"description": "to S3 (a-z): #1, @[x]+=&;{}!$*", "tags": {"Owner": "Zoë 株式会社"}},
+        ),
+        (GROUP, {"description": UNKNOWN, "tags": UNKNOWN, "tagsAll": {"a": UNKNOWN}}),
+        (GROUP, {"description": "x" * 255, "tags": {"k" * 128: "v" * 256, "empty": ""}}),
+        (ROLE, {"name": "x" * 64}),
+        (SERVICE, {"launchType": "A_NEW_ONE"}),
+        ("aws:cloudfront/keyGroup:KeyGroup", {"comment": "it's of no known type"}),
+        ("aws:ec2/launchTemplate:LaunchTemplate", {"userData": "A" * 21_848}),
+    ],
+)
+def test_a_text_that_aws_takes_is_no_fault(token: str, inputs: dict[str, Any]) -> None:
+    assert faults(token, inputs) == []
+
+
+@pytest.mark.parametrize(
+    ("pattern", "text", "taken"),
+    [
+        (r"[\u0020-\uD7FF\uE000-\uFFFD\uD800\uDC00-\uDBFF\uDFFF\r\n\t]*", "🦜 é\n", True),
+        (r"[\u0020-\uD7FF\uE000-\uFFFD\uD800\uDC00-\uDBFF\uDFFF\r\n\t]*", "\x07", False),
+        (r"[\p{L}\p{N}]+", "é٣", True),
+        (r"[\p{L}\p{N}]+", "é-", False),
+        (r"[\w]+", "é", False),
+        (r"\p{Print}+", "a\x7f", False),
+        (r"(?!a|(?i).*x.*)b", "b", True),
+        ("a|b", "ab", False),
+    ],
+)
+def test_a_pattern_of_aws_is_read_as_java_reads_it(pattern: str, text: str, taken: bool) -> None:
+    assert matches(pattern, text) is taken
+
+
+def test_every_row_names_a_type_that_some_stack_has_and_a_source_for_its_own_bound() -> None:
+    types = {token.split(":")[1] for name in NAMES for token, _, _ in made(stack(name))}
+    rows = text_rules.rows()
+    assert sorted({kind for kind, _ in rows} - types) == [], "a row that nothing needs"
+    for key, row in rows.items():
+        own = bool(row["pattern"] or row["longest"])
+        assert own or row["api"], key
+        assert bool(row["source"].startswith("https://")) is own, key
+        assert bool(row["pattern"]) is not bool(row["api"]), key
+        if row["api"] and key[1]:
+            assert bound_of(f"aws:{key[0]}:x", key[1]), f"{key}: the model bounds nothing there"
+
+
+# --- nothing is left out
+
+REFERENCE: Final = re.compile(r"arn:.+|[a-z]+-[0-9a-f]{17}")
+"""An ARN or ID, which AWS has made."""
+
+WITHOUT: Final[Mapping[str, tuple[str, ...]]] = {
+    "a word of a list, a number, or an address, whose characters are never in doubt": (
+        "autoscaling/group initialLifecycleHooks[].defaultResult",
+        "autoscaling/group initialLifecycleHooks[].lifecycleTransition",
+        "autoscaling/group instanceRefresh.preferences.instanceWarmup",
+        "autoscaling/group waitForCapacityTimeout",
+        "backup/plan rules[].schedule",
+        "backup/plan rules[].scheduleExpressionTimezone",
+        "backup/vault region",
+        "backup/vaultLockConfiguration region",
+        "cloudwatch/metricAlarm extendedStatistic",
+        "cloudwatch/metricAlarm metricQueries[].metric.stat",
+        "ebs/volume availabilityZone",
+        "ec2/launchTemplate blockDeviceMappings[].deviceName",
+        "ec2/launchTemplate blockDeviceMappings[].ebs.deleteOnTermination",
+        "ec2/launchTemplate blockDeviceMappings[].ebs.encrypted",
+        "ec2/launchTemplate imageId",
+        "ec2/launchTemplate networkInterfaces[].associatePublicIpAddress",
+        "ec2/launchTemplate networkInterfaces[].deleteOnTermination",
+        "ec2/route destinationCidrBlock",
+        "ec2/vpcEndpoint serviceName",
+        "ecr/pullThroughCacheRule upstreamRegistryUrl",
+        "ecs/cluster settings[].value",
+        "ecs/clusterCapacityProviders capacityProviders[]",
+        "ecs/service capacityProviderStrategies[].capacityProvider",
+        "ecs/service platformVersion",
+        "ecs/taskDefinition cpu",
+        "ecs/taskDefinition memory",
+        "elasticache/parameterGroup family",
+        "elasticache/parameterGroup parameters[].name",
+        "elasticache/parameterGroup parameters[].value",
+        "elasticache/replicationGroup engine",
+        "elasticache/replicationGroup engineVersion",
+        "elasticache/replicationGroup nodeType",
+        "lb/listener defaultActions[].redirect.port",
+        "lb/listener defaultActions[].redirect.protocol",
+        "lb/listener defaultActions[].redirect.statusCode",
+        "lb/listener sslPolicy",
+        "lb/targetGroup healthCheck.matcher",
+        "rds/cluster engine",
+        "rds/cluster engineMode",
+        "rds/cluster engineVersion",
+        "rds/clusterInstance engine",
+        "rds/clusterInstance instanceClass",
+        "rds/clusterParameterGroup family",
+        "rds/clusterParameterGroup parameters[].name",
+        "rds/clusterParameterGroup parameters[].value",
+        "rds/instance engine",
+        "rds/instance engineVersion",
+        "rds/instance instanceClass",
+        "rds/instance storageType",
+        "rds/parameterGroup family",
+        "rds/parameterGroup parameters[].applyMethod",
+        "rds/parameterGroup parameters[].name",
+        "rds/parameterGroup parameters[].value",
+        "s3/bucketCorsConfiguration corsRules[].allowedHeaders[]",
+        "s3/bucketCorsConfiguration corsRules[].allowedMethods[]",
+        "s3/bucketCorsConfiguration corsRules[].exposeHeaders[]",
+        "s3/bucketLifecycleConfiguration rules[].filter.prefix",
+        "s3/bucketLifecycleConfiguration rules[].status",
+        "s3/bucketOwnershipControls rule.objectOwnership",
+        "s3/bucketServerSideEncryptionConfiguration "
+        "rules[].applyServerSideEncryptionByDefault.sseAlgorithm",
+        "s3/bucketVersioning versioningConfiguration.status",
+        "sns/topicSubscription protocol",
+        "vpc/securityGroupEgressRule cidrIpv4",
+        "vpc/securityGroupEgressRule ipProtocol",
+        "vpc/securityGroupIngressRule cidrIpv4",
+        "vpc/securityGroupIngressRule ipProtocol",
+    ),
+    "made of the domain, which has a bound": (
+        "acm/certificateValidation validationRecordFqdns[]",
+        "s3/bucketCorsConfiguration corsRules[].allowedOrigins[]",
+    ),
+    "the same words in all stacks": (
+        "apigatewayv2/route routeKey",
+        "cloudwatch/metricAlarm metricQueries[].label",
+        "ecs/service loadBalancers[].containerName",
+        "ecs/service serviceRegistries.containerName",
+        "ecs/taskDefinition volumes[].hostPath",
+        "elasticache/parameterGroup description",
+        "elasticache/subnetGroup description",
+        "lambda/function code.assets.migrate.py.path",
+        "rds/clusterParameterGroup description",
+        "rds/parameterGroup description",
+        "rds/subnetGroup description",
+        "wafv2/webAcl *.searchString",
+    ),
+    "of the stack's prefix alone; neither AWS nor its provider states a bound": (
+        "elasticache/replicationGroup description",
+    ),
+    "an email address, which settings/ checks": ("sns/topicSubscription endpoint",),
+    "JSON for a function or a dashboard, or never sent": (
+        "cloudwatch/dashboard dashboardBody",
+        "lambda/invocation input",
+        "lambda/invocation triggers.clickhouse",
+        "lambda/invocation triggers.postgres",
+    ),
+}
+"""Properties without a bound, by the reason; `*.` stands for whatever they are in."""
+
+
+def unbounded() -> dict[str, set[str]]:
+    """Texts of properties for which there is no rule, unless they come from another resource."""
+    found: dict[str, set[str]] = {}
+    for name in NAMES:
+        graph = stack(name)
+        given = {text for each in graph.registrations for _, text in texts(each.outputs)}
+        given -= {text for each in graph.registrations for _, text in texts(each.inputs)}
+        given |= {each.id for each in graph.registrations}
+        for token, _, inputs in made(graph):
+            for path, text in texts(inputs):
+                known = text in given or REFERENCE.fullmatch(text)
+                if not known and bound_of(token, path) is None:
+                    found.setdefault(f"{token.split(':')[1]} {path}", set()).add(text)
+    return found
+
+
+def stands_for(reason: str, found: str) -> bool:
+    """Whether an entry of WITHOUT is about a property."""
+    start, wild, end = reason.partition(" *.")
+    return found.startswith(f"{start} ") and found.endswith(f".{end}") if wild else reason == found
+
+
+def test_every_text_has_a_bound_or_a_reason() -> None:
+    reasons = [each for group in WITHOUT.values() for each in group]
+    found = unbounded()
+    for property_name, values in found.items():
+        assert any(stands_for(each, property_name) for each in reasons), (
+            f"{property_name} {sorted(values)[:2]}: see langfuse_aws/offline/text_rules.csv"
+        )
+    idle = [each for each in reasons if not any(stands_for(each, name) for name in found)]
+    assert idle == [], "a reason that nothing needs"

@@ -1,0 +1,152 @@
+"""What is locked is what requirements*.txt ask for, on each Python and system.
+
+It proves that the locks agree with the ranges and with each other, and that each archive has a
+hash. It asks no index: whether the archives are still there, an installation tells.
+"""
+
+import re
+from collections.abc import Iterator
+from functools import cache
+from itertools import product
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
+ROOT: Final = Path(__file__).parents[3]
+LOCKS: Final = {
+    "requirements.lock": ("requirements.txt", "plugin/requirements.txt"),
+    "requirements-dev.lock": (
+        "requirements.txt",
+        "requirements-dev.txt",
+        "policy/requirements.txt",
+    ),
+    "requirements-engine.lock": ("requirements-engine.txt",),
+    "requirements-mutants.lock": ("requirements-mutants.txt",),
+}
+PYTHONS: Final = ("3.10", "3.11", "3.12", "3.13")
+SYSTEMS: Final = (
+    ("linux", "Linux", "x86_64"),
+    ("linux", "Linux", "aarch64"),
+    ("darwin", "Darwin", "arm64"),
+)
+ENVIRONMENTS: Final[list[dict[str, str]]] = [
+    {
+        "python_version": python,
+        "python_full_version": f"{python}.9",
+        "implementation_name": "cpython",
+        "platform_python_implementation": "CPython",
+        "sys_platform": sys_platform,
+        "platform_system": system,
+        "platform_machine": machine,
+        "os_name": "posix",
+        "extra": "",
+    }
+    for python, (sys_platform, system, machine) in product(PYTHONS, SYSTEMS)
+]
+
+
+def wanted(file: Path) -> Iterator[Requirement]:
+    """The ranges of a file and of those that it reads."""
+    for line in file.read_text(encoding="utf-8").splitlines():
+        text = line.split(" #")[0].strip()
+        if text.startswith("-r "):
+            yield from wanted(file.parent / text.removeprefix("-r "))
+        elif text and not text.startswith("#"):
+            yield Requirement(text)
+
+
+@cache
+def locked(lock: str) -> tuple[Requirement, ...]:
+    """Every line of a lock that names a package."""
+    text = (ROOT / lock).read_text(encoding="utf-8")
+    return tuple(
+        Requirement(line.rstrip("\\").strip())
+        for line in text.splitlines()
+        if line and not line.startswith(("#", " "))
+    )
+
+
+def there(requirement: Requirement, environment: dict[str, Any]) -> bool:
+    return requirement.marker is None or requirement.marker.evaluate(environment)
+
+
+def versions(lock: str, environment: dict[str, Any]) -> dict[str, Version]:
+    """What a lock installs on a Python and system."""
+    found: dict[str, Version] = {}
+    for each in locked(lock):
+        if there(each, environment):
+            name = canonicalize_name(each.name)
+            assert name not in found, f"{lock}: two versions of {name} for {environment}"
+            (only,) = each.specifier
+            assert only.operator == "==", f"{lock}: {each} is no version"
+            found[name] = Version(only.version)
+    return found
+
+
+@pytest.mark.parametrize("lock", LOCKS)
+def test_a_lock_has_a_version_in_each_range(lock: str) -> None:
+    ranges = [each for file in LOCKS[lock] for each in wanted(ROOT / file)]
+    assert ranges
+    for environment in ENVIRONMENTS:
+        pinned = versions(lock, environment)
+        for each in ranges:
+            if there(each, environment):
+                where = f"{lock} on Python {environment['python_version']}: run make lock"
+                found = pinned.get(canonicalize_name(each.name))
+                assert found is not None, f"no {each.name} in {where}"
+                assert each.specifier.contains(found), f"{found} is not {each}, {where}"
+
+
+@pytest.mark.parametrize("lock", [each for each in LOCKS if each != "requirements-dev.lock"])
+def test_what_two_locks_have_is_the_same(lock: str) -> None:
+    for environment in ENVIRONMENTS:
+        ours, developers = (
+            versions(lock, environment),
+            versions("requirements-dev.lock", environment),
+        )
+        assert ours.keys() & developers.keys()
+        for name in ours.keys() & developers.keys():
+            assert ours[name] == developers[name], f"{name}, {environment['python_version']}"
+
+
+def test_every_lock_is_tested() -> None:
+    assert {path.name for path in ROOT.glob("*.lock")} == set(LOCKS)
+    tested = {file for files in LOCKS.values() for file in files}
+    there_are = [*ROOT.glob("requirements*.txt"), *ROOT.glob("*/requirements.txt")]
+    assert {path.relative_to(ROOT).as_posix() for path in there_are} == tested
+
+
+@pytest.mark.parametrize("lock", LOCKS)
+def test_every_version_has_hashes(lock: str) -> None:
+    text = (ROOT / lock).read_text(encoding="utf-8")
+    entries = re.split(r"\n(?=[^\s#])", text)[1:]
+    assert len(entries) == len(locked(lock))
+    for entry in entries:
+        assert re.search(r" --hash=sha256:[0-9a-f]{64}\b", entry), entry.splitlines()[0]
+
+
+def test_make_and_the_workflows_install_nothing_that_is_not_locked() -> None:
+    files = [ROOT / "Makefile", *(ROOT / ".github").rglob("*.yml")]
+    lines = [line for file in files for line in file.read_text(encoding="utf-8").splitlines()]
+    installing = [line.strip() for line in lines if re.search(r"\bpip install\b", line)]
+    assert installing
+    for line in installing:
+        assert "--require-hashes" in line, line
+
+
+def test_renovate_can_run_what_wrote_a_lock() -> None:
+    """Options and their values with an equals sign, under the name of the lock.
+
+    https://docs.renovatebot.com/modules/manager/pip-compile/
+    """
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    for lock in LOCKS:
+        command = (ROOT / lock).read_text(encoding="utf-8").splitlines()[1].removeprefix("#    ")
+        assert command.startswith("uv pip compile --universal --generate-hashes --python-version=")
+        assert command.endswith(f" --output-file={lock}")
+        sources = command.split("--python-version=3.10 ")[1]
+        assert f"$(LOCK) {sources}" in makefile, f"make lock writes {lock} otherwise"

@@ -1,0 +1,90 @@
+"""A release of what the program runs is one line of `langfuse_aws/settings/releases.py`.
+
+Proves that no test compares with a default's number, that no command and no generated part of a
+page has one, and that what is written by hand about the sources that were read names those. It does
+not prove that a new release does what the old one did.
+"""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from development import docs
+from langfuse_aws.settings import releases
+from tests.releases import READ
+from tests.unit.development.test_docs import DOCUMENTS, ROOT, code_of, text_of
+
+DEFAULTS: Final = {
+    name: getattr(releases, name)
+    for name in ("LANGFUSE", "LANGFUSE_3", "CLICKHOUSE", "GRAFANA", "GRAFANA_CLICKHOUSE")
+}
+NUMBER: Final = re.compile(rf"(?<![\d.])({'|'.join(map(re.escape, DEFAULTS.values()))})(?!\.?\d)")
+LINK_TARGET: Final = re.compile(r"\]\([^)\s]+\)")
+TESTS: Final = sorted((ROOT / "tests").rglob("*.py"))
+
+
+def strings(text: str) -> Iterator[str]:
+    """The strings of a program that are no docstrings."""
+    tree = ast.parse(text)
+    told = {
+        id(node.value)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+    }
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in told:
+            yield node.value
+
+
+def test_no_test_has_the_number_of_a_default() -> None:
+    texts = {path: path.read_text(encoding="utf-8") for path in TESTS}
+    found = [
+        f"{path.relative_to(ROOT)}: {string!r}"
+        for path, text in texts.items()
+        if NUMBER.search(text)
+        for string in strings(text)
+        if NUMBER.search(string)
+    ]
+    assert not found, "import the constant, or READ of tests/releases.py"
+
+
+def test_the_number_is_found_in_a_string_and_not_in_what_is_told() -> None:
+    text = f'"""Seen with {releases.LANGFUSE}."""\nIMAGE = f"web:{{1}}:{releases.LANGFUSE}"\n'
+    assert [each for each in strings(text) if NUMBER.search(each)] == [f":{releases.LANGFUSE}"]
+
+
+@pytest.mark.parametrize(
+    "document",
+    [each for each in DOCUMENTS if each.name != "CHANGELOG.md"],
+    ids=lambda path: str(path.relative_to(ROOT)),
+)
+def test_no_command_of_a_page_has_the_number_of_a_default(document: Path) -> None:
+    found = [code for code in code_of(document) if NUMBER.search(code)]
+    assert not found, "write X.Y.Z, or link langfuse_aws/settings/releases.py"
+
+
+def test_no_generated_part_has_the_number_of_a_default() -> None:
+    found = {
+        (file, name)
+        for file in docs.PARTS
+        for name in docs.PARTS[file]
+        if NUMBER.search(LINK_TARGET.sub("", part_of(file, name)))
+    }
+    assert not found, "a pull request that moves it would have to run make docs"
+    whole = {file for file in docs.FILES if NUMBER.search(text_of(ROOT / file))}
+    assert not whole
+
+
+def part_of(file: str, name: str) -> str:
+    text = text_of(ROOT / file)
+    return text.partition(f"<!-- {name}:begin -->")[2].partition(f"<!-- {name}:end -->")[0]
+
+
+@pytest.mark.parametrize("page", ["docs/configuration.md", "docs/upgrade.md"])
+def test_a_page_names_the_releases_that_the_variables_were_read_off(page: str) -> None:
+    told = re.findall(r"read off (?:the sources of )?(\d\S+\d) and (\d\S+\d)", text_of(ROOT / page))
+    assert told == [(READ[3], READ[4])]
