@@ -3,6 +3,7 @@
 Pure. A subnet of that network is in the zone that the last digit of its id says.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, cast
 
@@ -120,7 +121,8 @@ def _partition(_arguments: Arguments, region: str) -> Answer:
 def _zone_id(zone: str) -> str:
     first, *middle, last = zone.split("-")
     number = _ZONES.get(zone[:-1], _USUAL_ZONES)[zone[-1]]
-    return f"{first}{''.join(part[0] for part in middle)}{last[:-1]}-az{number}"
+    parts = re.findall("gov|iso|north|south|east|west|central", "".join(middle))
+    return f"{first}{''.join(part[0] for part in parts)}{last[:-1]}-az{number}"
 
 
 def _availability_zones(arguments: Arguments, region: str) -> Answer:

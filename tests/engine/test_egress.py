@@ -34,10 +34,10 @@ SERVICE: Final = "aws:ecs/service:Service"
 PROGRAM: Final = """\
 import json, os
 import pulumi, pulumi_aws as aws, pulumi_awsx as awsx
-from components import nat_instance
-from components.location import Location
-from components.network import Network, NetworkArgs
-from components.replacement_guard import ReplacementGuard
+from langfuse_aws.components.network import nat_instance
+from langfuse_aws.components.shared.location import Location
+from langfuse_aws.components.network.network import Network, NetworkArgs
+from langfuse_aws.components.protection.replacement_guard import ReplacementGuard
 from settings.network import CreatedNetwork
 from settings.sizing import DEV
 

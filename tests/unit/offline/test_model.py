@@ -309,7 +309,7 @@ def test_zones_are_those_of_the_region() -> None:
     token = "aws:index/getAvailabilityZones:getAvailabilityZones"
     tokyo = invokes.invoke(token, {}, "ap-northeast-1")
     assert tokyo["names"] == ["ap-northeast-1a", "ap-northeast-1c", "ap-northeast-1d"]
-    assert tokyo["zoneIds"] == ["apn1-az4", "apn1-az1", "apn1-az2"]
+    assert tokyo["zoneIds"] == ["apne1-az4", "apne1-az1", "apne1-az2"]
     left = invokes.invoke(token, {"excludeZoneIds": ["euw1-az2"]}, "eu-west-1")
     assert left["names"] == ["eu-west-1a", "eu-west-1c"]
     assert len(invokes.invoke(token, {}, "us-west-1")["names"]) == 2

@@ -224,7 +224,7 @@ def test_a_key_has_its_default_in_every_row_or_in_the_model_and_never_in_both(
     ]
     assert not in_both, "the one that is in the model decides wherever a row leaves the key out"
     tag = DISCRIMINATORS.get(section)
-    external = shape.__name__.startswith(("External", "Adopted")) or section == "smtp"
+    external = shape.__name__.startswith(("External", "Existing")) or section == "smtp"
     in_neither = [
         field.alias or name
         for name, field in shape.model_fields.items()
@@ -667,7 +667,6 @@ def test_every_section_is_frozen_and_forbids_what_it_does_not_know(model: type[B
 
 def test_the_walk_over_the_models_finds_every_section_and_every_shape_of_one() -> None:
     assert [name_of(model) for model in MODELS] == [
-        "AdoptedNetwork",
         "Alarms",
         "ApiGatewayIngress",
         "AppRunnerIngress",
@@ -681,6 +680,7 @@ def test_the_walk_over_the_models_finds_every_section_and_every_shape_of_one() -
         "CreatedNetwork",
         "Custom",
         "ElastiCacheRedis",
+        "ExistingNetwork",
         "ExternalClickHouse",
         "ExternalPostgres",
         "ExternalRedis",

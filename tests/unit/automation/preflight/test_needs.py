@@ -16,7 +16,7 @@ from langfuse_aws.settings.capacity import graviton_vcpus
 from langfuse_aws.settings.loading import load_without_secrets
 from langfuse_aws.settings.model import Settings
 from langfuse_aws.settings.stack_images import Image
-from tests.unit import graph
+from tests.unit import stack_graph as graph
 from tests.unit.stack_graph import Graph
 from tests.unit.stacks_of_all import of_vpc
 
