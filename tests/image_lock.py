@@ -36,7 +36,7 @@ def locked(
 
 def copy_of_the_repository(folder: Path) -> Path:
     """Copy it without what is not of it; gives the folder."""
-    shutil.copytree(REPOSITORY, folder, ignore=shutil.ignore_patterns(*NOT_COPIED))
+    shutil.copytree(REPOSITORY, folder, symlinks=True, ignore=shutil.ignore_patterns(*NOT_COPIED))
     return folder
 
 

@@ -274,7 +274,7 @@ class LangfuseStack:
         except auto.errors.StackNotFoundError as error:
             raise NoStackError(
                 f"stack {self.name}: this backend has no such stack. pulumi stack ls shows those "
-                "it has; up makes it."
+                "it has; up makes it, and so does pulumi stack init."
             ) from error
 
     def _ready(self, command: Command) -> auto.Stack:

@@ -132,7 +132,9 @@ class AwsProvider(Provider):
 
     def __init__(self, *, shared: bool = False, begin_with: Iterable[Made] = ()) -> None:
         self.fails_to_start: dict[str, str] = {}
-        """Why services and Auto Scaling groups do not start, by logical name, while it is so."""
+        """Why services do not start, by logical name, while it is so."""
+        self.fails_to_launch: dict[str, str] = {}
+        """Why Auto Scaling groups launch no instance, by logical name, while it is so."""
         self.clock_is_ahead = False
         """Whether the deploying machine's is, so that a rollback of ECS passes for success."""
         self._shared = shared
@@ -351,7 +353,8 @@ class AwsProvider(Provider):
         """Why a service does not start what it is given; else it runs that from now on."""
         if service.type not in services.STATUS:
             return None
-        why = self.fails_to_start.get(service.name)
+        group = service.type == services.GROUP
+        why = (self.fails_to_launch if group else self.fails_to_start).get(service.name)
         if why is None:
             service.runs = services.program(service.type, inputs)
         return why

@@ -33,7 +33,7 @@ def change(tmp_path: Path) -> Callable[[str, str, str], Path]:
         subprocess.run(["git", "-C", folder, *arguments], check=True, capture_output=True)
 
     folder = tmp_path / "program"
-    shutil.copytree(REPOSITORY, folder, ignore=shutil.ignore_patterns(*NOT_COPIED))
+    shutil.copytree(REPOSITORY, folder, symlinks=True, ignore=shutil.ignore_patterns(*NOT_COPIED))
     git("init", "--quiet")
     git("config", "user.name", "A reviewer's colleague")
     git("config", "user.email", "colleague@example.com")

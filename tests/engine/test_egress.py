@@ -38,8 +38,8 @@ from langfuse_aws.components.network import nat_instance
 from langfuse_aws.components.shared.location import Location
 from langfuse_aws.components.network.network import Network, NetworkArgs
 from langfuse_aws.components.protection.replacement_guard import ReplacementGuard
-from settings.network import CreatedNetwork
-from settings.sizing import DEV
+from langfuse_aws.settings.network import CreatedNetwork
+from langfuse_aws.settings.sizing import DEV
 
 wanted = json.loads(os.environ["WANTED"])
 nat_instance.SWAP_MIB = wanted.pop("swap", nat_instance.SWAP_MIB)
@@ -246,7 +246,7 @@ def test_zones_come_with_their_routes_and_do_not_go(network: DeployedNetwork, eg
 def test_a_nat_instance_that_never_forwards_ends_the_up_by_name_and_the_next_makes_it_anew(
     network: DeployedNetwork,
 ) -> None:
-    network.aws.fails_to_start["net-dev-nat"] = (
+    network.aws.fails_to_launch["net-dev-nat"] = (
         "timeout while waiting for state to become 'ok': want at least 1 healthy instance"
     )
     said = network.refused("natInstance")
@@ -256,7 +256,7 @@ def test_a_nat_instance_that_never_forwards_ends_the_up_by_name_and_the_next_mak
     assert not network.aws.of(SERVICE), "and nothing starts that would wait for a way out"
     again = network.refused("natInstance")
     assert "want at least 1 healthy instance" in again, "it is not taken for a good one"
-    network.aws.fails_to_start.clear()
+    network.aws.fails_to_launch.clear()
     network.up("natInstance")
     assert network.aws.of(GROUP) == {"delete": 1, "create": 1}
     assert network.aws.at("delete", GROUP) < network.aws.at("create", GROUP), "it has the interface"

@@ -23,7 +23,7 @@ def test_a_stack_is_there_without_an_account_stays_as_it_is_and_goes_again(
     engine_path: str, tmp_path: Path
 ) -> None:
     copy = tmp_path / "langfuse"
-    shutil.copytree(REPOSITORY, copy, ignore=shutil.ignore_patterns(*NOT_COPIED))
+    shutil.copytree(REPOSITORY, copy, symlinks=True, ignore=shutil.ignore_patterns(*NOT_COPIED))
     plain = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
 
     def demo(*options: str) -> str:

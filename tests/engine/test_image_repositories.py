@@ -38,6 +38,7 @@ def repositories(graph: ResourceGraph) -> set[str]:
 @pytest.mark.running
 def test_the_repositories_come_first_and_leave_a_running_stack_as_it_is(tmp_path: Path) -> None:
     first = stack(tmp_path, "mirror")
+    first._pulumi("stack", "init")  # pyright: ignore[reportPrivateUsage]
     made = first.start_image_repositories().result()
     assert made.changes == {"create": 5}, "stack, component and three repositories"
     assert made.outputs == {}

@@ -44,10 +44,10 @@ SERVICE: Final = "aws:apprunner/service:Service"
 REPOSITORIES: Final = """import sys
 sys.path.insert(0, {path!r})
 import pulumi
-from components.images import Images, ImagesArgs
-from components.location import Location
-from components.names import resource_prefix
-from settings.stack import read
+from langfuse_aws.components.runtime.images import Images, ImagesArgs
+from langfuse_aws.components.shared.location import Location
+from langfuse_aws.components.shared.names import resource_prefix
+from langfuse_aws.settings.stack import read
 settings, _ = read()
 prefix = resource_prefix(pulumi.get_project(), pulumi.get_stack())
 Images(prefix, ImagesArgs(settings, Location.current(), to_be_filled=True))
