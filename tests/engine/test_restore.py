@@ -25,9 +25,9 @@ from langfuse_aws.components.protection.replacement_guard import INITIAL_INPUTS,
 from langfuse_aws.offline.provider import AwsProvider
 from langfuse_aws.offline.serving import providers
 from tests.deployment import Deployment
-from tests.unit import test_replay as replaying
-from tests.unit import test_restore_clickhouse as clickhouse
-from tests.unit import test_restore_postgres as postgres
+from tests.unit.automation.restore import test_clickhouse as clickhouse
+from tests.unit.automation.restore import test_postgres as postgres
+from tests.unit.automation.restore import test_replay as replaying
 from tests.unit.automation.restore.test_restore import NOON, Answer, Aws, AwsError, always
 
 pytestmark = pytest.mark.running
