@@ -14,6 +14,9 @@ from typing import Final
 
 import pytest
 
+from automation import stack as of_a_clone
+from langfuse_aws.automation.stack import LangfuseStack
+
 ROOT: Final = Path(__file__).parents[2]
 PRODUCT: Final = "langfuse_aws"
 MAY_IMPORT: Final[Mapping[str, set[str]]] = {
@@ -97,6 +100,13 @@ def test_nothing_of_the_product_knows_the_repository_around_it() -> None:
         if name.split(".")[0] in around
     }
     assert wrong == set()
+
+
+def test_the_librarys_name_in_a_clone_is_the_packages_own() -> None:
+    for name in of_a_clone.__all__:
+        found = getattr(of_a_clone, name)
+        assert getattr(found, "__module__", PRODUCT).startswith(PRODUCT) or name == "Event"
+    assert of_a_clone.LangfuseStack is LangfuseStack
 
 
 def test_a_component_has_one_name() -> None:
