@@ -91,12 +91,12 @@ class ServiceInputs:
     @property
     def ingress_rules(self) -> dict[str, IngressRule]:
         """The stores that both containers connect to."""
-        return {**self.data_plane.ingress_rules, **self.clickhouse.http_doors}
+        return {**self.data_plane.ingress_rules, **self.clickhouse.http_ingress}
 
     @property
-    def migration_doors(self) -> dict[str, IngressRule]:
+    def migration_ingress(self) -> dict[str, IngressRule]:
         """The stores that the migration connects to."""
-        return {**self.data_plane.postgres.ingress_rules, **self.clickhouse.native_doors}
+        return {**self.data_plane.postgres.ingress_rules, **self.clickhouse.native_ingress}
 
     @property
     def store_identities(self) -> dict[str, pulumi.Output[str]]:

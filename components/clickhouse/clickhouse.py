@@ -82,9 +82,9 @@ class ClickHouse(pulumi.ComponentResource):
     """Password of `user`."""
     reader: Reader | None
     """Who may only read, if Grafana is there to do so."""
-    http_doors: dict[str, IngressRule]
+    http_ingress: dict[str, IngressRule]
     """Where consumers of the HTTP interface are let in."""
-    native_doors: dict[str, IngressRule]
+    native_ingress: dict[str, IngressRule]
     """Where migrations are let in."""
     volume_arns: list[pulumi.Output[str]]
     """What backups are taken of."""
@@ -116,7 +116,7 @@ class ClickHouse(pulumi.ComponentResource):
         self.http_url, self.native_url = settings.url, settings.migration_url
         self.user = settings.user
         self.identity = pulumi.Output.from_input(settings.url)
-        self.http_doors, self.native_doors = {}, {}
+        self.http_ingress, self.native_ingress = {}, {}
         self.volume_arns, self.log_group_names = [], []
         self.metric_dimensions = {}
         self.password = external_password(
@@ -142,8 +142,8 @@ class ClickHouse(pulumi.ComponentResource):
         # Migrations read back at once what they wrote, so they stay with one server.
         self.native_url = f"clickhouse://{servers[0]}:{CLICKHOUSE_NATIVE_PORT}"
         group = security_group(name, "ClickHouse server", args.network.vpc_id, opts=child)
-        self.http_doors = {"clickhouse-http": IngressRule(group.id, CLICKHOUSE_HTTP_PORT)}
-        self.native_doors = {"clickhouse-native": IngressRule(group.id, CLICKHOUSE_NATIVE_PORT)}
+        self.http_ingress = {"clickhouse-http": IngressRule(group.id, CLICKHOUSE_HTTP_PORT)}
+        self.native_ingress = {"clickhouse-native": IngressRule(group.id, CLICKHOUSE_NATIVE_PORT)}
         depends_on: list[pulumi.Resource] = [_way_to_s3(name, group.id, args.location, child)]
         if len(servers) > 1:
             ports = {
@@ -245,7 +245,7 @@ class ClickHouse(pulumi.ComponentResource):
                 password=self.password,
                 image=image,
                 replicated=len(servers) > 1,
-                ingress_rules=self.native_doors,
+                ingress_rules=self.native_ingress,
             ),
             child,
         )

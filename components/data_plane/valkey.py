@@ -1,4 +1,7 @@
-"""Creates the cache and queue: ElastiCache for Valkey, node-based, cluster mode off."""
+"""Creates the cache and queue: ElastiCache for Valkey, node-based, cluster mode off.
+
+Its version is in `langfuse_aws/settings/releases.py`.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -126,7 +126,7 @@ class Grafana(pulumi.ComponentResource):
                 ),
                 # CloudWatch's metrics are no resources that a policy could name.
                 statements=[iam.allow(CLOUDWATCH_ACTIONS, ["*"])],
-                ingress_rules=parts.clickhouse.http_doors,
+                ingress_rules=parts.clickhouse.http_ingress,
                 location=parts.location,
                 network=parts.network,
                 log_retention_days=parts.settings.logs.retention_days,

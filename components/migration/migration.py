@@ -90,7 +90,7 @@ class Migration(pulumi.ComponentResource):
                 environment=environment.migration(
                     parts.settings, parts.endpoints, parts.credentials, parts.first_start
                 ),
-                ingress_rules=parts.migration_doors,
+                ingress_rules=parts.migration_ingress,
                 location=parts.location,
                 network=parts.network,
                 log_retention_days=parts.settings.logs.retention_days,

@@ -1,4 +1,7 @@
-"""Security groups: closed when made; whoever needs to pass opens a door in its own name."""
+"""Security groups: closed when made; whoever connects adds the ingress rule, in its own name.
+
+Who may reach what is in the components' `ingress_rules`; docs/architecture.md has the table.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,7 +1,7 @@
 """Creates CloudWatch alarms on everything the stack has, and the topic that mails them.
 
-Container Insights stays off: docs/adr/0011-alarms-without-container-insights.md. What is watched
-and why is in the rows of alarm_services, alarm_clickhouse and alarm_stores.
+Container Insights stays off: docs/adr/0011-alarms-without-container-insights.md. Thresholds and
+reasons are in the rows of alarm_services, alarm_clickhouse and alarm_stores.
 """
 
 from collections.abc import Mapping, Sequence

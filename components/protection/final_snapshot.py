@@ -1,4 +1,7 @@
-"""Names the snapshot that a protected store leaves behind when it is destroyed on purpose."""
+"""Names the snapshot that PostgreSQL and Valkey leave behind when they are destroyed on purpose.
+
+ClickHouse leaves its volumes themselves: `clickhouse/host.py` retains them.
+"""
 
 import secrets
 

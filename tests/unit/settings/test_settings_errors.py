@@ -8,6 +8,7 @@ that AWS would accept what is not refused here.
 
 import asyncio
 import json
+from pathlib import Path
 from typing import Any, Final
 
 import pulumi
@@ -1711,3 +1712,12 @@ def test_a_default_tag_is_judged_as_the_in_memory_aws_judges_it(text: str) -> No
 )
 def test_default_tags_may_be_absent(value: Any) -> None:
     assert default_tags.faults(value) == []
+
+
+def test_the_first_page_shows_what_a_wrong_stack_file_prints() -> None:
+    page = (Path(__file__).parents[3] / "README.md").read_text(encoding="utf-8")
+    shown = page.partition("<!-- wrong:begin -->\n```text\n")[2].partition("\n```")[0]
+    wrong = {"clickhouse": {"volumeGib": "300Gi"}, "network": {"zones": 7}}
+    with pytest.raises(SettingsError) as refused:
+        load({"size": "dev", **wrong})
+    assert str(refused.value) == shown
