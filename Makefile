@@ -4,6 +4,8 @@
 PYTHON ?= python3
 STACK ?= dev
 WORKERS ?= 2
+# An engine test waits for processes half of its time.
+ENGINE_WORKERS ?= 3
 
 VENV := .venv
 STAMP := $(VENV)/.stamp
@@ -49,10 +51,10 @@ registry: $(STAMP) ## tests of the image mirror between real registries; skipped
 	$(RUN) pytest tests/registry -q -n $(WORKERS) --dist worksteal
 
 engine: $(ENGINE_STAMP) ## tests with the real engine on in-memory providers
-	$(WITH_CLI) $(RUN) pytest tests/engine -q -n $(WORKERS) --dist loadgroup -m "not running"
+	$(WITH_CLI) $(RUN) pytest tests/engine -q -n $(ENGINE_WORKERS) --dist loadgroup -m "not running"
 
 running: $(STAMP) ## the engine's long tests: every change of running stacks, restores, the stories
-	$(WITH_CLI) $(RUN) pytest tests/engine -q -n $(WORKERS) --dist loadgroup -m running
+	$(WITH_CLI) $(RUN) pytest tests/engine -q -n $(ENGINE_WORKERS) --dist loadgroup -m running
 
 queues: $(STAMP) ## tests of Langfuse's queues in a real Redis; skipped where there is none
 	$(RUN) pytest tests/queues -q -n $(WORKERS) --dist worksteal
