@@ -85,18 +85,18 @@ clean: ## forget the demonstration's state and the tools' caches; keeps the virt
 	rm -rf .state .pytest_cache .ruff_cache
 	find . -path ./$(VENV) -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +
 
-$(STAMP): requirements-dev.lock
+$(STAMP): requirements.txt requirements-dev.txt policy/requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || { \
 		echo "error: $(PYTHON) is missing or older than 3.10: name a newer one, as in" \
 			"'make PYTHON=python3.12'" >&2; exit 1; }
-	@echo "making $(VENV) with requirements-dev.lock (once, and when it changes)" >&2
+	@echo "making $(VENV) with the requirements (once, and when they change)" >&2
 	@$(PYTHON) -m venv $(VENV)
-	@$(INSTALL) requirements-dev.lock
+	@$(RUN) pip install --quiet --disable-pip-version-check -r requirements.txt -r requirements-dev.txt
 	@touch $@
 
-$(ENGINE_STAMP): $(STAMP) requirements-engine.lock
+$(ENGINE_STAMP): $(STAMP) requirements-engine.txt
 	@echo "adding a ClickHouse engine to $(VENV) (once, half a gigabyte)" >&2
-	@$(INSTALL) requirements-engine.lock
+	@$(RUN) pip install --quiet --disable-pip-version-check -r requirements-engine.txt
 	@touch $@
 
 $(MUTANTS_STAMP): $(STAMP) requirements-mutants.lock
