@@ -229,7 +229,7 @@ def restore_objects(
     since: Annotated[
         datetime,
         typer.Option(
-            formats=["%Y-%m-%dT%H:%M:%S%z"],
+            formats=[TIME_FORMAT],
             help="Deleted then or later, such as 2026-11-20T10:00:00Z.",
         ),
     ],

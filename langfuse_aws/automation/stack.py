@@ -21,7 +21,7 @@ from pulumi.automation.events import DiagnosticEvent
 from langfuse_aws.automation.engine import image_repositories
 from langfuse_aws.automation.engine.destruction import Destruction
 from langfuse_aws.automation.engine.events import counted
-from langfuse_aws.automation.engine.given_settings import checked
+from langfuse_aws.automation.engine.given_settings import checked, full_key
 from langfuse_aws.automation.engine.offline_workspace import (
     REPOSITORY,
     SECRETS_PROVIDER,
@@ -286,7 +286,7 @@ class LangfuseStack:
     def _set_secrets(self) -> None:
         """Write them into the stack file, encrypted, once."""
         for key, value in {**self._placeholders, **self._secrets}.items():
-            self._pulumi("config", "set", "--secret", _full(key), given=value)
+            self._pulumi("config", "set", "--secret", full_key(key), given=value)
         self._placeholders, self._secrets = dict[str, str](), dict[str, str]()
 
     @contextmanager
@@ -317,7 +317,7 @@ class LangfuseStack:
             workspace = stack.workspace
             for key, value in secrets.items():
                 to = ["--stack", self.name, "--config-file", str(copy)]
-                set_secret = ["config", "set", "--secret", _full(key), *to]
+                set_secret = ["config", "set", "--secret", full_key(key), *to]
                 command.run(set_secret, workspace.work_dir, workspace.env_vars, given=value)
             yield stack, str(copy), before
 
@@ -370,10 +370,6 @@ class LangfuseStack:
         command = [*arguments, "--stack", self.name]
         done = self._command.run(command, str(self._folder), self._environment, given=given)
         return done.stdout
-
-
-def _full(key: str) -> str:
-    return key if ":" in key else f"{NAMESPACE}:{key}"
 
 
 def _nothing() -> ResourceGraph:

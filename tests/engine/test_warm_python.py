@@ -27,7 +27,7 @@ print(json.dumps({
     "path": sys.path,
     "executable": sys.executable,
     "name": __name__,
-    "own": sorted({"components", "contract", "settings"} & set(sys.modules)),
+    "own": sorted({"components", "langfuse_aws"} & {name.split(".")[0] for name in sys.modules}),
 }))
 sys.exit(int(sys.argv[1]))
 """

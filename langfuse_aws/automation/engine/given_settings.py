@@ -32,7 +32,7 @@ def checked(settings: Mapping[str, Any] | None, secrets: Mapping[str, Any]) -> G
     given, problems = _by_name(settings or {})
     hidden, more = _by_name(secrets)
     problems += [
-        f"{_full(name)}: is a secret: give it in secrets, not in settings."
+        f"{full_key(name)}: is a secret: give it in secrets, not in settings."
         for name in given
         if _is_secret(name)
     ]
@@ -53,8 +53,8 @@ def checked(settings: Mapping[str, Any] | None, secrets: Mapping[str, Any]) -> G
             problems += error.problems
     if problems:
         raise SettingsError(problems)
-    config = None if settings is None else {_full(name): value for name, value in given.items()}
-    return Given(config, {_full(name): text for name, text in texts.items()})
+    config = None if settings is None else {full_key(name): value for name, value in given.items()}
+    return Given(config, {full_key(name): text for name, text in texts.items()})
 
 
 def _by_name(values: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
@@ -65,7 +65,9 @@ def _by_name(values: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
         prefix = next((each for each in _NAMESPACES if key.startswith(each)), "")
         name = key.removeprefix(prefix)
         if name in found:
-            twice.append(f"{_full(name)}: is given with its namespace and without: give it once.")
+            twice.append(
+                f"{full_key(name)}: is given with its namespace and without: give it once."
+            )
         found[name] = value
     return found, twice
 
@@ -78,7 +80,7 @@ def _is_secret(name: str) -> bool:
 
 def _text(name: str, value: Any) -> tuple[str, list[str]]:
     """A secret as Pulumi stores it, or a line that says why it cannot be."""
-    full = _full(name)
+    full = full_key(name)
     ours = ":" not in name
     if (ours and name not in SECRET_KEYS) or (not ours and name.rpartition(":")[2] in SECRET_KEYS):
         return "", [f"{full}: is not a secret key. Secret keys are {', '.join(SECRET_KEYS)}."]
@@ -94,5 +96,6 @@ def _text(name: str, value: Any) -> tuple[str, list[str]]:
     return "", [f"{full}: must be text."]
 
 
-def _full(name: str) -> str:
+def full_key(name: str) -> str:
+    """A key with its namespace, which is ours where none is written."""
     return name if ":" in name else f"{NAMESPACE}:{name}"
