@@ -72,8 +72,8 @@ docs: $(STAMP) ## write the generated parts of the documentation again
 	$(RUN) development.docs
 
 lock: $(STAMP) ## lock the Python packages of requirements*.txt (LOCK_OPTIONS=--upgrade: the newest)
-	$(LOCK) requirements.txt --output-file=requirements.lock
-	$(LOCK) requirements-dev.txt --constraints=requirements.lock --output-file=requirements-dev.lock
+	$(LOCK) requirements-dev.txt --output-file=requirements-dev.lock
+	$(LOCK) requirements.txt --constraints=requirements-dev.lock --output-file=requirements.lock
 	$(LOCK) requirements-engine.txt --constraints=requirements-dev.lock --output-file=requirements-engine.lock
 	$(LOCK) requirements-mutants.txt --constraints=requirements-dev.lock --output-file=requirements-mutants.lock
 
@@ -85,18 +85,18 @@ clean: ## forget the demonstration's state and the tools' caches; keeps the virt
 	rm -rf .state .pytest_cache .ruff_cache
 	find . -path ./$(VENV) -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +
 
-$(STAMP): requirements.txt requirements-dev.txt policy/requirements.txt
+$(STAMP): requirements-dev.lock
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || { \
 		echo "error: $(PYTHON) is missing or older than 3.10: name a newer one, as in" \
 			"'make PYTHON=python3.12'" >&2; exit 1; }
-	@echo "making $(VENV) with the requirements (once, and when they change)" >&2
+	@echo "making $(VENV) with requirements-dev.lock (once, and when it changes)" >&2
 	@$(PYTHON) -m venv $(VENV)
-	@$(RUN) pip install --quiet --disable-pip-version-check -r requirements.txt -r requirements-dev.txt
+	@$(INSTALL) requirements-dev.lock
 	@touch $@
 
-$(ENGINE_STAMP): $(STAMP) requirements-engine.txt
+$(ENGINE_STAMP): $(STAMP) requirements-engine.lock
 	@echo "adding a ClickHouse engine to $(VENV) (once, half a gigabyte)" >&2
-	@$(RUN) pip install --quiet --disable-pip-version-check -r requirements-engine.txt
+	@$(INSTALL) requirements-engine.lock
 	@touch $@
 
 $(MUTANTS_STAMP): $(STAMP) requirements-mutants.lock

@@ -129,8 +129,8 @@ def test_every_version_has_hashes(lock: str) -> None:
         assert re.search(r" --hash=sha256:[0-9a-f]{64}\b", entry), entry.splitlines()[0]
 
 
-def test_the_workflows_install_nothing_that_is_not_locked() -> None:
-    files = [*(ROOT / ".github").rglob("*.yml")]
+def test_make_and_the_workflows_install_nothing_that_is_not_locked() -> None:
+    files = [ROOT / "Makefile", *(ROOT / ".github").rglob("*.yml")]
     lines = [line for file in files for line in file.read_text(encoding="utf-8").splitlines()]
     installing = [line.strip() for line in lines if re.search(r"\bpip install\b", line)]
     assert installing
