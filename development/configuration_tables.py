@@ -37,6 +37,24 @@ OTHERWISE_TOLD: Final = {
 """What a size stands for at a key, where the value itself would say too much: the example's domain,
 and a release that the next patch makes wrong."""
 
+TELLING: Final = (
+    "deletionProtection",
+    "network.egress",
+    "ingress.kind",
+    "web.minTasks",
+    "web.maxTasks",
+    "worker.minTasks",
+    "worker.maxTasks",
+    "clickhouse.instanceType",
+    "clickhouse.volumeGib",
+    "postgres.mode",
+    "postgres.instances",
+    "redis.nodeType",
+    "redis.replicas",
+    "backups.dailyRetentionDays",
+)
+"""The keys by which a size is chosen."""
+
 _CPU_SIZES: Final = ", ".join(str(size) for size in FARGATE_MEMORY_MIB)
 _NAME: Final = "a letter or `_`, then also digits and `.-`"
 CHECKED_BY_CODE: Final[Mapping[str, str]] = {
@@ -308,19 +326,9 @@ def meaning_of_secret(key: str) -> str:
 
 
 def short_configuration() -> str:
-    """What a size decides; then the names of the other keys."""
-    decided = sized_paths()
-    rows = [
-        (f"`{key.path}`", *(value(size, key.path) for size in SIZING))
-        for key in all_keys()
-        if key.path in decided
-    ]
-    others = [f"`{key.path}`" for key in all_keys() if key.path not in decided]
-    others += [f"`{key}` (secret)" for key in SECRET_KEYS]
-    return (
-        f"{table((f'Key, below `{NAMESPACE}:`', *SIZING), rows)}\n\n"
-        f"Keys that no size decides: {', '.join(others)}."
-    )
+    """What tells the sizes apart."""
+    rows = [(f"`{path}`", *(value(size, path) for size in SIZING)) for path in TELLING]
+    return table((f"Key, below `{NAMESPACE}:`", *SIZING), rows)
 
 
 def sized_paths() -> set[str]:

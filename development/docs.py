@@ -40,12 +40,12 @@ from development.store_tables import store_table
 REPOSITORY: Final = Path(__file__).resolve().parent.parent
 
 PARTS: Final[Mapping[str, Mapping[str, Callable[[], str]]]] = {
-    "README.md": {
-        "architecture": partial(flowchart, "prod"),
-        "configuration": short_configuration,
-        "cost": short_cost,
+    "README.md": {"configuration": short_configuration, "cost": short_cost},
+    "docs/architecture.md": {
+        "largest": partial(flowchart, "prod"),
+        "smallest": partial(flowchart, "dev"),
+        "doors": doors_table,
     },
-    "docs/architecture.md": {"smallest": partial(flowchart, "dev"), "doors": doors_table},
     "docs/configuration.md": {"configuration": full_configuration},
     "docs/cost.md": {
         "cost": full_cost,
