@@ -1,8 +1,8 @@
-"""Refuses that a running stack goes to another major of Langfuse, or to other tables, by default.
+"""Refuses that a running stack goes to another major of Langfuse by default, or to an earlier one.
 
-What a stack runs is remembered beside its stores, and compared in the preview
-(`protection.replacement_guard`). Where nothing is remembered, an earlier program has deployed
-the stack, whose default was LANGFUSE_3.
+Nor does it go to other tables by default. What a stack runs is remembered beside its stores, and
+compared in the preview (`protection.replacement_guard`). Where nothing is remembered, an earlier
+program has deployed the stack, whose default was LANGFUSE_3.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -19,6 +19,7 @@ TESTED: Final = {version_of(each)[0]: each for each in (LANGFUSE_3, LANGFUSE)}
 """By major, the release that this program was tested with."""
 
 UPGRADE: Final = "docs/upgrade.md#from-3-to-4"
+NEVER_BACK: Final = "docs/upgrade.md#never-back"
 
 HowToSet = Callable[[str, str], str]
 """Says how to give a setting, such as `v4.writeMode`, a value."""
@@ -57,6 +58,14 @@ class ReleaseGuard:
                     "undone. Name one of them:\n"
                     f"  {stay}  # stays on {major}; a later {major}.x, if that runs\n"
                     f"  {go}  # goes to {settings.major}: {UPGRADE}"
+                )
+            elif settings.major < major and not settings.allow_replace:
+                yield (
+                    f"langfuse:release: {settings.release}: this stack runs Langfuse {major}, "
+                    "whose migrations cannot be undone, and an earlier one does not start on its "
+                    f"databases. Put both back from snapshots of Langfuse {settings.major}, which "
+                    "langfuse:allowReplace allows by their names; it also lets this pass if the "
+                    f"migration to {major} never ran: {NEVER_BACK}"
                 )
         elif settings.v4.write_mode is None and mode != settings.write_mode:
             yield (

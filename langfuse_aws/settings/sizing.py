@@ -33,7 +33,7 @@ DEV: Final[Row] = {
         "mode": "instance",
         "instanceClass": "db.t4g.micro",
         "minAcu": 0.5,
-        "maxAcu": 4,
+        "maxAcu": 2,
         "instances": 1,
         "backupRetentionDays": 7,
     },

@@ -57,10 +57,26 @@ def test_another_major_that_nobody_named_is_refused_with_two_lines_to_choose_fro
     assert UPGRADE in go
 
 
-@pytest.mark.parametrize("old", [{}, remembered(3), remembered(4), remembered(5)])
-def test_a_named_release_passes(old: dict[str, Any]) -> None:
-    for release in (LANGFUSE_3, LANGFUSE):
-        assert list(guard(release=release).faults(old)) == []
+@pytest.mark.parametrize("old", [{}, remembered(3), remembered(4)])
+def test_a_named_release_of_the_same_or_a_later_major_passes(old: dict[str, Any]) -> None:
+    assert list(guard(release=LANGFUSE).faults(old)) == []
+    assert list(guard(release=LANGFUSE_3).faults({**old, "Langfuse major": 3.0})) == []
+
+
+@pytest.mark.parametrize(("major", "release"), [(4.0, LANGFUSE_3), (5.0, LANGFUSE)])
+def test_an_earlier_major_is_refused_though_it_is_named(major: float, release: str) -> None:
+    (text,) = guard(release=release).faults(remembered(major))
+    assert text.startswith(
+        f"langfuse:release: {release}: this stack runs Langfuse {major:g}, whose migrations "
+        "cannot be undone, and an earlier one does not start on its databases"
+    )
+    assert "docs/upgrade.md#never-back" in text
+    assert "langfuse:allowReplace" in text
+
+
+def test_an_earlier_major_passes_while_a_store_is_put_back() -> None:
+    settings = {"release": LANGFUSE_3, "allowReplace": ["langfuse-dev-postgres"]}
+    assert list(guard(**settings).faults(remembered(4))) == []
 
 
 def test_releases_of_one_major_follow_the_default() -> None:

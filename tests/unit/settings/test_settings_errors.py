@@ -530,7 +530,7 @@ def test_a_key_of_several_other_shapes_names_them_all(key: str) -> None:
 
 def test_a_value_of_the_row_that_contradicts_the_stack_file_is_told() -> None:
     assert problems(postgres={"mode": "auroraServerless", "minAcu": 8}) == [
-        "langfuse:postgres.maxAcu: 4: must be at least minAcu, which is 8.0. "
+        "langfuse:postgres.maxAcu: 2: must be at least minAcu, which is 8.0. "
         "Raise it, or lower minAcu."
     ], "maxAcu is checked, though nobody wrote it"
 
