@@ -4,8 +4,7 @@ A variable that several containers read is built once, and each that reads it by
 `langfuse_aws.contract.variables` gets it: also those of the stack file that all must share.
 
 A secret is a reference to Secrets Manager (`shared/stored_secret.py`), which a container definition
-has in `secrets` (`runtime/container_definition.py`), and ECS reads with the execution role
-(`runtime/task_roles.py`).
+has in `secrets` and ECS reads with the execution role (both in `runtime/task.py`).
 
 Values may be plain text or, under Pulumi, outputs: nothing here looks into them.
 """

@@ -17,12 +17,12 @@ from langfuse_aws.components.environment import Environment
 from langfuse_aws.components.network.network import Network
 from langfuse_aws.components.network.security_groups import IngressRule
 from langfuse_aws.components.runtime.cluster import Cluster
-from langfuse_aws.components.runtime.fargate_task import (
+from langfuse_aws.components.runtime.images import ContainerImage
+from langfuse_aws.components.runtime.task import (
     FargateTaskArgs,
     fargate_task,
     run_task_statements,
 )
-from langfuse_aws.components.runtime.images import ContainerImage
 from langfuse_aws.components.shared import iam
 from langfuse_aws.components.shared.bucket import private_bucket, version_objects
 from langfuse_aws.components.shared.location import Location

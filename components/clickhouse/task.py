@@ -24,9 +24,13 @@ from langfuse_aws.components.clickhouse.reader import (
     Reader,
     reader_config,
 )
-from langfuse_aws.components.runtime.container_definition import ContainerDefinition, HealthCheck
 from langfuse_aws.components.runtime.images import ContainerImage
-from langfuse_aws.components.runtime.task_roles import execution_role, task_role
+from langfuse_aws.components.runtime.task import (
+    ContainerDefinition,
+    HealthCheck,
+    execution_role,
+    task_role,
+)
 from langfuse_aws.components.shared import iam
 from langfuse_aws.components.shared.location import Location
 from langfuse_aws.components.shared.stored_secret import StoredSecret

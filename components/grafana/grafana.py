@@ -14,10 +14,9 @@ from langfuse_aws.components.environment import Environment
 from langfuse_aws.components.grafana import files as grafana_files
 from langfuse_aws.components.ingress.ingress import Ingress
 from langfuse_aws.components.network.security_groups import let_ingress_in
-from langfuse_aws.components.runtime.container_definition import HealthCheck
-from langfuse_aws.components.runtime.fargate_service import capacity_provider, fargate_service
-from langfuse_aws.components.runtime.fargate_task import FargateTaskArgs, fargate_task
+from langfuse_aws.components.runtime.container_service import capacity_provider, fargate_service
 from langfuse_aws.components.runtime.read_back import running_service
+from langfuse_aws.components.runtime.task import FargateTaskArgs, HealthCheck, fargate_task
 from langfuse_aws.components.service_inputs import ServiceInputs
 from langfuse_aws.components.shared import iam
 from langfuse_aws.components.shared.generated_secret import GeneratedSecret, GeneratedSecretArgs

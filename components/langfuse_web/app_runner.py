@@ -20,7 +20,7 @@ from langfuse_aws.components.network.security_groups import (
     security_group,
 )
 from langfuse_aws.components.runtime.images import ContainerImage
-from langfuse_aws.components.runtime.task_roles import read_secrets
+from langfuse_aws.components.runtime.task import read_secrets
 from langfuse_aws.components.service_inputs import ServiceInputs
 from langfuse_aws.components.shared import iam
 from langfuse_aws.components.shared.location import Location

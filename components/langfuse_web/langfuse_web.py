@@ -14,8 +14,8 @@ from langfuse_aws.components.langfuse_web.app_runner_domain import (
 )
 from langfuse_aws.components.migration.migration import Migration
 from langfuse_aws.components.network.security_groups import let_ingress_in
-from langfuse_aws.components.runtime.container_definition import HealthCheck
 from langfuse_aws.components.runtime.container_service import ContainerService, ContainerServiceArgs
+from langfuse_aws.components.runtime.task import HealthCheck
 from langfuse_aws.components.service_inputs import ServiceInputs
 from langfuse_aws.components.shared.metrics import MetricDimensions
 from langfuse_aws.components.shared.stored_secret import SecretReference

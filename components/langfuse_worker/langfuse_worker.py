@@ -7,8 +7,8 @@ import pulumi_aws as aws
 
 from langfuse_aws.components import environment
 from langfuse_aws.components.migration.migration import Migration
-from langfuse_aws.components.runtime.container_definition import HealthCheck
 from langfuse_aws.components.runtime.container_service import ContainerService, ContainerServiceArgs
+from langfuse_aws.components.runtime.task import HealthCheck
 from langfuse_aws.components.service_inputs import ServiceInputs
 from langfuse_aws.components.shared import iam
 from langfuse_aws.components.shared.metrics import MetricDimensions, schedules_run

@@ -13,7 +13,7 @@ import pulumi
 import pulumi_aws as aws
 
 from langfuse_aws.components import environment
-from langfuse_aws.components.runtime.fargate_task import (
+from langfuse_aws.components.runtime.task import (
     FargateTaskArgs,
     fargate_task,
     run_task_statements,

@@ -1,4 +1,7 @@
-"""Creates a Fargate service of one Langfuse container: what web and worker have in common."""
+"""An ECS service on Fargate, read downwards: what web and worker have in common.
+
+Its task is in `task.py`.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,11 +15,14 @@ from langfuse_aws.components.network.network import Network
 from langfuse_aws.components.network.security_groups import IngressRule
 from langfuse_aws.components.runtime import backlog_scaling
 from langfuse_aws.components.runtime.cluster import Cluster
-from langfuse_aws.components.runtime.container_definition import HealthCheck
-from langfuse_aws.components.runtime.fargate_service import capacity_provider, fargate_service
-from langfuse_aws.components.runtime.fargate_task import FargateTaskArgs, fargate_task
 from langfuse_aws.components.runtime.images import ContainerImage
 from langfuse_aws.components.runtime.read_back import running_service
+from langfuse_aws.components.runtime.task import (
+    FargateTask,
+    FargateTaskArgs,
+    HealthCheck,
+    fargate_task,
+)
 from langfuse_aws.components.shared.iam import Statement
 from langfuse_aws.components.shared.location import Location
 from langfuse_aws.components.shared.metrics import MetricDimensions
@@ -153,3 +159,60 @@ class ContainerService(pulumi.ComponentResource):
             },
             opts=child,
         )
+
+
+def fargate_service(
+    name: str,
+    task: FargateTask,
+    cluster: Cluster,
+    network: Network,
+    attachment: Mapping[str, Any],
+    *,
+    tasks: int,
+    spot: bool = False,
+    after: Sequence[pulumi.Resource],
+    opts: pulumi.ResourceOptions,
+) -> aws.ecs.Service:
+    """Make the service: new tasks beside the old ones, and back again if they do not get healthy.
+
+    `attachment` attaches it to the ingress; `after` must be there before its first task. Attached
+    otherwise it is another service, beside the old one until it serves: ECS refuses a load balancer
+    and its grace period in one update, and Cloud Map one that still has tasks registered.
+    https://github.com/aws-cloudformation/cloudformation-coverage-roadmap/issues/1313
+    https://github.com/aws/containers-roadmap/issues/1746
+    """
+    return aws.ecs.Service(
+        name,
+        cluster=cluster.arn,
+        task_definition=task.arn,
+        capacity_provider_strategies=[{"capacity_provider": capacity_provider(spot), "weight": 1}],
+        # The provider refuses another strategy without it, and sends it with an update only.
+        # https://github.com/hashicorp/terraform-provider-aws/blob/v6.58.0/internal/service/ecs/service.go
+        force_new_deployment=True,
+        platform_version="LATEST",
+        desired_count=tasks,
+        deployment_minimum_healthy_percent=100,
+        deployment_maximum_percent=200,
+        availability_zone_rebalancing="ENABLED",
+        deployment_circuit_breaker={"enable": True, "rollback": True},
+        network_configuration={
+            "subnets": network.task_subnet_ids,
+            "security_groups": [task.group_id],
+            "assign_public_ip": network.public_tasks,
+        },
+        propagate_tags="SERVICE",
+        wait_for_steady_state=True,
+        **attachment,
+        opts=pulumi.ResourceOptions.merge(
+            opts,
+            pulumi.ResourceOptions(
+                depends_on=[*task.depends_on, *after],
+                replace_on_changes=["loadBalancers", "serviceRegistries"],
+            ),
+        ),
+    )
+
+
+def capacity_provider(spot: bool) -> str:
+    """Name the capacity provider that tasks are placed on."""
+    return "FARGATE_SPOT" if spot else "FARGATE"

@@ -1,7 +1,7 @@
 """Sums over sections: what web and worker take together of the database and of the network.
 
 More than there is while everything runs is a fault. An update starts new tasks before it stops the
-old ones (`components.runtime.fargate_service`), so there may be twice as many: that is a doubt.
+old ones (`components.runtime.container_service`), so there may be twice as many: that is a doubt.
 """
 
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Checks of `preflight` on the caller and the region: who asks, and is the region enabled."""
+"""Checks of `preflight` on the account: who asks, and what AWS offers it in the region."""
 
 from collections.abc import Iterator
 from functools import cache
@@ -7,9 +7,12 @@ from typing import Any, Final
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from langfuse_aws.automation.aws.answers import Caller, NewStack, Result, failed, ok
+from langfuse_aws.automation.aws.answers import Caller, NewStack, Result, failed, ok, unknown
 from langfuse_aws.automation.errors import one_line
+from langfuse_aws.settings.app_runner import HOSTED_ZONES
+from langfuse_aws.settings.model import Settings
 from langfuse_aws.settings.partitions import missing_services
+from langfuse_aws.settings.stores import AuroraPostgres
 
 CREDENTIALS: Final = "credentials"
 REGION: Final = "region"
@@ -83,3 +86,60 @@ def check_partition(stack: NewStack) -> Iterator[Result]:
         yield failed(PARTITION, message, remedy)
     if not missing:
         yield ok(PARTITION, f"{partition} has every service of the stack")
+
+
+APP_RUNNER: Final = "app runner"
+
+CLOSED: Final = (
+    "there is no App Runner service here, and since 2026-04-30 App Runner takes no new customers."
+)
+
+
+def check_app_runner(stack: NewStack) -> Iterator[Result]:
+    """Whether a service can be made.
+
+    AWS tells nobody whether an account is a customer of App Runner; one with a service is.
+    """
+    fargate = f"pulumi config set --path langfuse:web.platform fargate --stack {stack.name}"
+    if stack.region not in HOSTED_ZONES:
+        yield failed(
+            APP_RUNNER,
+            f"langfuse:web.platform: appRunner: App Runner is not in {stack.region}. It is in "
+            f"{', '.join(sorted(HOSTED_ZONES))}.",
+            f"{fargate}, or choose another region.",
+        )
+        return
+    if stack.aws("apprunner").list_services()["ServiceSummaryList"]:
+        yield ok(APP_RUNNER, "the account is a customer: it has services here")
+    else:
+        yield unknown(APP_RUNNER, CLOSED, f"If the account never had one in any region: {fargate}.")
+
+
+BACKUPS: Final = "aws backup"
+AURORA: Final = "Aurora"
+
+
+def backs_up_aurora(settings: Settings) -> bool:
+    """Whether a backup plan of the stack names an Aurora cluster."""
+    return isinstance(settings.postgres, AuroraPostgres) and bool(settings.backups.copy_region)
+
+
+def check_backups(stack: NewStack) -> Iterator[Result]:
+    """Whether the region is opted in for Aurora.
+
+    AWS Backup backs up volumes and RDS instances that a plan names whatever the region's settings
+    say. An Aurora cluster's ARN could be that of another kind of cluster, so there the settings
+    decide, and a cluster that is left out is no failed job.
+    https://docs.aws.amazon.com/aws-backup/latest/devguide/assigning-resources-json.html
+    """
+    said = stack.aws("backup").describe_region_settings()["ResourceTypeOptInPreference"]
+    if said.get(AURORA):
+        yield ok(BACKUPS, f"{stack.region} is opted in for {AURORA}")
+        return
+    yield failed(
+        BACKUPS,
+        f"langfuse:backups.copyRegion: {stack.region} is not opted in for {AURORA}, so that "
+        "PostgreSQL would never be copied, and no job would fail.",
+        f"aws backup update-region-settings --region {stack.region} "
+        f"--resource-type-opt-in-preference {AURORA}=true",
+    )

@@ -30,14 +30,17 @@ from langfuse_aws.automation.engine.waiting import waits
 from langfuse_aws.automation.images.registry import new_client
 from langfuse_aws.automation.preflight import zones
 from langfuse_aws.automation.preflight.account import (
+    APP_RUNNER,
+    BACKUPS,
     PARTITION,
     REGION,
+    backs_up_aurora,
+    check_app_runner,
+    check_backups,
     check_partition,
     check_region,
     find_caller,
 )
-from langfuse_aws.automation.preflight.app_runner import APP_RUNNER, check_app_runner
-from langfuse_aws.automation.preflight.backups import BACKUPS, backs_up_aurora, check_backups
 from langfuse_aws.automation.preflight.domain import (
     CERTIFICATE,
     HOSTED_ZONE,

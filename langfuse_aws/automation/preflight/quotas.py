@@ -3,10 +3,12 @@
 A stack that is up already is part of the present use.
 """
 
+import datetime
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 from botocore.exceptions import ClientError
 
@@ -19,8 +21,95 @@ from langfuse_aws.automation.aws.answers import (
     ok,
     unknown,
 )
-from langfuse_aws.automation.preflight import usage
-from langfuse_aws.automation.preflight.needs import Needs
+from langfuse_aws.automation.preflight.needs import Needs, needs_of
+from langfuse_aws.automation.preflight.zones import stack_zones
+
+USAGE_MINUTES: Final = 30
+"""How far back to look for CloudWatch's count: EC2 and Fargate publish it every few minutes, and
+nothing while there is none."""
+
+Used = Callable[[NewStack], float]
+
+
+def count(service: str, operation: str, key: str, **asked: Any) -> Used:
+    """Count what a listing has."""
+
+    def used(stack: NewStack) -> float:
+        pages = stack.aws(service).get_paginator(operation).paginate(**asked)
+        return sum(len(page[key]) for page in pages)
+
+    return used
+
+
+def running(service: str, usage_class: str) -> Used:
+    """Read how many vCPUs run, as CloudWatch last counted them.
+
+    https://docs.aws.amazon.com/AmazonECS/latest/developerguide/monitoring-fargate-html
+    https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/ec2-usage-metrics.html
+    """
+    dimensions = {"Service": service, "Type": "Resource", "Resource": "vCPU", "Class": usage_class}
+
+    def used(stack: NewStack) -> float:
+        now = datetime.datetime.now(datetime.timezone.utc)
+        points: list[dict[str, Any]] = stack.aws("cloudwatch").get_metric_statistics(
+            Namespace="AWS/Usage",
+            MetricName="ResourceCount",
+            Dimensions=[{"Name": name, "Value": value} for name, value in dimensions.items()],
+            StartTime=now - datetime.timedelta(minutes=USAGE_MINUTES),
+            EndTime=now,
+            Period=300,
+            Statistics=["Maximum"],
+        )["Datapoints"]
+        return max(points, key=lambda point: point["Timestamp"])["Maximum"] if points else 0
+
+    return used
+
+
+def addresses(stack: NewStack) -> float:
+    """Count Elastic IPs, attached or not."""
+    return len(stack.aws("ec2").describe_addresses()["Addresses"])
+
+
+def balancers(stack: NewStack) -> float:
+    """Count Application Load Balancers, not the other kinds."""
+    pages = stack.aws("elbv2").get_paginator("describe_load_balancers").paginate()
+    return sum(each["Type"] == "application" for page in pages for each in page["LoadBalancers"])
+
+
+def vpc_links(stack: NewStack) -> float:
+    """Count the links of HTTP APIs, which no paginator of boto3 lists."""
+    client, token, found = stack.aws("apigatewayv2"), {}, 0
+    while True:
+        page: dict[str, Any] = client.get_vpc_links(**token)
+        found += len(page["Items"])
+        if not page.get("NextToken"):
+            return found
+        token = {"NextToken": page["NextToken"]}
+
+
+def nat_gateways(stack: NewStack) -> float:
+    """Count those of the fullest zone that gets one."""
+    client = stack.aws("ec2")
+    alive = [{"Name": "state", "Values": ["pending", "available", "deleting"]}]
+    gateways = client.get_paginator("describe_nat_gateways").paginate(Filters=alive)
+    subnets = client.get_paginator("describe_subnets").paginate()
+    zone_of = {
+        subnet["SubnetId"]: subnet["AvailabilityZone"]
+        for page in subnets
+        for subnet in page["Subnets"]
+    }
+    used = Counter(
+        zone_of.get(each.get("SubnetId", "")) for page in gateways for each in page["NatGateways"]
+    )
+    new = needs_of(stack.settings).nat_gateways
+    return max((used[zone.name] for zone in stack_zones(stack)[:new]), default=0)
+
+
+def cache_nodes(stack: NewStack) -> float:
+    """Count the nodes of all engines."""
+    pages = stack.aws("elasticache").get_paginator("describe_cache_clusters").paginate()
+    return sum(each["NumCacheNodes"] for page in pages for each in page["CacheClusters"])
+
 
 NO_QUOTA: Final = "NoSuchResourceException"
 
@@ -33,7 +122,7 @@ class Quota:
     service: str
     code: str
     need: Callable[[Needs], float]
-    used: usage.Used
+    used: Used
     instead: str
     """What to do without an increase."""
 
@@ -122,15 +211,15 @@ _DELETE: Final = "delete what nobody uses."
 QUOTAS: Final[tuple[Quota, ...]] = (
     Quota(
         "VPCs", "vpc", "L-F678F1CE", lambda needs: needs.vpcs,
-        usage.count("ec2", "describe_vpcs", "Vpcs"), _ADOPT,
+        count("ec2", "describe_vpcs", "Vpcs"), _ADOPT,
     ),
     Quota(
         "internet gateways", "vpc", "L-A4707A72", lambda needs: needs.vpcs,
-        usage.count("ec2", "describe_internet_gateways", "InternetGateways"), _ADOPT,
+        count("ec2", "describe_internet_gateways", "InternetGateways"), _ADOPT,
     ),
     Quota(
         "gateway VPC endpoints", "vpc", "L-1B52E74A", lambda needs: needs.vpcs,
-        usage.count(
+        count(
             "ec2", "describe_vpc_endpoints", "VpcEndpoints",
             Filters=[{"Name": "vpc-endpoint-type", "Values": ["Gateway"]}],
         ),
@@ -138,49 +227,49 @@ QUOTAS: Final[tuple[Quota, ...]] = (
     ),
     Quota(
         "NAT gateways in a zone", "vpc", "L-FE5A380F", lambda needs: min(needs.nat_gateways, 1),
-        usage.nat_gateways, _FEWER_NATS,
+        nat_gateways, _FEWER_NATS,
     ),
     Quota(
-        "Elastic IPs", "ec2", "L-0263D0A3", lambda needs: needs.addresses, usage.addresses,
+        "Elastic IPs", "ec2", "L-0263D0A3", lambda needs: needs.addresses, addresses,
         _FEWER_NATS,
     ),
     Quota(
         "on-demand standard vCPUs", "ec2", "L-1216C47A", lambda needs: needs.standard_vcpus,
-        usage.running("EC2", "Standard/OnDemand"),
+        running("EC2", "Standard/OnDemand"),
         "choose a smaller langfuse:clickhouse.instanceType.",
     ),
     Quota(
         "Fargate on-demand vCPUs", "fargate", "L-3032A538", lambda needs: needs.fargate_vcpus,
-        usage.running("Fargate", "Standard/OnDemand"),
+        running("Fargate", "Standard/OnDemand"),
         _SMALLER,
     ),
     Quota(
         "Fargate Spot vCPUs", "fargate", "L-36FBB829", lambda needs: needs.fargate_spot_vcpus,
-        usage.running("Fargate", "Standard/Spot"),
+        running("Fargate", "Standard/Spot"),
         _SMALLER,
     ),
     Quota(
         "Application Load Balancers", "elasticloadbalancing", "L-53DA6B97",
-        lambda needs: needs.load_balancers, usage.balancers, _OTHER_INGRESS,
+        lambda needs: needs.load_balancers, balancers, _OTHER_INGRESS,
     ),
     Quota(
-        "VPC links", "apigateway", "L-608BDCD4", lambda needs: needs.vpc_links, usage.vpc_links,
+        "VPC links", "apigateway", "L-608BDCD4", lambda needs: needs.vpc_links, vpc_links,
         _OTHER_INGRESS,
     ),
     Quota(
         "Cloud Map namespaces", "AWSCloudMap", "L-0FE3F50E", lambda needs: needs.namespaces,
-        usage.count("servicediscovery", "list_namespaces", "Namespaces"), _DELETE,
+        count("servicediscovery", "list_namespaces", "Namespaces"), _DELETE,
     ),
     Quota(
         "DB instances", "rds", "L-7B6409FD", lambda needs: needs.db_instances,
-        usage.count("rds", "describe_db_instances", "DBInstances"), _DELETE,
+        count("rds", "describe_db_instances", "DBInstances"), _DELETE,
     ),
     Quota(
         "DB clusters", "rds", "L-952B80B8", lambda needs: needs.db_clusters,
-        usage.count("rds", "describe_db_clusters", "DBClusters"), _DELETE,
+        count("rds", "describe_db_clusters", "DBClusters"), _DELETE,
     ),
     Quota(
         "ElastiCache nodes", "elasticache", "L-DFE45DF3", lambda needs: needs.cache_nodes,
-        usage.cache_nodes, _DELETE,
+        cache_nodes, _DELETE,
     ),
 )  # fmt: skip

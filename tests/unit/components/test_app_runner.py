@@ -18,7 +18,7 @@ from pulumi_aws.apprunner.outputs import (
 
 from development.recorded_graph import recorded
 from langfuse_aws.automation.aws.answers import NewStack, Result
-from langfuse_aws.automation.preflight.app_runner import check_app_runner
+from langfuse_aws.automation.preflight.account import check_app_runner
 from langfuse_aws.automation.preflight.needs import needs_of
 from langfuse_aws.components.langfuse_web.app_runner import (
     MAX_CONCURRENCY,

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from langfuse_aws.components import environment
-from langfuse_aws.components.runtime.container_definition import HealthCheck
+from langfuse_aws.components.runtime.task import HealthCheck
 from langfuse_aws.contract import runtime
 from langfuse_aws.settings.loading import SettingsError, load
 from langfuse_aws.settings.releases import LANGFUSE, LANGFUSE_3

@@ -9,8 +9,12 @@ import pytest
 
 from langfuse_aws.automation.aws.answers import NewStack, Result
 from langfuse_aws.automation.preflight import command as preflight
-from langfuse_aws.automation.preflight.account import PARTITION
-from langfuse_aws.automation.preflight.backups import BACKUPS, backs_up_aurora, check_backups
+from langfuse_aws.automation.preflight.account import (
+    BACKUPS,
+    PARTITION,
+    backs_up_aurora,
+    check_backups,
+)
 from langfuse_aws.settings.loading import load
 from tests.unit.aws_account import DEPLOYER, REGION, aws, stubbed
 

@@ -15,10 +15,10 @@ from botocore.exceptions import ClientError
 
 from langfuse_aws.automation.aws.answers import Caller, NewStack, Result
 from langfuse_aws.automation.preflight.actions import Row
-from langfuse_aws.automation.preflight.iam_simulation import principal_of
 from langfuse_aws.automation.preflight.permissions import (
     check_permissions,
     check_service_linked_roles,
+    principal_of,
 )
 from langfuse_aws.settings.model import Settings
 from tests.unit.aws_account import ACCOUNT, DEPLOYER, Account, aws

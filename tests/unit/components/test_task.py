@@ -15,7 +15,7 @@ from typing import Any, Final, cast
 import pulumi
 import pytest
 
-from langfuse_aws.components.runtime.container_definition import ContainerDefinition, HealthCheck
+from langfuse_aws.components.runtime.task import ContainerDefinition, HealthCheck
 from langfuse_aws.components.shared.stored_secret import SecretReference
 
 ARN: Final = "arn:aws:secretsmanager:us-east-1:123456789012:secret:keys-AbCdEf"

@@ -1,6 +1,11 @@
-"""Makes a task that runs on Fargate: its definition, and the groups and roles it needs.
+"""A container as ECS runs it, read downwards: its definition, its two roles, and its Fargate task.
 
-Services run it for ever, the migration's gate and the backups' schedule run it once.
+Services run a Fargate task for ever, the migration's gate and the backups' schedule run it once.
+ClickHouse runs its container on EC2 (`clickhouse/task.py`), with the same definition and roles.
+
+A definition is written in the form that ECS gives it back, so that no preview shows a change: keys
+and lists are sorted and AWS's defaults are written out
+(https://github.com/pulumi/pulumi-aws/issues/4576).
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,13 +24,136 @@ from langfuse_aws.components.network.security_groups import (
     security_group,
 )
 from langfuse_aws.components.runtime.cluster import Cluster
-from langfuse_aws.components.runtime.container_definition import ContainerDefinition, HealthCheck
 from langfuse_aws.components.runtime.images import ContainerImage
-from langfuse_aws.components.runtime.task_roles import execution_role, task_role
 from langfuse_aws.components.shared import iam
 from langfuse_aws.components.shared.location import Location
 from langfuse_aws.components.shared.stored_secret import SecretReference
-from langfuse_aws.contract.runtime import STOP_TIMEOUT_SECONDS
+from langfuse_aws.contract.runtime import START_LIMIT_SECONDS, STOP_TIMEOUT_SECONDS
+
+
+@dataclass(frozen=True)
+class HealthCheck:
+    """A container health check; times in seconds, within ECS's bounds.
+
+    https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_HealthCheck.html
+    """
+
+    command: Sequence[str]
+    interval: int = 30
+    timeout: int = 10
+    retries: int = 3
+    start_period: int = START_LIMIT_SECONDS
+
+    @property
+    def patience(self) -> int:
+        """Seconds after which a container that never answers is unhealthy."""
+        return self.start_period + self.retries * self.interval
+
+
+@dataclass(frozen=True)
+class ContainerDefinition:
+    """One container of a task."""
+
+    name: str
+    image: str
+    ports: Sequence[int]
+    health_check: HealthCheck | None
+    """None for a task that ends by itself."""
+    log_group: pulumi.Input[str]
+    region: str
+    plain: Mapping[str, pulumi.Input[str]] = field(default_factory=dict[str, pulumi.Input[str]])
+    secret: Mapping[str, SecretReference] = field(default_factory=dict[str, SecretReference])
+    stop_timeout: int = STOP_TIMEOUT_SECONDS
+    """Seconds between SIGTERM and SIGKILL."""
+    more: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    """Further keys of the definition, in ECS's own terms."""
+
+    def to_json(self) -> pulumi.Output[str]:
+        """Build the task definition's `containerDefinitions`."""
+        return pulumi.Output.json_dumps([self._definition()], sort_keys=True)
+
+    def _definition(self) -> dict[str, Any]:
+        return {
+            "name": self.name,
+            "image": self.image,
+            "essential": True,
+            "cpu": 0,
+            "portMappings": [
+                {"containerPort": port, "hostPort": port, "protocol": "tcp"} for port in self.ports
+            ],
+            "environment": [
+                {"name": name, "value": self.plain[name]} for name in sorted(self.plain)
+            ],
+            "secrets": [
+                {"name": name, "valueFrom": self.secret[name].value_from}
+                for name in sorted(self.secret)
+            ],
+            **self._health_check(),
+            "stopTimeout": self.stop_timeout,
+            "logConfiguration": {
+                "logDriver": "awslogs",
+                "options": {
+                    "awslogs-group": self.log_group,
+                    "awslogs-region": self.region,
+                    "awslogs-stream-prefix": self.name,
+                    # A container must not stop because CloudWatch does.
+                    "mode": "non-blocking",
+                    "max-buffer-size": "25m",
+                },
+            },
+            "mountPoints": [],
+            "systemControls": [],
+            "volumesFrom": [],
+            **self.more,
+        }
+
+    def _health_check(self) -> dict[str, Any]:
+        check = self.health_check
+        if check is None:
+            return {}
+        return {
+            "healthCheck": {
+                "command": list(check.command),
+                "interval": check.interval,
+                "timeout": check.timeout,
+                "retries": check.retries,
+                "startPeriod": check.start_period,
+            }
+        }
+
+
+PRINCIPAL = "ecs-tasks.amazonaws.com"
+
+
+def execution_role(
+    name: str,
+    log_group_arn: pulumi.Output[str],
+    secrets: Sequence[SecretReference],
+    image: ContainerImage,
+    opts: pulumi.ResourceOptions,
+) -> iam.ServiceRole:
+    """Make the agent's role: write this log group, read exactly these secrets, pull this image."""
+    statements = [iam.write_logs(log_group_arn)]
+    if secrets:
+        statements.append(read_secrets(secrets))
+    statements += image.statements
+    return iam.service_role(f"{name}-execution", PRINCIPAL, statements, opts=opts)
+
+
+def task_role(
+    name: str, statements: Sequence[iam.Statement], opts: pulumi.ResourceOptions
+) -> iam.ServiceRole:
+    """Make the container's own role."""
+    return iam.service_role(f"{name}-task", PRINCIPAL, statements, opts=opts)
+
+
+def read_secrets(secrets: Sequence[SecretReference]) -> iam.Statement:
+    """Build what it takes to read exactly these secrets."""
+    arns = pulumi.Output.all(*(secret.secret_arn for secret in secrets)).apply(
+        lambda found: sorted(set(found))
+    )
+    return {**iam.allow(["secretsmanager:GetSecretValue"], []), "Resource": arns}
+
 
 ARCHITECTURE: Final = {"arm64": "ARM64", "x86_64": "X86_64"}
 """Fargate's words for CPU architectures."""
