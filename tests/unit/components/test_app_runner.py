@@ -74,8 +74,7 @@ def lock(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have every image locked, and so in the offline ECR."""
     monkeypatch.setattr(
         "langfuse_aws.components.runtime.images.read_lock",
-        lambda _: locked(SHARED,  # pyright: ignore
-    )
+        lambda _: locked(SHARED),  # pyright: ignore
     )
 
 
