@@ -10,6 +10,7 @@ from typing import Annotated, Final
 
 import typer
 
+from langfuse_aws import __version__
 from langfuse_aws.automation.cli.words import DEFAULT_STACK, TIME_FORMAT, By, Format
 from langfuse_aws.automation.engine.folders import REPOSITORY, STATE_FOLDER
 from langfuse_aws.automation.spike.inputs import (
@@ -21,13 +22,13 @@ from langfuse_aws.automation.spike.inputs import (
     told,
 )
 from langfuse_aws.graph.grouping import Detail
+from langfuse_aws.settings.installation import CLONE
 from langfuse_aws.settings.sizing import SIZING
 
 app: Final = typer.Typer(
-    add_completion=False,
+    add_completion=CLONE is None,  # a shell completes the name of one program
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    help="Operate a stack of Langfuse.",
 )
 restore: Final = typer.Typer(
     no_args_is_help=True, help="Put a store back. Every command shows its plan and asks first."
@@ -63,6 +64,28 @@ Json = Annotated[
     bool, typer.Option("--json", help="Print NDJSON: an event a line, the result or error last.")
 ]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
+
+
+def show_version(wanted: bool) -> None:
+    """Print the release of this program, and end."""
+    if wanted:
+        typer.echo(f"langfuse-aws {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def common(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version",
+            help="Show the release of this program, and exit.",
+            callback=show_version,
+            is_eager=True,
+        ),
+    ] = False,
+) -> None:
+    """Operate a stack of Langfuse."""
 
 
 @app.command()
