@@ -11,7 +11,13 @@ from typing import Annotated, Final
 import typer
 
 from langfuse_aws import __version__
-from langfuse_aws.automation.cli.words import DEFAULT_STACK, TIME_FORMAT, By, Format
+from langfuse_aws.automation.cli.words import (
+    DEFAULT_REGION,
+    DEFAULT_STACK,
+    TIME_FORMAT,
+    By,
+    Format,
+)
 from langfuse_aws.automation.engine.folders import REPOSITORY, STATE_FOLDER
 from langfuse_aws.automation.spike.inputs import (
     LEAST,
@@ -86,6 +92,29 @@ def common(
     ] = False,
 ) -> None:
     """Operate a stack of Langfuse."""
+
+
+@app.command()
+def new(
+    folder: Annotated[
+        Path,
+        typer.Argument(help="Where to write it; made if it is not there.", show_default="here"),
+    ] = Path(),
+    stack: Annotated[str, typer.Option(help="Name of its first stack.")] = DEFAULT_STACK,
+    size: Annotated[
+        str | None,
+        typer.Option(help=f"One of {', '.join(SIZING)}.", show_default="the stack's name"),
+    ] = None,
+    region: Annotated[str, typer.Option(help="AWS region.")] = DEFAULT_REGION,
+    domain: Annotated[
+        str | None,
+        typer.Option(help="Where Langfuse is served, such as langfuse.example.com."),
+    ] = None,
+) -> None:
+    """Write a project of your own: program, stack file, workflow. Writes over nothing."""
+    from langfuse_aws.automation.new import command as new_command
+
+    new_command.new(folder=folder, stack=stack, size=size, region=region, domain=domain)
 
 
 @app.command()
