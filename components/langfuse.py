@@ -3,6 +3,7 @@
 The program (`__main__.py`) deploys a stack with it, and `plugin/` a component of other programs.
 """
 
+from pathlib import Path
 from typing import Any
 
 import pulumi
@@ -36,6 +37,7 @@ from langfuse_aws.components.shared.location import Location, refuse_partition
 from langfuse_aws.components.shared.metrics import merge_dimensions
 from langfuse_aws.contract.runtime import WEB_HEALTH_PATH
 from langfuse_aws.settings.agreement import doubts
+from langfuse_aws.settings.installation import PROJECT
 from langfuse_aws.settings.model import Settings
 from langfuse_aws.settings.stack import Secrets
 
@@ -47,12 +49,13 @@ def deploy(
     parent: pulumi.Resource | None = None,
     how_to_allow: str = IN_CONFIGURATION,
     how_to_set: HowToSet = in_configuration,
+    folder: Path = PROJECT,
 ) -> dict[str, pulumi.Output[Any]]:
     """Make a whole Langfuse whose resources' names begin with `name`; returns its outputs.
 
     `how_to_allow` is what the guard says of a replacement (see `ReplacementGuard`), `how_to_set`
-    what it says of another release. Raises `pulumi.RunError` for settings that do not fit what is
-    in AWS.
+    what it says of another release. The lock of the images is in `folder`. Raises
+    `pulumi.RunError` for settings that do not fit what is in AWS.
     """
     for doubt in doubts(settings, dict.fromkeys(secrets.environment)):
         pulumi.log.warn(doubt)
@@ -65,7 +68,7 @@ def deploy(
     adoption = Adoption(name, settings.adopted, settings.allow_replace)
     stores = pulumi.ResourceOptions.merge(adoption.options(), opts)
 
-    images = Images(name, ImagesArgs(settings, location), opts)
+    images = Images(name, ImagesArgs(settings, location, folder), opts)
     network = Network(
         name, NetworkArgs(settings.network, location, settings.logs.retention_days, guard), opts
     )

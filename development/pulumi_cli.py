@@ -8,7 +8,8 @@ say goes to stderr. Routes, in order, one attempt each:
 3. Pulumi's official installer, through the Automation API, into that cache;
 4. a build from source with Go, into that cache, for networks that only reach a Go module mirror.
 
-It judges and chooses; what routes 3 and 4 do is in `development.pulumi_cli_install`. It does not
+Routes 1 and 2 are `langfuse_aws.automation.engine.pulumi_cli`, which every command takes; what
+routes 3 and 4 do is in `development.pulumi_cli_install`. It does not
 touch an existing installation, `~/.pulumi`, or the user's PATH, and it knows Linux and macOS only.
 It needs nothing but the standard library; route 3 imports `pulumi` in a child process.
 """
@@ -18,65 +19,45 @@ from __future__ import annotations
 import argparse
 import contextlib
 import os
-import re
 import shutil
-import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NoReturn
 
 from development.pulumi_cli_install import (
-    CLI,
-    INSTALLED,
     INSTALLER_SITE,
-    LANGUAGE_EXECUTOR,
-    LANGUAGE_HOST,
     MINIMUM_GO,
     RouteError,
     built,
     downloaded,
     go_minimum,
-    last_lines,
     locked,
     put_in_place,
     run,
     say,
     scratch_folder,
 )
+from langfuse_aws.automation.engine.pulumi_cli import (
+    CLI,
+    INSTALLED,
+    MINIMUM,
+    PULUMI_SITE,
+    VERSION_SECONDS,
+    UnusableError,
+    cache_folder,
+    cached,
+    complete,
+    format_version,
+    on_path,
+    parse_version,
+)
 
-Version = tuple[int, int, int]
-
-MINIMUM: Version = (3, 250, 0)
-"""The oldest `pulumi` on PATH that is used as it is; Pulumi.yaml requires it too. The program needs
-resource hooks and stashes, and this release is the oldest they were tried with."""
-CACHED_FILES = (CLI, LANGUAGE_HOST, LANGUAGE_EXECUTOR)
-
-VERSION_SECONDS = 120
-PULUMI_SITE = "https://www.pulumi.com/docs/install/"
 GO_SITE = "https://go.dev/dl/"
 
 
 class PulumiUnavailableError(Exception):
     """No route led to a usable CLI; the message lists every one, and says what to do."""
-
-
-def parse_version(text: str) -> Version | None:
-    """Read the first `major.minor[.patch]` of a command's answer, or None if it has none."""
-    found = re.search(r"(\d+)\.(\d+)(?:\.(\d+))?", text)
-    return (int(found[1]), int(found[2]), int(found[3] or 0)) if found else None
-
-
-def format_version(version: Version) -> str:
-    """Write a version as people do."""
-    return ".".join(str(part) for part in version)
-
-
-def cache_folder() -> Path:
-    """Where this project keeps the CLI that it installed."""
-    configured = Path(os.environ.get("XDG_CACHE_HOME", ""))
-    root = configured if configured.is_absolute() else Path.home() / ".cache"
-    return root / "langfuse-aws" / f"pulumi-v{INSTALLED}"
 
 
 def search_path(folder: Path) -> str:
@@ -94,7 +75,7 @@ def ensure() -> Path:
     """Return the folder of a usable `pulumi`, installing it into the cache if need be."""
     tried: list[str] = []
     found = _attempt("`pulumi` on PATH", _on_path, tried) or _attempt(
-        f"the cache {cache_folder()}", _cached, tried
+        f"the cache {cache_folder()}", lambda: cached().folder, tried
     )
     if found:
         return found
@@ -126,7 +107,7 @@ def main() -> int:
 def _attempt(name: str, route: Callable[[], Path], tried: list[str]) -> Path | None:
     try:
         return route()
-    except RouteError as error:
+    except UnusableError as error:
         tried.append(f"{name}: {error}")
         return None
 
@@ -140,62 +121,12 @@ def _give_up(tried: Sequence[str], remedy: str) -> NoReturn:
 
 
 def _on_path() -> Path:
-    found = shutil.which(CLI)
-    if not found:
-        raise RouteError("not found")
-    folder = Path(found).parent
     try:
-        version = _pulumi_version(folder)
-        wanted = f"{format_version(MINIMUM)} or newer, below {MINIMUM[0] + 1}.0, is needed"
-        if version < MINIMUM or version[0] != MINIMUM[0]:
-            raise RouteError(f"{found} is {format_version(version)}; {wanted}")
-        if not (_is_program(folder / LANGUAGE_HOST) or shutil.which(LANGUAGE_HOST)):
-            raise RouteError(f"{found} has no {LANGUAGE_HOST} beside it, and PATH has none")
-    except RouteError as error:
-        say(f"not using the pulumi on PATH: {error}")
+        return on_path().folder
+    except UnusableError as error:
+        if shutil.which(CLI):
+            say(f"not using the pulumi on PATH: {error}")
         raise
-    return folder
-
-
-def _cached() -> Path:
-    folder = cache_folder()
-    if not folder.is_dir():
-        raise RouteError("empty")
-    _check_complete(folder)
-    return folder
-
-
-def _check_complete(folder: Path) -> None:
-    missing = [name for name in CACHED_FILES if not _is_program(folder / name)]
-    if missing:
-        raise RouteError(f"{folder} lacks {', '.join(missing)}")
-    _pulumi_version(folder)
-
-
-def _pulumi_version(folder: Path) -> Version:
-    try:
-        answer = subprocess.run(
-            [str(folder / CLI), "version"],
-            capture_output=True,
-            text=True,
-            timeout=VERSION_SECONDS,
-            stdin=subprocess.DEVNULL,
-            env={**os.environ, "PULUMI_SKIP_UPDATE_CHECK": "true"},
-            check=True,
-        ).stdout
-    except subprocess.CalledProcessError as error:
-        said = last_lines(error.stderr or error.stdout)
-        raise RouteError(f"`{folder / CLI} version` failed: {said}") from error
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise RouteError(f"`{folder / CLI} version` failed: {error}") from error
-    version = parse_version(answer)
-    if version is None:
-        raise RouteError(f"`{folder / CLI} version` answered {answer.strip()!r}, not a version")
-    return version
-
-
-def _is_program(path: Path) -> bool:
-    return path.is_file() and os.access(path, os.X_OK)
 
 
 def _usable_go(scratch: Path) -> str:
@@ -212,8 +143,8 @@ def _usable_go(scratch: Path) -> str:
 
 
 def _install(tried: list[str]) -> Path:
-    with contextlib.suppress(RouteError):
-        return _cached()  # another run installed it while this one waited for the lock
+    with contextlib.suppress(UnusableError):
+        return cached().folder  # another run installed it while this one waited for the lock
     target = cache_folder()
     routes: tuple[tuple[str, Callable[[Path], Path]], ...] = (
         (f"the official installer ({INSTALLER_SITE})", downloaded),
@@ -223,7 +154,7 @@ def _install(tried: list[str]) -> Path:
         with scratch_folder(target) as scratch:
             found = _attempt(
                 name,
-                lambda r=route, s=scratch: put_in_place(r(s), target, _check_complete),
+                lambda r=route, s=scratch: put_in_place(r(s), target, complete),
                 tried,
             )
         if found:

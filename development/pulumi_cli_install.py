@@ -23,8 +23,15 @@ import time
 from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
 
-INSTALLED = "3.250.0"
-"""The version that the installer fetches and the build makes."""
+from langfuse_aws.automation.engine.pulumi_cli import (
+    CLI,
+    INSTALLED,
+    LANGUAGE_EXECUTOR,
+    LANGUAGE_HOST,
+    UnusableError,
+    last_lines,
+)
+
 MINIMUM_GO = (1, 25, 0)
 
 PULUMI_MODULE = "github.com/pulumi/pulumi/pkg/v3"
@@ -40,22 +47,17 @@ CLIPBOARD_REPLACEMENT = (
     "github.com/tgummerer/clipboard v0.0.0-20241001131231-d02d263e614e"
 )
 
-CLI = "pulumi"
-LANGUAGE_HOST = "pulumi-language-python"
-LANGUAGE_EXECUTOR = "pulumi-language-python-exec"
-
 CONNECT_SECONDS = 15
 DOWNLOAD_SECONDS = 300
 MODULES_SECONDS = 900
 HEARTBEAT_SECONDS = 30
 LOCK_SECONDS = 1
-QUOTED_LINES = 4
 
 INSTALLER_SITE = "https://get.pulumi.com"
 REPOSITORY = Path(__file__).resolve().parent.parent
 
 
-class RouteError(Exception):
+class RouteError(UnusableError):
     """One route did not lead to a usable CLI; the message says what failed."""
 
 
@@ -87,7 +89,7 @@ def scratch_folder(target: Path) -> Generator[Path]:
         yield Path(folder)
 
 
-def put_in_place(staged: Path, target: Path, check: Callable[[Path], None]) -> Path:
+def put_in_place(staged: Path, target: Path, check: Callable[[Path], object]) -> Path:
     """Move a folder that passes `check` to `target` in one step: it never holds half a CLI."""
     check(staged)
     if target.exists():
@@ -231,12 +233,6 @@ def run(command: Sequence[str], *, folder: Path, limit: float, doing: str) -> st
     if process.returncode != 0:
         raise RouteError(f"{doing} failed: {last_lines(complaint or output)}")
     return output
-
-
-def last_lines(text: str) -> str:
-    """Quote the end of what a command said."""
-    lines = [line.rstrip() for line in text.splitlines() if line.strip()]
-    return "\n     ".join(lines[-QUOTED_LINES:]) or "it said nothing"
 
 
 def say(message: str) -> None:

@@ -4,3 +4,5 @@ Imports point one way: `contract`, `settings`, `components`, `automation`. `grap
 and `policy` read recorded resources; `offline` is an AWS in memory, and knows nothing of Langfuse.
 `components` is the folder beside this one.
 """
+
+__version__ = "0.1.0"

@@ -42,4 +42,4 @@ def copy_of_the_repository(folder: Path) -> Path:
 
 def lock_copy(folder: Path, lock: Mapping[str, LockedImage]) -> None:
     """Give a copy of the repository another lock."""
-    write_lock(lock, folder / LOCK_FILE.name)
+    write_lock(lock, folder / LOCK_FILE)

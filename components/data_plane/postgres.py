@@ -27,6 +27,7 @@ from langfuse_aws.components.shared.stored_secret import (
 )
 from langfuse_aws.contract.runtime import POSTGRES_PORT
 from langfuse_aws.settings.external_stores import ExternalPostgres
+from langfuse_aws.settings.installation import COMMAND
 from langfuse_aws.settings.releases import POSTGRES_MAJOR
 from langfuse_aws.settings.stores import AuroraPostgres, PostgresInstance
 
@@ -181,7 +182,7 @@ def _host(
             raise pulumi.RunError(
                 f"{name}: has the master user {found[0]} and the database {found[1]}, as its "
                 f"snapshot had, and Langfuse's are {USER} and {DATABASE}. Nothing uses it yet. "
-                "Restore another snapshot (python -m automation restore postgres); a database that "
+                f"Restore another snapshot ({COMMAND} restore postgres); a database that "
                 "it was to take the place of is still there, and can be snapshotted."
             )
         return f"{values[0]}:{POSTGRES_PORT}"

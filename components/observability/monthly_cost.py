@@ -13,6 +13,7 @@ from langfuse_aws.cost.bill import idle_cost
 from langfuse_aws.cost.rounding import about
 from langfuse_aws.cost.types import PRICED, READ
 from langfuse_aws.graph.model import Resource, ResourceGraph
+from langfuse_aws.settings.installation import COMMAND
 
 
 class MonthlyCost:
@@ -38,7 +39,7 @@ class MonthlyCost:
                 pulumi.log.warn(
                     f"langfuse:alarms.monthlyBudgetUsd: {budget}: this stack alone costs about "
                     f"{about(usd)} USD a month without traffic, so the mail comes every month. "
-                    "Raise it, or choose less: python -m automation cost shows what costs how much."
+                    f"Raise it, or choose less: {COMMAND} cost shows what costs how much."
                 )
             return usd
 

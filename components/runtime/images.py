@@ -6,6 +6,7 @@ Before AWS makes anything it refuses images that are not locked, or not in ECR, 
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Final
 
 import pulumi
@@ -15,6 +16,7 @@ from langfuse_aws.components.shared import iam
 from langfuse_aws.components.shared.location import Location
 from langfuse_aws.settings.image_lock import LOCK_FILE, Lock, fault, read_lock
 from langfuse_aws.settings.images import DOCKER_HUB, GITHUB
+from langfuse_aws.settings.installation import COMMAND, PROJECT
 from langfuse_aws.settings.model import Settings
 from langfuse_aws.settings.stack_images import Image, Name, images_of
 
@@ -29,7 +31,7 @@ UPSTREAMS: Final[Mapping[str, tuple[str, str]]] = {
 together, and where ECR finds it.
 https://docs.aws.amazon.com/AmazonECR/latest/userguide/pull-through-cache-creating-rule.html"""
 
-MIRROR: Final = "Run python -m automation images mirror --stack {}, and commit images.lock.json."
+MIRROR: Final = f"Run {COMMAND} images mirror --stack {{}}, and commit {LOCK_FILE}."
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,8 @@ class ImagesArgs:
 
     settings: Settings
     location: Location
+    folder: Path = PROJECT
+    """Where the lock is."""
     to_be_filled: bool = False
     """Make the repositories alone, which `images mirror` then copies into."""
 
@@ -65,7 +69,7 @@ class Images(pulumi.ComponentResource):
         super().__init__("langfuse:index:Images", name, None, opts)
         self._prefix, self._source = name, args.settings.images.source
         self._images = {image.name: image for image in images_of(args.settings)}
-        self._lock: Lock = {} if args.to_be_filled else self._checked_lock()
+        self._lock: Lock = {} if args.to_be_filled else self._checked_lock(args.folder)
         self._repositories: dict[str, aws.ecr.Repository] = {}
         self._rules: dict[str, aws.ecr.PullThroughCacheRule] = {}
         if self._source != "upstream":
@@ -98,9 +102,9 @@ class Images(pulumi.ComponentResource):
             return mirror_repository(self._prefix, image)
         return f"{self._prefix}/{UPSTREAMS[image.registry][0]}/{image.repository}"
 
-    def _checked_lock(self) -> Lock:
+    def _checked_lock(self, folder: Path) -> Lock:
         try:
-            lock = read_lock()
+            lock = read_lock(folder / LOCK_FILE)
         except ValueError as error:
             raise pulumi.RunError(str(error)) from None
         problems = [found for each in self._images.values() if (found := fault(each, lock))]
@@ -108,7 +112,7 @@ class Images(pulumi.ComponentResource):
             unlocked = [each for each in self._images.values() if each.reference not in lock]
             problems += [
                 f"{each.reference}: is needed for {' and '.join(each.services)}, and not in "
-                f"{LOCK_FILE.name}. {MIRROR.format(pulumi.get_stack())}"
+                f"{LOCK_FILE}. {MIRROR.format(pulumi.get_stack())}"
                 for each in unlocked
             ]
         _refuse(problems)

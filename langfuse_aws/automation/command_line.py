@@ -10,7 +10,14 @@ from typing import Annotated, Final
 
 import typer
 
-from langfuse_aws.automation.cli.words import DEFAULT_STACK, TIME_FORMAT, By, Format
+from langfuse_aws import __version__
+from langfuse_aws.automation.cli.words import (
+    DEFAULT_REGION,
+    DEFAULT_STACK,
+    TIME_FORMAT,
+    By,
+    Format,
+)
 from langfuse_aws.automation.engine.folders import REPOSITORY, STATE_FOLDER
 from langfuse_aws.automation.spike.inputs import (
     LEAST,
@@ -21,13 +28,13 @@ from langfuse_aws.automation.spike.inputs import (
     told,
 )
 from langfuse_aws.graph.grouping import Detail
+from langfuse_aws.settings.installation import CLONE
 from langfuse_aws.settings.sizing import SIZING
 
 app: Final = typer.Typer(
-    add_completion=False,
+    add_completion=CLONE is None,  # a shell completes the name of one program
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    help="Operate a stack of Langfuse.",
 )
 restore: Final = typer.Typer(
     no_args_is_help=True, help="Put a store back. Every command shows its plan and asks first."
@@ -40,7 +47,12 @@ images: Final = typer.Typer(
 Folder = Annotated[
     Path,
     typer.Option(
-        "--dir", help="Folder of Pulumi.yaml.", exists=True, file_okay=False, show_default=False
+        "--dir",
+        help="Folder of Pulumi.yaml.",
+        exists=True,
+        file_okay=False,
+        resolve_path=True,
+        show_default=False,
     ),
 ]
 Name = Annotated[str, typer.Option("--stack", help="The stack, such as dev.")]
@@ -58,6 +70,51 @@ Json = Annotated[
     bool, typer.Option("--json", help="Print NDJSON: an event a line, the result or error last.")
 ]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
+
+
+def show_version(wanted: bool) -> None:
+    """Print the release of this program, and end."""
+    if wanted:
+        typer.echo(f"langfuse-aws {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def common(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version",
+            help="Show the release of this program, and exit.",
+            callback=show_version,
+            is_eager=True,
+        ),
+    ] = False,
+) -> None:
+    """Operate a stack of Langfuse."""
+
+
+@app.command()
+def new(
+    folder: Annotated[
+        Path,
+        typer.Argument(help="Where to write it; made if it is not there.", show_default="here"),
+    ] = Path(),
+    stack: Annotated[str, typer.Option(help="Name of its first stack.")] = DEFAULT_STACK,
+    size: Annotated[
+        str | None,
+        typer.Option(help=f"One of {', '.join(SIZING)}.", show_default="the stack's name"),
+    ] = None,
+    region: Annotated[str, typer.Option(help="AWS region.")] = DEFAULT_REGION,
+    domain: Annotated[
+        str | None,
+        typer.Option(help="Where Langfuse is served, such as langfuse.example.com."),
+    ] = None,
+) -> None:
+    """Write a project of your own: program, stack file, workflow. Writes over nothing."""
+    from langfuse_aws.automation.new import command as new_command
+
+    new_command.new(folder=folder, stack=stack, size=size, region=region, domain=domain)
 
 
 @app.command()

@@ -21,9 +21,9 @@ from pulumi.automation.events import DiagnosticEvent
 from langfuse_aws.automation.engine import image_repositories
 from langfuse_aws.automation.engine.destruction import Destruction
 from langfuse_aws.automation.engine.events import counted
+from langfuse_aws.automation.engine.folders import PROGRAM
 from langfuse_aws.automation.engine.given_settings import checked, full_key
 from langfuse_aws.automation.engine.offline_workspace import (
-    REPOSITORY,
     SECRETS_PROVIDER,
     alone,
     prepare,
@@ -82,7 +82,7 @@ class LangfuseStack:
         backend: str | None = None,
         secrets_provider: str | None = None,
         work_dir: Path | None = None,
-        project: Path = REPOSITORY,
+        project: Path = PROGRAM,
         environment: Mapping[str, str] | None = None,
         offline: bool = False,
     ) -> None:

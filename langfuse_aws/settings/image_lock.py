@@ -1,7 +1,7 @@
 """`images.lock.json`: which digest the tag of an image stood for when somebody looked.
 
 Tags have been moved to other releases (https://github.com/langfuse/langfuse/issues/16923); what is
-in the lock is deployed by its digest. The file is made by `python -m automation images`, belongs
+in the lock is deployed by its digest. The file is made by `images lock`, belongs
 into version control, and is one for all stacks.
 """
 
@@ -12,9 +12,11 @@ from typing import Annotated, Final
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
+from langfuse_aws.settings.installation import COMMAND
 from langfuse_aws.settings.stack_images import Image
 
-LOCK_FILE: Final = Path(__file__).resolve().parents[2] / "images.lock.json"
+LOCK_FILE: Final = "images.lock.json"
+"""Beside the program, in the folder of Pulumi.yaml."""
 
 Digest = Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$")]
 
@@ -36,7 +38,7 @@ Lock = Mapping[str, LockedImage]
 _LOCK: Final = TypeAdapter(dict[str, LockedImage])
 
 
-def read_lock(path: Path = LOCK_FILE) -> Lock:
+def read_lock(path: Path) -> Lock:
     """Read the lock; no file is an empty one. ValueError, in one line, if it cannot be read."""
     try:
         return _LOCK.validate_json(path.read_bytes())
@@ -46,11 +48,11 @@ def read_lock(path: Path = LOCK_FILE) -> Lock:
         where = ".".join(str(part) for part in error.errors()[0]["loc"])
         raise ValueError(
             f"{path.name}: {where + ': ' if where else ''}is not what images lock writes. Restore "
-            "it from version control, or delete it and run python -m automation images lock."
+            f"it from version control, or delete it and run {COMMAND} images lock."
         ) from None
 
 
-def write_lock(lock: Lock, path: Path = LOCK_FILE) -> None:
+def write_lock(lock: Lock, path: Path) -> None:
     """Write the lock whole or not at all."""
     found = {reference: lock[reference].model_dump() for reference in sorted(lock)}
     new = path.with_name(f".{path.name}.new")
@@ -65,7 +67,7 @@ def fault(image: Image, lock: Lock) -> str | None:
         return None
     if image.digest not in (None, locked.digest):
         return (
-            f"{image.reference}: is {locked.digest} in {LOCK_FILE.name}, and this program knows "
+            f"{image.reference}: is {locked.digest} in {LOCK_FILE}, and this program knows "
             f"{image.digest}. Take the entry out and lock it again; if it stays, the tag was moved."
         )
     if image.architecture not in locked.platforms:
@@ -73,7 +75,7 @@ def fault(image: Image, lock: Lock) -> str | None:
         there = ", ".join(sorted(locked.platforms)) or "nothing"
         return (
             f"{image.reference}: is needed on {image.architecture} for {services}, and "
-            f"{LOCK_FILE.name} has it for {there} only. "
+            f"{LOCK_FILE} has it for {there} only. "
             "Take the entry out and lock it again, or choose another architecture."
         )
     return None

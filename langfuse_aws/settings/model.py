@@ -10,6 +10,7 @@ from langfuse_aws.settings.data_safety import DEFAULT_WRITE_MODE, V4, Backups, W
 from langfuse_aws.settings.grafana import Grafana
 from langfuse_aws.settings.host_names import Domain, DomainBelowZone
 from langfuse_aws.settings.images import Images
+from langfuse_aws.settings.installation import REPOSITORY_URL
 from langfuse_aws.settings.network import Network
 from langfuse_aws.settings.releases import LANGFUSE, LANGFUSE_MAJORS, LANGFUSE_MINIMUM, version_of
 from langfuse_aws.settings.section import Email, Form, Section, refusal
@@ -56,8 +57,8 @@ class Auth(Section):
     )
 
 
-RUNBOOK_URL: Final = "https://github.com/OWNER/langfuse-aws/blob/main/docs/operations.md"
-"""The repository's own page; whoever publishes it writes its owner here."""
+RUNBOOK_URL: Final = f"{REPOSITORY_URL}/blob/main/docs/operations.md"
+"""The repository's own page."""
 LONGEST_RUNBOOK_URL: Final = 700
 """Of the 1024 characters of an alarm's description, which has a sentence and a heading besides.
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html"""

@@ -28,7 +28,7 @@ def put(patch: pytest.MonkeyPatch, given: dict[str, Any]) -> None:
     def nothing(*_: object) -> None:
         pass
 
-    patch.setattr(images_command, "LOCK_FILE", Path(given["lock"]))
+    patch.setattr(images_command, "LOCK_FILE", given["lock"])  # joined to a folder, it stays
     patch.setattr(images_command, "images_of", lambda _: images)  # pyright: ignore
     patch.setattr(images_command, "make_repositories", nothing)
     patch.setattr(images_command, "ecr", lambda _: destination)  # pyright: ignore

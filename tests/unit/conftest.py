@@ -52,6 +52,14 @@ def made_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 
 @pytest.fixture(scope="session", autouse=True)
+def no_pulumi(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Hide the Pulumi CLI that `make` has put into the user's cache."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
 def no_aws() -> Iterator[None]:
     """Point the AWS SDK at nothing."""
     with pytest.MonkeyPatch.context() as patch:

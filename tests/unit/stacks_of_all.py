@@ -57,7 +57,8 @@ def graphs() -> Mapping[str, Graph]:
     found = {label: build(*stack) for label, stack in STACKS.items() if stack[0] != LOCKED}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(
-            "langfuse_aws.components.runtime.images.read_lock", lambda: locked(APP_RUNNER)
+            "langfuse_aws.components.runtime.images.read_lock",
+            lambda _: locked(APP_RUNNER),  # pyright: ignore
         )
         found |= {label: build(*stack) for label, stack in STACKS.items() if stack[0] == LOCKED}
     return {label: found[label] for label in STACKS}

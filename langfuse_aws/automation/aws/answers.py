@@ -2,11 +2,13 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from langfuse_aws.automation.errors import one_line
+from langfuse_aws.settings.installation import PROJECT
 from langfuse_aws.settings.model import Settings
 
 Status = Literal["ok", "failed", "unknown"]
@@ -41,6 +43,8 @@ class NewStack:
     settings: Settings
     aws: Callable[..., Any]
     """Makes a client of a service, in the stack's region or in a second argument's."""
+    folder: Path = PROJECT
+    """Where its program is."""
 
 
 @dataclass(frozen=True)

@@ -40,4 +40,4 @@ def new_stack(found: StackFile) -> NewStack:
     """Find the region, and make the clients. UserError without a region that there is."""
     region = region_of(found.name, found.region, found.profile)
     clients = Clients(region, found.profile)
-    return NewStack(found.name, found.prefix, region, found.settings, clients)
+    return NewStack(found.name, found.prefix, region, found.settings, clients, found.folder)

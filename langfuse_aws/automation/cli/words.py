@@ -7,4 +7,6 @@ By = Literal["resource", "component"]
 Format = Literal["mermaid", "dot", "svg", "png"]
 """Of a picture of the architecture."""
 DEFAULT_STACK: Final = "dev"
+DEFAULT_REGION: Final = "us-east-1"
+"""Of a new project, as the stacks of the repository have it."""
 TIME_FORMAT: Final = "%Y-%m-%dT%H:%M:%S%z"

@@ -12,7 +12,9 @@ from typing import Any, Final, Generic, TypeVar
 
 from pulumi import automation as auto
 from pulumi.automation.errors import create_command_error
+from semver import VersionInfo
 
+from langfuse_aws.automation.engine import pulumi_cli
 from langfuse_aws.automation.engine.engines import RUNNING
 from langfuse_aws.automation.engine.events import DiagnosticEvent, Event, read
 from langfuse_aws.automation.engine.redaction import Redaction
@@ -58,21 +60,24 @@ class Command(auto.PulumiCommand):
     """
 
     def __init__(self) -> None:
-        """Find it on PATH. Raises UserError."""
+        """Find it. Raises UserError."""
         try:
-            super().__init__()
-        except FileNotFoundError as error:
-            raise UserError(
-                "pulumi: not found on PATH. Install it: https://www.pulumi.com/docs/install/."
-            ) from error
-        except auto.errors.InvalidVersionError as error:
-            raise UserError(f"pulumi: {error}") from error
+            found = pulumi_cli.find()
+        except pulumi_cli.UnusableError as error:
+            raise UserError(f"pulumi: {error}. Install it: {pulumi_cli.PULUMI_SITE}.") from error
+        self.command, self.version = str(found.program), VersionInfo(*found.version)
+        self._folder = found.folder
         self._begin()
 
     def _begin(self) -> None:
         self._lock = threading.Lock()
         self._process: subprocess.Popen[str] | None = None
         self._interrupted = False
+
+    def _with_its_folder(self, path: str) -> str:
+        """PATH on which the language host is too, if the command came from elsewhere."""
+        folder = str(self._folder)
+        return path if folder in path.split(os.pathsep) else os.pathsep.join([folder, path])
 
     def another(self) -> "Command":
         """The same command for another operation, which is interrupted by itself."""
@@ -92,6 +97,7 @@ class Command(auto.PulumiCommand):
         """Run to the end, with `given` on standard input. Raises auto.CommandError."""
         command = [self.command, "--non-interactive", *args]
         env = {**os.environ, **additional_env, "PULUMI_AUTOMATION_API": "true"}
+        env["PATH"] = self._with_its_folder(env.get("PATH", os.defpath))
         with self._lock:
             if self._interrupted or RUNNING.ending:
                 raise auto.errors.CommandError(auto.CommandResult("", "cancelled", 1))

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
-from langfuse_aws.automation.engine.offline_workspace import REPOSITORY, read_any_yaml
+from langfuse_aws.automation.engine.offline_workspace import read_any_yaml
 from langfuse_aws.automation.errors import CommandLineError, UserError
 from langfuse_aws.components.shared.names import resource_prefix
 from langfuse_aws.settings import default_tags, regions
+from langfuse_aws.settings.installation import CLONE, PROJECT
 from langfuse_aws.settings.loading import SettingsError, load_without_secrets, of_namespace
 from langfuse_aws.settings.messages import NAMESPACE
 from langfuse_aws.settings.model import Settings
@@ -22,6 +23,8 @@ from langfuse_aws.settings.whole import checked
 PROFILE_KEY = "aws:profile"
 ESC = "environment"
 """Of a stack file: the environments of Pulumi ESC that it takes further values from."""
+CALL = "langfuse_aws.components.program"
+"""What the `__main__.py` of a project imports that deploys by this package."""
 _LEGACY = f"{NAMESPACE}:config:"
 """Pulumi takes `langfuse:config:size` for `langfuse:size`."""
 
@@ -54,6 +57,8 @@ class StackFile:
     profile: str | None
     """`aws:profile`; None: the environment says it."""
     settings: Settings
+    folder: Path = PROJECT
+    """Of Pulumi.yaml."""
 
 
 def read_stack_file(stack: str | None, folder: Path) -> StackFile:
@@ -87,6 +92,7 @@ def read_stack_file(stack: str | None, folder: Path) -> StackFile:
         region=config.get(regions.KEY),
         profile=config.get(PROFILE_KEY),
         settings=_settings(name, config, secrets_later=True, partly=bool(content.get(ESC))),
+        folder=folder,
     )
 
 
@@ -103,13 +109,21 @@ def check_stack_file(
         return
     own = _mapping(read_any_yaml(described), described)
     program = (project / str(own.get("main", "."))).resolve()
-    another = program != REPOSITORY and (program / "__main__.py").is_file()
-    if another or own.get("config"):
+    if _is_another(program) or own.get("config"):
         return
     content = _mapping(read_any_yaml(path) or {}, path)
     config = _config_of(content, path)
     if not content.get(ESC) and not _hidden(_checked_part(config)):
         _settings(name, config, given=given)
+
+
+def _is_another(program: Path) -> bool:
+    """Whether a program is not this one, nor one that runs this one's code from its package."""
+    main = program / "__main__.py"
+    if program == CLONE or not main.is_file():
+        return False
+    with_its_own_code = (program / "langfuse_aws").exists()
+    return with_its_own_code or CALL not in main.read_text(encoding="utf-8", errors="replace")
 
 
 def _settings(

@@ -43,10 +43,11 @@ def lock(stack: str | None, folder: Path, as_json: bool) -> None:
     with _told(as_json) as display:
         begin = time.monotonic()
         images = images_of(read_stack_file(stack, folder).settings)
-        before, found = _looked_up(images)
+        lock_file = folder / LOCK_FILE
+        before, found = _looked_up(images, lock_file)
         after = {**before, **{image.reference: each for image, each in found.items()}}
         if after != before:
-            write_lock(after, LOCK_FILE)
+            write_lock(after, lock_file)
         for image, each in found.items():
             same = before.get(image.reference) == each
             state = "unchanged" if same else "locked"
@@ -61,12 +62,13 @@ def mirror(stack: str | None, folder: Path, as_json: bool) -> None:
         file = read_stack_file(stack, folder)
         check_source(file.name, file.settings)
         find_skopeo()
-        _, found = _looked_up(images_of(file.settings))
+        lock_file = folder / LOCK_FILE
+        _, found = _looked_up(images_of(file.settings), lock_file)
         make_repositories(stack or file.name, folder, display)
         to = ecr(new_stack(file))
         with new_client() as client, login_file(to.host, to.login) as logins:
             copier = Copier(logins, _redaction(to.login))
-            run = Mirror(client, copier, to, LOCK_FILE, display.image)
+            run = Mirror(client, copier, to, lock_file, display.image)
             with on_signals(run.cancel):
                 events = run.run(found)
         missing = not_done(events)
@@ -94,10 +96,10 @@ def ecr(stack: NewStack) -> Destination:
     return Destination(host, stack.prefix, Login(username, password))
 
 
-def _looked_up(images: tuple[Image, ...]) -> tuple[Lock, dict[Image, LockedImage]]:
+def _looked_up(images: tuple[Image, ...], lock_file: Path) -> tuple[Lock, dict[Image, LockedImage]]:
     """The lock as it is, and what the registries say."""
     try:
-        before = read_lock(LOCK_FILE)
+        before = read_lock(lock_file)
     except ValueError as error:
         raise UserError(str(error)) from error
     with waits("asking the registries"), new_client() as client:

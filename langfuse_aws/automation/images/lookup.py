@@ -25,9 +25,7 @@ ANOTHER_RELEASE: Final = (
     "https://github.com/langfuse/langfuse/releases."
 )
 ANOTHER_PROGRAM: Final = "The image comes with this program: take a later version of the program."
-TAKE_OUT: Final = (
-    f"If that is wanted, take the entry out of {LOCK_FILE.name} and run the command again."
-)
+TAKE_OUT: Final = f"If that is wanted, take the entry out of {LOCK_FILE} and run the command again."
 SETTINGS: Final = {registry: setting for setting, registry in CPU.items()}
 """What the settings call an architecture."""
 
@@ -109,7 +107,7 @@ def _check_digest(image: Image, found: LockedImage, lock: Lock) -> None:
     if locked and locked.digest != found.digest:
         raise NotThereError(
             image,
-            f"the tag was moved: {LOCK_FILE.name} has {locked.digest}, and the registry answers "
+            f"the tag was moved: {LOCK_FILE} has {locked.digest}, and the registry answers "
             f"{found.digest}.",
             TAKE_OUT,
         )

@@ -23,19 +23,20 @@ from langfuse_aws.automation.aws.answers import (
 from langfuse_aws.automation.images.lookup import NoAnswerError, NotThereError, look_up
 from langfuse_aws.components.runtime.images import mirror_repository
 from langfuse_aws.settings.image_lock import LOCK_FILE, Lock, fault, read_lock
+from langfuse_aws.settings.installation import COMMAND
 from langfuse_aws.settings.stack_images import Image
 
-MIRROR: Final = "python -m automation images mirror --stack {}."
+MIRROR: Final = f"{COMMAND} images mirror --stack {{}}."
 NOT_IN_ECR: Final = ("ImageNotFoundException", "RepositoryNotFoundException")
 
 
 def image_checks(stack: NewStack, client: httpx.Client, images: Iterable[Image]) -> Iterator[Check]:
     """List a check for each image; a lock that cannot be read is one too."""
     try:
-        lock = read_lock()
+        lock = read_lock(stack.folder / LOCK_FILE)
     except ValueError as error:
-        unread = [failed(LOCK_FILE.name, str(error), "")]
-        yield Check(LOCK_FILE.name, lambda: unread)
+        unread = [failed(LOCK_FILE, str(error), "")]
+        yield Check(LOCK_FILE, lambda: unread)
         return
     mirrored = stack.settings.images.source == "mirror"
     look = partial(_in_ecr, stack) if mirrored else partial(_at_its_registry, client)

@@ -21,6 +21,7 @@ from langfuse_aws.settings.external_stores import (
     ExternalPostgres,
     ExternalRedis,
 )
+from langfuse_aws.settings.installation import COMMAND
 from langfuse_aws.settings.releases import CLICKHOUSE_COMPATIBILITY, STORE_VERSIONS
 from langfuse_aws.settings.secret_keys import PASSWORD_KEYS
 
@@ -282,7 +283,7 @@ def _without_password(check: str, variable: str, key: str, stack: str) -> Result
     return unknown(
         check,
         f"{variable} is not set, and the stack file's password is encrypted.",
-        f'{variable}="$(pulumi config get langfuse:{key} --stack {stack})" python -m automation '
+        f'{variable}="$(pulumi config get langfuse:{key} --stack {stack})" {COMMAND} '
         f"preflight --stack {stack}",
     )
 

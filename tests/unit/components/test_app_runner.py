@@ -72,7 +72,10 @@ WEB = "langfuse-platform-web"
 @pytest.fixture(autouse=True)
 def lock(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have every image locked, and so in the offline ECR."""
-    monkeypatch.setattr("langfuse_aws.components.runtime.images.read_lock", lambda: locked(SHARED))
+    monkeypatch.setattr(
+        "langfuse_aws.components.runtime.images.read_lock",
+        lambda _: locked(SHARED),  # pyright: ignore
+    )
 
 
 @pytest.fixture

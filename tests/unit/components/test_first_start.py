@@ -122,7 +122,8 @@ def test_as_many_web_tasks_as_there_may_be_wait_for_it(
 
 def test_app_runners_instances_wait_for_it_too(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
-        "langfuse_aws.components.runtime.images.read_lock", lambda: locked(APP_RUNNER)
+        "langfuse_aws.components.runtime.images.read_lock",
+        lambda _: locked(APP_RUNNER),  # pyright: ignore
     )
     graph = build("platform", APP_RUNNER)
     service = graph.one("aws:apprunner/service:Service")

@@ -65,7 +65,10 @@ def locked(
     """Put a lock in the place of the file, for graphs that no other test gets."""
 
     def lock_with(found: Mapping[str, LockedImage]) -> None:
-        monkeypatch.setattr("langfuse_aws.components.runtime.images.read_lock", lambda: found)
+        monkeypatch.setattr(
+            "langfuse_aws.components.runtime.images.read_lock",
+            lambda _: found,  # pyright: ignore
+        )
 
     with unshared():
         yield lock_with

@@ -74,7 +74,8 @@ def stack(name: str) -> Graph:
 def lock(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Have App Runner's images locked, and so in the offline ECR; no other test may see that."""
     monkeypatch.setattr(
-        "langfuse_aws.components.runtime.images.read_lock", lambda: locked(APP_RUNNER)
+        "langfuse_aws.components.runtime.images.read_lock",
+        lambda _: locked(APP_RUNNER),  # pyright: ignore
     )
     with unshared():
         yield

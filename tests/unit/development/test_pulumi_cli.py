@@ -23,10 +23,11 @@ import yaml
 
 from development import pulumi_cli, pulumi_cli_install
 from development.pulumi_cli import PulumiUnavailableError
+from langfuse_aws.automation.engine import pulumi_cli as cli
 
 # The fakes must find a shell's commands though PATH is empty of everything else.
 SHELL = "#!/bin/sh\nPATH=/usr/bin:/bin\n"
-CACHE_NAME = f"pulumi-v{pulumi_cli_install.INSTALLED}"
+CACHE_NAME = f"pulumi-v{cli.INSTALLED}"
 
 INSTALLER_THAT_CANNOT_CONNECT = """
 class PulumiCommand:
@@ -93,7 +94,7 @@ class Machine:
 
     def fill_cache(self) -> None:
         """Do what an earlier run did."""
-        self.add_pulumi(f"v{pulumi_cli_install.INSTALLED}", self.installed)
+        self.add_pulumi(f"v{cli.INSTALLED}", self.installed)
         self.add_language_host(self.installed)
         self.add("pulumi-language-python-exec", "exit 0", self.installed)
 
@@ -123,7 +124,7 @@ case "$*" in
   "list -m"*) echo {sdk};;
   build*)
     while [ "$1" != -o ]; do shift; done
-    printf '#!/bin/sh\\necho v{pulumi_cli_install.INSTALLED}\\n' > "$2"; chmod 755 "$2";;
+    printf '#!/bin/sh\\necho v{cli.INSTALLED}\\n' > "$2"; chmod 755 "$2";;
 esac""",
         )
 
@@ -163,7 +164,7 @@ def test_a_recent_pulumi_on_path_comes_before_a_filled_cache(machine: Machine) -
 
 
 def test_the_minimum_version_itself_is_recent_enough(machine: Machine) -> None:
-    machine.add_pulumi("v" + pulumi_cli.format_version(pulumi_cli.MINIMUM))
+    machine.add_pulumi("v" + cli.format_version(cli.MINIMUM))
     machine.add_language_host()
 
     assert pulumi_cli.ensure() == machine.programs
@@ -229,7 +230,7 @@ def test_a_filled_cache_comes_before_the_installer(machine: Machine) -> None:
     assert machine.installed.stat().st_ino == before, "the cache was filled again"
 
 
-@pytest.mark.parametrize("missing", pulumi_cli.CACHED_FILES)
+@pytest.mark.parametrize("missing", cli.CACHED_FILES)
 def test_a_cache_that_lacks_a_file_is_filled_again(machine: Machine, missing: str) -> None:
     machine.set_installer(INSTALLER_THAT_WORKS)
     machine.fill_cache()
@@ -260,7 +261,7 @@ def test_a_build_follows_an_installer_that_cannot_connect(
     machine.add_go()
 
     assert pulumi_cli.ensure() == machine.installed
-    for name in pulumi_cli.CACHED_FILES:
+    for name in cli.CACHED_FILES:
         mode = (machine.installed / name).stat().st_mode
         assert mode & stat.S_IXUSR, f"{name} is not executable"
     assert "OSError: no route to get.pulumi.com" in capsys.readouterr().err
@@ -387,7 +388,7 @@ def test_the_final_error_lists_every_route_in_order_and_the_remedies(machine: Ma
         assert route.startswith(start)
     assert "3.100.0" in numbered[0][1]
     assert "Go is not on PATH; 1.25 or newer is needed" in numbered[3][1]
-    assert pulumi_cli.PULUMI_SITE in message
+    assert cli.PULUMI_SITE in message
     assert pulumi_cli.GO_SITE in message
 
 
@@ -404,7 +405,7 @@ def test_a_relative_cache_home_is_ignored(monkeypatch: pytest.MonkeyPatch, tmp_p
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("XDG_CACHE_HOME", "here")
 
-    assert pulumi_cli.cache_folder() == tmp_path / ".cache" / "langfuse-aws" / CACHE_NAME
+    assert cli.cache_folder() == tmp_path / ".cache" / "langfuse-aws" / CACHE_NAME
 
 
 @pytest.mark.parametrize(
@@ -418,10 +419,8 @@ def test_a_relative_cache_home_is_ignored(monkeypatch: pytest.MonkeyPatch, tmp_p
         ("", None),
     ],
 )
-def test_versions_are_read_from_what_commands_say(
-    text: str, version: pulumi_cli.Version | None
-) -> None:
-    assert pulumi_cli.parse_version(text) == version
+def test_versions_are_read_from_what_commands_say(text: str, version: cli.Version | None) -> None:
+    assert cli.parse_version(text) == version
 
 
 def test_this_interpreter_comes_first_on_the_search_path(machine: Machine, tmp_path: Path) -> None:
@@ -462,5 +461,5 @@ def test_the_project_asks_for_the_same_cli_as_make() -> None:
     project = yaml.safe_load(
         (Path(__file__).parents[3] / "Pulumi.yaml").read_text(encoding="utf-8")
     )
-    least = pulumi_cli.format_version(pulumi_cli.MINIMUM)
+    least = cli.format_version(cli.MINIMUM)
     assert project["requiredPulumiVersion"] == f">={least}"

@@ -62,14 +62,13 @@ def registry(monkeypatch: pytest.MonkeyPatch) -> Registry:
 
 
 @pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def project(tmp_path: Path) -> Path:
     """A folder with two stacks, one of which has a mirror; and an empty lock."""
     (tmp_path / "Pulumi.yaml").write_text("name: langfuse\nruntime: python\n")
     dev = "config:\n  aws:region: us-east-1\n  langfuse:size: dev\n"
     (tmp_path / "Pulumi.dev.yaml").write_text(dev)
     mirror = f"{dev}  langfuse:images:\n    source: mirror\n"
     (tmp_path / "Pulumi.mirrored.yaml").write_text(mirror)
-    monkeypatch.setattr(images_command, "LOCK_FILE", tmp_path / "images.lock.json")
     return tmp_path
 
 

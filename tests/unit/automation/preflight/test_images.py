@@ -37,7 +37,7 @@ def lock_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Have a lock of this test's own, which is empty."""
     path = tmp_path / "images.lock.json"
 
-    monkeypatch.setattr(preflight_images, "read_lock", lambda: read_lock(path))
+    monkeypatch.setattr(preflight_images, "read_lock", lambda _: read_lock(path))  # pyright: ignore
     monkeypatch.setattr("tenacity.nap.time.sleep", lambda _: None)  # pyright: ignore
     return path
 

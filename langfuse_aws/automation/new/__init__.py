@@ -1,0 +1,1 @@
+"""`new`: a project of a user's own, which deploys Langfuse by this package."""
