@@ -1,0 +1,68 @@
+"""A stack that runs: the resources of its state, by what they are of, and clients of its AWS."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from threading import Lock
+from typing import Any, Final, cast
+
+from langfuse_aws.automation.engine.deployed import Deployed
+from langfuse_aws.graph.model import Resource
+
+ECS_SERVICE: Final = "aws:ecs/service:Service"
+TASK_DEFINITION: Final = "aws:ecs/taskDefinition:TaskDefinition"
+APP_RUNNER: Final = "aws:apprunner/service:Service"
+
+
+@dataclass
+class RunningStack:
+    """The stack, as its state has it at one moment."""
+
+    deployed: Deployed
+    _clients: dict[str, Any] = field(default_factory=dict[str, Any])
+    _lock: Any = field(default_factory=Lock)
+
+    def aws(self, service: str) -> Any:
+        """Give a client, made once; safe in threads, which boto3's sessions are not."""
+        with self._lock:
+            if service not in self._clients:
+                self._clients[service] = self.deployed.aws(service)
+            return self._clients[service]
+
+    def later(self) -> "RunningStack":
+        """The same stack with the state of now, and the clients of before."""
+        return RunningStack(self.deployed.now(), self._clients, self._lock)
+
+    @property
+    def prefix(self) -> str:
+        """What the names of its resources begin with."""
+        return self.deployed.prefix
+
+    @cached_property
+    def resources(self) -> Sequence[Resource]:
+        """What is deployed, without what is about to be deleted."""
+        return [each for each in self.deployed.state if not each.replaced]
+
+    def of_type(self, token: str) -> list[Resource]:
+        """Every resource of a type."""
+        return [each for each in self.resources if each.type == token]
+
+    def part(self, resource: Resource) -> str:
+        """Name what a resource is of: `langfuse-prod-clickhouse-backup` is `clickhouse-backup`."""
+        return resource.name.removeprefix(f"{self.prefix}-")
+
+    def by_part(self, token: str) -> Mapping[str, Resource]:
+        """Every resource of a type, by its part."""
+        return {self.part(each): each for each in self.of_type(token)}
+
+
+def container_images(definition: Resource) -> Mapping[str, str]:
+    """The image of each container of a task definition; empty if the state does not tell."""
+    text = definition.outputs.get("containerDefinitions")
+    try:
+        containers: Any = json.loads(text) if isinstance(text, str) else text
+    except ValueError:
+        return {}
+    found = cast("list[dict[str, Any]]", containers) if isinstance(containers, list) else []
+    return {each["name"]: each["image"] for each in found}
