@@ -20,6 +20,7 @@ def fargate_service(
     *,
     tasks: int,
     spot: bool = False,
+    execute_command: bool = False,
     after: Sequence[pulumi.Resource],
     opts: pulumi.ResourceOptions,
 ) -> aws.ecs.Service:
@@ -51,6 +52,8 @@ def fargate_service(
             "assign_public_ip": network.public_tasks,
         },
         propagate_tags="SERVICE",
+        # Left out, or every service would have another input.
+        enable_execute_command=execute_command or None,
         wait_for_steady_state=True,
         **attachment,
         opts=pulumi.ResourceOptions.merge(

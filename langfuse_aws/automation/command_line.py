@@ -172,7 +172,7 @@ def logs(
     parts: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[PART]...",
+            metavar="PART",
             help="web, worker, clickhouse, clickhouse-backup, migration …; without: web, worker.",
             show_default=False,
         ),
@@ -210,7 +210,7 @@ def shell(
     command: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[COMMAND]...", help="What to run; without: a shell.", show_default=False
+            metavar="COMMAND", help="What to run; without: a shell.", show_default=False
         ),
     ] = None,
     task: Annotated[

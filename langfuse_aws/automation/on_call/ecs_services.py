@@ -66,6 +66,19 @@ class Service:
         found = [each for each in answer["services"] if each["status"] != "INACTIVE"]
         return found[0] if found else None
 
+    def deployments(self) -> list[Mapping[str, Any]]:
+        """Its deployments of the last 90 days. botocore has no paginator of these."""
+        found: list[Mapping[str, Any]] = []
+        more: dict[str, str] = {}
+        while True:
+            answer = self.ecs.list_service_deployments(
+                cluster=self.cluster, service=self.name, **more
+            )
+            found += answer["serviceDeployments"]
+            if not answer.get("nextToken"):
+                return found
+            more = {"nextToken": answer["nextToken"]}
+
     def tasks(self, status: str) -> list[Mapping[str, Any]]:
         """Its tasks that are to be RUNNING, or STOPPED in the last hour."""
         pages = self.ecs.get_paginator("list_tasks").paginate(
@@ -144,10 +157,7 @@ def _tasks(stack: RunningStack, resource: Resource) -> Iterator[Finding]:
 def _deployment(stack: RunningStack, resource: Resource) -> Iterator[Finding]:
     service = Service.of(stack, resource)
     subject = f"{service.part} deployment"
-    pages = service.ecs.get_paginator("list_service_deployments").paginate(
-        cluster=service.cluster, service=service.name
-    )
-    found = [each for page in pages for each in page["serviceDeployments"]]
+    found = service.deployments()
     if not found:
         yield Finding(SECTION, subject, "unknown", "ECS tells of none")
         return

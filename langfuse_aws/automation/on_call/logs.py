@@ -45,7 +45,7 @@ def logs(
     """Show what the parts print."""
     with one_line_errors(), waits.silent(as_json):
         begin = _begin(since)
-        running = RunningStack(open_stack(stack, folder))
+        running = RunningStack.of(open_stack(stack, folder))
         groups = _chosen(stack, log_groups(running), parts)
         client = running.aws("logs")
         printer = _Printer(list(groups), as_json)

@@ -1,8 +1,9 @@
 """What `status` found of a stack at one moment, for people and for programs."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from itertools import groupby
 from typing import Any, Final
 
 from rich.console import Group, RenderableType
@@ -16,6 +17,8 @@ WORDS: Final[Mapping[State, tuple[str, str]]] = {
     "wrong": ("wrong", "bold red"),
     "unknown": ("?", "yellow"),
 }
+WIDE: Final = 100
+"""Columns from which on a table has room for its third one."""
 WRONG: Final = 3
 UNREAD: Final = 4
 """Exit codes of a stack that is not well, and of one that nobody can say it of."""
@@ -75,24 +78,45 @@ class Report:
             ),
         ]
 
-    def screen(self) -> RenderableType:
-        """The screen of a terminal, which wraps its lines."""
-        table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 1, 0, 0))
-        table.add_column(no_wrap=True)
-        table.add_column(max_width=26, overflow="fold")
-        table.add_column(overflow="fold", ratio=1)
-        section = ""
-        for each in self.findings:
-            if each.section != section:
-                section = each.section
-                table.add_row("", Text(section.upper(), "bold"), "")
+    def screen(self, width: int) -> RenderableType:
+        """The screen of a terminal: a table, or what fits one of few columns."""
+        layout = _table if width >= WIDE else _stacked
+        headline = Text(self.headline, WORDS[self.state][1])
+        return Group(headline, Text(iso(self.at), "dim"), layout(self.findings))
+
+
+def _sections(findings: Sequence[Finding]) -> Iterator[tuple[str, list[Finding]]]:
+    for section, inside in groupby(findings, lambda each: each.section):
+        yield section.upper(), list(inside)
+
+
+def _table(findings: Sequence[Finding]) -> RenderableType:
+    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 1, 0, 0))
+    table.add_column(no_wrap=True)
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold", ratio=1)
+    for section, inside in _sections(findings):
+        table.add_row("", Text(section, "bold"), "")
+        for each in inside:
             word, style = WORDS[each.state]
             text = Text(each.text)
             if each.remedy:
                 text.append(f"\n→ {each.remedy}", "dim")
             table.add_row(Text(word, style), Text(each.subject), text)
-        headline = Text(self.headline, WORDS[self.state][1])
-        return Group(headline, Text(iso(self.at), "dim"), table)
+    return table
+
+
+def _stacked(findings: Sequence[Finding]) -> RenderableType:
+    lines: list[RenderableType] = []
+    for section, inside in _sections(findings):
+        lines.append(Text(section, "bold"))
+        for each in inside:
+            word, style = WORDS[each.state]
+            lines.append(Text.assemble((f"{word:5} ", style), f"{each.subject}: {each.text}"))
+            if each.remedy:
+                # Not broken by us: an address that the terminal breaks can still be clicked.
+                lines.append(Text(f"→ {each.remedy}", "dim", no_wrap=True, overflow="ignore"))
+    return Group(*lines)
 
 
 def _whole(finding: Finding) -> str:

@@ -1,8 +1,8 @@
 """A stack that runs: the resources of its state, by what they are of, and clients of its AWS."""
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from threading import Lock
 from typing import Any, Final, cast
@@ -15,24 +15,24 @@ TASK_DEFINITION: Final = "aws:ecs/taskDefinition:TaskDefinition"
 APP_RUNNER: Final = "aws:apprunner/service:Service"
 
 
-@dataclass
+@dataclass(frozen=True)
 class RunningStack:
     """The stack, as its state has it at one moment."""
 
     deployed: Deployed
-    _clients: dict[str, Any] = field(default_factory=dict[str, Any])
-    _lock: Any = field(default_factory=Lock)
 
-    def aws(self, service: str) -> Any:
-        """Give a client, made once; safe in threads, which boto3's sessions are not."""
-        with self._lock:
-            if service not in self._clients:
-                self._clients[service] = self.deployed.aws(service)
-            return self._clients[service]
+    @classmethod
+    def of(cls, deployed: Deployed) -> "RunningStack":
+        """Take a stack that has just been opened."""
+        return cls(replace(deployed, aws=one_of_each(deployed.aws)))
 
     def later(self) -> "RunningStack":
         """The same stack with the state of now, and the clients of before."""
-        return RunningStack(self.deployed.now(), self._clients, self._lock)
+        return RunningStack(self.deployed.now())
+
+    def aws(self, service: str) -> Any:
+        """Give the client of a service; safe in threads."""
+        return self.deployed.aws(service)
 
     @property
     def prefix(self) -> str:
@@ -55,6 +55,20 @@ class RunningStack:
     def by_part(self, token: str) -> Mapping[str, Resource]:
         """Every resource of a type, by its part."""
         return {self.part(each): each for each in self.of_type(token)}
+
+
+def one_of_each(make: Callable[[str], Any]) -> Callable[[str], Any]:
+    """Make each client once, and one at a time: boto3's sessions are not for several threads."""
+    made: dict[str, Any] = {}
+    lock = Lock()
+
+    def client(service: str) -> Any:
+        with lock:
+            if service not in made:
+                made[service] = make(service)
+            return made[service]
+
+    return client
 
 
 def container_images(definition: Resource) -> Mapping[str, str]:

@@ -57,7 +57,7 @@ def shell(stack: str, folder: Path, part: str, command: Sequence[str], task: str
         plugin = _plugin()
         if part not in SHELLS:
             raise CommandLineError(f"{part}: has no shell. Those that have: {', '.join(SHELLS)}.")
-        running = RunningStack(open_stack(stack, folder))
+        running = RunningStack.of(open_stack(stack, folder))
         wanted = shlex.join(command) or SHELLS[part]
         with waits(f"a session in {part}"):
             begin = _on_instance if part == "clickhouse" else _in_task

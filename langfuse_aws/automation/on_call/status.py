@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -12,7 +13,7 @@ from rich.live import Live
 
 from langfuse_aws.automation.engine.deployed import open_stack
 from langfuse_aws.automation.engine.waiting import waits
-from langfuse_aws.automation.errors import CommandLineError
+from langfuse_aws.automation.errors import EXPECTED, CommandLineError
 from langfuse_aws.automation.on_call.alarms import alarm_readings
 from langfuse_aws.automation.on_call.app_runner import app_runner_readings
 from langfuse_aws.automation.on_call.backups import backup_readings
@@ -42,7 +43,7 @@ def status(stack: str, folder: Path, as_json: bool, watch: int | None, drift: bo
             raise CommandLineError(
                 "--drift takes minutes, and --watch asks again and again. Leave one of them out."
             )
-        running = RunningStack(open_stack(stack, folder, QUICK))
+        running = RunningStack.of(open_stack(stack, folder, QUICK))
         with waits("asking AWS who you are"):
             account = running.aws("sts").get_caller_identity()["Account"]
         if watch is None:
@@ -61,6 +62,8 @@ def status(stack: str, folder: Path, as_json: bool, watch: int | None, drift: bo
 def read(stack: RunningStack, account: str) -> Report:
     """Read everything, side by side."""
     begun = now()
+    with suppress(*EXPECTED):  # once for all readings; whichever needs them says what is wrong
+        _ = stack.deployed.settings
     findings = read_all(list(readings(stack)))
     return Report(stack.deployed.name, stack.deployed.region, account, begun, findings)
 
@@ -87,7 +90,7 @@ def _print(report: Report, as_json: bool) -> None:
     if as_json:
         typer.echo(json.dumps(report.to_json(), ensure_ascii=False))
     elif console.is_terminal:
-        console.print(report.screen(), soft_wrap=False)
+        console.print(report.screen(console.width), soft_wrap=False)
     else:
         for line in report.lines():
             typer.echo(line)
@@ -102,6 +105,6 @@ def _watch(stack: RunningStack, account: str, seconds: int, as_json: bool) -> No
             stack = stack.later()
     with Live(console=console, screen=True, auto_refresh=False, vertical_overflow="crop") as live:
         while True:
-            live.update(read(stack, account).screen(), refresh=True)
+            live.update(read(stack, account).screen(console.width), refresh=True)
             time.sleep(seconds)
             stack = stack.later()
