@@ -29,8 +29,10 @@ https://docs.aws.amazon.com/apprunner/latest/dg/monitor-cwl.html"""
 COLORS: Final = ("cyan", "magenta", "green", "yellow", "blue", "red")
 DURATION: Final = re.compile(r"(?P<number>\d{1,6})(?P<unit>[smhd])")
 UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
-CONTROL: Final = dict.fromkeys((*range(9), *range(11, 32), 127))
-"""Characters that a terminal would obey; a tab and the end of a line are not among them."""
+ESCAPE: Final = "\x1b"
+CONTROL: Final = dict.fromkeys({*range(32), *range(127, 160)} - {ord("\t"), ord(ESCAPE)})
+"""Characters that a terminal would obey: whoever sends traces can get them into a log. Colours,
+which begin with ESCAPE, may stay."""
 
 
 def logs(
@@ -129,9 +131,8 @@ class _Printer:
             if not console.is_terminal:
                 typer.echo(f"{event.time} {prefix} {line}")
                 continue
-            # Its colours may stay; nothing else in a log may tell the terminal what to do.
-            message = Text.from_ansi(line)
-            message.plain = message.plain.translate(CONTROL)
+            message = Text.from_ansi(line.translate(CONTROL))
+            message.plain = message.plain.replace(ESCAPE, "")
             console.print(
                 Text.assemble((event.time, "dim"), " ", (prefix, self._colors[event.part]), " ")
                 + message

@@ -62,8 +62,8 @@ class Measured:
 
     @property
     def what(self) -> str:
-        """The metric without its unit: `CPU, %` is `CPU`."""
-        return self.metric.title.partition(", ")[0]
+        """The metric without its unit and queue: `CPU, %` is `CPU`."""
+        return self.metric.title.partition(", ")[0].rpartition(": ")[2]
 
     @property
     def unit(self) -> str:
@@ -86,20 +86,23 @@ def measurement_readings(stack: RunningStack) -> Iterator[Reading]:
 
 def measured(stack: RunningStack) -> list[Measured]:
     """What is measured of this stack, along the way of an event."""
-    rows = {
-        (row.metric, row.growth): row for row in alarm_rows(stack.deployed.settings, stack.prefix)
-    }
+    rows = {_identity(row.metric): row for row in alarm_rows(stack.deployed.settings, stack.prefix)}
     return [
         Measured(
             f"{subject} {number}" if len(things) > 1 else subject,
             metric,
             dimensions,
-            rows.get((metric, False)) or rows.get((metric, True)),
+            rows.get(_identity(metric)),
         )
         for subject, every, things in _subjects(stack)
         for number, dimensions in enumerate(things, start=1)
         for metric in every
     ]
+
+
+def _identity(metric: Metric) -> tuple[str, str, str, str]:
+    """What makes it the metric that it is; alarms call some by other titles."""
+    return metric.subject, metric.namespace, metric.name, metric.statistic
 
 
 def _subjects(

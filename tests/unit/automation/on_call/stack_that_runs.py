@@ -57,7 +57,6 @@ class Aws:
     asked: list[tuple[str, dict[str, Any]]] = field(
         default_factory=list[tuple[str, dict[str, Any]]]
     )
-    threads: set[int] = field(default_factory=set[int])
     clients: list[str] = field(default_factory=list[str])
 
     def client(self, service: str) -> Any:
@@ -84,7 +83,6 @@ def _client(service: str) -> Any:
 def _note(params: dict[str, Any], model: Any, **_: Any) -> None:
     _Now.params.now = params
     _Now.aws.asked.append((model.name, params))
-    _Now.aws.threads.add(threading.get_ident())
 
 
 def _answer(model: Any, **_: Any) -> Any:

@@ -16,7 +16,7 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from langfuse_aws.automation.__main__ import app
-from langfuse_aws.automation.on_call import findings as findings_module
+from langfuse_aws.automation.on_call import backups, certificates, ecs_services
 from langfuse_aws.automation.on_call import status as status_module
 from langfuse_aws.automation.on_call.findings import Finding, Reading, age, read_all
 from langfuse_aws.automation.on_call.report import Report
@@ -42,6 +42,13 @@ from tests.unit.settings.test_external_stores import EXTERNAL, password
 from tests.unit.stack_graph import build, shipped, shipped_config
 
 WEB: Final = "langfuse-prod-web"
+
+
+@pytest.fixture(autouse=True)
+def always_now(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no time pass between what AWS answers and what is made of it."""
+    for module in (ecs_services, backups, certificates, status_module):
+        monkeypatch.setattr(module, "now", always(NOW))
 
 
 def run(world: OnCall, *arguments: str) -> Any:
@@ -153,9 +160,27 @@ def test_nothing_is_changed_and_one_call_asks_for_all_metrics() -> None:
 
 
 def test_readings_run_beside_each_other_with_one_client_of_each_service() -> None:
-    world = on_call()
-    assert run(world).exit_code == 0
-    assert len(world.aws.threads) > 4
+    meeting = threading.Barrier(3)
+
+    def meet(answer: Answer) -> Answer:
+        def wait(_: object) -> Answer:
+            meeting.wait(30)
+            return answer
+
+        return wait
+
+    usual = on_call().aws.answers
+    both = ("GetMetricData", "DescribeDBClusters", "DescribeCertificate")
+    answers = {each: usual[each] for each in both}
+    metrics = answers.pop("GetMetricData")
+    assert callable(metrics)
+
+    def measured(params: dict[str, Any]) -> Any:
+        meeting.wait(30)
+        return metrics(params)
+
+    world = on_call(GetMetricData=measured, **{name: meet(each) for name, each in answers.items()})
+    assert not_ok(world) == {}, "one after the other they would wait for each other in vain"
     assert sorted(world.aws.clients) == sorted(set(world.aws.clients))
 
 
@@ -231,8 +256,8 @@ def test_an_unhealthy_task_is_wrong() -> None:
     assert "1 unhealthy" in not_ok(on_call(**tasks_of_web(tasks, [])))["services/web"][1]
 
 
-def stopped(reason: str, code: str = "EssentialContainerExited", **own: Any) -> dict[str, Any]:
-    return web_task(stoppedReason=reason, stopCode=code, stoppedAt=ago(minutes=5), own=own)
+def stopped(why: str, code: str = "EssentialContainerExited", **own: Any) -> dict[str, Any]:
+    return web_task(stoppedReason=why, stopCode=code, stoppedAt=ago(minutes=5), own=own)
 
 
 def test_why_tasks_fail_is_told_with_the_containers_own_reason() -> None:
@@ -594,6 +619,6 @@ def test_ages_are_in_units_that_tell_them_apart(seconds: int, text: str) -> None
 
 def test_a_report_with_nothing_wrong_and_something_unread_is_not_well() -> None:
     unread = Finding("a", "b", "unknown", "could not be read")
-    report = Report("prod", "us-east-1", ACCOUNT, findings_module.now(), [unread])
+    report = Report("prod", "us-east-1", ACCOUNT, NOW, [unread])
     assert (report.state, report.exit_code) == ("unknown", 4)
     assert report.headline.endswith("1 not read: b")
