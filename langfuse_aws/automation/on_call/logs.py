@@ -50,7 +50,7 @@ def logs(
         running = RunningStack.of(open_stack(stack, folder))
         groups = _chosen(stack, log_groups(running), parts)
         client = running.aws("logs")
-        printer = _Printer(list(groups), as_json)
+        printer = Printer(list(groups), as_json)
 
         def wanted(event: LogEvent) -> bool:
             return text is None or text in event.message
@@ -103,7 +103,7 @@ def _begin(since: str) -> int:
         ) from None
 
 
-class _Printer:
+class Printer:
     """Prints events: as NDJSON, in a terminal's colours, or in plain text."""
 
     def __init__(self, parts: Sequence[str], as_json: bool) -> None:

@@ -3,7 +3,6 @@
 It proves what the services and roles are registered with. That AWS then opens a shell it does not.
 """
 
-from collections.abc import Mapping
 from typing import Any, Final
 
 import pytest
@@ -32,7 +31,7 @@ def open_services(graph: Graph) -> set[str]:
     return {each.name for each in graph.of_type(SERVICE) if "enableExecuteCommand" in each.inputs}
 
 
-def with_channels(graph: Graph) -> dict[str, list[Mapping[str, Any]]]:
+def with_channels(graph: Graph) -> dict[str, list[dict[str, Any]]]:
     """The statements with an action of ssmmessages, by policy."""
     found = {
         each.name: [

@@ -120,15 +120,16 @@ class OnCall:
         return [params for name, params in self.aws.asked if name == operation]
 
 
-def on_call(
-    graph: Graph | None = None,
-    config: Mapping[str, Any] | None = None,
-    name: str = "prod",
-    **answers: Answer,
+def on_call(**answers: Answer) -> OnCall:
+    """The shipped prod, which is well but for these answers of AWS."""
+    return on_call_of(shipped("prod"), shipped_config("prod"), "prod", answers)
+
+
+def on_call_of(
+    graph: Graph, config: Mapping[str, Any], name: str, answers: Mapping[str, Answer] = {}
 ) -> OnCall:
-    """A stack that is well, but for these answers of AWS."""
-    graph = graph or shipped("prod")
-    keys = {f"langfuse:{key}": value for key, value in (config or shipped_config(name)).items()}
+    """Another stack."""
+    keys = {f"langfuse:{key}": value for key, value in config.items()}
     pulumi = FakePulumiStack(state_of(graph), keys, [])
     return OnCall(graph, Aws({**well(graph), **answers}), pulumi, name)
 

@@ -7,6 +7,7 @@ model. It proves nothing of how late AWS really is.
 import io
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -23,7 +24,7 @@ from langfuse_aws.automation.on_call import log_events
 from langfuse_aws.automation.on_call import logs as logs_module
 from langfuse_aws.automation.on_call.log_events import LogEvent, coming
 from tests.image_lock import locked
-from tests.unit.automation.on_call.stack_that_runs import OnCall, on_call
+from tests.unit.automation.on_call.stack_that_runs import OnCall, on_call, on_call_of
 from tests.unit.automation.restore.test_restore import AwsError, always
 from tests.unit.aws_account import Account, aws
 from tests.unit.components.test_app_runner import APP_RUNNER
@@ -149,7 +150,7 @@ def test_app_runner_has_groups_of_its_own(monkeypatch: pytest.MonkeyPatch) -> No
     (service,) = graph.of_type("aws:apprunner/service:Service")
     outputs = service.outputs
     folder = f"/aws/apprunner/{outputs['serviceName']}/{outputs['serviceId']}"
-    groups = logs_module.log_groups(on_call(graph, APP_RUNNER, "platform").stack)
+    groups = logs_module.log_groups(on_call_of(graph, APP_RUNNER, "platform").stack)
     assert groups["web"] == f"{folder}/application"
     assert groups["web-service"] == f"{folder}/service"
     assert groups["worker"].startswith("langfuse-platform-worker-")
@@ -248,7 +249,7 @@ def shown(message: str, width: int, *, colors: bool) -> str:
     )
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(logs_module, "console", console)
-        logs_module._Printer(["web", "worker"], as_json=False).print(
+        logs_module.Printer(["web", "worker"], as_json=False).print(
             LogEvent(MS, "web", "s", message, "1")
         )
     return text.getvalue()
@@ -272,6 +273,39 @@ def test_a_log_may_colour_a_terminal_and_tell_it_nothing_else() -> None:
     for forbidden in ("\x1b]0;", "\x07", "\x1b[2J", "\x1b[1A", "\x08", "\x9b"):
         assert forbidden not in sent
     assert "here" in sent
+
+
+def test_ctrl_c_ends_following_with_130_and_one_line() -> None:
+    script = """
+import sys, time
+from types import SimpleNamespace
+from langfuse_aws.automation.on_call import logs
+from langfuse_aws.automation.on_call.log_events import LogEvent
+logs.open_stack = lambda *_: None
+logs.RunningStack = SimpleNamespace(of=lambda _: SimpleNamespace(aws=lambda _: None))
+logs.log_groups = lambda _: {"web": "w", "worker": "v"}
+def coming(*_):
+    yield [LogEvent(0, "web", "s", "first", "1")]
+    time.sleep(3600)
+logs.coming = coming
+sys.argv = ["automation", "logs", "--stack", "prod", "--follow"]
+from langfuse_aws.automation.__main__ import main
+main()
+"""
+    with subprocess.Popen(
+        [sys.executable, "-c", script],
+        cwd=REPOSITORY,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        # A pipe gets each round at once: --follow would be of no use otherwise.
+        assert process.stdout.readline() == "1970-01-01T00:00:00.000Z web    first\n"
+        process.send_signal(signal.SIGINT)
+        assert process.wait(60) == 130
+        assert process.stderr.read() == "error: stopped by SIGINT.\n"
 
 
 def test_a_pipe_that_ends_early_ends_the_command_without_a_traceback() -> None:

@@ -21,7 +21,7 @@ from langfuse_aws.components.shared import metrics
 from langfuse_aws.components.shared.metrics import Metric
 from langfuse_aws.contract.metrics import OTEL_INGESTION
 from tests.image_lock import locked
-from tests.unit.automation.on_call.stack_that_runs import OnCall, on_call
+from tests.unit.automation.on_call.stack_that_runs import OnCall, on_call, on_call_of
 from tests.unit.automation.restore.test_restore import AwsError
 from tests.unit.aws_account import aws
 from tests.unit.components.test_app_runner import APP_RUNNER
@@ -40,10 +40,10 @@ def stacks() -> Mapping[str, OnCall]:
         )
         app_runner = build("platform", APP_RUNNER)
     return {
-        "dev": on_call(shipped("dev"), shipped_config("dev"), "dev"),
+        "dev": on_call_of(shipped("dev"), shipped_config("dev"), "dev"),
         "prod": on_call(),
-        "everything": on_call(build("everything", EVERYTHING), EVERYTHING, "everything"),
-        "App Runner": on_call(app_runner, APP_RUNNER, "platform"),
+        "everything": on_call_of(build("everything", EVERYTHING), EVERYTHING, "everything"),
+        "App Runner": on_call_of(app_runner, APP_RUNNER, "platform"),
     }
 
 
@@ -221,7 +221,7 @@ def test_a_metric_without_an_alarm_is_shown_and_never_wrong() -> None:
 @pytest.fixture(scope="module")
 def watched() -> OnCall:
     config = {**shipped_config("dev"), "alarms": {"email": "ops@example.com"}}
-    return on_call(build("dev", config), config, "dev")
+    return on_call_of(build("dev", config), config, "dev")
 
 
 def make_alarms(world: OnCall, *but: str) -> list[str]:
@@ -293,6 +293,6 @@ def test_a_stack_without_alarms_says_that_nobody_is_told() -> None:
 
 def test_alarms_that_may_not_be_read_are_one_line(watched: OnCall) -> None:
     denied = AwsError("AccessDenied", "no")
-    world = on_call(watched.graph, {**shipped_config("dev")}, "dev", DescribeAlarms=denied)
+    world = on_call_of(watched.graph, {**shipped_config("dev")}, "dev", {"DescribeAlarms": denied})
     (found,) = read_all(list(alarms_module.alarm_readings(world.stack)))
     assert (found.subject, found.state) == ("alarms", "unknown")

@@ -24,6 +24,7 @@ from tests.unit.automation.on_call.stack_that_runs import (
     ago,
     images_of,
     on_call,
+    on_call_of,
     task,
 )
 from tests.unit.automation.restore.test_restore import AwsError, always
@@ -53,7 +54,11 @@ def make_plugin(folder: Path, monkeypatch: pytest.MonkeyPatch, version: str) -> 
 def became(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """What this process would have become."""
     found: list[Any] = []
-    monkeypatch.setattr(shell_module.os, "execve", lambda *all_of_it: found.append(all_of_it))
+
+    def become(*of_all: Any) -> None:
+        found.append(of_all)
+
+    monkeypatch.setattr(shell_module.os, "execve", become)
     return found
 
 
@@ -243,7 +248,7 @@ def test_web_on_app_runner_has_none(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
         "langfuse_aws.components.runtime.images.read_lock", lambda: locked(APP_RUNNER)
     )
-    world = on_call(build("platform", APP_RUNNER), APP_RUNNER, "platform")
+    world = on_call_of(build("platform", APP_RUNNER), APP_RUNNER, "platform")
     assert "web runs on App Runner, which gives no shell" in refusal(world, "web")
 
 

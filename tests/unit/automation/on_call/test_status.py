@@ -33,6 +33,7 @@ from tests.unit.automation.on_call.stack_that_runs import (
     deployment,
     images_of,
     on_call,
+    on_call_of,
     services_of,
     task,
 )
@@ -77,8 +78,9 @@ def of_web(changed: Mapping[str, Any]) -> Answer:
 
     def answer(params: dict[str, Any]) -> dict[str, Any]:
         (name,) = params["services"]
-        more = changed if name.startswith(WEB) else {}
-        return {"services": [{**services[name], **more}], "failures": []}
+        own = services[name]
+        found = {**own, **changed} if name.startswith(WEB) else own
+        return {"services": [found], "failures": []}
 
     return answer
 
@@ -503,7 +505,7 @@ def test_a_stack_that_is_not_up_is_one_line_and_1() -> None:
 
 
 def test_settings_that_are_wrong_cost_only_the_lines_that_need_them() -> None:
-    world = on_call(config={**shipped_config("prod"), "network": {"zones": 7}})
+    world = on_call_of(shipped("prod"), {**shipped_config("prod"), "network": {"zones": 7}}, "prod")
     assert set(not_ok(world)) == {"load/metrics", "backups/clickhouse backup"}
 
 
@@ -519,7 +521,7 @@ def test_external_stores_have_neither_load_nor_backups() -> None:
             for key, value in ((store, EXTERNAL[store]), (f"{store}Password", password(store)))
         },
     }
-    world = on_call(build("dev", config), config, "dev")
+    world = on_call_of(build("dev", config), config, "dev")
     assert not_ok(world) == {}
     assert {each.split("/")[1] for each in found(world)} == {
         *("web", "web deployment", "worker", "worker deployment", "alarms"),
@@ -528,7 +530,7 @@ def test_external_stores_have_neither_load_nor_backups() -> None:
 
 def test_a_stack_with_everything_has_a_line_for_each_server_and_grafana() -> None:
     graph = build("everything", EVERYTHING)
-    subjects = set(found(on_call(graph, EVERYTHING, "everything")))
+    subjects = set(found(on_call_of(graph, EVERYTHING, "everything")))
     assert {f"backups/clickhouse-{number} snapshot" for number in (1, 2, 3)} <= subjects
     assert {f"load/clickhouse {number}" for number in (1, 2, 3)} <= subjects
     assert {"services/grafana", "services/grafana deployment"} <= subjects
