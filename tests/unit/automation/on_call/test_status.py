@@ -222,7 +222,10 @@ def test_a_service_that_is_not_as_wanted_is_wrong(changed: dict[str, Any], text:
     "changed",
     [
         {"runningCount": 1, "pendingCount": 1},
-        {"taskDefinition": "arn:other:1", "deployments": [{}, {}]},
+        {
+            "taskDefinition": "arn:other:1",
+            "deployments": [{"status": "PRIMARY"}, {"status": "ACTIVE"}],
+        },
     ],
     ids=["tasks that start", "a deployment under way"],
 )
