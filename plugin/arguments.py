@@ -448,6 +448,8 @@ class LangfuseArgs(TypedDict):
     """Who is told, and of what."""
     logs: NotRequired[Logs]
     """CloudWatch log groups."""
+    exec: NotRequired[bool]
+    """A shell in web and worker by ECS Exec, for whoever IAM lets call ecs:ExecuteCommand: every secret of Langfuse is in reach of it. Another value starts their tasks anew; see docs/status.md."""
     v4: NotRequired[V4]
     """How Langfuse writes while it moves to version 4's tables. See docs/upgrade.md."""
     grafana: NotRequired[Grafana]

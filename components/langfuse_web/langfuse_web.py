@@ -84,6 +84,7 @@ class LangfuseWeb(pulumi.ComponentResource):
                 log_retention_days=parts.settings.logs.retention_days,
                 service=way.attachment,
                 after=[way, args.migration, *parts.before_services],
+                execute_command=parts.settings.exec,
             ),
             child,
         )

@@ -73,6 +73,7 @@ class LangfuseWorker(pulumi.ComponentResource):
                 log_retention_days=parts.settings.logs.retention_days,
                 service={},
                 after=[args.migration, *parts.before_services],
+                execute_command=parts.settings.exec,
                 backlog_per_task=(
                     worker.backlog_per_task if worker.scale_on == "backlog" else None
                 ),

@@ -23,7 +23,7 @@ from langfuse_aws.components.runtime.task import (
     HealthCheck,
     fargate_task,
 )
-from langfuse_aws.components.shared.iam import Statement
+from langfuse_aws.components.shared import iam
 from langfuse_aws.components.shared.location import Location
 from langfuse_aws.components.shared.metrics import MetricDimensions
 from langfuse_aws.components.shared.stored_secret import SecretReference
@@ -45,7 +45,7 @@ class ContainerServiceArgs:
     """Seconds between SIGTERM and SIGKILL."""
     settings: Service
     environment: Environment[pulumi.Input[str], SecretReference]
-    statements: Sequence[Statement]
+    statements: Sequence[iam.Statement]
     """What the container's role may do."""
     ingress_rules: Mapping[str, IngressRule]
     """The stores it connects to."""
@@ -57,6 +57,8 @@ class ContainerServiceArgs:
     """Further arguments of the ECS service."""
     after: Sequence[pulumi.Resource]
     """What must run before the service starts."""
+    execute_command: bool = False
+    """Whether ECS Exec may open a shell in its tasks."""
     backlog_per_task: int | None = None
     """Waiting jobs that a task is meant to have; None: the service scales on CPU alone."""
 
@@ -93,7 +95,10 @@ class ContainerService(pulumi.ComponentResource):
                 health_check=args.health_check,
                 stop_timeout=args.stop_timeout,
                 environment=args.environment,
-                statements=args.statements,
+                statements=[
+                    *args.statements,
+                    *([iam.exec_agent()] if args.execute_command else []),
+                ],
                 ingress_rules=args.ingress_rules,
                 location=args.location,
                 network=args.network,
@@ -110,6 +115,7 @@ class ContainerService(pulumi.ComponentResource):
             args.service,
             tasks=args.settings.min_tasks,
             spot=args.settings.spot,
+            execute_command=args.execute_command,
             after=args.after,
             opts=pulumi.ResourceOptions(parent=self, ignore_changes=["desiredCount"]),
         )
@@ -170,6 +176,7 @@ def fargate_service(
     *,
     tasks: int,
     spot: bool = False,
+    execute_command: bool = False,
     after: Sequence[pulumi.Resource],
     opts: pulumi.ResourceOptions,
 ) -> aws.ecs.Service:
@@ -201,6 +208,8 @@ def fargate_service(
             "assign_public_ip": network.public_tasks,
         },
         propagate_tags="SERVICE",
+        # Left out, or every service would have another input.
+        enable_execute_command=execute_command or None,
         wait_for_steady_state=True,
         **attachment,
         opts=pulumi.ResourceOptions.merge(

@@ -95,6 +95,16 @@ def metric_publishing(namespace: str) -> Statement:
     )
 
 
+def exec_agent() -> Statement:
+    """Build what ECS Exec's agent needs inside of a task; the API has no resource to name.
+
+    https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-iam-roles.html
+    https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonsessionmanagermessagegatewayservice.html
+    """
+    actions = ["CreateControlChannel", "CreateDataChannel", "OpenControlChannel", "OpenDataChannel"]
+    return allow([f"ssmmessages:{action}" for action in actions], ["*"])
+
+
 def mail_identities(location: Location, account: str, names: Sequence[str]) -> list[str]:
     """ARNs of SES identities of the stack's account and region."""
     prefix = f"arn:{location.partition}:ses:{location.region}:{account}:identity"

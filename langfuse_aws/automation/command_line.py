@@ -60,6 +60,9 @@ OfPulumi = Annotated[
     str | None,
     typer.Option(envvar="PULUMI_STACK", help="The stack, such as dev: of Pulumi.dev.yaml."),
 ]
+Running = Annotated[
+    str, typer.Option("--stack", envvar="PULUMI_STACK", help="The stack that runs, such as prod.")
+]
 Offline = Annotated[
     bool,
     typer.Option(
@@ -183,6 +186,102 @@ def outputs(
     from langfuse_aws.automation.cli import deploy
 
     deploy.outputs(name=name, folder=folder, offline=offline, as_json=as_json)
+
+
+@app.command()
+def status(
+    stack: Running,
+    folder: Folder = REPOSITORY,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Show it again and again, until Ctrl-C.")
+    ] = False,
+    every: Annotated[int, typer.Option(min=2, help="Seconds between two, with --watch.")] = 15,
+    drift: Annotated[
+        bool,
+        typer.Option(
+            "--drift",
+            help="Ask AWS for every resource too: what was changed by hand. Takes minutes.",
+        ),
+    ] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object; with --watch, one a line.")
+    ] = False,
+) -> None:
+    """Show how a running stack is: services, load, alarms, backups, certificate. Only reads.
+
+    Exit code 0: all is well. 1: nothing was read. 3: something is wrong. 4: nothing that was read
+    is wrong, and not everything could be read.
+    """
+    from langfuse_aws.automation.on_call import status as status_command
+
+    status_command.status(
+        stack=stack,
+        folder=folder,
+        as_json=as_json,
+        watch=every if watch else None,
+        drift=drift,
+    )
+
+
+@app.command()
+def logs(
+    stack: Running,
+    parts: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="PART",
+            help="web, worker, clickhouse, clickhouse-backup, migration …; without: web, worker.",
+            show_default=False,
+        ),
+    ] = None,
+    since: Annotated[
+        str, typer.Option(help="How long ago, such as 30m, 1h, 2d; or 2026-11-20T10:00:00Z.")
+    ] = "1h",
+    follow: Annotated[
+        bool, typer.Option("--follow", "-f", help="Go on with what comes, until Ctrl-C.")
+    ] = False,
+    grep: Annotated[
+        str | None, typer.Option(metavar="TEXT", help="Only events with this text in them.")
+    ] = None,
+    folder: Folder = REPOSITORY,
+    as_json: Annotated[bool, typer.Option("--json", help="Print NDJSON: an event a line.")] = False,
+) -> None:
+    """Show what the parts of a stack print, merged by time. Times are UTC."""
+    from langfuse_aws.automation.on_call import logs as logs_command
+
+    logs_command.logs(
+        stack=stack,
+        folder=folder,
+        parts=parts or [],
+        since=since,
+        follow=follow,
+        text=grep,
+        as_json=as_json,
+    )
+
+
+@app.command(context_settings={"ignore_unknown_options": True})
+def shell(
+    stack: Running,
+    part: Annotated[str, typer.Argument(help="web, worker or clickhouse.")],
+    command: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="COMMAND", help="What to run; without: a shell.", show_default=False
+        ),
+    ] = None,
+    task: Annotated[
+        str | None, typer.Option(metavar="ID", help="Of the task; without: the oldest one.")
+    ] = None,
+    folder: Folder = REPOSITORY,
+) -> None:
+    """Open a shell in a container, or run a command in it, through AWS's Session Manager.
+
+    Needs AWS's session-manager-plugin; web and worker also need langfuse:exec.
+    """
+    from langfuse_aws.automation.on_call import shell as shell_command
+
+    shell_command.shell(stack=stack, folder=folder, part=part, command=command or [], task=task)
 
 
 @app.command()

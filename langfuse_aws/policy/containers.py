@@ -148,7 +148,7 @@ RULES: Final[tuple[Rule, ...]] = (
         id="no-shell-in-tasks",
         what="ECS Exec is off.",
         why="A shell in web has every key in its environment.",
-        remedy="Leave enableExecuteCommand out",
+        remedy="Set langfuse:exec to false, or leave enableExecuteCommand out",
         types=(SERVICE,),
         check=_open_shell,
     ),

@@ -28,6 +28,15 @@ NOTHING_NARROWER: Final = {
     "route53:ListHostedZonesByName": "a list of all zones, which names none",
     "ecs:ListTasks": "a list has no ARN; the cluster is a condition",
     "ecr:GetAuthorizationToken": "a token is for the whole registry",
+    **dict.fromkeys(
+        (
+            "ssmmessages:CreateControlChannel",
+            "ssmmessages:CreateDataChannel",
+            "ssmmessages:OpenControlChannel",
+            "ssmmessages:OpenDataChannel",
+        ),
+        "a channel of Session Manager has no ARN",
+    ),
 }
 """Actions that may have `Resource: "*"`, and why.
 https://docs.aws.amazon.com/service-authorization/latest/reference/reference.html"""

@@ -174,6 +174,12 @@ class Settings(Section):
     smtp: Smtp | None = None
     alarms: Alarms | None = None
     logs: Logs
+    exec: bool = Field(
+        False,
+        description="A shell in web and worker by ECS Exec, for whoever IAM lets call "
+        "ecs:ExecuteCommand: every secret of Langfuse is in reach of it. Another value starts "
+        "their tasks anew; see docs/status.md",
+    )
     v4: V4 = V4()  # pyright: ignore[reportCallIssue]
     grafana: Grafana = Grafana()  # pyright: ignore[reportCallIssue]
     images: Images = Images()  # pyright: ignore[reportCallIssue]

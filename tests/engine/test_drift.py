@@ -1,4 +1,4 @@
-"""The step of drift.yml with the real engine, on an AWS in which a hand changed something.
+"""The step of drift.yml, and `status --drift`: the real engine, an AWS that a hand has changed.
 
 It proves what the step calls drift, and what the issue would show. That the real AWS provider tells
 a hand's change from what AWS fills in by itself is not proven here.
@@ -13,9 +13,15 @@ from typing import Any
 
 import pytest
 from google.protobuf.struct_pb2 import Struct
+from pulumi import automation as auto
 from pulumi.runtime.proto import provider_pb2
 
 from development import pulumi_cli
+from langfuse_aws.automation.engine.deployed import Deployed
+from langfuse_aws.automation.engine.operation import Command
+from langfuse_aws.automation.engine.workspace import Workspace
+from langfuse_aws.automation.on_call.drift import drift_reading
+from langfuse_aws.automation.on_call.findings import Finding, read_all
 from langfuse_aws.offline.provider import AwsProvider
 from langfuse_aws.offline.serving import providers
 from tests.workflow import GITHUB, steps
@@ -72,6 +78,14 @@ def check(folder: Path, environment: dict[str, str]) -> Checked:
     return Checked(output.read_text().strip(), (folder / "drift.txt").read_text())
 
 
+def found_by_status(folder: Path, environment: dict[str, str]) -> list[Finding]:
+    """What `status --drift` finds."""
+    workspace = Workspace(str(folder), env_vars=environment, pulumi_command=Command())
+    stack = auto.Stack.select("small", workspace)
+    deployed = Deployed("small", "drift-small", stack, lambda _: None, "us-east-1")
+    return read_all([drift_reading(deployed)], 600)
+
+
 @pytest.fixture
 def aws() -> TouchedAws:
     return TouchedAws()
@@ -113,7 +127,14 @@ def test_only_what_somebody_changed_in_aws_is_drift(
     assert untouched.drifted == "drifted=false"
     assert "unchanged" in untouched.text
 
+    assert [each.state for each in found_by_status(tmp_path, environment)] == ["ok"]
+
     aws.touched = True
+    found = found_by_status(tmp_path, environment)
+    assert {(each.subject, each.state, each.text) for each in found} == {
+        ("shortened", "wrong", "aws:cloudwatch/logGroup:LogGroup was changed by hand"),
+        ("removed", "wrong", "aws:sns/topic:Topic was removed by hand"),
+    }
     touched = check(tmp_path, environment)
     assert touched.drifted == "drifted=true"
     assert "~ retentionInDays: 7 => 3" in touched.text

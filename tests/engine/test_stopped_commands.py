@@ -121,6 +121,8 @@ def test_a_signal_ends_a_command_with_all_that_it_has_started(number: int, pulum
         ("cost --deployed", "stopped by SIGINT."),
         ("restore postgres --stack dev --snapshot x", "stopped by SIGINT."),
         ("smoke --stack dev", "stopped by SIGINT."),
+        ("status --stack dev", "stopped by SIGINT."),
+        ("logs worker --stack dev --follow", "stopped by SIGINT."),
     ],
 )
 def test_every_command_says_that_it_was_stopped(command: str, words: str, pulumi: Path) -> None:

@@ -54,9 +54,7 @@ class Deployed:
         entries = cast("list[dict[str, Any]]", exported.get("resources") or [])
         found = [Resource.of(each) for each in entries]
         if not found:
-            raise UserError(
-                f"stack {self.name}: nothing is deployed. Restoring needs a stack: pulumi up first."
-            )
+            raise UserError(f"stack {self.name}: nothing is deployed. pulumi up first.")
         return found
 
     def now(self) -> "Deployed":
@@ -130,8 +128,13 @@ class Deployed:
         return {key: config.value for key, config in self.pulumi.get_all_config().items()}
 
 
-def open_stack(name: str, folder: Path) -> Deployed:
-    """Find a stack of the project in a folder."""
+_RETRIES: Any = {"mode": "standard", "total_max_attempts": 10}
+PATIENT: Final = Config(retries=_RETRIES)
+"""Of clients whose work must not fail for a moment's trouble."""
+
+
+def open_stack(name: str, folder: Path, clients: Config = PATIENT) -> Deployed:
+    """Find a stack of the project in a folder. `clients`: how its clients of AWS wait and retry."""
     try:
         with waits(f"stack {name} in the backend"):
             stack = auto.Stack.select(name, Workspace(str(folder), pulumi_command=Command()))
@@ -150,13 +153,11 @@ def open_stack(name: str, folder: Path) -> Deployed:
     )
     if not session.region_name:
         raise UserError(f"stack {name}: no region is set: pulumi config set aws:region REGION.")
-    retries: Any = {"mode": "standard", "total_max_attempts": 10}
-    patient = Config(retries=retries)
     own_name = name.rsplit("/", 1)[-1]
     return Deployed(
         name=own_name,
         prefix=resource_prefix(stack.workspace.project_settings().name, own_name),
         pulumi=stack,
-        aws=lambda service: session.client(service, config=patient),
+        aws=lambda service: session.client(service, config=clients),
         region=session.region_name,
     )

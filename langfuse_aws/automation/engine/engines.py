@@ -4,12 +4,14 @@ import os
 import signal
 import subprocess
 import threading
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 CHANGING = frozenset({"up", "refresh", "destroy", "import", "state"})
 """Subcommands of `pulumi` that must finish what they have begun."""
+PREVIEW_ONLY = "--preview-only"
+"""With it, they change nothing."""
 ENGINE_SECONDS = 0.8
 """How long an engine that changes nothing has to end by itself."""
 
@@ -23,10 +25,10 @@ class _Running:
         self._timers: dict[subprocess.Popen[str], threading.Timer] = {}
         self.ending = False
 
-    def add(self, process: "subprocess.Popen[str]", subcommand: str) -> None:
-        """Take one that has begun."""
+    def add(self, process: "subprocess.Popen[str]", arguments: Sequence[str]) -> None:
+        """Take one that has begun with these arguments."""
         with self._lock:
-            self._changes[process] = subcommand in CHANGING
+            self._changes[process] = arguments[0] in CHANGING and PREVIEW_ONLY not in arguments
 
     def remove(self, process: "subprocess.Popen[str]") -> None:
         """Forget one that has ended, and end what is left of one that was to stop at once."""

@@ -111,7 +111,7 @@ class Command(auto.PulumiCommand):
                 encoding="utf-8",
                 start_new_session=True,
             )
-            RUNNING.add(process, args[0])
+            RUNNING.add(process, args)
         with process:
             try:
                 stdout, stderr = process.communicate(given)

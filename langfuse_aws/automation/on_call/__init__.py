@@ -1,0 +1,1 @@
+"""What whoever is on call for a running stack needs: `status`, `logs`, `shell`."""

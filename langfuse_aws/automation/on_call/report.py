@@ -1,0 +1,124 @@
+"""What `status` found of a stack at one moment, for people and for programs."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from itertools import groupby
+from typing import Any, Final
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from langfuse_aws.automation.on_call.findings import Finding, State, iso
+
+WORDS: Final[Mapping[State, tuple[str, str]]] = {
+    "ok": ("ok", "green"),
+    "wrong": ("wrong", "bold red"),
+    "unknown": ("?", "yellow"),
+}
+WIDE: Final = 100
+"""Columns from which on a table has room for its third one."""
+WRONG: Final = 3
+UNREAD: Final = 4
+"""Exit codes of a stack that is not well, and of one that nobody can say it of."""
+
+
+@dataclass(frozen=True)
+class Report:
+    """Everything that was found, in the order of the screen."""
+
+    stack: str
+    region: str
+    account: str
+    at: datetime
+    findings: Sequence[Finding]
+
+    @property
+    def state(self) -> State:
+        """`ok` only if everything was read, and all of it is."""
+        states = {each.state for each in self.findings}
+        return "wrong" if "wrong" in states else "unknown" if "unknown" in states else "ok"
+
+    @property
+    def exit_code(self) -> int:
+        """0: well. WRONG: something is not. UNREAD: nothing is wrong, but not all was read."""
+        return {"ok": 0, "wrong": WRONG, "unknown": UNREAD}[self.state]
+
+    @property
+    def headline(self) -> str:
+        """The first line: what matters most."""
+        where = f"{self.stack} in {self.region}, account {self.account}"
+        wrong = [each.subject for each in self.findings if each.state == "wrong"]
+        unread = [each.subject for each in self.findings if each.state == "unknown"]
+        said = [
+            *([f"{len(wrong)} wrong: {', '.join(wrong)}"] if wrong else []),
+            *([f"{len(unread)} not read: {', '.join(unread)}"] if unread else []),
+        ]
+        return f"{where}: {'; '.join(said) or 'all is well'}"
+
+    def to_json(self) -> dict[str, Any]:
+        """The object of `--json`; docs/status.md promises its shape."""
+        return {
+            "stack": self.stack,
+            "region": self.region,
+            "account": self.account,
+            "at": iso(self.at),
+            "state": self.state,
+            "findings": [asdict(each) for each in self.findings],
+        }
+
+    def lines(self) -> list[str]:
+        """A line for each finding, for a pipe."""
+        return [
+            f"{iso(self.at)} {self.headline}",
+            *(
+                f"{WORDS[each.state][0]}\t{each.section}\t{each.subject}\t{_whole(each)}"
+                for each in self.findings
+            ),
+        ]
+
+    def screen(self, width: int) -> RenderableType:
+        """The screen of a terminal: a table, or what fits one of few columns."""
+        layout = _table if width >= WIDE else _stacked
+        headline = Text(self.headline, WORDS[self.state][1])
+        return Group(headline, Text(iso(self.at), "dim"), layout(self.findings))
+
+
+def _sections(findings: Sequence[Finding]) -> Iterator[tuple[str, list[Finding]]]:
+    for section, inside in groupby(findings, lambda each: each.section):
+        yield section.upper(), list(inside)
+
+
+def _table(findings: Sequence[Finding]) -> RenderableType:
+    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 1, 0, 0))
+    table.add_column(no_wrap=True)
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold", ratio=1)
+    for section, inside in _sections(findings):
+        table.add_row("", Text(section, "bold"), "")
+        for each in inside:
+            word, style = WORDS[each.state]
+            text = Text(each.text)
+            if each.remedy:
+                text.append(f"\n→ {each.remedy}", "dim")
+            table.add_row(Text(word, style), Text(each.subject), text)
+    return table
+
+
+def _stacked(findings: Sequence[Finding]) -> RenderableType:
+    lines: list[RenderableType] = []
+    for section, inside in _sections(findings):
+        lines.append(Text(section, "bold"))
+        for each in inside:
+            word, style = WORDS[each.state]
+            lines.append(Text.assemble((f"{word:5} ", style), f"{each.subject}: {each.text}"))
+            if each.remedy:
+                # Not broken by us: an address that the terminal breaks can still be clicked.
+                lines.append(Text(f"→ {each.remedy}", "dim", no_wrap=True, overflow="ignore"))
+    return Group(*lines)
+
+
+def _whole(finding: Finding) -> str:
+    text = " ".join(finding.text.split())
+    return f"{text} → {finding.remedy}" if finding.remedy else text

@@ -1,0 +1,82 @@
+"""A stack that runs: the resources of its state, by what they are of, and clients of its AWS."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from threading import Lock
+from typing import Any, Final, cast
+
+from langfuse_aws.automation.engine.deployed import Deployed
+from langfuse_aws.graph.model import Resource
+
+ECS_SERVICE: Final = "aws:ecs/service:Service"
+TASK_DEFINITION: Final = "aws:ecs/taskDefinition:TaskDefinition"
+APP_RUNNER: Final = "aws:apprunner/service:Service"
+
+
+@dataclass(frozen=True)
+class RunningStack:
+    """The stack, as its state has it at one moment."""
+
+    deployed: Deployed
+
+    @classmethod
+    def of(cls, deployed: Deployed) -> "RunningStack":
+        """Take a stack that has just been opened."""
+        return cls(replace(deployed, aws=one_of_each(deployed.aws)))
+
+    def later(self) -> "RunningStack":
+        """The same stack with the state of now, and the clients of before."""
+        return RunningStack(self.deployed.now())
+
+    def aws(self, service: str) -> Any:
+        """Give the client of a service; safe in threads."""
+        return self.deployed.aws(service)
+
+    @property
+    def prefix(self) -> str:
+        """What the names of its resources begin with."""
+        return self.deployed.prefix
+
+    @cached_property
+    def resources(self) -> Sequence[Resource]:
+        """What is deployed, without what is about to be deleted."""
+        return [each for each in self.deployed.state if not each.replaced]
+
+    def of_type(self, token: str) -> list[Resource]:
+        """Every resource of a type."""
+        return [each for each in self.resources if each.type == token]
+
+    def part(self, resource: Resource) -> str:
+        """Name what a resource is of: `langfuse-prod-clickhouse-backup` is `clickhouse-backup`."""
+        return resource.name.removeprefix(f"{self.prefix}-")
+
+    def by_part(self, token: str) -> Mapping[str, Resource]:
+        """Every resource of a type, by its part."""
+        return {self.part(each): each for each in self.of_type(token)}
+
+
+def one_of_each(make: Callable[[str], Any]) -> Callable[[str], Any]:
+    """Make each client once, and one at a time: boto3's sessions are not for several threads."""
+    made: dict[str, Any] = {}
+    lock = Lock()
+
+    def client(service: str) -> Any:
+        with lock:
+            if service not in made:
+                made[service] = make(service)
+            return made[service]
+
+    return client
+
+
+def container_images(definition: Resource) -> Mapping[str, str]:
+    """The image of each container of a task definition; empty if the state does not tell."""
+    text = definition.outputs.get("containerDefinitions")
+    try:
+        containers: Any = json.loads(text) if isinstance(text, str) else text
+    except ValueError:
+        return {}
+    found = cast("list[dict[str, Any]]", containers) if isinstance(containers, list) else []
+    return {each["name"]: each["image"] for each in found}

@@ -1,0 +1,110 @@
+"""`status`: one screen of how a stack is, for whoever was woken up. It only reads."""
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+import typer
+from botocore.config import Config
+from rich.live import Live
+
+from langfuse_aws.automation.engine.deployed import open_stack
+from langfuse_aws.automation.engine.waiting import waits
+from langfuse_aws.automation.errors import EXPECTED, CommandLineError
+from langfuse_aws.automation.on_call.alarms import alarm_readings
+from langfuse_aws.automation.on_call.app_runner import app_runner_readings
+from langfuse_aws.automation.on_call.backups import backup_readings
+from langfuse_aws.automation.on_call.certificates import certificate_readings
+from langfuse_aws.automation.on_call.drift import drift_reading
+from langfuse_aws.automation.on_call.ecs_services import service_readings
+from langfuse_aws.automation.on_call.findings import Finding, Reading, now, read_all
+from langfuse_aws.automation.on_call.measurements import measurement_readings
+from langfuse_aws.automation.on_call.report import Report
+from langfuse_aws.automation.on_call.running_stack import RunningStack
+from langfuse_aws.automation.terminal import console, one_line_errors
+
+QUICK: Final = Config(
+    connect_timeout=3,
+    read_timeout=5,
+    retries={"mode": "standard", "total_max_attempts": 2},
+    max_pool_connections=16,
+)
+"""Somebody waits: what does not answer soon is said to be unknown."""
+DRIFT_SECONDS: Final = 1800
+
+
+def status(stack: str, folder: Path, as_json: bool, watch: int | None, drift: bool) -> None:
+    """Show how a stack is."""
+    with one_line_errors(), waits.silent(as_json):
+        if watch is not None and drift:
+            raise CommandLineError(
+                "--drift takes minutes, and --watch asks again and again. Leave one of them out."
+            )
+        running = RunningStack.of(open_stack(stack, folder, QUICK))
+        with waits("asking AWS who you are"):
+            account = running.aws("sts").get_caller_identity()["Account"]
+        if watch is None:
+            with waits("asking AWS"):
+                report = read(running, account)
+            if drift:
+                with waits("drift: asking AWS for every resource"):
+                    report = _with(
+                        report, read_all([drift_reading(running.deployed)], DRIFT_SECONDS)
+                    )
+            _print(report, as_json)
+            raise typer.Exit(report.exit_code)
+        _watch(running, account, watch, as_json)
+
+
+def read(stack: RunningStack, account: str) -> Report:
+    """Read everything, side by side."""
+    begun = now()
+    with suppress(*EXPECTED):  # once for all readings; whichever needs them says what is wrong
+        _ = stack.deployed.settings
+    findings = read_all(list(readings(stack)))
+    return Report(stack.deployed.name, stack.deployed.region, account, begun, findings)
+
+
+def readings(stack: RunningStack) -> Iterator[Reading]:
+    """What is read, in the order of the screen."""
+    sections: list[Callable[[RunningStack], Iterator[Reading]]] = [
+        service_readings,
+        app_runner_readings,
+        measurement_readings,
+        alarm_readings,
+        backup_readings,
+        certificate_readings,
+    ]
+    for each in sections:
+        yield from each(stack)
+
+
+def _with(report: Report, more: list[Finding]) -> Report:
+    return Report(report.stack, report.region, report.account, report.at, [*report.findings, *more])
+
+
+def _print(report: Report, as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps(report.to_json(), ensure_ascii=False))
+    elif console.is_terminal:
+        console.print(report.screen(console.width), soft_wrap=False)
+    else:
+        for line in report.lines():
+            typer.echo(line)
+
+
+def _watch(stack: RunningStack, account: str, seconds: int, as_json: bool) -> None:
+    """Show it again and again, until a signal ends the process."""
+    if as_json or not console.is_terminal:
+        while True:
+            _print(read(stack, account), as_json)
+            time.sleep(seconds)
+            stack = stack.later()
+    with Live(console=console, screen=True, auto_refresh=False, vertical_overflow="crop") as live:
+        while True:
+            live.update(read(stack, account).screen(console.width), refresh=True)
+            time.sleep(seconds)
+            stack = stack.later()
