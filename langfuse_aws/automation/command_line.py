@@ -172,6 +172,44 @@ def diff(
 
 
 @app.command()
+def upgrade(
+    release: Annotated[
+        str, typer.Argument(metavar="X.Y.Z", help="Release of Langfuse, such as 4.17.0.")
+    ],
+    stack: OfStack,
+    folder: Folder = REPOSITORY,
+    offline: Offline = False,
+    yes: Yes = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Check, show the plan, and change nothing.")
+    ] = False,
+    force: Annotated[
+        bool,
+        typer.Option(
+            "--force", help="Go on in spite of background migrations or of a disk that is short."
+        ),
+    ] = False,
+) -> None:
+    """Go to another release of Langfuse: check, lock images, snapshot, preview, ask, deploy, test.
+
+    Says what is known to break, how to go back after each step, and when that ends. Can be run
+    again after whatever: it goes on from there. A check starts a small task in the stack's network,
+    with --dry-run too.
+    """
+    from langfuse_aws.automation.upgrade import command as upgrade_command
+
+    upgrade_command.upgrade(
+        release=release,
+        stack=stack,
+        folder=folder,
+        offline=offline,
+        yes=yes,
+        dry_run=dry_run,
+        force=force,
+    )
+
+
+@app.command()
 def snapshot(
     stack: OfStack,
     label: Annotated[
