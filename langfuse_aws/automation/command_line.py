@@ -40,7 +40,12 @@ images: Final = typer.Typer(
 Folder = Annotated[
     Path,
     typer.Option(
-        "--dir", help="Folder of Pulumi.yaml.", exists=True, file_okay=False, show_default=False
+        "--dir",
+        help="Folder of Pulumi.yaml.",
+        exists=True,
+        file_okay=False,
+        resolve_path=True,
+        show_default=False,
     ),
 ]
 Name = Annotated[str, typer.Option("--stack", help="The stack, such as dev.")]

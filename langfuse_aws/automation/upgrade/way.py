@@ -74,11 +74,11 @@ def traps(name: str, running: Running, settings: Settings) -> Sequence[Trap]:
         if each.runs_first and running.release < each.runs_first:
             first = dotted(each.runs_first)
             raise UserError(
-                f"stack {name}: runs Langfuse {dotted(running.release)}, and {first} must run "
-                f"before {dotted(each.release)} or later. {each.trap} {each.remedy} Now: python "
-                f"-m automation upgrade {first} --stack {name}. {each.source}"
+                f"stack {name}: runs Langfuse {dotted(running.release)}, and {first} or later must "
+                f"run before {dotted(each.release)}. {each.trap} {each.remedy} Now: python -m "
+                f"automation upgrade {first} --stack {name}. {each.source}"
             )
-    return found
+    return [each for each in found if each.runs_first is None]
 
 
 def _image(definition: Resource | None) -> str:
