@@ -279,15 +279,12 @@ def _write_mode(settings: Settings) -> dict[str, str]:
     Always all of it: the worker does not start when they contradict each other (Langfuse 4.16.0,
     worker/src/env.ts, validateV4Flags).
     """
-    backfill = settings.v4.historic_backfill
-    if backfill is None:
-        backfill = settings.write_mode != "legacy"
     direct = settings.write_mode == "events_only"
     return {
         "LANGFUSE_MIGRATION_V4_WRITE_MODE": settings.write_mode,
         "LANGFUSE_MIGRATION_V4_ALLOW_PREVIEW_OPT_IN": _boolean(settings.write_mode != "legacy"),
         "LANGFUSE_MIGRATION_V4_NATIVE_OTEL_BEHAVIOUR": "direct" if direct else "dual_write",
-        "LANGFUSE_BACKGROUND_MIGRATION_V4_ENABLE_HISTORIC_BACKFILL": _boolean(backfill),
+        "LANGFUSE_BACKGROUND_MIGRATION_V4_ENABLE_HISTORIC_BACKFILL": _boolean(settings.backfills),
     }
 
 

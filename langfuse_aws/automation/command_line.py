@@ -73,6 +73,9 @@ Json = Annotated[
     bool, typer.Option("--json", help="Print NDJSON: an event a line, the result or error last.")
 ]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
+OfStack = Annotated[str, typer.Option("--stack", help="The stack, such as prod.")]
+ListSnapshots = Annotated[bool, typer.Option("--list", help="List the snapshots, newest first.")]
+ListAsJson = Annotated[bool, typer.Option("--json", help="With --list: print one JSON object.")]
 
 
 def show_version(wanted: bool) -> None:
@@ -324,31 +327,98 @@ def diff(
     )
 
 
+@app.command()
+def upgrade(
+    release: Annotated[
+        str, typer.Argument(metavar="X.Y.Z", help="Release of Langfuse, such as 4.17.0.")
+    ],
+    stack: OfStack,
+    folder: Folder = REPOSITORY,
+    offline: Offline = False,
+    yes: Yes = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Check, show the plan, and change nothing.")
+    ] = False,
+    force: Annotated[
+        bool,
+        typer.Option(
+            "--force", help="Go on in spite of background migrations or of a disk that is short."
+        ),
+    ] = False,
+) -> None:
+    """Go to another release of Langfuse: check, lock images, snapshot, preview, ask, deploy, test.
+
+    Says what is known to break, how to go back after each step, and when that ends. Can be run
+    again after whatever: it goes on from there. A check starts a small task in the stack's network,
+    with --dry-run too.
+    """
+    from langfuse_aws.automation.upgrade import command as upgrade_command
+
+    upgrade_command.upgrade(
+        release=release,
+        stack=stack,
+        folder=folder,
+        offline=offline,
+        yes=yes,
+        dry_run=dry_run,
+        force=force,
+    )
+
+
+@app.command()
+def snapshot(
+    stack: OfStack,
+    label: Annotated[
+        str, typer.Option(help="What they are for, such as before-4.17: in their tag and name.")
+    ] = "by-hand",
+    folder: Folder = REPOSITORY,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object, at the end.")
+    ] = False,
+) -> None:
+    """Snapshot every store at once: PostgreSQL, ClickHouse, Valkey. Waits for all of them.
+
+    Exit code 0: all are complete. 1: not all; the lines say which, and those that are stay. Deletes
+    nothing.
+    """
+    from langfuse_aws.automation.snapshot import command as snapshot_command
+
+    snapshot_command.snapshot(stack=stack, label=label, folder=folder, as_json=as_json)
+
+
 app.add_typer(restore, name="restore")
 app.add_typer(images, name="images")
 
 
 @restore.command("clickhouse-volume")
 def restore_clickhouse_volume(
-    stack: Annotated[str, typer.Option("--stack", help="The stack, such as prod.")],
+    stack: OfStack,
+    show: ListSnapshots = False,
     snapshot: Annotated[
-        str, typer.Option(help="EBS snapshot of the data volume, also one made by AWS Backup.")
-    ],
+        str | None,
+        typer.Option(
+            help="EBS snapshot of the data volume, also one made by AWS Backup; or latest."
+        ),
+    ] = None,
     folder: Folder = REPOSITORY,
     yes: Yes = False,
+    as_json: ListAsJson = False,
 ) -> None:
-    """Replace ClickHouse's data volume by one made from an EBS snapshot."""
+    """List the snapshots of ClickHouse's data volume, or replace it by one made from one."""
     from langfuse_aws.automation.restore import command as restore
 
-    restore.clickhouse_volume(stack=stack, snapshot=snapshot, folder=folder, yes=yes)
+    restore.clickhouse_volume(
+        stack=stack, show=show, snapshot=snapshot, folder=folder, yes=yes, as_json=as_json
+    )
 
 
 @restore.command("clickhouse-backup")
 def restore_clickhouse_backup(
-    stack: Annotated[str, typer.Option("--stack", help="The stack, such as prod.")],
+    stack: OfStack,
     show: Annotated[bool, typer.Option("--list", help="List the complete backups.")] = False,
     source: Annotated[
-        str | None, typer.Option("--from", help="URL of a backup, or its name in the list.")
+        str | None,
+        typer.Option("--from", help="URL of a backup, its name in the list, or latest."),
     ] = None,
     database: Annotated[
         str | None,
@@ -356,26 +426,39 @@ def restore_clickhouse_backup(
     ] = None,
     folder: Folder = REPOSITORY,
     yes: Yes = False,
+    as_json: ListAsJson = False,
 ) -> None:
     """List ClickHouse's own backups, or restore one into tables without rows."""
     from langfuse_aws.automation.restore import command as restore
 
     restore.clickhouse_backup(
-        stack=stack, show=show, source=source, database=database, folder=folder, yes=yes
+        stack=stack,
+        show=show,
+        source=source,
+        database=database,
+        folder=folder,
+        yes=yes,
+        as_json=as_json,
     )
 
 
 @restore.command("postgres")
 def restore_postgres(
-    stack: Annotated[str, typer.Option("--stack", help="The stack, such as prod.")],
-    snapshot: Annotated[str, typer.Option(help="Snapshot of the cluster, or of the instance.")],
+    stack: OfStack,
+    show: ListSnapshots = False,
+    snapshot: Annotated[
+        str | None, typer.Option(help="Snapshot of the cluster, or of the instance; or latest.")
+    ] = None,
     folder: Folder = REPOSITORY,
     yes: Yes = False,
+    as_json: ListAsJson = False,
 ) -> None:
-    """Replace the PostgreSQL database by one made from a snapshot."""
+    """List the snapshots of PostgreSQL, or replace the database by one made from one."""
     from langfuse_aws.automation.restore import command as restore
 
-    restore.postgres(stack=stack, snapshot=snapshot, folder=folder, yes=yes)
+    restore.postgres(
+        stack=stack, show=show, snapshot=snapshot, folder=folder, yes=yes, as_json=as_json
+    )
 
 
 @restore.command("objects")

@@ -6,9 +6,16 @@ from dataclasses import dataclass
 
 import typer
 
+from langfuse_aws.automation.engine.operation import CancelledError
 from langfuse_aws.automation.engine.stopping import STOPPED, Interrupted
 from langfuse_aws.automation.errors import EXPECTED, one_line
-from langfuse_aws.automation.terminal import ask, console, error_console, need_terminal
+from langfuse_aws.automation.terminal import (
+    ask,
+    confirmed,
+    console,
+    error_console,
+    need_terminal,
+)
 
 
 @dataclass(frozen=True)
@@ -19,6 +26,10 @@ class Step:
     action: Callable[[], None]
     failed: str
     """What state things are in if it fails."""
+    back: str = ""
+    """How to go back once it is done."""
+    question: str = ""
+    """Asked before it is begun, beside the plan's own, for what only earlier steps show."""
 
 
 @dataclass(frozen=True)
@@ -33,10 +44,15 @@ class Plan:
 
 def show(plan: Plan) -> None:
     """Print it."""
+    steps: list[str] = []
+    for number, step in enumerate(plan.steps, start=1):
+        steps.append(f"{number}. {step.title}")
+        if step.back:
+            steps.append(f"   Back: {step.back}")
     for title, lines in (
         ("Found", plan.found),
         ("Lost", plan.lost or ["Nothing."]),
-        ("Steps", [f"{number}. {step.title}" for number, step in enumerate(plan.steps, start=1)]),
+        ("Steps", steps),
     ):
         console.print(title, style="bold")
         for line in lines:
@@ -51,6 +67,10 @@ def carry_out(plan: Plan, *, yes: bool) -> None:
         ask()
     for number, step in enumerate(plan.steps, start=1):
         label = f"Step {number} of {len(plan.steps)}"
+        if step.question and not yes and not confirmed(step.question):
+            for line in (f"error: stopped before step {number}.", step.failed):
+                error_console.print(line, markup=False)
+            raise typer.Exit(1)
         console.print(f"{label}: {step.title}", style="bold", markup=False)
         begin = time.monotonic()
         try:
@@ -58,9 +78,11 @@ def carry_out(plan: Plan, *, yes: bool) -> None:
         except BaseException as error:
             for line in (f"error: {label} failed: {one_line(error)}", step.failed, plan.go_on):
                 error_console.print(line, markup=False)
-            if isinstance(error, (KeyboardInterrupt, Interrupted)):
+            if isinstance(error, (KeyboardInterrupt, Interrupted, CancelledError)):
                 raise typer.Exit(STOPPED) from None
             if isinstance(error, EXPECTED):
                 raise typer.Exit(1) from None
             raise
         console.print(f"{label}: done after {time.monotonic() - begin:.0f} s")
+        if step.back:
+            console.print(f"  Back from here: {step.back}", markup=False)

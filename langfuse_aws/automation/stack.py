@@ -251,6 +251,17 @@ class LangfuseStack:
         exported = json.loads(self._query("stack", "export"))
         return ResourceGraph.of_state(exported["deployment"])
 
+    def configure(self, key: str, value: str) -> None:
+        """Set a plain key in the project's own stack file, which keeps its comments.
+
+        A stack that is open keeps the settings that it was opened with where it works on a copy:
+        offline, and with `settings`.
+        """
+        project, stack_file, _ = self._origin
+        file = (stack_file or project / f"Pulumi.{self.name}.yaml").resolve()
+        to = ["--path", full_key(key), value, "--config-file", str(file)]
+        self._pulumi("config", "set", *to)
+
     def unprotect(self) -> None:
         """Take Pulumi's protection off every resource in the state, until the next `up`."""
         self._query("state", "unprotect", "--all", "--yes")

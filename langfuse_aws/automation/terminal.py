@@ -36,8 +36,13 @@ def need_terminal() -> None:
 
 def ask(question: str = "Go on?") -> None:
     """Ask whether to go on. Raises UserError."""
-    if not typer.confirm(question, default=False):
+    if not confirmed(question):
         raise UserError("nothing was changed.")
+
+
+def confirmed(question: str) -> bool:
+    """Ask, and give the answer; no is what Enter says."""
+    return typer.confirm(question, default=False)
 
 
 def ask_for(word: str, purpose: str) -> None:

@@ -204,6 +204,13 @@ class Settings(Section):
         return self.v4.write_mode or DEFAULT_WRITE_MODE[self.major]
 
     @property
+    def backfills(self) -> bool:
+        """Whether Langfuse copies old events to the tables of Langfuse 4."""
+        if self.v4.historic_backfill is None:
+            return self.write_mode != "legacy"
+        return self.v4.historic_backfill
+
+    @property
     def publishes_queue_metrics(self) -> bool:
         """Whether the worker publishes its queues' metrics to CloudWatch (`contract.metrics`)."""
         return self.worker.scale_on == "backlog"

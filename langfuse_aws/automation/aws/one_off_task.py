@@ -27,6 +27,11 @@ class OneOffTask:
     arn: str = field(default="", init=False)
 
     def start(self) -> None:
+        """Start it on Fargate, and say where it writes."""
+        self.begin()
+        console.print(f"{self.arn}\n{self.log}", markup=False)
+
+    def begin(self) -> None:
         """Start it on Fargate."""
         answer = self.ecs.run_task(
             cluster=self.cluster,
@@ -45,7 +50,6 @@ class OneOffTask:
             ]
             raise UserError(f"ECS did not start the task: {'; '.join(reasons) or 'no reason'}.")
         self.arn = answer["tasks"][0]["taskArn"]
-        console.print(f"{self.arn}\n{self.log}", markup=False)
 
     def wait(self, hours: int) -> None:
         """Wait for its end, which must be a good one."""

@@ -1,7 +1,7 @@
 """Restores one of ClickHouse's own backups, by the task that makes them."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -10,6 +10,7 @@ from langfuse_aws.automation.aws.one_off_task import OneOffTask
 from langfuse_aws.automation.engine.deployed import Deployed
 from langfuse_aws.automation.errors import CommandLineError, UserError
 from langfuse_aws.automation.plan import Plan, Step
+from langfuse_aws.automation.restore.points import LATEST, RestorePoint
 from langfuse_aws.components.clickhouse.backup import CONTAINER, FOLDER
 from langfuse_aws.settings.external_stores import ExternalClickHouse
 
@@ -66,6 +67,14 @@ def backups(deployed: Deployed) -> Sequence[Backup]:
     return sorted(usable, key=lambda each: each.time, reverse=True)
 
 
+def points(deployed: Deployed) -> Sequence[RestorePoint]:
+    """The complete backups as the other stores' snapshots are listed, newest first."""
+    return [
+        RestorePoint(each.name, each.completed, each.kind, "complete", complete=True)
+        for each in backups(deployed)
+    ]
+
+
 def plan(deployed: Deployed, source: str, database: str | None) -> Plan:
     """Work out the restore, or refuse it."""
     if database is not None and (not DATABASE.fullmatch(database) or database in OWN_DATABASES):
@@ -74,39 +83,25 @@ def plan(deployed: Deployed, source: str, database: str | None) -> Plan:
             f"with a digit, and none of {', '.join(OWN_DATABASES)}. For example: --as restored."
         )
     found = backups(deployed)
-    ecs, name = deployed.aws("ecs"), f"{deployed.prefix}-clickhouse-backup"
-    family = deployed.resource("aws:ecs/taskDefinition:TaskDefinition", name).outputs["family"]
-    # The family's newest revision that is active.
-    definition = ecs.describe_task_definition(taskDefinition=family)["taskDefinition"]
-    container = next(
+    definition = _definition(deployed)
+    (container,) = [
         each for each in definition["containerDefinitions"] if each["name"] == CONTAINER
-    )
+    ]
     (url,) = [each["value"] for each in container["environment"] if each["name"] == "BACKUP_URL"]
     wanted = source.removeprefix(url).strip("/")
+    if source == LATEST and found:
+        wanted = found[0].name
     backup = next((each for each in found if each.name == wanted), None)
     if backup is None:
         raise UserError(
             f"--from {source}: there is no such complete backup below {url}/. restore "
             f"clickhouse-backup --stack {deployed.name} --list shows those that are."
         )
-    target = deployed.resource("aws:scheduler/schedule:Schedule", name).inputs["target"]
-    network = target["ecsParameters"]["networkConfiguration"]
     variables = {
         "RESTORE_FROM": f"{url}/{backup.name}/",
         **({"RESTORE_AS": database} if database else {}),
     }
-    task = OneOffTask(
-        ecs=ecs,
-        cluster=target["arn"],
-        definition=definition,
-        container=CONTAINER,
-        network={
-            "subnets": network["subnets"],
-            "securityGroups": network["securityGroups"],
-            "assignPublicIp": "ENABLED" if network.get("assignPublicIp") else "DISABLED",
-        },
-        orders={"environment": [{"name": key, "value": value} for key, value in variables.items()]},
-    )
+    run = _task(deployed, definition, variables)
     into = database or "default"
     return Plan(
         found=[
@@ -123,12 +118,12 @@ def plan(deployed: Deployed, source: str, database: str | None) -> Plan:
                     if database
                     else ". It fails if one of the tables there has rows."
                 ),
-                task.start,
+                run.start,
                 "No task runs; nothing was changed.",
             ),
             Step(
                 f"Wait for its end, up to {LONGEST_HOURS} h.",
-                lambda: task.wait(LONGEST_HOURS),
+                lambda: run.wait(LONGEST_HOURS),
                 f"If it still runs, it goes on alone. If it has ended, {into} may hold a part of "
                 "the backup; its log says more.",
             ),
@@ -136,6 +131,39 @@ def plan(deployed: Deployed, source: str, database: str | None) -> Plan:
         go_on="Read the log, correct the cause, and run the same command again. ClickHouse "
         "restores only into tables without rows: take away what was restored in part, or name "
         "another database with --as.",
+    )
+
+
+def task(deployed: Deployed) -> OneOffTask:
+    """The task that makes a backup, as the schedule starts it each night."""
+    return _task(deployed, _definition(deployed), {})
+
+
+def _definition(deployed: Deployed) -> Mapping[str, Any]:
+    name = f"{deployed.prefix}-clickhouse-backup"
+    family = deployed.resource("aws:ecs/taskDefinition:TaskDefinition", name).outputs["family"]
+    # The family's newest revision that is active.
+    answer = deployed.aws("ecs").describe_task_definition(taskDefinition=family)
+    return answer["taskDefinition"]
+
+
+def _task(
+    deployed: Deployed, definition: Mapping[str, Any], variables: Mapping[str, str]
+) -> OneOffTask:
+    name = f"{deployed.prefix}-clickhouse-backup"
+    target = deployed.resource("aws:scheduler/schedule:Schedule", name).inputs["target"]
+    network = target["ecsParameters"]["networkConfiguration"]
+    return OneOffTask(
+        ecs=deployed.aws("ecs"),
+        cluster=target["arn"],
+        definition=definition,
+        container=CONTAINER,
+        network={
+            "subnets": network["subnets"],
+            "securityGroups": network["securityGroups"],
+            "assignPublicIp": "ENABLED" if network.get("assignPublicIp") else "DISABLED",
+        },
+        orders={"environment": [{"name": key, "value": value} for key, value in variables.items()]},
     )
 
 

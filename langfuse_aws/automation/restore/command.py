@@ -1,11 +1,12 @@
 """`restore`: the commands that put a store back. Each shows its plan, and asks before it begins."""
 
-from datetime import datetime
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timezone
 from pathlib import Path
+from typing import Final
 
-from rich.table import Table
-
-from langfuse_aws.automation.engine.deployed import open_stack
+from langfuse_aws.automation.engine.deployed import Deployed, open_stack
 from langfuse_aws.automation.engine.waiting import waits
 from langfuse_aws.automation.errors import CommandLineError, UserError
 from langfuse_aws.automation.plan import carry_out
@@ -13,46 +14,82 @@ from langfuse_aws.automation.restore import backup as restore_backup
 from langfuse_aws.automation.restore import objects as restore_objects
 from langfuse_aws.automation.restore import postgres as restore_postgres
 from langfuse_aws.automation.restore import volume as restore_volume
-from langfuse_aws.automation.terminal import console, one_line_errors
+from langfuse_aws.automation.restore.points import RestorePoint
+from langfuse_aws.automation.restore.points_display import show_points
+from langfuse_aws.automation.terminal import one_line_errors
 
 
-def clickhouse_volume(stack: str, snapshot: str, folder: Path, yes: bool) -> None:
-    """Replace ClickHouse's data volume by one made from an EBS snapshot."""
+@dataclass(frozen=True)
+class Store:
+    """What is listed of a store."""
+
+    points: Callable[[Deployed], Sequence[RestorePoint]]
+    option: str
+    """Takes one of them."""
+    none: str
+    """What to say if there is none."""
+
+
+TAKE_ONE: Final = "python -m automation snapshot --stack {stack} takes one of every store."
+VOLUME: Final = Store(
+    restore_volume.points, "--snapshot", f"has no snapshot of its ClickHouse volume. {TAKE_ONE}"
+)
+BACKUP: Final = Store(
+    restore_backup.points,
+    "--from",
+    "has no complete backup yet. The first one is made in the night.",
+)
+POSTGRES: Final = Store(
+    restore_postgres.points, "--snapshot", f"has no snapshot of its PostgreSQL. {TAKE_ONE}"
+)
+
+
+def clickhouse_volume(
+    stack: str, show: bool, snapshot: str | None, folder: Path, yes: bool, as_json: bool
+) -> None:
+    """List the snapshots of ClickHouse's data volume, or replace it by one made from one."""
     with one_line_errors():
+        if _listed(stack, folder, VOLUME, show, snapshot, as_json):
+            return
         deployed = open_stack(stack, folder)
         with waits("asking AWS"):
-            plan = restore_volume.plan(deployed, snapshot)
+            plan = restore_volume.plan(deployed, snapshot or "")
         carry_out(plan, yes=yes)
 
 
 def clickhouse_backup(
-    stack: str, show: bool, source: str | None, database: str | None, folder: Path, yes: bool
+    stack: str,
+    show: bool,
+    source: str | None,
+    database: str | None,
+    folder: Path,
+    yes: bool,
+    as_json: bool,
 ) -> None:
     """List ClickHouse's own backups, or restore one into tables without rows."""
     with one_line_errors():
-        if show == (source is not None):
+        if show and source is None and database is not None:
             raise CommandLineError(
-                "either --list or --from is needed, not both. --list shows what is there."
+                "--as is for --from. Leave it out, or say which backup to restore."
             )
-        if source is None:
-            if database is not None:
-                raise CommandLineError(
-                    "--as is for --from. Leave it out, or say which backup to restore."
-                )
-            _list_backups(stack, folder)
+        if _listed(stack, folder, BACKUP, show, source, as_json):
             return
         deployed = open_stack(stack, folder)
         with waits("asking AWS"):
-            plan = restore_backup.plan(deployed, source, database)
+            plan = restore_backup.plan(deployed, source or "", database)
         carry_out(plan, yes=yes)
 
 
-def postgres(stack: str, snapshot: str, folder: Path, yes: bool) -> None:
-    """Replace the PostgreSQL database by one made from a snapshot."""
+def postgres(
+    stack: str, show: bool, snapshot: str | None, folder: Path, yes: bool, as_json: bool
+) -> None:
+    """List the snapshots of PostgreSQL, or replace the database by one made from one."""
     with one_line_errors():
+        if _listed(stack, folder, POSTGRES, show, snapshot, as_json):
+            return
         deployed = open_stack(stack, folder)
         with waits("asking AWS"):
-            plan = restore_postgres.plan(deployed, snapshot)
+            plan = restore_postgres.plan(deployed, snapshot or "")
         carry_out(plan, yes=yes)
 
 
@@ -65,15 +102,28 @@ def objects(stack: str, prefix: str, since: datetime, folder: Path, yes: bool) -
         carry_out(plan, yes=yes)
 
 
-def _list_backups(stack: str, folder: Path) -> None:
-    deployed = open_stack(stack, folder)
-    with waits("asking AWS"):
-        found = restore_backup.backups(deployed)
-    if not found:
-        raise UserError(
-            f"stack {stack}: has no complete backup yet. The first one is made in the night."
+def _listed(
+    stack: str,
+    folder: Path,
+    store: Store,
+    show: bool,
+    source: str | None,
+    as_json: bool,
+) -> bool:
+    """Whether a list was asked for, and is shown. CommandLineError unless one thing is wanted."""
+    if show == (source is not None):
+        raise CommandLineError(
+            f"either --list or {store.option} is needed, not both. --list shows what is there."
         )
-    table = Table("Name, for --from", "Kind", "Complete since, UTC", box=None, pad_edge=False)
-    for backup in found:
-        table.add_row(backup.name, backup.kind, f"{backup.completed:%Y-%m-%d %H:%M}")
-    console.print(table)
+    if not show and as_json:
+        raise CommandLineError("--json is for --list. Leave it out.")
+    if not show:
+        return False
+    with waits.silent(as_json):
+        deployed = open_stack(stack, folder)
+        with waits("asking AWS"):
+            points = store.points(deployed)
+    if not points and not as_json:
+        raise UserError(f"stack {stack}: {store.none.format(stack=stack)}")
+    show_points(points, stack, store.option, datetime.now(timezone.utc), as_json=as_json)
+    return True

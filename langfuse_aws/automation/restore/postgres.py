@@ -8,6 +8,7 @@ from langfuse_aws.automation.engine.deployed import ALLOW_REPLACE, Deployed
 from langfuse_aws.automation.errors import UserError
 from langfuse_aws.automation.plan import Plan, Step
 from langfuse_aws.automation.restore import snapshots
+from langfuse_aws.automation.restore.points import LATEST, RestorePoint, newest, of_database
 from langfuse_aws.graph.model import Resource
 from langfuse_aws.settings.external_stores import ExternalPostgres
 from langfuse_aws.settings.stores import AuroraPostgres
@@ -63,14 +64,27 @@ def identifier(database: Resource) -> str:
     return database.outputs[key]
 
 
-def plan(deployed: Deployed, snapshot_identifier: str) -> Plan:
-    """Work out the restore, or refuse it."""
+def points(deployed: Deployed) -> Sequence[RestorePoint]:
+    """List the snapshots of the database, or refuse to."""
+    return of_database(deployed, f"{deployed.prefix}-postgres", aurora=_is_aurora(deployed))
+
+
+def _is_aurora(deployed: Deployed) -> bool:
+    """Whether the database is a cluster. UserError if it is external."""
     settings = deployed.settings.postgres
     if isinstance(settings, ExternalPostgres):
         raise UserError(
             f"stack {deployed.name}: langfuse:postgres.mode is external. Restore it where it runs."
         )
-    aurora = isinstance(settings, AuroraPostgres)
+    return isinstance(settings, AuroraPostgres)
+
+
+def plan(deployed: Deployed, wanted: str) -> Plan:
+    """Work out the restore, or refuse it."""
+    aurora = _is_aurora(deployed)
+    snapshot_identifier = wanted
+    if wanted == LATEST:
+        snapshot_identifier = newest(points(deployed), deployed.name, "PostgreSQL database")
     kind, name = CLUSTER if aurora else INSTANCE, f"{deployed.prefix}-postgres"
     database = deployed.resource(kind, name)
     snapshot = snapshots.database_snapshot(deployed, snapshot_identifier, aurora=aurora)

@@ -14,6 +14,7 @@ from typing import Any, Final
 from botocore.exceptions import ClientError
 
 from langfuse_aws.automation.aws.one_off_task import OneOffTask
+from langfuse_aws.automation.aws.worker_task import WorkerService
 from langfuse_aws.automation.engine.deployed import Deployed, open_stack
 from langfuse_aws.automation.errors import CommandLineError, UserError
 from langfuse_aws.automation.plan import Plan, Step, carry_out
@@ -21,7 +22,6 @@ from langfuse_aws.automation.terminal import console, one_line_errors
 from langfuse_aws.components.environment import EVENTS_PREFIX
 
 SCRIPT: Final = Path(__file__).with_name("replay.js")
-CONTAINER: Final = "worker"
 
 OVERRIDE_CHARACTERS: Final = 8192
 """https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_TaskOverride.html"""
@@ -136,34 +136,18 @@ class Replay:
 
 def plan(deployed: Deployed, window: Window, *, dry_run: bool) -> Plan:
     """Work out what to run, or refuse it."""
-    name = f"{deployed.prefix}-worker"
-    known = deployed.resource("aws:ecs/service:Service", name).outputs
+    worker = WorkerService.of(deployed)
+    service = worker.described
     bucket = deployed.resource("aws:s3/bucket:Bucket", f"{deployed.prefix}-storage").outputs
-    ecs = deployed.aws("ecs")
-    found = ecs.describe_services(cluster=known["cluster"], services=[known["name"]])["services"]
-    if not found:
-        raise UserError(
-            f"stack {deployed.name}: ECS does not know the service {known['name']}. "
-            "pulumi up --refresh first."
-        )
-    (service,) = found
     if not dry_run and not service["runningCount"]:
         raise UserError(
-            f"stack {deployed.name}: no task of the service {known['name']} runs, so nothing would "
+            f"stack {deployed.name}: no task of the service {worker.name} runs, so nothing would "
             "take the jobs. Start the worker first; --dry-run counts without it."
         )
-    definition = ecs.describe_task_definition(taskDefinition=service["taskDefinition"])
-    task = OneOffTask(
-        ecs=ecs,
-        cluster=known["cluster"],
-        definition=definition["taskDefinition"],
-        container=CONTAINER,
-        network=service["networkConfiguration"]["awsvpcConfiguration"],
-        orders=orders(window, dry_run=dry_run),
-    )
+    task = worker.task(orders(window, dry_run=dry_run))
     run = Replay(task, deployed.aws("logs"))
     days = deployed.settings.storage.events_retention_days
-    stop = f"aws ecs stop-task --cluster {known['cluster']} --task TASK"
+    stop = f"aws ecs stop-task --cluster {worker.cluster} --task TASK"
     return Plan(
         found=[
             f"Stack {deployed.name} in {deployed.region}; {service['runningCount']} tasks of the "

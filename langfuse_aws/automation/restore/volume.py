@@ -1,5 +1,6 @@
 """Restores ClickHouse from an EBS snapshot of its data volume."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any, Final
@@ -11,9 +12,11 @@ from langfuse_aws.automation.engine.deployed import ALLOW_REPLACE, Deployed
 from langfuse_aws.automation.errors import UserError
 from langfuse_aws.automation.plan import Plan, Step
 from langfuse_aws.automation.restore import snapshots
+from langfuse_aws.automation.restore.points import LATEST, RestorePoint, newest, of_volume
 from langfuse_aws.automation.restore.worker import Worker
 from langfuse_aws.graph.model import Resource
 from langfuse_aws.settings.external_stores import ExternalClickHouse
+from langfuse_aws.settings.stores import ClickHouseOnEc2
 
 VOLUME: Final = "aws:ebs/volume:Volume"
 
@@ -114,8 +117,15 @@ class VolumeRestore:
         return begun["InstanceRefreshId"]
 
 
-def plan(deployed: Deployed, snapshot_id: str) -> Plan:
-    """Work out the restore, or refuse it."""
+def points(deployed: Deployed) -> Sequence[RestorePoint]:
+    """List the snapshots of the data volume, or refuse to."""
+    _single_server(deployed)
+    name = f"{deployed.prefix}-clickhouse"
+    return of_volume(deployed, [deployed.resource(VOLUME, name).id], name)
+
+
+def _single_server(deployed: Deployed) -> ClickHouseOnEc2:
+    """The settings of a ClickHouse that a snapshot can be restored to. UserError."""
     settings = deployed.settings.clickhouse
     if isinstance(settings, ExternalClickHouse):
         raise UserError(
@@ -129,9 +139,18 @@ def plan(deployed: Deployed, snapshot_id: str) -> Plan:
             "with each other. If one volume is lost, replace that one, and it fills itself from "
             "the others (docs/operations.md); otherwise restore clickhouse-backup."
         )
+    return settings
+
+
+def plan(deployed: Deployed, snapshot: str) -> Plan:
+    """Work out the restore, or refuse it."""
+    settings = _single_server(deployed)
+    snapshot_id = snapshot
+    if snapshot == LATEST:
+        snapshot_id = newest(points(deployed), deployed.name, "ClickHouse volume")
     name = f"{deployed.prefix}-clickhouse"
     volume = deployed.resource(VOLUME, name)
-    snapshot = snapshots.volume_snapshot(deployed, snapshot_id, settings.volume_gib)
+    found = snapshots.volume_snapshot(deployed, snapshot_id, settings.volume_gib)
     worker = Worker.of(deployed)
     restore = VolumeRestore(
         deployed=deployed,
@@ -145,7 +164,7 @@ def plan(deployed: Deployed, snapshot_id: str) -> Plan:
     )
     fresh = volume.inputs.get("snapshotId") != snapshot_id
     old = deployed.outgoing(VOLUME, name, replaced=not fresh)
-    time = f"{snapshot['StartTime']:%Y-%m-%d %H:%M} UTC"
+    time = f"{found['StartTime']:%Y-%m-%d %H:%M} UTC"
     stopped = f"The worker {worker.service} is stopped; its jobs wait in the queue."
     allowed = (
         f"{stopped} {ALLOW_REPLACE} may name {name}: until it does not, pulumi up may replace the "
@@ -155,7 +174,7 @@ def plan(deployed: Deployed, snapshot_id: str) -> Plan:
     return Plan(
         found=[
             f"Stack {deployed.name} in {deployed.region}.",
-            f"Snapshot {snapshot_id} of {time}: {snapshot['VolumeSize']} GiB.",
+            f"Snapshot {snapshot_id} of {time}: {found['VolumeSize']} GiB.",
             f"Data volume {volume.id}: {settings.volume_gib} GiB"
             + (
                 "."

@@ -60,6 +60,16 @@ def smoke(
         raise typer.Exit(1)
 
 
+def smoke_deployed(deployed: Deployed, timeout: float) -> None:
+    """Test a stack that is open, and show it. UserError if a check failed."""
+    target = _of_stack(deployed)
+    with waits("asking Langfuse") as update:
+        report = run(target, timeout, update)
+    _show(report, target)
+    if not report.ok:
+        raise UserError(f"smoke: {report.blame} is to blame.")
+
+
 def _of_stack(deployed: Deployed) -> Target:
     outputs = deployed.pulumi.outputs()
     wanted = (URL_OUTPUT, PUBLIC_KEY_OUTPUT, KEY_ARN_OUTPUT)

@@ -518,14 +518,16 @@ def backing_up(*keys: str, config: Mapping[str, Any] = {}, **answers: Answer) ->
 def test_complete_backups_are_listed_newest_first() -> None:
     result = restoring(backing_up(), "--list")
     assert result.exit_code == 0
-    assert [line.split() for line in result.stdout.splitlines()[1:]] == [
-        [LATER, "incremental", "2026-11-20", "12:00"],
-        [FULL, "full", "2026-11-20", "12:00"],
-        ["2026-W46/full-20261109T023000Z", "full", "2026-11-20", "12:00"],
+    heading, *lines = result.stdout.splitlines()
+    assert heading.split("  ")[0] == "For --from"
+    assert [(line.split()[:3], line.split()[-2:]) for line in lines] == [
+        ([LATER, "2026-11-20", "12:00"], ["incremental", "complete"]),
+        ([FULL, "2026-11-20", "12:00"], ["full", "complete"]),
+        (["2026-W46/full-20261109T023000Z", "2026-11-20", "12:00"], ["full", "complete"]),
     ], "neither those without .backup, nor an incremental one without its week's full one"
 
 
-@pytest.mark.parametrize("source", [LATER, f"{URL}/{LATER}", f"{URL}/{LATER}/"])
+@pytest.mark.parametrize("source", [LATER, f"{URL}/{LATER}", f"{URL}/{LATER}/", "latest"])
 @pytest.mark.parametrize("database", [None, "restored"])
 def test_a_backup_is_restored_by_the_backup_task_where_the_schedule_runs_it(
     source: str, database: str | None

@@ -1,0 +1,1 @@
+"""`snapshot`: snapshots of every store of a stack, with one label."""

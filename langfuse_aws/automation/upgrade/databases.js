@@ -1,0 +1,35 @@
+// Says which background migrations are not done, and what room ClickHouse has. Runs inside the
+// worker's image, as the command of a task (langfuse_aws/automation/upgrade/databases.py), with
+// the worker's environment and role. It only reads.
+const { createRequire } = require("node:module");
+const env = process.env;
+const say = (answer) => console.log(`upgrade: ${JSON.stringify(answer)}`);
+
+async function migrations() {
+  const fromWorker = createRequire(`${process.cwd()}/worker/package.json`);
+  const { prisma } = fromWorker("@langfuse/shared/src/db");
+  const rows = await prisma.$queryRaw`SELECT name, args, failed_at, failed_reason
+    FROM background_migrations WHERE finished_at IS NULL ORDER BY name`;
+  // The worker leaves alone what a variable holds back, such as the backfill.
+  const due = rows.filter((row) => !row.args?.envGate || env[row.args.envGate] === "true");
+  say({ migrations: due.map((row) => ({ name: row.name, failed: row.failed_at ? (row.failed_reason ?? "no reason") : null })) });
+}
+
+async function room() {
+  const ask = async (query) => {
+    const answer = await fetch(env.CLICKHOUSE_URL, {
+      method: "POST",
+      headers: { "X-ClickHouse-User": env.CLICKHOUSE_USER, "X-ClickHouse-Key": env.CLICKHOUSE_PASSWORD },
+      body: query,
+    });
+    const text = await answer.text();
+    if (!answer.ok) throw new Error(text.slice(0, 300));
+    return text.trim().split("\t").map(Number);
+  };
+  const [used] = await ask("SELECT sum(bytes_on_disk) FROM system.parts WHERE active AND database = 'default'");
+  const [free, total] = await ask("SELECT free_space, total_space FROM system.disks WHERE name = 'default'");
+  say({ used, free, total });
+}
+
+const failed = (part) => (error) => say({ part, error: String(error?.message ?? error).slice(0, 500) });
+Promise.all([migrations().catch(failed("PostgreSQL")), room().catch(failed("ClickHouse"))]).then(() => process.exit(0));

@@ -1,0 +1,133 @@
+"""Asks a stack's databases whether they are ready for a release, by a task inside its network.
+
+Langfuse tells of its background migrations to signed-in users and in its table alone, and the
+table and ClickHouse let in nobody else. A row that a variable holds back (`args.envGate`) is not
+due: https://github.com/langfuse/langfuse/pull/14206
+"""
+
+import json
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from langfuse_aws.automation.aws.one_off_task import OneOffTask
+from langfuse_aws.automation.aws.worker_task import WorkerService
+from langfuse_aws.automation.engine.deployed import Deployed
+
+SCRIPT: Final = Path(__file__).with_name("databases.js")
+MARK: Final = "upgrade: "
+"""What each line of the script begins with; Langfuse's own code writes others."""
+POLL_SECONDS: Final = 5
+
+GIB: Final = 2**30
+BACKFILL_NEEDS: Final = 2
+"""Times the disk in use, besides that: three times in all.
+https://langfuse.com/self-hosting/upgrade/upgrade-guides/upgrade-v3-to-v4#step-1"""
+FREE_PERCENT: Final = 20
+"""Of the disk, at the least: the alarm clickhouse-disk goes off below it. Merges need room."""
+
+
+@dataclass(frozen=True)
+class Migration:
+    """A background migration that is due and not done."""
+
+    name: str
+    failed: str | None
+    """Why it failed; None: it runs or waits."""
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What the databases said; None: they did not."""
+
+    migrations: Sequence[Migration] | None = None
+    used: int | None = None
+    """Bytes of ClickHouse's tables."""
+    free: int = 0
+    total: int = 0
+    """Bytes of its disk."""
+    errors: tuple[str, ...] = ()
+
+    def found(self) -> Iterator[str]:
+        """Say it, for people."""
+        if self.migrations is not None:
+            count = len(self.migrations)
+            yield f"Background migrations: {f'{count} are not done' if count else 'all are done'}."
+        if self.used is not None:
+            yield (
+                f"ClickHouse: {self.used / GIB:.1f} GiB of tables, {self.free / GIB:.1f} of "
+                f"{self.total / GIB:.1f} GiB free."
+            )
+
+    def faults(self, *, backfill: bool) -> Iterator[str]:
+        """What an upgrade must not begin with. `backfill`: whether it begins one."""
+        for each in self.migrations or ():
+            state = f"has failed: {each.failed}" if each.failed else "is not done"
+            remedy = (
+                "Look into the worker's log, and try it again in Langfuse, by a click on its "
+                "version"
+                if each.failed
+                else "Wait for it; Langfuse shows it by a click on its version"
+            )
+            yield f"background migration {each.name}: {state}. {remedy}."
+        if self.used is not None:
+            yield from self._room(self.used, backfill=backfill)
+        yield from self.errors
+
+    def _room(self, used: int, *, backfill: bool) -> Iterator[str]:
+        needed = BACKFILL_NEEDS * used if backfill else 0
+        purpose = "the backfill needs" if backfill else "merges need"
+        least = self.total * FREE_PERCENT // 100
+        if self.free >= max(needed, least):
+            return
+        more = -(-(max(needed, least) - self.free) // GIB)
+        yield (
+            f"ClickHouse's disk: {self.free / GIB:.1f} GiB are free, and {purpose} "
+            f"{max(needed, least) / GIB:.1f}. Raise langfuse:clickhouse.volumeGib by {more} or "
+            "more, pulumi up, and wait until the file system has grown."
+        )
+
+
+def ask(deployed: Deployed) -> Answers:
+    """Start the task, wait for its end, and read what it wrote. UserError if it does not run."""
+    lines = (line.strip() for line in SCRIPT.read_text("utf-8").splitlines())
+    script = "\n".join(line for line in lines if line and not line.startswith("//"))
+    task = WorkerService.of(deployed).task({"command": ["node", "-e", script]})
+    task.begin()
+    while (described := task.describe())["lastStatus"] != "STOPPED":
+        time.sleep(POLL_SECONDS)
+    task.check_end(described)
+    time.sleep(POLL_SECONDS)  # the last lines come after the end
+    return read(_messages(deployed, task))
+
+
+def read(messages: Iterator[str]) -> Answers:
+    """Read the task's lines. What is missing is an error too."""
+    found: dict[str, Any] = {}
+    errors: list[str] = []
+    for message in messages:
+        if not message.startswith(MARK):
+            continue
+        answer = json.loads(message.removeprefix(MARK))
+        if "error" in answer:
+            errors.append(f"{answer['part']} could not be asked: {answer['error']}")
+        found |= answer
+    migrations = found.get("migrations")
+    if not errors and (migrations is None or "used" not in found):
+        errors.append("the task that asks the databases has said nothing; its log may say why")
+    return Answers(
+        migrations=None if migrations is None else [Migration(**each) for each in migrations],
+        used=found.get("used"),
+        free=found.get("free", 0),
+        total=found.get("total", 0),
+        errors=tuple(errors),
+    )
+
+
+def _messages(deployed: Deployed, task: OneOffTask) -> Iterator[str]:
+    answer = deployed.aws("logs").get_log_events(
+        logGroupName=task.log_group, logStreamName=task.log_stream, startFromHead=True
+    )
+    return (each["message"] for each in answer["events"])
