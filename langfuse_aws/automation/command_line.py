@@ -61,6 +61,28 @@ Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 
 
 @app.command()
+def validate(
+    stack: Annotated[
+        list[str] | None,
+        typer.Option(help="Only this stack; may be repeated.", show_default="all of --dir"),
+    ] = None,
+    folder: Folder = REPOSITORY,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print a list: stack, key, message and line of each.")
+    ] = False,
+) -> None:
+    """Check stack files: every mistake with its line, in a second and without an account.
+
+    What is encrypted is taken for right. Every other command says the same of the same mistake.
+
+    Exit code 0: no mistake. 2: a mistake, or a wrong command line.
+    """
+    from langfuse_aws.automation.cli import validate as validate_command
+
+    validate_command.validate(wanted=stack or [], folder=folder, as_json=as_json)
+
+
+@app.command()
 def preview(
     name: Name, folder: Folder = REPOSITORY, offline: Offline = False, as_json: Json = False
 ) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import typer
 
 from langfuse_aws.automation.engine.stopping import STOPPED, Interrupted
-from langfuse_aws.automation.errors import EXPECTED, one_line
+from langfuse_aws.automation.errors import is_expected, one_line
 from langfuse_aws.automation.terminal import ask, console, error_console, need_terminal
 
 
@@ -60,7 +60,7 @@ def carry_out(plan: Plan, *, yes: bool) -> None:
                 error_console.print(line, markup=False)
             if isinstance(error, (KeyboardInterrupt, Interrupted)):
                 raise typer.Exit(STOPPED) from None
-            if isinstance(error, EXPECTED):
+            if is_expected(error):
                 raise typer.Exit(1) from None
             raise
         console.print(f"{label}: done after {time.monotonic() - begin:.0f} s")

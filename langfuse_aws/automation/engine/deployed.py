@@ -13,13 +13,15 @@ import typer
 from botocore.config import Config
 from pulumi import automation as auto
 
+from langfuse_aws.automation.engine.offline_workspace import check_there, read_yaml
 from langfuse_aws.automation.engine.operation import Command
 from langfuse_aws.automation.engine.stack_file import InvalidSettingsError
 from langfuse_aws.automation.engine.waiting import waits
 from langfuse_aws.automation.engine.workspace import Workspace
-from langfuse_aws.automation.errors import UserError
+from langfuse_aws.automation.errors import UserError, no_such_stack
 from langfuse_aws.components.shared.names import resource_prefix
 from langfuse_aws.graph.model import Resource
+from langfuse_aws.settings import regions
 from langfuse_aws.settings.loading import SettingsError, load, of_namespace
 from langfuse_aws.settings.messages import NAMESPACE
 from langfuse_aws.settings.model import Settings
@@ -45,7 +47,8 @@ class Deployed:
         try:
             return load(of_namespace(self._config()))
         except SettingsError as error:
-            raise InvalidSettingsError(self.name, error.problems) from error
+            file = Path(self.pulumi.workspace.work_dir) / f"Pulumi.{self.name}.yaml"
+            raise InvalidSettingsError(self.name, error.problems, file) from error
 
     @cached_property
     def state(self) -> Sequence[Resource]:
@@ -132,14 +135,16 @@ class Deployed:
 
 def open_stack(name: str, folder: Path) -> Deployed:
     """Find a stack of the project in a folder."""
+    own_name = name.rsplit("/", 1)[-1]
+    file = folder / f"Pulumi.{own_name}.yaml"
+    if file.is_file():
+        read_yaml(file)
     try:
         with waits(f"stack {name} in the backend"):
             stack = auto.Stack.select(name, Workspace(str(folder), pulumi_command=Command()))
     except auto.errors.StackNotFoundError as error:
-        raise UserError(
-            f"--stack {name}: {folder} has no such stack in this backend. pulumi stack ls shows "
-            "them, and pulumi login changes the backend."
-        ) from error
+        check_there(name, file, folder)
+        raise UserError(no_such_stack(name)) from error
     with waits(f"the configuration of stack {name}"):
         config = stack.get_all_config()
     region = config.get("aws:region")
@@ -149,10 +154,10 @@ def open_stack(name: str, folder: Path) -> Deployed:
         profile_name=profile.value if profile else None,
     )
     if not session.region_name:
-        raise UserError(f"stack {name}: no region is set: pulumi config set aws:region REGION.")
+        (missing,) = regions.missing({}, {})
+        raise UserError(f"stack {name}: {missing}")
     retries: Any = {"mode": "standard", "total_max_attempts": 10}
     patient = Config(retries=retries)
-    own_name = name.rsplit("/", 1)[-1]
     return Deployed(
         name=own_name,
         prefix=resource_prefix(stack.workspace.project_settings().name, own_name),
