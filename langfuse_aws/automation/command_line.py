@@ -364,6 +364,7 @@ def cost(
     deployed: Annotated[
         bool, typer.Option("--deployed", help="Price what is deployed, not the stack file.")
     ] = False,
+    folder: Folder = REPOSITORY,
     json_wanted: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
     refresh_prices: Annotated[
         bool,
@@ -392,6 +393,7 @@ def cost(
         region=region,
         by=by,
         deployed=deployed,
+        folder=folder,
         json_wanted=json_wanted,
         refresh_prices=refresh_prices,
     )

@@ -13,7 +13,7 @@ import typer
 from botocore.config import Config
 from pulumi import automation as auto
 
-from langfuse_aws.automation.engine.offline_workspace import check_there, read_yaml
+from langfuse_aws.automation.engine.offline_workspace import check_there, mapping, read_yaml
 from langfuse_aws.automation.engine.operation import Command
 from langfuse_aws.automation.engine.stack_file import InvalidSettingsError
 from langfuse_aws.automation.engine.waiting import waits
@@ -47,8 +47,7 @@ class Deployed:
         try:
             return load(of_namespace(self._config()))
         except SettingsError as error:
-            file = Path(self.pulumi.workspace.work_dir) / f"Pulumi.{self.name}.yaml"
-            raise InvalidSettingsError(self.name, error.problems, file) from error
+            raise InvalidSettingsError(self.name, error.problems) from error
 
     @cached_property
     def state(self) -> Sequence[Resource]:
@@ -138,7 +137,7 @@ def open_stack(name: str, folder: Path) -> Deployed:
     own_name = name.rsplit("/", 1)[-1]
     file = folder / f"Pulumi.{own_name}.yaml"
     if file.is_file():
-        read_yaml(file)
+        mapping(read_yaml(file).get("config"), file)
     try:
         with waits(f"stack {name} in the backend"):
             stack = auto.Stack.select(name, Workspace(str(folder), pulumi_command=Command()))

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import yaml
 
@@ -61,7 +61,7 @@ def lines_of_keys(path: Path) -> dict[str, list[int]]:
     """
     try:
         text = path.read_text(encoding="utf-8")
-        root: Any = yaml.compose(text, Loader=Loader)  # pyright: ignore[reportUnknownMemberType]
+        root = cast("yaml.Node | None", yaml.compose(text, Loader=Loader))  # pyright: ignore
     except (OSError, ValueError, yaml.YAMLError):
         return {}
     beside, top, nested = list[_Found](), list[_Found](), list[_Found]()
