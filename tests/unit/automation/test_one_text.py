@@ -195,6 +195,10 @@ def test_a_file_that_cannot_be_read_has_one_text(
     assert other == {}, first
 
 
+def nothing_there(_: object) -> tuple[dict[str, str], dict[str, str]]:
+    return {}, {}
+
+
 PASSPHRASE = "error: getting stack configuration: get stack secrets manager: "
 SAID: Final = {
     "not logged in": (
@@ -232,7 +236,7 @@ def test_what_pulumi_says_of_the_backend_has_one_text(
     (project / "Pulumi.dev.yaml").write_text(yaml.safe_dump({"config": mirrored}))
     where = "langfuse_aws.automation.images.command"
     monkeypatch.setattr(f"{where}.find_skopeo", lambda: None)
-    monkeypatch.setattr(f"{where}._looked_up", lambda _: ({}, {}))
+    monkeypatch.setattr(f"{where}._looked_up", nothing_there)
     said = {command: run(command, project) for command in commands}
     (first, *others) = {tuple(lines) for lines in said.values()}
     assert others == [], said
