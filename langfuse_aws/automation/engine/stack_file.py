@@ -112,7 +112,7 @@ class _Written:
         """The keys that are checked, as the program gets them."""
         others = (regions.KEY, regions.PROFILE_KEY, default_tags.KEY)
         return {
-            key: SEALED if key in self.sealed else _as_pulumi_hands_it(value)
+            key: _as_pulumi_hands_it(_with_seals(value))
             for key, value in self.config.items()
             if key.startswith(f"{NAMESPACE}:") or key in others
         }
@@ -295,6 +295,18 @@ def _as_pulumi_hands_it(value: Any) -> Any:
     if value is None:
         return ""
     return json.dumps(value) if isinstance(value, bool | int | float) else value
+
+
+def _with_seals(value: Any) -> Any:
+    """A value with SEALED for each part that is one of Pulumi's secrets."""
+    if isinstance(value, Mapping):
+        parts = cast("Mapping[str, Any]", value)
+        if set(parts) == {"secure"}:
+            return SEALED
+        return {key: _with_seals(part) for key, part in parts.items()}
+    if isinstance(value, list):
+        return [_with_seals(part) for part in cast("list[Any]", value)]
+    return value
 
 
 def _sealed(value: Any) -> bool:
