@@ -5,7 +5,7 @@ written by hand and is left alone. `--check` writes nothing, names each stale fi
 What the parts say is the business of `alarm_tables`, `architecture_parts`, `change_tables`,
 `configuration_tables`, `cost_tables`, `peer_costs`, `policy_tables`, `scaling_tables` and
 `store_tables`.
-`plugin_arguments` writes all of `plugin/arguments.py`.
+`plugin_arguments` writes all of `plugin/arguments.py`, `stack_schema` the schema of stack files.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
+from development import stack_schema
 from development.alarm_tables import alarm_cost, alarm_table
 from development.architecture_parts import doors_table, flowchart
 from development.change_tables import change_table
@@ -72,6 +73,7 @@ PARTS: Final[Mapping[str, Mapping[str, Callable[[], str]]]] = {
 """The generated parts of each file, by the name in the markers."""
 
 FILES: Final[Mapping[str, Callable[[], str]]] = {
+    "langfuse_aws/settings/stack.schema.json": stack_schema.source,
     "plugin/arguments.py": source,
 }
 """The files that are generated as a whole."""

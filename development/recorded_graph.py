@@ -142,8 +142,11 @@ def run_program(stack: str, config_json: str, region: str) -> Recording:
     config = cast("dict[str, Any]", json.loads(config_json))
     pulumi.runtime.set_all_config(
         {
-            f"{NAMESPACE}:{key}": value if isinstance(value, str) else json.dumps(value)
-            for key, value in config.items()
+            "aws:region": region,
+            **{
+                f"{NAMESPACE}:{key}": value if isinstance(value, str) else json.dumps(value)
+                for key, value in config.items()
+            },
         },
         [f"{NAMESPACE}:{key}" for key in SECRET_KEYS],
     )

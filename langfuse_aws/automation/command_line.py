@@ -124,6 +124,28 @@ def new(
 
 
 @app.command()
+def validate(
+    stack: Annotated[
+        list[str] | None,
+        typer.Option(help="Only this stack; may be repeated.", show_default="all of --dir"),
+    ] = None,
+    folder: Folder = REPOSITORY,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print a list: stack, key, message and line of each.")
+    ] = False,
+) -> None:
+    """Check stack files: every mistake with its line, in a second and without an account.
+
+    What is encrypted is taken for right. Every other command says the same of the same mistake.
+
+    Exit code 0: no mistake. 2: a mistake, or a wrong command line.
+    """
+    from langfuse_aws.automation.cli import validate as validate_command
+
+    validate_command.validate(wanted=stack or [], folder=folder, as_json=as_json)
+
+
+@app.command()
 def preview(
     name: Name, folder: Folder = REPOSITORY, offline: Offline = False, as_json: Json = False
 ) -> None:
@@ -581,6 +603,7 @@ def cost(
     deployed: Annotated[
         bool, typer.Option("--deployed", help="Price what is deployed, not the stack file.")
     ] = False,
+    folder: Folder = REPOSITORY,
     json_wanted: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
     refresh_prices: Annotated[
         bool,
@@ -609,6 +632,7 @@ def cost(
         region=region,
         by=by,
         deployed=deployed,
+        folder=folder,
         json_wanted=json_wanted,
         refresh_prices=refresh_prices,
     )

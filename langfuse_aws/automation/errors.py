@@ -3,9 +3,6 @@
 from collections.abc import Sequence
 from typing import Final
 
-from botocore.exceptions import BotoCoreError, ClientError
-from pulumi import automation as auto
-
 from langfuse_aws.settings.loading import SettingsError
 
 
@@ -50,12 +47,32 @@ NOT_LOGGED_IN: Final = (
 )
 
 
+_PASSPHRASE: Final = {
+    "incorrect passphrase": "pulumi: PULUMI_CONFIG_PASSPHRASE, or the file that "
+    "PULUMI_CONFIG_PASSPHRASE_FILE names, is not the passphrase that the stack's secrets are "
+    "encrypted with.",
+    "passphrase must be set with": "pulumi: the stack's secrets are encrypted with a passphrase, "
+    "and none is given. Set PULUMI_CONFIG_PASSPHRASE, or PULUMI_CONFIG_PASSPHRASE_FILE.",
+}
+"""What to say, by what pulumi says."""
+
+
+def no_such_stack(name: str) -> str:
+    """What to say of a stack that the backend does not have."""
+    return (
+        f"stack {name}: this backend has no such stack. pulumi stack ls shows those it has, and "
+        "pulumi login chooses another backend; up makes it, and so does pulumi stack init."
+    )
+
+
 class WrongOptionsError(MistakesError, CommandLineError):
     """Several options are wrong, a line for each."""
 
 
-EXPECTED = (UserError, SettingsError, BotoCoreError, ClientError, auto.errors.CommandError)
-"""What needs no traceback: the message says it all."""
+def is_expected(error: BaseException) -> bool:
+    """Whether it needs no traceback: the message says it all."""
+    ours = isinstance(error, (UserError, SettingsError))
+    return ours or isinstance(error, _of_sdks())
 
 
 def messages(error: BaseException) -> Sequence[str]:
@@ -65,19 +82,34 @@ def messages(error: BaseException) -> Sequence[str]:
     return error.problems if isinstance(error, SettingsError) else [one_line(error)]
 
 
-def is_logged_out(error: auto.errors.CommandError) -> bool:
+def is_logged_out(error: BaseException) -> bool:
     """Whether pulumi knows no backend."""
     return _LOGGED_OUT in str(error)
+
+
+def of_passphrase(error: BaseException) -> str | None:
+    """What to say of an error of pulumi's that is about the passphrase; None: it is not."""
+    return next((line for said, line in _PASSPHRASE.items() if said in str(error)), None)
 
 
 def one_line(error: BaseException) -> str:
     """Say what an error is about."""
     text = str(error)
-    if isinstance(error, auto.errors.CommandError):
+    if not isinstance(error, UserError) and isinstance(error, _of_sdks()[-1]):
         # Its text is the command's exit code, stdout and stderr.
         if is_logged_out(error):
             return NOT_LOGGED_IN
+        if told := of_passphrase(error):
+            return told
         lines = [line.strip() for line in text.rpartition("stderr: ")[2].splitlines()]
         said = [line for line in lines if line.startswith("error:")] or lines or [text]
         return f"pulumi: {said[0].removeprefix('error:').strip()}"
     return " ".join(text.split()) or type(error).__name__
+
+
+def _of_sdks() -> tuple[type[Exception], ...]:
+    """Errors of AWS's and of Pulumi's SDK, which take longer to load than most errors to find."""
+    from botocore.exceptions import BotoCoreError, ClientError
+    from pulumi.automation.errors import CommandError
+
+    return BotoCoreError, ClientError, CommandError

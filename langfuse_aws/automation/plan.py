@@ -8,7 +8,7 @@ import typer
 
 from langfuse_aws.automation.engine.operation import CancelledError
 from langfuse_aws.automation.engine.stopping import STOPPED, Interrupted
-from langfuse_aws.automation.errors import EXPECTED, one_line
+from langfuse_aws.automation.errors import is_expected, one_line
 from langfuse_aws.automation.terminal import (
     ask,
     confirmed,
@@ -80,7 +80,7 @@ def carry_out(plan: Plan, *, yes: bool) -> None:
                 error_console.print(line, markup=False)
             if isinstance(error, (KeyboardInterrupt, Interrupted, CancelledError)):
                 raise typer.Exit(STOPPED) from None
-            if isinstance(error, EXPECTED):
+            if is_expected(error):
                 raise typer.Exit(1) from None
             raise
         console.print(f"{label}: done after {time.monotonic() - begin:.0f} s")

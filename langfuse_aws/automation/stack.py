@@ -5,6 +5,7 @@ be worked on in one process at once, each with one operation at a time. Nothing 
 """
 
 import json
+import os
 import shutil
 import tempfile
 import time
@@ -33,9 +34,11 @@ from langfuse_aws.automation.engine.redaction import Redaction
 from langfuse_aws.automation.engine.results import Result
 from langfuse_aws.automation.engine.stack_file import InvalidSettingsError, check_stack_file
 from langfuse_aws.automation.engine.workspace import Workspace, offline_place, place
-from langfuse_aws.automation.errors import UserError
+from langfuse_aws.automation.errors import UserError, no_such_stack
 from langfuse_aws.graph.model import ResourceGraph
 from langfuse_aws.graph.preview import Preview
+from langfuse_aws.settings import regions
+from langfuse_aws.settings.how_to_set import IN_SETTINGS
 from langfuse_aws.settings.loading import SettingsError
 from langfuse_aws.settings.messages import NAMESPACE
 
@@ -112,7 +115,8 @@ class LangfuseStack:
         hold a placeholder."""
         self._unlock = f"delete {work_dir}" if offline else "pulumi cancel"
         self._secrets_provider = secrets_provider or prepared.secrets_provider
-        self._environment = {**prepared.environment, **(environment or {})}
+        self._given_environment = environment or {}
+        self._environment = {**prepared.environment, **self._given_environment}
         if backend:
             self._environment["PULUMI_BACKEND_URL"] = backend
         self.redaction = Redaction(_leaves(self._secrets.values()))
@@ -160,13 +164,19 @@ class LangfuseStack:
     def check(self) -> None:
         """Check the stack file as the program would, before an engine starts.
 
-        Raises InvalidSettingsError. Settings that a caller gave have been checked already.
+        Raises InvalidSettingsError. Of settings that a caller gave, what is known already was
+        checked: all but whether anything says the region.
         """
         project, stack_file, config = self._origin
+        # The region that an offline stack gets otherwise is nobody's choice.
+        environment = {**os.environ, **self._given_environment}
         if config is None:
-            file = stack_file or project / f"Pulumi.{self.name}.yaml"
+            name = self.name.rsplit("/", 1)[-1]
+            file = stack_file or project / f"Pulumi.{name}.yaml"
             keys = {key.removeprefix(f"{NAMESPACE}:") for key in self._secrets}
-            check_stack_file(self.name, file, project, keys)
+            check_stack_file(name, file, project, keys, environment)
+        elif missing := regions.missing(config, environment, IN_SETTINGS):
+            raise InvalidSettingsError(self.name, missing)
 
     def start_preview(self) -> Operation[Preview]:
         """Begin a preview beside the caller. Raises InvalidSettingsError."""
@@ -283,10 +293,7 @@ class LangfuseStack:
         try:
             return auto.Stack.select(self.name, self._workspace(command))
         except auto.errors.StackNotFoundError as error:
-            raise NoStackError(
-                f"stack {self.name}: this backend has no such stack. pulumi stack ls shows those "
-                "it has; up makes it, and so does pulumi stack init."
-            ) from error
+            raise NoStackError(no_such_stack(self.name)) from error
 
     def _ready(self, command: Command) -> auto.Stack:
         """The stack with its secrets; it is made if it is not there."""
@@ -374,7 +381,7 @@ class LangfuseStack:
         try:
             return self._pulumi(*arguments)
         except auto.errors.StackNotFoundError as error:
-            raise NoStackError(f"stack {self.name}: nothing is deployed: up first.") from error
+            raise NoStackError(no_such_stack(self.name)) from error
 
     def _pulumi(self, *arguments: str, given: str | None = None) -> str:
         # A value on standard input: a command line can be seen by every user of the machine.

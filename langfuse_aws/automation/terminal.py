@@ -8,10 +8,10 @@ import typer
 from rich.console import Console
 
 from langfuse_aws.automation.errors import (
-    EXPECTED,
     WRONG_COMMAND_LINE,
     CommandLineError,
     UserError,
+    is_expected,
     messages,
 )
 
@@ -56,7 +56,9 @@ def one_line_errors(exit_code: int = 1) -> Generator[None]:
     """End the command with its messages where a traceback would help nobody."""
     try:
         yield
-    except EXPECTED as error:
+    except Exception as error:
+        if not is_expected(error):
+            raise
         tell(messages(error))
         raise typer.Exit(exit_code_of(error, exit_code)) from None
 

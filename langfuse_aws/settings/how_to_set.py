@@ -31,6 +31,10 @@ class HowToSet:
         """How to set a secret key."""
         return self.for_secrets.format(path=path, value=value)
 
+    def provider_key(self, key: str, value: str) -> str:
+        """How to set a key of another namespace."""
+        return "in settings" if self.remove is None else f"with pulumi config set {key} {value}"
+
     def anew(self, path: str, what: str = "it", below: str = "") -> str:
         """How to set a key that has a value of another shape, or what belongs `below` it."""
         if self.remove is None:

@@ -12,6 +12,7 @@ from langfuse_aws.settings import (
     known_part,
     messages,
     own_environment,
+    sealed,
     sign_in_secrets,
     way_in,
 )
@@ -43,26 +44,27 @@ def of_namespace(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def load(
-    values: Mapping[str, Any], how: HowToSet = IN_CONFIGURATION, *, sealed: bool = False
+    values: Mapping[str, Any], how: HowToSet = IN_CONFIGURATION, *, sealed_environment: bool = False
 ) -> Settings:
     """The settings that `values` (keys without the namespace) stand for.
 
     Values are YAML's own, or the text that Pulumi hands to a program. A secret that is a JSON
     object may also be a mapping, in which None stands for a value that is not known yet. `how` is
-    what the errors say of setting a value. `sealed`: there is a `secretEnvironment` that cannot be
-    decrypted here, which is taken for right. Raises SettingsError.
+    what the errors say of setting a value. `sealed_environment`: there is a `secretEnvironment`
+    that cannot be decrypted here. It is taken for right, as is SEALED in place of any plain value,
+    whose attribute the settings then lack. Raises SettingsError.
     """
     given, merged = _merged(values)
-    settings, problems = _of_sections(merged, how)
-    complete = not problems
+    settings, problems, complete = _of_sections(merged, how)
     secrets, unreadable = _secret_environment(values, how)
     problems += unreadable
-    problems += own_environment.problems(merged, secrets, _release(given))
+    given = sealed.without(given)
+    problems += own_environment.problems(sealed.without(merged), secrets, _release(given))
     secret_values = {key: values[key] for key in SECRET_KEYS if key in values}
     problems += byte_limits.problems(given, secret_values, secrets)
     problems += _need_problems(merged, values, how)
     problems += sign_in_secrets.problems(given, values, how)
-    if not unreadable and not sealed:
+    if not unreadable and not sealed_environment:
         problems += way_in.problems(settings, auth_providers(given), secrets, complete=complete)
     if problems:
         raise SettingsError(problems)
@@ -71,24 +73,26 @@ def load(
 
 def load_without_secrets(values: Mapping[str, Any]) -> Settings:
     """The settings for a caller who cannot decrypt: as `load`, with nothing said about secrets."""
-    settings, problems = _of_sections(_merged(values)[1], IN_CONFIGURATION)
+    settings, problems, _ = _of_sections(_merged(values)[1], IN_CONFIGURATION)
     if problems:
         raise SettingsError(problems)
     return settings
 
 
-def _of_sections(merged: Mapping[str, Any], how: HowToSet) -> tuple[Settings, list[str]]:
-    """The settings, or what of them is right; and a line for each fault of or between sections."""
+def _of_sections(merged: Mapping[str, Any], how: HowToSet) -> tuple[Settings, list[str], bool]:
+    """The settings, or what of them is right; a line for each fault; whether they are complete."""
     lines: list[str] = []
+    complete = True
     try:
         settings = Settings.model_validate(merged)
     except ValidationError as error:
         details = error.errors()
-        lines = [messages.line(detail, how) for detail in details]
+        complete = False
+        lines = [messages.line(each, how) for each in details if not sealed.holds(each["input"])]
         settings = known_part.of(merged, [detail["loc"] for detail in details])
-    faults = agreement.faults(settings, complete=not lines)
+    faults = agreement.faults(settings, complete=complete)
     lines += [messages.line_of(fault, settings) for fault in faults]
-    return settings, sorted(lines, key=messages.place)
+    return settings, sorted(lines, key=messages.place), complete
 
 
 def _merged(values: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -146,7 +150,10 @@ def _has(merged: Mapping[str, Any], path: str, value: str) -> bool | None:
     section = merged.get(name)
     if not isinstance(section, Mapping):
         return None if section else False
-    found = str(cast(Mapping[str, Any], section).get(key))
+    given = cast(Mapping[str, Any], section).get(key)
+    if sealed.holds(given):
+        return None
+    found = str(given)
     if name in VARIANTS and found not in VARIANTS[name]:
         return None
     return found.lower() == value

@@ -102,6 +102,9 @@ _WRONG_SHAPES: Final = (*_UNSHAPED, "string_type")
 _NAME: Final = "[key]"
 """Stands last in a place that is the name of an entry, and not its value."""
 
+ONE_KEY: Final = "is one key with"
+"""What is said of a key that was meant as a path."""
+
 _OWN_VARIABLES: Final = ".environment."
 
 
@@ -125,7 +128,7 @@ def line(error: ErrorDetails, how: HowToSet = IN_CONFIGURATION) -> str:
     )
     if undotted:
         bound, remedy = _dotted_key(path, value, how, hidden=hidden)
-    elif value is None and error["type"] in _MUST_BE:
+    elif value in (None, "") and error["type"] in _MUST_BE:
         bound, remedy = _no_value(error["type"], path, context, how)
         hidden = True
     else:
@@ -225,7 +228,7 @@ def _what_below(kind: str) -> tuple[str, str]:
 
 
 def _no_value(kind: str, path: str, context: dict[str, Any], how: HowToSet) -> tuple[str, str]:
-    """What to say of `key:` with nothing behind it, which YAML reads as null."""
+    """What to say of `key:` with nothing behind it: null in YAML, empty text from Pulumi."""
     what, below = _what_below(kind) if kind in _UNSHAPED else ("it", "")
     bound = f"has no value, and {_must_be(kind, context)}"
     return bound, f"remove it, or set {what} {how.it(path + below)}"
@@ -237,7 +240,7 @@ def _dotted_key(path: str, value: Any, how: HowToSet, *, hidden: bool) -> tuple[
     if found := _secret_within(path, how):
         return found
     sign = "bracket" if path[len(first)] == "[" else "dot"
-    bound = f"is one key with a {sign} in its name"
+    bound = f"{ONE_KEY} a {sign} in its name"
     if secret := SECRET_KEYS.get(first):
         remove = f" with pulumi config rm '{NAMESPACE}:{path}'" if how.remove else ""
         set_it = how.secretly(first, secret.argument)

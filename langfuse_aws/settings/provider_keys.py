@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from langfuse_aws.settings import default_tags, regions
+from langfuse_aws.settings import default_tags, regions, sealed
 
 
 def faults(config: Mapping[str, Any]) -> list[str]:
@@ -13,5 +13,5 @@ def faults(config: Mapping[str, Any]) -> list[str]:
     a program.
     """
     region = config.get(regions.KEY)
-    line = None if region is None else regions.line(str(region))
+    line = regions.line(str(region)) if region and not sealed.holds(region) else None
     return [*([line] if line else []), *default_tags.faults(config.get(default_tags.KEY))]

@@ -1,18 +1,22 @@
 """The names of AWS's regions, in all partitions, as botocore knows them."""
 
 import json
+from collections.abc import Mapping
+from contextlib import suppress
 from functools import cache
 from importlib.resources import files
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, cast
 
 from pydantic import AfterValidator
 
+from langfuse_aws.settings.how_to_set import IN_CONFIGURATION, HowToSet
 from langfuse_aws.settings.section import refusal
 from langfuse_aws.settings.wording import nearest, shown
 
 KEY: Final = "aws:region"
 
-NOT_SET: Final = f"{KEY}: is not set, nor are AWS_REGION and AWS_DEFAULT_REGION"
+PROFILE_KEY: Final = "aws:profile"
+_NOT_SET: Final = f"{KEY}: is not set, nor are AWS_REGION and AWS_DEFAULT_REGION"
 
 
 @cache
@@ -41,6 +45,45 @@ def line(region: str) -> str | None:
     if found := fault(region):
         bound, remedy = found
         return f"{KEY}: {shown(region)}: {bound}. {remedy[:1].upper()}{remedy[1:]}."
+    return None
+
+
+def missing(
+    config: Mapping[str, Any], environment: Mapping[str, str], how: HowToSet = IN_CONFIGURATION
+) -> list[str]:
+    """A line if the configuration says no region, and the environment none that there is."""
+    if config.get(KEY):
+        return []
+    if region := of_environment(config.get(PROFILE_KEY), environment):
+        found = line(region)
+        return [found] if found else []
+    return [f"{_NOT_SET}. Set it {how.provider_key(KEY, 'REGION')}."]
+
+
+def of_environment(profile: str | None, environment: Mapping[str, str]) -> str | None:
+    """The region that AWS's variables say, or the file of profiles; None if they say none."""
+    named = environment.get("AWS_REGION") or environment.get("AWS_DEFAULT_REGION")
+    if named:
+        return named
+    # These load in a moment, and the SDK in a tenth of a second.
+    from botocore import configloader
+    from botocore.exceptions import BotoCoreError
+
+    loader: Any = configloader
+    name = profile or environment.get("AWS_PROFILE") or environment.get("AWS_DEFAULT_PROFILE")
+    for variable, file in (
+        ("AWS_CONFIG_FILE", "~/.aws/config"),
+        ("AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials"),
+    ):
+        with suppress(BotoCoreError):
+            path = environment.get(variable) or file
+            if variable == "AWS_CONFIG_FILE":
+                found = loader.load_config(path)["profiles"]
+            else:
+                found = loader.raw_config_parse(path)
+            profiles = cast("Mapping[str, Mapping[str, str]]", found)
+            if region := profiles.get(name or "default", {}).get("region"):
+                return region
     return None
 
 

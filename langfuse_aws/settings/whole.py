@@ -3,10 +3,11 @@
 The program reads what Pulumi hands it, the commands read the file: both check it here.
 """
 
+import os
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from langfuse_aws.settings import provider_keys
+from langfuse_aws.settings import provider_keys, regions
 from langfuse_aws.settings.how_to_set import IN_CONFIGURATION
 from langfuse_aws.settings.loading import SettingsError, load, of_namespace
 from langfuse_aws.settings.messages import NAMESPACE
@@ -14,22 +15,32 @@ from langfuse_aws.settings.model import Settings
 
 
 def checked(
-    config: Mapping[str, Any], in_the_clear: Iterable[str], *, sealed: bool = False
+    config: Mapping[str, Any],
+    in_the_clear: Iterable[str],
+    environment: Mapping[str, str] = os.environ,
+    *,
+    sealed_environment: bool = False,
 ) -> Settings:
     """The settings of a configuration. Raises SettingsError with every error there is.
 
-    Keys have their namespaces. `in_the_clear` are the secret keys that are not stored as secrets;
-    with `sealed`, nobody here can decrypt `secretEnvironment`, and nothing is said about it.
+    Keys have their namespaces. `in_the_clear` are the secret keys that are not stored as secrets,
+    and `environment` may say the region. With `sealed_environment`, nobody here can decrypt
+    `secretEnvironment`, and nothing is said about it.
     """
-    problems = [_in_the_clear(key) for key in in_the_clear]
-    problems += provider_keys.faults(config)
+    problems = without_settings(config, in_the_clear)
+    problems += regions.missing(config, environment)
     try:
-        settings = load(of_namespace(config), sealed=sealed)
+        settings = load(of_namespace(config), sealed_environment=sealed_environment)
     except SettingsError as error:
         raise SettingsError([*problems, *error.problems]) from None
     if problems:
         raise SettingsError(problems)
     return settings
+
+
+def without_settings(config: Mapping[str, Any], in_the_clear: Iterable[str]) -> list[str]:
+    """A line for each error that can be seen where not all keys are there."""
+    return [*map(_in_the_clear, in_the_clear), *provider_keys.faults(config)]
 
 
 def _in_the_clear(key: str) -> str:

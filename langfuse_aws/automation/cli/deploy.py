@@ -18,7 +18,7 @@ from langfuse_aws.automation.engine.operation import CancelledError
 from langfuse_aws.automation.engine.results import Result
 from langfuse_aws.automation.engine.stopping import STOPPED, Interrupted
 from langfuse_aws.automation.engine.waiting import waits
-from langfuse_aws.automation.errors import EXPECTED, CommandLineError, messages
+from langfuse_aws.automation.errors import CommandLineError, is_expected, messages
 from langfuse_aws.automation.stack import LangfuseStack, NoStackError
 from langfuse_aws.automation.terminal import ask, ask_for, exit_code_of, need_terminal
 
@@ -127,7 +127,9 @@ def ends_with_a_message(display: Display) -> Generator[None]:
         raise typer.Exit(STOPPED) from None
     except BrokenPipeError:  # nobody is left to be told
         raise
-    except (*EXPECTED, OSError) as error:
+    except Exception as error:
+        if not (isinstance(error, OSError) or is_expected(error)):
+            raise
         display.failed(messages(error))
         raise typer.Exit(exit_code_of(error)) from None
 

@@ -1,5 +1,7 @@
 """`cost`: what a stack costs a month, by its resources."""
 
+from pathlib import Path
+
 import typer
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -24,6 +26,7 @@ def cost(
     region: str | None,
     by: By,
     deployed: bool,
+    folder: Path,
     json_wanted: bool,
     refresh_prices: bool,
 ) -> None:
@@ -36,7 +39,7 @@ def cost(
         if region is not None:
             _check(region, CommandLineError)
         with waits.silent(json_wanted), waits(_reading(stack, deployed=deployed)):
-            graph = graph_of(stack, deployed=deployed)
+            graph = graph_of(stack, folder, deployed=deployed)
         found = price(graph, region, usage)
     if json_wanted:
         typer.echo(as_json(found, stack))
@@ -70,9 +73,9 @@ def _reading(stack: str, *, deployed: bool) -> str:
     return f"the state of stack {stack}" if deployed else f"an offline preview of stack {stack}"
 
 
-def graph_of(stack: str, *, deployed: bool) -> ResourceGraph:
+def graph_of(stack: str, folder: Path, *, deployed: bool) -> ResourceGraph:
     """The resources of a stack: as its file plans them, or as they are deployed."""
-    with LangfuseStack(stack, offline=not deployed) as found:
+    with LangfuseStack(stack, project=folder, offline=not deployed) as found:
         return found.deployed() if deployed else found.planned()
 
 

@@ -14,9 +14,10 @@ import typer
 from langfuse_aws.automation.diff.checkout import checked_out, merge_base
 from langfuse_aws.automation.diff.comparison import Sources, compare
 from langfuse_aws.automation.engine.engines import engines_ended
-from langfuse_aws.automation.engine.stack_file import InvalidSettingsError, check_stack_file
+from langfuse_aws.automation.engine.offline_workspace import check_there
+from langfuse_aws.automation.engine.stack_file import check_stack_file
 from langfuse_aws.automation.engine.waiting import waits
-from langfuse_aws.automation.errors import CommandLineError, MistakesError
+from langfuse_aws.automation.errors import CommandLineError, MistakesError, UserError
 from langfuse_aws.automation.terminal import one_line_errors
 from langfuse_aws.review.difference import Difference
 from langfuse_aws.review.gates import Gate, GateError, parse, tripped
@@ -46,7 +47,7 @@ def diff(
             before = checkouts.enter_context(checked_out(begin, folder))
             after = checkouts.enter_context(checked_out(head, folder)) if head else folder
         sources = Sources(before, after)
-        chosen, notes = _chosen(sources, stack or [])
+        chosen, notes = _chosen(sources, stack or [], folder)
         _check(chosen, after)
         differences = _compared(chosen, sources)
     stops = tripped(gates, differences)
@@ -65,11 +66,12 @@ def _gates(text: str) -> list[Gate]:
         raise CommandLineError(str(error)) from error
 
 
-def _chosen(sources: Sources, wanted: Sequence[str]) -> tuple[list[str], list[str]]:
+def _chosen(sources: Sources, wanted: Sequence[str], folder: Path) -> tuple[list[str], list[str]]:
     """The stacks to compare, and what to say of those that are on one side only."""
     known = sources.stacks()
     strangers = [name for name in wanted if name not in known]
     if strangers:
+        check_there(strangers[0], folder / f"Pulumi.{strangers[0]}.yaml", folder)
         raise CommandLineError(
             f"--stack {strangers[0]}: neither side has a Pulumi.{strangers[0]}.yaml. Stacks are "
             f"{', '.join(known)}."
@@ -104,7 +106,7 @@ def _check(names: Sequence[str], folder: Path) -> None:
     for name in names:
         try:
             check_stack_file(name, folder / f"Pulumi.{name}.yaml", folder)
-        except InvalidSettingsError as error:
+        except UserError as error:
             mistakes += error.messages
     if mistakes:
         raise MistakesError(mistakes)

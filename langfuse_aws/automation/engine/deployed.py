@@ -13,13 +13,15 @@ import typer
 from botocore.config import Config
 from pulumi import automation as auto
 
+from langfuse_aws.automation.engine.offline_workspace import check_there, mapping, read_yaml
 from langfuse_aws.automation.engine.operation import Command
 from langfuse_aws.automation.engine.stack_file import InvalidSettingsError
 from langfuse_aws.automation.engine.waiting import waits
 from langfuse_aws.automation.engine.workspace import Workspace
-from langfuse_aws.automation.errors import UserError
+from langfuse_aws.automation.errors import UserError, no_such_stack
 from langfuse_aws.components.shared.names import resource_prefix
 from langfuse_aws.graph.model import Resource
+from langfuse_aws.settings import regions
 from langfuse_aws.settings.loading import SettingsError, load, of_namespace
 from langfuse_aws.settings.messages import NAMESPACE
 from langfuse_aws.settings.model import Settings
@@ -135,14 +137,16 @@ PATIENT: Final = Config(retries=_RETRIES)
 
 def open_stack(name: str, folder: Path, clients: Config = PATIENT) -> Deployed:
     """Find a stack of the project in a folder. `clients`: how its clients of AWS wait and retry."""
+    own_name = name.rsplit("/", 1)[-1]
+    file = folder / f"Pulumi.{own_name}.yaml"
+    if file.is_file():
+        mapping(read_yaml(file).get("config"), file)
     try:
         with waits(f"stack {name} in the backend"):
             stack = auto.Stack.select(name, Workspace(str(folder), pulumi_command=Command()))
     except auto.errors.StackNotFoundError as error:
-        raise UserError(
-            f"--stack {name}: {folder} has no such stack in this backend. pulumi stack ls shows "
-            "them, and pulumi login changes the backend."
-        ) from error
+        check_there(name, file, folder)
+        raise UserError(no_such_stack(name)) from error
     with waits(f"the configuration of stack {name}"):
         config = stack.get_all_config()
     region = config.get("aws:region")
@@ -152,8 +156,8 @@ def open_stack(name: str, folder: Path, clients: Config = PATIENT) -> Deployed:
         profile_name=profile.value if profile else None,
     )
     if not session.region_name:
-        raise UserError(f"stack {name}: no region is set: pulumi config set aws:region REGION.")
-    own_name = name.rsplit("/", 1)[-1]
+        (missing,) = regions.missing({}, {})
+        raise UserError(f"stack {name}: {missing}")
     return Deployed(
         name=own_name,
         prefix=resource_prefix(stack.workspace.project_settings().name, own_name),

@@ -20,6 +20,7 @@ import yaml
 
 from langfuse_aws.automation.engine.folders import REPOSITORY as REPOSITORY
 from langfuse_aws.automation.engine.folders import STATE_FOLDER as STATE_FOLDER
+from langfuse_aws.automation.engine.stack_yaml import Loader
 from langfuse_aws.automation.errors import CommandLineError, UserError
 from langfuse_aws.settings.loading import parsed
 from langfuse_aws.settings.messages import NAMESPACE
@@ -58,10 +59,6 @@ class OfflineStack:
     scratch: Path
     replaced_secrets: tuple[str, ...] = ()
     """The settings that were encrypted for somebody else: a placeholder here, or left out."""
-    region: str | None = None
-    """`aws:region`; None: the environment says it."""
-    profile: str | None = None
-    """`aws:profile`; None: the environment says it."""
     placeholders: Mapping[str, str] = field(default_factory=dict[str, str])
     """The settings that were left out and are needed, and what to set them to, as secrets."""
 
@@ -102,7 +99,8 @@ def alone(backend: Path) -> dict[str, str]:
 
 def stacks(repository: Path = REPOSITORY) -> list[str]:
     """Name the stacks that have a settings file."""
-    return sorted(path.name.split(".")[1] for path in repository.glob("Pulumi.*.yaml"))
+    files = (path.name for path in repository.glob("Pulumi.*.yaml"))
+    return sorted(name.removeprefix("Pulumi.").removesuffix(".yaml") for name in files)
 
 
 def prepare(
@@ -119,15 +117,15 @@ def prepare(
     """
     stack = OfflineStack(name, scratch)
     stack.folder.mkdir(parents=True, exist_ok=True)
+    settings_file = stack_file or repository / f"Pulumi.{name}.yaml"
     if config is None:
-        settings_file = stack_file or repository / f"Pulumi.{name}.yaml"
         check_there(name, settings_file, repository)
         given = read_yaml(settings_file)
     else:
         given = {"config": dict(config)}
     write_project(stack.folder, repository, without=("backend",))
     copy = stack.stack_file
-    settings, replaced = _settings(given, read_yaml(copy) if copy.exists() else {})
+    settings, replaced = _settings(given, read_yaml(copy) if copy.exists() else {}, settings_file)
     write_yaml(copy, settings)
     own = {_bare(key): parsed(value) for key, value in settings["config"].items()}
     secrets = {key: SECRET_KEYS[bare] for key in replaced if (bare := _bare(key)) in SECRET_KEYS}
@@ -141,18 +139,25 @@ def prepare(
         scratch,
         tuple(replaced),
         placeholders=placeholders,
-        region=own.get("aws:region"),
-        profile=own.get("aws:profile"),
     )
 
 
 def check_there(name: str, settings_file: Path, repository: Path) -> None:
     """Raise NoStackFileError unless there is the file of a stack."""
-    if not settings_file.is_file():
-        there = ", ".join(stacks(repository)) or "none"
-        raise NoStackFileError(
-            f"there is no stack {name!r}: {settings_file} does not exist. Stacks here: {there}"
-        )
+    if settings_file.is_file():
+        return
+    if settings_file.parent.resolve() != repository.resolve():
+        raise NoStackFileError(f"stack {name}: {settings_file} does not exist.")
+    raise NoStackFileError(
+        f"--stack {name}: {files_in(repository)}, and no {settings_file.name}. pulumi stack init "
+        f"{name}, then pulumi config set {NAMESPACE}:size dev --stack {name} makes it."
+    )
+
+
+def files_in(folder: Path) -> str:
+    """Say which stack files a folder has."""
+    files = ", ".join(f"Pulumi.{name}.yaml" for name in stacks(folder))
+    return f"{folder} has {files or 'no Pulumi.STACK.yaml'}"
 
 
 def write_project(folder: Path, repository: Path, without: Sequence[str] = (), **more: str) -> None:
@@ -166,11 +171,11 @@ def write_project(folder: Path, repository: Path, without: Sequence[str] = (), *
 
 
 def _settings(
-    settings: dict[str, Any], earlier: dict[str, Any]
+    settings: dict[str, Any], earlier: dict[str, Any], path: Path
 ) -> tuple[dict[str, Any], list[str]]:
     replaced: list[str] = []
     kept = {key: value for key, value in settings.items() if key not in FOREIGN_SETTINGS}
-    config = cast("dict[str, Any]", kept.get("config") or {})
+    config = mapping(kept.get("config"), path)
     kept["config"] = readable = dict[str, Any]()
     for key, value in config.items():
         if _bare(key) in SECRET_KEYS and _has_secret(value):
@@ -207,16 +212,20 @@ def _readable(value: Any, path: str, replaced: list[str]) -> Any:
 
 def read_yaml(path: Path) -> dict[str, Any]:
     """Read a mapping. Raises OfflineStackError."""
-    loaded = read_any_yaml(path)
-    if not isinstance(loaded, dict):
-        raise OfflineStackError(f"{path} must hold a mapping, not {type(loaded).__name__}")
-    return cast("dict[str, Any]", loaded)
+    return mapping(read_any_yaml(path), path)
+
+
+def mapping(value: Any, path: Path) -> dict[str, Any]:
+    """What a file, or a part of it, must be; an empty one has no keys. Raises OfflineStackError."""
+    if value is not None and not isinstance(value, dict):
+        raise OfflineStackError(f"{path}: is not what Pulumi writes: keys and values are missing.")
+    return {str(key): part for key, part in cast("dict[Any, Any]", value or {}).items()}
 
 
 def read_any_yaml(path: Path) -> Any:
     """Read a file, which may hold anything. Raises OfflineStackError."""
     try:
-        return yaml.safe_load(path.read_text(encoding="utf-8"))
+        return yaml.load(path.read_text(encoding="utf-8"), Loader)  # noqa: S506 -- a SafeLoader
     except OSError as error:
         raise OfflineStackError(f"cannot read {path}: {error.strerror}") from None
     except UnicodeDecodeError:

@@ -18,7 +18,7 @@ from langfuse_aws.automation.engine import pulumi_cli
 from langfuse_aws.automation.engine.engines import RUNNING
 from langfuse_aws.automation.engine.events import DiagnosticEvent, Event, read
 from langfuse_aws.automation.engine.redaction import Redaction
-from langfuse_aws.automation.errors import NOT_LOGGED_IN, UserError, is_logged_out
+from langfuse_aws.automation.errors import NOT_LOGGED_IN, UserError, is_logged_out, of_passphrase
 
 Result = TypeVar("Result")
 OnEvent = Callable[[auto.EngineEvent], None]
@@ -240,6 +240,8 @@ class Operation(Generic[Result]):
             )
         if is_logged_out(error):
             return OperationError(NOT_LOGGED_IN)
+        if told := of_passphrase(error):
+            return OperationError(told)
         said = self._redaction.text(str(error).rpartition("stderr: ")[2].strip())
         lines = tuple(self._errors) or tuple(said.splitlines()) or (f"exit code {error}",)
         lines = tuple(line for line in lines if not ENDED.search(line)) or lines

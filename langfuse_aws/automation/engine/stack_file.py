@@ -4,44 +4,75 @@ Secrets stay encrypted. Values that come from Pulumi ESC (`environment:`) are no
 """
 
 import json
+import os
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
-from langfuse_aws.automation.engine.offline_workspace import read_any_yaml
+from langfuse_aws.automation.engine.offline_workspace import (
+    check_there,
+    files_in,
+    mapping,
+    read_yaml,
+)
+from langfuse_aws.automation.engine.stack_yaml import lines_of_keys, place
 from langfuse_aws.automation.errors import CommandLineError, UserError
 from langfuse_aws.components.shared.names import resource_prefix
-from langfuse_aws.settings import default_tags, regions
+from langfuse_aws.settings import default_tags, regions, whole
 from langfuse_aws.settings.installation import CLONE, PROJECT
 from langfuse_aws.settings.loading import SettingsError, load_without_secrets, of_namespace
 from langfuse_aws.settings.messages import NAMESPACE
 from langfuse_aws.settings.model import Settings
-from langfuse_aws.settings.secret_keys import SECRET_KEYS
-from langfuse_aws.settings.whole import checked
+from langfuse_aws.settings.sealed import SEALED
+from langfuse_aws.settings.secret_keys import ENVIRONMENT_KEY, SECRET_KEYS
 
-PROFILE_KEY = "aws:profile"
 ESC = "environment"
 """Of a stack file: the environments of Pulumi ESC that it takes further values from."""
 CALL = "langfuse_aws.components.program"
 """What the `__main__.py` of a project imports that deploys by this package."""
 _LEGACY = f"{NAMESPACE}:config:"
 """Pulumi takes `langfuse:config:size` for `langfuse:size`."""
+_SIZE = f"{NAMESPACE}:size"
+
+
+class Mistake(NamedTuple):
+    """One of a stack's, and where it is."""
+
+    key: str
+    message: str
+    """Begins with the key."""
+    line: int | None
+    """Of the file, from 1; None: it is about what is not there."""
 
 
 class InvalidSettingsError(UserError, SettingsError):
     """The settings are wrong; `problems` has a line for each mistake."""
 
-    def __init__(self, name: str, problems: list[str]) -> None:
-        """Take the stack's name and the lines."""
+    def __init__(self, name: str, problems: list[str], file: Path | None = None) -> None:
+        """Take the stack's name, the lines, and the file that they are about, if there is one."""
         UserError.__init__(self, f"stack {name}: " + " ".join(problems))
         self.name = name
         self.problems = problems
+        self.file = file
+        lines = lines_of_keys(file) if file else {}
+        places = [place(problem, lines) for problem in problems]
+        found = [
+            Mistake(key, text, line) for (key, line), text in zip(places, problems, strict=True)
+        ]
+        self.mistakes = sorted(found, key=lambda each: each.line or 0)
+        """The same, each with its key and its line, in the order of the lines."""
 
     @property
     def messages(self) -> Sequence[str]:
         """A line for each mistake."""
-        return [f"stack {self.name}: {problem}" for problem in self.problems]
+        if self.file is None:
+            return [f"stack {self.name}: {each.message}" for each in self.mistakes]
+        return [
+            f"{self.file.name}:{f'{each.line}:' if each.line else ''} {each.message}"
+            for each in self.mistakes
+        ]
 
 
 @dataclass(frozen=True)
@@ -61,60 +92,141 @@ class StackFile:
     """Of Pulumi.yaml."""
 
 
+@dataclass(frozen=True)
+class _Written:
+    """A stack file as it is written."""
+
+    name: str
+    path: Path
+    config: Mapping[str, Any]
+    """By key, with its namespace."""
+    astray: Sequence[str]
+    """Keys of ours that stand beside `config`."""
+    partly: bool
+    """Whether the engine knows further values: of Pulumi ESC, or of the project's own `config`."""
+
+    @property
+    def sealed(self) -> list[str]:
+        """Keys that are encrypted, though they are not secret ones."""
+        secret = {f"{NAMESPACE}:{key}" for key in SECRET_KEYS}
+        return [key for key, value in self.config.items() if key not in secret and _sealed(value)]
+
+    @property
+    def checked_part(self) -> dict[str, Any]:
+        """The keys that are checked, as the program gets them."""
+        others = (regions.KEY, regions.PROFILE_KEY, default_tags.KEY)
+        return {
+            key: _as_pulumi_hands_it(_with_seals(value))
+            for key, value in self.config.items()
+            if key.startswith(f"{NAMESPACE}:") or key in others
+        }
+
+    def secrets_in_the_clear(self, given: Collection[str]) -> list[str]:
+        """The secret keys that are not stored as secrets, but for those that are `given`."""
+        return [
+            key
+            for key in SECRET_KEYS
+            if key not in given
+            and not _sealed(self.config.get(f"{NAMESPACE}:{key}", {"secure": ""}))
+        ]
+
+
 def read_stack_file(stack: str | None, folder: Path) -> StackFile:
     """Read the file of a stack. UserError if there is none, InvalidSettingsError if it is wrong.
 
     The stack need not exist in any backend, and its secrets may still be missing.
     """
-    files = [file.name for file in sorted(folder.glob("Pulumi.*.yaml"))]
-    there = f"{folder} has {', '.join(files) or 'no Pulumi.STACK.yaml'}"
     if stack is None:
-        raise CommandLineError(f"--stack: is missing. {there}; name one of these.")
+        raise CommandLineError(f"--stack: is missing. {files_in(folder)}; name one of these.")
     name = stack.rsplit("/", 1)[-1]
-    if f"Pulumi.{name}.yaml" not in files:
-        raise CommandLineError(
-            f"--stack {stack}: {there}, and no Pulumi.{name}.yaml. pulumi stack init {stack}, then "
-            f"pulumi config set {NAMESPACE}:size dev --stack {stack} makes it."
-        )
     path = folder / f"Pulumi.{name}.yaml"
-    content = _mapping(read_any_yaml(path), path)
-    config = _config_of(content, path)
-    hidden = _hidden(config)
-    if hidden:
+    check_there(stack, path, folder)
+    project = read_yaml(folder / "Pulumi.yaml")
+    written = _read(name, path, project)
+    if written.sealed:
         raise UserError(
-            f"{path}: {', '.join(hidden)}: is encrypted, and no key is asked for here. Set it "
-            "without --secret."
+            f"{path}: {', '.join(written.sealed)}: is encrypted, and no key is asked for here. Set "
+            "it without --secret."
         )
-    project = _mapping(read_any_yaml(folder / "Pulumi.yaml"), folder / "Pulumi.yaml")
     return StackFile(
         name=name,
         prefix=resource_prefix(str(project.get("name")), name),
-        region=config.get(regions.KEY),
-        profile=config.get(PROFILE_KEY),
-        settings=_settings(name, config, secrets_later=True, partly=bool(content.get(ESC))),
+        region=written.config.get(regions.KEY),
+        profile=written.config.get(regions.PROFILE_KEY),
+        settings=_settings(written, secrets_later=True),
         folder=folder,
     )
 
 
 def check_stack_file(
-    name: str, path: Path, project: Path, given: Collection[str] = frozenset()
+    name: str,
+    path: Path,
+    project: Path,
+    given: Collection[str] = frozenset(),
+    environment: Mapping[str, str] = os.environ,
 ) -> None:
     """Check a file as the program would, without an engine. Raises InvalidSettingsError.
 
-    `given` are secret keys that the file needs not have. Nothing is said where only the engine
-    knows all values, or where the program is another one, such as that of another commit.
+    `given` are secret keys that the file needs not have. Nothing is said where the program is
+    another one, such as that of another commit.
     """
     described = project / "Pulumi.yaml"
     if not described.is_file() or not path.is_file():
         return
-    own = _mapping(read_any_yaml(described), described)
+    own = read_yaml(described)
     program = (project / str(own.get("main", "."))).resolve()
-    if _is_another(program) or own.get("config"):
+    if not _is_another(program):
+        _check(_read(name, path, own), given, environment)
+
+
+def check_alone(stack: str, folder: Path) -> bool:
+    """Check a stack's file, whatever the program is. False: the engine knows further values.
+
+    Raises UserError if there is none, InvalidSettingsError if it is wrong.
+    """
+    name = stack.rsplit("/", 1)[-1]
+    path = folder / f"Pulumi.{name}.yaml"
+    check_there(stack, path, folder)
+    written = _read(name, path, read_yaml(folder / "Pulumi.yaml"))
+    _check(written)
+    return not written.partly
+
+
+def _read(name: str, path: Path, project: Mapping[str, Any]) -> _Written:
+    content = read_yaml(path)
+    namespace = str(project.get("name"))
+    config = {
+        _full_key(key, namespace): value
+        for key, value in mapping(content.get("config"), path).items()
+    }
+    known = (f"{NAMESPACE}:", regions.KEY, default_tags.KEY)
+    return _Written(
+        name,
+        path,
+        config,
+        astray=[key for key in content if key.startswith(known)],
+        partly=bool(content.get(ESC) or project.get("config")),
+    )
+
+
+def _full_key(key: str, project: str) -> str:
+    """A key as Pulumi hands it to the program."""
+    if ":" not in key:
+        return f"{project}:{key}"
+    return f"{NAMESPACE}:{key.removeprefix(_LEGACY)}" if key.startswith(_LEGACY) else key
+
+
+def _check(
+    written: _Written,
+    given: Collection[str] = frozenset(),
+    environment: Mapping[str, str] = os.environ,
+) -> None:
+    """Raise InvalidSettingsError if there is a mistake in what is known of it."""
+    if not (written.partly or _SIZE in written.sealed):
+        _settings(written, given=given, environment=environment)
         return
-    content = _mapping(read_any_yaml(path) or {}, path)
-    config = _config_of(content, path)
-    if not content.get(ESC) and not _hidden(_checked_part(config)):
-        _settings(name, config, given=given)
+    if problems := [*_astray(written), *_without_settings(written, given)]:
+        raise InvalidSettingsError(written.name, problems, written.path)
 
 
 def _is_another(program: Path) -> bool:
@@ -127,23 +239,22 @@ def _is_another(program: Path) -> bool:
 
 
 def _settings(
-    name: str,
-    config: Mapping[str, Any],
+    written: _Written,
     *,
     given: Collection[str] = frozenset(),
+    environment: Mapping[str, str] = os.environ,
     secrets_later: bool = False,
-    partly: bool = False,
 ) -> Settings:
-    """The settings; secrets that only their owner can decrypt are taken for right.
+    """The settings; what only its owner can decrypt is taken for right.
 
-    `secrets_later`: they may still be missing. `partly`: there are further values, which are not
-    known here.
+    `secrets_later`: secrets may still be missing.
     """
-    there = [key for key in SECRET_KEYS if f"{NAMESPACE}:{key}" in config]
-    unread = {key for key in there if _encrypted(config[f"{NAMESPACE}:{key}"])}.union(given)
+    there = [key for key in SECRET_KEYS if f"{NAMESPACE}:{key}" in written.config]
+    in_the_clear = written.secrets_in_the_clear(given)
+    unread = {key for key in there if key not in in_the_clear}.union(given)
     plain = {
-        key: _as_pulumi_hands_it(value)
-        for key, value in _checked_part(config).items()
+        key: value
+        for key, value in written.checked_part.items()
         if key.removeprefix(f"{NAMESPACE}:") not in unread
     }
     ours = of_namespace(plain)
@@ -152,63 +263,70 @@ def _settings(
         for key in unread
         if (text := SECRET_KEYS[key].standing_in("x", ours)) is not None
     }
-    in_the_clear = [key for key in there if key not in unread]
-    problems: list[str] = []
+    problems = _astray(written)
     try:
-        if partly:
-            return load_without_secrets(ours)
-        sealed = "secretEnvironment" in unread
-        return checked({**plain, **stand_ins}, in_the_clear, sealed=sealed)
+        if written.partly:
+            problems += _without_settings(written, given)
+            found = load_without_secrets(ours)
+        else:
+            found = whole.checked(
+                {**plain, **stand_ins},
+                in_the_clear,
+                environment,
+                sealed_environment=ENVIRONMENT_KEY in unread,
+            )
+        if not problems:
+            return found
     except SettingsError as error:
-        problems = error.problems
+        problems += error.problems
     if secrets_later:
         # Of what is not written, nothing else can be wrong.
         missing = tuple(f"{NAMESPACE}:{key}" for key in SECRET_KEYS if key not in there)
         problems = [line for line in problems if not line.startswith(missing)]
         if not problems:
             return load_without_secrets(ours)
-    raise InvalidSettingsError(name, problems)
+    raise InvalidSettingsError(written.name, problems, written.path)
 
 
-def _config_of(content: Mapping[str, Any], path: Path) -> Mapping[str, Any]:
-    config = _mapping(content.get("config") or {}, path)
-    return {
-        f"{NAMESPACE}:{key.removeprefix(_LEGACY)}" if key.startswith(_LEGACY) else key: value
-        for key, value in config.items()
-    }
+def _astray(written: _Written) -> list[str]:
+    return [
+        f"{key}: stands beside config, where Pulumi does not read it. Move it below config."
+        for key in written.astray
+    ] + [
+        f"{key}: is no key: Pulumi's are NAMESPACE:NAME. Correct it."
+        for key in written.config
+        if not re.fullmatch(r"[^:]*:(config:)?[^:]*", key)
+    ]
 
 
-def _checked_part(config: Mapping[str, Any]) -> dict[str, Any]:
-    keys = (regions.KEY, default_tags.KEY)
-    return {
-        key: value
-        for key, value in config.items()
-        if key.startswith(f"{NAMESPACE}:") or key in keys
-    }
-
-
-def _hidden(config: Mapping[str, Any]) -> list[str]:
-    """Keys that are encrypted, though they are not secret ones."""
-    secret = {f"{NAMESPACE}:{key}" for key in SECRET_KEYS}
-    return [key for key, value in config.items() if key not in secret and _encrypted(value)]
+def _without_settings(written: _Written, given: Collection[str]) -> list[str]:
+    return whole.without_settings(written.checked_part, written.secrets_in_the_clear(given))
 
 
 def _as_pulumi_hands_it(value: Any) -> Any:
-    """A number or a truth value as the text that a program gets."""
+    """A number or a truth value as the text that a program gets; null is an empty one."""
+    if value is None:
+        return ""
     return json.dumps(value) if isinstance(value, bool | int | float) else value
 
 
-def _mapping(value: Any, path: Path) -> Mapping[str, Any]:
-    if not isinstance(value, Mapping):
-        raise UserError(f"{path}: is not what Pulumi writes: keys and values are missing.")
-    return cast("Mapping[str, Any]", value)
+def _with_seals(value: Any) -> Any:
+    """A value with SEALED for each part that is one of Pulumi's secrets."""
+    if isinstance(value, Mapping):
+        parts = cast("Mapping[str, Any]", value)
+        if set(parts) == {"secure"}:
+            return SEALED
+        return {key: _with_seals(part) for key, part in parts.items()}
+    if isinstance(value, list):
+        return [_with_seals(part) for part in cast("list[Any]", value)]
+    return value
 
 
-def _encrypted(value: Any) -> bool:
+def _sealed(value: Any) -> bool:
     """Whether a value, or a part of it, is one of Pulumi's secrets."""
     if isinstance(value, Mapping):
         parts = cast("Mapping[str, Any]", value)
-        return "secure" in parts or any(_encrypted(part) for part in parts.values())
+        return "secure" in parts or any(_sealed(part) for part in parts.values())
     if isinstance(value, list):
-        return any(_encrypted(part) for part in cast("list[Any]", value))
+        return any(_sealed(part) for part in cast("list[Any]", value))
     return False

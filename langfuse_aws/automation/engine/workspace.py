@@ -18,7 +18,6 @@ from langfuse_aws.automation.engine.offline_workspace import (
     write_project,
     write_yaml,
 )
-from langfuse_aws.automation.engine.region import region_of
 from langfuse_aws.automation.errors import UserError
 from langfuse_aws.offline.serving import shared_providers
 
@@ -58,13 +57,8 @@ def offline_place(
     stack_file: Path | None,
     config: Mapping[str, Any] | None,
 ) -> Place:
-    """Prepare for an AWS that exists in memory only. State and settings stay in `scratch`.
-
-    Raises UserError, also where AWS's own provider would for want of a region.
-    """
+    """Prepare for an AWS that exists in memory only. State and settings stay in `scratch`."""
     stack = prepare(name, scratch, project, stack_file=stack_file, config=config)
-    if not stack.region:
-        region_of(name, None, stack.profile)
     environment = stack.environment({"PATH": search_path(), **shared_providers()})
     return Place(
         stack.folder,

@@ -9,7 +9,7 @@ from typing import Any, Final, Literal, NamedTuple
 from botocore.exceptions import ClientError
 
 from langfuse_aws.automation.aws.answers import DENIED, error_code
-from langfuse_aws.automation.errors import EXPECTED, one_line
+from langfuse_aws.automation.errors import is_expected, one_line
 
 State = Literal["ok", "wrong", "unknown"]
 
@@ -72,10 +72,9 @@ def _findings(reading: Reading) -> Sequence[Finding]:
         return list(reading.run())
     except ClientError as error:
         return [_unknown(reading, one_line(error), _right_for(error))]
-    except EXPECTED as error:
-        return [_unknown(reading, one_line(error))]
     except Exception as error:  # what nobody foresaw must not take the screen away at night
-        return [_unknown(reading, f"{type(error).__name__}: {one_line(error)}")]
+        kind = "" if is_expected(error) else f"{type(error).__name__}: "
+        return [_unknown(reading, f"{kind}{one_line(error)}")]
 
 
 def _unknown(reading: Reading, reason: str, remedy: str = "") -> Finding:

@@ -18,7 +18,7 @@ from langfuse_aws.automation.engine.folders import STATE_FOLDER
 from langfuse_aws.automation.engine.operation import CancelledError
 from langfuse_aws.automation.engine.stack_file import StackFile, read_stack_file
 from langfuse_aws.automation.engine.waiting import waits
-from langfuse_aws.automation.errors import EXPECTED, MistakesError, one_line
+from langfuse_aws.automation.errors import MistakesError, is_expected, one_line
 from langfuse_aws.automation.images.command import lock_images, mirror_images
 from langfuse_aws.automation.images.display import ImagesForPeople
 from langfuse_aws.automation.plan import Plan, Step, carry_out, show
@@ -124,7 +124,9 @@ class Upgrade:
         with waits("a task that asks the databases"):
             try:
                 return databases.ask(deployed)
-            except EXPECTED as error:
+            except Exception as error:
+                if not is_expected(error):
+                    raise
                 return databases.Answers(
                     errors=(f"the databases could not be asked: {one_line(error)}",)
                 )

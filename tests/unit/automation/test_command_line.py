@@ -55,6 +55,6 @@ def test_help_loads_no_sdk_and_says_what_the_command_does(arguments: tuple[str, 
 
 def test_the_help_names_every_command_in_the_order_in_which_they_are_needed() -> None:
     named = [name for name, *rest in (each for each in commands() if each) if not rest]
-    assert named[:6] == ["new", "preview", "up", "refresh", "destroy", "outputs"]
+    assert named[:6] == ["new", "validate", "preview", "up", "refresh", "destroy"]
     _, _, text = helped()
     assert all(f" {name} " in text for name in named)

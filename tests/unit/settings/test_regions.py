@@ -106,7 +106,8 @@ def test_the_environment_may_say_the_region(
 ) -> None:
     write(project, None)
     monkeypatch.setenv(variable, "eu-west-1")
-    with LangfuseStack("dev", project=project, offline=True):
+    with LangfuseStack("dev", project=project, offline=True) as stack:
+        stack.check()
         monkeypatch.setenv(variable, "eu-wst-1")
-    with pytest.raises(UserError, match="eu-west-1"):
-        LangfuseStack("dev", project=project, offline=True)
+        with pytest.raises(UserError, match="eu-west-1"):
+            stack.check()

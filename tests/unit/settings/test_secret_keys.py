@@ -184,7 +184,8 @@ def test_a_stack_file_is_read_without_its_secrets(key: str, tmp_path: Path) -> N
     given = {name: value for name, value in needing(key).items() if name not in SECRET_KEYS}
     config = {f"langfuse:{name}": value for name, value in given.items()}
     sealed = {f"langfuse:{name}": FOREIGN for name in {key, *needing(key)} & {*SECRET_KEYS}}
-    (tmp_path / "Pulumi.dev.yaml").write_text(yaml.safe_dump({"config": config | sealed}))
+    region = {"aws:region": "eu-west-1"}
+    (tmp_path / "Pulumi.dev.yaml").write_text(yaml.safe_dump({"config": config | sealed | region}))
     assert read_stack_file("dev", tmp_path).settings == load_without_secrets(given)
 
 

@@ -195,7 +195,7 @@ def test_json_has_the_difference_and_the_gates(repository: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (["--stack", "pord"], "error: --stack pord: neither side has a Pulumi.pord.yaml. Stacks"),
+        (["--stack", "pord"], "error: --stack pord: {folder} has Pulumi.dev.yaml, "),
         (["--fail-on", "nothing"], "error: --fail-on: nothing: is no gate. Gates are replace-data"),
     ],
 )
@@ -205,6 +205,6 @@ def test_a_wrong_option_is_one_line(
     commit(repository, dev="two")
     done = diff(repository, *options)
     assert done.exit_code == 2
-    assert done.stderr.startswith(words)
+    assert done.stderr.startswith(words.format(folder=repository))
     assert done.stderr.count("\n") == 1
     assert compared == []

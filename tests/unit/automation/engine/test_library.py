@@ -264,7 +264,7 @@ def test_a_stack_file_elsewhere_is_left_there_and_the_program_stays_the_same(
         (
             "prod",
             None,
-            "there is no stack 'prod': {}/Pulumi.prod.yaml does not exist",
+            "--stack prod: {} has Pulumi.dev.yaml, and no Pulumi.prod.yaml",
         ),
     ],
 )

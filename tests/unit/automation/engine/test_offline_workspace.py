@@ -63,7 +63,7 @@ def read_by_the_program(
         monkeypatch.delenv(variable, raising=False)
 
     async def run() -> dict[str, Any]:
-        pulumi.runtime.set_all_config(texts, list(secret))
+        pulumi.runtime.set_all_config({"aws:region": "eu-west-1", **texts}, list(secret))
         _, secrets = stack_settings.read()
         found = {**secrets.environment, **secrets.passwords, **secrets.providers}
         if secrets.smtp_url is not None:
@@ -314,5 +314,5 @@ def test_the_stack_file_itself_is_only_read(repository: Path) -> None:
 def test_an_unknown_stack_is_refused_with_the_known_ones(repository: Path) -> None:
     (repository / "Pulumi.prod.yaml").write_text("config: {}\n")
 
-    with pytest.raises(OfflineStackError, match=r"no stack 'dve'.*Stacks here: prod"):
+    with pytest.raises(OfflineStackError, match=r"--stack dve: .* has Pulumi\.prod\.yaml"):
         prepare("dve", repository.parent / "scratch", repository)

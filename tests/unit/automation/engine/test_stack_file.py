@@ -52,7 +52,7 @@ def write(project: Path, config: dict[str, Any], **more: Any) -> Path:
 
 def problems(project: Path, config: dict[str, Any], **more: Any) -> list[str]:
     """What is wrong, by the library and by preflight's reader, which must agree."""
-    path = write(project, {"langfuse:size": "dev", **config}, **more)
+    path = write(project, {"langfuse:size": "dev", "aws:region": "eu-west-1", **config}, **more)
     found: list[list[str]] = []
     for check in (
         lambda: check_stack_file("dev", path, project),
@@ -101,9 +101,9 @@ def test_every_command_tells_every_mistake_in_the_same_words_and_starts_no_engin
     else:
         told = [line.removeprefix("error: ") for line in done.stderr.splitlines()]
     assert [line.split(": ")[:2] for line in told] == [
-        ["stack dev", "langfuse:postgresPassword"],
-        ["stack dev", "aws:region"],
-        ["stack dev", "langfuse:wroker"],
+        ["Pulumi.dev.yaml:2", "aws:region"],
+        ["Pulumi.dev.yaml:6", "langfuse:postgresPassword"],
+        ["Pulumi.dev.yaml:8", "langfuse:wroker"],
     ]
     assert HUSH not in done.output
     assert not no_engine.exists()
@@ -131,7 +131,9 @@ def test_diff_tells_the_mistakes_of_every_stack(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write(project, {"langfuse:size": "dev", **MISTAKES})
-    (project / "Pulumi.b.yaml").write_text("config: {'langfuse:size': huge}\n")
+    (project / "Pulumi.b.yaml").write_text(
+        "config: {'langfuse:size': huge, 'aws:region': eu-west-1}\n"
+    )
     for command in ("init -q", "add .", "-c user.name=a -c user.email=a@b.c commit -qm a"):
         subprocess.run(["git", *command.split()], cwd=project, check=True)
     compared: list[str] = []
@@ -140,10 +142,10 @@ def test_diff_tells_the_mistakes_of_every_stack(
     assert (done.exit_code, compared) == (1, [])
     told = [line.split(": ")[:3] for line in done.stderr.splitlines()]
     assert told == [
-        ["error", "stack b", "langfuse:size"],
-        ["error", "stack dev", "langfuse:postgresPassword"],
-        ["error", "stack dev", "aws:region"],
-        ["error", "stack dev", "langfuse:wroker"],
+        ["error", "Pulumi.b.yaml:1", "langfuse:size"],
+        ["error", "Pulumi.dev.yaml:2", "aws:region"],
+        ["error", "Pulumi.dev.yaml:6", "langfuse:postgresPassword"],
+        ["error", "Pulumi.dev.yaml:8", "langfuse:wroker"],
     ]
 
 

@@ -226,21 +226,25 @@ def test_a_stack_that_nobody_finds_is_one_line(
 
 
 def test_every_mistake_in_the_settings_is_a_line(project: Path) -> None:
-    write(project, "dev", "  langfuse:size: dev\n  langfuse:web:\n    cpu: 3\n    spott: true\n")
+    web = "  langfuse:web:\n    cpu: 3\n    spott: true\n"
+    write(project, "dev", f"  aws:region: eu-west-1\n  langfuse:size: dev\n{web}")
     result = preflight("--stack", "dev", "--dir", str(project))
     assert (result.exit_code, result.stdout) == (2, "")
     lines = result.stderr.splitlines()
     assert len(lines) == 2
-    assert all(line.startswith("error: stack dev: langfuse:web.") for line in lines)
+    assert [line.split(": ")[1:3] for line in lines] == [
+        ["Pulumi.dev.yaml:5", "langfuse:web.cpu"],
+        ["Pulumi.dev.yaml:6", "langfuse:web.spott"],
+    ]
 
 
 def test_a_secret_in_the_clear_is_told_and_not_shown(project: Path) -> None:
-    config = '  langfuse:size: dev\n  langfuse:secretEnvironment: \'{"ADMIN_API_KEY": "hush"}\'\n'
-    write(project, "dev", config)
+    secret = '  langfuse:secretEnvironment: \'{"ADMIN_API_KEY": "hush"}\'\n'
+    write(project, "dev", f"  aws:region: eu-west-1\n  langfuse:size: dev\n{secret}")
     result = preflight("--stack", "dev", "--dir", str(project))
     assert (result.exit_code, result.stdout) == (2, "")
     (line,) = result.stderr.splitlines()
-    assert line.startswith("error: stack dev: langfuse:secretEnvironment: is stored in the clear")
+    assert line.startswith("error: Pulumi.dev.yaml:4: langfuse:secretEnvironment: is stored in ")
     assert "hush" not in line
 
 
@@ -253,8 +257,8 @@ def test_a_stack_without_a_region_is_one_line(
     result = preflight("--stack", "dev", "--dir", str(project))
     assert result.exit_code == 2
     assert result.stderr == (
-        "error: stack dev: aws:region: is not set, nor are AWS_REGION and AWS_DEFAULT_REGION. Set "
-        "it with pulumi config set aws:region REGION --stack dev.\n"
+        "error: Pulumi.dev.yaml: aws:region: is not set, nor are AWS_REGION and "
+        "AWS_DEFAULT_REGION. Set it with pulumi config set aws:region REGION.\n"
     )
 
 
@@ -323,6 +327,7 @@ def test_secrets_need_not_be_decrypted(project: Path) -> None:
         project,
         "dev",
         "  aws:profile: acme\n"
+        "  aws:region: eu-west-1\n"
         "  langfuse:size: dev\n"
         "  langfuse:postgres: {mode: external, host: p.example.com}\n"
         "  langfuse:postgresPassword:\n    secure: v1:abc\n"
@@ -331,7 +336,7 @@ def test_secrets_need_not_be_decrypted(project: Path) -> None:
     )
     found: StackFile = read_stack_file("dev", project)
     assert found.settings.postgres.mode == "external"
-    assert (found.region, found.profile) == (None, "acme")
+    assert (found.region, found.profile) == ("eu-west-1", "acme")
 
 
 @pytest.mark.parametrize(
@@ -369,7 +374,9 @@ def test_a_broken_stack_file_is_one_line(project: Path, text: str, line: str) ->
 
 
 def test_an_empty_stack_file_lacks_the_size(project: Path) -> None:
-    (project / "Pulumi.dev.yaml").write_text("config: {}\n", encoding="utf-8")
-    with pytest.raises(SettingsError) as raised:
-        read_stack_file("dev", project)
-    assert raised.value.problems[0].startswith("langfuse:size: ")
+    for empty in ("config: {}\n", "config:\n", ""):
+        (project / "Pulumi.dev.yaml").write_text(empty, encoding="utf-8")
+        with pytest.raises(SettingsError) as raised:
+            read_stack_file("dev", project)
+        problems = [problem.split(": ")[0] for problem in raised.value.problems]
+        assert problems == ["aws:region", "langfuse:size"]
