@@ -8,9 +8,10 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from langfuse_aws.cost.rounding import worded
-from langfuse_aws.review.difference import Change, Difference, PropertyChange
+from langfuse_aws.review.difference import Change, Difference
 from langfuse_aws.review.facts import OpenPort, Permission
 from langfuse_aws.review.markdown import ABSENT, code, details, html_code, table
+from langfuse_aws.review.property_changes import PropertyChange, shortened
 
 LONGEST_COMMENT: Final = 65_536
 """Characters of a comment. https://github.com/orgs/community/discussions/27190"""
@@ -18,6 +19,8 @@ CUT: Final = "\n\n… the report is longer than a comment may be, and is cut her
 MARK: Final = "<!-- langfuse-aws: diff -->"
 """By which a workflow finds its earlier comment."""
 MOST_PROPERTIES: Final = 10
+LONGEST: Final = 120
+"""Characters of a value that are told."""
 
 _OPERATIONS: Final = (
     ("replaced", ("replace",)),
@@ -193,5 +196,8 @@ def _line(change: Change) -> str:
 
 
 def _property(change: PropertyChange) -> str:
-    old, new = (ABSENT if each is None else code(each) for each in (change.old, change.new))
+    old, new = (
+        ABSENT if each is None else code(shortened(each, LONGEST))
+        for each in (change.old, change.new)
+    )
     return f"{code(change.path)}: {old} → {new}"

@@ -19,11 +19,11 @@ from langfuse_aws.review.difference import (
     Change,
     ContainerChange,
     Difference,
-    PropertyChange,
     difference,
 )
 from langfuse_aws.review.facts import OpenPort, Permission, exposures, permissions
 from langfuse_aws.review.markdown import code, html_code
+from langfuse_aws.review.property_changes import PropertyChange
 from langfuse_aws.review.report import CUT, LONGEST_COMMENT, MARK, report
 
 PREFIX = "urn:pulumi:prod::langfuse::"
@@ -251,7 +251,7 @@ def properties_of(old: Any, new: Any, **changed: str) -> list[tuple[str, str | N
         ({"tags": {"a.b": "x"}}, {"tags": {}}, 'tags["a.b"]', ("x", None)),
         ({"id": "x"}, {"id": UNKNOWN}, "id", ("x", "known after the update")),
         ({"o": {"b": 1, "a": 2}}, {}, "o", ('{"a": 2, "b": 1}', None)),
-        ({"t": "x" * 200}, {"t": "x" * 120}, "t", ("x" * 119 + "…", "x" * 120)),
+        ({"t": "x" * 200}, {"t": "x"}, "t", ("x" * 200, "x")),
     ],
 )
 def test_a_value_is_told_as_text(
@@ -547,6 +547,13 @@ def test_only_the_first_properties_of_a_resource_are_told() -> None:
     changed = dict.fromkeys(old, "update")
     text = report([compared(graph(before), graph(after), step("update", before, after, **changed))])
     assert "  - `k09`: `1` → `2`\n  - … and 2 more\n" in text
+
+
+def test_a_long_value_is_cut_in_the_report() -> None:
+    before, after = (resource(TASK, "t", text=each) for each in ("x" * 121, "y" * 120))
+    change = step("update", before, after, text="update")
+    text = report([compared(graph(before), graph(after), change)])
+    assert f"  - `text`: `{'x' * 119}…` → `{'y' * 120}`\n" in text
 
 
 # --- gates
