@@ -124,10 +124,9 @@ class ReplacementGuard:
 
         The engine ends a preview at the first hook that fails
         (https://github.com/pulumi/pulumi/blob/v3.250.0/pkg/resource/deploy/step_executor.go), so
-        there only the last one does, and tells everything.
+        there only the last one does, and tells everything. An update waits as well: it must depend
+        on what the preview depended on, or the engine refuses the preview's plan.
         """
-        if not self._previews:
-            return value
         called = pulumi.Output.all(*(stash.urn for stash in self._stashes))
         return called.apply(lambda _: {**value, **({REFUSED: True} if self._refused else {})})
 
