@@ -74,7 +74,7 @@ def property_changes(step: Step, new: Mapping[str, Any] | None = None) -> list[P
         return []
     nothing: Mapping[str, Any] = {}
     after = new if new is not None else step.new.inputs if step.new else nothing
-    return [
+    found = [
         change
         for path, kind in sorted(step.changed.items())
         for change in _changes(
@@ -85,6 +85,9 @@ def property_changes(step: Step, new: Mapping[str, Any] | None = None) -> list[P
             told=path in step.compared_with_outputs,
         )
     ]
+    # The provider has each tag twice; alone it is there if the default tags have changed.
+    twice = {f"tagsAll{each.path.removeprefix('tags')}" for each in found if _is_tag(each)}
+    return [each for each in found if each.path not in twice]
 
 
 def shortened(text: str, most: int, start: int = 0) -> str:
@@ -103,6 +106,10 @@ def first_difference(old: str, new: str) -> int:
     """The place at which two texts begin to differ."""
     pairs = zip(old, new, strict=False)
     return next((i for i, (a, b) in enumerate(pairs) if a != b), min(len(old), len(new)))
+
+
+def _is_tag(change: PropertyChange) -> bool:
+    return re.match(r"tags\b", change.path) is not None
 
 
 def _changes(
