@@ -139,6 +139,7 @@ def test_what_was_saved_is_deployed_and_nothing_else(
     assert inputs(project)["first"]["retentionInDays"] == 30
 
 
+@pytest.mark.running
 def test_an_update_of_the_program_keeps_to_its_plan(
     tmp_path: Path, engine_path: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

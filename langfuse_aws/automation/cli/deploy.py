@@ -54,6 +54,7 @@ def up(
         stack.check()
         if plan is not None:
             _carry_out(plan, stack, display, yes=yes)
+            _tell_of_memory(display, offline)
             return
         # Offline the state is this folder's own.
         with waits(f"stack {name} in the backend"):
@@ -71,6 +72,7 @@ def up(
                 display.target(target)
                 ask(f"Make the stack {name}, and go on?" if makes else "Go on?")
         display.done(display.change(stack.start_up, expected))
+        _tell_of_memory(display, offline)
 
 
 def refresh(
@@ -162,6 +164,11 @@ def _carry_out(plan: Path, stack: LangfuseStack, display: Display, *, yes: bool)
         display.target(target)
         ask()
     display.done(display.change(lambda: stack.start_up(found)))
+
+
+def _tell_of_memory(display: Display, offline: bool) -> None:
+    if offline:
+        display.note("Nothing was made in AWS: this one is in memory. These addresses do not exist.")
 
 
 def _target(stack: LangfuseStack) -> Target:
