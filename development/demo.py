@@ -17,7 +17,6 @@ from langfuse_aws.automation.cli import deploy
 from langfuse_aws.automation.engine.offline_workspace import STATE_FOLDER
 from langfuse_aws.automation.terminal import console, error_console
 
-
 NEXT: Final = (
     "Next: change Pulumi.{0}.yaml, and make demo again",
     "      python -m automation cost --stack {0}: its price",

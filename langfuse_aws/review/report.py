@@ -12,7 +12,12 @@ from langfuse_aws.review.difference import Change, Difference
 from langfuse_aws.review.facts import OpenPort, Permission
 from langfuse_aws.review.markdown import ABSENT, code, details, html_code, table
 from langfuse_aws.review.physical_names import without_chance
-from langfuse_aws.review.property_changes import PropertyChange, first_difference, shortened
+from langfuse_aws.review.property_changes import (
+    LATER,
+    PropertyChange,
+    first_difference,
+    shortened,
+)
 
 LONGEST_COMMENT: Final = 65_536
 """Characters of a comment. https://github.com/orgs/community/discussions/27190"""
@@ -239,6 +244,8 @@ def _worth_telling(change: Change) -> list[PropertyChange]:
         each
         for each in change.properties
         if not (body and each.path.startswith(body))
+        # What only the update can tell comes from another resource, which is told itself.
+        and (each.new != LATER or each.replaces)
         and (each.old == each.new or _without_chance(each.old) != _without_chance(each.new))
     ]
 

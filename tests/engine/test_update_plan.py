@@ -14,6 +14,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from langfuse_aws.automation.__main__ import app
+from langfuse_aws.automation.engine.events import ResourceEvent
 from langfuse_aws.automation.stack import LangfuseStack
 
 PROGRAM = """
@@ -160,5 +161,10 @@ def test_an_update_of_the_program_keeps_to_its_plan(
     with stack(**change) as second:
         previewed = second.start_preview(tmp_path / "change.plan").result()
         assert {each.operation for each in previewed.steps} == {"create", "replace", "update"}
-        done = second.start_up(second.read_plan(tmp_path / "change.plan")).result()
+        operation = second.start_up(second.read_plan(tmp_path / "change.plan"))
+        told = [each for each in operation if isinstance(each, ResourceEvent)]
+        done = operation.result()
     assert done.changes == previewed.changes
+    # What a display counts: each resource of the preview, and those of the check are not told.
+    assert {each.urn for each in told} == {each.urn for each in previewed.touched}
+    assert len({each.urn for each in told}) == sum(done.changes.values())

@@ -168,7 +168,8 @@ def _carry_out(plan: Path, stack: LangfuseStack, display: Display, *, yes: bool)
 
 def _tell_of_memory(display: Display, offline: bool) -> None:
     if offline:
-        display.note("Nothing was made in AWS: this one is in memory. These addresses do not exist.")
+        display.note("Nothing was made in AWS: this one is in memory.")
+        display.note("The addresses above do not exist.")
 
 
 def _target(stack: LangfuseStack) -> Target:

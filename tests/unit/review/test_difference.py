@@ -563,6 +563,7 @@ ARN = "arn:aws:secretsmanager:us-east-1:1:secret:langfuse-prod-reader-{}"
         ("aws:ecs/service:Service", "taskDefinition", REVISION.format(8), REVISION.format(11)),
         ("aws:lambda/invocation:Invocation", "input", f'{{"t": "{REVISION.format(8)}"}}',
          f'{{"t": "{REVISION.format(9)}"}}'),
+        ("aws:ecs/service:Service", "taskDefinition", REVISION.format(8), UNKNOWN),
         (TASK, "executionRoleArn", "arn:role/web-0a1b2c3", "arn:role/web-4d5e6f7"),
         (TASK, "x", ARN.format("66ce3d3-e6d34e"), ARN.format("0123abc-AbCdE9")),
         ("aws:cloudwatch/dashboard:Dashboard", "dashboardBody", '{"a": 1}', '{"a": 2}'),
