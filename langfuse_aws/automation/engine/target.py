@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, cast
 
-from langfuse_aws.automation.aws.clients import Clients
 from langfuse_aws.automation.engine.region import region_of
 from langfuse_aws.automation.engine.stack_file import ESC, PROFILE_KEY
 from langfuse_aws.settings import regions
@@ -41,7 +40,14 @@ def region_and_account(name: str, settings: Mapping[str, Any], *, offline: bool)
         return found, account
     if _KEY in config:
         return found, f"that of {_KEY}"
-    return found, Clients(found, profile)("sts").get_caller_identity()["Account"]
+    return found, _of_credentials(found, profile)
+
+
+def _of_credentials(region: str, profile: str | None) -> str:
+    import boto3  # a tenth of a second, and only who is asked needs it
+
+    session: Any = boto3.Session(region_name=region, profile_name=profile)
+    return session.client("sts").get_caller_identity()["Account"]
 
 
 def _of_role(config: Mapping[str, Any]) -> str | None:

@@ -54,7 +54,7 @@ def test_offline_there_is_no_account_and_nobody_is_asked() -> None:
 def test_without_a_region_or_credentials_nobody_is_asked_anything(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    with pytest.raises(UserError, match="no region is set"):
+    with pytest.raises(UserError, match="aws:region: is not set"):
         found()
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
         monkeypatch.delenv(name, raising=False)

@@ -8,6 +8,7 @@ import json
 import stat
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -28,7 +29,7 @@ SAVED = "2026-11-29T01:02:03+00:00"
 STEP = PlannedStep(
     "update", URN, {"size": "update"}, (PropertyChange("size", "1", "2", replaces=False),)
 )
-ENGINES = {
+ENGINES: dict[str, Any] = {
     "manifest": {},
     "resourcePlans": {
         URN: {"goal": {"inputDiff": {"updates": {"masterPassword": {}}}}, "state": {"size": 2}},
