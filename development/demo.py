@@ -7,7 +7,7 @@ no AWS account and calls none; what AWS itself would refuse, the in-memory provi
 
 import os
 import time
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 from rich.text import Text
@@ -16,6 +16,13 @@ from development import pulumi_cli
 from langfuse_aws.automation.cli import deploy
 from langfuse_aws.automation.engine.offline_workspace import STATE_FOLDER
 from langfuse_aws.automation.terminal import console, error_console
+
+NEXT: Final = (
+    "Next: change Pulumi.{0}.yaml, and make demo again",
+    "      python -m automation cost --stack {0}: its price",
+    "      README.md, Quick start: the same in your AWS account",
+)
+"""What to try, for who has seen it; fits 60 columns."""
 
 
 def demo(
@@ -34,6 +41,9 @@ def demo(
     else:
         deploy.up(stack, offline=True, yes=True)
     console.print(f"{time.monotonic() - started:.1f} s in all; the state is in {STATE_FOLDER}")
+    if not destroy:
+        for line in NEXT:
+            console.print(Text(line.format(stack)))
 
 
 if __name__ == "__main__":

@@ -124,12 +124,18 @@ class ReplacementGuard:
 
         The engine ends a preview at the first hook that fails
         (https://github.com/pulumi/pulumi/blob/v3.250.0/pkg/resource/deploy/step_executor.go), so
-        there only the last one does, and tells everything.
+        there only the last one does, and tells everything. It waits without depending on them: the
+        engine holds an update to the dependencies of its preview, and an update waits for nobody.
         """
         if not self._previews:
             return value
         called = pulumi.Output.all(*(stash.urn for stash in self._stashes))
-        return called.apply(lambda _: {**value, **({REFUSED: True} if self._refused else {})})
+
+        async def told() -> dict[str, Any]:
+            await called.future()
+            return {**value, **({REFUSED: True} if self._refused else {})}
+
+        return told()
 
     def _stash(self, name: str, value: Any, parent: pulumi.Resource | None) -> pulumi.Stash:
         hooks = pulumi.ResourceHookBinding(before_update=[self._hook])

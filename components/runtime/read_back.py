@@ -14,7 +14,7 @@ https://github.com/hashicorp/terraform-provider-aws/issues/42355
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import pulumi
 import pulumi_aws as aws
@@ -65,11 +65,23 @@ def running_service(
 
     A preview does not ask. What is in `after` comes first.
     """
+    told = service.name, service.cluster, service.urn, task_definition, *after
     if pulumi.runtime.is_dry_run():
-        return service.name
-    return pulumi.Output.all(
-        service.name, service.cluster, service.urn, task_definition, *after
-    ).apply(lambda found: _running(service, provider, *found[:4]))
+        return _unasked(service.name, told)
+    return pulumi.Output.all(*told).apply(lambda found: _running(service, provider, *found[:4]))
+
+
+def _unasked(name: pulumi.Output[str], told: Sequence[pulumi.Output[Any]]) -> pulumi.Output[str]:
+    """The name that a preview knows, which depends on all that the update will ask about.
+
+    The engine holds an update to its plan by these dependencies, too.
+    """
+
+    async def resources() -> set[pulumi.Resource]:
+        return set[pulumi.Resource]().union(*[await each.resources() for each in told])
+
+    value = cast("Awaitable[str]", name.future())  # None only in a preview, if it is not known
+    return pulumi.Output(resources(), value, name.is_known(), name.is_secret())
 
 
 async def _running(
@@ -152,11 +164,10 @@ def current_instances(
 
     `count` is how many may have to go, one after the other. A preview does not ask.
     """
+    told = group.name, group.urn, version
     if pulumi.runtime.is_dry_run():
-        return group.name
-    return pulumi.Output.all(group.name, group.urn, version).apply(
-        lambda found: _current(group, count, *found)
-    )
+        return _unasked(group.name, told)
+    return pulumi.Output.all(*told).apply(lambda found: _current(group, count, *found))
 
 
 async def _current(

@@ -147,17 +147,28 @@ def validate(
 
 @app.command()
 def preview(
-    name: Name, folder: Folder = REPOSITORY, offline: Offline = False, as_json: Json = False
+    name: Name,
+    folder: Folder = REPOSITORY,
+    offline: Offline = False,
+    as_json: Json = False,
+    save: Annotated[
+        Path | None,
+        typer.Option(metavar="PLAN", help="Save it as a plan: `up PLAN` does that, nothing else."),
+    ] = None,
 ) -> None:
-    """Show what `up` would change."""
+    """Show what `up` would change, with values before and after."""
     from langfuse_aws.automation.cli import deploy
 
-    deploy.preview(name=name, folder=folder, offline=offline, as_json=as_json)
+    deploy.preview(name=name, folder=folder, offline=offline, as_json=as_json, save=save)
 
 
 @app.command()
 def up(
     name: Name,
+    plan: Annotated[
+        Path | None,
+        typer.Argument(help="Of `preview --save`: do what it has, and nothing else."),
+    ] = None,
     folder: Folder = REPOSITORY,
     offline: Offline = False,
     as_json: Json = False,
@@ -170,7 +181,15 @@ def up(
     """Deploy: show a preview, ask, and make the changes."""
     from langfuse_aws.automation.cli import deploy
 
-    deploy.up(name=name, folder=folder, offline=offline, as_json=as_json, yes=yes, create=create)
+    deploy.up(
+        name=name,
+        folder=folder,
+        offline=offline,
+        as_json=as_json,
+        yes=yes,
+        create=create,
+        plan=plan,
+    )
 
 
 @app.command()

@@ -11,7 +11,8 @@ import tempfile
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from functools import cached_property
+from datetime import datetime, timezone
+from functools import cached_property, partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, TypeVar, cast
@@ -28,15 +29,26 @@ from langfuse_aws.automation.engine.offline_workspace import (
     SECRETS_PROVIDER,
     alone,
     prepare,
+    read_yaml,
 )
 from langfuse_aws.automation.engine.operation import Command, OnEvent, Operation
 from langfuse_aws.automation.engine.redaction import Redaction
 from langfuse_aws.automation.engine.results import Result
 from langfuse_aws.automation.engine.stack_file import InvalidSettingsError, check_stack_file
+from langfuse_aws.automation.engine.target import Target, region_and_account
+from langfuse_aws.automation.engine.update_plan import (
+    Origin,
+    Refusals,
+    UpdatePlan,
+    program_digest,
+    settings_digest,
+    write,
+)
 from langfuse_aws.automation.engine.workspace import Workspace, offline_place, place
 from langfuse_aws.automation.errors import UserError, no_such_stack
 from langfuse_aws.graph.model import ResourceGraph
 from langfuse_aws.graph.preview import Preview
+from langfuse_aws.review.property_changes import planned
 from langfuse_aws.settings import regions
 from langfuse_aws.settings.how_to_set import IN_SETTINGS
 from langfuse_aws.settings.loading import SettingsError
@@ -52,6 +64,12 @@ class NoStackError(UserError):
 NEW_STACK: Final = (
     "stack {}: this backend has no such stack. It is previewed as a new one, in state that is "
     "forgotten afterwards; nothing is made."
+)
+
+
+NOTHING_TO_PLAN: Final = (
+    "stack {}: is not up, and a plan is of a change to what is there: most of what a first update "
+    "makes only the update itself can tell. Run up, which shows a preview and asks."
 )
 
 
@@ -178,27 +196,63 @@ class LangfuseStack:
         elif missing := regions.missing(config, environment, IN_SETTINGS):
             raise InvalidSettingsError(self.name, missing)
 
-    def start_preview(self) -> Operation[Preview]:
-        """Begin a preview beside the caller. Raises InvalidSettingsError."""
+    def start_preview(self, save: Path | None = None) -> Operation[Preview]:
+        """Begin a preview beside the caller, and save its plan if `save` says where.
+
+        Raises InvalidSettingsError.
+        """
         self.check()
 
         def work(command: Command, on_event: OnEvent) -> Preview:
             begin = time.monotonic()
-            with self._to_preview(command, on_event) as (stack, settings, before):
-                # Secret inputs are masked in what --json prints.
-                done = stack.preview(on_event=on_event, json=True, config_file=settings)
-            return Preview.of(json.loads(done.stdout), time.monotonic() - begin, before())
+            origin = None if save is None else self._origin_of_plan(command)
+            with (
+                self._to_preview(command, on_event) as (stack, settings, before),
+                tempfile.TemporaryDirectory(prefix="langfuse-plan-") as folder,
+            ):
+                engines = Path(folder) / "plan.json"
+                done = stack.preview(
+                    # Secret inputs are masked in what --json prints.
+                    json=True,
+                    on_event=on_event,
+                    config_file=settings,
+                    plan=None if save is None else str(engines),
+                )
+                seconds = time.monotonic() - begin
+                found = Preview.of(json.loads(done.stdout), seconds, before())
+                if save is not None and origin is not None:
+                    saved = datetime.now(timezone.utc).isoformat(timespec="seconds")
+                    write(save, engines, origin, saved, planned(found.steps), found.changes)
+            return found
 
         return self._start("preview", work, changes=False)
 
-    def start_up(self) -> Operation[Result]:
-        """Begin to deploy beside the caller. Raises InvalidSettingsError."""
+    def start_up(self, plan: UpdatePlan | None = None) -> Operation[Result]:
+        """Begin to deploy beside the caller; of a `plan`, what it has, and nothing else.
+
+        Raises InvalidSettingsError. The operation raises PlanError if the engine refuses the plan.
+        """
         self.check()
+        if plan is not None:
+            return self._start("up", self._measured(partial(self._carry_out, plan)))
 
         def work(command: Command, on_event: OnEvent) -> None:
             self._ready(command).up(on_event=on_event, show_secrets=False)
 
         return self._start("up", self._measured(work))
+
+    def read_plan(self, path: Path) -> UpdatePlan:
+        """Read a plan that a preview of this stack has saved. Raises PlanError."""
+        plan = UpdatePlan.read(path)
+        plan.check(self._origin_of_plan(self._command))
+        return plan
+
+    def target(self) -> Target:
+        """Where `up` and `destroy` change something. Asks STS for the account."""
+        region, account = region_and_account(
+            self.name, read_yaml(self._stack_file), offline=self.offline
+        )
+        return Target(self.name, region, account, self.backend())
 
     def start_refresh(self) -> Operation[Result]:
         """Begin a refresh beside the caller."""
@@ -300,6 +354,46 @@ class LangfuseStack:
         stack = auto.Stack.create_or_select(self.name, self._workspace(command))
         self._set_secrets()
         return stack
+
+    def _carry_out(self, plan: UpdatePlan, command: Command, on_event: OnEvent) -> None:
+        """Do what a plan has, once a preview of the engine's own was held against it."""
+        stack = self._existing(command)
+        self._set_secrets()
+        refusals = Refusals(plan)
+        begun: list[bool] = []
+
+        def take(event: auto.EngineEvent) -> None:
+            if event.prelude_event:
+                begun.append(True)
+            said = event.diagnostic_event
+            if said and (line := refusals.reworded(said.message, said.urn or "")):
+                said.message = line
+            checking = len(begun) < 2
+            if not checking or (said and said.severity == "error"):
+                on_event(event)
+
+        command.previews_first = True
+        try:
+            stack.up(plan=str(plan.path), on_event=take, show_secrets=False)
+        except auto.errors.CommandError:
+            if refusals.lines:
+                raise refusals.error(self.name, begun=len(begun) > 1) from None
+            raise
+
+    def _origin_of_plan(self, command: Command) -> Origin:
+        """What a plan of now is of. Raises UserError where none can be saved."""
+        if not self.exists() or not self.deployed().resources:
+            raise UserError(NOTHING_TO_PLAN.format(self.name))
+        project, stack_file, config = self._origin
+        own = stack_file or project / f"Pulumi.{self.name}.yaml"
+        main = (project / str(read_yaml(project / "Pulumi.yaml").get("main", "."))).resolve()
+        return Origin(
+            stack=self.name,
+            backend=self.backend(),
+            settings=settings_digest(own if config is None else None, config),
+            program=program_digest(main),
+            engine=str(command.version),
+        )
 
     def _set_secrets(self) -> None:
         """Write them into the stack file, encrypted, once."""

@@ -1,8 +1,8 @@
 """What `pulumi preview --json` printed, as data."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Final
+from dataclasses import dataclass, field
+from typing import Any, Final, cast
 
 from langfuse_aws.graph.model import Resource, ResourceGraph
 
@@ -24,6 +24,8 @@ class Step:
     changed: Mapping[str, str]
     """How each changed property differs, by its path: `add`, `update`, `delete`, and the same with
     `-replace` where that replaces the resource."""
+    compared_with_outputs: frozenset[str] = field(default_factory=frozenset[str])
+    """Paths at which the provider has compared with what AWS has told, not with the last inputs."""
 
     @property
     def resource(self) -> Resource:
@@ -46,6 +48,12 @@ class Preview:
     """How many resources have what done to them, those that stay included."""
     seconds: float
 
+    @property
+    def touched(self) -> tuple[Resource, ...]:
+        """Every resource that an update has to do with: those there will be, and those that go."""
+        gone = (each.old for each in self.steps if each.operation == "delete" and each.old)
+        return (*self.graph.resources, *gone)
+
     @classmethod
     def of(
         cls, printed: Mapping[str, Any], seconds: float, before: ResourceGraph | None = None
@@ -57,7 +65,10 @@ class Preview:
                 urn=step["urn"],
                 old=Resource.of(step["oldState"]) if step.get("oldState") else None,
                 new=Resource.of(step["newState"]) if step.get("newState") else None,
-                changed=_kinds(step.get("detailedDiff") or {}),
+                changed=_kinds(step),
+                compared_with_outputs=frozenset(
+                    path for path, change in _detailed(step).items() if not change.get("inputDiff")
+                ),
             )
             for step in printed["steps"]
             if step["op"] not in UNCHANGED | HALVES
@@ -70,5 +81,17 @@ class Preview:
         )
 
 
-def _kinds(detailed: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
-    return {path: change["kind"] for path, change in detailed.items()}
+def _detailed(step: Mapping[str, Any]) -> Mapping[str, Mapping[str, Any]]:
+    return step.get("detailedDiff") or {}
+
+
+def _kinds(step: Mapping[str, Any]) -> dict[str, str]:
+    if detailed := _detailed(step):
+        return {path: change["kind"] for path, change in detailed.items()}
+    # The engine's own resources, and old providers, say which properties differ and no more.
+    replacing = cast("list[str]", step.get("replaceReasons") or [])
+    differing = cast("list[str]", step.get("diffReasons") or [])
+    return {
+        path: "update-replace" if path in replacing else "update"
+        for path in dict.fromkeys([*differing, *replacing])
+    }

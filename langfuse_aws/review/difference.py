@@ -1,14 +1,12 @@
 """The difference that a change makes to one stack: typed, sorted, without secrets."""
 
-import json
-import re
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from langfuse_aws.cost.bill import IdleCost
 from langfuse_aws.cost.prices import SourceClass
-from langfuse_aws.graph.model import SECRET, UNKNOWN, Resource, ResourceGraph
+from langfuse_aws.graph.model import Resource, ResourceGraph
 from langfuse_aws.graph.preview import Step
 from langfuse_aws.review.facts import (
     OpenPort,
@@ -18,25 +16,13 @@ from langfuse_aws.review.facts import (
     open_ports,
     permissions,
 )
+from langfuse_aws.review.property_changes import PropertyChange, property_changes
 from langfuse_aws.review.protection import Unprotected, unprotected
 
-LONGEST: Final = 120
-"""Characters of a value that are told."""
 BOOKKEEPING: Final = frozenset({"pulumi:pulumi:Stack", "pulumi:index:Stash"})
 """Types that are nothing in AWS."""
-_PATH_PART: Final = re.compile(r'\["([^"]*)"\]|\[(\d+)\]|([^.\[\]]+)')
 
 DATA_LOST: Final = frozenset({"replace", "delete", "delete-replaced"})
-
-
-@dataclass(frozen=True)
-class PropertyChange:
-    """One property that differs, with short values as text; None where there is none."""
-
-    path: str
-    old: str | None
-    new: str | None
-    replaces: bool
 
 
 @dataclass(frozen=True)
@@ -152,91 +138,14 @@ def _change(step: Step, base: ResourceGraph, head: ResourceGraph) -> Change:
     around = graph.components(graph[resource.urn]) if resource.urn in graph else []
     component = f"{around[0].type.rsplit(':', 1)[-1]} {around[0].name}" if around else ""
     # What AWS tells after an update: a preview does not know it yet.
-    none: Mapping[str, Any] = {}
-    new = head[resource.urn].inputs if resource.urn in head else none
-    old = step.old.inputs if step.old else none
-    properties = (
-        found
-        for path, kind in sorted(step.changed.items())
-        for found in _property_changes(path, kind, old, new)
-    )
+    new = head[resource.urn].inputs if resource.urn in head else None
     return Change(
         operation=step.operation,
         type=resource.type,
         name=resource.name,
         component=component,
-        properties=tuple(properties),
+        properties=tuple(property_changes(step, new)),
     )
-
-
-def _property_changes(
-    path: str, kind: str, old: Mapping[str, Any], new: Mapping[str, Any]
-) -> Iterator[PropertyChange]:
-    replaces = kind.endswith("-replace")
-    before, after = _at(old, path), _at(new, path)
-    documents = _document(before), _document(after)
-    if all(document is not None for document in documents):
-        for inner, one, other in _differing(*documents):
-            yield PropertyChange(f"{path}: {inner}", _text(one), _text(other), replaces)
-    else:
-        yield PropertyChange(path, _text(before), _text(after), replaces)
-
-
-def _document(value: Any) -> Any:
-    """What a JSON document holds; None for anything else."""
-    if isinstance(value, str) and value[:1] in ("{", "["):
-        try:
-            return json.loads(value)
-        except ValueError:
-            return None
-    return None
-
-
-def _differing(old: Any, new: Any, path: str = "") -> Iterator[tuple[str, Any, Any]]:
-    """Where two documents differ, and how, as deep as they can be told apart."""
-    before, after = _members(old), _members(new)
-    if before is not None and after is not None:
-        for key in dict.fromkeys([*before, *after]):
-            inner = f"{path}.{key}" if path else key
-            yield from _differing(before.get(key), after.get(key), inner)
-    elif old != new:
-        yield path, old, new
-
-
-def _members(value: Any) -> Mapping[str, Any] | None:
-    """What an object or a list holds, by name where its items have one; None for plain values."""
-    if isinstance(value, dict):
-        return cast("dict[str, Any]", value)
-    if isinstance(value, list):
-        items = cast("list[Any]", value)
-        objects = [cast("dict[str, Any]", each) for each in items if isinstance(each, dict)]
-        named = {str(each["name"]): each for each in objects if "name" in each}
-        return named if len(named) == len(items) else {str(i): each for i, each in enumerate(items)}
-    return None
-
-
-def _at(value: Any, path: str) -> Any:
-    """What lies at a path as Pulumi writes it, such as `tags["a.b"]` or `rules[0].id`."""
-    for quoted, index, key in _PATH_PART.findall(path):
-        if isinstance(value, list) and index:
-            items = cast("list[Any]", value)
-            value = items[int(index)] if int(index) < len(items) else None
-        elif isinstance(value, Mapping):
-            value = cast("Mapping[str, Any]", value).get(quoted or key or index)
-        else:
-            return None
-    return value
-
-
-def _text(value: Any) -> str | None:
-    if value is None:
-        return None
-    text = value if isinstance(value, str) else json.dumps(value, sort_keys=True)
-    if UNKNOWN in text:
-        return "known after the update"
-    if text == SECRET:
-        return SECRET
-    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
 
 
 def _container_changes(base: ResourceGraph, head: ResourceGraph) -> Iterator[ContainerChange]:

@@ -11,6 +11,7 @@ from typing import Any, Final, cast
 
 from langfuse_aws.graph.doors import doors
 from langfuse_aws.graph.model import SECRET, Resource, ResourceGraph, has_unknown
+from langfuse_aws.review.physical_names import without_chance
 
 EVERYWHERE: Final = frozenset({"0.0.0.0/0", "::/0"})
 POLICIES: Final[Mapping[str, str]] = {
@@ -125,10 +126,12 @@ def _permissions(resource: Resource) -> Iterator[Permission]:
                 yield Permission(
                     owner=resource.name,
                     effect=statement["Effect"],
-                    principal=principal if isinstance(principal, str) else _compact(principal),
+                    principal=_told(principal),
                     action=action if "Action" in statement else f"all but {action}",
-                    resource=target if "NotResource" not in statement else f"all but {target}",
-                    condition=_compact(condition) if condition else "",
+                    resource=_told(
+                        target if "NotResource" not in statement else f"all but {target}"
+                    ),
+                    condition=_told(condition) if condition else "",
                 )
 
 
@@ -161,5 +164,7 @@ def _listed(value: Any) -> list[Any]:
     return cast("list[Any]", value) if isinstance(value, list) else [value]
 
 
-def _compact(value: Any) -> str:
-    return json.dumps(value, sort_keys=True, separators=(",", ":"))
+def _told(value: Any) -> str:
+    if not isinstance(value, str):
+        value = json.dumps(value, sort_keys=True, separators=(",", ":"))
+    return without_chance(value)

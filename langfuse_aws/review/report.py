@@ -4,13 +4,20 @@ Names and values of the change are shown as code, so that none of them can be ma
 anybody. The same differences always give the same text.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 from langfuse_aws.cost.rounding import worded
-from langfuse_aws.review.difference import Change, Difference, PropertyChange
+from langfuse_aws.review.difference import Change, Difference
 from langfuse_aws.review.facts import OpenPort, Permission
 from langfuse_aws.review.markdown import ABSENT, code, details, html_code, table
+from langfuse_aws.review.physical_names import without_chance
+from langfuse_aws.review.property_changes import (
+    LATER,
+    PropertyChange,
+    first_difference,
+    shortened,
+)
 
 LONGEST_COMMENT: Final = 65_536
 """Characters of a comment. https://github.com/orgs/community/discussions/27190"""
@@ -18,6 +25,16 @@ CUT: Final = "\n\n… the report is longer than a comment may be, and is cut her
 MARK: Final = "<!-- langfuse-aws: diff -->"
 """By which a workflow finds its earlier comment."""
 MOST_PROPERTIES: Final = 10
+CONTEXT: Final = 8
+"""Characters before the first that differs, in values that are cut."""
+BY_DESIGN: Final = frozenset(
+    {"aws:ecs/taskDefinition:TaskDefinition", "aws:lambda/invocation:Invocation"}
+)
+"""Types of which every change is a replacement, by which ECS deploys and the migration runs."""
+BODIES: Final[Mapping[str, str]] = {"aws:cloudwatch/dashboard:Dashboard": "dashboardBody"}
+"""Types with a body that shows the stack and does nothing, and the input that has it."""
+LONGEST: Final = 120
+"""Characters of a value that are told."""
 
 _OPERATIONS: Final = (
     ("replaced", ("replace",)),
@@ -32,9 +49,10 @@ def report(
     tripped: Sequence[tuple[str, str]] = (),
     notes: Sequence[str] = (),
 ) -> str:
-    """The whole report: a summary, then what needs a look, then everything by component."""
+    """The whole report: what can hurt, gates and a summary; and everything else, folded."""
     parts = [MARK, "## What this change does to the stacks"]
-    parts += [_unprotected(each) for each in differences if each.unprotected]
+    for each in differences:
+        parts += _first(each)
     parts += notes
     not_known = {each.stack for each in differences if each.cost_missing}
     if tripped:
@@ -44,10 +62,41 @@ def report(
         parts.append(_summary(differences))
     parts += [_cost_missing(each) for each in differences if each.cost_missing]
     for each in differences:
-        if each.changes or each.opened or each.granted or each.containers or each.exposed:
-            parts += [f"### {code(each.stack)}", *_stack(each)]
+        if folded := list(_folded(each)):
+            parts += [f"### {code(each.stack)}", *folded]
     text = "\n\n".join(parts) + "\n"
     return text if len(text) <= LONGEST_COMMENT else text[: LONGEST_COMMENT - len(CUT)] + CUT
+
+
+def _first(difference: Difference) -> Iterator[str]:
+    """What nobody may overlook, in bold: the worst first."""
+    stack = code(difference.stack)
+    if difference.at_risk:
+        lines = [_risk(each, difference) for each in difference.at_risk]
+        yield f"**Data of {stack} is lost:**\n\n" + "\n".join(lines)
+    if difference.by_default:
+        before, after = map(code, difference.by_default)
+        yield (
+            f"**Langfuse of {stack} goes from {before} to {after}, another major, because it is "
+            "the default now: its migrations cannot be undone.** `pulumi up` refuses this until "
+            "`langfuse:release` names one of them (docs/upgrade.md)."
+        )
+    if difference.unprotected:
+        yield _unprotected(difference)
+    yield from _list(f"Replaced in {stack}", _replacements(difference))
+    public = (each for each in difference.opened if each.public)
+    reachable = [*map(_port, public), *map(code, difference.exposed)]
+    yield from _list(f"Newly open to the internet in {stack}", reachable)
+    wildcards = [each for each in difference.granted if each.wildcard]
+    yield from _list(f"Newly allowed without bounds in {stack}", _rights(wildcards))
+
+
+def _replacements(difference: Difference) -> Iterator[str]:
+    for each in difference.changes:
+        if each.operation != "replace" or each in difference.at_risk or each.type in BY_DESIGN:
+            continue
+        because = "; ".join(_property(one) for one in _worth_telling(each) if one.replaces)
+        yield f"{_named(each)}{f', because of {because}' if because else ''}"
 
 
 def _unprotected(difference: Difference) -> str:
@@ -97,28 +146,20 @@ def _cost(difference: Difference) -> str:
     return f"{usd}, {known_from}"
 
 
-def _stack(difference: Difference) -> Iterator[str]:
-    if difference.by_default:
-        before, after = map(code, difference.by_default)
-        yield (
-            f"- **Langfuse goes from {before} to {after}, another major, because it is the default "
-            "now: its migrations cannot be undone.**\n"
-            "  `pulumi up` refuses this until `langfuse:release` names one of them "
-            "(docs/upgrade.md)."
-        )
-    if difference.at_risk:
-        yield "\n".join(_risk(each, difference) for each in difference.at_risk)
-    yield from _list("New open ports", (_port(each) for each in difference.opened))
-    yield from _list("Newly exposed", (f"**{code(each)}**" for each in difference.exposed))
-    yield from _list("New permissions", _rights(difference.granted))
-    yield from _list("Containers", _containers(difference))
+def _folded(difference: Difference) -> Iterator[str]:
     lost = [
         *(f"port: {_port(each)}" for each in difference.closed),
         *(f"exposure: {code(each)}" for each in difference.concealed),
         *(f"permission: {line}" for line in _rights(difference.revoked)),
     ]
-    if lost:
-        yield details("Closed and taken away", "\n".join(f"- {line}" for line in lost))
+    for title, found in (
+        ("New open ports", [_port(each) for each in difference.opened]),
+        ("New permissions", list(_rights(difference.granted))),
+        ("Containers", list(_containers(difference))),
+        ("Closed and taken away", lost),
+    ):
+        if found:
+            yield details(f"{title}: {len(found)}", "\n".join(f"- {line}" for line in found))
     components = dict.fromkeys(each.component for each in difference.changes)
     for component in components:
         own = [each for each in difference.changes if each.component == component]
@@ -134,7 +175,7 @@ def _stack(difference: Difference) -> Iterator[str]:
 def _risk(change: Change, difference: Difference) -> str:
     verb = "deleted" if change.operation == "delete" else "replaced by an empty one"
     because = "; ".join(_property(each) for each in change.properties if each.replaces)
-    lines = [f"- **{code(change.name)} ({code(change.type)}) is {verb}: its data is lost.**"]
+    lines = [f"- **{_named(change)} is {verb}.**"]
     if because:
         lines.append(f"  Because of {because}.")
     if change.name in difference.refused:
@@ -147,15 +188,14 @@ def _risk(change: Change, difference: Difference) -> str:
     return "\n".join(lines)
 
 
-def _list(title: str, lines: Iterator[str]) -> Iterator[str]:
+def _list(title: str, lines: Iterable[str]) -> Iterator[str]:
     found = [f"- {line}" for line in lines]
     if found:
-        yield f"**{title}**\n\n" + "\n".join(found)
+        yield f"**{title}:**\n\n" + "\n".join(found)
 
 
 def _port(port: OpenPort) -> str:
-    text = f"{code(port.source)} → {code(port.target)}, port {code(port.ports)}"
-    return f"**{text}: open to the internet**" if port.public else text
+    return f"{code(port.source)} → {code(port.target)}, port {code(port.ports)}"
 
 
 def _rights(permissions: Sequence[Permission]) -> Iterator[str]:
@@ -184,14 +224,40 @@ def _containers(difference: Difference) -> Iterator[str]:
             yield f"{code(each.container)}: {'; '.join(told)}"
 
 
+def _named(change: Change) -> str:
+    return f"{code(change.name)} ({code(change.type)})"
+
+
 def _line(change: Change) -> str:
-    properties = change.properties[:MOST_PROPERTIES]
+    told = _worth_telling(change)
+    properties = told[:MOST_PROPERTIES]
     lines = [f"- {change.operation} {code(change.type)} {code(change.name)}"]
     lines += [f"  - {_property(each)}" for each in properties]
-    left = len(change.properties) - len(properties)
+    left = len(told) - len(properties)
     return "\n".join([*lines, *([f"  - … and {left} more"] if left else [])])
 
 
+def _worth_telling(change: Change) -> list[PropertyChange]:
+    """Without what only follows from other changes, and without pictures of what is measured."""
+    body = BODIES.get(change.type)
+    return [
+        each
+        for each in change.properties
+        if not (body and each.path.startswith(body))
+        # What only the update can tell comes from another resource, which is told itself.
+        and (each.new != LATER or each.replaces)
+        and (each.old == each.new or _without_chance(each.old) != _without_chance(each.new))
+    ]
+
+
+def _without_chance(value: str | None) -> str | None:
+    return None if value is None else without_chance(value)
+
+
 def _property(change: PropertyChange) -> str:
-    old, new = (ABSENT if each is None else code(each) for each in (change.old, change.new))
+    values = [_without_chance(each) for each in (change.old, change.new)]
+    start = max(0, first_difference(values[0] or "", values[1] or "") - CONTEXT)
+    old, new = (
+        ABSENT if each is None else code(shortened(each, LONGEST, start)) for each in values
+    )
     return f"{code(change.path)}: {old} → {new}"

@@ -87,10 +87,10 @@ def test_a_port_that_is_opened_to_the_internet_stops_at_its_gate(
     done = diff(folder, "dev", "--fail-on", "public-ingress")
     assert done.exit_code == STOPPED
     assert "**Stopped by these gates:**\n\n- `public-ingress` in `dev`\n" in done.stdout
-    opened = done.stdout.partition("**New open ports**\n\n")[2].partition("\n\n")[0]
-    assert "- **`0.0.0.0/0` → `langfuse-dev-postgres`, port `5432`: open to the internet**" in (
-        opened.splitlines()
-    )
+    title = "**Newly open to the internet in `dev`:**\n\n"
+    opened = done.stdout.partition(title)[2].partition("\n\n")[0]
+    assert "- `0.0.0.0/0` → `langfuse-dev-postgres`, port `5432`" in opened.splitlines()
+    assert done.stdout.index(title) < done.stdout.index("| Stack |")
     assert "- port: `langfuse-dev-web` → `langfuse-dev-postgres`, port `5432`\n" in done.stdout
 
 
@@ -102,10 +102,10 @@ def test_a_renamed_database_is_told_first_as_data_that_is_lost(
     folder = change("components/protection/snapshots.py", line, line.replace("langfuse", "traces"))
     done = diff(folder, "prod", "--fail-on", "replace-data")
     assert done.exit_code == STOPPED
-    section = done.stdout.partition("### `prod`\n\n")[2]
+    section = done.stdout.partition("## What this change does to the stacks\n\n")[2]
     assert section.startswith(
-        "- **`langfuse-prod-postgres` (`aws:rds/cluster:Cluster`) is replaced by an empty one: its "
-        "data is lost.**\n"
+        "**Data of `prod` is lost:**\n\n"
+        "- **`langfuse-prod-postgres` (`aws:rds/cluster:Cluster`) is replaced by an empty one.**\n"
         "  Because of `databaseName`: `langfuse` → `traces`.\n"
         "  `pulumi up` refuses this until `langfuse:allowReplace` names it."
     )
@@ -149,12 +149,13 @@ def test_another_major_by_default_is_told_as_what_up_refuses(
     folder = change("langfuse_aws/settings/releases.py", before, now)
     done = diff(folder, "dev")
     assert done.exit_code == 0
-    section = done.stdout.partition("### `dev`\n\n")[2]
+    section = done.stdout.partition("## What this change does to the stacks\n\n")[2]
     assert section.startswith(
-        f"- **Langfuse goes from `{LANGFUSE_3}` to `{LANGFUSE}`, another major, because it is the "
-        "default now: its migrations cannot be undone.**\n"
-        "  `pulumi up` refuses this until `langfuse:release` names one of them (docs/upgrade.md)."
+        f"**Langfuse of `dev` goes from `{LANGFUSE_3}` to `{LANGFUSE}`, another major, because it "
+        "is the default now: its migrations cannot be undone.** `pulumi up` refuses this until "
+        "`langfuse:release` names one of them (docs/upgrade.md)."
     )
+    assert "task-definition" not in section, "a revision says nothing"
     assert f"`ghcr.io/langfuse/langfuse:{LANGFUSE_3}` → `ghcr.io/langfuse/langfuse:{LANGFUSE}`" in (
         section
     )

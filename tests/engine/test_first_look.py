@@ -43,5 +43,7 @@ def test_a_stack_is_there_without_an_account_stays_as_it_is_and_goes_again(
     assert int(made) > 150
     assert re.search(r"^url: https://\w+\.execute-api\.us-east-1\.amazonaws\.com$", first, re.M)
     assert re.search(r"^monthly_cost_usd: \d+\.\d+$", first, re.MULTILINE)
+    assert "Nothing was made in AWS" in first
+    assert first.splitlines()[-3] == "Next: change Pulumi.dev.yaml, and make demo again"
     assert f"nothing changed: {made} resources are as they were" in demo()
     assert f"{made} delete" in demo("--destroy")

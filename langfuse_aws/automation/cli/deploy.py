@@ -4,7 +4,7 @@ Exit code 0: done. 1: not, and a line says why. 2: the command line is
 wrong. 130: cancelled.
 """
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -17,18 +17,26 @@ from langfuse_aws.automation.engine.offline_workspace import REPOSITORY, STATE_F
 from langfuse_aws.automation.engine.operation import CancelledError
 from langfuse_aws.automation.engine.results import Result
 from langfuse_aws.automation.engine.stopping import STOPPED, Interrupted
+from langfuse_aws.automation.engine.target import Target
 from langfuse_aws.automation.engine.waiting import waits
 from langfuse_aws.automation.errors import CommandLineError, is_expected, messages
 from langfuse_aws.automation.stack import LangfuseStack, NoStackError
 from langfuse_aws.automation.terminal import ask, ask_for, exit_code_of, need_terminal
+from langfuse_aws.graph.model import Resource
 
 
 def preview(
-    name: str, folder: Path = REPOSITORY, offline: bool = False, as_json: bool = False
+    name: str,
+    folder: Path = REPOSITORY,
+    offline: bool = False,
+    as_json: bool = False,
+    save: Path | None = None,
 ) -> None:
-    """Show what `up` would change."""
+    """Show what `up` would change, and save it as a plan if `save` says where."""
     with _opened(name, folder, offline, as_json) as (stack, display):
-        display.preview(stack.start_preview, alone=True)
+        display.preview(lambda: stack.start_preview(save), alone=True)
+        if save is not None:
+            display.note(f"saved: up --stack {name} {save} does this and nothing else")
 
 
 def up(
@@ -38,23 +46,33 @@ def up(
     as_json: bool = False,
     yes: bool = False,
     create: bool = False,
+    plan: Path | None = None,
 ) -> None:
-    """Deploy: show a preview, ask, and make the changes."""
+    """Deploy: show a preview or what a plan has, ask, and make the changes."""
     with _opened(name, folder, offline, as_json) as (stack, display):
         _check_asking(as_json, yes)
         stack.check()
+        if plan is not None:
+            _carry_out(plan, stack, display, yes=yes)
+            _tell_of_memory(display, offline)
+            return
         # Offline the state is this folder's own.
         with waits(f"stack {name} in the backend"):
             makes = not offline and not stack.exists()
             backend = stack.backend() if makes else ""
         if makes:
             _check_making(name, backend, display, may_ask=not yes, create=create)
+        target = None if yes else _target(stack)
+        expected: Sequence[Resource] = ()
         # What the preview refuses, the update would meet half-way. Offline nothing is lost by that.
         if not (yes and offline):
             previewed = display.preview(stack.start_preview, alone=False)
-            if (previewed.steps or makes) and not yes:
+            expected = previewed.touched
+            if (previewed.steps or makes) and target is not None:
+                display.target(target)
                 ask(f"Make the stack {name}, and go on?" if makes else "Go on?")
-        display.done(display.change(stack.start_up))
+        display.done(display.change(stack.start_up, expected))
+        _tell_of_memory(display, offline)
 
 
 def refresh(
@@ -79,14 +97,18 @@ def destroy(
         try:
             with waits(f"the state of stack {name}"):
                 deployed = stack.deployed()
-            display.destruction(name, Destruction.of(name, deployed))
+            found = Destruction.of(name, deployed)
+            target = None if yes else _target(stack)
+            display.destruction(name, found)
         except NoStackError:
             display.note(f"the stack {name} is not up: there is nothing to destroy")
             display.done(Result({}, {}, 0.0))
             return
-        if not yes:
+        if target is not None:
+            display.target(target)
             ask_for(name, "to destroy it")
-        display.done(display.change(lambda: stack.start_destroy(remove=remove)))
+        destroys = display.change(lambda: stack.start_destroy(remove=remove), found.resources)
+        display.done(destroys)
 
 
 def outputs(
@@ -132,6 +154,29 @@ def ends_with_a_message(display: Display) -> Generator[None]:
             raise
         display.failed(messages(error))
         raise typer.Exit(exit_code_of(error)) from None
+
+
+def _carry_out(plan: Path, stack: LangfuseStack, display: Display, *, yes: bool) -> None:
+    """Do what was saved, if it is still what would be done. Raises PlanError if not."""
+    with waits(f"what {plan} is of"):
+        found = stack.read_plan(plan)
+    target = None if yes else _target(stack)
+    display.plan(found)
+    if found.steps and target is not None:
+        display.target(target)
+        ask()
+    display.done(display.change(lambda: stack.start_up(found)))
+
+
+def _tell_of_memory(display: Display, offline: bool) -> None:
+    if offline:
+        display.note("Nothing was made in AWS: this one is in memory.")
+        display.note("The addresses above do not exist.")
+
+
+def _target(stack: LangfuseStack) -> Target:
+    with waits("the account of these credentials"):
+        return stack.target()
 
 
 def _check_making(

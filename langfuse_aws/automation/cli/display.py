@@ -2,26 +2,32 @@
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from typing import Any, Final, Protocol, TypeVar
 
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from langfuse_aws.automation.cli.changes import drawn
 from langfuse_aws.automation.cli.progress import Progress, described, short_type
 from langfuse_aws.automation.engine.destruction import Destruction
 from langfuse_aws.automation.engine.events import DiagnosticEvent, Event, ResourceEvent
 from langfuse_aws.automation.engine.following import follow
 from langfuse_aws.automation.engine.operation import Operation
 from langfuse_aws.automation.engine.results import Result
+from langfuse_aws.automation.engine.target import Target
+from langfuse_aws.automation.engine.update_plan import UpdatePlan
 from langfuse_aws.automation.engine.waiting import waits
 from langfuse_aws.automation.terminal import console, tell
 from langfuse_aws.graph.model import Resource
-from langfuse_aws.graph.preview import HALVES, UNCHANGED, Preview, Step
+from langfuse_aws.graph.preview import HALVES, UNCHANGED, Preview
+from langfuse_aws.review.property_changes import PlannedStep, planned
 
 Value = TypeVar("Value")
 
 REFRESHES_PER_SECOND: Final = 8
+PIPED_COLUMNS: Final = 200
 
 
 class Display(Protocol):
@@ -31,8 +37,10 @@ class Display(Protocol):
         """Follow a preview and show it; not `alone` if it comes before an update."""
         ...
 
-    def change(self, start: Callable[[], Operation[Result]]) -> Result:
-        """Follow an update, a refresh or a destroy."""
+    def change(
+        self, start: Callable[[], Operation[Result]], expected: Sequence[Resource] = ()
+    ) -> Result:
+        """Follow an update, a refresh or a destroy of the resources that are expected."""
         ...
 
     def done(self, result: Result) -> None:
@@ -45,6 +53,14 @@ class Display(Protocol):
 
     def destruction(self, name: str, found: Destruction) -> None:
         """Show what a destroy will take."""
+        ...
+
+    def plan(self, plan: UpdatePlan) -> None:
+        """Show what a plan would do."""
+        ...
+
+    def target(self, target: Target) -> None:
+        """Show what will be changed, before somebody is asked."""
         ...
 
     def note(self, text: str) -> None:
@@ -60,16 +76,17 @@ class TerminalDisplay:
     """Draws on a terminal; elsewhere prints a line for each change that is finished."""
 
     def preview(self, start: Callable[[], Operation[Preview]], *, alone: bool) -> Preview:  # noqa: ARG002
-        """Print a line for each resource that would change."""
+        """Print each resource that would change, with the values of its properties."""
         found = self._follow(start, Progress(), lines=False)
-        for step in found.steps:
-            console.print(_step_line(step))
+        self._steps(planned(found.steps))
         self._changes(found.changes, found.seconds)
         return found
 
-    def change(self, start: Callable[[], Operation[Result]]) -> Result:
+    def change(
+        self, start: Callable[[], Operation[Result]], expected: Sequence[Resource] = ()
+    ) -> Result:
         """Leave a tree of what changed on a terminal."""
-        progress = Progress()
+        progress = Progress(expected=expected)
         result = self._follow(start, progress, lines=True)
         if console.is_terminal:
             console.print(progress.tree())
@@ -98,9 +115,21 @@ class TerminalDisplay:
 
     def destruction(self, name: str, found: Destruction) -> None:
         """Print it."""
-        console.print(f"stack {name}: {found.resources} resources will be destroyed.", style="bold")
+        count = len(found.resources)
+        console.print(f"stack {name}: {count} resources will be destroyed.", style="bold")
         self._list("Lost with all of its data", found.lost)
         self._list("Kept in AWS, where it is billed", found.kept)
+
+    def plan(self, plan: UpdatePlan) -> None:
+        """Print it as the preview was that it was saved by."""
+        console.print(Text(f"{plan.path}, saved {plan.saved}:"))
+        self._steps(plan.steps)
+        self._changes(plan.changes)
+
+    def target(self, target: Target) -> None:
+        """Print a line for each part."""
+        for key, value in asdict(target).items():
+            console.print(Text.assemble((f"{key}: ", "bold"), value))
 
     def note(self, text: str) -> None:
         """Print it."""
@@ -145,28 +174,24 @@ class TerminalDisplay:
                 line.append(f" ({event.operation})")
             console.print(line)
 
-    def _changes(self, changes: Mapping[str, int], seconds: float) -> None:
+    def _steps(self, steps: Sequence[PlannedStep]) -> None:
+        # Nobody knows how wide a pipe's other end is.
+        columns = console.width if console.is_terminal else PIPED_COLUMNS
+        for step in steps:
+            for line in drawn(step, columns):
+                console.print(line)
+
+    def _changes(self, changes: Mapping[str, int], seconds: float | None = None) -> None:
         if set(changes) <= UNCHANGED:
             total = sum(changes.values())
             line = f"nothing changed: {total} resources are as they were (0 changes)"
         else:
             kinds = ", ".join(f"{number} {kind}" for kind, number in sorted(changes.items()))
             line = f"resources by kind of change: {kinds}"
-        console.print(f"{line}; {seconds:.1f} s")
+        console.print(line if seconds is None else f"{line}; {seconds:.1f} s")
 
     def _list(self, title: str, resources: Sequence[Resource]) -> None:
         if resources:
             console.print(title, style="bold")
         for each in resources:
             console.print(Text.assemble("  ", (short_type(each.type), "dim"), " ", each.name))
-
-
-def _step_line(step: Step) -> Text:
-    resource = step.new or step.old
-    token = resource.type if resource else ""
-    line = described(step.operation, token, step.urn.rsplit("::", 1)[-1])
-    if step.operation not in ("create", "delete") and step.changed:
-        replacing = {path for path, kind in step.changed.items() if kind.endswith("-replace")}
-        paths = [f"{path} (replaces)" if path in replacing else path for path in step.changed]
-        line.append(f": {', '.join(paths)}", "dim")
-    return line

@@ -5,6 +5,7 @@ docs/automation.md has the keys.
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 import typer
@@ -14,7 +15,11 @@ from langfuse_aws.automation.engine.events import Event
 from langfuse_aws.automation.engine.following import follow
 from langfuse_aws.automation.engine.operation import Operation
 from langfuse_aws.automation.engine.results import Result
+from langfuse_aws.automation.engine.target import Target
+from langfuse_aws.automation.engine.update_plan import UpdatePlan
+from langfuse_aws.graph.model import Resource
 from langfuse_aws.graph.preview import Preview
+from langfuse_aws.review.property_changes import planned
 
 
 class NdjsonDisplay:
@@ -23,15 +28,16 @@ class NdjsonDisplay:
     def preview(self, start: Callable[[], Operation[Preview]], *, alone: bool) -> Preview:
         """Before an update it is one line, since its events are not about changes."""
         found = follow(start, _write if alone else _ignore)
-        steps = [
-            {"operation": each.operation, "urn": each.urn, "changed": each.changed}
-            for each in found.steps
-        ]
+        steps = [asdict(each) for each in planned(found.steps)]
         told = {"changes": found.changes, "steps": steps, "seconds": found.seconds}
         _line("result" if alone else "preview", **told)
         return found
 
-    def change(self, start: Callable[[], Operation[Result]]) -> Result:
+    def change(
+        self,
+        start: Callable[[], Operation[Result]],
+        expected: Sequence[Resource] = (),  # noqa: ARG002
+    ) -> Result:
         """Print the events."""
         return follow(start, _write)
 
@@ -46,6 +52,14 @@ class NdjsonDisplay:
 
     def destruction(self, name: str, found: Destruction) -> None:
         """Nothing: tools have asked for it."""
+
+    def plan(self, plan: UpdatePlan) -> None:
+        """Print it as the preview that it was saved by."""
+        steps = [asdict(each) for each in plan.steps]
+        _line("preview", changes=plan.changes, steps=steps, saved=plan.saved)
+
+    def target(self, target: Target) -> None:
+        """Nothing: tools are not asked."""
 
     def note(self, text: str) -> None:
         """Nothing."""

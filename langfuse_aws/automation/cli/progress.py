@@ -6,7 +6,7 @@ takes. Nothing here starts an engine or prints.
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
@@ -18,6 +18,7 @@ from rich.tree import Tree
 from langfuse_aws.automation.cli.durations import usual
 from langfuse_aws.automation.engine.events import Event, ResourceEvent
 from langfuse_aws.automation.terminal import clock_time
+from langfuse_aws.graph.model import Resource
 from langfuse_aws.graph.preview import HALVES, UNCHANGED
 
 NAMED_AT_ONCE: Final = 3
@@ -63,9 +64,15 @@ class Work:
 class Progress:
     """Collects events, from any thread, and draws them."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        """Start the clock, which counts seconds."""
+    def __init__(
+        self, clock: Callable[[], float] = time.monotonic, expected: Iterable[Resource] = ()
+    ) -> None:
+        """Start the clock, which counts seconds. `expected` is all that events will tell of.
+
+        Without it nobody knows how much is to come, and no total is told.
+        """
         self._clock = clock
+        self._expected = {each.urn: each for each in expected}
         self._begin = clock()
         self._work: dict[str, Work] = {}
         self._lock = threading.Lock()
@@ -85,11 +92,12 @@ class Progress:
         with self._lock:
             done = sum(work.finished for work in self._work.values())
             elapsed = clock_time(self._clock() - self._begin)
-            found = f"{done} of {len(self._work)} resources so far"
+            total = len(self._expected.keys() | self._work.keys())
+            found = f"{done} of {total} resources" if self._expected else f"{done} resources so far"
             told = found if self._work else "waiting for the program …"
             self._spinner.update(text=f"{told}, {elapsed}")
             tree = Tree("")
-            self._summarize(tree, "", self._below())
+            self._summarize(tree, "", self._below(), self._inside())
             # A short terminal cuts the end.
             return Group(self._spinner, *tree.children)
 
@@ -133,7 +141,9 @@ class Progress:
                 any_changed = True
         return any_changed
 
-    def _summarize(self, branch: Tree, urn: str, below: Below) -> None:
+    def _summarize(
+        self, branch: Tree, urn: str, below: Below, inside: Mapping[str, set[str]]
+    ) -> None:
         working = [each for each in _resources(urn, below) if not each.finished]
         working.sort(key=lambda work: work.begun)
         for work in working[:NAMED_AT_ONCE]:
@@ -141,10 +151,27 @@ class Progress:
         if len(working) > NAMED_AT_ONCE:
             branch.add(Text(f"… and {len(working) - NAMED_AT_ONCE} more", "cyan"))
         for component in (work for work in below.get(urn, []) if work.event.component):
-            inside = _resources(component.event.urn, below, nested=True)
             label = component.line()
-            label.append(f"  {sum(each.finished for each in inside)}/{len(inside)}", "bold")
-            self._summarize(branch.add(label), component.event.urn, below)
+            label.append(f"  {self._how_far(inside.get(component.event.urn, set()))}", "bold")
+            self._summarize(branch.add(label), component.event.urn, below, inside)
+
+    def _how_far(self, urns: set[str]) -> str:
+        done = sum(urn in self._work and self._work[urn].finished for urn in urns)
+        return f"{done}/{len(urns)}" if self._expected else f"{done} done"
+
+    def _inside(self) -> Mapping[str, set[str]]:
+        """By URN, the resources that are inside of it at any depth, without components."""
+        parents = {urn: each.parent for urn, each in self._expected.items()}
+        parents |= {urn: work.event.parent for urn, work in self._work.items()}
+        components = {urn for urn, each in self._expected.items() if not each.custom}
+        components |= {urn for urn, work in self._work.items() if work.event.component}
+        found: dict[str, set[str]] = {}
+        for urn in parents.keys() - components:
+            around = parents[urn]
+            while around:
+                found.setdefault(around, set()).add(urn)
+                around = parents.get(around, "")
+        return found
 
     def _in_work(self, work: Work) -> Text:
         elapsed = clock_time(self._clock() - work.begun)
@@ -154,14 +181,12 @@ class Progress:
         return line
 
 
-def _resources(urn: str, below: Below, *, nested: bool = False) -> list[Work]:
-    """What a component has, without components; `nested`: also what those inside of it have."""
+def _resources(urn: str, below: Below) -> list[Work]:
+    """What a component has, without other components and what is inside of them."""
     found: list[Work] = []
     for work in below.get(urn, []):
         if not work.event.component:
-            found.append(work)
-        if nested or not work.event.component:
-            found += _resources(work.event.urn, below, nested=nested)
+            found += [work, *_resources(work.event.urn, below)]
     return found
 
 

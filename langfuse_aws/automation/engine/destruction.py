@@ -16,8 +16,8 @@ class ProtectedError(UserError):
 class Destruction:
     """What would go with a stack."""
 
-    resources: int
-    """How many there are, components included."""
+    resources: Sequence[Resource]
+    """All there are, components included."""
     lost: Sequence[Resource]
     """What bears data and is deleted."""
     kept: Sequence[Resource]
@@ -41,7 +41,7 @@ class Destruction:
             if each.type in REPLACEMENT_INPUTS and not each.type.startswith("random:")
         ]
         return cls(
-            resources=len(deployed.resources),
+            resources=deployed.resources,
             lost=[each for each in bearing if not each.retain_on_delete],
             kept=[each for each in deployed.resources if each.retain_on_delete],
         )

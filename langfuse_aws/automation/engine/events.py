@@ -60,6 +60,9 @@ Event = Annotated[ResourceEvent | DiagnosticEvent | SummaryEvent, Field(discrimi
 
 def read(found: EngineEvent, seconds: float, redact: Callable[[str], str]) -> Event | None:
     """Translate an event of the engine; None for those that say nothing of the stack."""
+    step = found.resource_pre_event or found.res_outputs_event or found.res_op_failed_event
+    if step and _is_default_provider(step.metadata):
+        return None
     if found.resource_pre_event:
         return _resource(found.resource_pre_event.metadata, "started", seconds)
     if found.res_outputs_event:
@@ -77,6 +80,15 @@ def read(found: EngineEvent, seconds: float, redact: Callable[[str], str]) -> Ev
     if found.summary_event:
         return SummaryEvent(seconds=seconds, changes=counted(found))
     return None
+
+
+def _is_default_provider(step: StepEventMetadata) -> bool:
+    """Whether the engine has made it for itself. Its summary does not count these.
+
+    https://github.com/pulumi/pulumi/blob/v3.250.0/sdk/go/common/providers/reference.go
+    """
+    name = step.urn.rsplit("::", 1)[-1]
+    return step.type.startswith("pulumi:providers:") and name.startswith("default")
 
 
 def counted(summary: EngineEvent) -> dict[str, int]:

@@ -70,6 +70,8 @@ class Command(auto.PulumiCommand):
         self._begin()
 
     def _begin(self) -> None:
+        self.previews_first = False
+        """Whether an `up` begins with a preview of its own, which the Automation API skips."""
         self._lock = threading.Lock()
         self._process: subprocess.Popen[str] | None = None
         self._interrupted = False
@@ -95,6 +97,8 @@ class Command(auto.PulumiCommand):
         given: str | None = None,
     ) -> auto.CommandResult:
         """Run to the end, with `given` on standard input. Raises auto.CommandError."""
+        if self.previews_first:
+            args = [each for each in args if each != "--skip-preview"]
         command = [self.command, "--non-interactive", *args]
         env = {**os.environ, **additional_env, "PULUMI_AUTOMATION_API": "true"}
         env["PATH"] = self._with_its_folder(env.get("PATH", os.defpath))

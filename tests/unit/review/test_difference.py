@@ -19,11 +19,11 @@ from langfuse_aws.review.difference import (
     Change,
     ContainerChange,
     Difference,
-    PropertyChange,
     difference,
 )
 from langfuse_aws.review.facts import OpenPort, Permission, exposures, permissions
 from langfuse_aws.review.markdown import code, html_code
+from langfuse_aws.review.property_changes import PropertyChange
 from langfuse_aws.review.report import CUT, LONGEST_COMMENT, MARK, report
 
 PREFIX = "urn:pulumi:prod::langfuse::"
@@ -251,7 +251,7 @@ def properties_of(old: Any, new: Any, **changed: str) -> list[tuple[str, str | N
         ({"tags": {"a.b": "x"}}, {"tags": {}}, 'tags["a.b"]', ("x", None)),
         ({"id": "x"}, {"id": UNKNOWN}, "id", ("x", "known after the update")),
         ({"o": {"b": 1, "a": 2}}, {}, "o", ('{"a": 2, "b": 1}', None)),
-        ({"t": "x" * 200}, {"t": "x" * 120}, "t", ("x" * 119 + "…", "x" * 120)),
+        ({"t": "x" * 200}, {"t": "x"}, "t", ("x" * 200, "x")),
     ],
 )
 def test_a_value_is_told_as_text(
@@ -425,16 +425,31 @@ def test_a_container_tells_its_image_and_the_names_of_variables_only() -> None:
 # --- the report
 
 
-def test_the_report_has_data_at_risk_first_then_ports_then_everything() -> None:
+def test_the_report_has_first_what_can_hurt_then_the_cost_and_folds_the_rest() -> None:
     group = replace(resource(GROUP, "clickhouse"), outputs={"id": "sg"})
     outside = rule("out", "0.0.0.0/0", 9000)
     before = graph(OLD, group)
-    after = graph(NEW, group, outside, policy(Action=["s3:A", "s3:B"], Resource="r"))
+    after = graph(NEW, group, outside, policy(Action=["s3:A", "s3:*"], Resource="r"))
     found = compared(before, after, RENAMED, step("create", None, outside), cost=(100, 120.5))
     assert report([found], [("replace-data", "prod")], ["A note."]) == (
         f"""{MARK}
 
 ## What this change does to the stacks
+
+**Data of `prod` is lost:**
+
+- **`pg` (`{CLUSTER}`) is replaced by an empty one.**
+  Because of `databaseName`: `a` → `b`.
+  `pulumi up` refuses this until `langfuse:allowReplace` names it. Take a snapshot first \
+(docs/operations.md).
+
+**Newly open to the internet in `prod`:**
+
+- `0.0.0.0/0` → `clickhouse`, port `9000`
+
+**Newly allowed without bounds in `prod`:**
+
+- `web`: Allow `s3:*` on `r`
 
 A note.
 
@@ -448,18 +463,17 @@ A note.
 
 ### `prod`
 
-- **`pg` (`{CLUSTER}`) is replaced by an empty one: its data is lost.**
-  Because of `databaseName`: `a` → `b`.
-  `pulumi up` refuses this until `langfuse:allowReplace` names it. Take a snapshot first \
-(docs/operations.md).
+<details><summary>New open ports: 1</summary>
 
-**New open ports**
+- `0.0.0.0/0` → `clickhouse`, port `9000`
 
-- **`0.0.0.0/0` → `clickhouse`, port `9000`: open to the internet**
+</details>
 
-**New permissions**
+<details><summary>New permissions: 1</summary>
 
-- `web`: Allow `s3:A`, `s3:B` on `r`
+- `web`: Allow `s3:*`, `s3:A` on `r`
+
+</details>
 
 <details><summary>Outside of components: 1 added</summary>
 
@@ -518,9 +532,78 @@ def test_what_is_taken_away_is_folded() -> None:
     before = graph(group, rule("in", "10.0.0.0/16", 8123), policy(Action="a:B", Resource="r"))
     found = compared(before, graph(group), step("delete", group, None))
     text = report([found])
-    assert "<summary>Closed and taken away</summary>" in text
+    assert "<summary>Closed and taken away: 2</summary>" in text
     assert "- port: `10.0.0.0/16` → `clickhouse`, port `8123`" in text
     assert "- permission: `web`: Allow `a:B` on `r`" in text
+
+
+def test_a_replacement_that_loses_no_data_is_told_first_unless_it_is_how_things_are_deployed() -> (
+    None
+):
+    alb = "aws:lb/targetGroup:TargetGroup"
+    steps = [
+        step("replace", resource(kind, "x", port=1), resource(kind, "x", port=2), port=by)
+        for kind, by in ((alb, "update-replace"), (TASK, "update-replace"))
+    ]
+    before, after = (graph(*(getattr(each, side) for each in steps)) for side in ("old", "new"))
+    text = report([compared(before, after, *steps)])
+    assert (
+        f"**Replaced in `prod`:**\n\n- `x` (`{alb}`), because of `port`: `1` → `2`\n\n| Stack |"
+    ) in text
+    assert f"- replace `{TASK}` `x`\n  - `port`: `1` → `2`\n" in text
+
+
+REVISION = "arn:aws:ecs:us-east-1:123456789012:task-definition/langfuse-prod-web:{}"
+ARN = "arn:aws:secretsmanager:us-east-1:1:secret:langfuse-prod-reader-{}"
+
+
+@pytest.mark.parametrize(
+    ("kind", "path", "old", "new"),
+    [
+        ("aws:ecs/service:Service", "taskDefinition", REVISION.format(8), REVISION.format(11)),
+        ("aws:lambda/invocation:Invocation", "input", f'{{"t": "{REVISION.format(8)}"}}',
+         f'{{"t": "{REVISION.format(9)}"}}'),
+        ("aws:ecs/service:Service", "taskDefinition", REVISION.format(8), UNKNOWN),
+        (TASK, "executionRoleArn", "arn:role/web-0a1b2c3", "arn:role/web-4d5e6f7"),
+        (TASK, "x", ARN.format("66ce3d3-e6d34e"), ARN.format("0123abc-AbCdE9")),
+        ("aws:cloudwatch/dashboard:Dashboard", "dashboardBody", '{"a": 1}', '{"a": 2}'),
+    ],
+)  # fmt: skip
+def test_what_only_follows_from_chance_or_counting_is_not_told(
+    kind: str, path: str, old: str, new: str
+) -> None:
+    before, after = (resource(kind, "x", **{path: each}) for each in (old, new))
+    change = step("update", before, after, **{path: "update"})
+    text = report([compared(graph(before), graph(after), change)])
+    assert f"- update `{kind}` `x`\n\n" in text, "the resource is told, and no property"
+
+
+def test_a_physical_name_is_told_without_its_random_end() -> None:
+    def reader(end: str, action: str) -> Resource:
+        return policy(Action=action, Resource=ARN.format(end))
+
+    before, after = graph(reader("66ce3d3-e6d34e", "a:B")), graph(reader("0123abc-AbCdE9", "a:B"))
+    assert compared(before, after).granted == (), "another name is no other permission"
+    text = report([compared(before, graph(reader("0123abc-AbCdE9", "a:C")))])
+    assert f"Allow `a:C` on `{ARN.format('')[:-1]}`" in text
+
+
+def test_a_tag_is_told_once() -> None:
+    change = {"tags.Image": "update", "tagsAll.Image": "update", "tagsAll.Team": "add"}
+    tags = {"old": {"Image": "a"}, "new": {"Image": "b", "Team": "x"}}
+    told = properties_of(
+        {"tags": tags["old"], "tagsAll": tags["old"]},
+        {"tags": {"Image": "b"}, "tagsAll": tags["new"]},
+        **change,
+    )
+    assert told == [("tags.Image", "a", "b"), ("tagsAll.Team", None, "x")]
+
+
+def test_a_long_value_is_told_from_where_it_differs() -> None:
+    old, new = (resource(TASK, "t", text=f"{'x' * 200}{each}") for each in "ab")
+    text = report([compared(graph(old), graph(new), step("update", old, new, text="update"))])
+    assert "xa` → `…x" in text
+    assert "xb`\n" in text
 
 
 def test_what_a_pull_request_wrote_stays_text() -> None:
@@ -547,6 +630,13 @@ def test_only_the_first_properties_of_a_resource_are_told() -> None:
     changed = dict.fromkeys(old, "update")
     text = report([compared(graph(before), graph(after), step("update", before, after, **changed))])
     assert "  - `k09`: `1` → `2`\n  - … and 2 more\n" in text
+
+
+def test_a_long_value_is_cut_in_the_report() -> None:
+    before, after = (resource(TASK, "t", text=each) for each in ("x" * 121, "y" * 120))
+    change = step("update", before, after, text="update")
+    text = report([compared(graph(before), graph(after), change)])
+    assert f"  - `text`: `{'x' * 119}…` → `{'y' * 120}`\n" in text
 
 
 # --- gates

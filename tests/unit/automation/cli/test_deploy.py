@@ -37,12 +37,24 @@ from langfuse_aws.automation.engine.offline_workspace import REPOSITORY
 from langfuse_aws.automation.engine.operation import Command, Operation, OperationError
 from langfuse_aws.automation.engine.redaction import Redaction
 from langfuse_aws.automation.engine.results import Result
+from langfuse_aws.automation.engine.target import Target
+from langfuse_aws.automation.engine.update_plan import Origin, UpdatePlan
 from langfuse_aws.automation.stack import InvalidSettingsError, LangfuseStack, NoStackError
-from langfuse_aws.graph.model import Resource, ResourceGraph
+from langfuse_aws.graph.model import SECRET, Resource, ResourceGraph
 from langfuse_aws.graph.preview import Preview, Step
+from langfuse_aws.review.property_changes import planned
 
 VPC = "urn:pulumi:dev::langfuse::langfuse:index:Network$aws:ec2/vpc:Vpc::langfuse-dev"
 DATABASE = "urn:pulumi:dev::langfuse::aws:rds/instance:Instance::langfuse-dev-postgres"
+TARGET = Target("dev", "eu-west-1", "123456789012", "s3://states")
+ASKED_ABOUT = [
+    "stack: dev",
+    "region: eu-west-1",
+    "account: 123456789012",
+    "backend: s3://states",
+]
+IN_MEMORY = ["Nothing was made in AWS: this one is in memory.", "The addresses above do not exist."]
+SAVED = "2026-11-29T01:02:03+00:00"
 OUTPUTS = {"url": "https://langfuse.example.com", "log_group_names": ["web", "worker"]}
 EVENT: TypeAdapter[Event] = TypeAdapter(Event)
 
@@ -112,6 +124,8 @@ class FakeLangfuseStack:
         self.result = Result({"create": 1, "same": 1}, OUTPUTS, 3.25)
         self.graph: ResourceGraph | None = None
         self.there = True
+        self.saved_to: Path | None = None
+        self.carried_out: UpdatePlan | None = None
 
     def open(self, name: str, **given: Any) -> "FakeLangfuseStack":
         """Stand in for the constructor."""
@@ -137,12 +151,14 @@ class FakeLangfuseStack:
         command = cast("Command", self.command)
         return Operation(f"{verb} of stack dev", work, command, Redaction([]))
 
-    def start_preview(self) -> Operation[Preview]:
+    def start_preview(self, save: Path | None = None) -> Operation[Preview]:
         """Preview."""
+        self.saved_to = save
         return self._start("preview", self.previewed, self.script)
 
-    def start_up(self) -> Operation[Result]:
+    def start_up(self, plan: UpdatePlan | None = None) -> Operation[Result]:
         """Deploy."""
+        self.carried_out = plan
         return self._start("up", self.result, self.script)
 
     def start_refresh(self) -> Operation[Result]:
@@ -161,6 +177,16 @@ class FakeLangfuseStack:
 
     def check(self) -> None:
         """Find nothing wrong."""
+
+    def target(self) -> Target:
+        """Give where it is."""
+        return TARGET
+
+    def read_plan(self, path: Path) -> UpdatePlan:
+        """Give a plan with the steps of the preview."""
+        origin = Origin("dev", "s3://states", "s", "p", "3.250.0")
+        steps = planned(self.previewed.steps)
+        return UpdatePlan(path, origin, SAVED, steps, self.previewed.changes, {})
 
     def exists(self) -> bool:
         """Whether the backend has it."""
@@ -219,6 +245,7 @@ def test_without_a_terminal_each_finished_change_is_a_line(stack: FakeLangfuseSt
         'log_group_names: ["web", "worker"]',
         "url: https://langfuse.example.com",
         "resources by kind of change: 1 create, 1 same; 3.2 s",
+        *IN_MEMORY,
     ]
     assert stack.begun == ["up", "closed"]
 
@@ -239,9 +266,16 @@ def test_a_replacements_steps_are_told_apart_and_a_failure_is_shown(
     ]
 
 
+@pytest.mark.usefixtures("stack")
+def test_only_offline_nothing_was_made_in_aws() -> None:
+    assert run("up", "--offline", "--yes").stdout.splitlines()[-2:] == IN_MEMORY
+    assert IN_MEMORY[0] not in run("up", "--yes").stdout
+    assert "memory" not in run("up", "--offline", "--yes", "--json").stdout
+
+
 def test_an_update_that_changes_nothing_says_so(stack: FakeLangfuseStack) -> None:
     stack.result = Result({"same": 188}, {}, 6.0)
-    (*_, last) = run("up", "--offline", "--yes").stdout.splitlines()
+    (*_, last, _, _) = run("up", "--offline", "--yes").stdout.splitlines()
     assert last == "nothing changed: 188 resources are as they were (0 changes); 6.0 s"
 
 
@@ -251,12 +285,13 @@ def test_a_terminal_keeps_a_tree_and_a_table(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(display, "console", shown)
     run("up", "--offline", "--yes")
     kept = [line.rstrip() for line in shown.export_text().splitlines()]
-    assert [line for line in kept if "resources so far" not in line and line][-5:] == [
+    assert [line for line in kept if "resources so far" not in line and line][-7:] == [
         "+ aws:ec2:Vpc langfuse-dev",
         "Output           Value",
         'log_group_names  ["web", "worker"]',
         "url              https://langfuse.example.com",
         "resources by kind of change: 1 create, 1 same; 3.2 s",
+        *IN_MEMORY,
     ]
     assert [line for line in kept if line.endswith("warning: careful")]
     finished = [line for line in kept if line.endswith("+ aws:ec2:Vpc langfuse-dev")]
@@ -314,29 +349,74 @@ def test_outputs_are_lines_or_one_json_object(stack: FakeLangfuseStack) -> None:
     assert stack.begun == ["closed", "closed"]
 
 
-def test_a_preview_is_a_line_for_each_step_with_what_changes(stack: FakeLangfuseStack) -> None:
-    changed = {"engine": "update-replace", "tags": "add"}
-    steps = (*stack.previewed.steps, Step("replace", DATABASE, made(DATABASE), None, changed))
+def step_of(operation: str, old: dict[str, Any], new: dict[str, Any], **changed: str) -> Step:
+    return Step(
+        operation, DATABASE, made(DATABASE, inputs=old), made(DATABASE, inputs=new), changed
+    )
+
+
+REPLACED = step_of(
+    "replace",
+    {"engine": "a", "password": SECRET},
+    {"engine": "b", "password": SECRET, "tags": {"Stack": "dev"}},
+    engine="update-replace",
+    password="update",
+    tags="add",
+)
+
+
+def test_a_preview_has_the_values_of_what_changes_and_no_secret(stack: FakeLangfuseStack) -> None:
+    steps = (*stack.previewed.steps, REPLACED)
     stack.previewed = Preview(steps, ResourceGraph(()), {"create": 1, "replace": 1}, 2.04)
     assert run("preview").stdout.splitlines() == [
         "warning: careful",
         "+ aws:ec2:Vpc langfuse-dev",
-        "± aws:rds:Instance langfuse-dev-postgres: engine (replaces), tags",
+        "± aws:rds:Instance langfuse-dev-postgres",
+        "    engine: a → b (replaces)",
+        "    password: [secret] → [secret]",
+        '    tags: (none) → {"Stack": "dev"}',
         "resources by kind of change: 1 create, 1 replace; 2.0 s",
     ]
     *events, result = lines(run("preview", "--json"))
     assert [each["event"] for each in events] == [
         *("resource", "diagnostic", "resource", "resource", "summary")
     ]
+    created, replaced = result.pop("steps")
     assert result == {
         "event": "result",
         "changes": {"create": 1, "replace": 1},
-        "steps": [
-            {"operation": "create", "urn": VPC, "changed": {}},
-            {"operation": "replace", "urn": DATABASE, "changed": changed},
-        ],
         "seconds": 2.04,
     }
+    assert created == {"operation": "create", "urn": VPC, "changed": {}, "properties": []}
+    assert replaced.pop("properties") == [
+        {"path": "engine", "old": "a", "new": "b", "replaces": True},
+        {"path": "password", "old": SECRET, "new": SECRET, "replaces": False},
+        {"path": "tags", "old": None, "new": '{"Stack": "dev"}', "replaces": False},
+    ]
+    assert replaced == {"operation": "replace", "urn": DATABASE, "changed": REPLACED.changed}
+
+
+@pytest.mark.parametrize(("columns", "path"), [(60, "x"), (60, "x" * 50), (200, "x"), (80, "x")])
+def test_values_are_cut_to_the_width_of_the_terminal_where_they_differ(
+    stack: FakeLangfuseStack, monkeypatch: pytest.MonkeyPatch, columns: int, path: str
+) -> None:
+    shown = Console(force_terminal=True, color_system=None, width=columns, record=True)
+    monkeypatch.setattr(display, "console", shown)
+    old, new = (f"{'a' * 300}{each}{'z' * 300}" for each in ("OLD", "NEW"))
+    steps = (
+        step_of("update", {path: old}, {path: new}, **{path: "update-replace"}),
+        step_of("update", {path: "12"}, {path: new}, **{path: "update"}),
+    )
+    stack.previewed = Preview(steps, ResourceGraph(()), {"update": 2}, 2.0)
+    run("preview")
+    kept = [line.rstrip() for line in shown.export_text().splitlines()]
+    values = [line for line in kept if " → " in line]
+    assert len(values) == 2
+    assert all(columns - 3 <= len(line) <= columns for line in values), values
+    assert "OLD" in values[0]
+    assert "NEW" in values[0]
+    assert values[0].endswith(" (replaces)")
+    assert "12 → aaa" in values[1]
 
 
 def test_the_page_has_every_key_of_the_events() -> None:
@@ -404,6 +484,22 @@ def test_with_json_an_error_is_the_last_line_of_the_same_stream(stack: FakeLangf
     *events, last = lines(found)
     assert [each["severity"] for each in events] == ["error", "error"]
     assert last == {"event": "error", "message": "refresh of stack dev failed:\nno\nnever"}
+
+
+@pytest.mark.parametrize(
+    ("token", "name", "counted"),
+    [
+        ("pulumi:providers:aws", "default_7_51_1", False),
+        ("pulumi:providers:aws", "second-region", True),
+        ("aws:ec2/vpc:Vpc", "default", True),
+    ],
+)
+def test_what_the_engine_makes_for_itself_is_no_resource_of_the_stack(
+    token: str, name: str, counted: bool
+) -> None:
+    urn = f"urn:pulumi:dev::langfuse::{token}::{name}"
+    for kind in ("resourcePreEvent", "resOutputsEvent", "resOpFailedEvent"):
+        assert (read(resource(kind, "create", urn), 0, str) is not None) is counted
 
 
 def test_every_wrong_setting_is_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -481,6 +577,7 @@ def test_up_shows_a_preview_and_asks(stack: FakeLangfuseStack) -> None:
         "warning: careful",
         "+ aws:ec2:Vpc langfuse-dev",
         "resources by kind of change: 1 create; 2.0 s",
+        *ASKED_ABOUT,
     ]
     assert "url: https://langfuse.example.com" in after
     assert stack.begun == ["preview", "up", "closed"]
@@ -506,7 +603,7 @@ def test_up_that_asks_nobody_still_previews_what_is_in_aws(stack: FakeLangfuseSt
     assert told[0] == {
         "event": "preview",
         "changes": {"create": 1},
-        "steps": [{"operation": "create", "urn": VPC, "changed": {}}],
+        "steps": [{"operation": "create", "urn": VPC, "changed": {}, "properties": []}],
         "seconds": 2.04,
     }
     assert [each["event"] for each in told].count("resource") == 3, "those of the update alone"
@@ -568,6 +665,57 @@ def test_up_asks_whether_to_make_the_stack(
     assert stack.begun == [*begun, "closed"]
 
 
+# --- plans
+
+
+def test_a_preview_is_saved_where_it_is_told(stack: FakeLangfuseStack, tmp_path: Path) -> None:
+    plan = tmp_path / "p.plan"
+    assert run("preview").stdout.count("saved:") == 0
+    assert stack.saved_to is None
+    (*_, last) = run("preview", "--save", str(plan)).stdout.splitlines()
+    assert last == f"saved: up --stack dev {plan} does this and nothing else"
+    assert stack.saved_to == plan
+    assert lines(run("preview", "--save", str(plan), "--json"))[-1]["event"] == "result"
+
+
+@pytest.mark.usefixtures("asked")
+def test_up_of_a_plan_shows_it_and_asks_and_previews_nothing_else(
+    stack: FakeLangfuseStack, tmp_path: Path
+) -> None:
+    plan = tmp_path / "p.plan"
+    stack.previewed = Preview((REPLACED,), ResourceGraph(()), {"replace": 1}, 2.0)
+    found = run("up", str(plan), typed="y\n")
+    shown, _, after = found.stdout.partition("Go on? [y/N]: ")
+    assert shown.splitlines() == [
+        f"{plan}, saved {SAVED}:",
+        "± aws:rds:Instance langfuse-dev-postgres",
+        "    engine: a → b (replaces)",
+        "    password: [secret] → [secret]",
+        '    tags: (none) → {"Stack": "dev"}',
+        "resources by kind of change: 1 replace",
+        *ASKED_ABOUT,
+    ]
+    assert "url: https://langfuse.example.com" in after
+    assert stack.begun == ["up", "closed"]
+    assert stack.carried_out is not None
+    assert run("up", str(plan), typed="n\n").exit_code == 1
+    assert stack.begun[2:] == ["closed"]
+
+
+def test_up_of_a_plan_tells_tools_what_it_has(stack: FakeLangfuseStack, tmp_path: Path) -> None:
+    stack.previewed = Preview((REPLACED,), ResourceGraph(()), {"replace": 1}, 2.0)
+    told = lines(run("up", str(tmp_path / "p.plan"), "--yes", "--json"))
+    assert told[0]["event"] == "preview"
+    assert told[0]["saved"] == SAVED
+    assert told[0]["steps"][0]["properties"][0] == {
+        "path": "engine",
+        "old": "a",
+        "new": "b",
+        "replaces": True,
+    }
+    assert stack.begun == ["up", "closed"]
+
+
 # --- destroy
 
 
@@ -591,12 +739,13 @@ def test_destroy_shows_what_is_lost_and_wants_the_name(
     stack.graph = state()
     found = run("destroy", *(["--remove"] if remove else []), typed="dev\n")
     assert found.exit_code == 0
-    assert found.stdout.splitlines()[:6] == [
+    assert found.stdout.splitlines()[:10] == [
         "stack dev: 4 resources will be destroyed.",
         "Lost with all of its data",
         "  aws:rds:Instance langfuse-dev-postgres",
         "Kept in AWS, where it is billed",
         "  aws:ebs:Volume clickhouse",
+        *ASKED_ABOUT,
         "Type dev to destroy it: dev",
     ]
     assert stack.begun == [f"destroy, {remove=}", "closed"]

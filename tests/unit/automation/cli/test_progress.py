@@ -12,6 +12,7 @@ from rich.console import Console, RenderableType
 from langfuse_aws.automation.cli import durations
 from langfuse_aws.automation.cli.progress import Progress
 from langfuse_aws.automation.engine.events import ResourceEvent, State
+from langfuse_aws.graph.model import Resource
 
 STACK = "pulumi:pulumi:Stack"
 SECONDS_PER_MINUTE = 60
@@ -87,12 +88,12 @@ def test_the_summary_names_what_is_in_work_and_for_how_long_and_how_long_is_usua
     progress.take(event("keys", "random:index/randomBytes:RandomBytes", parent="data"))
     clock.now += 3 * SECONDS_PER_MINUTE
     assert drawn(progress) == [
-        "1 of 7 resources so far, 3:35",
-        "+ pulumi:pulumi:Stack stack  1/3",
-        "├── + langfuse:index:Network network  1/1",
-        "└── + langfuse:index:DataPlane data  0/2",
+        "1 resources so far, 3:35",
+        "+ pulumi:pulumi:Stack stack  1 done",
+        "├── + langfuse:index:Network network  1 done",
+        "└── + langfuse:index:DataPlane data  0 done",
         "    ├── + random:index:RandomBytes keys  3:00",
-        "    └── + langfuse:index:Redis redis  0/1",
+        "    └── + langfuse:index:Redis redis  0 done",
         "        └── + aws:elasticache:ReplicationGroup valkey  3:05, usually 6 to 9 min",
     ]
 
@@ -100,8 +101,8 @@ def test_the_summary_names_what_is_in_work_and_for_how_long_and_how_long_is_usua
 def test_what_belongs_to_a_resource_is_counted_with_its_component(progress: Progress) -> None:
     progress.take(event("subnet", "aws:ec2/subnet:Subnet", parent="vpc"))
     assert drawn(progress)[1:] == [
-        "+ pulumi:pulumi:Stack stack  0/2",
-        "└── + langfuse:index:Network network  0/2",
+        "+ pulumi:pulumi:Stack stack  0 done",
+        "└── + langfuse:index:Network network  0 done",
         "    ├── + aws:ec2:Vpc vpc  0:00",
         "    └── + aws:ec2:Subnet subnet  0:00",
     ]
@@ -138,12 +139,48 @@ def test_a_destroy_tells_of_resources_before_their_components(clock: Clock) -> N
     progress.take(event("nat", gateway, "started", "network", "delete"))
     clock.now += 20
     assert drawn(progress) == [
-        "0 of 1 resources so far, 0:20",
+        "0 resources so far, 0:20",
         "- aws:ec2:NatGateway nat  0:20, usually 1 min",
     ]
     progress.take(event("nat", gateway, "done", "network", "delete"))
     progress.take(event("network", "langfuse:index:Network", "done", "stack", "delete"))
-    assert drawn(progress)[1:] == ["- langfuse:index:Network network  1/1"]
+    assert drawn(progress)[1:] == ["- langfuse:index:Network network  1 done"]
+
+
+def test_a_total_is_told_only_if_it_is_known_and_is_the_one_that_comes(clock: Clock) -> None:
+    def resource(urn: str, token: str, parent: str) -> Resource:
+        return Resource(urn, token, parent, custom=not token.startswith(("langfuse", "pulumi")))
+
+    vpc, subnet = "aws:ec2/vpc:Vpc", "aws:ec2/subnet:Subnet"
+    network = "langfuse:index:Network"
+    expected = [
+        resource("stack", STACK, ""),
+        resource("network", network, "stack"),
+        resource("vpc", vpc, "network"),
+        *(resource(f"subnet-{number}", subnet, "vpc") for number in range(3)),
+    ]
+    progress = Progress(clock, expected)
+    progress.take(event("stack", STACK, parent=""))
+    progress.take(event("network", network))
+    progress.take(event("vpc", vpc, "done", "network"))
+    shown = drawn(progress)
+    assert shown[0] == "1 of 6 resources, 0:00"
+    assert shown[1:3] == [
+        "+ pulumi:pulumi:Stack stack  1/4",
+        "└── + langfuse:index:Network network  1/4",
+    ]
+    # What nobody expected counts, too.
+    progress.take(event("more", subnet, "done", "vpc"))
+    assert drawn(progress)[0] == "2 of 7 resources, 0:00"
+    for urn in ("subnet-0", "subnet-1", "subnet-2"):
+        progress.take(event(urn, subnet, "done", "vpc"))
+    progress.take(event("network", network, "done"))
+    progress.take(event("stack", STACK, "done", ""))
+    assert drawn(progress) == [
+        "7 of 7 resources, 0:00",
+        "+ pulumi:pulumi:Stack stack  5/5",
+        "└── + langfuse:index:Network network  5/5",
+    ]
 
 
 def test_the_tree_has_what_changed_below_its_parents_and_nothing_else(progress: Progress) -> None:
