@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Final, cast
 
 from langfuse_aws.automation.engine.region import region_of
-from langfuse_aws.automation.engine.stack_file import ESC, PROFILE_KEY
+from langfuse_aws.automation.engine.stack_file import ESC
 from langfuse_aws.settings import regions
 
 IN_MEMORY: Final = "none: AWS is in memory"
@@ -30,7 +30,7 @@ def region_and_account(name: str, settings: Mapping[str, Any], *, offline: bool)
     Raises UserError without a region, and botocore's errors if STS gives no answer.
     """
     config = cast("Mapping[str, Any]", settings.get("config") or {})
-    region, profile = config.get(regions.KEY), config.get(PROFILE_KEY)
+    region, profile = config.get(regions.KEY), config.get(regions.PROFILE_KEY)
     if settings.get(ESC) and not region:
         return BY_ESC, IN_MEMORY if offline else BY_ESC
     found = region_of(name, region, profile)
