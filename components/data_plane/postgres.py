@@ -10,13 +10,14 @@ import pulumi_random as random
 
 from langfuse_aws.components.network.security_groups import IngressRule, security_group
 from langfuse_aws.components.protection.backups import BackedUpDatabase
-from langfuse_aws.components.protection.beginning import database_snapshot, only_without
-from langfuse_aws.components.protection.final_snapshot import final_snapshot_name
 from langfuse_aws.components.protection.snapshots import (
     DATABASE,
     INSTANCE_STORAGE_GIB,
     INSTANCE_STORAGE_LIMIT_GIB,
     USER,
+    database_snapshot,
+    final_snapshot_name,
+    only_without,
 )
 from langfuse_aws.components.shared.metrics import MetricDimensions
 from langfuse_aws.components.shared.stored_secret import (

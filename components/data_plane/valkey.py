@@ -11,7 +11,7 @@ import pulumi_aws as aws
 import pulumi_random as random
 
 from langfuse_aws.components.network.security_groups import IngressRule, security_group
-from langfuse_aws.components.protection.final_snapshot import final_snapshot_name
+from langfuse_aws.components.protection.snapshots import final_snapshot_name
 from langfuse_aws.components.shared.metrics import MetricDimensions
 from langfuse_aws.components.shared.stored_secret import (
     SecretReference,

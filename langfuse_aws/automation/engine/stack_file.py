@@ -12,7 +12,7 @@ from typing import Any, cast
 from langfuse_aws.automation.engine.offline_workspace import REPOSITORY, read_any_yaml
 from langfuse_aws.automation.errors import CommandLineError, UserError
 from langfuse_aws.components.shared.names import resource_prefix
-from langfuse_aws.settings import default_tags, regions
+from langfuse_aws.settings import provider_keys, regions
 from langfuse_aws.settings.loading import SettingsError, load_without_secrets, of_namespace
 from langfuse_aws.settings.messages import NAMESPACE
 from langfuse_aws.settings.model import Settings
@@ -165,7 +165,7 @@ def _config_of(content: Mapping[str, Any], path: Path) -> Mapping[str, Any]:
 
 
 def _checked_part(config: Mapping[str, Any]) -> dict[str, Any]:
-    keys = (regions.KEY, default_tags.KEY)
+    keys = (regions.KEY, provider_keys.TAGS_KEY)
     return {
         key: value
         for key, value in config.items()

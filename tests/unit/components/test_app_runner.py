@@ -37,7 +37,7 @@ from langfuse_aws.cost.prices import HOURS, price_list
 from langfuse_aws.cost.rounding import about
 from langfuse_aws.graph.architecture import architecture
 from langfuse_aws.graph.picture import nodes_of
-from langfuse_aws.policy.runner import violations
+from langfuse_aws.policy.rules import violations
 from langfuse_aws.settings.app_runner import HOSTED_ZONES, MEMORY_MIB
 from langfuse_aws.settings.capacity import FARGATE_MEMORY_MIB
 from langfuse_aws.settings.loading import SettingsError, load_without_secrets

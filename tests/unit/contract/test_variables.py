@@ -15,7 +15,7 @@ from typing import Any, Final, get_args
 import pytest
 
 from langfuse_aws.components import environment
-from langfuse_aws.components.data_plane.bootstrap_variables import first_start
+from langfuse_aws.components.data_plane.bootstrap import first_start
 from langfuse_aws.components.environment import Environment
 from langfuse_aws.contract import variables
 from langfuse_aws.contract.variables import (
