@@ -26,10 +26,10 @@ from langfuse_aws.components.shared.stored_secret import (
     StoredSecretArgs,
     external_password,
 )
-from langfuse_aws.contract.runtime import POSTGRES_PORT
+from langfuse_aws.contract.ports_and_health import POSTGRES_PORT
 from langfuse_aws.settings.external_stores import ExternalPostgres
-from langfuse_aws.settings.releases import POSTGRES_MAJOR
 from langfuse_aws.settings.stores import AuroraPostgres, PostgresInstance
+from langfuse_aws.settings.versions import POSTGRES_MAJOR
 
 PARAMETERS: Final = {"rds.force_ssl": "1", "timezone": "UTC"}
 

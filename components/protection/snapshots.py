@@ -18,7 +18,7 @@ import pulumi
 import pulumi_aws as aws
 import pulumi_random as random
 
-from langfuse_aws.settings.releases import POSTGRES_MAJOR
+from langfuse_aws.settings.versions import POSTGRES_MAJOR
 
 USER: Final = "langfuse"
 """The owner of the database, RDS's master user."""

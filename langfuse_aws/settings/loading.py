@@ -17,7 +17,6 @@ from langfuse_aws.settings import (
 from langfuse_aws.settings.how_to_set import IN_CONFIGURATION, HowToSet
 from langfuse_aws.settings.messages import NAMESPACE, VARIANTS
 from langfuse_aws.settings.model import Settings
-from langfuse_aws.settings.releases import LANGFUSE, LANGFUSE_MAJORS, version_of
 from langfuse_aws.settings.secret_keys import (
     ENVIRONMENT_KEY,
     SECRET_KEYS,
@@ -25,6 +24,7 @@ from langfuse_aws.settings.secret_keys import (
     client_secret_problems,
 )
 from langfuse_aws.settings.sizing import Row, row_of
+from langfuse_aws.settings.versions import LANGFUSE, LANGFUSE_MAJORS, version_of
 
 
 class SettingsError(ValueError):

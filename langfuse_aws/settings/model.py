@@ -13,11 +13,11 @@ from langfuse_aws.settings.host_names import Domain, DomainBelowZone
 from langfuse_aws.settings.images import Images
 from langfuse_aws.settings.network import Network
 from langfuse_aws.settings.regions import Region
-from langfuse_aws.settings.releases import LANGFUSE, LANGFUSE_MAJORS, LANGFUSE_MINIMUM, version_of
 from langfuse_aws.settings.section import Email, Form, Section, refusal
 from langfuse_aws.settings.services import Ingress, Web, Worker
 from langfuse_aws.settings.sign_in import Providers, Smtp
 from langfuse_aws.settings.stores import ClickHouse, Postgres, Redis, Storage
+from langfuse_aws.settings.versions import LANGFUSE, LANGFUSE_MAJORS, LANGFUSE_MINIMUM, version_of
 
 WriteMode = Literal["legacy", "dual", "events_only"]
 

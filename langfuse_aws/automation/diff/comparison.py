@@ -23,12 +23,12 @@ from langfuse_aws.graph.model import Resource, ResourceGraph, has_unknown
 from langfuse_aws.graph.preview import Preview, Step
 from langfuse_aws.offline.serving import shared_aws
 from langfuse_aws.review.difference import Difference, difference
-from langfuse_aws.settings.releases import version_of
+from langfuse_aws.settings.versions import version_of
 
 ALLOW_REPLACE: Final = "langfuse:allowReplace"
 RELEASE: Final = "langfuse:release"
 DEFAULT_RELEASE: Final = re.compile(r'^LANGFUSE: Final = "(\d+\.\d+\.\d+)"$', re.MULTILINE)
-"""In a program's langfuse_aws/settings/releases.py."""
+"""In a program's langfuse_aws/settings/versions.py."""
 DOCUMENTS: Final[Mapping[str, str]] = {
     "aws:ecs/taskDefinition:TaskDefinition": "containerDefinitions",
     "aws:iam/rolePolicy:RolePolicy": "policy",
@@ -108,7 +108,7 @@ def _release_named(project: Path, name: str) -> str | None:
 
 def _default_release(project: Path) -> str | None:
     """The release of a stack that names none; None for a program that is told in another way."""
-    file = project / "langfuse_aws/settings/releases.py"
+    file = project / "langfuse_aws/settings/versions.py"
     found = DEFAULT_RELEASE.search(file.read_text(encoding="utf-8")) if file.is_file() else None
     return found[1] if found else None
 

@@ -13,11 +13,11 @@ from langfuse_aws.automation.engine.offline_workspace import REPOSITORY, read_an
 from langfuse_aws.automation.errors import CommandLineError, UserError
 from langfuse_aws.components.shared.names import resource_prefix
 from langfuse_aws.settings import provider_keys, regions
+from langfuse_aws.settings.configuration import checked
 from langfuse_aws.settings.loading import SettingsError, load_without_secrets, of_namespace
 from langfuse_aws.settings.messages import NAMESPACE
 from langfuse_aws.settings.model import Settings
 from langfuse_aws.settings.secret_keys import SECRET_KEYS
-from langfuse_aws.settings.whole import checked
 
 PROFILE_KEY = "aws:profile"
 ESC = "environment"

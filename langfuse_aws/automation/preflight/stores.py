@@ -21,8 +21,8 @@ from langfuse_aws.settings.external_stores import (
     ExternalPostgres,
     ExternalRedis,
 )
-from langfuse_aws.settings.releases import CLICKHOUSE_COMPATIBILITY, STORE_VERSIONS
 from langfuse_aws.settings.secret_keys import PASSWORD_KEYS
+from langfuse_aws.settings.versions import CLICKHOUSE_COMPATIBILITY, STORE_VERSIONS
 
 CLICKHOUSE: Final = "external ClickHouse"
 POSTGRES: Final = "external PostgreSQL"

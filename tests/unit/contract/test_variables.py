@@ -29,7 +29,7 @@ from langfuse_aws.contract.variables import (
 )
 from langfuse_aws.settings.loading import load
 from langfuse_aws.settings.model import Settings
-from langfuse_aws.settings.releases import LANGFUSE, LANGFUSE_3, LANGFUSE_MAJORS, version_of
+from langfuse_aws.settings.versions import LANGFUSE, LANGFUSE_3, LANGFUSE_MAJORS, version_of
 from tests.unit.components.test_environment import CREDENTIALS, ENDPOINTS, VARIATIONS
 
 ALL: Final[tuple[Container, ...]] = ("web", "worker", "migration")

@@ -32,7 +32,7 @@ from langfuse_aws.graph.picture import (
     colours_of,
     nodes_of,
 )
-from langfuse_aws.settings.releases import POSTGRES_MAJOR, VALKEY
+from langfuse_aws.settings.versions import POSTGRES_MAJOR, VALKEY
 from tests.unit.stack_graph import VARIED, build
 from tests.unit.stack_graph import shipped_config as config_of
 

@@ -18,8 +18,8 @@ from langfuse_aws.offline import text_rules
 from langfuse_aws.settings import provider_keys
 from langfuse_aws.settings.loading import SettingsError, load
 from langfuse_aws.settings.model import RETENTION_DAYS
-from langfuse_aws.settings.releases import LANGFUSE, LANGFUSE_3
 from langfuse_aws.settings.stack import read
+from langfuse_aws.settings.versions import LANGFUSE, LANGFUSE_3
 from tests.releases import READ
 
 DOMAIN: Final = "langfuse.example.com"

@@ -40,8 +40,8 @@ from langfuse_aws.automation.stack import InvalidSettingsError, LangfuseStack, N
 from langfuse_aws.graph.model import SECRET
 from langfuse_aws.graph.preview import Preview
 from langfuse_aws.settings import provider_keys
-from langfuse_aws.settings.releases import LANGFUSE
 from langfuse_aws.settings.secret_keys import SECRET_KEYS
+from langfuse_aws.settings.versions import LANGFUSE
 
 HUSH = 'pa"ss4711'
 URN = "urn:pulumi:dev::langfuse::langfuse:index:Network$aws:ec2/vpc:Vpc::langfuse-dev"
