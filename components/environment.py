@@ -16,12 +16,12 @@ from typing import Final, Generic, Literal, TypeVar
 
 from langfuse_aws.contract import node_options
 from langfuse_aws.contract.metrics import PUBLISHING_VARIABLE
-from langfuse_aws.contract.runtime import (
-    BOOTSTRAP_PREFIX,
+from langfuse_aws.contract.ports_and_health import (
     CONNECTIONS_PER_TASK,
     WEB_PORT,
     worker_health_variables,
 )
+from langfuse_aws.contract.start_and_stop import BOOTSTRAP_PREFIX
 from langfuse_aws.contract.timeouts import KEEP_ALIVE_SECONDS, KEEP_ALIVE_VARIABLE
 from langfuse_aws.contract.variables import Container, known
 from langfuse_aws.settings import sign_in_variables as sign_in

@@ -35,7 +35,7 @@ from langfuse_aws.components.runtime.images import Images, ImagesArgs
 from langfuse_aws.components.service_inputs import ServiceInputs
 from langfuse_aws.components.shared.location import Location, refuse_partition
 from langfuse_aws.components.shared.metrics import merge_dimensions
-from langfuse_aws.contract.runtime import WEB_HEALTH_PATH
+from langfuse_aws.contract.ports_and_health import WEB_HEALTH_PATH
 from langfuse_aws.settings.agreement import doubts
 from langfuse_aws.settings.installation import PROJECT
 from langfuse_aws.settings.model import Settings

@@ -20,19 +20,19 @@ from langfuse_aws.settings.capacity import AURORA_STEP_ACU, FARGATE_MEMORY_MIB
 from langfuse_aws.settings.loading import load
 from langfuse_aws.settings.messages import DISCRIMINATORS, NAMESPACE, VARIANTS
 from langfuse_aws.settings.model import RETENTION_DAYS, Settings
-from langfuse_aws.settings.releases import LANGFUSE_MINIMUM
 from langfuse_aws.settings.secret_keys import SECRET_KEYS
 from langfuse_aws.settings.section import Section
 from langfuse_aws.settings.sign_in import PROVIDERS
 from langfuse_aws.settings.sizing import SIZING
 from langfuse_aws.settings.stores import CLICKHOUSE_MINIMUM_MEMORY_GIB
+from langfuse_aws.settings.versions import LANGFUSE_MINIMUM
 
 EXAMPLE_DOMAIN: Final = "langfuse.example.com"
 """Stands for the domain in stacks that need one."""
 
 OTHERWISE_TOLD: Final = {
     "domain": ABSENT,
-    "release": "[`LANGFUSE`](../langfuse_aws/settings/releases.py)",
+    "release": "[`LANGFUSE`](../langfuse_aws/settings/versions.py)",
 }
 """What a size stands for at a key, where the value itself would say too much: the example's domain,
 and a release that the next patch makes wrong."""

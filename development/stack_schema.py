@@ -29,10 +29,10 @@ from development.configuration_tables import (
 from langfuse_aws.contract.variables import known
 from langfuse_aws.review.markdown import ABSENT
 from langfuse_aws.settings.capacity import FARGATE_MEMORY_MIB
-from langfuse_aws.settings.default_tags import LONGEST_KEY, LONGEST_VALUE
 from langfuse_aws.settings.loading import LANGFUSE_MAJORS
 from langfuse_aws.settings.messages import DISCRIMINATORS, NAMESPACE, VARIANTS, keys
 from langfuse_aws.settings.model import RETENTION_DAYS, Settings
+from langfuse_aws.settings.provider_keys import LONGEST_KEY, LONGEST_VALUE
 from langfuse_aws.settings.secret_keys import SECRET_KEYS
 from langfuse_aws.settings.sizing import SIZING
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from langfuse_aws.review.markdown import table
-from langfuse_aws.settings.releases import CLICKHOUSE, POSTGRES_MAJOR, STORE_VERSIONS, VALKEY
+from langfuse_aws.settings.versions import CLICKHOUSE, POSTGRES_MAJOR, STORE_VERSIONS, VALKEY
 
 OWN: Final = {
     "ClickHouse": ".".join(CLICKHOUSE.split(".")[:2]),

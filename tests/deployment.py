@@ -14,7 +14,7 @@ from typing import Any, cast
 
 from development import pulumi_cli
 from langfuse_aws.automation.engine.offline_workspace import REPOSITORY, OfflineStack, prepare
-from langfuse_aws.settings.releases import LANGFUSE, version_of
+from langfuse_aws.settings.versions import LANGFUSE, version_of
 
 PARALLEL = "8"
 """Pulumi's own default is four times the cores."""

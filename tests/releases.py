@@ -1,4 +1,4 @@
-"""Releases of Langfuse that tests are about, beside the program's own in `settings/releases.py`."""
+"""Releases of Langfuse that tests are about, beside the program's own in `settings/versions.py`."""
 
 from typing import Final
 

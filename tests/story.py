@@ -18,7 +18,7 @@ from typing import Any, Final, Literal, NamedTuple
 import yaml
 
 from langfuse_aws.automation.engine.offline_workspace import REPOSITORY
-from langfuse_aws.settings.releases import GRAFANA_DIGEST
+from langfuse_aws.settings.versions import GRAFANA_DIGEST
 from tests.image_lock import copy_of_the_repository
 from tests.story_mirror import INDEXES
 from tests.unit.langfuse_stand_in import LangfuseStandIn
@@ -66,10 +66,10 @@ def says(page: str, printed: str) -> bool:
 def origin(folder: Path) -> Path:
     """A repository to clone, which knows the digest of the Grafana that is in memory."""
     copy_of_the_repository(folder)
-    releases = folder / "langfuse_aws/settings/releases.py"
-    text = releases.read_text(encoding="utf-8")
+    versions = folder / "langfuse_aws/settings/versions.py"
+    text = versions.read_text(encoding="utf-8")
     assert text.count(GRAFANA_DIGEST) == 1
-    releases.write_text(text.replace(GRAFANA_DIGEST, INDEXES["grafana"]), encoding="utf-8")
+    versions.write_text(text.replace(GRAFANA_DIGEST, INDEXES["grafana"]), encoding="utf-8")
     author = ("-c", "user.name=A founder", "-c", "user.email=founder@example.com")
     for command in (["init", "--quiet"], ["add", "."], [*author, "commit", "--quiet", "-m", "All"]):
         subprocess.run(["git", "-C", folder, *command], check=True)

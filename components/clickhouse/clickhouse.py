@@ -43,7 +43,7 @@ from langfuse_aws.components.shared.stored_secret import (
     StoredSecretArgs,
     external_password,
 )
-from langfuse_aws.contract.runtime import CLICKHOUSE_HTTP_PORT, CLICKHOUSE_NATIVE_PORT
+from langfuse_aws.contract.ports_and_health import CLICKHOUSE_HTTP_PORT, CLICKHOUSE_NATIVE_PORT
 from langfuse_aws.settings.external_stores import ExternalClickHouse
 from langfuse_aws.settings.model import Settings
 from langfuse_aws.settings.stores import ClickHouseOnEc2

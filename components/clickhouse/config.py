@@ -11,8 +11,8 @@ from string import Template
 from typing import Any, Final
 
 from langfuse_aws.components.shared.metrics import CLICKHOUSE_NAMESPACE, DISK_USED
-from langfuse_aws.contract.runtime import CLICKHOUSE_NATIVE_PORT, CLICKHOUSE_USER_ID
-from langfuse_aws.settings.releases import CLICKHOUSE_COMPATIBILITY
+from langfuse_aws.contract.ports_and_health import CLICKHOUSE_NATIVE_PORT, CLICKHOUSE_USER_ID
+from langfuse_aws.settings.versions import CLICKHOUSE_COMPATIBILITY
 
 CONFIG_FILE: Final = "/etc/clickhouse-server/config.d/langfuse.yaml"
 CONFIG_VARIABLE: Final = "CLICKHOUSE_CONFIG_YAML"

@@ -10,13 +10,18 @@ import pulumi_aws as aws
 
 from langfuse_aws.components.clickhouse.config import user_data
 from langfuse_aws.components.network.security_groups import allow_egress, security_group
-from langfuse_aws.components.protection.beginning import only_without, volume_obstacle
+from langfuse_aws.components.protection.snapshots import only_without, volume_obstacle
 from langfuse_aws.components.runtime.cluster import Cluster
 from langfuse_aws.components.runtime.discovery import discovery_service
 from langfuse_aws.components.runtime.read_back import current_instances
 from langfuse_aws.components.shared import iam
-from langfuse_aws.components.shared.launch_tags import group_tags, launch_tags, tag_specifications
-from langfuse_aws.components.shared.launch_template import METADATA_OPTIONS, root_volume
+from langfuse_aws.components.shared.launch_template import (
+    METADATA_OPTIONS,
+    group_tags,
+    launch_tags,
+    root_volume,
+    tag_specifications,
+)
 from langfuse_aws.components.shared.location import Location
 from langfuse_aws.components.shared.metrics import CLICKHOUSE_NAMESPACE, MetricDimensions
 from langfuse_aws.settings.stores import ClickHouseOnEc2

@@ -34,12 +34,12 @@ from langfuse_aws.components.runtime.task import (
 from langfuse_aws.components.shared import iam
 from langfuse_aws.components.shared.location import Location
 from langfuse_aws.components.shared.stored_secret import StoredSecret
-from langfuse_aws.contract.runtime import (
+from langfuse_aws.contract.ports_and_health import (
     CLICKHOUSE_HTTP_PORT,
     CLICKHOUSE_NATIVE_PORT,
-    STOP_TIMEOUT_SECONDS,
     health_command,
 )
+from langfuse_aws.contract.start_and_stop import STOP_TIMEOUT_SECONDS
 
 OPEN_FILES: Final = 262_144
 """https://clickhouse.com/docs/en/operations/tips asks for it; Docker's default stops merges."""

@@ -1,16 +1,11 @@
 """Creates the first API keys and the first user's password. Langfuse makes the rest of them."""
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeVar
 
 import pulumi
 import pulumi_random as random
 
-from langfuse_aws.components.data_plane.bootstrap_variables import (
-    PUBLIC_KEY_PREFIX,
-    SECRET_KEY_PREFIX,
-    first_start,
-)
 from langfuse_aws.components.environment import Environment
 from langfuse_aws.components.shared.stored_secret import (
     RotatedPassword,
@@ -18,7 +13,45 @@ from langfuse_aws.components.shared.stored_secret import (
     StoredSecret,
     StoredSecretArgs,
 )
-from langfuse_aws.settings import bootstrap as settings
+from langfuse_aws.settings.model import Bootstrap as BootstrapSettings
+
+Value = TypeVar("Value")
+Reference = TypeVar("Reference")
+
+PUBLIC_KEY_PREFIX: Final = "pk-lf-"
+SECRET_KEY_PREFIX: Final = "sk-lf-"  # noqa: S105 -- what every key begins with
+
+
+def first_start(
+    bootstrap: BootstrapSettings,
+    identifier: str,
+    public_key: Value,
+    secret_key: Reference,
+    user_password: Reference,
+) -> Environment[Value, Reference]:
+    """Build the variables of web's first start.
+
+    Langfuse makes what is not there, by its ID, and changes nothing that is there; so the IDs are
+    the stack's, whatever the names are. Keys with another public key are added to the project.
+    https://langfuse.com/self-hosting/administration/headless-initialization
+
+    `identifier` is the ID of the organization and of the project.
+    """
+    return Environment(
+        plain={
+            "LANGFUSE_INIT_ORG_ID": identifier,
+            "LANGFUSE_INIT_ORG_NAME": bootstrap.organization,
+            "LANGFUSE_INIT_PROJECT_ID": identifier,
+            "LANGFUSE_INIT_PROJECT_NAME": bootstrap.project,
+            "LANGFUSE_INIT_PROJECT_PUBLIC_KEY": public_key,
+            "LANGFUSE_INIT_USER_EMAIL": bootstrap.user_email,
+        },
+        secret={
+            "LANGFUSE_INIT_PROJECT_SECRET_KEY": secret_key,
+            "LANGFUSE_INIT_USER_PASSWORD": user_password,
+        },
+    )
+
 
 SECRET_KEY_CHARACTERS: Final = 40
 PASSWORD_CHARACTERS: Final = 24
@@ -31,7 +64,7 @@ PASSWORD_SPECIALS: Final = "-_.!"  # noqa: S105 -- an alphabet
 class BootstrapArgs:
     """What the keys and the password are made from."""
 
-    settings: settings.Bootstrap
+    settings: BootstrapSettings
     identifier: str
     """ID of the organization and of the project."""
     protected: bool

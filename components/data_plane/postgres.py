@@ -10,13 +10,14 @@ import pulumi_random as random
 
 from langfuse_aws.components.network.security_groups import IngressRule, security_group
 from langfuse_aws.components.protection.backups import BackedUpDatabase
-from langfuse_aws.components.protection.beginning import database_snapshot, only_without
-from langfuse_aws.components.protection.final_snapshot import final_snapshot_name
 from langfuse_aws.components.protection.snapshots import (
     DATABASE,
     INSTANCE_STORAGE_GIB,
     INSTANCE_STORAGE_LIMIT_GIB,
     USER,
+    database_snapshot,
+    final_snapshot_name,
+    only_without,
 )
 from langfuse_aws.components.shared.metrics import MetricDimensions
 from langfuse_aws.components.shared.stored_secret import (
@@ -25,11 +26,11 @@ from langfuse_aws.components.shared.stored_secret import (
     StoredSecretArgs,
     external_password,
 )
-from langfuse_aws.contract.runtime import POSTGRES_PORT
+from langfuse_aws.contract.ports_and_health import POSTGRES_PORT
 from langfuse_aws.settings.external_stores import ExternalPostgres
 from langfuse_aws.settings.installation import COMMAND
-from langfuse_aws.settings.releases import POSTGRES_MAJOR
 from langfuse_aws.settings.stores import AuroraPostgres, PostgresInstance
+from langfuse_aws.settings.versions import POSTGRES_MAJOR
 
 PARAMETERS: Final = {"rds.force_ssl": "1", "timezone": "UTC"}
 

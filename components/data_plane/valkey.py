@@ -1,6 +1,6 @@
 """Creates the cache and queue: ElastiCache for Valkey, node-based, cluster mode off.
 
-Its version is in `langfuse_aws/settings/releases.py`.
+Its version is in `langfuse_aws/settings/versions.py`.
 """
 
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ import pulumi_aws as aws
 import pulumi_random as random
 
 from langfuse_aws.components.network.security_groups import IngressRule, security_group
-from langfuse_aws.components.protection.final_snapshot import final_snapshot_name
+from langfuse_aws.components.protection.snapshots import final_snapshot_name
 from langfuse_aws.components.shared.metrics import MetricDimensions
 from langfuse_aws.components.shared.stored_secret import (
     SecretReference,
@@ -19,10 +19,10 @@ from langfuse_aws.components.shared.stored_secret import (
     StoredSecretArgs,
     external_password,
 )
-from langfuse_aws.contract.runtime import REDIS_PORT
+from langfuse_aws.contract.ports_and_health import REDIS_PORT
 from langfuse_aws.settings.external_stores import ExternalRedis
-from langfuse_aws.settings.releases import VALKEY
 from langfuse_aws.settings.stores import ElastiCacheRedis
+from langfuse_aws.settings.versions import VALKEY
 
 
 @dataclass(frozen=True)

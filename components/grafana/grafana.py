@@ -22,9 +22,9 @@ from langfuse_aws.components.shared import iam
 from langfuse_aws.components.shared.generated_secret import GeneratedSecret, GeneratedSecretArgs
 from langfuse_aws.components.shared.metrics import MetricDimensions
 from langfuse_aws.components.shared.path_part import GRAFANA_PATH, PathPart
-from langfuse_aws.contract.runtime import health_command
+from langfuse_aws.contract.ports_and_health import health_command
 from langfuse_aws.settings.model import Settings
-from langfuse_aws.settings.releases import GRAFANA_CLICKHOUSE
+from langfuse_aws.settings.versions import GRAFANA_CLICKHOUSE
 
 CONTAINER: Final = "grafana"
 PORT: Final = 3000

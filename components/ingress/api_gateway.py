@@ -19,7 +19,7 @@ from langfuse_aws.components.runtime.cluster import Cluster
 from langfuse_aws.components.runtime.discovery import discovery_service
 from langfuse_aws.components.shared.metrics import MetricDimensions
 from langfuse_aws.components.shared.path_part import PathPart
-from langfuse_aws.contract.runtime import WEB_PORT
+from langfuse_aws.contract.ports_and_health import WEB_PORT
 from langfuse_aws.contract.timeouts import HTTP_API_SECONDS
 from langfuse_aws.settings.services import ApiGatewayIngress
 

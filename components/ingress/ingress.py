@@ -17,7 +17,7 @@ from langfuse_aws.components.ingress.web_acl import WebAcl, WebAclArgs
 from langfuse_aws.components.network.network import Network
 from langfuse_aws.components.runtime.cluster import Cluster
 from langfuse_aws.components.shared.metrics import MetricDimensions
-from langfuse_aws.contract.runtime import WEB_START_SECONDS, start_seconds
+from langfuse_aws.contract.start_and_stop import WEB_START_SECONDS, start_seconds
 from langfuse_aws.settings.model import Settings
 from langfuse_aws.settings.services import ApiGatewayIngress, AppRunnerIngress, LoadBalancerIngress
 

@@ -26,12 +26,8 @@ from langfuse_aws.components.shared import iam
 from langfuse_aws.components.shared.location import Location
 from langfuse_aws.components.shared.metrics import MetricDimensions
 from langfuse_aws.components.shared.stored_secret import SecretReference
-from langfuse_aws.contract.runtime import (
-    WEB_HEALTH_PATH,
-    WEB_PORT,
-    WEB_START_SECONDS,
-    start_seconds,
-)
+from langfuse_aws.contract.ports_and_health import WEB_HEALTH_PATH, WEB_PORT
+from langfuse_aws.contract.start_and_stop import WEB_START_SECONDS, start_seconds
 from langfuse_aws.settings.app_runner import APP_RUNNER, missing_region
 from langfuse_aws.settings.model import Settings
 

@@ -19,12 +19,10 @@ from langfuse_aws.components.runtime.task import HealthCheck
 from langfuse_aws.components.service_inputs import ServiceInputs
 from langfuse_aws.components.shared.metrics import MetricDimensions
 from langfuse_aws.components.shared.stored_secret import SecretReference
-from langfuse_aws.contract.runtime import (
+from langfuse_aws.contract.ports_and_health import WEB_HEALTH_PATH, WEB_PORT, health_command
+from langfuse_aws.contract.start_and_stop import (
     STOP_TIMEOUT_SECONDS,
-    WEB_HEALTH_PATH,
-    WEB_PORT,
     WEB_START_SECONDS,
-    health_command,
     start_seconds,
 )
 from langfuse_aws.settings.app_runner import APP_RUNNER

@@ -13,13 +13,11 @@ from langfuse_aws.components.service_inputs import ServiceInputs
 from langfuse_aws.components.shared import iam
 from langfuse_aws.components.shared.metrics import MetricDimensions, schedules_run
 from langfuse_aws.contract import metrics
-from langfuse_aws.contract.runtime import (
-    WORKER_PORT,
+from langfuse_aws.contract.ports_and_health import WORKER_PORT, health_command, worker_health_path
+from langfuse_aws.contract.start_and_stop import (
     WORKER_START_SECONDS,
     WORKER_STOP_SECONDS,
-    health_command,
     start_seconds,
-    worker_health_path,
 )
 
 

@@ -20,13 +20,9 @@ from langfuse_aws.components.runtime.task import (
 )
 from langfuse_aws.components.service_inputs import ServiceInputs
 from langfuse_aws.components.shared import iam
-from langfuse_aws.contract.runtime import (
-    MIGRATION_COMMAND,
-    SERVER_COMMAND,
-    WEB_HEALTH_PATH,
-    WEB_PORT,
-)
-from langfuse_aws.settings.releases import LAMBDA_PYTHON
+from langfuse_aws.contract.ports_and_health import WEB_HEALTH_PATH, WEB_PORT
+from langfuse_aws.contract.start_and_stop import MIGRATION_COMMAND, SERVER_COMMAND
+from langfuse_aws.settings.versions import LAMBDA_PYTHON
 
 CONTAINER: Final = "migration"
 

@@ -17,8 +17,13 @@ import pulumi_aws as aws
 
 from langfuse_aws.components.network.security_groups import allow_egress, security_group
 from langfuse_aws.components.shared import iam
-from langfuse_aws.components.shared.launch_tags import group_tags, launch_tags, tag_specifications
-from langfuse_aws.components.shared.launch_template import METADATA_OPTIONS, root_volume
+from langfuse_aws.components.shared.launch_template import (
+    METADATA_OPTIONS,
+    group_tags,
+    launch_tags,
+    root_volume,
+    tag_specifications,
+)
 from langfuse_aws.components.shared.location import Location
 
 COMPONENT: Final = "langfuse:index:NatInstance"

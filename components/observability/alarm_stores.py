@@ -10,7 +10,7 @@ from langfuse_aws.components.observability.alarm_clickhouse import (
 from langfuse_aws.components.observability.alarm_row import FIVE_MINUTES, AlarmRow
 from langfuse_aws.components.shared import metrics
 from langfuse_aws.components.shared.metrics import Metric
-from langfuse_aws.contract.runtime import CONNECTIONS_PER_TASK
+from langfuse_aws.contract.ports_and_health import CONNECTIONS_PER_TASK
 from langfuse_aws.settings.capacity import (
     aurora_connections,
     instance_memory_gib,

@@ -1,9 +1,11 @@
 """Creates CloudWatch alarms on everything the stack has, and the topic that mails them.
 
 Container Insights stays off: docs/adr/0011-alarms-without-container-insights.md. Thresholds and
-reasons are in the rows of alarm_services, alarm_clickhouse and alarm_stores.
+reasons are in the rows of alarm_services, alarm_clickhouse and alarm_stores. The topic that mails
+them bears no data, so nothing of it is protected.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -14,7 +16,6 @@ import pulumi_aws as aws
 from langfuse_aws.components.observability.alarm_row import OPERATORS, AlarmRow
 from langfuse_aws.components.observability.alarm_services import service_alarms
 from langfuse_aws.components.observability.alarm_stores import store_alarms
-from langfuse_aws.components.observability.alarm_topic import alarm_topic
 from langfuse_aws.components.shared.location import Location
 from langfuse_aws.components.shared.metrics import Dimensions, Metric, MetricDimensions
 from langfuse_aws.settings.model import Settings
@@ -160,3 +161,88 @@ def _labelled(row: AlarmRow, metric_dimensions: MetricDimensions) -> list[tuple[
     if len(things) == 1:
         return [(row.label, things[0])]
     return [(f"{row.label}-{number}", each) for number, each in enumerate(things, start=1)]
+
+
+KEY_DELETION_DAYS: Final = 7
+"""KMS's shortest waiting period."""
+
+
+def alarm_topic(
+    name: str, email: str, location: Location, opts: pulumi.ResourceOptions
+) -> pulumi.Output[str]:
+    """Make the topic, encrypted, and closed but for CloudWatch.
+
+    Returns its ARN, known once CloudWatch may publish to it.
+
+    The key has to be one of our own: CloudWatch may not use `alias/aws/sns`.
+    https://repost.aws/knowledge-center/cloudwatch-configure-alarm-sns
+    """
+    account = aws.get_caller_identity(opts=pulumi.InvokeOptions(parent=opts.parent)).account_id
+    key = aws.kms.Key(
+        name,
+        description=f"Alarms of {name}",
+        enable_key_rotation=True,
+        deletion_window_in_days=KEY_DELETION_DAYS,
+        policy=key_policy(location, account),
+        opts=opts,
+    )
+    topic = aws.sns.Topic(name, kms_master_key_id=key.arn, opts=opts)
+    policy = aws.sns.TopicPolicy(
+        name,
+        arn=topic.arn,
+        policy=topic.arn.apply(lambda arn: topic_policy(arn, location, account)),
+        opts=opts,
+    )
+    aws.sns.TopicSubscription(name, topic=topic.arn, protocol="email", endpoint=email, opts=opts)
+    return pulumi.Output.all(topic.arn, policy.id).apply(lambda values: values[0])
+
+
+def key_policy(location: Location, account: str) -> str:
+    """Build the key's policy: the account's own IAM policies count, and CloudWatch may encrypt."""
+    return _policy(
+        {
+            "Sid": "Account",
+            "Effect": "Allow",
+            "Principal": {"AWS": f"arn:{location.partition}:iam::{account}:root"},
+            "Action": "kms:*",
+            "Resource": "*",
+        },
+        {
+            "Sid": "Alarms",
+            "Effect": "Allow",
+            "Principal": {"Service": "cloudwatch.amazonaws.com"},
+            "Action": ["kms:Decrypt", "kms:GenerateDataKey*"],
+            "Resource": "*",
+            "Condition": {"StringEquals": {"aws:SourceAccount": account}},
+        },
+    )
+
+
+def topic_policy(arn: str, location: Location, account: str) -> str:
+    """Build the topic's policy: this account's alarms may publish, and nobody without TLS."""
+    alarms = f"arn:{location.partition}:cloudwatch:{location.region}:{account}:alarm:*"
+    return _policy(
+        {
+            "Sid": "Alarms",
+            "Effect": "Allow",
+            "Principal": {"Service": "cloudwatch.amazonaws.com"},
+            "Action": "sns:Publish",
+            "Resource": arn,
+            "Condition": {
+                "StringEquals": {"aws:SourceAccount": account},
+                "ArnLike": {"aws:SourceArn": alarms},
+            },
+        },
+        {
+            "Sid": "DenyPlainHttp",
+            "Effect": "Deny",
+            "Principal": "*",
+            "Action": "sns:Publish",
+            "Resource": arn,
+            "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+        },
+    )
+
+
+def _policy(*statements: dict[str, Any]) -> str:
+    return json.dumps({"Version": "2012-10-17", "Statement": list(statements)}, sort_keys=True)

@@ -13,7 +13,7 @@ import pulumi_aws as aws
 from langfuse_aws.components.shared import iam
 from langfuse_aws.components.shared.location import Location
 from langfuse_aws.components.shared.metrics import Dimensions, MetricDimensions
-from langfuse_aws.settings.data_safety import Backups as BackupSettings
+from langfuse_aws.settings.model import Backups as BackupSettings
 
 HOURLY: Final = "cron(15 * ? * * *)"
 DAILY: Final = "cron(45 1 ? * * *)"

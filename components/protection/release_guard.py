@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 from langfuse_aws.settings.model import Settings
-from langfuse_aws.settings.releases import LANGFUSE, LANGFUSE_3, version_of
+from langfuse_aws.settings.versions import LANGFUSE, LANGFUSE_3, version_of
 
 # Two words, as the stores beside them have.
 MAJOR: Final = "Langfuse major"

@@ -1,15 +1,24 @@
-"""What a store can begin with: a snapshot, looked at before a store is made of it.
+"""Snapshots that stores are made from, and those that they leave behind.
 
-Pure. A volume has at least the size of its snapshot. A restore of a database keeps the snapshot's
+A snapshot that a store is made from counts then only, and may be gone afterwards. So what speaks
+against it is said by a hook, which the engine calls in the preview and only if a store is to be
+made. A volume has at least the size of its snapshot. A restore of a database keeps the snapshot's
 engine version, storage, encryption, owner and database, whatever else it is asked for. So the first
 two are taken from it, and a snapshot whose others are not the program's is refused.
 """
 
+import re
+import secrets
 import shlex
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeVar
 
-from langfuse_aws.settings.releases import POSTGRES_MAJOR
+import pulumi
+import pulumi_aws as aws
+import pulumi_random as random
+
+from langfuse_aws.settings.versions import POSTGRES_MAJOR
 
 USER: Final = "langfuse"
 """The owner of the database, RDS's master user."""
@@ -121,3 +130,106 @@ def too_large(snapshot_gib: int, volume_gib: int) -> str:
         f"has {snapshot_gib} GiB, more than the volume's {volume_gib} GiB. pulumi config set "
         f"--path langfuse:clickhouse.volumeGib {snapshot_gib}, then this command again."
     )
+
+
+Found = TypeVar("Found")
+
+_PREAMBLE: Final = re.compile(r".*aws:\w+/\w+:\w+( returned an error)?: ")
+"""What the SDK says before a data source's own words."""
+
+
+def database_snapshot(
+    identifier: str, engine: str, parent: pulumi.Resource | None
+) -> tuple[DatabaseSnapshot | None, str | None]:
+    """Look up a snapshot that a database of an engine is to begin with.
+
+    Returns the snapshot, if there is one, and what speaks against it. Its owner and its database
+    are not told.
+    """
+    invoke_opts = pulumi.InvokeOptions(parent=parent)
+    setting = f"langfuse:postgres.snapshotIdentifier: {identifier}"
+
+    aurora = engine == "aurora-postgresql"
+
+    def look_up() -> DatabaseSnapshot:
+        if aurora:
+            found = aws.rds.get_cluster_snapshot(
+                db_cluster_snapshot_identifier=identifier, include_shared=True, opts=invoke_opts
+            )
+            encrypted = found.storage_encrypted
+        else:
+            found = aws.rds.get_snapshot(
+                db_snapshot_identifier=identifier, include_shared=True, opts=invoke_opts
+            )
+            encrypted = found.encrypted
+        return DatabaseSnapshot(
+            identifier,
+            found.engine,
+            found.engine_version,
+            found.status,
+            encrypted,
+            found.allocated_storage,
+        )
+
+    snapshot, missing = _found(look_up)
+    if snapshot is None:
+        kind = "db-cluster" if aurora else "db"
+        return None, f"{setting}: {missing}. See aws rds describe-{kind}-snapshots."
+    obstacle = snapshot.obstacle(engine)
+    return snapshot, obstacle and f"{setting}: {obstacle}"
+
+
+def volume_obstacle(snapshot_id: str, volume_gib: int, parent: pulumi.Resource) -> str | None:
+    """Say why no volume of a size can begin with an EBS snapshot; None if one can."""
+    invoke_opts = pulumi.InvokeOptions(parent=parent)
+    setting = f"langfuse:clickhouse.snapshotId: {snapshot_id}"
+    snapshot, missing = _found(
+        lambda: aws.ebs.get_snapshot(snapshot_ids=[snapshot_id], opts=invoke_opts)
+    )
+    if snapshot is None:
+        return f"{setting}: {missing}. See aws ec2 describe-snapshots --owner-ids self."
+    if snapshot.state != "completed":
+        return f"{setting}: is {snapshot.state}, not completed. Wait for it, or take another one."
+    if snapshot.volume_size > volume_gib:
+        return f"{setting}: {too_large(snapshot.volume_size, volume_gib)}"
+    return None
+
+
+def only_without(name: str, obstacle: str | None) -> pulumi.ResourceHookBinding | None:
+    """Give the hooks of a resource that must not be made while there is an obstacle."""
+    if obstacle is None:
+        return None
+
+    def refuse(_: pulumi.ResourceHookArgs) -> None:
+        raise pulumi.RunError(obstacle)
+
+    hook = pulumi.ResourceHook(
+        f"{name}-beginning", refuse, pulumi.ResourceHookOptions(on_dry_run=True)
+    )
+    return pulumi.ResourceHookBinding(before_create=[hook])
+
+
+def _found(look_up: Callable[[], Found]) -> tuple[Found | None, str]:
+    """Give what is there, or why nothing is."""
+    try:
+        return look_up(), ""
+    except Exception as error:  # the SDK has no narrower one
+        return None, _PREAMBLE.sub("", " ".join(str(error).split())).rstrip(".")
+
+
+def final_snapshot_name(
+    name: str, *, replaceable: bool, opts: pulumi.ResourceOptions
+) -> pulumi.Output[str]:
+    """`<name>-final-<8 hex digits>`; the random part lets a stack be made and destroyed twice.
+
+    AWS deletes no store whose final snapshot would have the name of one that is there. So the name
+    changes with every update that may replace the store: it is deleted under the old one, and its
+    successor has another. ClickHouse leaves its volumes themselves (`clickhouse/host.py`).
+    """
+    suffix = random.RandomId(
+        f"{name}-final-snapshot",
+        byte_length=4,
+        keepers={"update": secrets.token_hex(4)} if replaceable else None,
+        opts=opts,
+    )
+    return pulumi.Output.concat(name, "-final-", suffix.hex)

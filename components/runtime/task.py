@@ -28,7 +28,7 @@ from langfuse_aws.components.runtime.images import ContainerImage
 from langfuse_aws.components.shared import iam
 from langfuse_aws.components.shared.location import Location
 from langfuse_aws.components.shared.stored_secret import SecretReference
-from langfuse_aws.contract.runtime import START_LIMIT_SECONDS, STOP_TIMEOUT_SECONDS
+from langfuse_aws.contract.start_and_stop import START_LIMIT_SECONDS, STOP_TIMEOUT_SECONDS
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,10 @@ bound off the heap; only a heap of their own replaces it.
 import re
 from typing import Final
 
-from langfuse_aws.contract.runtime import heap_mib
-
 VARIABLE: Final = "NODE_OPTIONS"
+
+HEAP_SHARE: Final = 0.75
+"""Node's heap as a share of the task's memory; the rest is for buffers and native code."""
 
 LARGEST_HEAP_SHARE: Final = 0.9
 """More than this of the memory leaves Node too little outside its heap: the task is killed."""
@@ -50,3 +51,8 @@ def with_heap(memory_mib: int, own: str) -> str:
     if heaps_mib(own, memory_mib):
         return own
     return f"--max-old-space-size={heap_mib(memory_mib)} {own}".strip()
+
+
+def heap_mib(memory_mib: int) -> int:
+    """Node's heap limit (MiB) in a task of `memory_mib`."""
+    return int(memory_mib * HEAP_SHARE)

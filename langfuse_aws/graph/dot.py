@@ -4,8 +4,7 @@ from collections.abc import Iterator, Mapping
 from html import escape
 from typing import Final
 
-from langfuse_aws.graph.colours import PLAIN, colours_of
-from langfuse_aws.graph.picture import Item, Node, Picture, nodes_of
+from langfuse_aws.graph.picture import PLAIN, Item, Node, Picture, colours_of, nodes_of
 
 LEGEND: Final = (
     "Line: a security group lets it in at this port. Dashed: an IAM role's right, or AWS Backup."

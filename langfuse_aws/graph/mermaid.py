@@ -7,8 +7,7 @@ not used: GitHub prints them as text.
 from collections.abc import Iterator
 from typing import Final
 
-from langfuse_aws.graph.colours import colours_of
-from langfuse_aws.graph.picture import Frame, Item, Node, Picture, nodes_of
+from langfuse_aws.graph.picture import Frame, Item, Node, Picture, colours_of, nodes_of
 
 _SHAPES: Final = {"service": ('["', '"]'), "store": ('[("', '")]'), "outside": ('(["', '"])')}
 _LINES: Final = {"door": "-->", "grant": "-.->"}

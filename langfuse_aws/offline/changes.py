@@ -5,19 +5,16 @@ inputs that the provider reads back.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any, cast
 
 from langfuse_aws.offline.catalog import EVERYTHING, resource_type
-from langfuse_aws.offline.conditions import CONDITIONS
 from langfuse_aws.offline.naming import is_automatic
 from langfuse_aws.offline.rules import read_back, rules_of
+from langfuse_aws.offline.versions import is_older
 
-_TAGS = ("tags", "tagsAll")
-_INDEX = re.compile(r"\[\d+\]")
-_PLAIN_KEY = re.compile(r"[\w-]+")
 _REGION = "region"
 
 
@@ -138,3 +135,54 @@ def _forces_replacement(path: str, patterns: frozenset[str]) -> bool:
 def _overlaps(path: str, pattern: str) -> bool:
     """Whether one is the other or lies in it."""
     return path == pattern or path.startswith(f"{pattern}.") or pattern.startswith(f"{path}.")
+
+
+Properties = Mapping[str, Any]
+
+_TRANSIT_ENCRYPTION_CAN_CHANGE_FROM = "7.0.5"
+_PEERS = ("cidrIpv4", "cidrIpv6", "prefixListId", "referencedSecurityGroupId")
+
+
+def _lower_version(old: Properties, new: Properties) -> bool:
+    return is_older(new.get("engineVersion"), old.get("engineVersion"))
+
+
+def _not_to_valkey(old: Properties, new: Properties) -> bool:
+    return (old.get("engine", "redis"), new.get("engine", "redis")) != ("redis", "valkey")
+
+
+def _before_transit_changes(old: Properties, _new: Properties) -> bool:
+    there = old.get("engineVersion")
+    return is_older(there, _TRANSIT_ENCRYPTION_CAN_CHANGE_FROM)
+
+
+def _replaced_on_user_data(_old: Properties, new: Properties) -> bool:
+    return bool(new.get("userDataReplaceOnChange"))
+
+
+def _not_an_interface(_old: Properties, new: Properties) -> bool:
+    return new.get("vpcEndpointType", "Gateway") != "Interface"
+
+
+def _another_kind_of_peer(old: Properties, new: Properties) -> bool:
+    return {key for key in _PEERS if old.get(key)} != {key for key in _PEERS if new.get(key)}
+
+
+def _not_aurora(_old: Properties, new: Properties) -> bool:
+    return not str(new.get("engine", "aurora")).startswith("aurora")
+
+
+CONDITIONS: Mapping[str, Callable[[Properties, Properties], bool]] = {
+    "another_kind_of_peer": _another_kind_of_peer,
+    "before_transit_changes": _before_transit_changes,
+    "lower_version": _lower_version,
+    "not_an_interface": _not_an_interface,
+    "not_aurora": _not_aurora,
+    "not_to_valkey": _not_to_valkey,
+    "replaced_on_user_data": _replaced_on_user_data,
+}
+
+
+_TAGS = ("tags", "tagsAll")
+_INDEX = re.compile(r"\[\d+\]")
+_PLAIN_KEY = re.compile(r"[\w-]+")

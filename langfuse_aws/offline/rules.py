@@ -4,7 +4,7 @@ One row is one fact with its source. `by` says how the in-memory AWS acts by it,
 
 | rule          | by                                                                          |
 |---------------|-----------------------------------------------------------------------------|
-| replaces      | `always`, or a condition of `offline/conditions.py`                         |
+| replaces      | `always`, or a condition of `offline/changes.py`                            |
 | stays         | `always`: a change that is made in place, which one could doubt             |
 | deletes first | `always`: replaced by deleting first                                        |
 | read back     | `state`: what AWS has counts as the old value, not what was asked for       |

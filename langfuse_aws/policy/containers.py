@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from langfuse_aws.contract import node_options
-from langfuse_aws.contract.runtime import WEB_DRAIN_SECONDS, WORKER_STOP_SECONDS
+from langfuse_aws.contract.start_and_stop import WEB_DRAIN_SECONDS, WORKER_STOP_SECONDS
 from langfuse_aws.graph.model import UNKNOWN, Resource
 from langfuse_aws.policy.inputs import (
     APP_RUNNER,

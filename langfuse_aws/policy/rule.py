@@ -1,7 +1,7 @@
 """What a rule is, and what it looks at.
 
 A rule knows nothing of pulumi-policy: `langfuse_aws/policy/pack.py` hands it to the engine, and
-`langfuse_aws/policy/runner.py` runs it over a graph that was read from a preview or a state.
+`langfuse_aws/policy/rules.py` holds a graph against it that was read from a preview or a state.
 """
 
 from abc import ABC, abstractmethod

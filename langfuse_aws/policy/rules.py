@@ -1,8 +1,10 @@
-"""All rules, by theme."""
+"""All rules, by theme, and what of a graph breaks them, without an engine."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final
 
+from langfuse_aws.graph.model import Resource, ResourceGraph
 from langfuse_aws.policy import (
     containers,
     data_safety,
@@ -13,7 +15,7 @@ from langfuse_aws.policy import (
     secret_values,
     transport,
 )
-from langfuse_aws.policy.rule import Rule
+from langfuse_aws.policy.rule import JudgedStack, Rule
 
 THEMES: Final[Mapping[str, tuple[Rule, ...]]] = {
     "Exposure": exposure.RULES,
@@ -27,3 +29,36 @@ THEMES: Final[Mapping[str, tuple[Rule, ...]]] = {
 }
 
 RULES: Final = tuple(rule for rules in THEMES.values() for rule in rules)
+
+
+@dataclass(frozen=True)
+class Violation:
+    """A resource that breaks a rule."""
+
+    rule: Rule
+    resource: Resource
+    fault: str
+
+    def __str__(self) -> str:
+        """One line: level, rule, resource, fault, remedy."""
+        where = f"{self.resource.type} {self.resource.name}"
+        return f"[{self.rule.level}] {self.rule.id}: {where}: {self.rule.message(self.fault)}"
+
+
+def violations(
+    graph: ResourceGraph, *, protected: bool | None = None, rules: Sequence[Rule] = RULES
+) -> list[Violation]:
+    """Find what breaks a rule.
+
+    `protected` is `langfuse:deletionProtection`. Without it a graph counts as protected if anything
+    in it is.
+    """
+    return list(_violations(JudgedStack.of(graph, protected), rules))
+
+
+def _violations(stack: JudgedStack, rules: Sequence[Rule]) -> Iterator[Violation]:
+    for rule in rules:
+        for resource in stack.graph.resources:
+            if rule.looks_at(resource.type):
+                for fault in rule.faults(resource, stack):
+                    yield Violation(rule, resource, fault)

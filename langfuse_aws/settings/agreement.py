@@ -15,10 +15,10 @@ from langfuse_aws.settings.app_runner import APP_RUNNER, FARGATE
 from langfuse_aws.settings.external_stores import ExternalClickHouse
 from langfuse_aws.settings.images import Images
 from langfuse_aws.settings.model import Settings
-from langfuse_aws.settings.releases import version_of
 from langfuse_aws.settings.section import Fault
 from langfuse_aws.settings.sign_in import SES_SINCE, SesMail
 from langfuse_aws.settings.stores import ClickHouseOnEc2
+from langfuse_aws.settings.versions import version_of
 
 CERTIFICATE_NAME_LENGTH: Final = 64
 """Of the first name of a certificate that ACM makes, in characters.

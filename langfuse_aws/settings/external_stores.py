@@ -1,7 +1,7 @@
 """Stores that exist already: the program makes nothing of them, and keeps their passwords.
 
 Their networks must let the tasks of web, worker and migration in. What else must be so is in
-docs/operations.md, External stores; versions are in `releases.STORE_VERSIONS`.
+docs/operations.md, External stores; versions are in `versions.STORE_VERSIONS`.
 """
 
 import re

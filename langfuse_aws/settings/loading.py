@@ -13,15 +13,19 @@ from langfuse_aws.settings import (
     messages,
     own_environment,
     sealed,
-    sign_in_secrets,
     way_in,
 )
 from langfuse_aws.settings.how_to_set import IN_CONFIGURATION, HowToSet
 from langfuse_aws.settings.messages import NAMESPACE, VARIANTS
 from langfuse_aws.settings.model import Settings
-from langfuse_aws.settings.releases import LANGFUSE, LANGFUSE_MAJORS, version_of
-from langfuse_aws.settings.secret_keys import ENVIRONMENT_KEY, SECRET_KEYS, auth_providers
+from langfuse_aws.settings.secret_keys import (
+    ENVIRONMENT_KEY,
+    SECRET_KEYS,
+    auth_providers,
+    client_secret_problems,
+)
 from langfuse_aws.settings.sizing import Row, row_of
+from langfuse_aws.settings.versions import LANGFUSE, LANGFUSE_MAJORS, version_of
 
 
 class SettingsError(ValueError):
@@ -63,7 +67,7 @@ def load(
     secret_values = {key: values[key] for key in SECRET_KEYS if key in values}
     problems += byte_limits.problems(given, secret_values, secrets)
     problems += _need_problems(merged, values, how)
-    problems += sign_in_secrets.problems(given, values, how)
+    problems += client_secret_problems(given, values, how)
     if not unreadable and not sealed_environment:
         problems += way_in.problems(settings, auth_providers(given), secrets, complete=complete)
     if problems:

@@ -1,22 +1,103 @@
-"""The settings of one stack: every key of the `langfuse:` namespace but the secrets."""
+"""The settings of one stack: every key of the `langfuse:` namespace but the secrets.
+
+Sections that fill a file have one of their own.
+"""
 
 import re
 from typing import Annotated, Final, Literal
 
 from pydantic import Field, field_validator
 
-from langfuse_aws.settings.bootstrap import Bootstrap
-from langfuse_aws.settings.data_safety import DEFAULT_WRITE_MODE, V4, Backups, WriteMode
-from langfuse_aws.settings.grafana import Grafana
+from langfuse_aws.settings.external_stores import Name
 from langfuse_aws.settings.host_names import Domain, DomainBelowZone
 from langfuse_aws.settings.images import Images
 from langfuse_aws.settings.installation import REPOSITORY_URL
 from langfuse_aws.settings.network import Network
-from langfuse_aws.settings.releases import LANGFUSE, LANGFUSE_MAJORS, LANGFUSE_MINIMUM, version_of
+from langfuse_aws.settings.regions import Region
 from langfuse_aws.settings.section import Email, Form, Section, refusal
 from langfuse_aws.settings.services import Ingress, Web, Worker
 from langfuse_aws.settings.sign_in import Providers, Smtp
 from langfuse_aws.settings.stores import ClickHouse, Postgres, Redis, Storage
+from langfuse_aws.settings.versions import LANGFUSE, LANGFUSE_MAJORS, LANGFUSE_MINIMUM, version_of
+
+WriteMode = Literal["legacy", "dual", "events_only"]
+
+DEFAULT_WRITE_MODE: Final[dict[int, WriteMode]] = {3: "legacy", 4: "events_only"}
+"""Langfuse's own defaults, by major."""
+
+
+class Backups(Section):
+    """Snapshots of the ClickHouse volumes, by AWS Backup.
+
+    PostgreSQL has point-in-time recovery (`postgres.backupRetentionDays`) beside them.
+    """
+
+    hourly_retention_days: int = Field(
+        ge=0, le=35, description="Days that hourly snapshots are kept; 0: none are taken"
+    )
+    daily_retention_days: int = Field(
+        ge=1, le=3650, description="Days that daily snapshots are kept"
+    )
+    copy_region: Region | None = Field(
+        None,
+        description="Second region for copies of the daily snapshots, and of PostgreSQL's",
+    )
+    vault_lock: bool = Field(
+        False,
+        description="Lock the vault in governance mode: nobody deletes a snapshot early without "
+        "the permission to take the lock away",
+    )
+
+
+class V4(Section):
+    """How Langfuse writes while it moves to version 4's tables. See docs/upgrade.md."""
+
+    write_mode: WriteMode | None = Field(
+        None,
+        description="Tables that are written; not set: `legacy` in Langfuse 3, "
+        "`events_only` in Langfuse 4",
+    )
+    historic_backfill: bool | None = Field(
+        None,
+        description="Copy old events to the new tables, which takes three times their disk; "
+        "not set: unless the write mode is `legacy`",
+    )
+
+
+DisplayName = Annotated[str, Field(min_length=1, max_length=60)]
+
+
+class Bootstrap(Section):
+    """An organization, a project with API keys, and the organization's owner.
+
+    Langfuse makes them when web starts, if they are not there. It changes none that is.
+    """
+
+    user_email: Email = Field(
+        description="Owner of the organization, who signs in with a generated password"
+    )
+    organization: DisplayName = Field(
+        "Langfuse", description="Name of the organization; afterwards it is changed in Langfuse"
+    )
+    project: DisplayName = Field(
+        "Default", description="Name of the project; afterwards it is changed in Langfuse"
+    )
+    key_version: int = Field(
+        1, ge=1, description="Raise it to get another pair of API keys; the old pair stays valid"
+    )
+
+
+class Grafana(Section):
+    """Grafana behind the ingress, at the path `/grafana`."""
+
+    enabled: bool = Field(
+        False, description="Run Grafana with a dashboard of the stack; see docs/grafana.md"
+    )
+    clickhouse_user: Name | None = Field(
+        None,
+        description="User that may only read; needed with an external ClickHouse, and only there",
+    )
+
 
 # https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html
 RETENTION_DAYS: Final = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731)

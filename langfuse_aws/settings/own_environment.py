@@ -12,10 +12,13 @@ from typing import Any, Final, cast
 
 from langfuse_aws.contract import node_options, timeouts
 from langfuse_aws.contract.metrics import PUBLISHING_VARIABLE
-from langfuse_aws.contract.runtime import EVENT_PROPAGATION_VARIABLE, QUEUE_CONSUMPTION_VARIABLE
+from langfuse_aws.contract.ports_and_health import (
+    EVENT_PROPAGATION_VARIABLE,
+    QUEUE_CONSUMPTION_VARIABLE,
+)
 from langfuse_aws.contract.variables import Variable, is_complete, known, number_of
 from langfuse_aws.settings import sign_in_variables as sign_in
-from langfuse_aws.settings.releases import version_of
+from langfuse_aws.settings.versions import version_of
 from langfuse_aws.settings.wording import nearest, shown
 
 STUCK_KEYS: Final = {

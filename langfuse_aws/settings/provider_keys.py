@@ -1,9 +1,55 @@
 """What the AWS provider's own keys may be, which a stack file has beside those of `langfuse:`."""
 
-from collections.abc import Mapping
-from typing import Any
+import json
+import re
+import unicodedata
+from collections.abc import Iterator, Mapping
+from typing import Any, Final, cast
 
-from langfuse_aws.settings import default_tags, regions, sealed
+from langfuse_aws.settings import regions, sealed
+from langfuse_aws.settings.wording import shown
+
+TAGS_KEY: Final = "aws:defaultTags"
+
+# https://docs.aws.amazon.com/tag-editor/latest/userguide/best-practices-and-strats.html
+LONGEST_KEY: Final = 128
+LONGEST_VALUE: Final = 256
+_PUNCTUATION: Final = "_.:/=+-@"
+_CHARACTERS: Final = f"letters, digits, spaces and {_PUNCTUATION}"
+
+
+def tag_faults(value: Any) -> list[str]:
+    """A line for each tag that AWS would refuse; `value` is YAML's own, or Pulumi's JSON text."""
+    try:
+        given = json.loads(value) if isinstance(value, str) else value
+    except json.JSONDecodeError:
+        return []  # the provider says so itself
+    tags = given.get("tags") if isinstance(given, Mapping) else None  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+    if not isinstance(tags, Mapping):
+        return []
+    return [
+        line for name, text in cast("Mapping[str, Any]", tags).items() for line in _of(name, text)
+    ]
+
+
+def _of(name: str, value: Any) -> Iterator[str]:
+    path, text = f"{TAGS_KEY}.tags.{name}: {shown(value)}", str(value)
+    if re.match(r"aws:", name, re.IGNORECASE):
+        yield f"{path}: a tag's name begins with aws: if AWS itself has made it. Name it otherwise."
+    elif not 1 <= len(name) <= LONGEST_KEY or not _is_taken(name):
+        yield (
+            f"{path}: a tag's name has 1 to {LONGEST_KEY} {_CHARACTERS}, or IAM, for one, refuses "
+            "it. Name it otherwise."
+        )
+    if len(text) > LONGEST_VALUE or not _is_taken(text):
+        yield (
+            f"{path}: a tag's value has at most {LONGEST_VALUE} {_CHARACTERS}, or IAM, for one, "
+            "refuses it. Write it otherwise."
+        )
+
+
+def _is_taken(text: str) -> bool:
+    return all(each in _PUNCTUATION or unicodedata.category(each)[0] in "LNZ" for each in text)
 
 
 def faults(config: Mapping[str, Any]) -> list[str]:
@@ -14,4 +60,4 @@ def faults(config: Mapping[str, Any]) -> list[str]:
     """
     region = config.get(regions.KEY)
     line = regions.line(str(region)) if region and not sealed.holds(region) else None
-    return [*([line] if line else []), *default_tags.faults(config.get(default_tags.KEY))]
+    return [*([line] if line else []), *tag_faults(config.get(TAGS_KEY))]

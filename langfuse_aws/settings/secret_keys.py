@@ -6,13 +6,16 @@ a top-level key: a secret inside an object reads back as plain text
 """
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, cast
 
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
+from langfuse_aws.settings.how_to_set import HowToSet
 from langfuse_aws.settings.section import Form
+from langfuse_aws.settings.sign_in import PROVIDERS
+from langfuse_aws.settings.wording import nearest
 
 _TEXTS: Final = TypeAdapter(dict[str, str])
 
@@ -155,3 +158,29 @@ SECRET_KEYS: Final[Mapping[str, SecretKey]] = {
     ),
 }
 """By name, in the order of the tables."""
+
+
+def client_secret_problems(
+    given: Mapping[str, Any], values: Mapping[str, Any], how: HowToSet
+) -> Iterator[str]:
+    """Find what is wrong with the client secrets of `authSecrets`, a line each; none has one."""
+    providers = auth_providers(given)
+    set_it = how.secretly(PROVIDERS_KEY, SECRET_KEYS[PROVIDERS_KEY].argument)
+    example = f'Set it {set_it}, an object such as {{"google": "…"}}.'
+    try:
+        secrets = SECRET_KEYS[PROVIDERS_KEY].texts(values.get(PROVIDERS_KEY))
+    except ValidationError:
+        yield f"langfuse:{PROVIDERS_KEY}: must be a JSON object of strings. {example}"
+        return
+    for provider in providers:
+        if provider in PROVIDERS and secrets.get(provider, "") == "":
+            key = f"langfuse:{PROVIDERS_KEY}.{provider}"
+            yield f"{key}: is not set, and auth.providers.{provider} needs it. {example}"
+    for provider in secrets:
+        key = f"langfuse:{PROVIDERS_KEY}.{provider}"
+        if provider not in PROVIDERS:
+            hint = nearest(provider, PROVIDERS)
+            yield f"{key}: unknown provider{hint}. Remove it, or correct its spelling."
+        elif provider not in providers:
+            section = f"auth.providers.{provider}"
+            yield f"{key}: is for {section}, which is not set. Remove it, or set {section}."

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Final, Literal, cast
 
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
-from langfuse_aws.contract.runtime import EVENT_PROPAGATION_CHECK, QUEUE_CONSUMPTION_CHECK
+from langfuse_aws.contract.ports_and_health import EVENT_PROPAGATION_CHECK, QUEUE_CONSUMPTION_CHECK
 from langfuse_aws.settings.capacity import FARGATE_MEMORY_MIB, fargate_memory_range
 from langfuse_aws.settings.firewall import DEFAULT_RATE_LIMIT, Waf
 from langfuse_aws.settings.scaling import DEFAULT_BACKLOG_PER_TASK

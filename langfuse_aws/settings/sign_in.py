@@ -1,6 +1,6 @@
 """The settings of sign-in by other accounts, `auth.providers`, and of mail, `smtp`.
 
-Client secrets and the SMTP URL are secret keys, which settings/sign_in_secrets.py checks.
+Client secrets and the SMTP URL are secret keys, which settings/secret_keys.py checks.
 """
 
 import re

@@ -7,6 +7,7 @@ import pulumi
 from pulumi.runtime import is_config_secret
 from pulumi.runtime.config import CONFIG, get_config_env, get_config_secret_keys_env
 
+from langfuse_aws.settings.configuration import checked
 from langfuse_aws.settings.loading import SettingsError, of_namespace
 from langfuse_aws.settings.messages import NAMESPACE
 from langfuse_aws.settings.model import Settings
@@ -18,7 +19,6 @@ from langfuse_aws.settings.secret_keys import (
     SECRET_KEYS,
     SMTP_KEY,
 )
-from langfuse_aws.settings.whole import checked
 
 
 @dataclass(frozen=True)

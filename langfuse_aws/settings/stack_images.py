@@ -4,14 +4,14 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from langfuse_aws.settings.model import Settings
-from langfuse_aws.settings.releases import (
+from langfuse_aws.settings.stores import ClickHouseOnEc2
+from langfuse_aws.settings.versions import (
     GRAFANA_DIGEST,
     clickhouse_image,
     grafana_image,
     web_image,
     worker_image,
 )
-from langfuse_aws.settings.stores import ClickHouseOnEc2
 
 Name = Literal["web", "worker", "clickhouse", "grafana"]
 

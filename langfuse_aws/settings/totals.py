@@ -7,7 +7,7 @@ old ones (`components.runtime.container_service`), so there may be twice as many
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from langfuse_aws.contract.runtime import CONNECTIONS_PER_TASK
+from langfuse_aws.contract.ports_and_health import CONNECTIONS_PER_TASK
 from langfuse_aws.settings.app_runner import APP_RUNNER
 from langfuse_aws.settings.capacity import (
     aurora_connections,

@@ -15,7 +15,7 @@ from typer.testing import CliRunner, Result
 from langfuse_aws.automation.__main__ import app
 from langfuse_aws.automation.diff.command import STOPPED
 from langfuse_aws.automation.engine.offline_workspace import REPOSITORY
-from langfuse_aws.settings.releases import LANGFUSE, LANGFUSE_3
+from langfuse_aws.settings.versions import LANGFUSE, LANGFUSE_3
 
 NOT_COPIED = (".*", "tests", "docs", "__pycache__")
 
@@ -145,8 +145,8 @@ def test_another_major_by_default_is_told_as_what_up_refuses(
     change: Callable[[str, str, str], Path],
 ) -> None:
     now, before = (f'LANGFUSE: Final = "{each}"' for each in (LANGFUSE, LANGFUSE_3))
-    change("langfuse_aws/settings/releases.py", now, before)
-    folder = change("langfuse_aws/settings/releases.py", before, now)
+    change("langfuse_aws/settings/versions.py", now, before)
+    folder = change("langfuse_aws/settings/versions.py", before, now)
     done = diff(folder, "dev")
     assert done.exit_code == 0
     section = done.stdout.partition("## What this change does to the stacks\n\n")[2]

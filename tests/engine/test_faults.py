@@ -20,7 +20,7 @@ import pytest
 
 from langfuse_aws.offline.provider import AwsProvider
 from langfuse_aws.offline.serving import providers
-from langfuse_aws.settings.releases import LANGFUSE
+from langfuse_aws.settings.versions import LANGFUSE
 from tests.deployment import NEXT_RELEASE, Deployment
 
 INVOCATION = "aws:lambda/invocation:Invocation"

@@ -12,7 +12,7 @@ import pytest
 
 from langfuse_aws.offline.invokes import NO_IMAGE
 from langfuse_aws.settings.image_lock import LockedImage
-from langfuse_aws.settings.releases import worker_image
+from langfuse_aws.settings.versions import worker_image
 from tests.deployment import NEXT_RELEASE, Deployment
 from tests.image_lock import copy_of_the_repository, lock_copy, locked
 

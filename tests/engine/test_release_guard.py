@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from langfuse_aws.settings.releases import LANGFUSE, LANGFUSE_3
+from langfuse_aws.settings.versions import LANGFUSE, LANGFUSE_3
 from tests.deployment import Deployment
 
 pytestmark = [pytest.mark.running, pytest.mark.xdist_group("release guard")]

@@ -11,7 +11,7 @@ import pytest
 
 from langfuse_aws.cost.bill import bill
 from langfuse_aws.graph.model import STACK_TYPE, ResourceGraph
-from langfuse_aws.settings.releases import LANGFUSE, LANGFUSE_3
+from langfuse_aws.settings.versions import LANGFUSE, LANGFUSE_3
 from tests.deployment import Deployment
 
 EXTERNAL: dict[str, dict[str, str]] = {

@@ -6,7 +6,7 @@ import zipfile
 
 import pytest
 
-from langfuse_aws.settings.releases import LAMBDA_PYTHON
+from langfuse_aws.settings.versions import LAMBDA_PYTHON
 from tests.provider.aws import client
 
 

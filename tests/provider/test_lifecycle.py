@@ -23,7 +23,7 @@ from langfuse_aws.components.runtime.backlog_scaling import (
 )
 from langfuse_aws.contract.metrics import INGESTION, OTEL_INGESTION, PUBLISHING_VARIABLE, waiting
 from langfuse_aws.contract.variables import known
-from langfuse_aws.settings.releases import LANGFUSE, LANGFUSE_3, version_of
+from langfuse_aws.settings.versions import LANGFUSE, LANGFUSE_3, version_of
 from tests.deployment import PROTECTED_MESSAGE, Deployment
 from tests.provider.aws import client
 from tests.provider.ecs_scheduler import EcsScheduler

@@ -10,7 +10,7 @@ from typing import Any
 from langfuse_aws.components.observability.alarm_row import OPERATORS, AlarmRow
 from langfuse_aws.components.shared.metrics import DAY
 from langfuse_aws.contract.metrics import INGESTION_QUEUES
-from langfuse_aws.contract.runtime import HEAP_SHARE
+from langfuse_aws.contract.node_options import HEAP_SHARE
 from langfuse_aws.cost.inputs import section, sections
 from langfuse_aws.settings.model import Settings
 from langfuse_aws.settings.stores import AuroraPostgres, ClickHouseOnEc2

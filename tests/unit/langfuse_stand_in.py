@@ -16,7 +16,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Final, Literal, cast
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from langfuse_aws.settings.releases import LANGFUSE, LANGFUSE_3
+from langfuse_aws.settings.versions import LANGFUSE, LANGFUSE_3
 
 V3: Final = LANGFUSE_3
 V4: Final = LANGFUSE

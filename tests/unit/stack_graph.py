@@ -29,7 +29,7 @@ from development.recorded_graph import (
 )
 from langfuse_aws.graph.model import STACK_TYPE
 from langfuse_aws.offline.mocks import Registration
-from langfuse_aws.settings.releases import LANGFUSE_3
+from langfuse_aws.settings.versions import LANGFUSE_3
 
 __all__ = [
     "CERTIFICATE",

@@ -15,11 +15,11 @@ from rich.spinner import Spinner
 from rich.text import Text
 from rich.tree import Tree
 
-from langfuse_aws.automation.cli.durations import usual
 from langfuse_aws.automation.engine.events import Event, ResourceEvent
 from langfuse_aws.automation.terminal import clock_time
 from langfuse_aws.graph.model import Resource
 from langfuse_aws.graph.preview import HALVES, UNCHANGED
+from langfuse_aws.graph.resource_types import RESOURCE_TYPES
 
 NAMED_AT_ONCE: Final = 3
 REPLACED: Final = ("±", "magenta")
@@ -175,7 +175,7 @@ class Progress:
 
     def _in_work(self, work: Work) -> Text:
         elapsed = clock_time(self._clock() - work.begun)
-        expected = usual(work.event.operation, work.event.type)
+        expected = usual_duration(work.event.operation, work.event.type)
         line = work.line()
         line.append(f"  {elapsed}{', ' if expected else ''}{expected}", "cyan")
         return line
@@ -200,3 +200,20 @@ def short_type(token: str) -> str:
     """Shorten `aws:ec2/vpc:Vpc` to `aws:ec2:Vpc`."""
     package, *module, name = token.split(":")
     return ":".join([package, *(part.split("/")[0] for part in module), name])
+
+
+def usual_duration(operation: str, token: str) -> str:
+    """Say how long an operation on a resource of a type usually takes; empty if unknown."""
+    facts = RESOURCE_TYPES.get(token)
+    if facts is None:
+        return ""
+    minutes = {
+        "create": facts.minutes_to_create,
+        "create-replacement": facts.minutes_to_create,
+        "delete": facts.minutes_to_delete,
+        "delete-replaced": facts.minutes_to_delete,
+    }.get(operation)
+    if minutes is None:
+        return ""
+    least, most = minutes
+    return f"usually {most} min" if least == most else f"usually {least} to {most} min"

@@ -23,12 +23,14 @@ from langfuse_aws.graph.model import Resource, ResourceGraph, has_unknown
 from langfuse_aws.graph.preview import Preview, Step
 from langfuse_aws.offline.serving import shared_aws
 from langfuse_aws.review.difference import Difference, difference
-from langfuse_aws.settings.releases import version_of
+from langfuse_aws.settings.versions import version_of
 
 ALLOW_REPLACE: Final = "langfuse:allowReplace"
 RELEASE: Final = "langfuse:release"
 DEFAULT_RELEASE: Final = re.compile(r'^LANGFUSE: Final = "(\d+\.\d+\.\d+)"$', re.MULTILINE)
-"""In a program's langfuse_aws/settings/releases.py."""
+"""In one of a program's VERSIONS."""
+VERSIONS: Final = ("langfuse_aws/settings/versions.py", "langfuse_aws/settings/releases.py")
+"""The second in commits before December 2026."""
 DOCUMENTS: Final[Mapping[str, str]] = {
     "aws:ecs/taskDefinition:TaskDefinition": "containerDefinitions",
     "aws:iam/rolePolicy:RolePolicy": "policy",
@@ -38,7 +40,7 @@ DOCUMENTS: Final[Mapping[str, str]] = {
 
 
 FINAL_NAMES: Final = frozenset({"finalSnapshotIdentifier"})
-"""Inputs that `protection.final_snapshot` names anew while a store may be replaced."""
+"""Inputs that `protection.snapshots.final_snapshot_name` names anew while a store may be replaced."""
 
 
 @dataclass(frozen=True)
@@ -108,9 +110,10 @@ def _release_named(project: Path, name: str) -> str | None:
 
 def _default_release(project: Path) -> str | None:
     """The release of a stack that names none; None for a program that is told in another way."""
-    file = project / "langfuse_aws/settings/releases.py"
-    found = DEFAULT_RELEASE.search(file.read_text(encoding="utf-8")) if file.is_file() else None
-    return found[1] if found else None
+    files = (project / each for each in VERSIONS)
+    texts = (each.read_text(encoding="utf-8") for each in files if each.is_file())
+    found = map(DEFAULT_RELEASE.search, texts)
+    return next((each[1] for each in found if each), None)
 
 
 def cost_of(graph: ResourceGraph) -> IdleCost:

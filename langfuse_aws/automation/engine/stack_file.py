@@ -20,7 +20,7 @@ from langfuse_aws.automation.engine.offline_workspace import (
 from langfuse_aws.automation.engine.stack_yaml import lines_of_keys, place
 from langfuse_aws.automation.errors import CommandLineError, UserError
 from langfuse_aws.components.shared.names import resource_prefix
-from langfuse_aws.settings import default_tags, regions, whole
+from langfuse_aws.settings import configuration, provider_keys, regions
 from langfuse_aws.settings.installation import CLONE, PROJECT
 from langfuse_aws.settings.loading import SettingsError, load_without_secrets, of_namespace
 from langfuse_aws.settings.messages import NAMESPACE
@@ -114,7 +114,7 @@ class _Written:
     @property
     def checked_part(self) -> dict[str, Any]:
         """The keys that are checked, as the program gets them."""
-        others = (regions.KEY, regions.PROFILE_KEY, default_tags.KEY)
+        others = (regions.KEY, regions.PROFILE_KEY, provider_keys.TAGS_KEY)
         return {
             key: _as_pulumi_hands_it(_with_seals(value))
             for key, value in self.config.items()
@@ -199,7 +199,7 @@ def _read(name: str, path: Path, project: Mapping[str, Any]) -> _Written:
         _full_key(key, namespace): value
         for key, value in mapping(content.get("config"), path).items()
     }
-    known = (f"{NAMESPACE}:", regions.KEY, default_tags.KEY)
+    known = (f"{NAMESPACE}:", regions.KEY, provider_keys.TAGS_KEY)
     return _Written(
         name,
         path,
@@ -269,7 +269,7 @@ def _settings(
             problems += _without_settings(written, given)
             found = load_without_secrets(ours)
         else:
-            found = whole.checked(
+            found = configuration.checked(
                 {**plain, **stand_ins},
                 in_the_clear,
                 environment,
@@ -300,7 +300,7 @@ def _astray(written: _Written) -> list[str]:
 
 
 def _without_settings(written: _Written, given: Collection[str]) -> list[str]:
-    return whole.without_settings(written.checked_part, written.secrets_in_the_clear(given))
+    return configuration.without_settings(written.checked_part, written.secrets_in_the_clear(given))
 
 
 def _as_pulumi_hands_it(value: Any) -> Any:

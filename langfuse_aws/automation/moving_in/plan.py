@@ -4,10 +4,10 @@ Pure: it reads no file and asks nobody. docs/migrate-from-terraform.md has the w
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from importlib.metadata import version
 from typing import Any, Final, cast
 
 from langfuse_aws.automation.errors import MistakesError, UserError
-from langfuse_aws.automation.moving_in.import_file import import_specs
 from langfuse_aws.automation.moving_in.move import Left, Move
 from langfuse_aws.automation.moving_in.stores import (
     adopt_network,
@@ -30,6 +30,7 @@ from langfuse_aws.automation.moving_in.terraform_resources import (
     treatment,
 )
 from langfuse_aws.automation.moving_in.terraform_state import Managed
+from langfuse_aws.components.protection.adoption import ADOPTABLE
 from langfuse_aws.settings.model import AdoptedStore
 
 NEEDED: Final = (CLUSTER, INSTANCE, CACHE, MEDIA, EVENTS, SUBNETS, DATABASE_GROUP, WEB)
@@ -123,3 +124,43 @@ def _environment(web: Managed) -> Iterator[tuple[str, str]]:
         blocks = cast("list[dict[str, Any]]", found.get(key) or [{}])
         found = blocks[0]
     yield from (found.get("runtime_environment_variables") or {}).items()
+
+
+def import_specs(
+    prefix: str, adopted: Mapping[AdoptedStore, Sequence[Managed]]
+) -> list[dict[str, Any]]:
+    """Write the `resources` of a file for `pulumi import --file`, with IDs and no secret.
+
+    Adopted stores have the names that the program gives them in a stack whose resources' names
+    begin with `prefix`. https://www.pulumi.com/docs/reference/cli/pulumi_import/.
+
+    Each store's first resource bears its data, the others belong to it. The components come first,
+    since a resource's URN has its parents' types in it.
+    """
+    specs = [_component("DataPlane", prefix)]
+    for store, (source, *others) in adopted.items():
+        name = f"{prefix}-{store}"
+        token, beside = ADOPTABLE[store]
+        specs.append({**_component(store.capitalize(), name), "parent": prefix})
+        specs.append(_resource(token, name, source, name))
+        specs += [
+            _resource(beside or token, f"{name}-{number}", each, name)
+            for number, each in enumerate(others, start=1)
+        ]
+    return specs
+
+
+def _component(kind: str, name: str) -> dict[str, Any]:
+    return {"type": f"langfuse:index:{kind}", "name": name, "component": True}
+
+
+def _resource(token: str, name: str, source: Managed, parent: str) -> dict[str, Any]:
+    return {
+        "type": token,
+        # A name of the file's own: the parent has the resource's.
+        "name": source.address,
+        "logicalName": name,
+        "id": source.attributes["id"],
+        "parent": parent,
+        "version": version("pulumi-aws"),
+    }

@@ -14,7 +14,7 @@ from langfuse_aws.automation.moving_in.terraform_resources import (
 )
 from langfuse_aws.automation.moving_in.terraform_state import Managed
 from langfuse_aws.components.data_plane.postgres import DATABASE, USER
-from langfuse_aws.settings.releases import POSTGRES_MAJOR, VALKEY
+from langfuse_aws.settings.versions import POSTGRES_MAJOR, VALKEY
 
 FIT: Final[Mapping[str, Mapping[str, str]]] = {
     CLUSTER: {

@@ -22,8 +22,8 @@ from langfuse_aws.settings.external_stores import (
     ExternalRedis,
 )
 from langfuse_aws.settings.installation import COMMAND
-from langfuse_aws.settings.releases import CLICKHOUSE_COMPATIBILITY, STORE_VERSIONS
 from langfuse_aws.settings.secret_keys import PASSWORD_KEYS
+from langfuse_aws.settings.versions import CLICKHOUSE_COMPATIBILITY, STORE_VERSIONS
 
 CLICKHOUSE: Final = "external ClickHouse"
 POSTGRES: Final = "external PostgreSQL"

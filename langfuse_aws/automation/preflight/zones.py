@@ -8,8 +8,8 @@ from botocore.exceptions import ClientError
 from langfuse_aws.automation.aws.answers import NewStack, Result, error_code, failed, ok, unknown
 from langfuse_aws.automation.preflight.needs import Needs
 from langfuse_aws.settings.network import CreatedNetwork, ExistingNetwork
-from langfuse_aws.settings.releases import POSTGRES_MAJOR
 from langfuse_aws.settings.stores import AuroraPostgres, PostgresInstance
+from langfuse_aws.settings.versions import POSTGRES_MAJOR
 from langfuse_aws.settings.zones import UNFIT_ZONES, VPC_LINK_ZONES, Zone, with_vpc_links
 
 ZONES: Final = "zones"

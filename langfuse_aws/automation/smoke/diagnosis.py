@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Final
 
 from langfuse_aws.automation.smoke.api import Answer
-from langfuse_aws.settings.releases import CLICKHOUSE_COMPATIBILITY
+from langfuse_aws.settings.versions import CLICKHOUSE_COMPATIBILITY
 
 STORAGE: Final = re.compile(r"blob storage|storage service|to S3", re.IGNORECASE)
 REDIS: Final = re.compile(

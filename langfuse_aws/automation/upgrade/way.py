@@ -8,7 +8,7 @@ from langfuse_aws.automation.errors import CommandLineError, UserError
 from langfuse_aws.contract.release_traps import Concern, Trap, Version, between, dotted
 from langfuse_aws.graph.model import Resource, ResourceGraph
 from langfuse_aws.settings.model import Settings
-from langfuse_aws.settings.releases import version_of
+from langfuse_aws.settings.versions import version_of
 
 DEFINITION: Final = "aws:ecs/taskDefinition:TaskDefinition"
 

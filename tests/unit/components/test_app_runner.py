@@ -32,16 +32,16 @@ from langfuse_aws.components.langfuse_web.app_runner_domain import (
 )
 from langfuse_aws.components.shared.location import Location
 from langfuse_aws.contract import timeouts
-from langfuse_aws.contract.runtime import WEB_START_SECONDS, start_seconds
+from langfuse_aws.contract.start_and_stop import WEB_START_SECONDS, start_seconds
 from langfuse_aws.cost.prices import HOURS, price_list
 from langfuse_aws.cost.rounding import about
 from langfuse_aws.graph.architecture import architecture
 from langfuse_aws.graph.picture import nodes_of
-from langfuse_aws.policy.runner import violations
+from langfuse_aws.policy.rules import violations
 from langfuse_aws.settings.app_runner import HOSTED_ZONES, MEMORY_MIB
 from langfuse_aws.settings.capacity import FARGATE_MEMORY_MIB
 from langfuse_aws.settings.loading import SettingsError, load_without_secrets
-from langfuse_aws.settings.releases import LANGFUSE
+from langfuse_aws.settings.versions import LANGFUSE
 from tests.image_lock import locked
 from tests.unit.aws_account import Account, stubbed
 from tests.unit.stack_graph import ROOT, Graph, build

@@ -15,7 +15,7 @@ from langfuse_aws.components.runtime.backlog_scaling import EXPRESSION
 from langfuse_aws.contract import metrics
 from langfuse_aws.contract.metrics import INGESTION, INGESTION_QUEUES, OTEL_INGESTION
 from langfuse_aws.settings.loading import load
-from langfuse_aws.settings.releases import LANGFUSE, LANGFUSE_3
+from langfuse_aws.settings.versions import LANGFUSE, LANGFUSE_3
 from tests.unit.stack_graph import Graph, shipped, varied
 
 POLICY = "aws:appautoscaling/policy:Policy"

@@ -13,7 +13,7 @@ import pytest
 from langfuse_aws.components.protection.backups import Backups, BackupsArgs
 from langfuse_aws.components.shared.location import Location
 from langfuse_aws.offline.mocks import OfflineMocks, Registration
-from langfuse_aws.settings.data_safety import Backups as BackupSettings
+from langfuse_aws.settings.model import Backups as BackupSettings
 from langfuse_aws.settings.sizing import SIZING
 from tests.unit.stack_graph import ROOT, Graph, RecordingMonitor, build, shipped
 

@@ -42,7 +42,7 @@ from langfuse_aws.components.clickhouse.config import (
     user_data,
 )
 from langfuse_aws.components.clickhouse.host import DATA_FOLDER, DEVICE, MOUNT_POINT
-from langfuse_aws.settings.releases import CLICKHOUSE_COMPATIBILITY
+from langfuse_aws.settings.versions import CLICKHOUSE_COMPATIBILITY
 from tests.unit.boot_script import BASH, Boot, functions, noted, run
 
 VOLUME: Final = "vol-0123456789abcdef2"

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from langfuse_aws.settings.releases import POSTGRES_MAJOR
+from langfuse_aws.settings.versions import POSTGRES_MAJOR
 from tests.unit.stack_graph import Graph, build, shipped
 
 AURORA = "aws:rds/cluster:Cluster"

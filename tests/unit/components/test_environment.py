@@ -19,14 +19,14 @@ import pytest
 from langfuse_aws.components import environment
 from langfuse_aws.components.data_plane.data_plane import ENCRYPTION_KEY_BYTES
 from langfuse_aws.components.environment import Credentials, Endpoints, Environment
-from langfuse_aws.contract import runtime
+from langfuse_aws.contract import ports_and_health, start_and_stop
 from langfuse_aws.contract.timeouts import LOAD_BALANCER_IDLE_SECONDS
 from langfuse_aws.contract.variables import Kind, Variable, known, table
 from langfuse_aws.settings.capacity import FARGATE_MEMORY_MIB
 from langfuse_aws.settings.external_stores import ExternalClickHouse
 from langfuse_aws.settings.loading import load
 from langfuse_aws.settings.model import Settings
-from langfuse_aws.settings.releases import LANGFUSE, LANGFUSE_3
+from langfuse_aws.settings.versions import LANGFUSE, LANGFUSE_3
 from tests.releases import READ, later
 
 RELEASES: Final = (LANGFUSE_3, LANGFUSE)
@@ -794,24 +794,26 @@ def test_no_own_variable_can_replace_one_that_holds_an_endpoint_or_a_credential(
 @pytest.mark.parametrize(
     ("port", "path"),
     [
-        (runtime.WEB_PORT, runtime.WEB_HEALTH_PATH),
-        (runtime.WORKER_PORT, runtime.WORKER_HEALTH_PATH),
+        (ports_and_health.WEB_PORT, ports_and_health.WEB_HEALTH_PATH),
+        (ports_and_health.WORKER_PORT, ports_and_health.WORKER_HEALTH_PATH),
     ],
 )
 def test_a_health_check_uses_what_the_image_has(port: int, path: str) -> None:
-    assert runtime.health_command(port, path) == [
+    assert ports_and_health.health_command(port, path) == [
         "CMD-SHELL",
         f"wget -q -O /dev/null http://127.0.0.1:{port}{path} || exit 1",
     ], "there is no curl, and `localhost` may be ::1, where nothing listens"
 
 
 def test_web_and_worker_answer_where_langfuse_documents_it() -> None:
-    assert (runtime.WEB_PORT, runtime.WEB_HEALTH_PATH) == (3000, "/api/public/health"), "web"
-    assert (runtime.WORKER_PORT, runtime.WORKER_HEALTH_PATH) == (3030, "/api/health"), "worker"
+    web = (ports_and_health.WEB_PORT, ports_and_health.WEB_HEALTH_PATH)
+    worker = (ports_and_health.WORKER_PORT, ports_and_health.WORKER_HEALTH_PATH)
+    assert web == (3000, "/api/public/health")
+    assert worker == (3030, "/api/health")
 
 
 def test_web_drains_before_fargate_kills_it() -> None:
-    assert runtime.WEB_DRAIN_SECONDS < runtime.STOP_TIMEOUT_SECONDS <= 120, (
+    assert start_and_stop.WEB_DRAIN_SECONDS < start_and_stop.STOP_TIMEOUT_SECONDS <= 120, (
         "120 s is Fargate's most; web goes on serving for 110 s after SIGTERM"
     )
 

@@ -20,7 +20,7 @@ import pytest
 from langfuse_aws.components.environment import NO_MIGRATIONS
 from langfuse_aws.components.migration.migration import ATTEMPTS, FUNCTION_SECONDS, command
 from langfuse_aws.contract.variables import known
-from langfuse_aws.settings.releases import LANGFUSE, LANGFUSE_3
+from langfuse_aws.settings.versions import LANGFUSE, LANGFUSE_3
 from tests.image_lock import locked
 from tests.unit.components.test_app_runner import APP_RUNNER
 from tests.unit.stack_graph import Graph, build, shipped_config

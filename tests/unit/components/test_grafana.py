@@ -22,7 +22,7 @@ from langfuse_aws.components.clickhouse.config import start_command
 from langfuse_aws.components.grafana import files as grafana_files
 from langfuse_aws.components.grafana.grafana import configuration, tables
 from langfuse_aws.settings.loading import SettingsError, load
-from langfuse_aws.settings.releases import (
+from langfuse_aws.settings.versions import (
     GRAFANA,
     GRAFANA_CLICKHOUSE,
     GRAFANA_DIGEST,

@@ -16,9 +16,9 @@ import pytest
 
 from langfuse_aws.components import environment
 from langfuse_aws.components.runtime.task import HealthCheck
-from langfuse_aws.contract import runtime
+from langfuse_aws.contract import ports_and_health, start_and_stop
 from langfuse_aws.settings.loading import SettingsError, load
-from langfuse_aws.settings.releases import LANGFUSE, LANGFUSE_3
+from langfuse_aws.settings.versions import LANGFUSE, LANGFUSE_3
 from tests.unit.components.test_environment import CREDENTIALS, ENDPOINTS
 from tests.unit.stack_graph import Graph, build, shipped, varied
 
@@ -74,8 +74,8 @@ def test_the_workers_health_asks_for_work_done_as_far_as_its_release_can_say(
     """The shell gets it whole: an `&` without quotes ends the command, which then succeeds."""
     v4 = {} if mode is None else {"v4": {"writeMode": mode}}
     settings = load({"size": "dev", "release": release, **v4})
-    path = runtime.worker_health_path(settings.version, settings.write_mode)
-    command = runtime.health_command(runtime.WORKER_PORT, path)
+    path = ports_and_health.worker_health_path(settings.version, settings.write_mode)
+    command = ports_and_health.health_command(ports_and_health.WORKER_PORT, path)
     for answer, code in ((0, 0), (1, 1), (8, 1)):
         assert asked(command, tmp_path, answer) == (WORKER + query, code)
 
@@ -96,7 +96,7 @@ def test_the_check_of_the_new_tables_is_asked_for_from_its_first_release_on(
     release: str, first: bool
 ) -> None:
     version = load({"size": "dev", "release": release}).version
-    assert (TABLES in runtime.worker_health_path(version, "dual")) is first
+    assert (TABLES in ports_and_health.worker_health_path(version, "dual")) is first
 
 
 def variables(release: str, **keys: Any) -> Mapping[str, str]:
@@ -198,8 +198,11 @@ def test_what_has_web_replaced_from_outside_asks_what_its_container_is_asked() -
 def test_a_start_has_twice_what_it_was_seen_to_take_and_more_on_less_cpu(
     cpu: int, web: int, worker: int
 ) -> None:
-    slowest = {"web": runtime.WEB_START_SECONDS, "worker": runtime.WORKER_START_SECONDS}
-    periods = {name: runtime.start_seconds(seen, cpu) for name, seen in slowest.items()}
+    slowest = {
+        "web": start_and_stop.WEB_START_SECONDS,
+        "worker": start_and_stop.WORKER_START_SECONDS,
+    }
+    periods = {name: start_and_stop.start_seconds(seen, cpu) for name, seen in slowest.items()}
     assert periods == {"web": web, "worker": worker}
     for name, seen in slowest.items():
         check = HealthCheck(["CMD", "true"], start_period=periods[name])
@@ -210,12 +213,12 @@ def test_a_start_has_twice_what_it_was_seen_to_take_and_more_on_less_cpu(
 def test_web_and_worker_have_the_start_of_their_cpu(size: str) -> None:
     graph = shipped(size)
     for name, seen in (
-        ("web", runtime.WEB_START_SECONDS),
-        ("worker", runtime.WORKER_START_SECONDS),
+        ("web", start_and_stop.WEB_START_SECONDS),
+        ("worker", start_and_stop.WORKER_START_SECONDS),
     ):
         cpu = int(graph.one(TASK, f"langfuse-{size}-{name}").inputs["cpu"])
         check = graph.container(name)["healthCheck"]
-        assert check["startPeriod"] == runtime.start_seconds(seen, cpu), name
+        assert check["startPeriod"] == start_and_stop.start_seconds(seen, cpu), name
 
 
 def test_the_load_balancer_gives_web_its_start_and_no_more() -> None:
@@ -230,7 +233,7 @@ def test_the_load_balancer_gives_web_its_start_and_no_more() -> None:
 def test_web_has_its_drain_to_stop_and_the_worker_what_a_job_of_ingestion_needs() -> None:
     for graph in (*map(shipped, SIZES), varied()):
         seconds = {name: graph.container(name)["stopTimeout"] for name in ("web", "worker")}
-        assert seconds["web"] == 120 > runtime.WEB_DRAIN_SECONDS
+        assert seconds["web"] == 120 > start_and_stop.WEB_DRAIN_SECONDS
         assert seconds["worker"] == 2 * 30, (
             "it never exits by itself: each stop takes all of it; ClickHouse is asked and written "
             "to once, 30 s each at the most"

@@ -17,8 +17,8 @@ from langfuse_aws.components.shared.names import PREFIX_LIMIT
 from langfuse_aws.offline.invokes import NO_IMAGE
 from langfuse_aws.settings.image_lock import LockedImage, read_lock, write_lock
 from langfuse_aws.settings.loading import SettingsError, load_without_secrets
-from langfuse_aws.settings.releases import CLICKHOUSE, GRAFANA, GRAFANA_DIGEST, LANGFUSE, LANGFUSE_3
 from langfuse_aws.settings.stack_images import images_of
+from langfuse_aws.settings.versions import CLICKHOUSE, GRAFANA, GRAFANA_DIGEST, LANGFUSE, LANGFUSE_3
 from tests.image_lock import digest
 from tests.image_lock import locked as locked_images
 from tests.unit.stack_graph import Graph, build, shipped, unshared, varied

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from langfuse_aws.settings.releases import LANGFUSE, LANGFUSE_3
+from langfuse_aws.settings.versions import LANGFUSE, LANGFUSE_3
 from tests.unit.stack_graph import shipped, varied
 
 ALL = ["dev", "staging", "prod"]

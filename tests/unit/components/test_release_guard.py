@@ -6,7 +6,7 @@ import pytest
 
 from langfuse_aws.components.protection.release_guard import ReleaseGuard, in_configuration
 from langfuse_aws.settings.loading import load
-from langfuse_aws.settings.releases import LANGFUSE, LANGFUSE_3
+from langfuse_aws.settings.versions import LANGFUSE, LANGFUSE_3
 from plugin.component import how_to_set
 
 UPGRADE = "docs/upgrade.md#from-3-to-4"

@@ -25,7 +25,7 @@ from langfuse_aws.components.protection.replacement_guard import (
 from langfuse_aws.offline.catalog import TYPES
 from langfuse_aws.offline.mocks import OfflineMocks, Properties, Registration
 from langfuse_aws.settings.loading import load
-from langfuse_aws.settings.releases import LANGFUSE
+from langfuse_aws.settings.versions import LANGFUSE
 from tests.unit.stack_graph import Graph, build, shipped
 
 STASH = "pulumi:index:Stash"

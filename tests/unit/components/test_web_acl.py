@@ -11,7 +11,7 @@ from urllib.parse import unquote
 
 import pytest
 
-from langfuse_aws.components.ingress.web_acl_rules import COUNTED, label, rules
+from langfuse_aws.components.ingress.web_acl import COUNTED, label, rules
 from langfuse_aws.cost.bill import bill
 from langfuse_aws.graph.model import Resource, ResourceGraph
 from langfuse_aws.settings.firewall import BAD_INPUTS, COMMON, MANAGED_RULES, REPUTATION, Waf

@@ -5,7 +5,7 @@ It does not prove that the rows agree with Langfuse's pages: they were read off 
 
 from langfuse_aws.automation.upgrade.way import CONCERNS
 from langfuse_aws.contract.release_traps import between, dotted, table
-from langfuse_aws.settings.releases import LANGFUSE, LANGFUSE_3, version_of
+from langfuse_aws.settings.versions import LANGFUSE, LANGFUSE_3, version_of
 
 
 def test_every_row_says_what_to_do_and_where_it_comes_from() -> None:

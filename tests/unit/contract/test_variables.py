@@ -15,7 +15,7 @@ from typing import Any, Final, get_args
 import pytest
 
 from langfuse_aws.components import environment
-from langfuse_aws.components.data_plane.bootstrap_variables import first_start
+from langfuse_aws.components.data_plane.bootstrap import first_start
 from langfuse_aws.components.environment import Environment
 from langfuse_aws.contract import variables
 from langfuse_aws.contract.variables import (
@@ -29,7 +29,7 @@ from langfuse_aws.contract.variables import (
 )
 from langfuse_aws.settings.loading import load
 from langfuse_aws.settings.model import Settings
-from langfuse_aws.settings.releases import LANGFUSE, LANGFUSE_3, LANGFUSE_MAJORS, version_of
+from langfuse_aws.settings.versions import LANGFUSE, LANGFUSE_3, LANGFUSE_MAJORS, version_of
 from tests.unit.components.test_environment import CREDENTIALS, ENDPOINTS, VARIATIONS
 
 ALL: Final[tuple[Container, ...]] = ("web", "worker", "migration")

@@ -16,7 +16,7 @@ from langfuse_aws.cost.bill import Bill, Line, bill
 from langfuse_aws.cost.types import PRICED
 from langfuse_aws.cost.usage import Usage
 from langfuse_aws.graph.model import UNKNOWN, Resource, ResourceGraph
-from langfuse_aws.settings.releases import LANGFUSE, LANGFUSE_3
+from langfuse_aws.settings.versions import LANGFUSE, LANGFUSE_3
 
 REGION = "us-east-1"
 HOURS = 730

@@ -15,16 +15,24 @@ from development import architecture_parts
 from development.architecture_parts import BY_API, EVERY_DOOR, doors_table
 from development.recorded_graph import recorded, shipped_config
 from langfuse_aws.graph.architecture import architecture
-from langfuse_aws.graph.colours import PLAIN, STORES, colours_of
 from langfuse_aws.graph.doors import GROUP
 from langfuse_aws.graph.dot import dot
-from langfuse_aws.graph.grouping import Detail
+from langfuse_aws.graph.grouping import Detail, term
 from langfuse_aws.graph.main_resources import main_resources
 from langfuse_aws.graph.mermaid import mermaid
 from langfuse_aws.graph.model import UNKNOWN, ResourceGraph
-from langfuse_aws.graph.picture import Arrow, Frame, Item, Node, Picture, nodes_of
-from langfuse_aws.graph.terms import term
-from langfuse_aws.settings.releases import POSTGRES_MAJOR, VALKEY
+from langfuse_aws.graph.picture import (
+    PLAIN,
+    STORES,
+    Arrow,
+    Frame,
+    Item,
+    Node,
+    Picture,
+    colours_of,
+    nodes_of,
+)
+from langfuse_aws.settings.versions import POSTGRES_MAJOR, VALKEY
 from tests.unit.stack_graph import VARIED, build
 from tests.unit.stack_graph import shipped_config as config_of
 

@@ -18,7 +18,7 @@ from langfuse_aws.components.protection.replacement_guard import INITIAL_INPUTS,
 from langfuse_aws.offline import changes, naming, snapshots
 from langfuse_aws.offline.account import CLUSTER_SNAPSHOT, DB_SNAPSHOT, VOLUME_SNAPSHOT, Made
 from langfuse_aws.offline.catalog import EVERYTHING, resource_type
-from langfuse_aws.offline.conditions import CONDITIONS
+from langfuse_aws.offline.changes import CONDITIONS
 from langfuse_aws.offline.provider import AwsProvider
 from langfuse_aws.offline.refusals import REFUSALS
 from langfuse_aws.offline.rules import Rule, table

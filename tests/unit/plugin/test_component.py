@@ -21,7 +21,7 @@ from development.recorded_graph import Recording, on_mocks, recorded
 from langfuse_aws.components.protection.release_guard import ReleaseGuard
 from langfuse_aws.cost.bill import bill
 from langfuse_aws.offline.facts import DEFAULT_REGION
-from langfuse_aws.settings.releases import LANGFUSE, LANGFUSE_3
+from langfuse_aws.settings.versions import LANGFUSE, LANGFUSE_3
 from plugin.component import Langfuse
 from plugin.provider import LangfuseProvider
 from tests.unit.stack_graph import VARIED, Options, varied

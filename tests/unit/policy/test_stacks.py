@@ -12,8 +12,7 @@ from typing import Any, cast
 import pytest
 
 from langfuse_aws.graph.model import SECRET, UNKNOWN, Resource, ResourceGraph
-from langfuse_aws.policy.rules import RULES
-from langfuse_aws.policy.runner import violations
+from langfuse_aws.policy.rules import RULES, violations
 from tests.unit.policy_cases.stacks import CHANGES, REMOVALS, Change, without
 from tests.unit.stack_graph import shipped, varied
 from tests.unit.state import as_state, shipped_tags

@@ -17,7 +17,7 @@ from langfuse_aws.contract.variables import known
 from langfuse_aws.offline.facts import DEFAULT_REGION
 from langfuse_aws.settings.byte_limits import OWN_ENVIRONMENT_BYTES, SECRET_BYTES
 from langfuse_aws.settings.loading import SettingsError, load
-from langfuse_aws.settings.releases import LANGFUSE, LANGFUSE_3
+from langfuse_aws.settings.versions import LANGFUSE, LANGFUSE_3
 from tests.unit.stack_graph import ROOT, VARIED, build, unshared, varied
 
 DOMAIN: Final = "langfuse.example.com"

@@ -15,7 +15,7 @@ from langfuse_aws.components import environment
 from langfuse_aws.contract import node_options
 from langfuse_aws.contract.variables import known, table
 from langfuse_aws.settings.loading import SettingsError, load
-from langfuse_aws.settings.releases import LANGFUSE, LANGFUSE_3, version_of
+from langfuse_aws.settings.versions import LANGFUSE, LANGFUSE_3, version_of
 from tests.releases import READ, later
 from tests.unit.components.test_environment import CREDENTIALS, ENDPOINTS, EXTERNAL, environment_of
 

@@ -7,7 +7,7 @@ import pytest
 
 from langfuse_aws.components.environment import NO_MIGRATIONS
 from langfuse_aws.contract.variables import Container, known
-from langfuse_aws.settings.releases import CLICKHOUSE, LANGFUSE, LANGFUSE_3, version_of
+from langfuse_aws.settings.versions import CLICKHOUSE, LANGFUSE, LANGFUSE_3, version_of
 from tests.unit.stack_graph import Graph, build, shipped, shipped_config, varied
 
 SERVICE = "aws:ecs/service:Service"

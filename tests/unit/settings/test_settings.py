@@ -26,7 +26,6 @@ from langfuse_aws.settings.loading import load
 from langfuse_aws.settings.messages import DISCRIMINATORS, VARIANTS
 from langfuse_aws.settings.model import Settings
 from langfuse_aws.settings.network import ZONE_SLOTS, CreatedNetwork, ExistingNetwork
-from langfuse_aws.settings.releases import LANGFUSE, LANGFUSE_3
 from langfuse_aws.settings.section import Section
 from langfuse_aws.settings.services import ApiGatewayIngress, LoadBalancerIngress
 from langfuse_aws.settings.sizing import SIZING
@@ -37,6 +36,7 @@ from langfuse_aws.settings.stores import (
     ElastiCacheRedis,
     PostgresInstance,
 )
+from langfuse_aws.settings.versions import LANGFUSE, LANGFUSE_3
 
 Result = TypeVar("Result")
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 import pytest
 
 from langfuse_aws.components.environment import DATABASE_ARGUMENTS
-from langfuse_aws.contract.runtime import CONNECTIONS_PER_TASK
+from langfuse_aws.contract.ports_and_health import CONNECTIONS_PER_TASK
 from langfuse_aws.settings.agreement import doubts
 from langfuse_aws.settings.capacity import instance_memory_gib
 from langfuse_aws.settings.loading import SettingsError, load

@@ -16,7 +16,7 @@ import typer.main
 
 from development import actionlint
 from langfuse_aws.automation.__main__ import app
-from langfuse_aws.settings import releases
+from langfuse_aws.settings import versions
 from langfuse_aws.settings.sizing import SIZING
 from tests.releases import later
 from tests.workflow import GITHUB, ROOT, WORKFLOWS, all_scripts, jobs, load, scripts
@@ -121,7 +121,7 @@ def test_renovate_finds_every_release_that_is_marked() -> None:
         for path in (ROOT / folder).rglob("*.py")
         if f"\n{MARKER}" in path.read_text(encoding="utf-8")
     }
-    assert set(marked) == {"development/actionlint.py", "langfuse_aws/settings/releases.py"}
+    assert set(marked) == {"development/actionlint.py", "langfuse_aws/settings/versions.py"}
     found: list[tuple[str, str]] = []
     digests: set[str] = set()
     for name, text in marked.items():
@@ -132,15 +132,15 @@ def test_renovate_finds_every_release_that_is_marked() -> None:
         digests |= {each["depName"] for each in matches if each["currentDigest"]}
     assert sorted(found) == sorted(
         [
-            ("clickhouse/clickhouse-server", releases.CLICKHOUSE),
-            (LANGFUSE, releases.LANGFUSE),
-            (LANGFUSE, releases.LANGFUSE_3),
+            ("clickhouse/clickhouse-server", versions.CLICKHOUSE),
+            (LANGFUSE, versions.LANGFUSE),
+            (LANGFUSE, versions.LANGFUSE_3),
             ("github.com/rhysd/actionlint", actionlint.VERSION),
-            ("grafana/clickhouse-datasource", releases.GRAFANA_CLICKHOUSE),
-            ("grafana/grafana", releases.GRAFANA),
-            ("postgres", releases.POSTGRES_MAJOR),
-            (LAMBDA_PYTHON, releases.LAMBDA_PYTHON),
-            ("valkey/valkey", releases.VALKEY),
+            ("grafana/clickhouse-datasource", versions.GRAFANA_CLICKHOUSE),
+            ("grafana/grafana", versions.GRAFANA),
+            ("postgres", versions.POSTGRES_MAJOR),
+            (LAMBDA_PYTHON, versions.LAMBDA_PYTHON),
+            ("valkey/valkey", versions.VALKEY),
         ]
     )
     assert digests == {"grafana/grafana"}
@@ -151,16 +151,16 @@ def test_renovate_finds_every_release_that_is_marked() -> None:
     [
         (
             LANGFUSE,
-            releases.LANGFUSE_3,
-            later(releases.LANGFUSE_3, patch=1),
+            versions.LANGFUSE_3,
+            later(versions.LANGFUSE_3, patch=1),
             True,
         ),
-        (LANGFUSE, releases.LANGFUSE_3, releases.LANGFUSE, False),
-        (LANGFUSE, releases.LANGFUSE, later(releases.LANGFUSE, minor=1), True),
-        (LAMBDA_PYTHON, releases.LAMBDA_PYTHON, "3.99", True),
-        (LAMBDA_PYTHON, releases.LAMBDA_PYTHON, "3.99.2026.11.02.10", False),
-        ("postgres", releases.POSTGRES_MAJOR, "99", True),
-        ("valkey/valkey", releases.VALKEY, "9.9", True),
+        (LANGFUSE, versions.LANGFUSE_3, versions.LANGFUSE, False),
+        (LANGFUSE, versions.LANGFUSE, later(versions.LANGFUSE, minor=1), True),
+        (LAMBDA_PYTHON, versions.LAMBDA_PYTHON, "3.99", True),
+        (LAMBDA_PYTHON, versions.LAMBDA_PYTHON, "3.99.2026.11.02.10", False),
+        ("postgres", versions.POSTGRES_MAJOR, "99", True),
+        ("valkey/valkey", versions.VALKEY, "9.9", True),
     ],
 )
 def test_renovate_offers_what_a_constant_may_become(

@@ -9,8 +9,7 @@ import re
 import pytest
 from rich.console import Console, RenderableType
 
-from langfuse_aws.automation.cli import durations
-from langfuse_aws.automation.cli.progress import Progress
+from langfuse_aws.automation.cli.progress import Progress, usual_duration
 from langfuse_aws.automation.engine.events import ResourceEvent, State
 from langfuse_aws.graph.model import Resource
 
@@ -213,5 +212,5 @@ def test_the_tree_of_an_update_that_changed_nothing_is_empty(clock: Clock) -> No
 
 
 def test_usual_times_are_of_creating_and_deleting() -> None:
-    assert durations.usual("update", "aws:rds/instance:Instance") == "", "that depends"
-    assert durations.usual("create", "aws:rds/cluster:Cluster") == "usually 1 min"
+    assert usual_duration("update", "aws:rds/instance:Instance") == "", "that depends"
+    assert usual_duration("create", "aws:rds/cluster:Cluster") == "usually 1 min"

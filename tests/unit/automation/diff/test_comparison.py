@@ -17,6 +17,7 @@ from langfuse_aws.graph.preview import Preview, Step
 from langfuse_aws.review import gates
 from langfuse_aws.review.difference import Difference
 from langfuse_aws.review.report import report
+from langfuse_aws.settings import versions
 
 CACHE = "aws:elasticache/replicationGroup:ReplicationGroup"
 CLUSTER = "aws:rds/cluster:Cluster"
@@ -160,3 +161,18 @@ def test_protection_that_the_change_removes_is_seen_though_the_comparison_lifts_
     assert "kept" not in text
     same = compared([kept, loses, before, *labels], [], sources, monkeypatch)
     assert stopped("unprotect", same) == (False, report([same]))
+
+
+@pytest.mark.parametrize("before", ["versions", "releases"])
+def test_another_major_by_default_is_seen_from_where_the_base_has_its_versions(
+    sources: Sources, monkeypatch: pytest.MonkeyPatch, before: str
+) -> None:
+    for side, name, release in (
+        (sources.base, before, versions.LANGFUSE_3),
+        (sources.head, "versions", versions.LANGFUSE),
+    ):
+        file = side / f"langfuse_aws/settings/{name}.py"
+        file.parent.mkdir(parents=True)
+        file.write_text(f'LANGFUSE: Final = "{release}"\n')
+    found = compared([cache("redis", "cache.t4g.micro")], [], sources, monkeypatch)
+    assert found.by_default == (versions.LANGFUSE_3, versions.LANGFUSE)

@@ -39,9 +39,9 @@ from langfuse_aws.automation.errors import UserError
 from langfuse_aws.automation.stack import InvalidSettingsError, LangfuseStack, NoStackError
 from langfuse_aws.graph.model import SECRET
 from langfuse_aws.graph.preview import Preview
-from langfuse_aws.settings import default_tags
-from langfuse_aws.settings.releases import LANGFUSE
+from langfuse_aws.settings import provider_keys
 from langfuse_aws.settings.secret_keys import SECRET_KEYS
+from langfuse_aws.settings.versions import LANGFUSE
 
 HUSH = 'pa"ss4711'
 URN = "urn:pulumi:dev::langfuse::langfuse:index:Network$aws:ec2/vpc:Vpc::langfuse-dev"
@@ -125,7 +125,7 @@ def test_a_key_that_is_given_twice_is_refused() -> None:
 def test_tags_are_checked_as_the_program_checks_them() -> None:
     tags = {"aws:reserved": "x"}
     found = problems({"size": "dev", "aws:defaultTags": {"tags": tags}})
-    assert found == list(default_tags.faults({"tags": tags}))
+    assert found == list(provider_keys.tag_faults({"tags": tags}))
     assert found
 
 

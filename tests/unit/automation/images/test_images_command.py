@@ -28,8 +28,8 @@ from langfuse_aws.automation.images.registry_login import Logins
 from langfuse_aws.automation.images.tools import ToolError
 from langfuse_aws.settings.image_lock import LockedImage, read_lock, write_lock
 from langfuse_aws.settings.loading import load_without_secrets
-from langfuse_aws.settings.releases import CLICKHOUSE, LANGFUSE
 from langfuse_aws.settings.stack_images import Image
+from langfuse_aws.settings.versions import CLICKHOUSE, LANGFUSE
 from tests.unit.aws_account import Account
 from tests.unit.registry_stand_in import INDEX, MANIFEST, Registry, digest_of, encoded, index
 

@@ -20,7 +20,7 @@ from langfuse_aws.automation.on_call import backups, certificates, ecs_services
 from langfuse_aws.automation.on_call import status as status_module
 from langfuse_aws.automation.on_call.findings import Finding, Reading, age, read_all
 from langfuse_aws.automation.on_call.report import Report
-from langfuse_aws.settings.releases import LANGFUSE
+from langfuse_aws.settings.versions import LANGFUSE
 from tests.unit.automation.on_call.stack_that_runs import (
     ACCOUNT,
     DIGEST,

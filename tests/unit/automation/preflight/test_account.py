@@ -23,7 +23,7 @@ from langfuse_aws.automation.preflight.zones import (
     check_zones,
     stack_zones,
 )
-from langfuse_aws.settings.releases import POSTGRES_MAJOR
+from langfuse_aws.settings.versions import POSTGRES_MAJOR
 from langfuse_aws.settings.zones import VPC_LINK_ZONES, Zone
 from tests.unit.aws_account import ACCOUNT, REGION, Account, aws, stubbed
 

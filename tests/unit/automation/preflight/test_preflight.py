@@ -18,7 +18,7 @@ from langfuse_aws.automation.errors import UserError
 from langfuse_aws.automation.preflight import command
 from langfuse_aws.automation.preflight.account import CREDENTIALS
 from langfuse_aws.settings.loading import SettingsError
-from langfuse_aws.settings.releases import LANGFUSE
+from langfuse_aws.settings.versions import LANGFUSE
 from tests.unit.aws_account import Account, aws
 from tests.unit.registry_stand_in import Registry, index
 from tests.unit.settings.test_external_stores import EXTERNAL

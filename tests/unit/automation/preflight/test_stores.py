@@ -19,8 +19,8 @@ import pytest
 from langfuse_aws.automation.aws.answers import Result, answers
 from langfuse_aws.automation.preflight import stores as preflight_stores
 from langfuse_aws.automation.preflight.stores import CLICKHOUSE, POSTGRES, REDIS, TIME, store_checks
-from langfuse_aws.settings.releases import CLICKHOUSE as CLICKHOUSE_SERVER
-from langfuse_aws.settings.releases import POSTGRES_MAJOR, STORE_VERSIONS, VALKEY
+from langfuse_aws.settings.versions import CLICKHOUSE as CLICKHOUSE_SERVER
+from langfuse_aws.settings.versions import POSTGRES_MAJOR, STORE_VERSIONS, VALKEY
 from tests.unit.aws_account import Account
 from tests.unit.settings.test_external_stores import EXTERNAL
 

@@ -28,7 +28,7 @@ from langfuse_aws.automation.upgrade.way import Running, checked_release, traps
 from langfuse_aws.contract.release_traps import dotted
 from langfuse_aws.graph.model import ResourceGraph
 from langfuse_aws.settings.loading import load_without_secrets
-from langfuse_aws.settings.releases import LANGFUSE, LANGFUSE_3, version_of
+from langfuse_aws.settings.versions import LANGFUSE, LANGFUSE_3, version_of
 from tests.unit.automation.restore import test_clickhouse as clickhouse
 from tests.unit.automation.restore import test_postgres as postgres
 from tests.unit.automation.restore.test_restore import (

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from langfuse_aws.components.shared.launch_tags import LAUNCHED
+from langfuse_aws.components.shared.launch_template import LAUNCHED
 from tests.unit.stack_graph import Graph, shipped
 
 STACKS = ("dev", "staging", "prod")

@@ -1,4 +1,4 @@
-"""A release of what the program runs is one line of `langfuse_aws/settings/releases.py`.
+"""A release of what the program runs is one line of `langfuse_aws/settings/versions.py`.
 
 Proves that no test compares with a default's number, that no command and no generated part of a
 page has one, and that what is written by hand about the sources that were read names those. It does
@@ -14,12 +14,12 @@ from typing import Final
 import pytest
 
 from development import docs
-from langfuse_aws.settings import releases
+from langfuse_aws.settings import versions
 from tests.releases import READ
 from tests.unit.development.test_docs import DOCUMENTS, ROOT, code_of, text_of
 
 DEFAULTS: Final = {
-    name: getattr(releases, name)
+    name: getattr(versions, name)
     for name in ("LANGFUSE", "LANGFUSE_3", "CLICKHOUSE", "GRAFANA", "GRAFANA_CLICKHOUSE")
 }
 NUMBER: Final = re.compile(rf"(?<![\d.])({'|'.join(map(re.escape, DEFAULTS.values()))})(?!\.?\d)")
@@ -53,8 +53,8 @@ def test_no_test_has_the_number_of_a_default() -> None:
 
 
 def test_the_number_is_found_in_a_string_and_not_in_what_is_told() -> None:
-    text = f'"""Seen with {releases.LANGFUSE}."""\nIMAGE = f"web:{{1}}:{releases.LANGFUSE}"\n'
-    assert [each for each in strings(text) if NUMBER.search(each)] == [f":{releases.LANGFUSE}"]
+    text = f'"""Seen with {versions.LANGFUSE}."""\nIMAGE = f"web:{{1}}:{versions.LANGFUSE}"\n'
+    assert [each for each in strings(text) if NUMBER.search(each)] == [f":{versions.LANGFUSE}"]
 
 
 @pytest.mark.parametrize(
@@ -64,7 +64,7 @@ def test_the_number_is_found_in_a_string_and_not_in_what_is_told() -> None:
 )
 def test_no_command_of_a_page_has_the_number_of_a_default(document: Path) -> None:
     found = [code for code in code_of(document) if NUMBER.search(code)]
-    assert not found, "write X.Y.Z, or link langfuse_aws/settings/releases.py"
+    assert not found, "write X.Y.Z, or link langfuse_aws/settings/versions.py"
 
 
 def test_no_generated_part_has_the_number_of_a_default() -> None:
