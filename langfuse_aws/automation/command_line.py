@@ -410,6 +410,7 @@ def cost(
             ),
         ),
     ] = False,
+    folder: Folder = REPOSITORY,
 ) -> None:
     """Work out what a stack costs a month, by its resources.
 
@@ -429,6 +430,7 @@ def cost(
         deployed=deployed,
         json_wanted=json_wanted,
         refresh_prices=refresh_prices,
+        folder=folder,
     )
 
 

@@ -1,5 +1,7 @@
 """`cost`: what a stack costs a month, by its resources."""
 
+from pathlib import Path
+
 import typer
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -15,6 +17,7 @@ from langfuse_aws.cost.bill import Bill, bill, region_of
 from langfuse_aws.cost.prices import UnknownRegionError, price_list
 from langfuse_aws.cost.usage import Usage
 from langfuse_aws.graph.model import ResourceGraph
+from langfuse_aws.settings.installation import CLONE
 
 
 def cost(
@@ -26,6 +29,7 @@ def cost(
     deployed: bool,
     json_wanted: bool,
     refresh_prices: bool,
+    folder: Path,
 ) -> None:
     """Work out what a stack costs a month, by its resources."""
     if refresh_prices:
@@ -36,7 +40,7 @@ def cost(
         if region is not None:
             _check(region, CommandLineError)
         with waits.silent(json_wanted), waits(_reading(stack, deployed=deployed)):
-            graph = graph_of(stack, deployed=deployed)
+            graph = graph_of(stack, folder, deployed=deployed)
         found = price(graph, region, usage)
     if json_wanted:
         typer.echo(as_json(found, stack))
@@ -46,6 +50,11 @@ def cost(
 
 def _refresh() -> None:
     with one_line_errors():
+        if CLONE is None:
+            raise CommandLineError(
+                "--refresh-prices: changes a file of the repository, and this program is installed."
+                " Run it in a clone; a later release has later prices."
+            )
         try:
             with waits("asking AWS for every price"):
                 found = refresh(Clients(PRICES_REGION, None)("pricing"))
@@ -70,9 +79,9 @@ def _reading(stack: str, *, deployed: bool) -> str:
     return f"the state of stack {stack}" if deployed else f"an offline preview of stack {stack}"
 
 
-def graph_of(stack: str, *, deployed: bool) -> ResourceGraph:
+def graph_of(stack: str, folder: Path, *, deployed: bool) -> ResourceGraph:
     """The resources of a stack: as its file plans them, or as they are deployed."""
-    with LangfuseStack(stack, offline=not deployed) as found:
+    with LangfuseStack(stack, project=folder, offline=not deployed) as found:
         return found.deployed() if deployed else found.planned()
 
 

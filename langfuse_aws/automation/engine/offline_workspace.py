@@ -21,6 +21,7 @@ import yaml
 from langfuse_aws.automation.engine.folders import REPOSITORY as REPOSITORY
 from langfuse_aws.automation.engine.folders import STATE_FOLDER as STATE_FOLDER
 from langfuse_aws.automation.errors import CommandLineError, UserError
+from langfuse_aws.settings.installation import COMMAND
 from langfuse_aws.settings.loading import parsed
 from langfuse_aws.settings.messages import NAMESPACE
 from langfuse_aws.settings.secret_keys import SECRET_KEYS
@@ -39,6 +40,10 @@ class OfflineStackError(UserError):
 
 class NoStackFileError(OfflineStackError, CommandLineError):
     """A stack was named that has no settings file."""
+
+
+class NoProjectError(OfflineStackError, CommandLineError):
+    """A folder was taken for a project that is none."""
 
 
 class NotYamlError(OfflineStackError):
@@ -149,9 +154,19 @@ def prepare(
 def check_there(name: str, settings_file: Path, repository: Path) -> None:
     """Raise NoStackFileError unless there is the file of a stack."""
     if not settings_file.is_file():
+        check_project(repository)
         there = ", ".join(stacks(repository)) or "none"
         raise NoStackFileError(
             f"there is no stack {name!r}: {settings_file} does not exist. Stacks here: {there}"
+        )
+
+
+def check_project(folder: Path) -> None:
+    """Raise NoProjectError unless a folder is a project."""
+    if not (folder / "Pulumi.yaml").is_file():
+        raise NoProjectError(
+            f"{folder}: has no Pulumi.yaml. Start the command in a project's folder, or name one "
+            f"with --dir; {COMMAND} new makes one."
         )
 
 

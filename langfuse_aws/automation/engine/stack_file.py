@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
-from langfuse_aws.automation.engine.offline_workspace import read_any_yaml
+from langfuse_aws.automation.engine.offline_workspace import check_project, read_any_yaml
 from langfuse_aws.automation.errors import CommandLineError, UserError
 from langfuse_aws.components.shared.names import resource_prefix
 from langfuse_aws.settings import default_tags, regions
@@ -67,6 +67,8 @@ def read_stack_file(stack: str | None, folder: Path) -> StackFile:
     The stack need not exist in any backend, and its secrets may still be missing.
     """
     files = [file.name for file in sorted(folder.glob("Pulumi.*.yaml"))]
+    if not files:
+        check_project(folder)
     there = f"{folder} has {', '.join(files) or 'no Pulumi.STACK.yaml'}"
     if stack is None:
         raise CommandLineError(f"--stack: is missing. {there}; name one of these.")

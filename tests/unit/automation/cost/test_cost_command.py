@@ -7,6 +7,7 @@ engine's has the same sum.
 import json
 from dataclasses import replace
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -33,7 +34,7 @@ def offline(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, bool]]:
     """Let graphs be recorded ones, in us-east-1; gives which were asked for."""
     asked: list[tuple[str, bool]] = []
 
-    def graph_of(stack: str, *, deployed: bool) -> ResourceGraph:
+    def graph_of(stack: str, _: Path, *, deployed: bool) -> ResourceGraph:
         asked.append((stack, deployed))
         found = recorded(stack, shipped_config(stack)).resources
         here = {"region": "us-east-1"}
