@@ -70,6 +70,19 @@ class Installed:
         """Its interpreter."""
         return self.folder / "bin/python"
 
+    def python_says(self, script: str, folder: Path, path: str = os.defpath) -> str:
+        """What a script prints, which must succeed."""
+        done = subprocess.run(
+            [self.python, "-c", script],
+            cwd=folder,
+            env={"PATH": path, "HOME": str(folder)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
     def command(
         self, *arguments: str, folder: Path, environment: Mapping[str, str] | None = None
     ) -> "subprocess.CompletedProcess[str]":

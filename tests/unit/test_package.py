@@ -121,7 +121,7 @@ def test_the_command_tells_its_release_and_is_called_by_its_own_name(
     assert "Usage: langfuse-aws " in helped.stdout
     assert "--install-completion" in helped.stdout
     where = "import langfuse_aws; print(langfuse_aws.__file__)"
-    found = run([installed.python, "-c", where], tmp_path).strip()
+    found = installed.python_says(where, tmp_path).strip()
     assert Path(found).is_relative_to(installed.folder), "these tests are about the clone"
 
 
@@ -176,7 +176,7 @@ from langfuse_aws.automation.stack import LangfuseStack
 with LangfuseStack("team-a", {"size": "dev", "aws:region": "eu-west-1"}) as stack:
     print(stack._folder.joinpath("Pulumi.yaml").read_text())
 """
-    project = run([installed.python, "-c", script], tmp_path)
+    project = installed.python_says(script, tmp_path)
     (main,) = re.findall(r"^main: (.+)$", project, re.MULTILINE)
     assert main.startswith(str(installed.folder))
     assert (Path(main) / "__main__.py").read_bytes() == (ROOT / "__main__.py").read_bytes()

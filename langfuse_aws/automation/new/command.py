@@ -132,7 +132,7 @@ def _files(stack: str, config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 def _write(folder: Path, files: Mapping[str, str]) -> None:
     """Write all of them, or none."""
-    there = [name for name in files if os.path.lexists(folder / name)]
+    there = dict.fromkeys(each for name in files for each in _in_the_way(folder, name))
     if there:
         raise UserError(
             f"{folder}: has {', '.join(there)} already. Nothing was written: name another folder, "
@@ -148,6 +148,15 @@ def _write(folder: Path, files: Mapping[str, str]) -> None:
         raise UserError(
             f"{folder}: cannot be written: {error.filename}: {error.strerror}. Name another folder."
         ) from None
+
+
+def _in_the_way(folder: Path, name: str) -> Iterator[str]:
+    """What there is of a file, or in the place of a folder that it is to be in."""
+    if os.path.lexists(folder / name):
+        yield name
+    for parent in Path(name).parents:
+        if os.path.lexists(folder / parent) and not (folder / parent).is_dir():
+            yield str(parent)
 
 
 def _next(stack: str, where: str) -> Iterator[tuple[str, list[str]]]:

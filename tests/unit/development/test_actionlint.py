@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from development import actionlint
-from tests.workflow import OF_A_PROJECT, WORKFLOWS
 from development.actionlint import ActionlintUnavailableError, ensure
+from tests.workflow import OF_A_PROJECT, WORKFLOWS
 
 SHELL = "#!/bin/sh\nPATH=/usr/bin:/bin\n"
 CURRENT = actionlint.VERSION
