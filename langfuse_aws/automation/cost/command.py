@@ -17,6 +17,7 @@ from langfuse_aws.cost.bill import Bill, bill, region_of
 from langfuse_aws.cost.prices import UnknownRegionError, price_list
 from langfuse_aws.cost.usage import Usage
 from langfuse_aws.graph.model import ResourceGraph
+from langfuse_aws.settings.installation import CLONE
 
 
 def cost(
@@ -29,6 +30,7 @@ def cost(
     folder: Path,
     json_wanted: bool,
     refresh_prices: bool,
+    folder: Path,
 ) -> None:
     """Work out what a stack costs a month, by its resources."""
     if refresh_prices:
@@ -49,6 +51,11 @@ def cost(
 
 def _refresh() -> None:
     with one_line_errors():
+        if CLONE is None:
+            raise CommandLineError(
+                "--refresh-prices: changes a file of the repository, and this program is installed."
+                " Run it in a clone; a later release has later prices."
+            )
         try:
             with waits("asking AWS for every price"):
                 found = refresh(Clients(PRICES_REGION, None)("pricing"))

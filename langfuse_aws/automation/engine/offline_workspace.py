@@ -22,6 +22,7 @@ from langfuse_aws.automation.engine.folders import REPOSITORY as REPOSITORY
 from langfuse_aws.automation.engine.folders import STATE_FOLDER as STATE_FOLDER
 from langfuse_aws.automation.engine.stack_yaml import Loader
 from langfuse_aws.automation.errors import CommandLineError, UserError
+from langfuse_aws.settings.installation import COMMAND
 from langfuse_aws.settings.loading import parsed
 from langfuse_aws.settings.messages import NAMESPACE
 from langfuse_aws.settings.secret_keys import SECRET_KEYS
@@ -40,6 +41,10 @@ class OfflineStackError(UserError):
 
 class NoStackFileError(OfflineStackError, CommandLineError):
     """A stack was named that has no settings file."""
+
+
+class NoProjectError(OfflineStackError, CommandLineError):
+    """A folder was taken for a project that is none."""
 
 
 class NotYamlError(OfflineStackError):
@@ -146,6 +151,7 @@ def check_there(name: str, settings_file: Path, repository: Path) -> None:
     """Raise NoStackFileError unless there is the file of a stack."""
     if settings_file.is_file():
         return
+    check_project(repository)
     if settings_file.parent.resolve() != repository.resolve():
         raise NoStackFileError(f"stack {name}: {settings_file} does not exist.")
     raise NoStackFileError(
@@ -158,6 +164,15 @@ def files_in(folder: Path) -> str:
     """Say which stack files a folder has."""
     files = ", ".join(f"Pulumi.{name}.yaml" for name in stacks(folder))
     return f"{folder} has {files or 'no Pulumi.STACK.yaml'}"
+
+
+def check_project(folder: Path) -> None:
+    """Raise NoProjectError unless a folder is a project."""
+    if not (folder / "Pulumi.yaml").is_file():
+        raise NoProjectError(
+            f"{folder}: has no Pulumi.yaml. Start the command in a project's folder, or name one "
+            f"with --dir; {COMMAND} new makes one."
+        )
 
 
 def write_project(folder: Path, repository: Path, without: Sequence[str] = (), **more: str) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, cast
 
 from langfuse_aws.automation.engine.offline_workspace import (
+    check_project,
     check_there,
     files_in,
     mapping,
@@ -136,6 +137,7 @@ def read_stack_file(stack: str | None, folder: Path) -> StackFile:
 
     The stack need not exist in any backend, and its secrets may still be missing.
     """
+    check_project(folder)
     if stack is None:
         raise CommandLineError(f"--stack: is missing. {files_in(folder)}; name one of these.")
     name = stack.rsplit("/", 1)[-1]

@@ -4,21 +4,19 @@ Nothing that is there is written over. Exit code 0: done. 1: not, and a line say
 command line is wrong.
 """
 
-import json
 import os
 import re
 import shlex
 from collections.abc import Iterator, Mapping
-from importlib import metadata
 from pathlib import Path
 from string import Template
 from typing import Any, Final
 
 import yaml
 
-from langfuse_aws import __version__
 from langfuse_aws.automation.engine.folders import REPOSITORY
 from langfuse_aws.automation.errors import UserError, WrongOptionsError
+from langfuse_aws.automation.new.pin import FILE, requirement
 from langfuse_aws.automation.terminal import console, one_line_errors
 from langfuse_aws.settings import provider_keys
 from langfuse_aws.settings.how_to_set import HowToSet
@@ -26,7 +24,6 @@ from langfuse_aws.settings.installation import COMMAND, REPOSITORY_URL
 from langfuse_aws.settings.loading import SettingsError, load
 from langfuse_aws.settings.sizing import SIZING
 
-DISTRIBUTION: Final = "langfuse-aws"
 TEMPLATE: Final = Path(__file__).with_name("project")
 AS_THEY_ARE: Final[Mapping[str, str]] = {
     "Pulumi.yaml": "Pulumi.yaml",
@@ -55,32 +52,6 @@ def new(folder: Path, stack: str, size: str | None, region: str, domain: str | N
         console.print(f"\n{title}", markup=False)
         for command in commands:
             console.print(f"  {command}", markup=False)
-
-
-def requirement() -> str:
-    """What installs this release elsewhere: from where it was installed here, if others reach that.
-
-    https://packaging.python.org/en/latest/specifications/direct-url/
-    """
-    released = (
-        f"{REPOSITORY_URL}/releases/download/v{__version__}/"
-        f"langfuse_aws-{__version__}-py3-none-any.whl"
-    )
-    try:
-        told = metadata.distribution(DISTRIBUTION).read_text("direct_url.json")
-    except metadata.PackageNotFoundError:  # a clone
-        return f"{DISTRIBUTION} @ {released}"
-    if told is None:
-        return f"{DISTRIBUTION}=={__version__}"
-    origin: dict[str, Any] = json.loads(told)
-    url = str(origin["url"])
-    if url.startswith("file:"):
-        return f"{DISTRIBUTION} @ {released}"
-    if commit := origin.get("vcs_info"):
-        return f"{DISTRIBUTION} @ {commit['vcs']}+{url}@{commit['commit_id']}"
-    hashes: Mapping[str, str] = origin.get("archive_info", {}).get("hashes") or {}
-    fragment = "".join(f"#{name}={value}" for name, value in [*hashes.items()][:1])
-    return f"{DISTRIBUTION} @ {url}{fragment}"
 
 
 def _config(stack: str, size: str | None, region: str, domain: str | None) -> dict[str, Any]:
@@ -125,14 +96,14 @@ def _files(stack: str, config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     for name, source in AS_THEY_ARE.items():
         yield name, (TEMPLATE / source).read_text(encoding="utf-8")
     yield f"Pulumi.{stack}.yaml", yaml.safe_dump({"config": dict(config)}, sort_keys=False)
-    yield "requirements.txt", f"{requirement()}\n"
+    yield FILE, f"{requirement()}\n"
     readme = Template((TEMPLATE / "README.md").read_text(encoding="utf-8"))
     yield "README.md", readme.substitute(stack=stack, repository=REPOSITORY_URL)
 
 
 def _write(folder: Path, files: Mapping[str, str]) -> None:
     """Write all of them, or none."""
-    there = [name for name in files if os.path.lexists(folder / name)]
+    there = dict.fromkeys(each for name in files for each in _in_the_way(folder, name))
     if there:
         raise UserError(
             f"{folder}: has {', '.join(there)} already. Nothing was written: name another folder, "
@@ -148,6 +119,15 @@ def _write(folder: Path, files: Mapping[str, str]) -> None:
         raise UserError(
             f"{folder}: cannot be written: {error.filename}: {error.strerror}. Name another folder."
         ) from None
+
+
+def _in_the_way(folder: Path, name: str) -> Iterator[str]:
+    """What there is of a file, or in the place of a folder that it is to be in."""
+    if os.path.lexists(folder / name):
+        yield name
+    for parent in Path(name).parents:
+        if os.path.lexists(folder / parent) and not (folder / parent).is_dir():
+            yield str(parent)
 
 
 def _next(stack: str, where: str) -> Iterator[tuple[str, list[str]]]:

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import pytest
 
-from langfuse_aws.policy.runner import violations
+from langfuse_aws.policy.rules import violations
 from tests.image_lock import locked
 from tests.unit.components.test_app_runner import APP_RUNNER
 from tests.unit.stack_graph import VARIED, Graph, build, shipped, varied

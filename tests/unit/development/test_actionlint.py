@@ -12,6 +12,7 @@ import pytest
 
 from development import actionlint
 from development.actionlint import ActionlintUnavailableError, ensure
+from tests.workflow import OF_A_PROJECT, WORKFLOWS
 
 SHELL = "#!/bin/sh\nPATH=/usr/bin:/bin\n"
 CURRENT = actionlint.VERSION
@@ -124,4 +125,6 @@ def test_the_command_ends_as_actionlint_does_and_gives_it_shellcheck(
     monkeypatch.setattr(sys, "executable", str(machine.beside / "python"))
     machine.add_actionlint(machine.beside, CURRENT)
     assert actionlint.main() == 3
-    assert capfd.readouterr().out == f"-shellcheck {machine.beside}/shellcheck\n"
+    option, shellcheck, *files = capfd.readouterr().out.split()
+    assert (option, shellcheck) == ("-shellcheck", f"{machine.beside}/shellcheck")
+    assert [Path(each) for each in files] == [*WORKFLOWS, OF_A_PROJECT]

@@ -23,7 +23,9 @@ LOCKS: Final = {
         "requirements.txt",
         "requirements-dev.txt",
         "policy/requirements.txt",
+        "requirements-release.txt",
     ),
+    "requirements-release.lock": ("requirements-release.txt",),
     "requirements-engine.lock": ("requirements-engine.txt",),
     "requirements-mutants.lock": ("requirements-mutants.txt",),
 }
@@ -150,3 +152,9 @@ def test_renovate_can_run_what_wrote_a_lock() -> None:
         assert command.endswith(f" --output-file={lock}")
         sources = command.split("--python-version=3.10 ")[1]
         assert f"$(LOCK) {sources}" in makefile, f"make lock writes {lock} otherwise"
+
+
+def test_the_builder_of_the_archives_is_that_of_pyproject() -> None:
+    text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    (named,) = re.findall(r'^requires = \["(.+)"\]$', text, re.MULTILINE)
+    assert Requirement(named) in set(wanted(ROOT / "requirements-release.txt"))

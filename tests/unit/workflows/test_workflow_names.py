@@ -190,13 +190,14 @@ def test_what_aws_has_later_than_its_makers_waits_for_somebody(package: str) -> 
 def test_the_page_has_every_workflow() -> None:
     assert re.findall(r"^\| `([\w-]+\.yml)` \|", PAGE, re.MULTILINE) == [
         "ci.yml",
+        "release.yml",
         "preview.yml",
         "comment.yml",
         "preview-aws.yml",
         "drift.yml",
         "deploy.yml",
     ]
-    assert len(WORKFLOWS) == 6
+    assert len(WORKFLOWS) == 7
 
 
 def test_the_page_has_every_variable_and_secret_and_no_other() -> None:
@@ -211,8 +212,14 @@ def test_the_page_has_every_environment() -> None:
         "preview-${{ matrix.stack }}",
         "drift-${{ matrix.stack }}",
         "${{ inputs.stack || 'dev' }}",
+        "release",
     }
-    for row in ("| `preview-STACK` |", "| `drift-STACK` |", "| `dev`, `staging`, `prod` |"):
+    for row in (
+        "| `release` |",
+        "| `preview-STACK` |",
+        "| `drift-STACK` |",
+        "| `dev`, `staging`, `prod` |",
+    ):
         assert row in PAGE
 
 

@@ -12,13 +12,23 @@ from typing import Any, Final
 
 import pytest
 
-from tests.workflow import ACTIONS, GITHUB, ROOT, WORKFLOWS, all_scripts, jobs, load, steps
+from tests.workflow import (
+    ACTIONS,
+    GITHUB,
+    OF_A_PROJECT,
+    ROOT,
+    WORKFLOWS,
+    all_scripts,
+    jobs,
+    load,
+    steps,
+)
 
-ENTRIES: Final = {"ci", "comment", "deploy", "drift", "preview", "preview-aws"}
+ENTRIES: Final = {"ci", "comment", "deploy", "drift", "preview", "preview-aws", "release"}
 WITH_CREDENTIALS: Final = {"deploy", "drift", "preview-aws"}
 
 RELEASE: Final = r" # (v\d+\.\d+\.\d+)$"
-FILES: Final = (*WORKFLOWS, *ACTIONS)
+FILES: Final = (*WORKFLOWS, OF_A_PROJECT, *ACTIONS)
 PINNED: Final = re.compile(r"[\w.-]+/[\w./-]+@[0-9a-f]{40}")
 
 workflows = pytest.mark.parametrize("workflow", WORKFLOWS, ids=[path.stem for path in WORKFLOWS])
@@ -45,14 +55,18 @@ def test_these_are_the_workflows() -> None:
 def test_a_workflow_gives_no_right_and_its_job_only_these(workflow: Path) -> None:
     assert load(workflow)["permissions"] == {}
     rights = {
-        "ci": {"contents": "read"},
-        "comment": {"actions": "read", "pull-requests": "write"},
-        "deploy": {"contents": "read", "id-token": "write"},
-        "drift": {"contents": "read", "id-token": "write", "issues": "write"},
-        "preview": {"contents": "read"},
-        "preview-aws": {"contents": "read", "id-token": "write"},
+        "ci": [{"contents": "read"}],
+        "comment": [{"actions": "read", "pull-requests": "write"}],
+        "deploy": [{"contents": "read", "id-token": "write"}],
+        "drift": [{"contents": "read", "id-token": "write", "issues": "write"}],
+        "preview": [{"contents": "read"}],
+        "preview-aws": [{"contents": "read", "id-token": "write"}],
+        "release": [
+            {"contents": "read"},
+            {"attestations": "write", "contents": "write", "id-token": "write"},
+        ],
     }
-    assert [job["permissions"] for job in jobs(workflow).values()] == [rights[workflow.stem]]
+    assert [job["permissions"] for job in jobs(workflow).values()] == rights[workflow.stem]
 
 
 @workflows
@@ -70,6 +84,7 @@ def test_no_workflow_runs_a_strangers_code_with_a_token() -> None:
         "drift": {"schedule", "workflow_dispatch"},
         "preview": {"pull_request"},
         "preview-aws": {"pull_request"},
+        "release": {"push"},
     }
 
 
@@ -123,6 +138,8 @@ def test_scripts_get_what_they_need_by_their_environment() -> None:
 
 def test_only_a_job_in_an_environment_has_credentials() -> None:
     for name, job in all_jobs():
+        if name == "release":
+            continue
         trusted = name in WITH_CREDENTIALS
         assert (job["permissions"].get("id-token") == "write") == trusted, name
         assert ("environment" in job) == trusted, name
@@ -167,3 +184,21 @@ def test_a_newer_commit_stops_the_older_run(name: str) -> None:
     group = f"{name}-${{{{ github.ref }}}}"
     concurrency = load(GITHUB / f"workflows/{name}.yml")["concurrency"]
     assert concurrency == {"group": group, "cancel-in-progress": True}
+
+
+def test_what_publishes_a_release_runs_nothing_of_the_repository() -> None:
+    path = GITHUB / "workflows/release.yml"
+    build, publish = jobs(path).values()
+    assert load(path)[True] == {"push": {"tags": ["v[0-9]+.[0-9]+.[0-9]+"]}}
+    assert "environment" not in build
+    assert (publish["environment"], publish["needs"]) == ("release", "build")
+    assert [step["uses"].partition("@")[0] for step in publish["steps"] if "uses" in step] == [
+        "actions/download-artifact",
+        "actions/attest",
+    ]
+    (script,) = [step["run"] for step in publish["steps"] if "run" in step]
+    assert [line.split()[0] for line in script.replace("\\\n", " ").splitlines()] == [
+        "sha256sum",
+        "gh",
+    ]
+    assert "secrets." not in json.dumps([build, publish])

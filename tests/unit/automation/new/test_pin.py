@@ -1,0 +1,81 @@
+"""A project is worked on by the release that it names, as far as the name tells one."""
+
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from langfuse_aws import __version__
+from langfuse_aws.automation.command_line import app
+from langfuse_aws.automation.errors import CommandLineError
+from langfuse_aws.automation.new import pin
+from tests.installed import ROOT
+
+REPOSITORY = "git+https://git.example.com/langfuse-aws"
+OWN, OTHER = "a" * 40, "b" * 40
+WHEEL = "https://example.com/download/v{0}/langfuse_aws-{0}-py3-none-any.whl"
+
+
+@pytest.fixture(autouse=True)
+def of_a_commit(monkeypatch: pytest.MonkeyPatch) -> str:
+    """Have this program installed from a commit."""
+    own = f"langfuse-aws @ {REPOSITORY}@{OWN}"
+    monkeypatch.setattr(pin, "requirement", lambda: own)
+    return own
+
+
+@pytest.mark.parametrize(
+    ("line", "other", "here"),
+    [
+        ("langfuse-aws==9.1.0", "9.1.0", __version__),
+        ("langfuse-aws == 9.1.0 ; python_version > '3'", "9.1.0", __version__),
+        (f"langfuse-aws @ {REPOSITORY}@v9.1.0", "9.1.0", __version__),
+        (f"langfuse-aws @ {WHEEL.format('9.1.0')}", "9.1.0", __version__),
+        (f"langfuse-aws @ {REPOSITORY}@{OTHER}", OTHER[:12], OWN[:12]),
+    ],
+)
+def test_another_release_is_refused_before_anything_is_done(
+    tmp_path: Path, of_a_commit: str, line: str, other: str, here: str
+) -> None:
+    (tmp_path / "requirements.txt").write_text(f"# ours\nboto3\n{line}\n")
+    with pytest.raises(CommandLineError) as caught:
+        pin.check_release(tmp_path)
+    assert str(caught.value) == (
+        f"{tmp_path}/requirements.txt: names langfuse-aws {other}, and this command is {here}: "
+        f"nothing was done. Install that one, or name this one there: {of_a_commit}"
+    )
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        f"langfuse-aws=={__version__}",
+        f"langfuse-aws @ {REPOSITORY}@v{__version__}",
+        f"langfuse-aws @ {WHEEL.format(__version__)}",
+        f"langfuse-aws @ {REPOSITORY}@{OWN}",
+        f"langfuse-aws @ {REPOSITORY}@main",
+        "langfuse-aws>=0.1",
+        "langfuse-aws-extras==9.1.0",
+        "boto3==1.40.0",
+        "",
+    ],
+)
+def test_the_same_release_or_one_that_is_not_told_goes_on(tmp_path: Path, line: str) -> None:
+    (tmp_path / "requirements.txt").write_text(f"{line}\n")
+    pin.check_release(tmp_path)
+
+
+def test_a_project_without_requirements_and_the_clone_itself_go_on(tmp_path: Path) -> None:
+    pin.check_release(tmp_path)
+    pin.check_release(ROOT)
+
+
+@pytest.mark.parametrize("command", ["preview", "up --yes", "refresh", "destroy --yes", "outputs"])
+def test_every_command_that_deploys_asks(tmp_path: Path, command: str) -> None:
+    assert CliRunner().invoke(app, ["new", str(tmp_path)]).exit_code == 0
+    (tmp_path / "requirements.txt").write_text("langfuse-aws==9.1.0\n")
+    options = ["--stack", "dev", "--offline", "--dir", str(tmp_path)]
+    done = CliRunner().invoke(app, [*command.split(), *options])
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert "names langfuse-aws 9.1.0, and this command is" in done.stderr
+    assert not (tmp_path / ".state").exists()
