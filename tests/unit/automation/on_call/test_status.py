@@ -6,6 +6,8 @@ program itself makes. It does not prove that AWS answers so: no account was used
 
 import io
 import json
+import subprocess
+import sys
 import threading
 from collections.abc import Mapping
 from typing import Any, Final
@@ -16,6 +18,7 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from langfuse_aws.automation.__main__ import app
+from langfuse_aws.automation.engine.offline_workspace import REPOSITORY
 from langfuse_aws.automation.on_call import backups, certificates, ecs_services
 from langfuse_aws.automation.on_call import status as status_module
 from langfuse_aws.automation.on_call.findings import Finding, Reading, age, read_all
@@ -627,3 +630,14 @@ def test_a_report_with_nothing_wrong_and_something_unread_is_not_well() -> None:
     report = Report("prod", "us-east-1", ACCOUNT, NOW, [unread])
     assert (report.state, report.exit_code) == ("unknown", 4)
     assert report.headline.endswith("1 not read: b")
+
+
+def test_the_screen_does_not_wait_for_pulumis_aws_to_load() -> None:
+    script = (
+        "import sys; import langfuse_aws.automation.on_call.status; "
+        "print(sum(each.startswith('pulumi_aws') for each in sys.modules))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=REPOSITORY, capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "0\n", "its 500 modules take seconds at night"
