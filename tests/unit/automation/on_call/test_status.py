@@ -579,14 +579,33 @@ def screen(world: OnCall, width: int) -> str:
 
 
 @pytest.mark.parametrize("width", [60, 99, 100, 200])
-def test_a_terminal_of_any_width_shows_every_word_and_leaves_addresses_whole(width: int) -> None:
-    world = on_call(ListObjectsV2={}, DescribeServices=of_web({"runningCount": 1}))
+def test_a_terminal_of_any_width_shows_every_word(width: int) -> None:
+    denied = AwsError("AccessDeniedException", "no")
+    services = of_web({"runningCount": 1})
+    world = on_call(ListObjectsV2={}, DescribeServices=services, DescribeCertificate=denied)
     shown = screen(world, width)
     assert max(map(len, shown.splitlines())) <= width
     for each in found(world).values():
         for word in f"{each.subject} {each.text} {each.remedy}".split():
             assert word in shown
     assert shown.startswith("prod in us-east-1, account 123456789012: 2 wrong: web")
+
+
+def test_what_is_not_well_comes_first_where_a_terminal_has_few_lines() -> None:
+    denied = AwsError("AccessDeniedException", "no")
+    shown = screen(on_call(ListObjectsV2={}, DescribeCertificate=denied), 200).splitlines()
+    assert shown[3].split()[:3] == ["wrong", "backups", "clickhouse"]
+    headings = [line.strip() for line in shown[2:] if line.strip().isupper()]
+    assert headings == ["WRONG", "NOT READ", "SERVICES", "LOAD", "ALARMS", "BACKUPS"]
+
+
+def test_an_address_that_is_broken_can_be_opened_all_the_same() -> None:
+    address = f"https://example.com/{'x' * 80}#page"
+    wrong = Finding("alarms", "disk", "wrong", "on for 3 min", address)
+    text = io.StringIO()
+    console = Console(file=text, width=60, force_terminal=True, legacy_windows=False)
+    console.print(Report("prod", "us-east-1", ACCOUNT, NOW, [wrong]).screen(60))
+    assert text.getvalue().count(f";{address}\x1b") == 2, "one for each of its two lines"
 
 
 def test_watch_shows_it_again_with_the_state_of_then(monkeypatch: pytest.MonkeyPatch) -> None:
