@@ -143,7 +143,7 @@ def _tasks(stack: RunningStack, resource: Resource) -> Iterator[Finding]:
         SECTION,
         service.part,
         "wrong" if wrong or short else "ok",
-        "; ".join(filter(None, [f"{counts}, {images.shown(run)}".rstrip(", "), *wrong])),
+        "; ".join(filter(None, [f"{counts}, {images.shown(run, want)}".rstrip(", "), *wrong])),
         f"logs {service.part} --since 1h" if wrong or short else "",
         {
             "service": service.name,

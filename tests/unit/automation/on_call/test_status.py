@@ -22,6 +22,7 @@ from langfuse_aws.automation.engine.offline_workspace import REPOSITORY
 from langfuse_aws.automation.on_call import backups, certificates, ecs_services
 from langfuse_aws.automation.on_call import status as status_module
 from langfuse_aws.automation.on_call.findings import Finding, Reading, age, read_all
+from langfuse_aws.automation.on_call.images import Image
 from langfuse_aws.automation.on_call.report import Report
 from langfuse_aws.settings.releases import LANGFUSE
 from tests.unit.automation.on_call.stack_that_runs import (
@@ -242,10 +243,18 @@ def test_a_service_that_ecs_does_not_know_is_wrong() -> None:
     assert wrong["services/web"][1].startswith("ECS has no service langfuse-prod-web-")
 
 
+REPOSITORY_OF_WEB: Final = "ghcr.io/langfuse/langfuse"
+
+
 @pytest.mark.parametrize(
     ("own", "text"),
     [
-        ({"image": "ghcr.io/langfuse/langfuse:4.0.1"}, f"runs 4.0.1, wanted {LANGFUSE}"),
+        ({"image": f"{REPOSITORY_OF_WEB}:4.0.1"}, f"runs 4.0.1, wanted {LANGFUSE}"),
+        ({"image": f"{REPOSITORY_OF_WEB}:4.0.1@{DIGEST}"}, f"runs 4.0.1, wanted {LANGFUSE}"),
+        (
+            {"image": f"mine/langfuse:{LANGFUSE}"},
+            f"runs mine/langfuse, wanted {REPOSITORY_OF_WEB}",
+        ),
         (
             {"imageDigest": OTHER_DIGEST},
             "tasks of one tag run sha256:999999999999 and sha256:ab12cd34ef56: the tag was moved",
@@ -257,6 +266,37 @@ def test_another_image_than_the_wanted_one_is_wrong(own: dict[str, str], text: s
     wrong = not_ok(on_call(**tasks_of_web(tasks, [])))
     assert set(wrong) == {"services/web"}
     assert wrong["services/web"][1].endswith(text)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        f"{REPOSITORY_OF_WEB}:{LANGFUSE}@{DIGEST}",
+        f"{REPOSITORY_OF_WEB}@{DIGEST}",
+        f"{REPOSITORY_OF_WEB}:{LANGFUSE}",
+    ],
+)
+def test_a_tag_that_ecs_has_resolved_is_the_wanted_image(name: str) -> None:
+    tasks = [web_task(number=1), web_task(number=2, own={"image": name})]
+    world = on_call(**tasks_of_web(tasks, []))
+    assert not_ok(world) == {}
+    assert f"{LANGFUSE} sha256:ab12cd34ef56" in found(world)["services/web"].text
+
+
+@pytest.mark.parametrize(
+    ("running", "want", "other"),
+    [
+        ("r/a:1@sha256:aa", "r/a:1@sha256:aa", False),
+        ("r/a@sha256:aa", "r/a:1@sha256:aa", False),
+        ("r/a:1@sha256:bb", "r/a:1@sha256:aa", True),
+        ("r/a:2@sha256:aa", "r/a:1@sha256:aa", True),
+        ("localhost:5000/a:1", "localhost:5000/a:1", False),
+        ("localhost:5000/a:1", "localhost:5000/a:2", True),
+        ("r/a:1", "", False),
+    ],
+)
+def test_images_are_compared_by_what_both_names_tell(running: str, want: str, other: bool) -> None:
+    assert Image.named(running).is_other_than(Image.named(want)) is other
 
 
 def test_an_unhealthy_task_is_wrong() -> None:
@@ -554,19 +594,10 @@ def test_json_has_the_shape_that_is_documented() -> None:
     for each in report["findings"]:
         assert set(each) == {"section", "subject", "state", "text", "remedy", "facts"}
     web = next(each for each in report["findings"] if each["subject"] == "web")
+    image = {"release": LANGFUSE, "repository": "ghcr.io/langfuse/langfuse"}
     assert web["facts"]["images"] == {
-        "running": [
-            {
-                "release": LANGFUSE,
-                "image": f"ghcr.io/langfuse/langfuse:{LANGFUSE}",
-                "digest": DIGEST,
-            }
-        ],
-        "wanted": {
-            "release": LANGFUSE,
-            "image": f"ghcr.io/langfuse/langfuse:{LANGFUSE}",
-            "digest": "",
-        },
+        "running": [{**image, "digest": DIGEST}],
+        "wanted": {**image, "digest": ""},
     }
 
 
