@@ -60,9 +60,6 @@ class Image:
         }
 
 
-NONE: Final = Image("", "", "")
-
-
 def of_tasks(tasks: Sequence[Mapping[str, Any]], container: str) -> Sequence[Image]:
     """What tasks run in a container, each once."""
     found = {
@@ -75,7 +72,7 @@ def of_tasks(tasks: Sequence[Mapping[str, Any]], container: str) -> Sequence[Ima
 
 
 def wanted(definition: Resource | None, container: str) -> Image:
-    """The image that the stack's state has for a container; NONE if it does not tell."""
+    """The image that the stack's state has for a container; empty if it does not tell."""
     name = container_images(definition).get(container, "") if definition else ""
     return Image.named(name)
 
