@@ -41,7 +41,7 @@ from tests.unit.automation.on_call.stack_that_runs import (
     services_of,
     task,
 )
-from tests.unit.automation.restore.test_restore import AwsError, always
+from tests.unit.automation.restore.test_restore import AwsError, always, failing
 from tests.unit.cost.test_cost import EVERYTHING
 from tests.unit.settings.test_external_stores import EXTERNAL, password
 from tests.unit.stack_graph import build, shipped, shipped_config
@@ -657,6 +657,29 @@ def test_watch_shows_it_again_with_the_state_of_then(monkeypatch: pytest.MonkeyP
     assert rounds == [7, 7]
     assert "redis" in {each["subject"] for each in first["findings"]}
     assert "redis" not in {each["subject"] for each in second["findings"]}
+
+
+def test_watch_goes_on_while_the_backend_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = on_call()
+    rounds: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        rounds.append(seconds)
+        if len(rounds) == 2:
+            raise KeyboardInterrupt
+        monkeypatch.setattr(world.pulumi, "export_stack", away)
+
+    def away() -> None:
+        raise failing(255, "error: could not get the state: no route to host")
+
+    monkeypatch.setattr(status_module.time, "sleep", sleep)
+    result = run(world, "--watch", "--json")
+    first, second = map(json.loads, result.stdout.splitlines())
+    assert (first["state"], second["state"]) == ("ok", "unknown")
+    *others, last = second["findings"]
+    assert [each["subject"] for each in others] == [each["subject"] for each in first["findings"]]
+    assert last["text"].startswith("could not be read again, what is wanted is of before: ")
+    assert last["text"].endswith("no route to host")
 
 
 def test_watch_and_drift_exclude_each_other() -> None:
