@@ -1,12 +1,14 @@
 """Findings on web where App Runner runs it: its status, its image, its last operation."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from typing import Any, Final, cast
 
 from langfuse_aws.automation.on_call import images
 from langfuse_aws.automation.on_call.ecs_services import SECTION
 from langfuse_aws.automation.on_call.findings import Finding, Reading, State, age, iso, now
+from langfuse_aws.automation.on_call.images import Image
 from langfuse_aws.automation.on_call.running_stack import APP_RUNNER, RunningStack
 from langfuse_aws.graph.model import Resource
 
@@ -26,15 +28,14 @@ def app_runner_readings(stack: RunningStack) -> Iterator[Reading]:
 def _service(stack: RunningStack, service: Resource) -> Iterator[Finding]:
     answer = stack.aws("apprunner").describe_service(ServiceArn=service.outputs["arn"])
     found = answer["Service"]
-    runs = found["SourceConfiguration"]["ImageRepository"]["ImageIdentifier"]
-    want = _image(service)
-    running = [images.RunningImage(runs, runs.partition("@")[2])]
+    runs = Image.named(found["SourceConfiguration"]["ImageRepository"]["ImageIdentifier"])
+    # App Runner names an image by its digest; the tag is in the tags.
+    tagged: str = service.outputs.get("tags", {}).get("Image", "")
+    want = replace(Image.named(_image(service)), tag=Image.named(tagged).tag)
     wrong = [
         *([found["Status"]] if found["Status"] not in RUNNING else []),
-        *filter(None, [images.difference(running, want)]),
+        *filter(None, [images.difference([runs], want)]),
     ]
-    # The image is named by its digest; its tag is in the tags.
-    tagged = service.outputs.get("tags", {}).get("Image", "") if runs == want else ""
     yield Finding(
         SECTION,
         stack.part(service),
@@ -42,7 +43,7 @@ def _service(stack: RunningStack, service: Resource) -> Iterator[Finding]:
         "; ".join(
             [
                 f"{found['Status'].lower().replace('_', ' ')} on App Runner, "
-                f"{images.release(tagged or runs)}",
+                f"{images.shown([runs], want)}",
                 *wrong,
             ]
         ),
@@ -50,7 +51,7 @@ def _service(stack: RunningStack, service: Resource) -> Iterator[Finding]:
         {
             "service": found["ServiceName"],
             "status": found["Status"],
-            "images": images.facts(running, want),
+            "images": images.facts([runs], want),
         },
     )
 

@@ -7,7 +7,6 @@ from typing import Any, Final
 
 from langfuse_aws.automation.on_call.findings import Finding, Reading, age, iso, now
 from langfuse_aws.automation.on_call.running_stack import RunningStack
-from langfuse_aws.automation.restore import backup as clickhouse_backup
 from langfuse_aws.components.observability.alarm_clickhouse import BACKUP_HOURS
 from langfuse_aws.graph.model import Resource
 
@@ -69,6 +68,9 @@ def _volume(
 
 
 def _clickhouse(stack: RunningStack) -> Iterator[Finding]:
+    # It loads the component, with all of pulumi_aws, which takes longer than AWS's answers.
+    from langfuse_aws.automation.restore import backup as clickhouse_backup
+
     found = clickhouse_backup.backups(stack.deployed)
     newest = found[0].completed if found else None
     kind = f"{found[0].kind} backup {found[0].name}" if found else "backup"

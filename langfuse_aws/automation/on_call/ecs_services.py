@@ -20,6 +20,8 @@ from langfuse_aws.automation.on_call.running_stack import (
 from langfuse_aws.graph.model import Resource
 
 SECTION: Final = "services"
+ORDER: Final = ("web", "worker", "clickhouse")
+"""Along the way of an event; others come after."""
 TASKS_AT_ONCE: Final = 100
 """Of DescribeTasks."""
 SCALING: Final = "Scaling activity initiated by"
@@ -96,7 +98,9 @@ class Service:
 
 def service_readings(stack: RunningStack) -> Iterator[Reading]:
     """Two of each service: its tasks, and its last deployment."""
-    for part, resource in stack.by_part(ECS_SERVICE).items():
+    services = stack.by_part(ECS_SERVICE)
+    for part in sorted(services, key=lambda each: (*ORDER, each).index(each)):
+        resource = services[part]
         yield Reading(SECTION, part, partial(_tasks, stack, resource))
         yield Reading(SECTION, f"{part} deployment", partial(_deployment, stack, resource))
 
@@ -139,7 +143,7 @@ def _tasks(stack: RunningStack, resource: Resource) -> Iterator[Finding]:
         SECTION,
         service.part,
         "wrong" if wrong or short else "ok",
-        "; ".join(filter(None, [f"{counts}, {images.shown(run)}".rstrip(", "), *wrong])),
+        "; ".join(filter(None, [f"{counts}, {images.shown(run, want)}".rstrip(", "), *wrong])),
         f"logs {service.part} --since 1h" if wrong or short else "",
         {
             "service": service.name,

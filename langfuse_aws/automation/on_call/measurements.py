@@ -15,7 +15,8 @@ from typing import Any, Final, cast
 from langfuse_aws.automation.on_call.findings import Finding, Reading, State, age, iso, now
 from langfuse_aws.automation.on_call.running_stack import APP_RUNNER, ECS_SERVICE, RunningStack
 from langfuse_aws.components.observability.alarm_row import AlarmRow
-from langfuse_aws.components.observability.alarms import alarm_rows
+from langfuse_aws.components.observability.alarm_services import service_alarms
+from langfuse_aws.components.observability.alarm_stores import store_alarms
 from langfuse_aws.components.shared import metrics
 from langfuse_aws.components.shared.metrics import Metric
 from langfuse_aws.contract.metrics import INGESTION_QUEUES
@@ -86,7 +87,9 @@ def measurement_readings(stack: RunningStack) -> Iterator[Reading]:
 
 def measured(stack: RunningStack) -> list[Measured]:
     """What is measured of this stack, along the way of an event."""
-    rows = {_identity(row.metric): row for row in alarm_rows(stack.deployed.settings, stack.prefix)}
+    settings, prefix = stack.deployed.settings, stack.prefix
+    alarms = [*service_alarms(settings, prefix), *store_alarms(settings, prefix)]
+    rows = {_identity(row.metric): row for row in alarms}
     return [
         Measured(
             f"{subject} {number}" if len(things) > 1 else subject,

@@ -7,6 +7,7 @@ from itertools import groupby
 from typing import Any, Final
 
 from rich.console import Group, RenderableType
+from rich.style import Style
 from rich.table import Table
 from rich.text import Text
 
@@ -17,6 +18,7 @@ WORDS: Final[Mapping[State, tuple[str, str]]] = {
     "wrong": ("wrong", "bold red"),
     "unknown": ("?", "yellow"),
 }
+HEADINGS: Final[Mapping[str, State]] = {"WRONG": "wrong", "NOT READ": "unknown"}
 WIDE: Final = 100
 """Columns from which on a table has room for its third one."""
 WRONG: Final = 3
@@ -85,9 +87,14 @@ class Report:
         return Group(headline, Text(iso(self.at), "dim"), layout(self.findings))
 
 
-def _sections(findings: Sequence[Finding]) -> Iterator[tuple[str, list[Finding]]]:
-    for section, inside in groupby(findings, lambda each: each.section):
-        yield section.upper(), list(inside)
+def _groups(findings: Sequence[Finding]) -> Iterator[tuple[str, list[tuple[str, Finding]]]]:
+    """Give what is not well first, for a screen with few lines; then the rest by its section."""
+    for heading, state in HEADINGS.items():
+        if found := [each for each in findings if each.state == state]:
+            yield heading, [(f"{each.section} {each.subject}", each) for each in found]
+    well = (each for each in findings if each.state == "ok")
+    for section, inside in groupby(well, lambda each: each.section):
+        yield section.upper(), [(each.subject, each) for each in inside]
 
 
 def _table(findings: Sequence[Finding]) -> RenderableType:
@@ -95,28 +102,33 @@ def _table(findings: Sequence[Finding]) -> RenderableType:
     table.add_column(no_wrap=True)
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold", ratio=1)
-    for section, inside in _sections(findings):
-        table.add_row("", Text(section, "bold"), "")
-        for each in inside:
+    for heading, inside in _groups(findings):
+        table.add_row("", Text(heading, "bold"), "")
+        for subject, each in inside:
             word, style = WORDS[each.state]
             text = Text(each.text)
             if each.remedy:
-                text.append(f"\n→ {each.remedy}", "dim")
-            table.add_row(Text(word, style), Text(each.subject), text)
+                text.append("\n").append(_remedy(each))
+            table.add_row(Text(word, style), Text(subject), text)
     return table
 
 
 def _stacked(findings: Sequence[Finding]) -> RenderableType:
     lines: list[RenderableType] = []
-    for section, inside in _sections(findings):
-        lines.append(Text(section, "bold"))
-        for each in inside:
+    for heading, inside in _groups(findings):
+        lines.append(Text(heading, "bold"))
+        for subject, each in inside:
             word, style = WORDS[each.state]
-            lines.append(Text.assemble((f"{word:5} ", style), f"{each.subject}: {each.text}"))
+            lines.append(Text.assemble((f"{word:5} ", style), f"{subject}: {each.text}"))
             if each.remedy:
-                # Not broken by us: an address that the terminal breaks can still be clicked.
-                lines.append(Text(f"→ {each.remedy}", "dim", no_wrap=True, overflow="ignore"))
+                lines.append(_remedy(each))
     return Group(*lines)
+
+
+def _remedy(finding: Finding) -> Text:
+    """Write it; an address stays one for a terminal that can open it, wherever it is broken."""
+    address = finding.remedy if finding.remedy.startswith("https://") else None
+    return Text.assemble(("→ ", "dim"), (finding.remedy, Style(dim=True, link=address)))
 
 
 def _whole(finding: Finding) -> str:

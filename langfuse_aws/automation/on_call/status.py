@@ -1,6 +1,7 @@
 """`status`: one screen of how a stack is, for whoever was woken up. It only reads."""
 
 import json
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -13,7 +14,7 @@ from rich.live import Live
 
 from langfuse_aws.automation.engine.deployed import open_stack
 from langfuse_aws.automation.engine.waiting import waits
-from langfuse_aws.automation.errors import CommandLineError
+from langfuse_aws.automation.errors import CommandLineError, one_line
 from langfuse_aws.automation.on_call.alarms import alarm_readings
 from langfuse_aws.automation.on_call.app_runner import app_runner_readings
 from langfuse_aws.automation.on_call.backups import backup_readings
@@ -99,12 +100,25 @@ def _print(report: Report, as_json: bool) -> None:
 def _watch(stack: RunningStack, account: str, seconds: int, as_json: bool) -> None:
     """Show it again and again, until a signal ends the process."""
     if as_json or not console.is_terminal:
-        while True:
-            _print(read(stack, account), as_json)
-            time.sleep(seconds)
-            stack = stack.later()
+        for report in _rounds(stack, account, seconds):
+            _print(report, as_json)
+            sys.stdout.flush()
+        return
     with Live(console=console, screen=True, auto_refresh=False, vertical_overflow="crop") as live:
-        while True:
-            live.update(read(stack, account).screen(console.width), refresh=True)
-            time.sleep(seconds)
-            stack = stack.later()
+        for report in _rounds(stack, account, seconds):
+            live.update(report.screen(console.width), refresh=True)
+
+
+def _rounds(stack: RunningStack, account: str, seconds: int) -> Iterator[Report]:
+    """Read it for ever, each time with the state of then; a backend that is away ends nothing."""
+    stale: list[Finding] = []
+    while True:
+        yield _with(read(stack, account), stale)
+        time.sleep(seconds)
+        later, stale = stack.later(), []
+        try:
+            _ = later.resources
+            stack = later
+        except EXPECTED as error:
+            text = f"could not be read again, what is wanted is of before: {one_line(error)}"
+            stale.append(Finding("state", "state", "unknown", text))

@@ -225,6 +225,10 @@ def well(graph: Graph) -> dict[str, Answer]:
             return {"Contents": [{"Key": f"{folder}.backup", "LastModified": ago(hours=10)}]}
         return {"CommonPrefixes": [{"Prefix": folder}]}
 
+    def describe_alarms(params: dict[str, Any]) -> dict[str, Any]:
+        quiet = {"StateValue": "OK", "StateUpdatedTimestamp": ago(days=9), "ActionsEnabled": True}
+        return {"MetricAlarms": [{**quiet, "AlarmName": each} for each in params["AlarmNames"]]}
+
     return {
         "GetCallerIdentity": {"Account": ACCOUNT, "Arn": "arn", "UserId": "me"},
         "DescribeServices": describe_services,
@@ -232,7 +236,7 @@ def well(graph: Graph) -> dict[str, Answer]:
         "DescribeTasks": describe_tasks,
         "ListServiceDeployments": {"serviceDeployments": [deployment()]},
         "GetMetricData": get_metric_data,
-        "DescribeAlarms": {"MetricAlarms": []},
+        "DescribeAlarms": describe_alarms,
         "ListRecoveryPointsByBackupVault": points,
         "ListObjectsV2": objects,
         "DescribeDBClusters": {

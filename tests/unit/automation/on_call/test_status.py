@@ -6,6 +6,8 @@ program itself makes. It does not prove that AWS answers so: no account was used
 
 import io
 import json
+import subprocess
+import sys
 import threading
 from collections.abc import Mapping
 from typing import Any, Final
@@ -16,9 +18,11 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from langfuse_aws.automation.__main__ import app
+from langfuse_aws.automation.engine.offline_workspace import REPOSITORY
 from langfuse_aws.automation.on_call import backups, certificates, ecs_services
 from langfuse_aws.automation.on_call import status as status_module
 from langfuse_aws.automation.on_call.findings import Finding, Reading, age, read_all
+from langfuse_aws.automation.on_call.images import Image
 from langfuse_aws.automation.on_call.report import Report
 from langfuse_aws.settings.versions import LANGFUSE
 from tests.unit.automation.on_call.stack_that_runs import (
@@ -37,7 +41,7 @@ from tests.unit.automation.on_call.stack_that_runs import (
     services_of,
     task,
 )
-from tests.unit.automation.restore.test_restore import AwsError, always
+from tests.unit.automation.restore.test_restore import AwsError, always, failing
 from tests.unit.cost.test_cost import EVERYTHING
 from tests.unit.settings.test_external_stores import EXTERNAL, password
 from tests.unit.stack_graph import build, shipped, shipped_config
@@ -239,10 +243,18 @@ def test_a_service_that_ecs_does_not_know_is_wrong() -> None:
     assert wrong["services/web"][1].startswith("ECS has no service langfuse-prod-web-")
 
 
+REPOSITORY_OF_WEB: Final = "ghcr.io/langfuse/langfuse"
+
+
 @pytest.mark.parametrize(
     ("own", "text"),
     [
-        ({"image": "ghcr.io/langfuse/langfuse:4.0.1"}, f"runs 4.0.1, wanted {LANGFUSE}"),
+        ({"image": f"{REPOSITORY_OF_WEB}:4.0.1"}, f"runs 4.0.1, wanted {LANGFUSE}"),
+        ({"image": f"{REPOSITORY_OF_WEB}:4.0.1@{DIGEST}"}, f"runs 4.0.1, wanted {LANGFUSE}"),
+        (
+            {"image": f"mine/langfuse:{LANGFUSE}"},
+            f"runs mine/langfuse, wanted {REPOSITORY_OF_WEB}",
+        ),
         (
             {"imageDigest": OTHER_DIGEST},
             "tasks of one tag run sha256:999999999999 and sha256:ab12cd34ef56: the tag was moved",
@@ -254,6 +266,37 @@ def test_another_image_than_the_wanted_one_is_wrong(own: dict[str, str], text: s
     wrong = not_ok(on_call(**tasks_of_web(tasks, [])))
     assert set(wrong) == {"services/web"}
     assert wrong["services/web"][1].endswith(text)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        f"{REPOSITORY_OF_WEB}:{LANGFUSE}@{DIGEST}",
+        f"{REPOSITORY_OF_WEB}@{DIGEST}",
+        f"{REPOSITORY_OF_WEB}:{LANGFUSE}",
+    ],
+)
+def test_a_tag_that_ecs_has_resolved_is_the_wanted_image(name: str) -> None:
+    tasks = [web_task(number=1), web_task(number=2, own={"image": name})]
+    world = on_call(**tasks_of_web(tasks, []))
+    assert not_ok(world) == {}
+    assert f"{LANGFUSE} sha256:ab12cd34ef56" in found(world)["services/web"].text
+
+
+@pytest.mark.parametrize(
+    ("running", "want", "other"),
+    [
+        ("r/a:1@sha256:aa", "r/a:1@sha256:aa", False),
+        ("r/a@sha256:aa", "r/a:1@sha256:aa", False),
+        ("r/a:1@sha256:bb", "r/a:1@sha256:aa", True),
+        ("r/a:2@sha256:aa", "r/a:1@sha256:aa", True),
+        ("localhost:5000/a:1", "localhost:5000/a:1", False),
+        ("localhost:5000/a:1", "localhost:5000/a:2", True),
+        ("r/a:1", "", False),
+    ],
+)
+def test_images_are_compared_by_what_both_names_tell(running: str, want: str, other: bool) -> None:
+    assert Image.named(running).is_other_than(Image.named(want)) is other
 
 
 def test_an_unhealthy_task_is_wrong() -> None:
@@ -551,19 +594,10 @@ def test_json_has_the_shape_that_is_documented() -> None:
     for each in report["findings"]:
         assert set(each) == {"section", "subject", "state", "text", "remedy", "facts"}
     web = next(each for each in report["findings"] if each["subject"] == "web")
+    image = {"release": LANGFUSE, "repository": "ghcr.io/langfuse/langfuse"}
     assert web["facts"]["images"] == {
-        "running": [
-            {
-                "release": LANGFUSE,
-                "image": f"ghcr.io/langfuse/langfuse:{LANGFUSE}",
-                "digest": DIGEST,
-            }
-        ],
-        "wanted": {
-            "release": LANGFUSE,
-            "image": f"ghcr.io/langfuse/langfuse:{LANGFUSE}",
-            "digest": "",
-        },
+        "running": [{**image, "digest": DIGEST}],
+        "wanted": {**image, "digest": ""},
     }
 
 
@@ -576,14 +610,33 @@ def screen(world: OnCall, width: int) -> str:
 
 
 @pytest.mark.parametrize("width", [60, 99, 100, 200])
-def test_a_terminal_of_any_width_shows_every_word_and_leaves_addresses_whole(width: int) -> None:
-    world = on_call(ListObjectsV2={}, DescribeServices=of_web({"runningCount": 1}))
+def test_a_terminal_of_any_width_shows_every_word(width: int) -> None:
+    denied = AwsError("AccessDeniedException", "no")
+    services = of_web({"runningCount": 1})
+    world = on_call(ListObjectsV2={}, DescribeServices=services, DescribeCertificate=denied)
     shown = screen(world, width)
     assert max(map(len, shown.splitlines())) <= width
     for each in found(world).values():
         for word in f"{each.subject} {each.text} {each.remedy}".split():
             assert word in shown
     assert shown.startswith("prod in us-east-1, account 123456789012: 2 wrong: web")
+
+
+def test_what_is_not_well_comes_first_where_a_terminal_has_few_lines() -> None:
+    denied = AwsError("AccessDeniedException", "no")
+    shown = screen(on_call(ListObjectsV2={}, DescribeCertificate=denied), 200).splitlines()
+    assert shown[3].split()[:3] == ["wrong", "backups", "clickhouse"]
+    headings = [line.strip() for line in shown[2:] if line.strip().isupper()]
+    assert headings == ["WRONG", "NOT READ", "SERVICES", "LOAD", "ALARMS", "BACKUPS"]
+
+
+def test_an_address_that_is_broken_can_be_opened_all_the_same() -> None:
+    address = f"https://example.com/{'x' * 80}#page"
+    wrong = Finding("alarms", "disk", "wrong", "on for 3 min", address)
+    text = io.StringIO()
+    console = Console(file=text, width=60, force_terminal=True, legacy_windows=False)
+    console.print(Report("prod", "us-east-1", ACCOUNT, NOW, [wrong]).screen(60))
+    assert text.getvalue().count(f";{address}\x1b") == 2, "one for each of its two lines"
 
 
 def test_watch_shows_it_again_with_the_state_of_then(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -604,6 +657,29 @@ def test_watch_shows_it_again_with_the_state_of_then(monkeypatch: pytest.MonkeyP
     assert rounds == [7, 7]
     assert "redis" in {each["subject"] for each in first["findings"]}
     assert "redis" not in {each["subject"] for each in second["findings"]}
+
+
+def test_watch_goes_on_while_the_backend_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = on_call()
+    rounds: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        rounds.append(seconds)
+        if len(rounds) == 2:
+            raise KeyboardInterrupt
+        monkeypatch.setattr(world.pulumi, "export_stack", away)
+
+    def away() -> None:
+        raise failing(255, "error: could not get the state: no route to host")
+
+    monkeypatch.setattr(status_module.time, "sleep", sleep)
+    result = run(world, "--watch", "--json")
+    first, second = map(json.loads, result.stdout.splitlines())
+    assert (first["state"], second["state"]) == ("ok", "unknown")
+    *others, last = second["findings"]
+    assert [each["subject"] for each in others] == [each["subject"] for each in first["findings"]]
+    assert last["text"].startswith("could not be read again, what is wanted is of before: ")
+    assert last["text"].endswith("no route to host")
 
 
 def test_watch_and_drift_exclude_each_other() -> None:
@@ -627,3 +703,14 @@ def test_a_report_with_nothing_wrong_and_something_unread_is_not_well() -> None:
     report = Report("prod", "us-east-1", ACCOUNT, NOW, [unread])
     assert (report.state, report.exit_code) == ("unknown", 4)
     assert report.headline.endswith("1 not read: b")
+
+
+def test_the_screen_does_not_wait_for_pulumis_aws_to_load() -> None:
+    script = (
+        "import sys; import langfuse_aws.automation.on_call.status; "
+        "print(sum(each.startswith('pulumi_aws') for each in sys.modules))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=REPOSITORY, capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "0\n", "its 500 modules take seconds at night"

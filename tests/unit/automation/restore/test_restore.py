@@ -441,7 +441,7 @@ def test_region_project_and_profile_are_the_stacks_own(monkeypatch: pytest.Monke
 def test_a_stack_with_nothing_in_it_is_one_line() -> None:
     world = World([], {}, {})
     line = refusal(lambda: world.deployed.resource("aws:ebs/volume:Volume", "langfuse-prod"))
-    assert line == ("stack prod: nothing is deployed. Restoring needs a stack: pulumi up first.")
+    assert line == ("stack prod: nothing is deployed. pulumi up first.")
 
 
 def test_a_resource_that_is_not_there_is_one_line() -> None:
