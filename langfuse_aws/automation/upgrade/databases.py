@@ -92,15 +92,20 @@ class Answers:
 
 def ask(deployed: Deployed) -> Answers:
     """Start the task, wait for its end, and read what it wrote. UserError if it does not run."""
-    lines = (line.strip() for line in SCRIPT.read_text("utf-8").splitlines())
-    script = "\n".join(line for line in lines if line and not line.startswith("//"))
-    task = WorkerService.of(deployed).task({"command": ["node", "-e", script]})
+    task = WorkerService.of(deployed).task(orders())
     task.begin()
     while (described := task.describe())["lastStatus"] != "STOPPED":
         time.sleep(POLL_SECONDS)
     task.check_end(described)
     time.sleep(POLL_SECONDS)  # the last lines come after the end
     return read(_messages(deployed, task))
+
+
+def orders() -> dict[str, Any]:
+    """Write what the container does instead of working."""
+    lines = (line.strip() for line in SCRIPT.read_text("utf-8").splitlines())
+    script = "\n".join(line for line in lines if line and not line.startswith("//"))
+    return {"command": ["node", "-e", script]}
 
 
 def read(messages: Iterator[str]) -> Answers:
