@@ -28,7 +28,7 @@ from langfuse_aws.automation.upgrade import command as upgrade_command
 from langfuse_aws.automation.upgrade import databases
 from langfuse_aws.automation.upgrade.databases import GIB, Answers, Migration, read
 from langfuse_aws.automation.upgrade.way import Running, checked_release, traps
-from langfuse_aws.contract.release_traps import dotted
+from langfuse_aws.contract.release_traps import dotted, table
 from langfuse_aws.graph.model import ResourceGraph
 from langfuse_aws.settings.loading import load_without_secrets
 from langfuse_aws.settings.releases import LANGFUSE, LANGFUSE_3, version_of
@@ -43,6 +43,7 @@ from tests.unit.automation.restore.test_restore import (
 )
 
 NEXT: Final = dotted((version_of(LANGFUSE)[0], version_of(LANGFUSE)[1] + 1, 0))
+(FIRST,) = {dotted(row.runs_first) for row in table() if row.runs_first}
 STACK_FILE: Final = f"""\
 config:
   aws:region: {REGION}
@@ -84,9 +85,9 @@ def way(old: str, new: str, migrated: str | None = None, **config: Any) -> Seque
     ("old", "new", "migrated"),
     [
         (LANGFUSE, LANGFUSE_3, None),
-        ("4.16.1", "4.16.0", None),
+        (NEXT, LANGFUSE, None),
         (LANGFUSE_3, "3.225.3", None),
-        ("4.15.0", "4.15.1", "4.16.0"),
+        ("4.1.0", "4.1.1", LANGFUSE),
     ],
 )
 def test_no_stack_goes_back_behind_what_may_have_migrated_it(
@@ -105,9 +106,9 @@ def test_a_step_that_is_needed_is_not_skipped() -> None:
     with pytest.raises(UserError) as caught:
         way("3.200.0", LANGFUSE)
     assert str(caught.value).startswith(
-        "stack prod: runs Langfuse 3.200.0, and 3.225.4 or later must run before 4.0.0. "
+        f"stack prod: runs Langfuse 3.200.0, and {FIRST} or later must run before 4.0.0. "
     )
-    assert "Now: python -m automation upgrade 3.225.4 --stack prod. https://" in str(caught.value)
+    assert f"Now: python -m automation upgrade {FIRST} --stack prod. https://" in str(caught.value)
     assert way("3.200.0", LANGFUSE_3) == []
 
 
