@@ -10,7 +10,8 @@ from langfuse_aws.review.markdown import table
 def trap_table() -> str:
     """Each release's traps, whom they concern, and what to do."""
     rows = [
-        (dotted(row.release), _concerns(row), row.trap, row.remedy, _page(row)) for row in traps()
+        (dotted(row.release), _concerns(row), row.trap, row.remedy, f"[source]({row.source})")
+        for row in traps()
     ]
     return table(("From", "Concerns", "Trap", "What to do", "Source"), rows)
 

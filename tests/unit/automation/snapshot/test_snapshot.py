@@ -197,7 +197,7 @@ def test_a_store_that_fails_stops_no_other_and_the_exit_code_tells() -> None:
     )
     assert "restore postgres --stack prod --snapshot langfuse-prod-by-hand-2" in result.stdout
     assert "none" in result.stdout
-    as_json = stores.run("snapshot", "--json")
+    as_json = stores.run("snapshot", "--label", "again", "--json")
     assert as_json.exit_code == 1
     states = {each["store"]: each["state"] for each in json.loads(as_json.stdout)["stores"]}
     assert states == {"PostgreSQL": "complete", "ClickHouse": "complete", "Valkey": "failed"}
