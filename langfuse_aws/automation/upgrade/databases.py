@@ -15,11 +15,14 @@ from typing import Any, Final
 from langfuse_aws.automation.aws.one_off_task import OneOffTask
 from langfuse_aws.automation.aws.worker_task import WorkerService
 from langfuse_aws.automation.engine.deployed import Deployed
+from langfuse_aws.automation.errors import UserError
 
 SCRIPT: Final = Path(__file__).with_name("databases.js")
 MARK: Final = "upgrade: "
 """What each line of the script begins with; Langfuse's own code writes others."""
 POLL_SECONDS: Final = 5
+LONGEST_SECONDS: Final = 900
+"""The task itself takes seconds; its start, with a pull of the image, a minute or two."""
 
 GIB: Final = 2**30
 BACKFILL_NEEDS: Final = 2
@@ -94,7 +97,14 @@ def ask(deployed: Deployed) -> Answers:
     """Start the task, wait for its end, and read what it wrote. UserError if it does not run."""
     task = WorkerService.of(deployed).task(orders())
     task.begin()
+    deadline = time.monotonic() + LONGEST_SECONDS
     while (described := task.describe())["lastStatus"] != "STOPPED":
+        if time.monotonic() > deadline:
+            raise UserError(
+                f"after {LONGEST_SECONDS // 60} min the task is {described['lastStatus']}. It ends "
+                f"alone, or by aws ecs stop-task --cluster {task.cluster} --task {task.arn}. "
+                f"{task.log}"
+            )
         time.sleep(POLL_SECONDS)
     task.check_end(described)
     time.sleep(POLL_SECONDS)  # the last lines come after the end

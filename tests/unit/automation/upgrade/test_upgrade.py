@@ -34,6 +34,7 @@ from langfuse_aws.settings.loading import load_without_secrets
 from langfuse_aws.settings.releases import LANGFUSE, LANGFUSE_3, version_of
 from tests.unit.automation.restore import test_clickhouse as clickhouse
 from tests.unit.automation.restore import test_postgres as postgres
+from tests.unit.automation.restore import test_replay as replaying
 from tests.unit.automation.restore.test_restore import (
     REGION,
     Answer,
@@ -229,6 +230,37 @@ def test_the_disk_has_a_fifth_free_and_twice_what_is_used_for_the_backfill(
 )
 def test_what_was_not_answered_is_a_fault(said: list[str], words: str) -> None:
     assert faults(read(iter(said))) == [words]
+
+
+def asking(**answers: Answer | list[Answer]) -> World:
+    said = ["info: Langfuse says something", 'upgrade: {"migrations": []}']
+    said.append(f"upgrade: {json.dumps(ROOM)}")
+    events = {"GetLogEvents": {"events": [{"message": each} for each in said]}}
+    return replaying.world({}, **{**events, **answers})
+
+
+def test_a_task_of_the_worker_asks_inside_of_the_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(databases.time, "sleep", always(None))
+    world = asking()
+    answers = databases.ask(world.deployed)
+    assert (answers.migrations, answers.used, answers.errors) == ([], ROOM["used"], ())
+    assert world.changes() == ["RunTask"]
+    (task,) = world.params("RunTask")
+    assert task["taskDefinition"] == replaying.DEFINITION
+    (orders,) = task["overrides"]["containerOverrides"]
+    assert (orders["name"], orders["command"][:2]) == ("worker", ["node", "-e"])
+    assert len(json.dumps(task["overrides"])) <= replaying.replay.OVERRIDE_CHARACTERS
+
+
+def test_a_task_that_does_not_end_well_or_soon_is_no_answer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(databases.time, "sleep", always(None))
+    with pytest.raises(UserError, match=r"exit code 1; ECS: "):
+        databases.ask(asking(DescribeTasks=replaying.task(1)).deployed)
+    monkeypatch.setattr(databases, "LONGEST_SECONDS", -60)
+    with pytest.raises(UserError, match=r"the task is RUNNING\. It ends alone, or by aws ecs "):
+        databases.ask(asking(DescribeTasks=replaying.task()).deployed)
 
 
 # --- the command
