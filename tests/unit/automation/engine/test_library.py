@@ -70,9 +70,10 @@ def test_every_mistake_in_the_settings_is_told_at_once_and_nothing_is_written(
 
 
 def test_a_stack_with_settings_has_no_file_to_configure(tmp_path: Path) -> None:
-    with LangfuseStack("dev", {"size": "dev"}, work_dir=tmp_path) as stack:
-        with pytest.raises(UserError, match="has settings, and no stack file to set release in"):
-            stack.configure("release", LANGFUSE)
+    words = "has settings, and no stack file to set release in"
+    stack = LangfuseStack("dev", {"size": "dev"}, work_dir=tmp_path)
+    with pytest.raises(UserError, match=words):
+        stack.configure("release", LANGFUSE)
 
 
 def test_a_secret_among_the_settings_is_refused_and_not_shown() -> None:
