@@ -502,6 +502,13 @@ def test_a_step_that_fails_ends_it_and_a_second_run_goes_on(
     assert told.did == ALL
 
 
+def test_without_known_keys_the_smoke_test_is_left_to_the_user(told: Told) -> None:
+    told.file.write_text(STACK_FILE)
+    result = told.run(NEXT, "--yes")
+    assert (result.exit_code, told.did) == (0, ALL[:-1])
+    assert "Afterwards: python -m automation smoke --url URL." in result.stdout
+
+
 def test_a_stack_that_is_there_already_is_brought_to_its_end(told: Told) -> None:
     told.file.write_text(told.file.read_text().replace(LANGFUSE, NEXT))
     told.graph = graph(NEXT)
