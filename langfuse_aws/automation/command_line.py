@@ -504,22 +504,36 @@ def restore_postgres(
 
 @restore.command("objects")
 def restore_objects(
-    stack: Annotated[str, typer.Option("--stack", help="The stack, such as prod.")],
-    prefix: Annotated[str, typer.Option(help="What the keys begin with, such as media/.")],
+    stack: OfStack,
+    show: Annotated[
+        bool, typer.Option("--list", help="List what was deleted, by folder and day.")
+    ] = False,
+    prefix: Annotated[
+        str | None, typer.Option(help="What the keys begin with, such as media/.")
+    ] = None,
     since: Annotated[
-        datetime,
+        datetime | None,
         typer.Option(
             formats=[TIME_FORMAT],
             help="Deleted then or later, such as 2026-11-20T10:00:00Z.",
         ),
-    ],
+    ] = None,
     folder: Folder = REPOSITORY,
     yes: Yes = False,
+    as_json: ListAsJson = False,
 ) -> None:
-    """Bring back deleted objects of Langfuse's bucket, if it keeps versions."""
+    """List deleted objects of Langfuse's bucket, or bring them back, if it keeps versions."""
     from langfuse_aws.automation.restore import command as restore
 
-    restore.objects(stack=stack, prefix=prefix, since=since, folder=folder, yes=yes)
+    restore.objects(
+        stack=stack,
+        show=show,
+        prefix=prefix,
+        since=since,
+        folder=folder,
+        yes=yes,
+        as_json=as_json,
+    )
 
 
 @images.command("lock")

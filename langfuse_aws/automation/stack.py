@@ -316,12 +316,13 @@ class LangfuseStack:
         return ResourceGraph.of_state(exported["deployment"])
 
     def configure(self, key: str, value: str) -> None:
-        """Set a plain key in the project's own stack file, which keeps its comments.
+        """Set a plain key in the stack file, whose comments stay.
 
-        A stack that is open keeps the settings that it was opened with where it works on a copy:
-        offline, and with `settings`.
+        It counts when the stack is opened again. UserError for a stack that was given `settings`.
         """
-        project, stack_file, _ = self._origin
+        project, stack_file, config = self._origin
+        if config is not None:
+            raise UserError(f"stack {self.name}: has settings, and no stack file to set {key} in.")
         file = (stack_file or project / f"Pulumi.{self.name}.yaml").resolve()
         to = ["--path", full_key(key), value, "--config-file", str(file)]
         self._pulumi("config", "set", *to)

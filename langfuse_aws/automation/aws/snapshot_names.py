@@ -9,9 +9,9 @@ from langfuse_aws.automation.errors import CommandLineError
 
 LABEL: Final = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?")
 
-STACK_TAG: Final = "langfuse:stack"
+STACK_TAG: Final = "langfuse-stack"
 """Its value is what the names of the stack's resources begin with, such as `langfuse-prod`."""
-LABEL_TAG: Final = "langfuse:label"
+LABEL_TAG: Final = "langfuse-label"
 
 DATABASE_NAME: Final = 63
 """Characters of a cluster snapshot's name; an instance's may have 255.

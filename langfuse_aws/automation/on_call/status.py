@@ -14,7 +14,7 @@ from rich.live import Live
 
 from langfuse_aws.automation.engine.deployed import open_stack
 from langfuse_aws.automation.engine.waiting import waits
-from langfuse_aws.automation.errors import CommandLineError, one_line
+from langfuse_aws.automation.errors import CommandLineError, is_expected, one_line
 from langfuse_aws.automation.on_call.alarms import alarm_readings
 from langfuse_aws.automation.on_call.app_runner import app_runner_readings
 from langfuse_aws.automation.on_call.backups import backup_readings
@@ -119,6 +119,8 @@ def _rounds(stack: RunningStack, account: str, seconds: int) -> Iterator[Report]
         try:
             _ = later.resources
             stack = later
-        except EXPECTED as error:
+        except Exception as error:
+            if not is_expected(error):
+                raise
             text = f"could not be read again, what is wanted is of before: {one_line(error)}"
             stale.append(Finding("state", "state", "unknown", text))

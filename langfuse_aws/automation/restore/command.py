@@ -15,7 +15,7 @@ from langfuse_aws.automation.restore import objects as restore_objects
 from langfuse_aws.automation.restore import postgres as restore_postgres
 from langfuse_aws.automation.restore import volume as restore_volume
 from langfuse_aws.automation.restore.points import RestorePoint
-from langfuse_aws.automation.restore.points_display import show_points
+from langfuse_aws.automation.restore.points_display import show_deleted, show_points
 from langfuse_aws.automation.terminal import one_line_errors
 
 
@@ -93,13 +93,42 @@ def postgres(
         carry_out(plan, yes=yes)
 
 
-def objects(stack: str, prefix: str, since: datetime, folder: Path, yes: bool) -> None:
-    """Bring back deleted objects of Langfuse's bucket, if it keeps versions."""
+def objects(
+    stack: str,
+    show: bool,
+    prefix: str | None,
+    since: datetime | None,
+    folder: Path,
+    yes: bool,
+    as_json: bool,
+) -> None:
+    """List deleted objects of Langfuse's bucket, or bring them back, if it keeps versions."""
     with one_line_errors():
-        deployed = open_stack(stack, folder)
+        _check_list_or_json(show, since is not None, "--since", as_json)
+        if since is not None and prefix is None:
+            raise CommandLineError("--prefix: is missing, such as media/. --list shows them.")
+        with waits.silent(as_json):
+            deployed = open_stack(stack, folder)
+            if since is None:
+                with waits("asking AWS"):
+                    found = restore_objects.deleted(deployed, prefix or "")
+                if not found and not as_json:
+                    raise UserError(f"stack {stack}: has no deleted object that could come back.")
+                show_deleted(found, stack, datetime.now(timezone.utc), as_json=as_json)
+                return
         with waits("asking AWS"):
-            plan = restore_objects.plan(deployed, prefix, since)
+            plan = restore_objects.plan(deployed, prefix or "", since)
         carry_out(plan, yes=yes)
+
+
+def _check_list_or_json(show: bool, given: bool, option: str, as_json: bool) -> None:
+    """Raise CommandLineError unless one thing is wanted."""
+    if show == given:
+        raise CommandLineError(
+            f"either --list or {option} is needed, not both. --list shows what is there."
+        )
+    if not show and as_json:
+        raise CommandLineError("--json is for --list. Leave it out.")
 
 
 def _listed(
@@ -111,12 +140,7 @@ def _listed(
     as_json: bool,
 ) -> bool:
     """Whether a list was asked for, and is shown. CommandLineError unless one thing is wanted."""
-    if show == (source is not None):
-        raise CommandLineError(
-            f"either --list or {store.option} is needed, not both. --list shows what is there."
-        )
-    if not show and as_json:
-        raise CommandLineError("--json is for --list. Leave it out.")
+    _check_list_or_json(show, source is not None, store.option, as_json)
     if not show:
         return False
     with waits.silent(as_json):

@@ -1,8 +1,9 @@
 """Brings deleted objects back: it takes their delete markers away, and deletes nothing else."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import date, datetime, timezone
 from typing import Any, Final
 
 from rich.progress import track
@@ -12,6 +13,7 @@ from langfuse_aws.automation.errors import UserError
 from langfuse_aws.automation.plan import Plan, Step
 from langfuse_aws.automation.terminal import console
 
+EVER: Final = datetime.min.replace(tzinfo=timezone.utc)
 BATCH: Final = 1000
 """https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html"""
 
@@ -22,6 +24,7 @@ class Marker:
 
     key: str
     version_id: str
+    time: datetime
 
 
 @dataclass(frozen=True)
@@ -54,8 +57,33 @@ class ObjectsRestore:
                 )
 
 
-def plan(deployed: Deployed, prefix: str, since: datetime) -> Plan:
-    """Work out what to bring back, or refuse it."""
+@dataclass(frozen=True)
+class Deleted:
+    """Objects of one folder that were deleted on one day."""
+
+    prefix: str
+    """What `--prefix` takes."""
+    since: datetime
+    """What `--since` takes: when the first of them was deleted."""
+    until: datetime
+    """When the last was."""
+    count: int
+
+
+def deleted(deployed: Deployed, prefix: str) -> Sequence[Deleted]:
+    """List what can come back, newest first: by folder and day, in UTC. UserError."""
+    s3, bucket = _versioned(deployed)
+    groups: dict[tuple[str, date], list[datetime]] = defaultdict(list)
+    for marker in _markers(s3, bucket, prefix, EVER):
+        folder, slash, _ = marker.key.partition("/")
+        time = marker.time.astimezone(timezone.utc)
+        groups[f"{folder}{slash}", time.date()].append(time)
+    found = [Deleted(key, min(times), max(times), len(times)) for (key, _), times in groups.items()]
+    return sorted(found, key=lambda each: each.until, reverse=True)
+
+
+def _versioned(deployed: Deployed) -> tuple[Any, str]:
+    """A client and the bucket's name. UserError if it keeps no versions."""
     name = f"{deployed.prefix}-storage"
     bucket = deployed.resource("aws:s3/bucket:Bucket", name).outputs["bucket"]
     s3 = deployed.aws("s3")
@@ -64,6 +92,12 @@ def plan(deployed: Deployed, prefix: str, since: datetime) -> Plan:
             f"s3://{bucket}: keeps no versions, so what is deleted is gone. "
             "langfuse:storage.versioningDays keeps them from now on."
         )
+    return s3, bucket
+
+
+def plan(deployed: Deployed, prefix: str, since: datetime) -> Plan:
+    """Work out what to bring back, or refuse it."""
+    s3, bucket = _versioned(deployed)
     markers = _markers(s3, bucket, prefix, since)
     time = f"{since.astimezone(timezone.utc):%Y-%m-%d %H:%M:%S} UTC"
     if not markers:
@@ -95,7 +129,7 @@ def plan(deployed: Deployed, prefix: str, since: datetime) -> Plan:
 def _markers(s3: Any, bucket: str, prefix: str, since: datetime) -> Sequence[Marker]:
     pages = s3.get_paginator("list_object_versions").paginate(Bucket=bucket, Prefix=prefix)
     return [
-        Marker(each["Key"], each["VersionId"])
+        Marker(each["Key"], each["VersionId"], each["LastModified"])
         for page in pages
         for each in page.get("DeleteMarkers", [])
         if each["IsLatest"] and each["LastModified"] >= since

@@ -92,11 +92,12 @@ def newest(points: Sequence[RestorePoint], stack: str, store: str) -> str:
 
 
 def _ebs(snapshot: Mapping[str, Any]) -> RestorePoint:
+    described = snapshot.get("Description", "")
     tags = {each["Key"]: each["Value"] for each in snapshot.get("Tags", [])}
     made_by = BY_HAND
     if LABEL_TAG in tags:
         made_by = SNAPSHOT
-    elif any(key.startswith("aws:backup:") for key in tags):
+    elif any(key.startswith("aws:backup:") for key in tags) or AWS_BACKUP in described:
         made_by = AWS_BACKUP
     return RestorePoint(
         identifier=snapshot["SnapshotId"],

@@ -8,6 +8,8 @@ from typing import Final
 import typer
 
 from langfuse_aws.automation.cli.rows import print_rows
+from langfuse_aws.automation.cli.words import TIME_FORMAT
+from langfuse_aws.automation.restore.objects import Deleted
 from langfuse_aws.automation.restore.points import RestorePoint
 
 HOUR: Final = 3600
@@ -47,6 +49,35 @@ def show_points(
                 each.state,
             )
             for each in points
+        ],
+    )
+
+
+def show_deleted(found: Sequence[Deleted], stack: str, now: datetime, *, as_json: bool) -> None:
+    """Print what of the objects can come back."""
+    if as_json:
+        entries = [
+            {
+                "prefix": each.prefix,
+                "since": each.since.strftime(TIME_FORMAT),
+                "until": each.until.strftime(TIME_FORMAT),
+                "objects": each.count,
+            }
+            for each in found
+        ]
+        typer.echo(json.dumps({"stack": stack, "deleted": entries}, indent=2))
+        return
+    print_rows(
+        ("For --prefix", "For --since", "Last, UTC", "Age", "Objects"),
+        [
+            (
+                each.prefix,
+                each.since.strftime(TIME_FORMAT),
+                f"{each.until:%Y-%m-%d %H:%M}",
+                age((now - each.until).total_seconds()),
+                f"{each.count:,}",
+            )
+            for each in found
         ],
     )
 

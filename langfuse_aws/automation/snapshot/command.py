@@ -101,11 +101,11 @@ def _show(taken: Sequence[Taken], others: Sequence[NotTaken]) -> None:
     )
     for other in others:
         console.print(Text.assemble((other.store, "bold"), f": {other.why}"))
-    commands = [each.restore for each in taken if each.restore]
-    if commands:
+    complete = [each for each in taken if each.restore]
+    if complete:
         console.print("To restore", style="bold")
-    for command in commands:
-        console.print(Text(f"  {command}"))
+    for each in complete:
+        console.print(Text.assemble("  ", (f"{each.snapshot.store}: ", "dim"), each.restore))
     console.print("Snapshots are billed until you delete them; no command here does.", style="dim")
 
 

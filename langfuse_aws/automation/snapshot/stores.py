@@ -185,11 +185,11 @@ class CacheSnapshot:
             return Look("taking")
         return Look("failed", f"ElastiCache calls it {status}.")
 
-    def restore(self, identifier: str) -> str:
-        """Nothing needs it: a command to look into it."""
+    def restore(self, identifier: str) -> str:  # noqa: ARG002
+        """`replay`: a lost cache is begun empty, and the events of its jobs are in S3."""
         return (
-            f"aws elasticache create-replication-group --snapshot-name {identifier} … (to look "
-            "into it: a stack goes on with an empty cache, and replay loads what was queued)"
+            f"python -m automation replay --stack {self.occasion.deployed.name} "
+            f"--since {self.occasion.moment:%Y-%m-%dT%H:%M:%SZ}"
         )
 
 

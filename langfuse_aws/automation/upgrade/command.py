@@ -42,6 +42,11 @@ NO_AWS: Final = (
     "snapshot or to send a trace to."
 )
 
+NO_KEYS: Final = (
+    "No smoke test at the end: without langfuse:bootstrap nobody here knows keys. Afterwards: "
+    "python -m automation smoke --url URL."
+)
+
 
 def upgrade(
     release: str,
@@ -107,6 +112,8 @@ class Upgrade:
             *(f"Known trap of {each}" for each in known),
             "What is no known trap is in https://github.com/langfuse/langfuse/releases.",
         ]
+        if deployed is not None and self.after.settings.bootstrap is None:
+            found.append(NO_KEYS)
         faults: list[str] = []
         if deployed is None:
             found.append(NO_AWS)

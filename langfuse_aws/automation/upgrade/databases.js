@@ -5,31 +5,50 @@ const { createRequire } = require("node:module");
 const env = process.env;
 const say = (answer) => console.log(`upgrade: ${JSON.stringify(answer)}`);
 
-async function migrations() {
+function database() {
   const fromWorker = createRequire(`${process.cwd()}/worker/package.json`);
-  const { prisma } = fromWorker("@langfuse/shared/src/db");
-  const rows = await prisma.$queryRaw`SELECT name, args, failed_at, failed_reason
+  try {
+    return fromWorker("@langfuse/shared/src/db").prisma;
+  } catch (error) {
+    // Later releases have another name for it.
+    if (!/^(MODULE_NOT_FOUND|ERR_PACKAGE_PATH_NOT_EXPORTED)$/.test(error.code)) throw error;
+    return fromWorker("@langfuse/shared/db").prisma;
+  }
+}
+
+async function migrations() {
+  const rows = await database().$queryRaw`SELECT name, args, failed_at, failed_reason
     FROM background_migrations WHERE finished_at IS NULL ORDER BY name`;
   // The worker leaves alone what a variable holds back, such as the backfill.
   const due = rows.filter((row) => !row.args?.envGate || env[row.args.envGate] === "true");
-  say({ migrations: due.map((row) => ({ name: row.name, failed: row.failed_at ? (row.failed_reason ?? "no reason") : null })) });
+  const reason = (row) => (row.failed_at ? (row.failed_reason ?? "no reason") : null);
+  say({ migrations: due.map((row) => ({ name: row.name, failed: reason(row) })) });
+}
+
+async function ask(query) {
+  const answer = await fetch(env.CLICKHOUSE_URL, {
+    method: "POST",
+    headers: {
+      "X-ClickHouse-User": env.CLICKHOUSE_USER,
+      "X-ClickHouse-Key": env.CLICKHOUSE_PASSWORD,
+    },
+    body: query,
+  });
+  const text = await answer.text();
+  if (!answer.ok) throw new Error(text);
+  return text.trim().split("\t").map(Number);
 }
 
 async function room() {
-  const ask = async (query) => {
-    const answer = await fetch(env.CLICKHOUSE_URL, {
-      method: "POST",
-      headers: { "X-ClickHouse-User": env.CLICKHOUSE_USER, "X-ClickHouse-Key": env.CLICKHOUSE_PASSWORD },
-      body: query,
-    });
-    const text = await answer.text();
-    if (!answer.ok) throw new Error(text.slice(0, 300));
-    return text.trim().split("\t").map(Number);
-  };
-  const [used] = await ask("SELECT sum(bytes_on_disk) FROM system.parts WHERE active AND database = 'default'");
-  const [free, total] = await ask("SELECT free_space, total_space FROM system.disks WHERE name = 'default'");
+  const own = "active AND database = 'default'";
+  const [used] = await ask(`SELECT sum(bytes_on_disk) FROM system.parts WHERE ${own}`);
+  const disk = "SELECT free_space, total_space FROM system.disks WHERE name = 'default'";
+  const [free, total] = await ask(disk);
   say({ used, free, total });
 }
 
-const failed = (part) => (error) => say({ part, error: String(error?.message ?? error).slice(0, 500) });
-Promise.all([migrations().catch(failed("PostgreSQL")), room().catch(failed("ClickHouse"))]).then(() => process.exit(0));
+const failed = (part) => (error) => say({ part, error: `${error?.message ?? error}`.slice(0, 500) });
+Promise.all([
+  migrations().catch(failed("PostgreSQL")),
+  room().catch(failed("ClickHouse")),
+]).then(() => process.exit(0));

@@ -4,12 +4,15 @@ import json
 import subprocess
 import sys
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import pytest
 from typer.main import get_command
+from typer.testing import CliRunner
 
 from langfuse_aws.automation.__main__ import app
+from langfuse_aws.automation.cli import deploy
 from langfuse_aws.automation.engine.folders import REPOSITORY
 
 HEAVY = ("boto3", "botocore", "pulumi", "pulumi_aws", "httpx", "grpc", "yaml", "settings.model")
@@ -58,3 +61,17 @@ def test_the_help_names_every_command_in_the_order_in_which_they_are_needed() ->
     assert named[:6] == ["new", "validate", "preview", "up", "refresh", "destroy"]
     _, _, text = helped()
     assert all(f" {name} " in text for name in named)
+
+
+def test_a_relative_folder_is_one_of_where_the_command_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[Path] = []
+
+    def preview(*, folder: Path, **_: object) -> None:
+        given.append(folder)
+
+    monkeypatch.setattr(deploy, "preview", preview)
+    monkeypatch.chdir(tmp_path)
+    result = CliRunner().invoke(app, ["preview", "--stack", "dev", "--dir", ".", "--offline"])
+    assert (result.exit_code, given) == (0, [tmp_path]), "state is in it, by an absolute URL"

@@ -69,6 +69,13 @@ def test_every_mistake_in_the_settings_is_told_at_once_and_nothing_is_written(
     assert not (tmp_path / "new").exists()
 
 
+def test_a_stack_with_settings_has_no_file_to_configure(tmp_path: Path) -> None:
+    words = "has settings, and no stack file to set release in"
+    stack = LangfuseStack("dev", {"size": "dev"}, work_dir=tmp_path)
+    with pytest.raises(UserError, match=words):
+        stack.configure("release", LANGFUSE)
+
+
 def test_a_secret_among_the_settings_is_refused_and_not_shown() -> None:
     (line,) = problems({"size": "dev", "postgresPassword": HUSH})
     assert line == "langfuse:postgresPassword: is a secret: give it in secrets, not in settings."

@@ -5,6 +5,7 @@ key, below the prefix and not older than asked for. It does not prove that S3 sh
 when its delete marker is gone: its documentation says so.
 """
 
+import json
 from datetime import datetime, timedelta, timezone
 from typing import Any, Final
 
@@ -101,6 +102,67 @@ def test_only_the_newest_delete_markers_below_the_prefix_and_since_then_go(since
         "written again."
     ) in result.stdout
     assert "after 30 days" in result.stdout
+
+
+def test_what_was_deleted_is_listed_by_folder_and_day_newest_first_and_restores_by_it() -> None:
+    entries = (*ENTRIES, ("media/old", "m1", NOON - timedelta(days=2), True))
+    found = world(Bucket(*entries))
+    listed = json.loads(run(found, "objects", "--list", "--json").stdout)
+    assert listed == {
+        "stack": "prod",
+        "deleted": [
+            {
+                "prefix": "media/",
+                "since": "2026-11-20T11:59:59+0000",
+                "until": "2026-11-20T14:00:00+0000",
+                "objects": 3,
+            },
+            {
+                "prefix": "events/",
+                "since": "2026-11-20T12:00:00+0000",
+                "until": "2026-11-20T12:00:00+0000",
+                "objects": 1,
+            },
+            {
+                "prefix": "media/",
+                "since": "2026-11-18T12:00:00+0000",
+                "until": "2026-11-18T12:00:00+0000",
+                "objects": 1,
+            },
+        ],
+    }
+    assert found.changes() == []
+    heading, first, *_ = run(found, "objects", "--list").stdout.splitlines()
+    assert heading.startswith("For --prefix  For --since")
+    assert first.split()[:4] == ["media/", "2026-11-20T11:59:59+0000", "2026-11-20", "14:00"]
+    only = json.loads(run(found, "objects", "--list", "--prefix", "events/", "--json").stdout)
+    assert [each["prefix"] for each in only["deleted"]] == ["events/"]
+    result = bring_back(found, listed["deleted"][0]["since"])
+    assert "3 objects of s3://" in result.stdout
+
+
+def test_a_list_without_anything_is_one_line() -> None:
+    result = run(world(Bucket()), "objects", "--list")
+    assert (result.exit_code, result.stderr) == (
+        1,
+        "error: stack prod: has no deleted object that could come back.\n",
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ((), "either --list or --since is needed, not both."),
+        (("--list", "--since", "2026-11-20T12:00:00Z"), "either --list or --since is needed"),
+        (("--since", "2026-11-20T12:00:00Z"), "--prefix: is missing, such as media/."),
+        (("--since", "2026-11-20T12:00:00Z", "--json"), "--json is for --list."),
+    ],
+)
+def test_a_list_or_a_time_with_a_prefix_is_wanted(options: tuple[str, ...], words: str) -> None:
+    found = world(Bucket(*ENTRIES))
+    result = run(found, "objects", *options)
+    assert (result.exit_code, found.calls) == (2, [])
+    assert words in result.stderr
 
 
 def test_planning_deletes_nothing() -> None:

@@ -160,14 +160,16 @@ def test_every_store_gets_a_snapshot_with_one_label_which_restore_finds(aurora: 
     assert name.startswith("langfuse-prod-before-4-17-2")
     assert cache["SnapshotName"].startswith("langfuse-prod-before-4-17"[:20])
 
+    assert "  Valkey: python -m automation replay --stack prod --since 20" in result.stdout
     lines = result.stdout.splitlines()
     snapshot = disk["SnapshotId"]
     for line in (
         f"complete  PostgreSQL {name}",
         f"complete  ClickHouse {snapshot}",
         f"complete  Valkey {cache['SnapshotName']}",
-        f"  python -m automation restore postgres --stack prod --snapshot {name}",
-        f"  python -m automation restore clickhouse-volume --stack prod --snapshot {snapshot}",
+        f"  PostgreSQL: python -m automation restore postgres --stack prod --snapshot {name}",
+        "  ClickHouse: python -m automation restore clickhouse-volume --stack prod --snapshot "
+        f"{snapshot}",
         "Objects: s3://stored keeps no versions: what is deleted from now on does not come back. "
         "langfuse:storage.versioningDays keeps them.",
     ):
@@ -197,7 +199,7 @@ def test_a_store_that_fails_stops_no_other_and_the_exit_code_tells() -> None:
     )
     assert "restore postgres --stack prod --snapshot langfuse-prod-by-hand-2" in result.stdout
     assert "none" in result.stdout
-    as_json = stores.run("snapshot", "--json")
+    as_json = stores.run("snapshot", "--label", "again", "--json")
     assert as_json.exit_code == 1
     states = {each["store"]: each["state"] for each in json.loads(as_json.stdout)["stores"]}
     assert states == {"PostgreSQL": "complete", "ClickHouse": "complete", "Valkey": "failed"}
@@ -283,8 +285,8 @@ def test_three_servers_are_backed_up_by_the_nightly_task_and_its_end_is_waited_f
     assert task["overrides"]["containerOverrides"][0]["environment"] == []
     assert f"complete  ClickHouse {made}" in result.stdout.splitlines()
     assert (
-        f"  python -m automation restore clickhouse-backup --stack prod --from {made} --as restored"
-        in result.stdout.splitlines()
+        "  ClickHouse: python -m automation restore clickhouse-backup --stack prod --from "
+        f"{made} --as restored" in result.stdout.splitlines()
     )
 
 

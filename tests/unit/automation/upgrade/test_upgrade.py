@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
+import typer
 from typer.testing import CliRunner
 
 from langfuse_aws.automation import plan as plan_module
@@ -21,16 +22,19 @@ from langfuse_aws.automation.aws.snapshot_names import LABEL_TAG
 from langfuse_aws.automation.engine.operation import CancelledError, OperationError
 from langfuse_aws.automation.errors import UserError
 from langfuse_aws.automation.images.lookup import ImagesError
+from langfuse_aws.automation.plan import Plan, Step, carry_out
+from langfuse_aws.automation.snapshot import command as snapshot_command
 from langfuse_aws.automation.upgrade import command as upgrade_command
 from langfuse_aws.automation.upgrade import databases
 from langfuse_aws.automation.upgrade.databases import GIB, Answers, Migration, read
 from langfuse_aws.automation.upgrade.way import Running, checked_release, traps
-from langfuse_aws.contract.release_traps import dotted
+from langfuse_aws.contract.release_traps import dotted, table
 from langfuse_aws.graph.model import ResourceGraph
 from langfuse_aws.settings.loading import load_without_secrets
 from langfuse_aws.settings.versions import LANGFUSE, LANGFUSE_3, version_of
 from tests.unit.automation.restore import test_clickhouse as clickhouse
 from tests.unit.automation.restore import test_postgres as postgres
+from tests.unit.automation.restore import test_replay as replaying
 from tests.unit.automation.restore.test_restore import (
     REGION,
     Answer,
@@ -40,6 +44,7 @@ from tests.unit.automation.restore.test_restore import (
 )
 
 NEXT: Final = dotted((version_of(LANGFUSE)[0], version_of(LANGFUSE)[1] + 1, 0))
+(FIRST,) = {dotted(row.runs_first) for row in table() if row.runs_first}
 STACK_FILE: Final = f"""\
 config:
   aws:region: {REGION}
@@ -81,9 +86,9 @@ def way(old: str, new: str, migrated: str | None = None, **config: Any) -> Seque
     ("old", "new", "migrated"),
     [
         (LANGFUSE, LANGFUSE_3, None),
-        ("4.16.1", "4.16.0", None),
+        (NEXT, LANGFUSE, None),
         (LANGFUSE_3, "3.225.3", None),
-        ("4.15.0", "4.15.1", "4.16.0"),
+        ("4.1.0", "4.1.1", LANGFUSE),
     ],
 )
 def test_no_stack_goes_back_behind_what_may_have_migrated_it(
@@ -92,9 +97,9 @@ def test_no_stack_goes_back_behind_what_may_have_migrated_it(
     with pytest.raises(UserError) as caught:
         way(old, new, migrated)
     assert str(caught.value) == (
-        f"stack prod: its databases have had migrations of Langfuse {migrated or old}, and an older "
-        "one does not start on them. Go forward, or restore both databases first (docs/upgrade.md, "
-        f"Never back); nothing goes back to {new} otherwise."
+        f"stack prod: its databases have had migrations of Langfuse {migrated or old}, and an "
+        "older one does not start on them. Go forward, or restore both databases first "
+        f"(docs/upgrade.md, Never back); nothing goes back to {new} otherwise."
     )
 
 
@@ -102,9 +107,9 @@ def test_a_step_that_is_needed_is_not_skipped() -> None:
     with pytest.raises(UserError) as caught:
         way("3.200.0", LANGFUSE)
     assert str(caught.value).startswith(
-        "stack prod: runs Langfuse 3.200.0, and 3.225.4 or later must run before 4.0.0. "
+        f"stack prod: runs Langfuse 3.200.0, and {FIRST} or later must run before 4.0.0. "
     )
-    assert "Now: python -m automation upgrade 3.225.4 --stack prod. https://" in str(caught.value)
+    assert f"Now: python -m automation upgrade {FIRST} --stack prod. https://" in str(caught.value)
     assert way("3.200.0", LANGFUSE_3) == []
 
 
@@ -227,7 +232,43 @@ def test_what_was_not_answered_is_a_fault(said: list[str], words: str) -> None:
     assert faults(read(iter(said))) == [words]
 
 
+def asking(**answers: Answer | list[Answer]) -> World:
+    said = ["info: Langfuse says something", 'upgrade: {"migrations": []}']
+    said.append(f"upgrade: {json.dumps(ROOM)}")
+    events = {"GetLogEvents": {"events": [{"message": each} for each in said]}}
+    return replaying.world({}, **{**events, **answers})
+
+
+def test_a_task_of_the_worker_asks_inside_of_the_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(databases.time, "sleep", always(None))
+    world = asking()
+    answers = databases.ask(world.deployed)
+    assert (answers.migrations, answers.used, answers.errors) == ([], ROOM["used"], ())
+    assert world.changes() == ["RunTask"]
+    (task,) = world.params("RunTask")
+    assert task["taskDefinition"] == replaying.DEFINITION
+    (orders,) = task["overrides"]["containerOverrides"]
+    assert (orders["name"], orders["command"][:2]) == ("worker", ["node", "-e"])
+    assert len(json.dumps(task["overrides"])) <= replaying.replay.OVERRIDE_CHARACTERS
+
+
+def test_a_task_that_does_not_end_well_or_soon_is_no_answer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(databases.time, "sleep", always(None))
+    with pytest.raises(UserError, match=r"exit code 1; ECS: "):
+        databases.ask(asking(DescribeTasks=replaying.task(1)).deployed)
+    monkeypatch.setattr(databases, "LONGEST_SECONDS", -60)
+    with pytest.raises(UserError, match=r"the task is RUNNING\. It ends alone, or by aws ecs "):
+        databases.ask(asking(DescribeTasks=replaying.task()).deployed)
+
+
 # --- the command
+
+
+def with_room(*migrations: Migration) -> Answers:
+    """What the databases say with a roomy disk."""
+    return Answers(migrations, ROOM["used"], ROOM["free"], ROOM["total"])
 
 
 class FakeStack:
@@ -262,7 +303,7 @@ class Told:
         self.folder = tmp_path
         self.graph = graph()
         self.did: list[str] = []
-        self.answers = Answers([], **ROOM)
+        self.answers = with_room()
         self.fails: dict[str, BaseException] = {}
         answers: dict[str, Answer | list[Answer]] = {
             "DescribeSnapshots": {"Snapshots": list(snapshots)},
@@ -274,18 +315,35 @@ class Told:
             answers,
         )
         self.file.write_text(f"{STACK_FILE}  langfuse:bootstrap: {{userEmail: you@example.com}}\n")
-        command = upgrade_command
-        patch.setattr(command, "LangfuseStack", lambda name, **more: FakeStack(self, name, **more))
-        patch.setattr(command, "open_stack", always(self.world.deployed))
-        patch.setattr(command, "TerminalDisplay", lambda: self)
-        patch.setattr(command.databases, "ask", lambda _: self.answers)
-        patch.setattr(command, "lock_images", lambda found, *_: self.do(f"lock {found.release}"))
-        patch.setattr(command, "mirror_images", lambda found, *_: self._mirror(found.settings))
-        patch.setattr(command.snapshot, "take", lambda _, label: self.do(f"snapshot {label}"))
-        patch.setattr(command, "smoke_deployed", lambda *_: self.do("smoke"))
+        for name, stand_in in {
+            "LangfuseStack": self._open,
+            "open_stack": always(self.world.deployed),
+            "TerminalDisplay": always(self),
+            "lock_images": self._lock,
+            "mirror_images": self._mirror,
+            "smoke_deployed": self._smoke,
+        }.items():
+            patch.setattr(upgrade_command, name, stand_in)
+        patch.setattr(databases, "ask", self._ask)
+        patch.setattr(snapshot_command, "take", self._snapshot)
 
-    def _mirror(self, settings: Any) -> tuple[list[str], bool]:
-        self.do(f"mirror {settings.release}")
+    def _open(self, name: str, **options: Any) -> FakeStack:
+        return FakeStack(self, name, **options)
+
+    def _ask(self, _: object) -> Answers:
+        return self.answers
+
+    def _lock(self, settings: Any, *_: object) -> None:
+        self.do(f"lock {settings.release}")
+
+    def _snapshot(self, _: object, label: str) -> None:
+        self.do(f"snapshot {label}")
+
+    def _smoke(self, *_: object) -> None:
+        self.do("smoke")
+
+    def _mirror(self, file: Any, *_: object) -> tuple[list[str], bool]:
+        self.do(f"mirror {file.settings.release}")
         return [], False
 
     def do(self, what: str) -> None:
@@ -340,8 +398,8 @@ def test_everything_comes_in_its_order_and_says_the_way_back(told: Told) -> None
     assert "Background migrations: all are done." in lines
     assert (
         lines.count(
-            f"Back from here: pulumi config set langfuse:release {LANGFUSE} --stack prod. Nothing that "
-            "runs was touched."
+            f"Back from here: pulumi config set langfuse:release {LANGFUSE} --stack prod. Nothing "
+            "that runs was touched."
         )
         == 1
     )
@@ -385,7 +443,7 @@ def test_dry_run_shows_the_plan_and_does_nothing(told: Told) -> None:
 def test_unfinished_migrations_stop_it_before_anything(
     told: Told, options: tuple[str, ...]
 ) -> None:
-    told.answers = Answers([Migration("a", None)], **ROOM)
+    told.answers = with_room(Migration("a", None))
     result = told.run(NEXT, *options, typed="y\ny\n")
     assert (result.exit_code, told.did) == (1, [])
     first, last = result.stderr.splitlines()
@@ -394,7 +452,7 @@ def test_unfinished_migrations_stop_it_before_anything(
 
 
 def test_force_goes_on_and_says_in_spite_of_what(told: Told) -> None:
-    told.answers = Answers([Migration("a", None)], **ROOM)
+    told.answers = with_room(Migration("a", None))
     result = told.run(NEXT, "--force", "--yes")
     assert (result.exit_code, told.did) == (0, ALL)
     assert "In spite of: background migration a: is not done." in result.stdout
@@ -442,6 +500,13 @@ def test_a_step_that_fails_ends_it_and_a_second_run_goes_on(
     del told.fails[step]
     assert told.run(NEXT, "--yes").exit_code == 0
     assert told.did == ALL
+
+
+def test_without_known_keys_the_smoke_test_is_left_to_the_user(told: Told) -> None:
+    told.file.write_text(STACK_FILE)
+    result = told.run(NEXT, "--yes")
+    assert (result.exit_code, told.did) == (0, ALL[:-1])
+    assert "Afterwards: python -m automation smoke --url URL." in result.stdout
 
 
 def test_a_stack_that_is_there_already_is_brought_to_its_end(told: Told) -> None:
@@ -497,18 +562,18 @@ def test_the_plan_names_a_question_only_where_a_step_has_one(
 ) -> None:
     done: list[int] = []
     steps = [
-        plan_module.Step("A.", lambda: done.append(1), "", back="undo A."),
-        plan_module.Step("B.", lambda: done.append(2), "B failed.", question="B too?"),
+        Step("A.", lambda: done.append(1), "", back="undo A."),
+        Step("B.", lambda: done.append(2), "B failed.", question="B too?"),
     ]
-    monkeypatch.setattr(plan_module, "confirmed", lambda question: question != "B too?")
-    monkeypatch.setattr(plan_module, "need_terminal", lambda: None)
-    monkeypatch.setattr(plan_module, "ask", lambda: None)
-    with pytest.raises(Exception, match="1"):
-        plan_module.carry_out(plan_module.Plan([], [], steps), yes=False)
+    for name, stand_in in {"confirmed": always(False), "need_terminal": always(None)}.items():
+        monkeypatch.setattr(plan_module, name, stand_in)
+    monkeypatch.setattr(plan_module, "ask", always(None))
+    with pytest.raises(typer.Exit):
+        carry_out(Plan([], [], steps), yes=False)
     assert done == [1]
     shown = capsys.readouterr()
     assert "  1. A.\n     Back: undo A.\n  2. B.\n" in shown.out
     assert "  Back from here: undo A.\n" in shown.out
     assert shown.err == "error: stopped before step 2.\nB failed.\n"
-    plan_module.carry_out(plan_module.Plan([], [], steps), yes=True)
+    carry_out(Plan([], [], steps), yes=True)
     assert done == [1, 1, 2]
