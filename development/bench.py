@@ -43,6 +43,7 @@ PREVIEW_TARGET_SECONDS = 8.0
 RESOURCE_TARGET_SECONDS = 0.06
 UNIT_TARGET_SECONDS = 15.0
 HELP_TARGET_SECONDS = 0.5
+VALIDATE_TARGET_SECONDS = 1.0
 COMMAND_SECONDS = 600
 
 EMPTY_PROGRAM = "import pulumi\n"
@@ -108,7 +109,8 @@ def main() -> int:
         os.environ["PATH"] = pulumi_cli.search_path(pulumi_cli.ensure())
         with tempfile.TemporaryDirectory(prefix="langfuse-bench-") as scratch:
             measured = _measure_previews(console, Path(scratch), runs)
-        help_seconds = _measure_help(console, runs)
+        help_seconds = _measure_command(console, runs, "up", "--help")
+        check_seconds = _measure_command(console, runs, "validate")
         unit_seconds, unit_verdict = _measure_unit_tests(console)
     except (BenchError, OfflineStackError, pulumi_cli.PulumiUnavailableError) as error:
         print(f"error: {error}", file=sys.stderr)
@@ -118,6 +120,7 @@ def main() -> int:
         return 130
     table = _table(measured, unit_seconds, unit_verdict, runs)
     table.add_row("up --help", help_seconds.spread(), f"≤ {HELP_TARGET_SECONDS:g} s")
+    table.add_row("validate", check_seconds.spread(), f"≤ {VALIDATE_TARGET_SECONDS:g} s")
     console.print(table)
     return 0
 
@@ -180,12 +183,12 @@ def _pulumi(arguments: Sequence[str], stack: OfflineStack, environment: Mapping[
     return result.stdout
 
 
-def _measure_help(console: Console, runs: int) -> Measurement:
-    console.print("measuring: --help")
+def _measure_command(console: Console, runs: int, *arguments: str) -> Measurement:
+    console.print(f"measuring: {' '.join(arguments)}")
     seconds: list[float] = []
     for _ in range(runs):
         started = time.perf_counter()
-        _run([sys.executable, "-m", "automation", "up", "--help"], REPOSITORY, {})
+        _run([sys.executable, "-m", "automation", *arguments], REPOSITORY, {})
         seconds.append(time.perf_counter() - started)
     return Measurement(tuple(seconds), 0)
 

@@ -125,6 +125,7 @@ def _of_the_provider() -> dict[str, Schema]:
             "description": "AWS region of the stack. Without it AWS_REGION counts.",
             "type": "string",
             "pattern": REGION,
+            "patternErrorMessage": "Must be: AWS region",
             "examples": ["us-east-1", "eu-west-1"],
         },
         "aws:profile": {"description": "Profile of the AWS SDK.", "type": "string"},
@@ -313,6 +314,9 @@ def _value(path: str, schema: Schema) -> Schema:
         found["properties"] = _variables(path.partition(".")[0])
     key = _keys().get(_PROVIDER.sub("auth.providers.NAME.", path))
     described = _description(key) if key else schema.get("description", "")
+    if key and "pattern" in found:
+        # Of editors: yaml-language-server shows it in the pattern's place.
+        found["patternErrorMessage"] = f"Must be: {key.bounds.removesuffix('; required')}"
     return {"title": f"{NAMESPACE}:{path}", "description": described, **found}
 
 

@@ -73,7 +73,7 @@ def test_two_stacks_at_once_and_one_of_them_cancelled_on_its_way(tmp_path: Path)
     assert not [path for path in files(tmp_path) if b'\\\\"hush' in path.read_bytes()]
 
     assert a.destroy(remove=True).changes == {"delete": result_a.changes["create"]}
-    with pytest.raises(UserError, match="stack team-a: nothing is deployed"):
+    with pytest.raises(UserError, match="stack team-a: this backend has no such stack"):
         a.outputs()
     with pytest.raises(UserError, match="stack team-a: this backend has no such stack"):
         a.refresh()

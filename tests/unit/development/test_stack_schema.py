@@ -103,7 +103,8 @@ def of_pages() -> Iterator[Any]:
     for page in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]:
         for indent, block in FENCE.findall(page.read_text(encoding="utf-8")):
             text = re.sub(rf"^{indent}", "", block, flags=re.MULTILINE)
-            content = cast("dict[str, Any]", yaml.load(text, Loader))  # noqa: S506 -- a SafeLoader
+            loaded = yaml.load(text, Loader)  # noqa: S506 -- a SafeLoader
+            content = cast("dict[str, Any]", loaded or {})
             config = cast("dict[str, Any]", content.get("config", content))
             ours = any(str(key).startswith("langfuse:") for key in config)
             if ours and "…" not in block:
@@ -195,6 +196,25 @@ def test_a_description_has_the_words_and_figures_of_the_pages() -> None:
         "Size of a gp3 data volume, GiB. Only for `ec2`. Value: integer, 20 to 16,384. By size: "
         "dev: 20, staging: 50, prod: 100."
     )
+
+
+def test_an_editor_shows_words_and_no_pattern() -> None:
+    def silent(part: Any, path: str) -> Iterator[str]:
+        if isinstance(part, dict):
+            found = cast("dict[str, Any]", part)
+            if isinstance(found.get("pattern"), str) and "title" in found:
+                yield from () if "patternErrorMessage" in found else (path,)
+            for key, each in found.items():
+                yield from silent(each, f"{path}.{key}")
+
+    plain = [
+        path
+        for path in silent(schema(), "")
+        if not re.search(r"properties\.langfuse:\w+$|\.waf$", path)
+    ]
+    assert plain == [], "a section's pattern is that of JSON as a text"
+    region = schema()["properties"]["config"]["properties"]["aws:region"]
+    assert region["patternErrorMessage"] == "Must be: AWS region"
 
 
 def test_every_secret_key_takes_an_encrypted_value_and_no_text() -> None:

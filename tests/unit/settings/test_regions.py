@@ -111,3 +111,14 @@ def test_the_environment_may_say_the_region(
         monkeypatch.setenv(variable, "eu-wst-1")
         with pytest.raises(UserError, match="eu-west-1"):
             stack.check()
+
+
+@pytest.mark.parametrize("offline", [True, False])
+def test_a_program_that_gives_settings_is_sent_to_them_for_a_region(offline: bool) -> None:
+    with LangfuseStack("a", {"size": "dev"}, offline=offline) as stack:
+        with pytest.raises(InvalidSettingsError) as caught:
+            stack.check()
+        assert caught.value.messages == [f"stack a: {NOT_SET}. Set it in settings."]
+    given = {"AWS_REGION": "eu-west-1"}
+    with LangfuseStack("a", {"size": "dev"}, environment=given, offline=offline) as stack:
+        stack.check()
