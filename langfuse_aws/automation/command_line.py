@@ -648,7 +648,6 @@ def cost(
             ),
         ),
     ] = False,
-    folder: Folder = REPOSITORY,
 ) -> None:
     """Work out what a stack costs a month, by its resources.
 
@@ -669,7 +668,6 @@ def cost(
         folder=folder,
         json_wanted=json_wanted,
         refresh_prices=refresh_prices,
-        folder=folder,
     )
 
 

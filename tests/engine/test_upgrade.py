@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from langfuse_aws.settings.releases import LANGFUSE, LANGFUSE_3
+from langfuse_aws.settings.versions import LANGFUSE, LANGFUSE_3
 from tests.image_lock import copy_of_the_repository
 
 pytestmark = pytest.mark.running

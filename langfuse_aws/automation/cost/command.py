@@ -30,7 +30,6 @@ def cost(
     folder: Path,
     json_wanted: bool,
     refresh_prices: bool,
-    folder: Path,
 ) -> None:
     """Work out what a stack costs a month, by its resources."""
     if refresh_prices:

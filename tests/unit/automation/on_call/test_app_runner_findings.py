@@ -6,7 +6,7 @@ from typing import Any, Final
 import pytest
 
 from langfuse_aws.automation.on_call import app_runner
-from langfuse_aws.settings.releases import LANGFUSE
+from langfuse_aws.settings.versions import LANGFUSE
 from tests.image_lock import locked
 from tests.unit.automation.on_call.stack_that_runs import (
     ACCOUNT,
