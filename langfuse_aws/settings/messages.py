@@ -128,7 +128,7 @@ def line(error: ErrorDetails, how: HowToSet = IN_CONFIGURATION) -> str:
     )
     if undotted:
         bound, remedy = _dotted_key(path, value, how, hidden=hidden)
-    elif value in (None, "") and error["type"] in _MUST_BE:
+    elif value in (None, "") and error["type"] in _MUST_BE.keys() - {"value_error"}:
         bound, remedy = _no_value(error["type"], path, context, how)
         hidden = True
     else:

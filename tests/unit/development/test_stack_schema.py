@@ -20,6 +20,7 @@ from jsonschema import Draft7Validator
 
 from development.stack_schema import SECRET, source
 from langfuse_aws.automation.engine.stack_yaml import Loader
+from langfuse_aws.settings.releases import LANGFUSE
 from langfuse_aws.settings.secret_keys import SECRET_KEYS
 from langfuse_aws.settings.sizing import SIZING
 from tests.unit.settings.test_error_words import lines_of, wrong_files
@@ -122,7 +123,7 @@ def test_the_stack_files_of_pages_fit(config: dict[str, Any]) -> None:
         {"langfuse:deletionProtection": "true", "langfuse:postgres": {"minAcu": "0.5"}},
         {"langfuse:allowReplace": '["langfuse-dev-redis"]', "langfuse:web": '{"cpu": 512}'},
         {"langfuse:storage": {"versioningDays": None}, "gcp:project": [1], "datadog:apiKey": "x"},
-        {"langfuse:config:release": "4.16.0", "release": "4.16.0"},
+        {"langfuse:config:release": LANGFUSE, "release": LANGFUSE},
         {"langfuse:web": {"platform": "appRunner"}, "langfuse:ingress": {"hostedZone": "a.b"}},
         {"langfuse:authSecrets": {"google": SEALED}, "langfuse:secretEnvironment": SEALED},
         {"aws:defaultTags": {"tags": {"Team": "a", "Cost centre": 7}}, "aws:profile": "acme"},

@@ -820,7 +820,7 @@ def read_stack(
     """Settings, and some secrets as values and whether they are secret."""
 
     async def run() -> tuple[Settings, dict[str, tuple[str, bool]]]:
-        pulumi.runtime.set_all_config(config, secret_keys)
+        pulumi.runtime.set_all_config({"aws:region": "eu-west-1", **config}, secret_keys)
         settings, secrets = read()
         return settings, {
             name: (str(await value.future()), await value.is_secret())

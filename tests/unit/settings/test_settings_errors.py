@@ -1520,7 +1520,7 @@ def refusal_of_reading(config: dict[str, str], secret_keys: list[str]) -> str:
     """What `pulumi up` prints for a configuration."""
 
     async def run() -> str:
-        pulumi.runtime.set_all_config(config, secret_keys)
+        pulumi.runtime.set_all_config({"aws:region": "eu-west-1", **config}, secret_keys)
         with pytest.raises(pulumi.RunError) as caught:
             read()
         return str(caught.value)

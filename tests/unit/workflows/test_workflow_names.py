@@ -101,7 +101,7 @@ def commands() -> list[list[str]]:
 
 
 def test_the_workflows_run_these_commands() -> None:
-    assert [words[0] for words in commands()] == ["preflight", "up", "smoke", "diff"]
+    assert [words[0] for words in commands()] == ["preflight", "up", "smoke", "validate", "diff"]
 
 
 def test_every_command_exists_with_its_options() -> None:
