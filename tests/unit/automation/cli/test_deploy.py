@@ -396,7 +396,9 @@ def test_a_preview_has_the_values_of_what_changes_and_no_secret(stack: FakeLangf
     assert replaced == {"operation": "replace", "urn": DATABASE, "changed": REPLACED.changed}
 
 
-@pytest.mark.parametrize(("columns", "path"), [(60, "x"), (60, "x" * 50), (200, "x"), (80, "x")])
+@pytest.mark.parametrize(
+    ("columns", "path"), [(60, "x"), (60, "x" * 50), (60, "x" * 90), (200, "x"), (80, "x")]
+)
 def test_values_are_cut_to_the_width_of_the_terminal_where_they_differ(
     stack: FakeLangfuseStack, monkeypatch: pytest.MonkeyPatch, columns: int, path: str
 ) -> None:
@@ -410,6 +412,7 @@ def test_values_are_cut_to_the_width_of_the_terminal_where_they_differ(
     stack.previewed = Preview(steps, ResourceGraph(()), {"update": 2}, 2.0)
     run("preview")
     kept = [line.rstrip() for line in shown.export_text().splitlines()]
+    shown_first = next(line for line in kept if "aws:rds:Instance" in line)
     values = [line for line in kept if " → " in line]
     assert len(values) == 2
     assert all(columns - 3 <= len(line) <= columns for line in values), values
@@ -417,6 +420,7 @@ def test_values_are_cut_to_the_width_of_the_terminal_where_they_differ(
     assert "NEW" in values[0]
     assert values[0].endswith(" (replaces)")
     assert "12 → aaa" in values[1]
+    assert max(len(line) for line in kept[kept.index(shown_first) :]) <= columns
 
 
 def test_the_page_has_every_key_of_the_events() -> None:
