@@ -153,7 +153,12 @@ def preview(
     as_json: Json = False,
     save: Annotated[
         Path | None,
-        typer.Option(metavar="PLAN", help="Save it as a plan: `up PLAN` does that, nothing else."),
+        typer.Option(
+            metavar="PLAN",
+            help="Save it as a plan: `up PLAN` does that, nothing else.",
+            dir_okay=False,
+            writable=True,
+        ),
     ] = None,
 ) -> None:
     """Show what `up` would change, with values before and after."""
@@ -167,7 +172,11 @@ def up(
     name: Name,
     plan: Annotated[
         Path | None,
-        typer.Argument(help="Of `preview --save`: do what it has, and nothing else."),
+        typer.Argument(
+            help="Of `preview --save`: do what it has, and nothing else.",
+            exists=True,
+            dir_okay=False,
+        ),
     ] = None,
     folder: Folder = REPOSITORY,
     offline: Offline = False,

@@ -15,11 +15,12 @@ from langfuse_aws.graph.preview import Step
 
 LATER: Final = "known after the update"
 _PATH_PART: Final = re.compile(r'\["([^"]*)"\]|\[(\d+)\]|([^.\[\]]+)')
-_OF_A_SECRET: Final = re.compile(
-    r"pass_?(word|wd|phrase)|secret|token|salt|credential|(private|api|access|licen[cs]e)_?key"
-    r"|encryption_?key",
+_NAME: Final = re.compile(
+    r"[\w.-]*(pass_?(word|wd|phrase)|secret|token|salt|credential"
+    r"|(private|api|access|licen[cs]e|encryption)_?key)[\w.-]*$",
     re.IGNORECASE,
 )
+"""Of a variable or key that is a secret."""
 _NO_SECRET: Final = re.compile(r"arn:|(true|false)?$", re.IGNORECASE)
 """Values that tell nothing, whatever they are called."""
 _REFERS: Final = re.compile(r"(arn|id|ids|name|version)$", re.IGNORECASE)
@@ -211,7 +212,7 @@ def _without_secrets(names: Sequence[str], value: Any) -> Any:
     inside = _parts(value)
     if inside is not None:
         return json.dumps(_without_secrets(names, inside))
-    named = any(_OF_A_SECRET.search(each) and not _REFERS.search(each) for each in names[-2:])
+    named = any(_NAME.match(each) and not _REFERS.search(each) for each in names[-2:])
     if named and not _NO_SECRET.match(value) and names[-1:] != ["name"]:
         return SECRET
     return _PASSWORD_OF_A_URL.sub(rf"\1{SECRET}", value)

@@ -4,8 +4,16 @@ The first program is a small one, which shows what the engine records, refuses a
 test is about ours: an update must keep to what its preview could tell.
 """
 
+import fcntl
 import json
+import os
+import pty
+import re
 import stat
+import struct
+import subprocess
+import sys
+import termios
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,6 +23,7 @@ from typer.testing import CliRunner, Result
 
 from langfuse_aws.automation.__main__ import app
 from langfuse_aws.automation.engine.events import ResourceEvent
+from langfuse_aws.automation.engine.offline_workspace import REPOSITORY
 from langfuse_aws.automation.stack import LangfuseStack
 
 PROGRAM = """
@@ -45,24 +54,52 @@ def project(tmp_path: Path, engine_path: str, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setenv("PATH", engine_path)
     (tmp_path / "Pulumi.yaml").write_text("name: small\nruntime: python\n")
     (tmp_path / "__main__.py").write_text(PROGRAM)
-    for name in ("dev", "other"):
-        configure(tmp_path, 7, name)
+    configure(tmp_path, 7)
     (tmp_path / "given.txt").write_text("1")
     return tmp_path
 
 
-def configure(project: Path, days: int, name: str = "dev") -> None:
+def configure(project: Path, days: int) -> None:
     text = f"config:\n  aws:region: us-east-1\n  small:days: {days}\n"
-    (project / f"Pulumi.{name}.yaml").write_text(text)
+    (project / "Pulumi.dev.yaml").write_text(text)
 
 
 @pytest.fixture
 def run(project: Path) -> Callable[..., Result]:
-    def run(command: str, *options: str, stack: str = "dev") -> Result:
-        given = ["--stack", stack, "--dir", str(project), "--offline", *options]
+    def run(command: str, *options: str) -> Result:
+        given = ["--stack", "dev", "--dir", str(project), "--offline", *options]
         return CliRunner().invoke(app, [command, *given], catch_exceptions=False)
 
     return run
+
+
+def in_terminal(project: Path, plan: Path, columns: int) -> list[str]:
+    """What `up` of a plan shows to somebody who answers n."""
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
+    given = ["--stack", "dev", "--dir", str(project), "--offline", str(plan)]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "automation", "up", *given],
+        cwd=REPOSITORY,
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        start_new_session=True,
+        env={**os.environ, "TERM": "xterm", "NO_COLOR": "1"},
+    )
+    os.close(theirs)
+    shown = b""
+    while not shown.endswith(b"[y/N]: "):
+        shown += os.read(ours, 4096)
+    os.write(ours, b"n\n")
+    try:
+        while chunk := os.read(ours, 4096):
+            shown += chunk
+    except OSError:  # the terminal's other end is closed
+        pass
+    assert process.wait() == 1
+    plain = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown.decode())
+    return [line.rpartition("\r")[2] for line in plain.replace("\r\n", "\n").splitlines() if line]
 
 
 def inputs(project: Path) -> dict[str, Any]:
@@ -78,8 +115,7 @@ def test_what_was_saved_is_deployed_and_nothing_else(
     assert refused.exit_code == 1
     assert "stack dev: is not up, and a plan is of a change to what is there" in refused.stderr
     assert not plan.exists()
-    for stack in ("dev", "other"):
-        assert run("up", "--yes", stack=stack).exit_code == 0
+    assert run("up", "--yes").exit_code == 0
 
     configure(project, 30)
     (project / "given.txt").write_text("2")
@@ -100,10 +136,20 @@ def test_what_was_saved_is_deployed_and_nothing_else(
     assert "ciphertext" in json.dumps(version)
     assert "hush" not in json.dumps([version, stored["langfuse"]])
 
-    # Of another stack, with other settings, of another program: before an engine starts.
-    other = run("up", "--yes", str(plan), stack="other")
-    assert other.exit_code == 1
-    assert "is a plan of stack dev in file://" in other.stderr
+    # In a terminal, somebody is asked, and says no.
+    asked = in_terminal(project, plan, columns=60)
+    assert asked[-2:] == ["Go on? [y/N]: n", "error: nothing was changed."]
+    assert asked[-6:-2] == [
+        "stack: dev",
+        "region: us-east-1",
+        "account: none: AWS is in memory",
+        f"backend: {(project / '.state' / 'backend').as_uri()}",
+    ]
+    values = [line for line in asked if " → " in line]
+    assert "      [secret] → [secret] (replaces)" in values, "below its long path"
+    assert max(map(len, values)) <= 60
+
+    # With other settings, of another program: before an engine starts.
     configure(project, 60)
     (project / "__main__.py").write_text(f"{PROGRAM}\n")
     changed = run("up", "--yes", str(plan))
@@ -115,28 +161,23 @@ def test_what_was_saved_is_deployed_and_nothing_else(
     # What only the engine can see: the plan's secret is another one by now.
     before = inputs(project)
     (project / "given.txt").write_text("3")
-    held = run("up", "--yes", str(plan))
+    held = run("up", "--yes", "--json", str(plan))
     assert held.exit_code == 1
-    assert f"error: {plan}: no longer fits, and nothing was changed." in held.stderr
+    message = json.loads(held.stdout.splitlines()[-1])["message"]
+    assert message.startswith(f"{plan}: no longer fits, and nothing was changed.\n")
     refusals = {
         "version (aws:secretsmanager/secretVersion:SecretVersion): properties changed "
         "(secretString)",
         "task (aws:ecs/taskDefinition:TaskDefinition): properties changed (containerDefinitions)",
     }
-    assert refusals & {line.strip() for line in held.stderr.splitlines()}
-    told = run("up", "--yes", "--json", str(plan))
-    for output in (held.output, told.output):
-        assert "hush" not in output
-        assert "violates" not in output
+    assert refusals & {line.strip() for line in message.splitlines()}
+    assert "hush" not in held.output, "the engine's own message has the secret"
+    assert "violates" not in held.output
     assert inputs(project) == before
 
     (project / "given.txt").write_text("2")
     done = run("up", "--yes", str(plan))
     assert done.exit_code == 0, done.output
-    assert inputs(project)["first"]["retentionInDays"] == 30
-    again = run("up", "--yes", str(plan))
-    assert again.exit_code == 1
-    assert "nothing now, though the plan has something" in again.stderr, "it was replaced already"
     assert inputs(project)["first"]["retentionInDays"] == 30
 
 

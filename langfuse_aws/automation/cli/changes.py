@@ -6,7 +6,9 @@ from typing import Final
 from rich.text import Text
 
 from langfuse_aws.automation.cli.progress import described
+from langfuse_aws.automation.terminal import console
 from langfuse_aws.review.property_changes import (
+    LATER,
     PlannedStep,
     PropertyChange,
     first_difference,
@@ -20,13 +22,15 @@ NOTHING: Final = "(none)"
 REPLACES: Final = " (replaces)"
 LEAST_VALUE: Final = 12
 """Columns that a value gets in any case."""
+WHOLE: Final = len(LATER)
+"""Characters of a value that is not cut beside a longer one."""
 CONTEXT: Final = 8
 """Characters before the first that differs, in texts that are cut."""
 
 
 def drawn(step: PlannedStep, columns: int) -> Iterator[Text]:
-    """The lines of a step; none is wider than `columns` because of a value."""
-    yield described(step.operation, step.type, step.name)
+    """The lines of a step, none of which is wider than `columns`."""
+    yield from described(step.operation, step.type, step.name).wrap(console, columns)
     for change in step.properties:
         yield from _change(change, columns)
 
@@ -39,15 +43,18 @@ def _change(change: PropertyChange, columns: int) -> Iterator[Text]:
     if beside >= min(len(old) + len(new), 2 * LEAST_VALUE):
         yield Text.assemble(INDENT, path, (": ", "dim"), *_values(old, new, beside, suffix))
         return
-    yield Text.assemble(INDENT, path, (":", "dim"))
+    for line in Text.assemble(path, (":", "dim")).wrap(console, columns - len(INDENT)):
+        yield Text.assemble(INDENT, line)
     below = max(columns - len(DEEPER) - fixed, 2 * LEAST_VALUE)
     yield Text.assemble(DEEPER, *_values(old, new, below, suffix))
 
 
 def _values(old: str, new: str, columns: int, suffix: str) -> list[str | tuple[str, str]]:
-    half = columns // 2
     # What one of them does not need, the other may have.
-    widths = max(half, columns - len(new)), max(columns - half, columns - len(old))
+    for_old = max(columns // 2, columns - len(new))
+    if len(old) <= WHOLE or len(new) <= WHOLE:
+        for_old = len(old) if len(old) <= len(new) else columns - len(new)
+    widths = for_old, max(columns - for_old, columns - len(old))
     start = max(0, first_difference(old, new) - CONTEXT)
     before, after = (
         shortened(text, min(width, columns), start)

@@ -35,6 +35,8 @@ def preview(
 ) -> None:
     """Show what `up` would change, and save it as a plan if `save` says where."""
     with _opened(name, folder, offline, as_json) as (stack, display):
+        if save is not None and not save.absolute().parent.is_dir():
+            raise CommandLineError(f"--save {save}: there is no folder {save.parent}. Make it.")
         display.preview(lambda: stack.start_preview(save), alone=True)
         if save is not None:
             display.note(f"saved: up --stack {name} {save} does this and nothing else")

@@ -22,6 +22,7 @@ from langfuse_aws.components.runtime.read_back import (
     service_finding,
     settled,
 )
+from langfuse_aws.offline.mocks import OfflineMocks
 from tests.unit.stack_graph import shipped
 
 ARN = "arn:aws:ecs:us-east-1:123456789012:task-definition/langfuse-dev-web"
@@ -170,6 +171,31 @@ def test_up_does_not_wait_for_ever(naps: list[float]) -> None:
     with pytest.raises(pulumi.RunError, match="not yet"):
         wait([Finding("not yet")], 60)
     assert sum(naps) == 60
+
+
+def test_a_preview_depends_on_all_that_the_update_will_ask_about() -> None:
+    """Or the engine refuses the update, which it holds to the dependencies of its plan."""
+    pulumi.runtime.set_mocks(OfflineMocks(), project="langfuse", stack="dev", preview=True)
+    told: list[tuple[set[str], bool]] = []
+
+    async def not_known() -> bool:
+        return False
+
+    @pulumi.runtime.test  # pyright: ignore[reportUnknownMemberType]
+    def program() -> pulumi.Output[None]:
+        template = aws.ec2.LaunchTemplate("template")
+        group = aws.autoscaling.Group("group", min_size=0, max_size=1, name="known")
+        version = pulumi.Output[str]({template}, asyncio.sleep(0, "7"), not_known())
+        found = read_back.current_instances(group, version, 1)
+
+        async def look() -> None:
+            names = {type(each).__name__ for each in await found.resources()}
+            told.append((names, await found.is_known()))
+
+        return pulumi.Output.from_input(look())
+
+    program()
+    assert told == [({"Group", "LaunchTemplate"}, True)]
 
 
 @pytest.mark.parametrize("stack", ["dev", "staging", "prod"])

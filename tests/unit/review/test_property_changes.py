@@ -76,6 +76,12 @@ def test_what_is_no_secret_is_told(name: str, value: str) -> None:
     assert (change.old, change.new) == ("false", value)
 
 
+def test_the_name_of_a_resource_is_no_name_of_a_secret() -> None:
+    name = "random:index/randomPassword:RandomPassword langfuse-prod-salt"
+    (change,) = told({name: ["protect"]}, {name: []})
+    assert (change.old, change.new) == ("protect", None)
+
+
 def test_which_secret_a_container_gets_is_told() -> None:
     def task(arn: str) -> str:
         return json.dumps([{"name": "web", "secrets": [{"name": "SALT", "valueFrom": arn}]}])

@@ -396,7 +396,9 @@ def test_a_preview_has_the_values_of_what_changes_and_no_secret(stack: FakeLangf
     assert replaced == {"operation": "replace", "urn": DATABASE, "changed": REPLACED.changed}
 
 
-@pytest.mark.parametrize(("columns", "path"), [(60, "x"), (60, "x" * 50), (200, "x"), (80, "x")])
+@pytest.mark.parametrize(
+    ("columns", "path"), [(60, "x"), (60, "x" * 50), (60, "x" * 90), (200, "x"), (80, "x")]
+)
 def test_values_are_cut_to_the_width_of_the_terminal_where_they_differ(
     stack: FakeLangfuseStack, monkeypatch: pytest.MonkeyPatch, columns: int, path: str
 ) -> None:
@@ -410,6 +412,7 @@ def test_values_are_cut_to_the_width_of_the_terminal_where_they_differ(
     stack.previewed = Preview(steps, ResourceGraph(()), {"update": 2}, 2.0)
     run("preview")
     kept = [line.rstrip() for line in shown.export_text().splitlines()]
+    shown_first = next(line for line in kept if "aws:rds:Instance" in line)
     values = [line for line in kept if " → " in line]
     assert len(values) == 2
     assert all(columns - 3 <= len(line) <= columns for line in values), values
@@ -417,6 +420,7 @@ def test_values_are_cut_to_the_width_of_the_terminal_where_they_differ(
     assert "NEW" in values[0]
     assert values[0].endswith(" (replaces)")
     assert "12 → aaa" in values[1]
+    assert max(len(line) for line in kept[kept.index(shown_first) :]) <= columns
 
 
 def test_the_page_has_every_key_of_the_events() -> None:
@@ -678,11 +682,25 @@ def test_a_preview_is_saved_where_it_is_told(stack: FakeLangfuseStack, tmp_path:
     assert lines(run("preview", "--save", str(plan), "--json"))[-1]["event"] == "result"
 
 
+def test_a_plan_that_cannot_be_written_or_is_not_there_is_a_wrong_command_line(
+    stack: FakeLangfuseStack, tmp_path: Path
+) -> None:
+    found = run("preview", "--save", str(tmp_path / "none" / "p.plan"))
+    assert (found.exit_code, found.stdout) == (2, "")
+    assert found.stderr == (
+        f"error: --save {tmp_path}/none/p.plan: there is no folder {tmp_path}/none. Make it.\n"
+    )
+    assert run("preview", "--save", str(tmp_path)).exit_code == 2
+    assert run("up", "--yes", str(tmp_path / "p.plan")).exit_code == 2
+    assert stack.begun == ["closed"]
+
+
 @pytest.mark.usefixtures("asked")
 def test_up_of_a_plan_shows_it_and_asks_and_previews_nothing_else(
     stack: FakeLangfuseStack, tmp_path: Path
 ) -> None:
     plan = tmp_path / "p.plan"
+    plan.touch()
     stack.previewed = Preview((REPLACED,), ResourceGraph(()), {"replace": 1}, 2.0)
     found = run("up", str(plan), typed="y\n")
     shown, _, after = found.stdout.partition("Go on? [y/N]: ")
@@ -704,6 +722,7 @@ def test_up_of_a_plan_shows_it_and_asks_and_previews_nothing_else(
 
 def test_up_of_a_plan_tells_tools_what_it_has(stack: FakeLangfuseStack, tmp_path: Path) -> None:
     stack.previewed = Preview((REPLACED,), ResourceGraph(()), {"replace": 1}, 2.0)
+    (tmp_path / "p.plan").touch()
     told = lines(run("up", str(tmp_path / "p.plan"), "--yes", "--json"))
     assert told[0]["event"] == "preview"
     assert told[0]["saved"] == SAVED
