@@ -23,6 +23,7 @@ from langfuse_aws.automation.on_call.drift import drift_reading
 from langfuse_aws.automation.on_call.ecs_services import service_readings
 from langfuse_aws.automation.on_call.findings import Finding, Reading, now, read_all
 from langfuse_aws.automation.on_call.measurements import measurement_readings
+from langfuse_aws.automation.on_call.release import release_reading
 from langfuse_aws.automation.on_call.report import Report
 from langfuse_aws.automation.on_call.running_stack import RunningStack
 from langfuse_aws.automation.terminal import console, one_line_errors
@@ -72,6 +73,7 @@ def read(stack: RunningStack, account: str) -> Report:
 def readings(stack: RunningStack) -> Iterator[Reading]:
     """What is read, in the order of the screen."""
     sections: list[Callable[[RunningStack], Iterator[Reading]]] = [
+        release_reading,
         service_readings,
         app_runner_readings,
         measurement_readings,

@@ -138,6 +138,7 @@ def test_every_part_of_the_stack_has_its_line() -> None:
         *(f"load/{part}" for part in ("web", "worker", "clickhouse", "postgres")),
         *(f"load/queue {queue}" for queue in ("ingestion", "otel_ingestion")),
         *("load/redis 1", "load/redis 2", "alarms/alarms", "certificate/certificate"),
+        "services/release",
         *("backups/clickhouse snapshot", "backups/clickhouse backup"),
         *("backups/postgres", "backups/redis"),
     }
@@ -552,7 +553,21 @@ def test_a_stack_that_is_not_up_is_one_line_and_1() -> None:
 
 def test_settings_that_are_wrong_cost_only_the_lines_that_need_them() -> None:
     world = on_call_of(shipped("prod"), {**shipped_config("prod"), "network": {"zones": 7}}, "prod")
-    assert set(not_ok(world)) == {"load/metrics", "backups/clickhouse backup"}
+    assert set(not_ok(world)) == {
+        "services/release",
+        "load/metrics",
+        "backups/clickhouse backup",
+    }
+
+
+def test_a_release_that_is_not_up_yet_is_told_and_not_wrong() -> None:
+    assert found(on_call())["services/release"].text == f"Langfuse {LANGFUSE}"
+    asked = {**shipped_config("prod"), "release": "4.99.0"}
+    world = on_call_of(shipped("prod"), asked, "prod")
+    assert found(world)["services/release"].text == (
+        f"Langfuse {LANGFUSE}; the stack asks for 4.99.0, which the next pulumi up deploys"
+    )
+    assert not_ok(world) == {}
 
 
 # --- other stacks
@@ -570,7 +585,7 @@ def test_external_stores_have_neither_load_nor_backups() -> None:
     world = on_call_of(build("dev", config), config, "dev")
     assert not_ok(world) == {}
     assert {each.split("/")[1] for each in found(world)} == {
-        *("web", "web deployment", "worker", "worker deployment", "alarms"),
+        *("release", "web", "web deployment", "worker", "worker deployment", "alarms"),
     }
 
 
