@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from langfuse_aws import __version__
 from langfuse_aws.automation.errors import CommandLineError
-from langfuse_aws.settings.installation import REPOSITORY_URL
+from langfuse_aws.settings.installation import CLONE, REPOSITORY_URL
 
 FILE: Final = "requirements.txt"
 DISTRIBUTION: Final = "langfuse-aws"
@@ -27,11 +27,10 @@ def requirement() -> str:
         f"{REPOSITORY_URL}/releases/download/v{__version__}/"
         f"langfuse_aws-{__version__}-py3-none-any.whl"
     )
-    try:
-        told = metadata.distribution(DISTRIBUTION).read_text("direct_url.json")
-    except metadata.PackageNotFoundError:  # a clone
+    if CLONE is not None:
         return f"{DISTRIBUTION} @ {released}"
-    if told is None:
+    told = metadata.distribution(DISTRIBUTION).read_text("direct_url.json")
+    if told is None:  # from an index
         return f"{DISTRIBUTION}=={__version__}"
     origin: dict[str, Any] = json.loads(told)
     url = str(origin["url"])

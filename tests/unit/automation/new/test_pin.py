@@ -1,5 +1,6 @@
 """A project is worked on by the release that it names, as far as the name tells one."""
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ OWN, OTHER = "a" * 40, "b" * 40
 WHEEL = "https://example.com/download/v{0}/langfuse_aws-{0}-py3-none-any.whl"
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def of_a_commit(monkeypatch: pytest.MonkeyPatch) -> str:
     """Have this program installed from a commit."""
     own = f"langfuse-aws @ {REPOSITORY}@{OWN}"
@@ -60,6 +61,7 @@ def test_another_release_is_refused_before_anything_is_done(
         "",
     ],
 )
+@pytest.mark.usefixtures("of_a_commit")
 def test_the_same_release_or_one_that_is_not_told_goes_on(tmp_path: Path, line: str) -> None:
     (tmp_path / "requirements.txt").write_text(f"{line}\n")
     pin.check_release(tmp_path)
@@ -79,3 +81,17 @@ def test_every_command_that_deploys_asks(tmp_path: Path, command: str) -> None:
     assert (done.exit_code, done.stdout) == (2, "")
     assert "names langfuse-aws 9.1.0, and this command is" in done.stderr
     assert not (tmp_path / ".state").exists()
+
+
+def test_a_clone_names_the_releases_own_wheel_also_where_a_build_has_left_metadata(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An index may have something else by the name, and so a clone never names one."""
+    information = tmp_path / f"langfuse_aws-{__version__}.dist-info"
+    information.mkdir()
+    (information / "METADATA").write_text(f"Name: langfuse-aws\nVersion: {__version__}\n")
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
+    assert pin.requirement() == (
+        f"langfuse-aws @ https://github.com/OWNER/langfuse-aws/releases/download/v{__version__}/"
+        f"langfuse_aws-{__version__}-py3-none-any.whl"
+    )
