@@ -13,6 +13,7 @@ import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -24,7 +25,7 @@ BACKFILL = "LANGFUSE_BACKGROUND_MIGRATION_V4_ENABLE_HISTORIC_BACKFILL"
 DROP = "LANGFUSE_BACKGROUND_MIGRATION_V4_DROP_PID_TID_SORTING_TABLES"
 PASSWORD = "of-clickhouse"
 USED, FREE, TOTAL = 3 * 2**30, 5 * 2**30, 20 * 2**30
-ROWS = [
+ROWS: list[dict[str, Any]] = [
     {"name": "1_runs", "args": {}, "failed_at": None, "failed_reason": None},
     {"name": "2_failed", "args": None, "failed_at": "2026-11-01", "failed_reason": "hang up"},
     {"name": "3_backfill", "args": {"envGate": BACKFILL}, "failed_at": None},
