@@ -165,8 +165,8 @@ def test_mistakes_of_a_project_are_told_before_an_engine_is_looked_for(
     done = installed.command("preview", "--stack", "dev", "--offline", folder=tmp_path)
     assert done.returncode == 1
     assert done.stderr == (
-        'error: stack dev: langfuse:worker.maxTasks: "300Gi": must be an integer, without a unit. '
-        "Set it with pulumi config set --path 'langfuse:worker.maxTasks' VALUE.\n"
+        'error: Pulumi.dev.yaml:8: langfuse:worker.maxTasks: "300Gi": must be an integer, without '
+        "a unit. Set it with pulumi config set --path 'langfuse:worker.maxTasks' VALUE.\n"
     )
 
 

@@ -151,7 +151,8 @@ def check_there(name: str, settings_file: Path, repository: Path) -> None:
     """Raise NoStackFileError unless there is the file of a stack."""
     if settings_file.is_file():
         return
-    check_project(repository)
+    if not stacks(repository):
+        check_project(repository)
     if settings_file.parent.resolve() != repository.resolve():
         raise NoStackFileError(f"stack {name}: {settings_file} does not exist.")
     raise NoStackFileError(

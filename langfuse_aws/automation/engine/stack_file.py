@@ -17,6 +17,7 @@ from langfuse_aws.automation.engine.offline_workspace import (
     files_in,
     mapping,
     read_yaml,
+    stacks,
 )
 from langfuse_aws.automation.engine.stack_yaml import lines_of_keys, place
 from langfuse_aws.automation.errors import CommandLineError, UserError
@@ -137,7 +138,8 @@ def read_stack_file(stack: str | None, folder: Path) -> StackFile:
 
     The stack need not exist in any backend, and its secrets may still be missing.
     """
-    check_project(folder)
+    if not stacks(folder):
+        check_project(folder)
     if stack is None:
         raise CommandLineError(f"--stack: is missing. {files_in(folder)}; name one of these.")
     name = stack.rsplit("/", 1)[-1]

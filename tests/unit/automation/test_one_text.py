@@ -195,7 +195,7 @@ def test_a_file_that_cannot_be_read_has_one_text(
     assert other == {}, first
 
 
-def nothing_there(_: object) -> tuple[dict[str, str], dict[str, str]]:
+def nothing_there(*_: object) -> tuple[dict[str, str], dict[str, str]]:
     return {}, {}
 
 

@@ -62,7 +62,7 @@ def test_with_it_web_and_worker_have_one_and_nothing_else_of_the_stack() -> None
 
 def test_on_app_runner_the_worker_alone_has_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
-        "langfuse_aws.components.runtime.images.read_lock", lambda: locked(APP_RUNNER)
+        "langfuse_aws.components.runtime.images.read_lock", lambda _: locked(APP_RUNNER)
     )
     graph = build("platform", {**APP_RUNNER, "exec": True})
     assert open_services(graph) == {"langfuse-platform-worker"}

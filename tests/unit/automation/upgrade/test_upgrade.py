@@ -548,7 +548,7 @@ def test_what_the_settings_refuse_is_told_before_anything(told: Told) -> None:
     result = told.run("5.0.0", "--yes")
     assert (result.exit_code, told.did) == (1, [])
     assert result.stderr.startswith(
-        'error: stack prod: langfuse:release: "5.0.0": must be an exact '
+        'error: Pulumi.prod.yaml:4: langfuse:release: "5.0.0": must be an exact '
     )
     with_a_queue = f"{told.file.read_text()}  langfuse:worker: {{scaleOn: backlog}}\n"
     told.file.write_text(with_a_queue.replace(LANGFUSE, "3.170.0"))
