@@ -21,13 +21,9 @@ from pulumi.automation.events import DiagnosticEvent
 from langfuse_aws.automation.engine import image_repositories
 from langfuse_aws.automation.engine.destruction import Destruction
 from langfuse_aws.automation.engine.events import counted
+from langfuse_aws.automation.engine.folders import REPOSITORY
 from langfuse_aws.automation.engine.given_settings import checked, full_key
-from langfuse_aws.automation.engine.offline_workspace import (
-    REPOSITORY,
-    SECRETS_PROVIDER,
-    alone,
-    prepare,
-)
+from langfuse_aws.automation.engine.offline_workspace import SECRETS_PROVIDER, alone, prepare
 from langfuse_aws.automation.engine.operation import Command, OnEvent, Operation
 from langfuse_aws.automation.engine.redaction import Redaction
 from langfuse_aws.automation.engine.results import Result

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
-from langfuse_aws.automation.engine.offline_workspace import REPOSITORY, read_any_yaml
+from langfuse_aws.automation.engine.folders import REPOSITORY
+from langfuse_aws.automation.engine.offline_workspace import read_any_yaml
 from langfuse_aws.automation.errors import CommandLineError, UserError
 from langfuse_aws.components.shared.names import resource_prefix
 from langfuse_aws.settings import provider_keys, regions
