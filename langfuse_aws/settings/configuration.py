@@ -22,7 +22,7 @@ def checked(
     with `sealed`, nobody here can decrypt `secretEnvironment`, and nothing is said about it.
     """
     problems = [_in_the_clear(key) for key in in_the_clear]
-    problems += provider_keys.faults(config)
+    problems += provider_keys.problems(config)
     try:
         settings = load(of_namespace(config), sealed=sealed)
     except SettingsError as error:

@@ -82,16 +82,16 @@ def load_without_secrets(values: Mapping[str, Any]) -> Settings:
 
 
 def _of_sections(merged: Mapping[str, Any], how: HowToSet) -> tuple[Settings, list[str]]:
-    """The settings, or what of them is right; and a line for each fault of or between sections."""
+    """The settings, or what of them is right; and a line for each problem of theirs."""
     lines: list[str] = []
     try:
         settings = Settings.model_validate(merged)
     except ValidationError as error:
         details = error.errors()
-        lines = [messages.line(detail, how) for detail in details]
+        lines = [messages.message(detail, how) for detail in details]
         settings = known_part.of(merged, [detail["loc"] for detail in details])
-    faults = agreement.faults(settings, complete=not lines)
-    lines += [messages.line_of(fault, settings) for fault in faults]
+    conflicts = agreement.conflicts(settings, complete=not lines)
+    lines += [messages.conflict_message(conflict, settings) for conflict in conflicts]
     return settings, sorted(lines, key=messages.place)
 
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Final
 
 from pydantic import AfterValidator
 
-from langfuse_aws.settings.section import refusal
+from langfuse_aws.settings.section import invalid
 from langfuse_aws.settings.wording import nearest, shown
 
 KEY: Final = "aws:region"
@@ -25,7 +25,7 @@ def names() -> frozenset[str]:
     return frozenset(name for name in found if not name.endswith("-global"))
 
 
-def fault(region: str) -> tuple[str, str] | None:
+def problem(region: str) -> tuple[str, str] | None:
     """Why that is no region's name, and what to do; None if it is one."""
     if region in names():
         return None
@@ -36,17 +36,17 @@ def fault(region: str) -> tuple[str, str] | None:
     )
 
 
-def line(region: str) -> str | None:
+def message(region: str) -> str | None:
     """The line of an error for `aws:region`; None if there is such a region."""
-    if found := fault(region):
+    if found := problem(region):
         bound, remedy = found
         return f"{KEY}: {shown(region)}: {bound}. {remedy[:1].upper()}{remedy[1:]}."
     return None
 
 
 def _region(value: str) -> str:
-    if found := fault(value):
-        raise refusal(*found)
+    if found := problem(value):
+        raise invalid(*found)
     return value
 
 

@@ -20,7 +20,7 @@ def region_of(stack: str, given: str | None, profile: str | None) -> str:
             f"stack {stack}: {regions.NOT_SET}. Set it with pulumi config set {regions.KEY} REGION "
             f"--stack {stack}."
         )
-    if found := regions.line(region):
+    if found := regions.message(region):
         raise UserError(f"stack {stack}: {found}")
     return region
 
