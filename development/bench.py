@@ -25,8 +25,8 @@ from rich.console import Console
 from rich.table import Table
 
 from development import pulumi_cli
+from langfuse_aws.automation.engine.folders import REPOSITORY
 from langfuse_aws.automation.engine.offline_workspace import (
-    REPOSITORY,
     SECRETS_PROVIDER,
     OfflineStack,
     OfflineStackError,

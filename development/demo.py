@@ -14,7 +14,7 @@ from rich.text import Text
 
 from development import pulumi_cli
 from langfuse_aws.automation.cli import deploy
-from langfuse_aws.automation.engine.offline_workspace import STATE_FOLDER
+from langfuse_aws.automation.engine.folders import STATE_FOLDER
 from langfuse_aws.automation.terminal import console, error_console
 
 NEXT: Final = (

@@ -21,7 +21,7 @@ from pulumi.runtime.settings import ROOT
 from pulumi.runtime.stack import run_pulumi_func
 
 from development.quick_mocks import QuickLoop, quick, unfinished_outputs
-from langfuse_aws.automation.engine.offline_workspace import REPOSITORY
+from langfuse_aws.automation.engine.folders import REPOSITORY
 from langfuse_aws.graph.model import Resource, ResourceGraph
 from langfuse_aws.offline.facts import DEFAULT_REGION
 from langfuse_aws.offline.mocks import OfflineMocks

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any, cast
 
 from development import pulumi_cli
-from langfuse_aws.automation.engine.offline_workspace import REPOSITORY, OfflineStack, prepare
+from langfuse_aws.automation.engine.folders import REPOSITORY
+from langfuse_aws.automation.engine.offline_workspace import OfflineStack, prepare
 from langfuse_aws.settings.versions import LANGFUSE, version_of
 
 PARALLEL = "8"

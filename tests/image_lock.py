@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from langfuse_aws.automation.engine.offline_workspace import REPOSITORY
+from langfuse_aws.automation.engine.folders import REPOSITORY
 from langfuse_aws.settings.image_lock import LOCK_FILE, LockedImage, write_lock
 from langfuse_aws.settings.loading import load_without_secrets
 from langfuse_aws.settings.stack_images import images_of

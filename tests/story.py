@@ -17,7 +17,7 @@ from typing import Any, Final, Literal, NamedTuple
 
 import yaml
 
-from langfuse_aws.automation.engine.offline_workspace import REPOSITORY
+from langfuse_aws.automation.engine.folders import REPOSITORY
 from langfuse_aws.settings.versions import GRAFANA_DIGEST
 from tests.image_lock import copy_of_the_repository
 from tests.story_mirror import INDEXES

@@ -1,4 +1,4 @@
-"""Creates ClickHouse's instances and their data volumes, which outlive every instance."""
+"""Creates ClickHouse's instances, which attach the data volumes of `volume.py`."""
 
 import base64
 from collections.abc import Sequence
@@ -9,8 +9,8 @@ import pulumi
 import pulumi_aws as aws
 
 from langfuse_aws.components.clickhouse.config import user_data
+from langfuse_aws.components.clickhouse.volume import DEVICE, MOUNT_POINT, data_volumes
 from langfuse_aws.components.network.security_groups import allow_egress, security_group
-from langfuse_aws.components.protection.snapshots import only_without, volume_obstacle
 from langfuse_aws.components.runtime.cluster import Cluster
 from langfuse_aws.components.runtime.discovery import discovery_service
 from langfuse_aws.components.runtime.read_back import current_instances
@@ -30,10 +30,6 @@ from langfuse_aws.settings.stores import ClickHouseOnEc2
 IMAGE_PARAMETER: Final = (
     "/aws/service/ecs/optimized-ami/amazon-linux-2023/arm64/recommended/image_id"
 )
-
-DEVICE: Final = "/dev/sdf"
-MOUNT_POINT: Final = "/var/lib/langfuse-clickhouse"
-DATA_FOLDER: Final = f"{MOUNT_POINT}/data"
 
 ROOT_VOLUME_GIB: Final = 30
 """The size of the ECS-optimised AMI's snapshot; a root volume cannot be smaller."""
@@ -84,26 +80,9 @@ class ClickHouseHost(pulumi.ComponentResource):
         child = pulumi.ResourceOptions(parent=self)
         count = len(args.zones)
         labels = [name] if count == 1 else [f"{name}-{number}" for number in range(1, count + 1)]
-        begins = args.settings.snapshot_id
-        obstacle = volume_obstacle(begins, args.settings.volume_gib, self) if begins else None
-        volumes = [
-            aws.ebs.Volume(
-                label,
-                availability_zone=zone,
-                size=args.settings.volume_gib,
-                type="gp3",
-                encrypted=True,
-                snapshot_id=begins,
-                tags={"Name": label},
-                opts=pulumi.ResourceOptions(
-                    parent=self,
-                    protect=args.protected,
-                    retain_on_delete=args.protected,
-                    hooks=only_without(label, obstacle),
-                ),
-            )
-            for label, zone in zip(labels, args.zones, strict=True)
-        ]
+        volumes = data_volumes(
+            labels, args.zones, args.settings, protected=args.protected, parent=self
+        )
         self.volume_ids = [volume.id for volume in volumes]
         self.volume_arns = [volume.arn for volume in volumes]
         # One server has the name that ECS keeps; each of three needs one of its own.

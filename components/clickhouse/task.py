@@ -18,12 +18,13 @@ from langfuse_aws.components.clickhouse.config import (
     server_config,
     start_command,
 )
-from langfuse_aws.components.clickhouse.host import BOOT_SECONDS, DATA_FOLDER
+from langfuse_aws.components.clickhouse.host import BOOT_SECONDS
 from langfuse_aws.components.clickhouse.reader import (
     READER_PASSWORD_VARIABLE,
     Reader,
     reader_config,
 )
+from langfuse_aws.components.clickhouse.volume import DATA_FOLDER
 from langfuse_aws.components.runtime.images import ContainerImage
 from langfuse_aws.components.runtime.task import (
     ContainerDefinition,

@@ -224,7 +224,7 @@ def final_snapshot_name(
 
     AWS deletes no store whose final snapshot would have the name of one that is there. So the name
     changes with every update that may replace the store: it is deleted under the old one, and its
-    successor has another. ClickHouse leaves its volumes themselves (`clickhouse/host.py`).
+    successor has another. ClickHouse leaves its volumes themselves (`clickhouse/volume.py`).
     """
     suffix = random.RandomId(
         f"{name}-final-snapshot",

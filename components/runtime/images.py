@@ -14,7 +14,7 @@ import pulumi_aws as aws
 
 from langfuse_aws.components.shared import iam
 from langfuse_aws.components.shared.location import Location
-from langfuse_aws.settings.image_lock import LOCK_FILE, Lock, fault, read_lock
+from langfuse_aws.settings.image_lock import LOCK_FILE, Lock, problem, read_lock
 from langfuse_aws.settings.images import DOCKER_HUB, GITHUB
 from langfuse_aws.settings.installation import COMMAND, PROJECT
 from langfuse_aws.settings.model import Settings
@@ -107,7 +107,7 @@ class Images(pulumi.ComponentResource):
             lock = read_lock(folder / LOCK_FILE)
         except ValueError as error:
             raise pulumi.RunError(str(error)) from None
-        problems = [found for each in self._images.values() if (found := fault(each, lock))]
+        problems = [found for each in self._images.values() if (found := problem(each, lock))]
         if self._source == "mirror":
             unlocked = [each for each in self._images.values() if each.reference not in lock]
             problems += [

@@ -24,7 +24,7 @@ https://nodejs.org/docs/latest-v24.x/api/cli.html#node_optionsoptions"""
 _SIZE: Final = re.compile(r"[1-9][0-9]*(\.[0-9]+)?")
 
 
-def fault(options: str, memory_mib: int) -> str | None:
+def problem(options: str, memory_mib: int) -> str | None:
     """Say what is wrong with the heap in a task of `memory_mib`; None: nothing."""
     heaps = heaps_mib(options, memory_mib)
     if None in heaps:

@@ -44,7 +44,7 @@ VARIABLES: Final = (MODEL_CALL_VARIABLE, KEEP_ALIVE_VARIABLE)
 """Those of web's, in milliseconds, that the order depends on."""
 
 
-def fault(variable: str, milliseconds: float) -> str | None:
+def problem(variable: str, milliseconds: float) -> str | None:
     """Say how a value of one of VARIABLES, given to web, breaks the order; None: it does not."""
     if variable == KEEP_ALIVE_VARIABLE and milliseconds < KEEP_ALIVE_SECONDS * 1000:
         return (

@@ -117,7 +117,7 @@ class Variable:
         because = REFUSALS.get(self.use)
         return f"{because}: {self.reason}" if because and self.reason else because
 
-    def fault(self, value: str) -> str | None:
+    def problem(self, value: str) -> str | None:
         """What is wrong with `value`, in words; None if Langfuse accepts it.
 
         An empty value is held to the constraint, too: Langfuse takes it for none.
@@ -191,13 +191,13 @@ def _emails_fault(value: str) -> str | None:
 
 
 def _date_fault(value: str) -> str | None:
-    fault = "must be a date, such as 2026-01-31"
+    problem = "must be a date, such as 2026-01-31"
     if not re.fullmatch(r"\d{4}-\d\d-\d\d", value, re.ASCII):
-        return fault  # Python reads other forms as well
+        return problem  # Python reads other forms as well
     try:
         date.fromisoformat(value)
     except ValueError:
-        return fault
+        return problem
     return None
 
 

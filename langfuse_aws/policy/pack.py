@@ -51,8 +51,8 @@ def _of_resource(rule: Rule) -> Any:
     def validate(args: ResourceValidationArgs, report: ReportViolation) -> None:
         if rule.looks_at(args.resource_type):
             resource = Resource(args.urn, args.resource_type, inputs=plain(args.props))
-            for fault in rule.faults(resource, JudgedStack(ResourceGraph((resource,)), False)):
-                report(rule.message(fault), None)
+            for problem in rule.problems(resource, JudgedStack(ResourceGraph((resource,)), False)):
+                report(rule.message(problem), None)
 
     return validate
 
@@ -62,8 +62,8 @@ def _of_stack(rule: Rule) -> Any:
         stack = JudgedStack.of(graph_of(args.resources), deletion_protection())
         for resource in stack.graph.resources:
             if rule.looks_at(resource.type):
-                for fault in rule.faults(resource, stack):
-                    report(rule.message(fault), resource.urn)
+                for problem in rule.problems(resource, stack):
+                    report(rule.message(problem), resource.urn)
 
     return validate
 

@@ -47,7 +47,7 @@ class Rule(ABC):
     what: str
     """What must hold, in one sentence."""
     why: str
-    """The fault that it prevents."""
+    """The mistake that it prevents."""
     remedy: str
     types: Sequence[str]
     """The type tokens it looks at; none for all."""
@@ -58,12 +58,12 @@ class Rule(ABC):
         return not self.types or token in self.types
 
     @abstractmethod
-    def faults(self, resource: Resource, stack: JudgedStack) -> Iterable[str]:
+    def problems(self, resource: Resource, stack: JudgedStack) -> Iterable[str]:
         """What is wrong with a resource of `types`, one sentence each."""
 
-    def message(self, fault: str) -> str:
-        """A fault with its remedy."""
-        return f"{fault}. {self.remedy}"
+    def message(self, problem: str) -> str:
+        """A problem with its remedy."""
+        return f"{problem}. {self.remedy}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,7 +72,7 @@ class ResourceRule(Rule):
 
     check: Callable[[Resource], Iterable[str]]
 
-    def faults(self, resource: Resource, stack: JudgedStack) -> Iterable[str]:
+    def problems(self, resource: Resource, stack: JudgedStack) -> Iterable[str]:
         """Look at the resource alone."""
         del stack
         return self.check(resource)
@@ -84,6 +84,6 @@ class StackRule(Rule):
 
     check: Callable[[Resource, JudgedStack], Iterable[str]]
 
-    def faults(self, resource: Resource, stack: JudgedStack) -> Iterable[str]:
+    def problems(self, resource: Resource, stack: JudgedStack) -> Iterable[str]:
         """Look at the resource among the others."""
         return self.check(resource, stack)

@@ -37,12 +37,12 @@ class Violation:
 
     rule: Rule
     resource: Resource
-    fault: str
+    problem: str
 
     def __str__(self) -> str:
-        """One line: level, rule, resource, fault, remedy."""
+        """One line: level, rule, resource, problem, remedy."""
         where = f"{self.resource.type} {self.resource.name}"
-        return f"[{self.rule.level}] {self.rule.id}: {where}: {self.rule.message(self.fault)}"
+        return f"[{self.rule.level}] {self.rule.id}: {where}: {self.rule.message(self.problem)}"
 
 
 def violations(
@@ -60,5 +60,5 @@ def _violations(stack: JudgedStack, rules: Sequence[Rule]) -> Iterator[Violation
     for rule in rules:
         for resource in stack.graph.resources:
             if rule.looks_at(resource.type):
-                for fault in rule.faults(resource, stack):
-                    yield Violation(rule, resource, fault)
+                for problem in rule.problems(resource, stack):
+                    yield Violation(rule, resource, problem)

@@ -15,7 +15,7 @@ from langfuse_aws.settings.app_runner import APP_RUNNER, FARGATE
 from langfuse_aws.settings.external_stores import ExternalClickHouse
 from langfuse_aws.settings.images import Images
 from langfuse_aws.settings.model import Settings
-from langfuse_aws.settings.section import Fault
+from langfuse_aws.settings.section import Conflict
 from langfuse_aws.settings.sign_in import SES_SINCE, SesMail
 from langfuse_aws.settings.stores import ClickHouseOnEc2
 from langfuse_aws.settings.versions import version_of
@@ -29,50 +29,53 @@ def doubts(settings: Settings, secrets: way_in.Own) -> list[str]:
     """What may not be meant, or not work, a line each; `secrets` are the secret variables."""
     return [
         *way_in.first_user_shut_out(settings, secrets),
-        *(messages.line_of(fault, settings) for fault in totals.while_rolling(settings)),
+        *(
+            messages.conflict_message(conflict, settings)
+            for conflict in totals.while_rolling(settings)
+        ),
     ]
 
 
-def faults(settings: Settings, *, complete: bool) -> list[Fault]:
+def conflicts(settings: Settings, *, complete: bool) -> list[Conflict]:
     """Everything that does not go together; without `complete`, of what of `settings` is right."""
-    found: dict[Fault, None] = {}
+    found: dict[Conflict, None] = {}
     for check in CHECKS:
         with suppress(*(() if complete else (AttributeError,))):
             found |= dict.fromkeys(check(settings))
     return list(found)
 
 
-def _way_in_without_a_domain(settings: Settings) -> Iterator[Fault]:
+def _way_in_without_a_domain(settings: Settings) -> Iterator[Conflict]:
     kind = settings.ingress.kind
     if settings.domain is not None:
         return
     if kind == "alb":
-        yield Fault(
+        yield Conflict(
             "ingress.kind",
             "ingress.kind alb serves https and so needs a domain",
             "set langfuse:domain, or set ingress.kind to apiGateway, which has a name of its own",
         )
     elif kind == APP_RUNNER:
-        yield Fault(
+        yield Conflict(
             "ingress.kind",
             "App Runner tells its own name only once web runs, and web must know its URL before, "
             "so it needs a domain",
             f"set langfuse:domain, in a public hosted zone of Route 53, or {FARGATE}",
         )
     elif settings.ingress.certificate_arn:
-        yield Fault(
+        yield Conflict(
             "ingress.certificateArn",
             "a certificate is for a domain, and none is set",
             "set langfuse:domain",
         )
 
 
-def _name_of_the_certificate(settings: Settings) -> Iterator[Fault]:
+def _name_of_the_certificate(settings: Settings) -> Iterator[Conflict]:
     domain = settings.domain
     if not domain or settings.ingress.kind == APP_RUNNER or settings.ingress.certificate_arn:
         return
     if len(domain) > CERTIFICATE_NAME_LENGTH:
-        yield Fault(
+        yield Conflict(
             "ingress.certificateArn",
             f"is not set, and ACM makes certificates for names of at most "
             f"{CERTIFICATE_NAME_LENGTH} characters: the domain {domain} has {len(domain)}",
@@ -80,22 +83,22 @@ def _name_of_the_certificate(settings: Settings) -> Iterator[Fault]:
         )
 
 
-def _zone_of_the_domain(settings: Settings) -> Iterator[Fault]:
+def _zone_of_the_domain(settings: Settings) -> Iterator[Conflict]:
     domain, zone = settings.domain, settings.ingress.hosted_zone
     if domain and zone and not f".{domain}".endswith(f".{zone}"):
-        yield Fault(
+        yield Conflict(
             "ingress.hostedZone",
             f"the domain {domain} is not in this zone",
             "name the public hosted zone that holds the domain",
         )
 
 
-def _release_of_the_backlog(settings: Settings) -> Iterator[Fault]:
+def _release_of_the_backlog(settings: Settings) -> Iterator[Conflict]:
     if settings.worker.scale_on == "backlog":
         release = settings.release
         if version_of(release) < QUEUE_METRICS_SINCE:
             first = ".".join(str(part) for part in QUEUE_METRICS_SINCE)
-            yield Fault(
+            yield Conflict(
                 "worker.scaleOn",
                 f"Langfuse {release} does not publish how many jobs wait; {first} is the first "
                 "release that does",
@@ -103,87 +106,87 @@ def _release_of_the_backlog(settings: Settings) -> Iterator[Fault]:
             )
 
 
-def _switches_of_the_backlog(settings: Settings) -> Iterator[Fault]:
+def _switches_of_the_backlog(settings: Settings) -> Iterator[Conflict]:
     own = settings.worker.environment
     off = [name for name in QUEUE_METRICS_SWITCHES if own.get(name) == "false"]
     if settings.worker.scale_on == "backlog" and off:
-        yield Fault(
+        yield Conflict(
             "worker.scaleOn",
             f"worker.environment switches off what this follows: {', '.join(off)}",
             "remove it there, or set worker.scaleOn to cpu",
         )
 
 
-def _release_of_ses(settings: Settings) -> Iterator[Fault]:
+def _release_of_ses(settings: Settings) -> Iterator[Conflict]:
     if isinstance(settings.smtp, SesMail) and version_of(settings.release) < SES_SINCE:
-        yield Fault(
+        yield Conflict(
             "smtp.mode",
             f"Langfuse {settings.release} cannot send through SES",
             f"choose release {'.'.join(map(str, SES_SINCE))} or later, or smtp.mode smtp",
         )
 
 
-def _adopted(settings: Settings, store: str, mode: str, adoptable: str) -> Iterator[Fault]:
+def _adopted(settings: Settings, store: str, mode: str, adoptable: str) -> Iterator[Conflict]:
     if store in settings.adopted and mode != adoptable:
-        yield Fault(
+        yield Conflict(
             f"{store}.mode",
             f"langfuse:adopted names it, and only {adoptable} can be adopted",
             f"choose {adoptable}, or take {store} off langfuse:adopted",
         )
 
 
-def _adopted_postgres(settings: Settings) -> Iterator[Fault]:
+def _adopted_postgres(settings: Settings) -> Iterator[Conflict]:
     return _adopted(settings, "postgres", settings.postgres.mode, "auroraServerless")
 
 
-def _adopted_redis(settings: Settings) -> Iterator[Fault]:
+def _adopted_redis(settings: Settings) -> Iterator[Conflict]:
     return _adopted(settings, "redis", settings.redis.mode, "elasticache")
 
 
-def _zones_of_clickhouse(settings: Settings) -> Iterator[Fault]:
+def _zones_of_clickhouse(settings: Settings) -> Iterator[Conflict]:
     clickhouse = settings.clickhouse
     if isinstance(clickhouse, ClickHouseOnEc2):
         zones = settings.network.zone_count
         if zones < clickhouse.replicas:
-            yield Fault(
+            yield Conflict(
                 "clickhouse.replicas",
                 f"every server has a zone of its own, and the network has {zones}",
                 "set langfuse:network.zones to 3, or list three subnets of an adopted VPC",
             )
 
 
-def _reader_without_grafana(settings: Settings) -> Iterator[Fault]:
+def _reader_without_grafana(settings: Settings) -> Iterator[Conflict]:
     if settings.grafana.clickhouse_user is not None and not settings.grafana.enabled:
         yield _reader_without_a_use()
 
 
-def _reader_of_its_own_clickhouse(settings: Settings) -> Iterator[Fault]:
+def _reader_of_its_own_clickhouse(settings: Settings) -> Iterator[Conflict]:
     external = isinstance(settings.clickhouse, ExternalClickHouse)
     if settings.grafana.clickhouse_user is not None and not external:
         yield _reader_without_a_use()
 
 
-def _reader_without_a_use() -> Fault:
-    return Fault(
+def _reader_without_a_use() -> Conflict:
+    return Conflict(
         "grafana.clickhouseUser",
         "exists only for grafana.enabled true with clickhouse.mode external",
         "remove it; the stack's own ClickHouse gets a user by itself",
     )
 
 
-def _reader_of_clickhouse(settings: Settings) -> Iterator[Fault]:
+def _reader_of_clickhouse(settings: Settings) -> Iterator[Conflict]:
     clickhouse = settings.clickhouse
     if not (settings.grafana.enabled and isinstance(clickhouse, ExternalClickHouse)):
         return
     user = settings.grafana.clickhouse_user
     if user is None:
-        yield Fault(
+        yield Conflict(
             "grafana.clickhouseUser",
             "an external ClickHouse needs a user that may only read",
             "make one as docs/grafana.md says, and name it here",
         )
     elif user == clickhouse.user:
-        yield Fault(
+        yield Conflict(
             "grafana.clickhouseUser",
             "this is Langfuse's own user, which may write",
             "name one that may only read; docs/grafana.md has the SQL",
@@ -192,17 +195,17 @@ def _reader_of_clickhouse(settings: Settings) -> Iterator[Fault]:
 
 # ECR takes nothing from these registries without a user of theirs.
 # https://docs.aws.amazon.com/AmazonECR/latest/userguide/pull-through-cache.html
-def _secret_of_github(settings: Settings) -> Iterator[Fault]:
+def _secret_of_github(settings: Settings) -> Iterator[Conflict]:
     if settings.images.source == "pullThrough" and settings.images.github_secret_arn is None:
         yield _missing_secret("githubSecretArn")
 
 
-def _secret_of_docker_hub_for_clickhouse(settings: Settings) -> Iterator[Fault]:
+def _secret_of_docker_hub_for_clickhouse(settings: Settings) -> Iterator[Conflict]:
     if _lacks_docker_hub(settings.images) and isinstance(settings.clickhouse, ClickHouseOnEc2):
         yield _missing_secret("dockerHubSecretArn")
 
 
-def _secret_of_docker_hub_for_grafana(settings: Settings) -> Iterator[Fault]:
+def _secret_of_docker_hub_for_grafana(settings: Settings) -> Iterator[Conflict]:
     if _lacks_docker_hub(settings.images) and settings.grafana.enabled:
         yield _missing_secret("dockerHubSecretArn")
 
@@ -211,8 +214,8 @@ def _lacks_docker_hub(images: Images) -> bool:
     return images.source == "pullThrough" and images.docker_hub_secret_arn is None
 
 
-def _missing_secret(key: str) -> Fault:
-    return Fault(
+def _missing_secret(key: str) -> Conflict:
+    return Conflict(
         f"images.{key}",
         "is not set, and ECR pulls nothing through without a user of the registry",
         "make the secret as docs/images.md says, and put its ARN here",

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Final
 
-from langfuse_aws.settings.section import Fault
+from langfuse_aws.settings.section import Conflict
 
 if TYPE_CHECKING:
     from langfuse_aws.settings.model import Settings
@@ -49,21 +49,21 @@ and, for the most, https://docs.aws.amazon.com/general/latest/gr/apprunner.html"
 FARGATE: Final = "choose web.platform fargate"
 
 
-def faults_of_ingress(settings: Settings) -> Iterator[Fault]:
+def faults_of_ingress(settings: Settings) -> Iterator[Conflict]:
     """App Runner is a way in by itself, and no other platform's."""
     runs, kind = settings.web.platform == APP_RUNNER, settings.ingress.kind
     if runs and kind != APP_RUNNER:
         bound = f"App Runner is a way in by itself, and ingress.kind is {kind}"
-        yield Fault("web.platform", bound, f"remove ingress.kind, or {FARGATE}")
+        yield Conflict("web.platform", bound, f"remove ingress.kind, or {FARGATE}")
     if not runs and kind == APP_RUNNER:
         remedy = f"set web.platform to {APP_RUNNER}, or remove ingress.kind"
-        yield Fault("web.platform", f"must be {APP_RUNNER} where ingress.kind is", remedy)
+        yield Conflict("web.platform", f"must be {APP_RUNNER} where ingress.kind is", remedy)
 
 
-def faults_of_network(settings: Settings) -> Iterator[Fault]:
+def faults_of_network(settings: Settings) -> Iterator[Conflict]:
     """What App Runner runs needs a way out."""
     if settings.web.platform == APP_RUNNER and settings.network.public_tasks:
-        yield Fault(
+        yield Conflict(
             "web.platform",
             "what App Runner runs has no public address, and so needs a way out for model "
             "providers, sign-in and mail; network.egress is none",
@@ -71,54 +71,54 @@ def faults_of_network(settings: Settings) -> Iterator[Fault]:
         )
 
 
-def faults_of_size(settings: Settings) -> Iterator[Fault]:
+def faults_of_size(settings: Settings) -> Iterator[Conflict]:
     """App Runner has other sizes than Fargate."""
     web = settings.web
     if web.platform != APP_RUNNER:
         return
     if web.cpu not in MEMORY_MIB:
         bound = f"App Runner has instances of {', '.join(map(str, MEMORY_MIB))} CPU units"
-        yield Fault("web.cpu", bound, f"choose one, or {FARGATE}")
+        yield Conflict("web.cpu", bound, f"choose one, or {FARGATE}")
     elif web.memory not in MEMORY_MIB[web.cpu]:
         bound = (
             f"App Runner has {' or '.join(map(str, MEMORY_MIB[web.cpu]))} MiB with cpu {web.cpu}"
         )
         remedy = f"choose one of these sizes, another cpu, or {FARGATE}"
-        yield Fault("web.memory", bound, remedy)
+        yield Conflict("web.memory", bound, remedy)
 
 
-def faults_of_tasks(settings: Settings) -> Iterator[Fault]:
+def faults_of_tasks(settings: Settings) -> Iterator[Conflict]:
     """App Runner runs fewer at the most."""
     if settings.web.platform == APP_RUNNER and settings.web.max_tasks > MAXIMUM_INSTANCES:
         bound = f"App Runner runs {MAXIMUM_INSTANCES} instances of a service at the most"
-        yield Fault("web.maxTasks", bound, f"lower it, or {FARGATE}")
+        yield Conflict("web.maxTasks", bound, f"lower it, or {FARGATE}")
 
 
-def faults_of_spot(settings: Settings) -> Iterator[Fault]:
+def faults_of_spot(settings: Settings) -> Iterator[Conflict]:
     """App Runner has no Spot."""
     if settings.web.platform == APP_RUNNER and settings.web.spot:
-        yield Fault("web.spot", "App Runner has no Spot", f"remove it, or {FARGATE}")
+        yield Conflict("web.spot", "App Runner has no Spot", f"remove it, or {FARGATE}")
 
 
-def faults_of_architecture(settings: Settings) -> Iterator[Fault]:
+def faults_of_architecture(settings: Settings) -> Iterator[Conflict]:
     """App Runner has one CPU."""
     if settings.web.platform == APP_RUNNER and settings.web.architecture != "x86_64":
         bound = "App Runner runs x86_64 only, and the migration runs the same image"
-        yield Fault("web.architecture", bound, f"remove it, or {FARGATE}")
+        yield Conflict("web.architecture", bound, f"remove it, or {FARGATE}")
 
 
-def faults_of_grafana(settings: Settings) -> Iterator[Fault]:
+def faults_of_grafana(settings: Settings) -> Iterator[Conflict]:
     """Grafana has no way in beside App Runner."""
     if settings.grafana.enabled and settings.web.platform == APP_RUNNER:
         bound = "Grafana is at a path of the ingress, and web.platform appRunner has none"
-        yield Fault("grafana.enabled", bound, f"remove it, or {FARGATE}")
+        yield Conflict("grafana.enabled", bound, f"remove it, or {FARGATE}")
 
 
-def faults_of_images(settings: Settings) -> Iterator[Fault]:
+def faults_of_images(settings: Settings) -> Iterator[Conflict]:
     """App Runner pulls nothing through."""
     if settings.images.source != "mirror" and settings.web.platform == APP_RUNNER:
         bound = "App Runner pulls from ECR only, and what is there before it starts"
-        yield Fault("images.source", bound, f"set images.source to mirror, or {FARGATE}")
+        yield Conflict("images.source", bound, f"set images.source to mirror, or {FARGATE}")
 
 
 CHECKS: Final = (

@@ -40,7 +40,7 @@ def checked(
 
 def without_settings(config: Mapping[str, Any], in_the_clear: Iterable[str]) -> list[str]:
     """A line for each error that can be seen where not all keys are there."""
-    return [*map(_in_the_clear, in_the_clear), *provider_keys.faults(config)]
+    return [*map(_in_the_clear, in_the_clear), *provider_keys.problems(config)]
 
 
 def _in_the_clear(key: str) -> str:

@@ -11,7 +11,7 @@ from typing import Annotated, Final, Literal
 from pydantic import AfterValidator, Field, field_validator
 
 from langfuse_aws.settings.host_names import HOST, HostName
-from langfuse_aws.settings.section import Form, Section, refusal
+from langfuse_aws.settings.section import Form, Section, invalid
 
 Port = Annotated[int, Field(ge=1, le=65_535)]
 Name = Annotated[
@@ -103,7 +103,7 @@ def _not_one_of(
     def checked(host: str) -> str:
         for pattern, what, remedy in wrong:
             if re.fullmatch(pattern, host):
-                raise refusal(what, remedy)
+                raise invalid(what, remedy)
         return host
 
     return checked
@@ -144,7 +144,7 @@ def _checked(value: str, scheme: str, example: str) -> str:
     remedy = f"write it as {example}; user and password have keys of their own, and TLS is a must"
     found = re.fullmatch(rf"({scheme}://{HOST}:(?P<port>[1-9][0-9]{{0,4}}))/?", value.lower())
     if found is None or int(found["port"]) > 65_535:
-        raise refusal(bound, remedy)
+        raise invalid(bound, remedy)
     return found[1]
 
 

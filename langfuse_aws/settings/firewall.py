@@ -5,7 +5,7 @@ from typing import Annotated, Final
 
 from pydantic import AfterValidator, Field, field_validator
 
-from langfuse_aws.settings.section import Section, refusal
+from langfuse_aws.settings.section import Section, invalid
 from langfuse_aws.settings.wording import nearest
 
 REPUTATION: Final = "AWSManagedRulesAmazonIpReputationList"
@@ -72,7 +72,7 @@ is some 50 requests."""
 def _managed_rule(value: str) -> str:
     known = [rule for rules in MANAGED_RULES.values() for rule in rules]
     if value not in known:
-        raise refusal(
+        raise invalid(
             f"is no rule of the managed rule groups{nearest(value, known)}",
             "take the name from a sampled request or the log, without the group's",
         )
@@ -103,5 +103,5 @@ class Waf(Section):
     def _counted_rules(cls, value: list[str]) -> list[str]:
         if twice := [rule for rule in dict.fromkeys(value) if value.count(rule) > 1]:
             bound = f"has {', '.join(twice)} twice, and AWS WAF refuses that"
-            raise refusal(bound, "name each once")
+            raise invalid(bound, "name each once")
         return value

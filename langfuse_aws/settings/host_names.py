@@ -15,7 +15,7 @@ MOST_CHARACTERS: Final = 253
 
 def instead(value: str) -> tuple[str, str] | None:
     """What a text is that holds a host name, and the name alone; None if it holds none."""
-    faults = (
+    problems = (
         ("://" in value, "is a URL, and must be a host name"),
         ("/" in value, "has a path, and must be a host name"),
         (re.search(r":[0-9]*$", value), "has a port, and must be a host name"),
@@ -26,7 +26,7 @@ def instead(value: str) -> tuple[str, str] | None:
     name = re.sub(r":[0-9]*$", "", bare).rstrip(".").lower()
     if not re.fullmatch(HOST, name):
         return None
-    return next(((bound, f"write {name}") for found, bound in faults if found), None)
+    return next(((bound, f"write {name}") for found, bound in problems if found), None)
 
 
 def _domain(value: str) -> tuple[str, str] | None:

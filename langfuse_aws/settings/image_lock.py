@@ -60,7 +60,7 @@ def write_lock(lock: Lock, path: Path) -> None:
     new.replace(path)
 
 
-def fault(image: Image, lock: Lock) -> str | None:
+def problem(image: Image, lock: Lock) -> str | None:
     """Say why the lock does not allow an image; None if it does, or does not know the image."""
     locked = lock.get(image.reference)
     if locked is None:

@@ -4,7 +4,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from langfuse_aws.settings.section import Form, Section, refusal
+from langfuse_aws.settings.section import Form, Section, invalid
 
 DOCKER_HUB: Final = "docker.io"
 GITHUB: Final = "ghcr.io"
@@ -46,7 +46,7 @@ class Images(Section):
     @classmethod
     def _only_to_pull_through(cls, value: str | None, info: ValidationInfo) -> str | None:
         if value is not None and info.data.get("source") in ("upstream", "mirror"):
-            raise refusal(
+            raise invalid(
                 "exists only for images.source pullThrough", "remove it, or choose pullThrough"
             )
         return value

@@ -84,7 +84,7 @@ def load_without_secrets(values: Mapping[str, Any]) -> Settings:
 
 
 def _of_sections(merged: Mapping[str, Any], how: HowToSet) -> tuple[Settings, list[str], bool]:
-    """The settings, or what of them is right; a line for each fault; whether they are complete."""
+    """The settings, or what of them is right; a line for each problem; whether all is known."""
     lines: list[str] = []
     complete = True
     try:
@@ -92,10 +92,10 @@ def _of_sections(merged: Mapping[str, Any], how: HowToSet) -> tuple[Settings, li
     except ValidationError as error:
         details = error.errors()
         complete = False
-        lines = [messages.line(each, how) for each in details if not sealed.holds(each["input"])]
+        lines = [messages.message(each, how) for each in details if not sealed.holds(each["input"])]
         settings = known_part.of(merged, [detail["loc"] for detail in details])
-    faults = agreement.faults(settings, complete=complete)
-    lines += [messages.line_of(fault, settings) for fault in faults]
+    conflicts = agreement.conflicts(settings, complete=complete)
+    lines += [messages.conflict_message(conflict, settings) for conflict in conflicts]
     return settings, sorted(lines, key=messages.place), complete
 
 

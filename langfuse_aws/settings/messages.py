@@ -17,7 +17,7 @@ from langfuse_aws.settings.how_to_set import IN_CONFIGURATION, HowToSet
 from langfuse_aws.settings.model import Settings
 from langfuse_aws.settings.network import CreatedNetwork, ExistingNetwork, network_kind
 from langfuse_aws.settings.secret_keys import PASSWORD_KEYS, SECRET_KEYS
-from langfuse_aws.settings.section import Fault
+from langfuse_aws.settings.section import Conflict
 from langfuse_aws.settings.services import ApiGatewayIngress, AppRunnerIngress, LoadBalancerIngress
 from langfuse_aws.settings.sign_in import PROVIDERS, SesMail, SmtpMail
 from langfuse_aws.settings.stores import (
@@ -108,7 +108,7 @@ ONE_KEY: Final = "is one key with"
 _OWN_VARIABLES: Final = ".environment."
 
 
-def line(error: ErrorDetails, how: HowToSet = IN_CONFIGURATION) -> str:
+def message(error: ErrorDetails, how: HowToSet = IN_CONFIGURATION) -> str:
     """One line for one error."""
     context: dict[str, Any] = error.get("ctx") or {}
     location = [*error["loc"]]
@@ -137,12 +137,13 @@ def line(error: ErrorDetails, how: HowToSet = IN_CONFIGURATION) -> str:
     return f"{NAMESPACE}:{path}:{value_shown} {bound}. {sentence(remedy)}."
 
 
-def line_of(fault: Fault, settings: Settings) -> str:
-    """One line for a fault between sections, with the value that `settings` has at its key."""
+def conflict_message(conflict: Conflict, settings: Settings) -> str:
+    """One line for a conflict between sections, with the value that `settings` has at its key."""
     value: Any = settings
-    for key in fault.path.split("."):
+    for key in conflict.path.split("."):
         value = getattr(value, to_snake(key))
-    return f"{NAMESPACE}:{fault.path}: {shown(value)}: {fault.bound}. {sentence(fault.remedy)}."
+    where = f"{NAMESPACE}:{conflict.path}: {shown(value)}"
+    return f"{where}: {conflict.bound}. {sentence(conflict.remedy)}."
 
 
 def place(line: str) -> int:

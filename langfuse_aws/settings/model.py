@@ -14,7 +14,7 @@ from langfuse_aws.settings.images import Images
 from langfuse_aws.settings.installation import REPOSITORY_URL
 from langfuse_aws.settings.network import Network
 from langfuse_aws.settings.regions import Region
-from langfuse_aws.settings.section import Email, Form, Section, refusal
+from langfuse_aws.settings.section import Email, Form, Section, invalid
 from langfuse_aws.settings.services import Ingress, Web, Worker
 from langfuse_aws.settings.sign_in import Providers, Smtp
 from langfuse_aws.settings.stores import ClickHouse, Postgres, Redis, Storage
@@ -169,12 +169,12 @@ class Alarms(Section):
     @classmethod
     def _runbook_url(cls, value: str) -> str:
         if not re.fullmatch(r"https?://[!-~]+", value) or "#" in value:
-            raise refusal(
+            raise invalid(
                 "is not the address of a page, from https:// on and without a #",
                 "write it as a browser shows it: each mail adds its own #heading",
             )
         if len(value) > LONGEST_RUNBOOK_URL:
-            raise refusal(
+            raise invalid(
                 f"has {len(value)} characters, and an alarm's description has room for "
                 f"{LONGEST_RUNBOOK_URL}",
                 "take a shorter address",
@@ -185,7 +185,7 @@ class Alarms(Section):
     @classmethod
     def _monthly_budget_usd(cls, value: float | None) -> float | None:
         if value is not None and value != round(value, 2):
-            raise refusal(
+            raise invalid(
                 "has more than the two decimals of a cent",
                 "round it: AWS Budgets would compare with another amount",
             )
@@ -202,7 +202,7 @@ class Logs(Section):
     def _retention_days(cls, value: int) -> int:
         if value not in RETENTION_DAYS:
             days = ", ".join(str(days) for days in RETENTION_DAYS)
-            raise refusal(f"CloudWatch Logs keeps events for one of {days} days", "30 is a month")
+            raise invalid(f"CloudWatch Logs keeps events for one of {days} days", "30 is a month")
         return value
 
 
@@ -274,9 +274,9 @@ class Settings(Section):
         try:
             version = version_of(value)
         except ValueError:
-            raise refusal(bound, remedy) from None
+            raise invalid(bound, remedy) from None
         if version < LANGFUSE_MINIMUM or version[0] not in LANGFUSE_MAJORS:
-            raise refusal(bound, remedy)
+            raise invalid(bound, remedy)
         return value
 
     @property

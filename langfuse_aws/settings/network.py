@@ -6,7 +6,7 @@ from typing import Annotated, Any, Final, Literal, cast
 
 from pydantic import Discriminator, Field, Tag, ValidationInfo, field_validator
 
-from langfuse_aws.settings.section import Form, Section, refusal
+from langfuse_aws.settings.section import Form, Section, invalid
 
 ZONE_SLOTS: Final = 4
 """The VPC is always divided into this many zones, so that adding a zone moves no subnet."""
@@ -62,14 +62,14 @@ class CreatedNetwork(Section):
         try:
             network = ipaddress.IPv4Network(value)
         except ValueError as error:
-            raise refusal(f"{bound} ({error})", "use the network's first address") from None
+            raise invalid(f"{bound} ({error})", "use the network's first address") from None
         if value != str(network):  # Python takes a mask too, and EC2 does not
-            raise refusal(bound, "write it as address/bits")
+            raise invalid(bound, "write it as address/bits")
         if network.prefixlen not in CIDR_PREFIXES:
-            raise refusal(bound, "a /16 leaves the most room; it costs nothing")
+            raise invalid(bound, "a /16 leaves the most room; it costs nothing")
         if any(network.overlaps(each) for each in REFUSED_RANGES):
             *most, last = map(str, REFUSED_RANGES)
-            raise refusal(
+            raise invalid(
                 f"is in a range that EC2 makes no VPC of: {', '.join(most)} and {last}",
                 "choose a private one, such as 10.0.0.0/16",
             )
@@ -127,7 +127,7 @@ class ExistingNetwork(Section):
     def _two_zones(cls, value: list[str], info: ValidationInfo) -> list[str]:
         if len(set(value)) < 2 or len(set(value)) < len(value):
             kind = "private" if info.field_name == "private_subnet_ids" else "public"
-            raise refusal(
+            raise invalid(
                 "needs two or more different subnets, in two or more availability zones",
                 f"list the VPC's {kind} subnets",
             )

@@ -47,16 +47,16 @@ def problems(
     checks = _Checks(config, release)
     plain = {container: own_variables(config, container) for container in checks.tables}
     lines = [
-        _line(f"secretEnvironment.{name}", "", *fault)
+        _line(f"secretEnvironment.{name}", "", *problem)
         for name, value in secrets.items()
-        for fault in checks.of_secret(name, value)
+        for problem in checks.of_secret(name, value)
     ]
     for container, own in plain.items():
         for name, value in own.items():
             key = f"{container}.environment.{name}"
             value_shown = "" if is_secret(str(name)) else f" {shown(value)}:"
-            faults = checks.of_plain(container, name, value)
-            lines += [_line(key, value_shown, *fault) for fault in faults]
+            problems = checks.of_plain(container, name, value)
+            lines += [_line(key, value_shown, *problem) for problem in problems]
     return lines + list(_contradictions(plain, checks.both))
 
 
@@ -73,19 +73,19 @@ class _Checks:
         self._memory = {container: _memory(config, container) for container in self.tables}
 
     def of_secret(self, name: str, value: str | None) -> Iterator[tuple[str, str]]:
-        faults = list(self._faults(name, value, self.both))
-        if not faults and value is not None:
+        problems = list(self._problems(name, value, self.both))
+        if not problems and value is not None:
             for container, table in self.tables.items():
-                faults += self._beyond_langfuse(container, name, value) if name in table else []
-        yield from dict.fromkeys(faults)
+                problems += self._beyond_langfuse(container, name, value) if name in table else []
+        yield from dict.fromkeys(problems)
 
     def of_plain(self, container: str, name: str, value: Any) -> Iterator[tuple[str, str]]:
         if not isinstance(name, str) or not isinstance(value, str):  # pyright: ignore
             return  # the model says so
-        faults = list(self._faults(name, value, self.tables[container], in_the_clear=True))
-        yield from faults or self._beyond_langfuse(container, name, value)
+        problems = list(self._problems(name, value, self.tables[container], in_the_clear=True))
+        yield from problems or self._beyond_langfuse(container, name, value)
 
-    def _faults(
+    def _problems(
         self,
         name: str,
         value: str | None,
@@ -113,20 +113,20 @@ class _Checks:
         elif row.use == "fixed":
             if value not in (None, row.constraint):
                 yield f"must be {row.constraint}: {row.reason}", "Remove it"
-        elif value is not None and (fault := row.fault(value)):
-            yield f"Langfuse refuses this value: it {fault}", "Correct it"
+        elif value is not None and (problem := row.problem(value)):
+            yield f"Langfuse refuses this value: it {problem}", "Correct it"
 
     def _beyond_langfuse(self, container: str, name: str, value: str) -> Iterator[tuple[str, str]]:
         """Find a value that Langfuse accepts, and what surrounds it does not."""
         memory = self._memory[container]
         if name == node_options.VARIABLE and memory is not None:
-            fault = node_options.fault(value, memory)
-            if fault is not None:
-                yield fault, f"Lower it, leave it out, or raise langfuse:{container}.memory"
+            problem = node_options.problem(value, memory)
+            if problem is not None:
+                yield problem, f"Lower it, leave it out, or raise langfuse:{container}.memory"
         if container == "web" and name in timeouts.VARIABLES:
-            fault = timeouts.fault(name, number_of(value) or 0)
-            if fault is not None:
-                yield fault, "Leave it out"
+            problem = timeouts.problem(name, number_of(value) or 0)
+            if problem is not None:
+                yield problem, "Leave it out"
 
 
 def _contradictions(

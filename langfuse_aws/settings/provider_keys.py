@@ -18,7 +18,7 @@ _PUNCTUATION: Final = "_.:/=+-@"
 _CHARACTERS: Final = f"letters, digits, spaces and {_PUNCTUATION}"
 
 
-def tag_faults(value: Any) -> list[str]:
+def tag_problems(value: Any) -> list[str]:
     """A line for each tag that AWS would refuse; `value` is YAML's own, or Pulumi's JSON text."""
     try:
         given = json.loads(value) if isinstance(value, str) else value
@@ -52,12 +52,12 @@ def _is_taken(text: str) -> bool:
     return all(each in _PUNCTUATION or unicodedata.category(each)[0] in "LNZ" for each in text)
 
 
-def faults(config: Mapping[str, Any]) -> list[str]:
-    """A line for each fault of `aws:region` and `aws:defaultTags`.
+def problems(config: Mapping[str, Any]) -> list[str]:
+    """A message for each problem of `aws:region` and `aws:defaultTags`.
 
     Keys of `config` have their namespaces; values are YAML's own, or the text that Pulumi hands to
     a program.
     """
     region = config.get(regions.KEY)
-    line = regions.line(str(region)) if region and not sealed.holds(region) else None
-    return [*([line] if line else []), *tag_faults(config.get(TAGS_KEY))]
+    line = regions.message(str(region)) if region and not sealed.holds(region) else None
+    return [*([line] if line else []), *tag_problems(config.get(TAGS_KEY))]

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Final, cast
 from pydantic import AfterValidator
 
 from langfuse_aws.settings.how_to_set import IN_CONFIGURATION, HowToSet
-from langfuse_aws.settings.section import refusal
+from langfuse_aws.settings.section import invalid
 from langfuse_aws.settings.wording import nearest, shown
 
 KEY: Final = "aws:region"
@@ -29,7 +29,7 @@ def names() -> frozenset[str]:
     return frozenset(name for name in found if not name.endswith("-global"))
 
 
-def fault(region: str) -> tuple[str, str] | None:
+def problem(region: str) -> tuple[str, str] | None:
     """Why that is no region's name, and what to do; None if it is one."""
     if region in names():
         return None
@@ -40,9 +40,9 @@ def fault(region: str) -> tuple[str, str] | None:
     )
 
 
-def line(region: str) -> str | None:
+def message(region: str) -> str | None:
     """The line of an error for `aws:region`; None if there is such a region."""
-    if found := fault(region):
+    if found := problem(region):
         bound, remedy = found
         return f"{KEY}: {shown(region)}: {bound}. {remedy[:1].upper()}{remedy[1:]}."
     return None
@@ -55,7 +55,7 @@ def missing(
     if config.get(KEY):
         return []
     if region := of_environment(config.get(PROFILE_KEY), environment):
-        found = line(region)
+        found = message(region)
         return [found] if found else []
     return [f"{_NOT_SET}. Set it {how.provider_key(KEY, 'REGION')}."]
 
@@ -88,8 +88,8 @@ def of_environment(profile: str | None, environment: Mapping[str, str]) -> str |
 
 
 def _region(value: str) -> str:
-    if found := fault(value):
-        raise refusal(*found)
+    if found := problem(value):
+        raise invalid(*found)
     return value
 
 

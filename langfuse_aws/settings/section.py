@@ -1,4 +1,4 @@
-"""The base of every section of the stack file, its errors, and the faults between sections."""
+"""The base of every section of the stack file, its errors, and the conflicts between sections."""
 
 import re
 from collections.abc import Callable
@@ -28,7 +28,7 @@ class Section(BaseModel):
     )
 
 
-def refusal(bound: str, remedy: str) -> PydanticCustomError:
+def invalid(bound: str, remedy: str) -> PydanticCustomError:
     """An error of the key that is validated: what is allowed, and what to do."""
     return PydanticCustomError("refused", "{bound}", {"bound": bound, "remedy": remedy})
 
@@ -65,13 +65,13 @@ class Form:
 
     def _checked(self, value: str) -> str:
         if not self.fits(value):
-            raise refusal(*(self.why(value) or (self.bound, self.remedy)))
+            raise invalid(*(self.why(value) or (self.bound, self.remedy)))
         return value
 
 
 def _ascii(value: str) -> str:
     if not value.isascii():
-        raise refusal(
+        raise invalid(
             "may have ASCII characters only: SNS, AWS Budgets and Langfuse take no others",
             "write the domain as xn--…, and have an address without others",
         )
@@ -81,7 +81,7 @@ def _ascii(value: str) -> str:
 Email = Annotated[EmailStr, AfterValidator(_ascii)]
 
 
-class Fault(NamedTuple):
+class Conflict(NamedTuple):
     """What is wrong with a value because of others, which may be right by themselves."""
 
     path: str

@@ -10,7 +10,7 @@ from langfuse_aws.contract.ports_and_health import EVENT_PROPAGATION_CHECK, QUEU
 from langfuse_aws.settings.capacity import FARGATE_MEMORY_MIB, fargate_memory_range
 from langfuse_aws.settings.firewall import DEFAULT_RATE_LIMIT, Waf
 from langfuse_aws.settings.scaling import DEFAULT_BACKLOG_PER_TASK
-from langfuse_aws.settings.section import Form, Section, refusal
+from langfuse_aws.settings.section import Form, Section, invalid
 
 MAXIMUM_TASKS: Final = 100
 """A guard against typing errors; AWS's own quota is far above."""
@@ -57,15 +57,15 @@ https://docs.aws.amazon.com/vpc/latest/userguide/amazon-vpc-limits.html"""
 
 
 def _ipv4_block(value: str) -> str:
-    fault = "its form is address/bits, the bits in decimal without a zero before them"
+    problem = "its form is address/bits, the bits in decimal without a zero before them"
     try:
         # EC2 and the provider take no mask and no bare address, which Python does.
         if value == str(ipaddress.IPv4Network(value)):
             return value
     except ValueError as error:
-        fault = str(error)
-    raise refusal(
-        f"is not an IPv4 network: {fault}",
+        problem = str(error)
+    raise invalid(
+        f"is not an IPv4 network: {problem}",
         "write it as 203.0.113.0/24, or 203.0.113.7/32 for one address",
     )
 
@@ -99,7 +99,7 @@ class Service(Section):
     def _cpu(cls, value: int) -> int:
         if value not in FARGATE_MEMORY_MIB:
             sizes = ", ".join(str(size) for size in FARGATE_MEMORY_MIB)
-            raise refusal(f"must be a Fargate CPU size: {sizes}", "1024 is one vCPU")
+            raise invalid(f"must be a Fargate CPU size: {sizes}", "1024 is one vCPU")
         return value
 
     @field_validator("memory")
@@ -107,7 +107,7 @@ class Service(Section):
     def _memory(cls, value: int, info: ValidationInfo) -> int:
         cpu = info.data.get("cpu")
         if cpu is not None and value not in FARGATE_MEMORY_MIB[cpu]:
-            raise refusal(
+            raise invalid(
                 f"Fargate sells {fargate_memory_range(cpu)} with cpu {cpu}",
                 "choose one of these sizes, or another cpu",
             )
@@ -118,7 +118,7 @@ class Service(Section):
     def _max_tasks(cls, value: int, info: ValidationInfo) -> int:
         least = info.data.get("min_tasks")
         if least is not None and value < least:
-            raise refusal(
+            raise invalid(
                 f"must be at least minTasks, which is {least}", "raise it, or lower minTasks"
             )
         return value
@@ -194,13 +194,13 @@ class LoadBalancerIngress(Section):
     def _allowed_cidrs(cls, value: list[str]) -> list[str]:
         twice = [block for block in dict.fromkeys(value) if value.count(block) > 1]
         if twice:
-            raise refusal(
+            raise invalid(
                 f"has {', '.join(twice)} twice, and EC2 refuses a rule that is there already",
                 "name each network once",
             )
         most = RULES_PER_GROUP // len(LOAD_BALANCER_PORTS)
         if len(value) > most:
-            raise refusal(
+            raise invalid(
                 f"may have {most} networks at the most: a security group has {RULES_PER_GROUP} "
                 f"rules, and each takes {len(LOAD_BALANCER_PORTS)}",
                 "join neighbours into larger networks",
@@ -212,7 +212,7 @@ class LoadBalancerIngress(Section):
     def _waf(cls, value: Any) -> Any:
         if value is None or isinstance(value, (Mapping, Waf)):
             return cast("Mapping[str, Any] | Waf | None", value)
-        raise refusal(
+        raise invalid(
             "is a section of its own",
             f"write waf: {{}}, or set waf.rateLimitPerFiveMinutes to {DEFAULT_RATE_LIMIT}",
         )

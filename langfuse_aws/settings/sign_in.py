@@ -9,7 +9,7 @@ from typing import Annotated, Final, Literal
 from pydantic import AfterValidator, Field
 
 from langfuse_aws.settings.host_names import DOMAIN, LABEL, Domain
-from langfuse_aws.settings.section import Form, Section, refusal
+from langfuse_aws.settings.section import Form, Section, invalid
 
 SES_SINCE: Final = (3, 176, 0)
 """No earlier release can have the SES transport: 3.175.0 is of 2026-05-21, and the change was
@@ -24,12 +24,12 @@ Word = Annotated[str, Form(r"^\S+$", "must be a text without spaces", "copy it f
 def _issuer(value: str) -> str:
     host = rf"(?i:{LABEL}(\.{LABEL})*)"
     if not re.fullmatch(rf"https://{host}(:[1-9]\d{{0,4}})?(/[\w.~%-]+)*/?", value, re.ASCII):
-        raise refusal(
+        raise invalid(
             "must be an https URL without user, query or fragment",
             "write it as https://HOST/PATH, as the provider states it",
         )
     if value.rstrip("/").endswith(DISCOVERY_PATH):
-        raise refusal("is the discovery document, not the issuer", f"leave out {DISCOVERY_PATH}")
+        raise invalid("is the discovery document, not the issuer", f"leave out {DISCOVERY_PATH}")
     return value.rstrip("/")
 
 
@@ -38,7 +38,7 @@ Issuer = Annotated[str, AfterValidator(_issuer)]
 
 def _tenant(value: str) -> str:
     if not re.fullmatch(rf"(?i:[0-9a-f]{{8}}(-[0-9a-f]{{4}}){{3}}-[0-9a-f]{{12}}|{DOMAIN})", value):
-        raise refusal(
+        raise invalid(
             "must be the ID of one tenant, or a domain of it",
             "`common` and `organizations` would let the users of every tenant in",
         )
@@ -134,7 +134,7 @@ def _address(value: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9._%+=-]{1,64}", name) or not re.fullmatch(
         DOMAIN, domain.lower()
     ):
-        raise refusal(
+        raise invalid(
             "must be an address alone, such as no-reply@example.com",
             "leave a name out: Langfuse puts its own before the address",
         )

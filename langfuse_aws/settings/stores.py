@@ -13,7 +13,7 @@ from langfuse_aws.settings.external_stores import (
     ExternalPostgres,
     ExternalRedis,
 )
-from langfuse_aws.settings.section import Form, Section, refusal
+from langfuse_aws.settings.section import Form, Section, invalid
 
 CLICKHOUSE_MINIMUM_MEMORY_GIB: Final = 4.0
 """Below it ClickHouse is killed during merges; Langfuse's own recommendation is 8 GiB."""
@@ -58,7 +58,7 @@ class ClickHouseOnEc2(Section):
     def _instance_type(cls, value: str) -> str:
         memory = graviton_memory_gib(value)
         if memory is None or memory < CLICKHOUSE_MINIMUM_MEMORY_GIB:
-            raise refusal(
+            raise invalid(
                 "must be a Graviton instance type (t4g, c6g to c8g, m6g to m8g, r6g to r8g) with "
                 f"{CLICKHOUSE_MINIMUM_MEMORY_GIB:.0f} GiB of memory or more",
                 "t4g.medium is the smallest, r7g.large has 16 GiB",
@@ -106,7 +106,7 @@ class AuroraPostgres(Section):
     @classmethod
     def _steps(cls, value: float) -> float:
         if value % AURORA_STEP_ACU:
-            raise refusal("Aurora scales in steps of 0.5 ACU, from 0 to 256", "round it to 0.5")
+            raise invalid("Aurora scales in steps of 0.5 ACU, from 0 to 256", "round it to 0.5")
         return value
 
     @field_validator("max_acu")
@@ -114,7 +114,7 @@ class AuroraPostgres(Section):
     def _max_acu(cls, value: float, info: ValidationInfo) -> float:
         least = info.data.get("min_acu")
         if least is not None and value < least:
-            raise refusal(f"must be at least minAcu, which is {least}", "raise it, or lower minAcu")
+            raise invalid(f"must be at least minAcu, which is {least}", "raise it, or lower minAcu")
         return value
 
 
@@ -161,7 +161,7 @@ class ElastiCacheRedis(Section):
     def _node_type(cls, value: str) -> str:
         # https://docs.aws.amazon.com/AmazonElastiCache/latest/dg/data-tiering.html
         if value.split(".")[1].endswith("gd"):
-            raise refusal(
+            raise invalid(
                 "must not be a node type with data tiering, which keeps values on a local disk",
                 f"{value.replace('gd.', 'g.')} has the same memory",
             )

@@ -15,7 +15,7 @@ from langfuse_aws.settings.capacity import (
     postgres_connections,
 )
 from langfuse_aws.settings.network import CreatedNetwork
-from langfuse_aws.settings.section import Fault
+from langfuse_aws.settings.section import Conflict
 from langfuse_aws.settings.stores import AuroraPostgres, PostgresInstance
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ class _Database(NamedTuple):
     """What raises the connections."""
 
 
-def connections(settings: "Settings", times: int = 1) -> Iterator[Fault]:
+def connections(settings: "Settings", times: int = 1) -> Iterator[Conflict]:
     """Find pools that are larger than the database allows."""
     database = _database(settings)
     if database is None:
@@ -41,7 +41,7 @@ def connections(settings: "Settings", times: int = 1) -> Iterator[Fault]:
     tasks = times * (web + worker)
     pools = tasks * CONNECTIONS_PER_TASK
     if pools > database.connections:
-        yield Fault(
+        yield Conflict(
             "web.maxTasks" if web > worker else "worker.maxTasks",
             f"{_may_run(tasks, times)}, whose pools take {pools} connections, "
             f"{CONNECTIONS_PER_TASK} each, and PostgreSQL {database.words} allows "
@@ -50,7 +50,7 @@ def connections(settings: "Settings", times: int = 1) -> Iterator[Fault]:
         )
 
 
-def addresses(settings: "Settings", times: int = 1) -> Iterator[Fault]:
+def addresses(settings: "Settings", times: int = 1) -> Iterator[Conflict]:
     """Find tasks that the subnets have no address for."""
     network = settings.network
     if not isinstance(network, CreatedNetwork):
@@ -58,7 +58,7 @@ def addresses(settings: "Settings", times: int = 1) -> Iterator[Fault]:
     on_fargate = 0 if settings.web.platform == APP_RUNNER else settings.web.max_tasks
     tasks = times * (on_fargate + settings.worker.max_tasks)
     if tasks > network.addresses:
-        yield Fault(
+        yield Conflict(
             "network.cidr",
             f"{_may_run(tasks, times)}, each with an address, and the subnets of "
             f"{network.zone_count} zones have {network.addresses} for them",
@@ -69,7 +69,7 @@ def addresses(settings: "Settings", times: int = 1) -> Iterator[Fault]:
 CHECKS: Final = (connections, addresses)
 
 
-def while_rolling(settings: "Settings") -> Iterator[Fault]:
+def while_rolling(settings: "Settings") -> Iterator[Conflict]:
     """Find what is short only while an update rolls."""
     for check in CHECKS:
         yield from check(settings, ROLLING)

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from examples.customize import BOUNDARY
-from langfuse_aws.automation.engine.offline_workspace import REPOSITORY
+from langfuse_aws.automation.engine.folders import REPOSITORY
 from langfuse_aws.graph.model import Resource
 from tests.deployment import Deployment
 from tests.image_lock import copy_of_the_repository

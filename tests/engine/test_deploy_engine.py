@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from langfuse_aws.automation.engine.offline_workspace import REPOSITORY
+from langfuse_aws.automation.engine.folders import REPOSITORY
 
 PROGRAM = """
 import time

@@ -14,7 +14,7 @@ from typer.testing import CliRunner, Result
 
 from langfuse_aws.automation.__main__ import app
 from langfuse_aws.automation.diff.command import STOPPED
-from langfuse_aws.automation.engine.offline_workspace import REPOSITORY
+from langfuse_aws.automation.engine.folders import REPOSITORY
 from langfuse_aws.settings.versions import LANGFUSE, LANGFUSE_3
 
 NOT_COPIED = (".*", "tests", "docs", "__pycache__")

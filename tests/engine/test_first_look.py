@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from langfuse_aws.automation.engine.offline_workspace import REPOSITORY
+from langfuse_aws.automation.engine.folders import REPOSITORY
 
 NOT_COPIED = (".*", "tests", "docs", "__pycache__")
 

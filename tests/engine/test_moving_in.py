@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from langfuse_aws.automation.engine.offline_workspace import REPOSITORY
+from langfuse_aws.automation.engine.folders import REPOSITORY
 from tests import terraform_state
 from tests.deployment import Deployment
 

@@ -22,7 +22,7 @@ import pytest
 from rich.console import Console
 
 from langfuse_aws.automation.engine import waiting
-from langfuse_aws.automation.engine.offline_workspace import REPOSITORY
+from langfuse_aws.automation.engine.folders import REPOSITORY
 from langfuse_aws.automation.engine.waiting import waits
 
 PULUMI = """#!{python} -SE

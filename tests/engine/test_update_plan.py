@@ -23,7 +23,7 @@ from typer.testing import CliRunner, Result
 
 from langfuse_aws.automation.__main__ import app
 from langfuse_aws.automation.engine.events import ResourceEvent
-from langfuse_aws.automation.engine.offline_workspace import REPOSITORY
+from langfuse_aws.automation.engine.folders import REPOSITORY
 from langfuse_aws.automation.stack import LangfuseStack
 
 PROGRAM = """

@@ -325,7 +325,7 @@ def check_containers(account: Account, outputs: dict[str, Any], release: str) ->
             assert name in variables, (
                 f"{container} of {account.prefix} gets {name}, which it does not read"
             )
-            assert variables[name].fault(value) is None, (
+            assert variables[name].problem(value) is None, (
                 f"{container} of {account.prefix}: {name}={value}"
             )
         assert plain["NEXTAUTH_URL"] == url

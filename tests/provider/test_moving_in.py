@@ -14,7 +14,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from langfuse_aws.automation.engine.offline_workspace import REPOSITORY, prepare
+from langfuse_aws.automation.engine.folders import REPOSITORY
+from langfuse_aws.automation.engine.offline_workspace import prepare
 from tests import terraform_state
 from tests.deployment import Deployment
 from tests.provider.aws import client

@@ -13,7 +13,7 @@ import typer
 from langfuse_aws.automation.cli.display import Display, TerminalDisplay
 from langfuse_aws.automation.cli.ndjson import NdjsonDisplay
 from langfuse_aws.automation.engine.destruction import Destruction
-from langfuse_aws.automation.engine.offline_workspace import REPOSITORY, STATE_FOLDER
+from langfuse_aws.automation.engine.folders import REPOSITORY, STATE_FOLDER
 from langfuse_aws.automation.engine.operation import CancelledError
 from langfuse_aws.automation.engine.results import Result
 from langfuse_aws.automation.engine.stopping import STOPPED, Interrupted

@@ -40,7 +40,7 @@ DOCUMENTS: Final[Mapping[str, str]] = {
 
 
 FINAL_NAMES: Final = frozenset({"finalSnapshotIdentifier"})
-"""What `protection.snapshots.final_snapshot_name` names anew while a store may be replaced."""
+"""Inputs that `protection.snapshots` names anew while a store may be replaced."""
 
 
 @dataclass(frozen=True)

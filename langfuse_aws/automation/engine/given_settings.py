@@ -43,7 +43,7 @@ def checked(settings: Mapping[str, Any] | None, secrets: Mapping[str, Any]) -> G
         texts[name] = text
         problems += problem
     misplaced = bool(problems)
-    problems += provider_keys.faults(given)
+    problems += provider_keys.problems(given)
     own = {name: value for name, value in given.items() if ":" not in name}
     if settings is not None and not misplaced:
         passed = {name: text for name, text in texts.items() if ":" not in name}

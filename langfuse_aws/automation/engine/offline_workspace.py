@@ -18,8 +18,7 @@ from typing import Any, cast
 
 import yaml
 
-from langfuse_aws.automation.engine.folders import REPOSITORY as REPOSITORY
-from langfuse_aws.automation.engine.folders import STATE_FOLDER as STATE_FOLDER
+from langfuse_aws.automation.engine.folders import REPOSITORY
 from langfuse_aws.automation.engine.stack_yaml import Loader
 from langfuse_aws.automation.errors import CommandLineError, UserError
 from langfuse_aws.settings.installation import COMMAND

@@ -15,6 +15,6 @@ def region_of(stack: str, given: str | None, profile: str | None) -> str:
     if not region:
         (missing,) = regions.missing({}, {})
         raise UserError(f"stack {stack}: {missing}")
-    if found := regions.line(region):
+    if found := regions.message(region):
         raise UserError(f"stack {stack}: {found}")
     return region

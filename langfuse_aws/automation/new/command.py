@@ -79,7 +79,7 @@ def _config(stack: str, size: str | None, region: str, domain: str | None) -> di
     }
     mistakes += [
         f"--region {line.removeprefix('aws:region: ')}"
-        for line in provider_keys.faults({"aws:region": region})
+        for line in provider_keys.problems({"aws:region": region})
     ]
     if not mistakes:
         try:

@@ -22,7 +22,7 @@ from langfuse_aws.automation.aws.answers import (
 )
 from langfuse_aws.automation.images.lookup import NoAnswerError, NotThereError, look_up
 from langfuse_aws.components.runtime.images import mirror_repository
-from langfuse_aws.settings.image_lock import LOCK_FILE, Lock, fault, read_lock
+from langfuse_aws.settings.image_lock import LOCK_FILE, Lock, problem, read_lock
 from langfuse_aws.settings.installation import COMMAND
 from langfuse_aws.settings.stack_images import Image
 
@@ -49,9 +49,8 @@ def _name(image: Image) -> str:
 
 
 def _checked(image: Image, lock: Lock, found: Iterator[Result]) -> Iterator[Result]:
-    problem = fault(image, lock)
-    if problem:
-        yield failed(_name(image), problem.removeprefix(f"{image.reference}: "), "")
+    if wrong := problem(image, lock):
+        yield failed(_name(image), wrong.removeprefix(f"{image.reference}: "), "")
     else:
         yield from found
 

@@ -18,7 +18,8 @@ import yaml
 from typer.testing import CliRunner
 
 from langfuse_aws.automation.__main__ import app
-from langfuse_aws.automation.engine.offline_workspace import REPOSITORY, read_yaml
+from langfuse_aws.automation.engine.folders import REPOSITORY
+from langfuse_aws.automation.engine.offline_workspace import read_yaml
 from langfuse_aws.automation.errors import NOT_LOGGED_IN, UserError, messages
 from langfuse_aws.automation.stack import LangfuseStack
 from langfuse_aws.settings.stack import read

@@ -46,7 +46,7 @@ def test_web_knows_every_variable_and_takes_its_value(release: str) -> None:
     own = {name for name in (*environment.plain, *environment.secret) if "_INIT_" in name}
     assert own == VARIABLES
     table = known("web", int(release[0]))
-    faults = {name: table[name].fault(environment.plain.get(name, "x")) for name in own}
+    faults = {name: table[name].problem(environment.plain.get(name, "x")) for name in own}
     assert set(faults.values()) == {None}, faults
 
 

@@ -41,7 +41,7 @@ from langfuse_aws.components.clickhouse.config import (
     start_command,
     user_data,
 )
-from langfuse_aws.components.clickhouse.host import DATA_FOLDER, DEVICE, MOUNT_POINT
+from langfuse_aws.components.clickhouse.volume import DATA_FOLDER, DEVICE, MOUNT_POINT
 from langfuse_aws.settings.versions import CLICKHOUSE_COMPATIBILITY
 from tests.unit.boot_script import BASH, Boot, functions, noted, run
 

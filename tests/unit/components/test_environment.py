@@ -180,7 +180,7 @@ def test_every_value_in_the_clear_holds_the_constraint_of_its_variable(
     faults = {
         name: fault
         for name, value in environment_of(container, settings).plain.items()
-        if (fault := variables[name].fault(value))
+        if (fault := variables[name].problem(value))
     }
     assert faults == {}, f"Langfuse {release}'s {container} would refuse to start"
 
@@ -274,7 +274,7 @@ def test_every_variable_of_the_migration_is_one_of_webs_and_holds_its_constraint
     found = environment.migration(settings, ENDPOINTS, CREDENTIALS)
     variables = known("web", settings.major)
     assert set(names(found)) <= set(variables), "it is web's image that reads them"
-    faults = {name: variables[name].fault(value) for name, value in found.plain.items()}
+    faults = {name: variables[name].problem(value) for name, value in found.plain.items()}
     assert {name: fault for name, fault in faults.items() if fault} == {}, "or no service starts"
     services = environment_of("web", settings)
     assert {name for name, value in found.plain.items() if services.plain.get(name) != value} <= {
@@ -307,8 +307,10 @@ def test_the_urls_of_an_external_clickhouse_are_ones_that_langfuse_takes(
     clickhouse = settings_of(release, **keys).clickhouse
     assert isinstance(clickhouse, ExternalClickHouse), "mode is external"
     variables = known("web", int(release.split(".")[0]))
-    assert variables["CLICKHOUSE_URL"].fault(clickhouse.url) is None, "what settings accept"
-    assert variables["CLICKHOUSE_MIGRATION_URL"].fault(clickhouse.migration_url) is None, "as well"
+    assert variables["CLICKHOUSE_URL"].problem(clickhouse.url) is None, "what settings accept"
+    assert variables["CLICKHOUSE_MIGRATION_URL"].problem(clickhouse.migration_url) is None, (
+        "as well"
+    )
 
 
 @EACH_RELEASE
@@ -824,8 +826,8 @@ def test_the_encryption_key_that_is_generated_has_the_length_langfuse_validates(
 ) -> None:
     variable = known("worker", int(release.split(".")[0]))["ENCRYPTION_KEY"]
     generated = bytes(range(ENCRYPTION_KEY_BYTES)).hex()
-    assert variable.fault(generated) is None, "64 hexadecimal digits, as the message below says"
-    assert variable.fault(generated[:-1]) == "must be 64 hexadecimal digits", "and not one fewer"
+    assert variable.problem(generated) is None, "64 hexadecimal digits, as the message below says"
+    assert variable.problem(generated[:-1]) == "must be 64 hexadecimal digits", "and not one fewer"
 
 
 # --- the table
@@ -941,6 +943,6 @@ def variable(kind: Kind, constraint: str = "") -> Variable:
 def test_a_value_is_held_to_the_constraint_of_its_row(
     kind: Kind, constraint: str, value: str, fault: str | None
 ) -> None:
-    assert variable(kind, constraint).fault(value) == fault, (
+    assert variable(kind, constraint).problem(value) == fault, (
         f"{kind} {constraint} has to judge {json.dumps(value)} as zod does"
     )

@@ -8,6 +8,7 @@ from typing import Any, Final
 import pytest
 
 from langfuse_aws.policy.rules import violations
+from langfuse_aws.settings.image_lock import LockedImage
 from tests.image_lock import locked
 from tests.unit.components.test_app_runner import APP_RUNNER
 from tests.unit.stack_graph import VARIED, Graph, build, shipped, varied
@@ -61,9 +62,10 @@ def test_with_it_web_and_worker_have_one_and_nothing_else_of_the_stack() -> None
 
 
 def test_on_app_runner_the_worker_alone_has_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(
-        "langfuse_aws.components.runtime.images.read_lock", lambda _: locked(APP_RUNNER)
-    )
+    def lock(_: object) -> dict[str, LockedImage]:
+        return locked(APP_RUNNER)
+
+    monkeypatch.setattr("langfuse_aws.components.runtime.images.read_lock", lock)
     graph = build("platform", {**APP_RUNNER, "exec": True})
     assert open_services(graph) == {"langfuse-platform-worker"}
     assert set(with_channels(graph)) == {"langfuse-platform-worker-task"}

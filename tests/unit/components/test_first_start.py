@@ -101,7 +101,7 @@ def test_one_task_alone_makes_the_first_start_in_every_size(
     assert not given & set(NO_MIGRATIONS)
     table = known("web", int(release[0]))
     faults = {
-        name: table[name].fault(value) for name, value in made.environment("migration").items()
+        name: table[name].problem(value) for name, value in made.environment("migration").items()
     }
     assert set(faults.values()) == {None}, faults
 

@@ -336,7 +336,7 @@ JUDGED: Final[Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
 @pytest.mark.parametrize("name", JUDGED)
 def test_a_value_is_judged_as_langfuse_judges_it(name: str, major: int) -> None:
     accepted, refused = JUDGED[name]
-    fault = of(name, major).fault
+    fault = of(name, major).problem
     assert [each for each in accepted if fault(each)] == [], "zod 4.3.6, or whoever parses it"
     assert [each for each in refused if not fault(each)] == []
 

@@ -38,18 +38,18 @@ ABSENT = {"no-access-key"}
 
 def told(case: Case) -> tuple[str, ...]:
     stack = JudgedStack(ResourceGraph((case.subject, *case.others)), case.protected)
-    return tuple(BY_ID[case.rule].faults(case.subject, stack))
+    return tuple(BY_ID[case.rule].problems(case.subject, stack))
 
 
 @pytest.mark.parametrize("rule", BY_ID)
 def test_a_rule_says_exactly_what_is_wrong(rule: str) -> None:
     cases = [case for case in CASES if case.rule == rule]
-    assert [told(case) for case in cases] == [case.faults for case in cases]
+    assert [told(case) for case in cases] == [case.problems for case in cases]
 
 
 def test_every_rule_has_a_case_that_breaks_it_and_one_that_keeps_it() -> None:
-    assert {case.rule for case in CASES if case.faults} == set(BY_ID)
-    assert {case.rule for case in CASES if not case.faults} == set(BY_ID) - ABSENT
+    assert {case.rule for case in CASES if case.problems} == set(BY_ID)
+    assert {case.rule for case in CASES if not case.problems} == set(BY_ID) - ABSENT
 
 
 def test_every_rule_is_tried_on_every_type_that_it_names() -> None:
@@ -68,5 +68,5 @@ def test_no_two_rules_share_an_id_and_each_says_what_why_and_what_to_do() -> Non
 
 
 def test_no_fault_quotes_the_value_of_a_secret() -> None:
-    faults = " ".join(fault for case in secret_values.CASES for fault in told(case))
-    assert not [value for value in secret_values.SECRETS.values() if value in faults]
+    problems = " ".join(fault for case in secret_values.CASES for fault in told(case))
+    assert not [value for value in secret_values.SECRETS.values() if value in problems]

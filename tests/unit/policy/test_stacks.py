@@ -116,7 +116,7 @@ def test_a_stack_without_protection_is_refused_only_where_the_setting_asks_for_i
 def test_a_stack_file_without_default_tags_breaks_the_rule_on_tags() -> None:
     found = violations(as_state(shipped("prod"), {"Project": "langfuse"}))
     assert {each.rule.id for each in found} == {"tagged"}
-    assert {each.fault for each in found} == {"it lacks the tag Stack"}
+    assert {each.problem for each in found} == {"it lacks the tag Stack"}
     assert len(found) > 50, "roles, groups, buckets: whatever has tags"
 
 

@@ -18,15 +18,15 @@ class Case:
     rule: str
     subject: Resource
     others: tuple[Resource, ...]
-    faults: tuple[str, ...]
+    problems: tuple[str, ...]
     protected: bool
 
 
 def broken(
-    rule: str, faults: str | Sequence[str], *resources: Resource, protected: bool = False
+    rule: str, problems: str | Sequence[str], *resources: Resource, protected: bool = False
 ) -> Case:
     """A case whose first resource has these faults."""
-    told = (faults,) if isinstance(faults, str) else tuple(faults)
+    told = (problems,) if isinstance(problems, str) else tuple(problems)
     return Case(rule, resources[0], resources[1:], told, protected)
 
 

@@ -294,7 +294,7 @@ def test_no_variable_of_a_stack_file_is_answered_with_a_regular_expression() -> 
     }
     assert rows
     for name, row in rows.items():
-        told = row.fault("ö /")
+        told = row.problem("ö /")
         assert told is not None, name
         assert row.constraint not in told
         assert told != "has another form than Langfuse takes", (

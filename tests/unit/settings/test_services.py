@@ -203,7 +203,7 @@ def test_each_size_gives_each_release_variables_that_it_reads_and_takes(
         assert ("LANGFUSE_MIGRATION_V4_WRITE_MODE" in given) is (release == LANGFUSE)
         unread = {*given, *graph.secrets(container)} - variables.keys()
         assert unread <= set(NO_MIGRATIONS)
-        wrong = {name: variables[name].fault(given[name]) for name in given if name in variables}
+        wrong = {name: variables[name].problem(given[name]) for name in given if name in variables}
         assert set(wrong.values()) == {None}, wrong
 
 

@@ -1704,14 +1704,14 @@ def test_default_tags_that_aws_refuses_are_named_with_all_other_errors() -> None
 def test_a_default_tag_is_judged_as_the_in_memory_aws_judges_it(text: str) -> None:
     tags = {"Team": text}
     refused = bool(text_rules.faults("aws:sns/topic:Topic", {"tags": tags}))
-    assert bool(provider_keys.tag_faults({"tags": tags})) is refused
+    assert bool(provider_keys.tag_problems({"tags": tags})) is refused
 
 
 @pytest.mark.parametrize(
     "value", [None, {}, {"tags": None}, "{}", "text", '{"tags": {"Stack": "dev"}}']
 )
 def test_default_tags_may_be_absent(value: Any) -> None:
-    assert provider_keys.tag_faults(value) == []
+    assert provider_keys.tag_problems(value) == []
 
 
 def test_the_first_page_shows_what_a_wrong_stack_file_prints() -> None:

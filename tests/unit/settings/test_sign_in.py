@@ -178,7 +178,7 @@ def test_langfuse_reads_each_variable_and_takes_its_value(provider: str, release
     table = known("web", int(release.split(".")[0]))
     variables = CASES[provider][1]
     assert {*variables, SECRETS[provider]} <= set(table), "or Langfuse ignores it without a word"
-    assert {name: table[name].fault(value) for name, value in variables.items()} == dict.fromkeys(
+    assert {name: table[name].problem(value) for name, value in variables.items()} == dict.fromkeys(
         variables
     ), "or web does not start"
 

@@ -32,8 +32,8 @@ from langfuse_aws.automation.engine.events import (
     SummaryEvent,
     read,
 )
+from langfuse_aws.automation.engine.folders import REPOSITORY
 from langfuse_aws.automation.engine.following import SIGNALS, follow
-from langfuse_aws.automation.engine.offline_workspace import REPOSITORY
 from langfuse_aws.automation.engine.operation import Command, Operation, OperationError
 from langfuse_aws.automation.engine.redaction import Redaction
 from langfuse_aws.automation.engine.results import Result

@@ -132,7 +132,7 @@ def test_a_key_that_is_given_twice_is_refused() -> None:
 def test_tags_are_checked_as_the_program_checks_them() -> None:
     tags = {"aws:reserved": "x"}
     found = problems({"size": "dev", "aws:defaultTags": {"tags": tags}})
-    assert found == list(provider_keys.tag_faults({"tags": tags}))
+    assert found == list(provider_keys.tag_problems({"tags": tags}))
     assert found
 
 

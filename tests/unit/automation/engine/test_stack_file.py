@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from langfuse_aws.automation.__main__ import app
 from langfuse_aws.automation.diff import command as diff_command
-from langfuse_aws.automation.engine.offline_workspace import REPOSITORY
+from langfuse_aws.automation.engine.folders import REPOSITORY
 from langfuse_aws.automation.engine.stack_file import (
     InvalidSettingsError,
     check_stack_file,

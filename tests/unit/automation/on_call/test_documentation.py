@@ -5,7 +5,7 @@ from typing import Any, Final, cast
 
 import pytest
 
-from langfuse_aws.automation.engine.offline_workspace import REPOSITORY
+from langfuse_aws.automation.engine.folders import REPOSITORY
 from langfuse_aws.automation.on_call import report as report_module
 from langfuse_aws.automation.on_call import status as status_module
 from langfuse_aws.components.observability.alarm_clickhouse import BACKUP_HOURS

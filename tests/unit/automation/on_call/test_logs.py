@@ -19,7 +19,7 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from langfuse_aws.automation.__main__ import app
-from langfuse_aws.automation.engine.offline_workspace import REPOSITORY
+from langfuse_aws.automation.engine.folders import REPOSITORY
 from langfuse_aws.automation.on_call import log_events
 from langfuse_aws.automation.on_call import logs as logs_module
 from langfuse_aws.automation.on_call.log_events import LogEvent, coming

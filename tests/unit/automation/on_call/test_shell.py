@@ -15,7 +15,7 @@ import pytest
 from typer.testing import CliRunner
 
 from langfuse_aws.automation.__main__ import app
-from langfuse_aws.automation.engine.offline_workspace import REPOSITORY
+from langfuse_aws.automation.engine.folders import REPOSITORY
 from langfuse_aws.automation.on_call import shell as shell_module
 from tests.image_lock import locked
 from tests.unit.automation.on_call.stack_that_runs import (

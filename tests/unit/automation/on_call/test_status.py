@@ -18,7 +18,7 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from langfuse_aws.automation.__main__ import app
-from langfuse_aws.automation.engine.offline_workspace import REPOSITORY
+from langfuse_aws.automation.engine.folders import REPOSITORY
 from langfuse_aws.automation.on_call import backups, certificates, ecs_services
 from langfuse_aws.automation.on_call import status as status_module
 from langfuse_aws.automation.on_call.findings import Finding, Reading, age, read_all

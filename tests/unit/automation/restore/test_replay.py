@@ -14,7 +14,7 @@ import pytest
 from typer.testing import CliRunner
 
 from langfuse_aws.automation.__main__ import app
-from langfuse_aws.automation.engine.offline_workspace import REPOSITORY
+from langfuse_aws.automation.engine.folders import REPOSITORY
 from langfuse_aws.automation.restore import replay
 from langfuse_aws.automation.restore.replay import OVERRIDE_CHARACTERS, Window, orders
 from tests.unit.automation.restore.test_restore import (

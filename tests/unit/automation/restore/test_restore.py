@@ -28,7 +28,7 @@ from langfuse_aws.automation import terminal
 from langfuse_aws.automation.__main__ import app
 from langfuse_aws.automation.engine import deployed as deployed_module
 from langfuse_aws.automation.engine.deployed import Deployed
-from langfuse_aws.automation.engine.offline_workspace import REPOSITORY
+from langfuse_aws.automation.engine.folders import REPOSITORY
 from langfuse_aws.automation.engine.stack_file import InvalidSettingsError
 from langfuse_aws.automation.errors import UserError
 from langfuse_aws.automation.plan import Plan, Step, carry_out
