@@ -24,7 +24,11 @@ from langfuse_aws.components.clickhouse.reader import (
     Reader,
     reader_config,
 )
-from langfuse_aws.components.runtime.container_definition import ContainerDefinition, HealthCheck
+from langfuse_aws.components.runtime.container_definition import (
+    ContainerDefinition,
+    HealthCheck,
+    to_json,
+)
 from langfuse_aws.components.runtime.images import ContainerImage
 from langfuse_aws.components.runtime.task_roles import execution_role, task_role
 from langfuse_aws.components.shared import iam
@@ -134,7 +138,7 @@ def clickhouse_task(
         ).arn,
         task_role_arn=task_role(name, iam.bucket_access(args.bucket.arn, None), child).arn,
         volumes=[{"name": volume, "host_path": path} for volume, path in volumes.items()],
-        container_definitions=container.to_json(),
+        container_definitions=to_json([container]),
         opts=child,
     )
 

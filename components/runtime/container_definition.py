@@ -51,11 +51,8 @@ class ContainerDefinition:
     more: Mapping[str, Any] = field(default_factory=dict[str, Any])
     """Further keys of the definition, in ECS's own terms."""
 
-    def to_json(self) -> pulumi.Output[str]:
-        """Build the task definition's `containerDefinitions`."""
-        return pulumi.Output.json_dumps([self._definition()], sort_keys=True)
-
-    def _definition(self) -> dict[str, Any]:
+    def definition(self) -> dict[str, Any]:
+        """Build one of the task definition's `containerDefinitions`."""
         return {
             "name": self.name,
             "image": self.image,
@@ -103,3 +100,8 @@ class ContainerDefinition:
                 "startPeriod": check.start_period,
             }
         }
+
+
+def to_json(containers: Sequence[ContainerDefinition]) -> pulumi.Output[str]:
+    """Build the task definition's `containerDefinitions`."""
+    return pulumi.Output.json_dumps([each.definition() for each in containers], sort_keys=True)

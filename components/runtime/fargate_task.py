@@ -4,7 +4,7 @@ Services run it for ever, the migration's gate and the backups' schedule run it 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal
 
 import pulumi
@@ -19,7 +19,11 @@ from langfuse_aws.components.network.security_groups import (
     security_group,
 )
 from langfuse_aws.components.runtime.cluster import Cluster
-from langfuse_aws.components.runtime.container_definition import ContainerDefinition, HealthCheck
+from langfuse_aws.components.runtime.container_definition import (
+    ContainerDefinition,
+    HealthCheck,
+    to_json,
+)
 from langfuse_aws.components.runtime.images import ContainerImage
 from langfuse_aws.components.runtime.task_roles import execution_role, task_role
 from langfuse_aws.components.shared import iam
@@ -32,8 +36,19 @@ ARCHITECTURE: Final = {"arm64": "ARM64", "x86_64": "X86_64"}
 
 
 @dataclass(frozen=True)
+class Sidecar:
+    """A container beside the task's own, of the same image and with the same log group."""
+
+    name: str
+    environment: Environment[pulumi.Input[str], SecretReference]
+    """Its secrets are among those of the task's own container."""
+    more: Mapping[str, Any]
+    """Further keys of the container definition, in ECS's own terms."""
+
+
+@dataclass(frozen=True)
 class FargateTaskArgs:
-    """What a task with one container is made from."""
+    """What a task is made from."""
 
     description: str
     """Of its security group; a group is replaced when this changes."""
@@ -58,6 +73,7 @@ class FargateTaskArgs:
     """Seconds between SIGTERM and SIGKILL."""
     more: Mapping[str, Any] = field(default_factory=dict[str, Any])
     """Further keys of the container definition, in ECS's own terms."""
+    sidecars: Sequence[Sidecar] = ()
 
 
 @dataclass(frozen=True)
@@ -98,6 +114,19 @@ def fargate_task(name: str, args: FargateTaskArgs, opts: pulumi.ResourceOptions)
         stop_timeout=args.stop_timeout,
         more=args.more,
     )
+    beside = [
+        replace(
+            container,
+            name=each.name,
+            ports=(),
+            health_check=None,
+            plain=each.environment.plain,
+            secret=each.environment.secret,
+            stop_timeout=STOP_TIMEOUT_SECONDS,
+            more=each.more,
+        )
+        for each in args.sidecars
+    ]
     execution = execution_role(
         name, logs.arn, list(args.environment.secret.values()), args.image, opts
     )
@@ -115,7 +144,7 @@ def fargate_task(name: str, args: FargateTaskArgs, opts: pulumi.ResourceOptions)
         },
         execution_role_arn=execution.arn,
         task_role_arn=own.arn,
-        container_definitions=container.to_json(),
+        container_definitions=to_json([container, *beside]),
         # What runs, in the clear: the definitions are unknown until their secrets exist.
         tags={"Image": args.image.reference},
         opts=opts,
