@@ -13,9 +13,9 @@ import pulumi
 
 from langfuse_aws.components.environment import Environment
 from langfuse_aws.components.runtime.fargate_task import Sidecar
-from langfuse_aws.components.shared import metrics
+from langfuse_aws.components.shared.metrics import queue_dimensions
 from langfuse_aws.components.shared.stored_secret import SecretReference
-from langfuse_aws.contract import queues
+from langfuse_aws.contract import queue_metrics, queues
 
 Each = TypeVar("Each")
 
@@ -26,10 +26,6 @@ VARIABLE: Final = "QUEUE_PROBE"
 
 REDIS_VARIABLES: Final = "REDIS_"
 """What the names of the worker's variables for Redis begin with."""
-
-SECONDS: Final = 10
-"""Between two looks: the shortest period of an alarm.
-https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html"""
 
 MEMORY_MIB: Final = 128
 """What the container may have at the most; seen are 60 to 75 MiB, with 100,000 jobs too."""
@@ -73,18 +69,20 @@ def queue_probe(
     )
 
 
-def told(stack: str, *, tells_memory: bool, seconds: float = SECONDS) -> dict[str, Any]:
+def told(
+    stack: str, *, tells_memory: bool, seconds: float = queue_metrics.SECONDS
+) -> dict[str, Any]:
     """Write what the script is told: where to look, and what CloudWatch makes metrics of.
 
     The other numbers of a line can be searched for in its log, and cost nothing. ElastiCache tells
     its memory by itself.
     """
     sharded = set(queues.INGESTION) | set(queues.SHARDED_OTHERS)
-    found = [*metrics.OF_QUEUES, *([metrics.QUEUE_MEMORY] if tells_memory else [])]
+    found = {**queue_metrics.METRICS, **(queue_metrics.MEMORY_METRIC if tells_memory else {})}
     return {
-        "namespace": metrics.QUEUES_NAMESPACE,
-        "dimensions": dict(metrics.queue_dimensions(stack)),
-        "metrics": [[each.name, metrics.QUEUE_UNITS[each.name]] for each in found],
+        "namespace": queue_metrics.NAMESPACE,
+        "dimensions": dict(queue_dimensions(stack)),
+        "metrics": [list(each) for each in found.items()],
         "seconds": seconds,
         "prefix": queues.PREFIX,
         "groups": [

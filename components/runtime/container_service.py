@@ -10,19 +10,23 @@ import pulumi_aws as aws
 from langfuse_aws.components.environment import Environment
 from langfuse_aws.components.network.network import Network
 from langfuse_aws.components.network.security_groups import IngressRule
-from langfuse_aws.components.runtime import backlog_scaling
 from langfuse_aws.components.runtime.cluster import Cluster
 from langfuse_aws.components.runtime.container_definition import HealthCheck
 from langfuse_aws.components.runtime.fargate_service import capacity_provider, fargate_service
-from langfuse_aws.components.runtime.fargate_task import FargateTaskArgs, fargate_task
+from langfuse_aws.components.runtime.fargate_task import FargateTaskArgs, Sidecar, fargate_task
 from langfuse_aws.components.runtime.images import ContainerImage
+from langfuse_aws.components.runtime.lag_scaling import LagScaling, scale_on_lag
 from langfuse_aws.components.runtime.read_back import running_service
 from langfuse_aws.components.shared.iam import Statement
 from langfuse_aws.components.shared.location import Location
 from langfuse_aws.components.shared.metrics import MetricDimensions
 from langfuse_aws.components.shared.stored_secret import SecretReference
 from langfuse_aws.settings.scaling import CPU_SCALE_IN_COOLDOWN_SECONDS as SCALE_IN_COOLDOWN_SECONDS
-from langfuse_aws.settings.scaling import CPU_TARGET_PERCENT, SCALE_OUT_COOLDOWN_SECONDS
+from langfuse_aws.settings.scaling import (
+    CPU_TARGET_PERCENT,
+    LAG_SCALE_IN_COOLDOWN_SECONDS,
+    SCALE_OUT_COOLDOWN_SECONDS,
+)
 from langfuse_aws.settings.services import Service
 
 
@@ -51,8 +55,9 @@ class ContainerServiceArgs:
     """Further arguments of the ECS service."""
     after: Sequence[pulumi.Resource]
     """What must run before the service starts."""
-    backlog_per_task: int | None = None
-    """Waiting jobs that a task is meant to have; None: the service scales on CPU alone."""
+    sidecars: Sequence[Sidecar] = ()
+    lag: LagScaling | None = None
+    """None: the service scales on CPU alone."""
 
 
 class ContainerService(pulumi.ComponentResource):
@@ -92,6 +97,7 @@ class ContainerService(pulumi.ComponentResource):
                 location=args.location,
                 network=args.network,
                 log_retention_days=args.log_retention_days,
+                sidecars=args.sidecars,
             ),
             child,
         )
@@ -127,16 +133,9 @@ class ContainerService(pulumi.ComponentResource):
             opts=child,
         )
         scale_in_cooldown = SCALE_IN_COOLDOWN_SECONDS
-        if args.backlog_per_task is not None:
-            scale_in_cooldown = backlog_scaling.SCALE_IN_COOLDOWN_SECONDS
-            backlog_scaling.backlog_policy(
-                f"{name}-backlog",
-                target,
-                args.cluster.name,
-                self.service.name,
-                args.backlog_per_task,
-                child,
-            )
+        if args.lag is not None:
+            scale_in_cooldown = LAG_SCALE_IN_COOLDOWN_SECONDS
+            scale_on_lag(f"{name}-lag", target, args.lag, child)
         aws.appautoscaling.Policy(
             f"{name}-cpu",
             policy_type="TargetTrackingScaling",

@@ -10,7 +10,7 @@ from typing import Final
 
 import pulumi
 
-from langfuse_aws.contract import metrics as langfuse
+from langfuse_aws.contract import queue_metrics
 
 Dimensions = Mapping[str, pulumi.Input[str]]
 
@@ -192,48 +192,28 @@ DATABASE_COPIES: Final = replace(
 """Each kind of resource by itself: one that is well would hide another that is never copied."""
 
 
-QUEUES_NAMESPACE: Final = "Langfuse/Queues"
-"""Of what the queue probes tell (components/langfuse_worker/queue_probe.py)."""
-
-WAITING_JOBS: Final = Metric("queues", QUEUES_NAMESPACE, "WaitingJobs", "Maximum", "waiting", 60)
-"""Jobs of ingestion that could be worked on. Each probe tells the same number: no Sum."""
-OLDEST_JOB_AGE: Final = replace(WAITING_JOBS, name="OldestJobAge", title="oldest, s")
-"""For how long the oldest of them has waited, s; 0 when none does."""
-FAILED_JOBS: Final = replace(WAITING_JOBS, name="FailedJobs", title="failed")
-"""Jobs of ingestion that failed for good. They stay until somebody retries or removes them."""
-OTHER_OLDEST_JOB_AGE: Final = replace(
-    WAITING_JOBS, name="OtherOldestJobAge", title="oldest of other queues, s"
+# Each probe tells the same numbers: no Sum.
+WAITING_JOBS: Final = Metric(
+    "queues", queue_metrics.NAMESPACE, queue_metrics.WAITING_JOBS, "Maximum", "waiting jobs", 60
 )
-OF_QUEUES: Final = (WAITING_JOBS, OLDEST_JOB_AGE, FAILED_JOBS, OTHER_OLDEST_JOB_AGE)
-"""What each probe tells: CloudWatch charges for each, however many probes there are."""
-QUEUE_MEMORY: Final = replace(WAITING_JOBS, name="MemoryUsed", title="Redis memory, bytes")
-"""Of a Redis that is no ElastiCache, which has a metric of its own."""
-
-QUEUE_UNITS: Final = {
-    WAITING_JOBS.name: "Count",
-    OLDEST_JOB_AGE.name: "Seconds",
-    FAILED_JOBS.name: "Count",
-    OTHER_OLDEST_JOB_AGE.name: "Seconds",
-    QUEUE_MEMORY.name: "Bytes",
-}
-"""https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_MetricDatum.html"""
+OLDEST_JOB_AGE: Final = replace(
+    WAITING_JOBS, name=queue_metrics.OLDEST_JOB_AGE, title="oldest job of ingestion, s"
+)
+FAILED_JOBS: Final = replace(WAITING_JOBS, name=queue_metrics.FAILED_JOBS, title="failed jobs")
+OTHER_OLDEST_JOB_AGE: Final = replace(
+    WAITING_JOBS, name=queue_metrics.OTHER_OLDEST_JOB_AGE, title="oldest job of other queues, s"
+)
+QUEUE_MEMORY: Final = replace(
+    WAITING_JOBS,
+    subject="external-redis",
+    name=queue_metrics.MEMORY_USED,
+    title="Redis memory, bytes",
+)
 
 
 def queue_dimensions(stack: str) -> Mapping[str, str]:
     """What tells the queues of stacks apart. `stack` is the prefix of its names."""
-    return {"Stack": stack}
-
-
-def waiting_jobs(queue: str) -> Metric:
-    """Make the number of jobs of a queue that wait."""
-    return Metric(
-        "queues", langfuse.NAMESPACE, langfuse.waiting(queue), "Maximum", f"{queue}: waiting", 60
-    )
-
-
-def failed_jobs(queue: str) -> Metric:
-    """Make the number of jobs of a queue that have failed for good."""
-    return replace(waiting_jobs(queue), name=langfuse.failed(queue), title=f"{queue}: failed")
+    return {queue_metrics.DIMENSION: stack}
 
 
 def schedules_run(service: str) -> Metric:

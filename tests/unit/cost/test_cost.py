@@ -89,10 +89,12 @@ def test_everything_that_settings_can_add_is_in_the_bill_and_the_output_is_its_s
     assert costs["WAF"] == approx(11)
     assert costs["KMS key"] == approx(2), "of the bucket, and of the alarms' topic"
     assert costs["Secret"] == approx(7 * 0.4), "four, the bootstrap's, and Grafana's two"
-    assert costs["Alarm"] == approx(
-        0.1 * len(graph.of_type("aws:cloudwatch/metricAlarm:MetricAlarm"))
-    )
-    assert costs["Queue metrics"] == approx(200 * 0.30)
+    alarms = graph.of_type("aws:cloudwatch/metricAlarm:MetricAlarm")
+    assert costs["Alarm"] == approx(0.1 * (len(alarms) - 1))
+    assert costs["Alarm each 10 s"] == approx(0.3), "that of the worker's lag"
+    assert costs["Queue metrics"] == approx(4 * 0.30)
+    lines_gb = 730 * 360 * 600 / 1e9
+    assert costs["Lines of queue probes"] == approx(2 * lines_gb * 0.5), "of two tasks"
     assert costs["NAT gateway"] == approx(32.85)
     assert costs["Public IPv4 addresses"] == approx(4 * 3.65), "of the gateway and three zones"
     assert costs["EC2 r7g.large"] == approx(3 * 78.183)
@@ -101,7 +103,7 @@ def test_everything_that_settings_can_add_is_in_the_bill_and_the_output_is_its_s
     assert costs["Fargate tasks, ARM"] == approx(2 * 57.67 + 14.4175), "Grafana's is a quarter"
 
 
-@pytest.mark.parametrize(("size", "sum_"), [("dev", 79.36), ("staging", 170.69), ("prod", 683.26)])
+@pytest.mark.parametrize(("size", "sum_"), [("dev", 81.14), ("staging", 172.46), ("prod", 624.32)])
 def test_what_the_sizes_cost(size: str, sum_: float) -> None:
     found = cost_tables.bill_of(size)
     assert found.sums.configured == approx(sum_)
