@@ -147,7 +147,7 @@ def test_a_stack_chooses_its_lag_and_all_of_it_follows() -> None:
 def is_alarm(alarm: Mapping[str, Any], datapoints: Sequence[float | None]) -> bool:
     """Whether it is in ALARM after these periods, the newest last; None is a missing one."""
     assert alarm["treatMissingData"] == "notBreaching"
-    last = datapoints[-alarm["evaluationPeriods"] :]
+    last = datapoints[-int(alarm["evaluationPeriods"]) :]
     high = sum(each is not None and each > alarm["threshold"] for each in last)
     return high >= alarm["datapointsToAlarm"]
 
