@@ -70,8 +70,6 @@ def test_it_reads_from_the_ingress_down_to_the_backups(name: str) -> None:
     words = list(dict.fromkeys(title.split(" ", 1)[1].split(":")[0] for title in titles))
     parts = ["Ingress", "Web", "Queue", "Worker", "PostgreSQL", "Valkey", "S3", "ClickHouse"]
     parts += ["Backups", "Certificate"]
-    if name in ("dev", "staging"):
-        parts.remove("Queue")
     if name == "dev":
         parts.remove("Certificate")
     assert words == parts
