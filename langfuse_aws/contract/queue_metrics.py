@@ -34,5 +34,5 @@ MEMORY_METRIC: Final[Mapping[str, str]] = {MEMORY_USED: "Bytes"}
 SECONDS: Final = 10
 """Between two lines of a probe: the shortest period of an alarm."""
 LINE_BYTES: Final = 600
-"""Of a line and what CloudWatch Logs counts with each, 26 bytes; seen are 540 to 570.
+"""Of a line and what CloudWatch Logs counts with each, 26 bytes; seen are 540 to 560.
 https://aws.amazon.com/cloudwatch/pricing/"""
