@@ -15,7 +15,7 @@ const LIMIT = 5_000;
 // A job that was delayed waits from the end of its delay, not from when it was made.
 const LUA = `
 local groups, prefix, now = cjson.decode(ARGV[1]), ARGV[2], tonumber(ARGV[3])
-local GAP = 32
+local BLOCK = 32
 local function look(key, found)
   local function oldest(time)
     if time and time < found.oldest then found.oldest = time end
@@ -39,24 +39,26 @@ local function look(key, found)
   oldest(first[2] and math.floor(tonumber(first[2]) / 4096))
   found.failed = found.failed + redis.call("ZCARD", key .. ":failed")
 end
+local function look_at_shards(key, found)
+  local first = 1
+  while true do
+    local keys = {}
+    for shard = first, first + BLOCK - 1 do
+      table.insert(keys, key .. "-" .. shard .. ":meta")
+      table.insert(keys, key .. "-" .. shard .. ":id")
+    end
+    if redis.call("EXISTS", unpack(keys)) == 0 then return end
+    for shard = first, first + BLOCK - 1 do look(key .. "-" .. shard, found) end
+    first = first + BLOCK
+  end
+end
 local answer = {}
 for _, names in ipairs(groups) do
   local found = {waiting = 0, failed = 0, oldest = now}
   for _, name in ipairs(names.plain) do look(prefix .. ":" .. name, found) end
   for _, name in ipairs(names.sharded) do
-    local key = prefix .. ":" .. name
-    look(key, found)
-    local shard, missing = 1, 0
-    while missing < GAP do
-      local each = key .. "-" .. shard
-      if redis.call("EXISTS", each .. ":meta", each .. ":id") > 0 then
-        look(each, found)
-        missing = 0
-      else
-        missing = missing + 1
-      end
-      shard = shard + 1
-    end
+    look(prefix .. ":" .. name, found)
+    look_at_shards(prefix .. ":" .. name, found)
   end
   table.insert(answer, {found.waiting, now - found.oldest, found.failed})
 end
