@@ -27,6 +27,7 @@ BUSY_CPU_PERCENT: Final = (30, 50, 55, 75, 100)
 WEB_TASKS: Final = SIZING["prod"]["web"]
 WEB_REQUESTS: Final = 50
 """That a busy task of prod's web answers in a second; assumed."""
+RATE_LIMIT: Final[int] = ApiGatewayIngress.model_fields["rate_limit"].default
 WEB_SPIKES: Final = (50, 90, 150, 600)
 """Requests a second."""
 
@@ -82,7 +83,7 @@ def web_spikes() -> str:
         run = simulate(inputs, spiky(inputs), "cpu")
         found = totals(run, inputs, 0)
         cpu = min(100 * spike / (inputs.min_tasks * WEB_REQUESTS), 100)
-        refused = max(0, 1 - ApiGatewayIngress(kind="apiGateway").rate_limit / spike)
+        refused = max(0, 1 - RATE_LIMIT / spike)
         lines.append(
             (
                 f"{spike}",
