@@ -579,9 +579,12 @@ def check_scaling(account: Account, outputs: dict[str, Any]) -> None:
     (alarm,) = account.lag_alarms()
     assert alarm["AlarmActions"] == [steps["PolicyARN"]]
     assert (alarm["Period"], alarm["Threshold"], alarm["Dimensions"]) == (10, 60, queues)
-    adjustments = steps["StepScalingPolicyConfiguration"]["StepAdjustments"]
-    assert [each["ScalingAdjustment"] for each in adjustments] == [200, 400, 800]
-    assert [each["MetricIntervalLowerBound"] for each in adjustments] == [0, 60, 180]
+    # The provider keeps them as a set.
+    adjustments = {
+        each["MetricIntervalLowerBound"]: each["ScalingAdjustment"]
+        for each in steps["StepScalingPolicyConfiguration"]["StepAdjustments"]
+    }
+    assert adjustments == {0: 200, 60: 400, 180: 800}
     definition = account.task_definition(cluster, worker)
     names = {each["name"]: each["essential"] for each in definition["containerDefinitions"]}
     assert names == {"worker": True, "queue-probe": False}
