@@ -15,7 +15,6 @@ from dataclasses import dataclass, field
 from typing import Final, Generic, Literal, TypeVar
 
 from langfuse_aws.contract import node_options
-from langfuse_aws.contract.metrics import PUBLISHING_VARIABLE
 from langfuse_aws.contract.ports_and_health import (
     CONNECTIONS_PER_TASK,
     WEB_PORT,
@@ -147,8 +146,6 @@ def worker(
         **_for_services("worker", settings, endpoints),
         "LANGFUSE_SKIP_INGESTION_CLICKHOUSE_READ_MIN_PROJECT_CREATE_DATE": FRESH_SINCE,
     }
-    if settings.publishes_queue_metrics:
-        plain[PUBLISHING_VARIABLE] = "true"
     checks = worker_health_variables(settings.version, settings.write_mode)
     plain |= {
         variable: str(settings.worker.stuck_minutes[check]) for check, variable in checks.items()

@@ -112,7 +112,7 @@ def deploy(
     )
     migration = Migration(f"{name}-migration", MigrationArgs(parts), opts)
     web = LangfuseWeb(f"{name}-web", LangfuseWebArgs(parts, ingress, migration), opts)
-    worker = LangfuseWorker(f"{name}-worker", LangfuseWorkerArgs(parts, migration), opts)
+    worker = LangfuseWorker(f"{name}-worker", LangfuseWorkerArgs(parts, migration, name), opts)
 
     outputs: dict[str, pulumi.Output[Any]] = {}
     metric_dimensions = merge_dimensions(

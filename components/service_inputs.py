@@ -17,6 +17,7 @@ from langfuse_aws.components.runtime.images import Images
 from langfuse_aws.components.shared import iam
 from langfuse_aws.components.shared.location import Location
 from langfuse_aws.components.shared.stored_secret import SecretReference
+from langfuse_aws.contract import metrics
 from langfuse_aws.settings.model import Settings
 from langfuse_aws.settings.sign_in import SesMail
 
@@ -86,6 +87,9 @@ class ServiceInputs:
             account = aws.get_caller_identity(opts=invoke_opts).account_id
             guessed = iam.mail_identities(self.location, account, smtp.identities)
             statements.append(iam.mail_access(smtp.from_address, smtp.resource_arns or guessed))
+        services = self.settings.web, self.settings.worker
+        if any(metrics.publishes(each.environment) for each in services):
+            statements.append(iam.metric_publishing(metrics.NAMESPACE))
         return statements
 
     @property

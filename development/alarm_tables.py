@@ -65,7 +65,7 @@ def _things(settings: Settings) -> dict[str, int]:
         "web": 1,
         "worker": 1,
         "schedules": int(logs_schedules(settings.worker.environment)),
-        "queues": int(settings.publishes_queue_metrics),
+        "queues": int(settings.probes_queues),
         "clickhouse": int(own),
         "hosts": int(own),
         "clickhouse-backup": int(own),

@@ -35,7 +35,7 @@ from development.cost_tables import (
 from development.peer_costs import peer_table
 from development.plugin_arguments import source
 from development.policy_tables import anywhere_table, narrower_table, rule_tables
-from development.scaling_tables import spike_by_busy_cpu, spike_inputs, spike_results
+from development.scaling_tables import spike_by_busy_cpu, spike_inputs, spike_results, web_spikes
 from development.store_tables import store_table
 from development.trap_tables import trap_table
 
@@ -69,6 +69,7 @@ PARTS: Final[Mapping[str, Mapping[str, Callable[[], str]]]] = {
         "inputs": spike_inputs,
         "results": spike_results,
         "busy-cpu": spike_by_busy_cpu,
+        "web": web_spikes,
     },
     "docs/upgrade.md": {"traps": trap_table},
 }

@@ -153,9 +153,9 @@ class Worker(TypedDict):
     environment: NotRequired[dict[str, str]]
     """More variables for Langfuse, in the clear: those in langfuse_aws/contract/variables.csv. Value: names and texts."""
     scaleOn: NotRequired[WorkerScaleOn]
-    """What the autoscaling follows: CPU, or the waiting jobs and CPU. `backlog` needs Langfuse 3.169.0, and CloudWatch charges for the metrics. Value: `cpu` or `backlog`."""
-    backlogPerTask: NotRequired[int]
-    """Waiting jobs that one task is meant to have, with `scaleOn` `backlog`; measure yours. Value: integer, 1 or more."""
+    """What the autoscaling follows: CPU, or how long jobs wait and CPU. `backlog` has a queue probe in each task, and CloudWatch charges for four metrics. Value: `cpu` or `backlog`."""
+    maxLagSeconds: NotRequired[int]
+    """Seconds that the oldest waiting job may have waited before tasks are added, with `scaleOn` `backlog`. Value: integer, 10 to 3,600."""
     queueConsumptionStuckMinutes: NotRequired[int]
     """Minutes after which a worker that has begun and ended no job is replaced (Langfuse 4). Its shortest schedule is 20 minutes, for one of the workers; raise it for several idle ones with `v4.writeMode` `legacy`, where a minute's schedule is missing. Value: integer, 30 to 1,440."""
     eventPropagationStuckMinutes: NotRequired[int]

@@ -31,6 +31,7 @@ from langfuse_aws.components.runtime.task import (
     HealthCheck,
     execution_role,
     task_role,
+    to_json,
 )
 from langfuse_aws.components.shared import iam
 from langfuse_aws.components.shared.location import Location
@@ -139,7 +140,7 @@ def clickhouse_task(
         ).arn,
         task_role_arn=task_role(name, iam.bucket_access(args.bucket.arn, None), child).arn,
         volumes=[{"name": volume, "host_path": path} for volume, path in volumes.items()],
-        container_definitions=container.to_json(),
+        container_definitions=to_json([container]),
         opts=child,
     )
 

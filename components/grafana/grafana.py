@@ -40,6 +40,7 @@ VARIABLES: Final = {
     "cluster": ("web", "ClusterName"),
     "web": ("web", "ServiceName"),
     "worker": ("worker", "ServiceName"),
+    "queues": ("queues", "Stack"),
     "load_balancer": ("balancer", "LoadBalancer"),
     "api": ("api", "ApiId"),
     "database_cluster": ("aurora", "DBClusterIdentifier"),

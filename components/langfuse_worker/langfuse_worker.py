@@ -6,12 +6,17 @@ import pulumi
 import pulumi_aws as aws
 
 from langfuse_aws.components import environment
+from langfuse_aws.components.langfuse_worker.queue_probe import queue_probe
 from langfuse_aws.components.migration.migration import Migration
 from langfuse_aws.components.runtime.container_service import ContainerService, ContainerServiceArgs
+from langfuse_aws.components.runtime.lag_scaling import LagScaling
 from langfuse_aws.components.runtime.task import HealthCheck
 from langfuse_aws.components.service_inputs import ServiceInputs
-from langfuse_aws.components.shared import iam
-from langfuse_aws.components.shared.metrics import MetricDimensions, schedules_run
+from langfuse_aws.components.shared.metrics import (
+    MetricDimensions,
+    queue_dimensions,
+    schedules_run,
+)
 from langfuse_aws.contract import metrics
 from langfuse_aws.contract.ports_and_health import WORKER_PORT, health_command, worker_health_path
 from langfuse_aws.contract.start_and_stop import (
@@ -19,6 +24,7 @@ from langfuse_aws.contract.start_and_stop import (
     WORKER_STOP_SECONDS,
     start_seconds,
 )
+from langfuse_aws.settings.external_stores import ExternalRedis
 
 
 @dataclass(frozen=True)
@@ -28,6 +34,8 @@ class LangfuseWorkerArgs:
     parts: ServiceInputs
     migration: Migration
     """Comes first: no task runs on a database that is not its release's."""
+    stack: str
+    """Prefix of the stack's names."""
 
 
 class LangfuseWorker(pulumi.ComponentResource):
@@ -38,7 +46,7 @@ class LangfuseWorker(pulumi.ComponentResource):
     log_group_name: pulumi.Output[str]
     """Name of its log group."""
     metric_dimensions: MetricDimensions
-    """What CloudWatch calls the service, and whether the worker publishes its queues."""
+    """What CloudWatch calls the service, and its queues if they are probed."""
 
     def __init__(
         self, name: str, args: LangfuseWorkerArgs, opts: pulumi.ResourceOptions | None = None
@@ -46,7 +54,9 @@ class LangfuseWorker(pulumi.ComponentResource):
         super().__init__("langfuse:index:LangfuseWorker", name, None, opts)
         parts, worker = args.parts, args.parts.settings.worker
         path = worker_health_path(parts.settings.version, parts.settings.write_mode)
-        publishes = parts.settings.publishes_queue_metrics
+        variables = environment.worker(parts.settings, parts.endpoints, parts.credentials)
+        probes = parts.settings.probes_queues
+        external = isinstance(parts.settings.redis, ExternalRedis)
         service = ContainerService(
             name,
             ContainerServiceArgs(
@@ -59,11 +69,8 @@ class LangfuseWorker(pulumi.ComponentResource):
                 ),
                 stop_timeout=WORKER_STOP_SECONDS,
                 settings=worker,
-                environment=environment.worker(parts.settings, parts.endpoints, parts.credentials),
-                statements=[
-                    *parts.statements,
-                    *([iam.metric_publishing(metrics.NAMESPACE)] if publishes else []),
-                ],
+                environment=variables,
+                statements=parts.statements,
                 ingress_rules=parts.ingress_rules,
                 location=parts.location,
                 network=parts.network,
@@ -72,9 +79,10 @@ class LangfuseWorker(pulumi.ComponentResource):
                 service={},
                 after=[args.migration, *parts.before_services],
                 execute_command=parts.settings.exec,
-                backlog_per_task=(
-                    worker.backlog_per_task if worker.scale_on == "backlog" else None
+                sidecars=(
+                    [queue_probe(args.stack, variables, tells_memory=external)] if probes else []
                 ),
+                lag=LagScaling(args.stack, worker.max_lag_seconds) if probes else None,
             ),
             pulumi.ResourceOptions(parent=self),
         )
@@ -82,9 +90,10 @@ class LangfuseWorker(pulumi.ComponentResource):
         self.metric_dimensions = service.metric_dimensions
         if parts.settings.alarms is not None and metrics.logs_schedules(worker.environment):
             self._count_schedules(name)
-        if parts.settings.publishes_queue_metrics:
-            # Queue metrics have no dimensions.
-            self.metric_dimensions = {**self.metric_dimensions, "queues": [{}]}
+        if probes:
+            queues = [queue_dimensions(args.stack)]
+            of_redis = {"external-redis": queues} if external else {}
+            self.metric_dimensions = {**self.metric_dimensions, "queues": queues, **of_redis}
         self.register_outputs({"serviceName": self.service_name})
 
     def _count_schedules(self, name: str) -> None:

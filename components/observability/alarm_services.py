@@ -5,7 +5,6 @@ from typing import Final
 from langfuse_aws.components.observability.alarm_row import FIVE_MINUTES, HOUR, MINUTE, AlarmRow
 from langfuse_aws.components.shared import metrics
 from langfuse_aws.components.shared.metrics import DAY, Metric
-from langfuse_aws.contract.metrics import INGESTION_QUEUES
 from langfuse_aws.settings.model import Settings
 from langfuse_aws.settings.services import Service
 
@@ -13,7 +12,7 @@ FEW_ERRORS: Final = 10
 SLOW_SECONDS: Final = 5
 CPU_PERCENT: Final = 85
 MEMORY_PERCENT: Final = 90
-BACKLOG_JOBS: Final = 1000
+LATE_SECONDS: Final = 300
 RENEWAL_DAYS: Final = 45
 """How long before its end ACM renews a public certificate, which is valid for 198 days since
 February 2026 (395 before, and then renewed 60 days ahead).
@@ -74,8 +73,43 @@ def service_alarms(settings: Settings, stack: str) -> list[AlarmRow]:
             runbook="No scheduled jobs",
             missing="breaching",
         ),
-        *(_backlog(queue) for queue in INGESTION_QUEUES),
-        *(_dead_letters(queue) for queue in INGESTION_QUEUES),
+        AlarmRow(
+            label="ingestion-lag",
+            metric=metrics.OLDEST_JOB_AGE,
+            comparison=">=",
+            threshold=LATE_SECONDS,
+            bound=f"{LATE_SECONDS // MINUTE} min",
+            period=MINUTE,
+            periods=10,
+            summary="Events wait for minutes before they are written, or no probe says how long.",
+            why="autoscaling ends a spike's lag in this time; what lasts has another cause",
+            runbook="Queue lag",
+            missing="breaching",
+        ),
+        AlarmRow(
+            label="other-lag",
+            metric=metrics.OTHER_OLDEST_JOB_AGE,
+            comparison=">=",
+            threshold=HOUR,
+            bound="1 h",
+            period=FIVE_MINUTES,
+            periods=3,
+            summary="A job of evaluations, exports or deletions waits for an hour.",
+            why="they may wait for minutes, and nobody sees it when they wait for ever",
+            runbook="Queue lag",
+        ),
+        AlarmRow(
+            label="dead-letters",
+            metric=metrics.FAILED_JOBS,
+            comparison=">",
+            threshold=0,
+            growth=True,
+            period=FIVE_MINUTES,
+            periods=1,
+            summary="Jobs of ingestion have failed for good: their events are not in ClickHouse.",
+            why="growth, since what has failed stays in the queue until somebody removes it",
+            runbook="Dead letters",
+        ),
     ]
 
 
@@ -183,34 +217,4 @@ def _full(name: str, metric: Metric, what: str) -> AlarmRow:
         summary=f"{what} is about to run out of memory.",
         why="Node.js has 75 % of the memory; above 90 % it is killed soon",
         runbook="Memory of web or worker",
-    )
-
-
-def _backlog(queue: str) -> AlarmRow:
-    return AlarmRow(
-        label=f"{queue.replace('_', '-')}-backlog",
-        metric=metrics.waiting_jobs(queue),
-        comparison=">=",
-        threshold=BACKLOG_JOBS,
-        period=MINUTE,
-        periods=15,
-        summary="A queue is not drained, or no worker says how long it is.",
-        why="a peak falls below the bound in between; a queue that nobody drains does not",
-        runbook="Queue backlog",
-        missing="breaching",
-    )
-
-
-def _dead_letters(queue: str) -> AlarmRow:
-    return AlarmRow(
-        label=f"{queue.replace('_', '-')}-dead-letters",
-        metric=metrics.failed_jobs(queue),
-        comparison=">",
-        threshold=0,
-        growth=True,
-        period=FIVE_MINUTES,
-        periods=1,
-        summary="Jobs of a queue have failed for good: their events are not in ClickHouse.",
-        why="growth, since what has failed stays in the queue until somebody removes it",
-        runbook="Dead letters",
     )

@@ -11,7 +11,6 @@ import pulumi_aws as aws
 from langfuse_aws.components.shared import metrics
 from langfuse_aws.components.shared.location import Location
 from langfuse_aws.components.shared.metrics import Metric, MetricDimensions
-from langfuse_aws.contract.metrics import INGESTION_QUEUES
 
 COLUMNS: Final = 24
 WIDGET_HEIGHT: Final = 6
@@ -159,8 +158,9 @@ def dashboard_rows(stack: str) -> list[list[Widget]]:
             Widget("2 Web: CPU and memory", [metrics.APP_RUNNER_CPU, metrics.APP_RUNNER_MEMORY]),
         ],
         [
-            Widget("3 Queue: jobs that wait", [metrics.waiting_jobs(q) for q in INGESTION_QUEUES]),
-            Widget("3 Queue: dead letters", [metrics.failed_jobs(q) for q in INGESTION_QUEUES]),
+            Widget("3 Queue: lag", [metrics.OLDEST_JOB_AGE, metrics.OTHER_OLDEST_JOB_AGE]),
+            Widget("3 Queue: jobs that wait", [metrics.WAITING_JOBS]),
+            Widget("3 Queue: dead letters", [metrics.FAILED_JOBS]),
         ],
         _service("4 Worker", "worker"),
         [
@@ -173,6 +173,7 @@ def dashboard_rows(stack: str) -> list[list[Widget]]:
         ],
         [
             Widget("6 Valkey: memory", [metrics.CACHE_MEMORY]),
+            Widget("6 Redis: memory", [metrics.QUEUE_MEMORY]),
             # Its requests cost; its size is free, and told once a day.
             Widget("7 S3: size", [metrics.BUCKET_SIZE]),
         ],

@@ -13,14 +13,15 @@ import pulumi_aws as aws
 from langfuse_aws.components.environment import Environment
 from langfuse_aws.components.network.network import Network
 from langfuse_aws.components.network.security_groups import IngressRule
-from langfuse_aws.components.runtime import backlog_scaling
 from langfuse_aws.components.runtime.cluster import Cluster
 from langfuse_aws.components.runtime.images import ContainerImage
+from langfuse_aws.components.runtime.lag_scaling import LagScaling, scale_on_lag
 from langfuse_aws.components.runtime.read_back import running_service
 from langfuse_aws.components.runtime.task import (
     FargateTask,
     FargateTaskArgs,
     HealthCheck,
+    Sidecar,
     fargate_task,
 )
 from langfuse_aws.components.shared import iam
@@ -28,7 +29,11 @@ from langfuse_aws.components.shared.location import Location
 from langfuse_aws.components.shared.metrics import MetricDimensions
 from langfuse_aws.components.shared.stored_secret import SecretReference
 from langfuse_aws.settings.scaling import CPU_SCALE_IN_COOLDOWN_SECONDS as SCALE_IN_COOLDOWN_SECONDS
-from langfuse_aws.settings.scaling import CPU_TARGET_PERCENT, SCALE_OUT_COOLDOWN_SECONDS
+from langfuse_aws.settings.scaling import (
+    CPU_TARGET_PERCENT,
+    LAG_SCALE_IN_COOLDOWN_SECONDS,
+    SCALE_OUT_COOLDOWN_SECONDS,
+)
 from langfuse_aws.settings.services import Service
 
 
@@ -59,8 +64,9 @@ class ContainerServiceArgs:
     """What must run before the service starts."""
     execute_command: bool = False
     """Whether ECS Exec may open a shell in its tasks."""
-    backlog_per_task: int | None = None
-    """Waiting jobs that a task is meant to have; None: the service scales on CPU alone."""
+    sidecars: Sequence[Sidecar] = ()
+    lag: LagScaling | None = None
+    """None: the service scales on CPU alone."""
 
 
 class ContainerService(pulumi.ComponentResource):
@@ -103,6 +109,7 @@ class ContainerService(pulumi.ComponentResource):
                 location=args.location,
                 network=args.network,
                 log_retention_days=args.log_retention_days,
+                sidecars=args.sidecars,
             ),
             child,
         )
@@ -139,16 +146,9 @@ class ContainerService(pulumi.ComponentResource):
             opts=child,
         )
         scale_in_cooldown = SCALE_IN_COOLDOWN_SECONDS
-        if args.backlog_per_task is not None:
-            scale_in_cooldown = backlog_scaling.SCALE_IN_COOLDOWN_SECONDS
-            backlog_scaling.backlog_policy(
-                f"{name}-backlog",
-                target,
-                args.cluster.name,
-                self.service.name,
-                args.backlog_per_task,
-                child,
-            )
+        if args.lag is not None:
+            scale_in_cooldown = LAG_SCALE_IN_COOLDOWN_SECONDS
+            scale_on_lag(f"{name}-lag", target, args.lag, child)
         aws.appautoscaling.Policy(
             f"{name}-cpu",
             policy_type="TargetTrackingScaling",

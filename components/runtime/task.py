@@ -9,7 +9,7 @@ and lists are sorted and AWS's defaults are written out
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal
 
 import pulumi
@@ -68,11 +68,8 @@ class ContainerDefinition:
     more: Mapping[str, Any] = field(default_factory=dict[str, Any])
     """Further keys of the definition, in ECS's own terms."""
 
-    def to_json(self) -> pulumi.Output[str]:
-        """Build the task definition's `containerDefinitions`."""
-        return pulumi.Output.json_dumps([self._definition()], sort_keys=True)
-
-    def _definition(self) -> dict[str, Any]:
+    def definition(self) -> dict[str, Any]:
+        """Build one of the task definition's `containerDefinitions`."""
         return {
             "name": self.name,
             "image": self.image,
@@ -125,6 +122,11 @@ class ContainerDefinition:
 PRINCIPAL = "ecs-tasks.amazonaws.com"
 
 
+def to_json(containers: Sequence[ContainerDefinition]) -> pulumi.Output[str]:
+    """Build the task definition's `containerDefinitions`."""
+    return pulumi.Output.json_dumps([each.definition() for each in containers], sort_keys=True)
+
+
 def execution_role(
     name: str,
     log_group_arn: pulumi.Output[str],
@@ -160,8 +162,19 @@ ARCHITECTURE: Final = {"arm64": "ARM64", "x86_64": "X86_64"}
 
 
 @dataclass(frozen=True)
+class Sidecar:
+    """A container beside the task's own, of the same image and with the same log group."""
+
+    name: str
+    environment: Environment[pulumi.Input[str], SecretReference]
+    """Its secrets are among those of the task's own container."""
+    more: Mapping[str, Any]
+    """Further keys of the container definition, in ECS's own terms."""
+
+
+@dataclass(frozen=True)
 class FargateTaskArgs:
-    """What a task with one container is made from."""
+    """What a task is made from."""
 
     description: str
     """Of its security group; a group is replaced when this changes."""
@@ -186,6 +199,7 @@ class FargateTaskArgs:
     """Seconds between SIGTERM and SIGKILL."""
     more: Mapping[str, Any] = field(default_factory=dict[str, Any])
     """Further keys of the container definition, in ECS's own terms."""
+    sidecars: Sequence[Sidecar] = ()
 
 
 @dataclass(frozen=True)
@@ -226,6 +240,19 @@ def fargate_task(name: str, args: FargateTaskArgs, opts: pulumi.ResourceOptions)
         stop_timeout=args.stop_timeout,
         more=args.more,
     )
+    beside = [
+        replace(
+            container,
+            name=each.name,
+            ports=(),
+            health_check=None,
+            plain=each.environment.plain,
+            secret=each.environment.secret,
+            stop_timeout=STOP_TIMEOUT_SECONDS,
+            more=each.more,
+        )
+        for each in args.sidecars
+    ]
     execution = execution_role(
         name, logs.arn, list(args.environment.secret.values()), args.image, opts
     )
@@ -243,7 +270,7 @@ def fargate_task(name: str, args: FargateTaskArgs, opts: pulumi.ResourceOptions)
         },
         execution_role_arn=execution.arn,
         task_role_arn=own.arn,
-        container_definitions=container.to_json(),
+        container_definitions=to_json([container, *beside]),
         # What runs, in the clear: the definitions are unknown until their secrets exist.
         tags={"Image": args.image.reference},
         opts=opts,

@@ -10,7 +10,7 @@ from typing import Final
 
 import pulumi
 
-from langfuse_aws.contract import metrics as langfuse
+from langfuse_aws.contract import queue_metrics
 
 Dimensions = Mapping[str, pulumi.Input[str]]
 
@@ -192,16 +192,28 @@ DATABASE_COPIES: Final = replace(
 """Each kind of resource by itself: one that is well would hide another that is never copied."""
 
 
-def waiting_jobs(queue: str) -> Metric:
-    """Make the number of jobs of a queue that wait."""
-    return Metric(
-        "queues", langfuse.NAMESPACE, langfuse.waiting(queue), "Maximum", f"{queue}: waiting", 60
-    )
+# Each probe tells the same numbers: no Sum.
+WAITING_JOBS: Final = Metric(
+    "queues", queue_metrics.NAMESPACE, queue_metrics.WAITING_JOBS, "Maximum", "waiting jobs", 60
+)
+OLDEST_JOB_AGE: Final = replace(
+    WAITING_JOBS, name=queue_metrics.OLDEST_JOB_AGE, title="oldest job of ingestion, s"
+)
+FAILED_JOBS: Final = replace(WAITING_JOBS, name=queue_metrics.FAILED_JOBS, title="failed jobs")
+OTHER_OLDEST_JOB_AGE: Final = replace(
+    WAITING_JOBS, name=queue_metrics.OTHER_OLDEST_JOB_AGE, title="oldest job of other queues, s"
+)
+QUEUE_MEMORY: Final = replace(
+    WAITING_JOBS,
+    subject="external-redis",
+    name=queue_metrics.MEMORY_USED,
+    title="Redis memory, bytes",
+)
 
 
-def failed_jobs(queue: str) -> Metric:
-    """Make the number of jobs of a queue that have failed for good."""
-    return replace(waiting_jobs(queue), name=langfuse.failed(queue), title=f"{queue}: failed")
+def queue_dimensions(stack: str) -> Mapping[str, str]:
+    """What tells the queues of stacks apart. `stack` is the prefix of its names."""
+    return {queue_metrics.DIMENSION: stack}
 
 
 def schedules_run(service: str) -> Metric:

@@ -804,9 +804,12 @@ def simulate_spike(
     metric_delay: Annotated[
         int, typer.Option(min=0, max=MOST_SECONDS, help=told("metric_delay"))
     ] = Inputs.metric_delay,
-    backlog_per_task: Annotated[
-        float, typer.Option(min=LEAST, max=MOST_JOBS, help=told("backlog_per_task"))
-    ] = Inputs.backlog_per_task,
+    log_delay: Annotated[
+        int, typer.Option(min=0, max=MOST_SECONDS, help=told("log_delay"))
+    ] = Inputs.log_delay,
+    max_lag: Annotated[
+        float, typer.Option(min=1, max=MOST_SECONDS, help=told("max_lag"))
+    ] = Inputs.max_lag,
     png: Annotated[
         Path | None, typer.Option(dir_okay=False, help="Draw it into this file. Needs matplotlib.")
     ] = None,
@@ -834,7 +837,8 @@ def simulate_spike(
         busy_cpu=busy_cpu,
         start_delay=start_delay,
         metric_delay=metric_delay,
-        backlog_per_task=backlog_per_task,
+        log_delay=log_delay,
+        max_lag=max_lag,
         png=png,
         as_json=as_json,
     )

@@ -51,6 +51,9 @@ _BY_NAME: Final[Mapping[str, Query]] = {
     "Cloud Map private zone": Query("AmazonRoute53", "HostedZone", "", everywhere=True),
     "CloudWatch custom metric": Query("AmazonCloudWatch", "CW:MetricMonitorUsage", "metrics"),
     "CloudWatch alarm": Query("AmazonCloudWatch", "CW:AlarmMonitorUsage", "alarms"),
+    "CloudWatch high-resolution alarm": Query(
+        "AmazonCloudWatch", "CW:HighResAlarmMonitorUsage", "alarms"
+    ),
     "CloudWatch Logs": Query("AmazonCloudWatch", "DataProcessing-Bytes", "gb"),
     "WAF web ACL": Query("awswaf", "WebACLV2", ""),
     "WAF rule": Query("awswaf", "RuleV2", ""),

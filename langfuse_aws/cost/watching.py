@@ -4,14 +4,14 @@ What an account has for nothing (ten alarms, ten metrics, three dashboards, 5 GB
 taken off: no stack knows who else uses it.
 """
 
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Final
 
-from langfuse_aws.contract import metrics
+from langfuse_aws.contract import metrics, queue_metrics
 from langfuse_aws.cost.charge import Charge, Context
-from langfuse_aws.cost.compute import SERVICE, TASK
-from langfuse_aws.cost.inputs import Inputs, section, sections
+from langfuse_aws.cost.compute import SCALING_TARGET, SERVICE, least_tasks
+from langfuse_aws.cost.inputs import section, sections
+from langfuse_aws.cost.prices import HOURS
 from langfuse_aws.graph.model import Resource
 
 LOGGING: Final = frozenset(
@@ -19,8 +19,11 @@ LOGGING: Final = frozenset(
 )
 """Components whose logs grow with the requests."""
 
-RELEASE: Final = re.compile(r":(\d+)\.")
-"""The major in an image's tag."""
+CACHE: Final = "aws:elasticache/replicationGroup:ReplicationGroup"
+
+MINUTE: Final = 60
+"""Seconds. An alarm with a shorter period is a high-resolution one.
+https://aws.amazon.com/cloudwatch/pricing/"""
 
 TRACKING_ALARMS: Final = 2
 """Target tracking makes one alarm to add tasks and one to take them away.
@@ -28,54 +31,56 @@ https://docs.aws.amazon.com/autoscaling/application/userguide/target-tracking-sc
 
 
 def scaling_policy(resource: Resource, context: Context) -> Iterator[Charge]:
-    """The alarms that AWS makes of a policy, and the queue metrics that one is about."""
-    queries = _queries(resource)
-    watched = max(1, sum("metricStat" in each for each in queries))
+    """The alarms that AWS makes of target tracking, and what the queue probes tell of the lag.
+
+    A step policy costs nothing: its alarm is a resource of its own.
+    """
+    tracking = section(resource.inputs, "targetTrackingScalingPolicyConfiguration")
+    if not tracking:
+        return
     usd = context.prices["CloudWatch alarm"]
     yield Charge(
         "Alarms of autoscaling",
-        f"{TRACKING_ALARMS} × {watched} × {usd:g}",  # noqa: RUF001
-        TRACKING_ALARMS * watched * usd,
+        f"{TRACKING_ALARMS} × {usd:g}",  # noqa: RUF001
+        TRACKING_ALARMS * usd,
         ("CloudWatch alarm",),
     )
-    namespaces = {_namespace(each) for each in queries}
-    if metrics.NAMESPACE in namespaces:
-        yield _queue_metrics(resource, context)
+    followed = section(tracking, "customizedMetricSpecification")
+    if followed.get("namespace") == queue_metrics.NAMESPACE:
+        yield from _queue_probes(resource, context)
 
 
-def _queries(resource: Resource) -> Sequence[Inputs]:
-    tracking = section(resource.inputs, "targetTrackingScalingPolicyConfiguration")
-    return sections(section(tracking, "customizedMetricSpecification"), "metrics")
-
-
-def _namespace(query: Inputs) -> str:
-    return str(section(section(query, "metricStat"), "metric").get("namespace"))
-
-
-def _queue_metrics(resource: Resource, context: Context) -> Charge:
-    """The worker publishes all of its queues, under the same names however many tasks run."""
-    names = metrics.NAMES_SEEN[_major(resource, context)]
-    usd = context.prices["CloudWatch custom metric"]
-    arithmetic = f"{names} × {usd:g}"  # noqa: RUF001
-    return Charge("Queue metrics", arithmetic, names * usd, ("CloudWatch custom metric",))
-
-
-def _major(resource: Resource, context: Context) -> int:
-    """Langfuse's major, by the image that the scaled service's task definition is tagged with."""
-    for service in context.graph.origins(
-        resource, "targetTrackingScalingPolicyConfiguration", SERVICE
-    ):
-        for task in context.graph.origins(service, "taskDefinition", TASK):
-            if image := RELEASE.search(str(section(task.inputs, "tags").get("Image"))):
-                return int(image[1])
-    return min(metrics.NAMES_SEEN)
+def _queue_probes(resource: Resource, context: Context) -> Iterator[Charge]:
+    """What probes tell, under the same names however many they are, and the lines of each."""
+    told = len(queue_metrics.METRICS)
+    if not context.graph.of_type(CACHE):
+        told += len(queue_metrics.MEMORY_METRIC)
+    yield context.by_month("Queue metrics", "CloudWatch custom metric", told)
+    gigabytes = HOURS * 3600 / queue_metrics.SECONDS * queue_metrics.LINE_BYTES / 1e9
+    services = [
+        service
+        for target in context.graph.origins(resource, "resourceId", SCALING_TARGET)
+        for service in context.graph.origins(target, "resourceId", SERVICE)
+    ]
+    for service in services:
+        count = least_tasks(service, context)
+        usd = context.prices["CloudWatch Logs"]
+        yield Charge(
+            "Lines of queue probes",
+            f"{count} × {gigabytes:.2f} GB × {usd:g}",  # noqa: RUF001
+            count * gigabytes * usd,
+            ("CloudWatch Logs",),
+        )
 
 
 def alarm(resource: Resource, context: Context) -> Iterator[Charge]:
     """An alarm, by its metrics; a search finds one, that of the instance which has the volume."""
     queries = sections(resource.inputs, "metricQueries")
     watched = max(1, sum("metric" in each for each in queries))
-    yield context.by_month("Alarm", "CloudWatch alarm", watched)
+    if int(resource.inputs.get("period") or MINUTE) < MINUTE:
+        yield context.by_month("Alarm each 10 s", "CloudWatch high-resolution alarm", watched)
+    else:
+        yield context.by_month("Alarm", "CloudWatch alarm", watched)
 
 
 def log_group(resource: Resource, context: Context) -> Iterator[Charge]:

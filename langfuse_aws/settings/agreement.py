@@ -8,8 +8,6 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import Final
 
-from langfuse_aws.contract.metrics import FIRST_RELEASE as QUEUE_METRICS_SINCE
-from langfuse_aws.contract.metrics import SWITCHES as QUEUE_METRICS_SWITCHES
 from langfuse_aws.settings import app_runner, messages, totals, way_in
 from langfuse_aws.settings.app_runner import APP_RUNNER, FARGATE
 from langfuse_aws.settings.external_stores import ExternalClickHouse
@@ -90,30 +88,6 @@ def _zone_of_the_domain(settings: Settings) -> Iterator[Conflict]:
             "ingress.hostedZone",
             f"the domain {domain} is not in this zone",
             "name the public hosted zone that holds the domain",
-        )
-
-
-def _release_of_the_backlog(settings: Settings) -> Iterator[Conflict]:
-    if settings.worker.scale_on == "backlog":
-        release = settings.release
-        if version_of(release) < QUEUE_METRICS_SINCE:
-            first = ".".join(str(part) for part in QUEUE_METRICS_SINCE)
-            yield Conflict(
-                "worker.scaleOn",
-                f"Langfuse {release} does not publish how many jobs wait; {first} is the first "
-                "release that does",
-                "set langfuse:release to a later one, or worker.scaleOn to cpu",
-            )
-
-
-def _switches_of_the_backlog(settings: Settings) -> Iterator[Conflict]:
-    own = settings.worker.environment
-    off = [name for name in QUEUE_METRICS_SWITCHES if own.get(name) == "false"]
-    if settings.worker.scale_on == "backlog" and off:
-        yield Conflict(
-            "worker.scaleOn",
-            f"worker.environment switches off what this follows: {', '.join(off)}",
-            "remove it there, or set worker.scaleOn to cpu",
         )
 
 
@@ -227,8 +201,6 @@ CHECKS: Final = (
     _name_of_the_certificate,
     _zone_of_the_domain,
     *app_runner.CHECKS,
-    _release_of_the_backlog,
-    _switches_of_the_backlog,
     _zones_of_clickhouse,
     _adopted_postgres,
     _adopted_redis,

@@ -57,6 +57,9 @@ DISCRIMINATORS: Final = {
 }
 
 
+REPLACED: Final = {"worker.backlogPerTask": "worker.maxLagSeconds"}
+"""Keys of before, and what took their place. A value of the one means nothing to the other."""
+
 _PROVIDER: Final = "auth.providers."
 
 _BESIDE_SECRETS: Final = ("auth.providers", "smtp")
@@ -282,6 +285,8 @@ def _secret_of(path: str) -> str | None:
 
 
 def _unknown_key(path: str, how: HowToSet) -> tuple[str, str]:
+    if new := REPLACED.get(path):
+        return f"is no key any more: {new} took its place", f"remove it, and set {new} if need be"
     section, _, key = path.rpartition(".")
     having = [tag for tag, model in VARIANTS.get(section, {}).items() if key in keys(model)]
     if having:

@@ -292,8 +292,8 @@ class Settings(Section):
         return self.v4.historic_backfill
 
     @property
-    def publishes_queue_metrics(self) -> bool:
-        """Whether the worker publishes its queues' metrics to CloudWatch (`contract.metrics`)."""
+    def probes_queues(self) -> bool:
+        """Whether each worker has a queue probe beside it."""
         return self.worker.scale_on == "backlog"
 
     @property

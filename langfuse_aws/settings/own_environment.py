@@ -11,7 +11,6 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final, cast
 
 from langfuse_aws.contract import node_options, timeouts
-from langfuse_aws.contract.metrics import PUBLISHING_VARIABLE
 from langfuse_aws.contract.ports_and_health import (
     EVENT_PROPAGATION_VARIABLE,
     QUEUE_CONSUMPTION_VARIABLE,
@@ -156,8 +155,6 @@ def _instead(row: Variable) -> str:
         return "Use langfuse:auth.disableSignup. "
     if row.use != "program":
         return ""
-    if row.name == PUBLISHING_VARIABLE:
-        return "Use langfuse:worker.scaleOn backlog, which goes with it. "
     if row.name in STUCK_KEYS:
         return f"Use langfuse:worker.{STUCK_KEYS[row.name]}. "
     if "MIGRATION_V4" in row.name:

@@ -9,7 +9,11 @@ from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 from langfuse_aws.contract.ports_and_health import EVENT_PROPAGATION_CHECK, QUEUE_CONSUMPTION_CHECK
 from langfuse_aws.settings.capacity import FARGATE_MEMORY_MIB, fargate_memory_range
 from langfuse_aws.settings.firewall import DEFAULT_RATE_LIMIT, Waf
-from langfuse_aws.settings.scaling import DEFAULT_BACKLOG_PER_TASK
+from langfuse_aws.settings.scaling import (
+    DEFAULT_MAX_LAG_SECONDS,
+    LONGEST_LAG_SECONDS,
+    SHORTEST_LAG_SECONDS,
+)
 from langfuse_aws.settings.section import Form, Section, invalid
 
 MAXIMUM_TASKS: Final = 100
@@ -138,16 +142,17 @@ class Worker(Service):
     """The worker container's service."""
 
     scale_on: Literal["cpu", "backlog"] = Field(
-        description="What the autoscaling follows: CPU, or the waiting jobs and CPU. `backlog` "
-        "needs Langfuse 3.169.0, and CloudWatch charges for the metrics",
+        "backlog",
+        description="What the autoscaling follows: CPU, or how long jobs wait and CPU. `backlog` "
+        "has a queue probe in each task, and CloudWatch charges for four metrics",
     )
-    backlog_per_task: int = Field(
-        DEFAULT_BACKLOG_PER_TASK,
-        ge=1,
-        description="Waiting jobs that one task is meant to have, with `scaleOn` `backlog`; "
-        "measure yours",
+    max_lag_seconds: int = Field(
+        DEFAULT_MAX_LAG_SECONDS,
+        ge=SHORTEST_LAG_SECONDS,
+        le=LONGEST_LAG_SECONDS,
+        description="Seconds that the oldest waiting job may have waited before tasks are added, "
+        "with `scaleOn` `backlog`",
     )
-
     queue_consumption_stuck_minutes: int = Field(
         60,
         ge=30,

@@ -21,7 +21,6 @@ DEV: Final[Row] = {
         "minTasks": 1,
         "maxTasks": 2,
         "spot": True,
-        "scaleOn": "cpu",
     },
     "clickhouse": {
         "mode": "ec2",
@@ -54,7 +53,6 @@ STAGING: Final[Row] = {
         "minTasks": 1,
         "maxTasks": 4,
         "spot": True,
-        "scaleOn": "cpu",
     },
     "clickhouse": {
         "mode": "ec2",
@@ -92,7 +90,6 @@ PROD: Final[Row] = {
         "minTasks": 2,
         "maxTasks": 8,
         "spot": False,
-        "scaleOn": "backlog",
     },
     "clickhouse": {
         "mode": "ec2",

@@ -65,9 +65,10 @@ def test_a_new_release_migrates_and_changes_two_services_and_another_scaling_cha
     deployment.up()
     deployment.configure("worker.scaleOn", "cpu")
     assert operations(deployment) == {
-        ("delete", "aws:appautoscaling/policy:Policy", "langfuse-prod-worker-backlog"),
+        ("delete", "aws:appautoscaling/policy:Policy", "langfuse-prod-worker-lag"),
+        ("delete", "aws:appautoscaling/policy:Policy", "langfuse-prod-worker-lag-steps"),
+        ("delete", "aws:cloudwatch/metricAlarm:MetricAlarm", "langfuse-prod-worker-lag"),
         ("update", "aws:appautoscaling/policy:Policy", "langfuse-prod-worker-cpu"),
-        ("update", "aws:iam/rolePolicy:RolePolicy", "langfuse-prod-worker-task"),
         ("update", "aws:ecs/service:Service", "langfuse-prod-worker"),
         ("replace", "aws:ecs/taskDefinition:TaskDefinition", "langfuse-prod-worker"),
         ("update", "aws:cloudwatch/dashboard:Dashboard", "langfuse-prod-dashboard"),

@@ -26,8 +26,8 @@ class Account:
         return client(service, self.region)
 
     def container(self, cluster: str, service: str) -> dict[str, Any]:
-        """The definition of the only container that a service runs, as ECS has it."""
-        return self.task_definition(cluster, service)["containerDefinitions"][0]
+        """The definition of a service's own container, as ECS has it: no probe's."""
+        return main_container(self.task_definition(cluster, service))
 
     def task_definition(self, cluster: str, service: str) -> dict[str, Any]:
         """The task definition that a service runs."""
@@ -250,12 +250,22 @@ class Account:
         }
 
     def scaling(self, cluster: str, service: str) -> list[dict[str, Any]]:
-        """What a service's scaling policies track."""
-        found = self.client("application-autoscaling").describe_scaling_policies(
+        """What a service's policies of target tracking track."""
+        return [
+            each["TargetTrackingScalingPolicyConfiguration"]
+            for each in self._policies(cluster, service)
+            if each["PolicyType"] == "TargetTrackingScaling"
+        ]
+
+    def step_scaling(self, cluster: str, service: str) -> list[dict[str, Any]]:
+        """A service's step policies."""
+        found = self._policies(cluster, service)
+        return [each for each in found if each["PolicyType"] == "StepScaling"]
+
+    def _policies(self, cluster: str, service: str) -> list[dict[str, Any]]:
+        return self.client("application-autoscaling").describe_scaling_policies(
             ServiceNamespace="ecs", ResourceId=f"service/{cluster}/{service}"
         )["ScalingPolicies"]
-        assert {each["PolicyType"] for each in found} == {"TargetTrackingScaling"}
-        return [each["TargetTrackingScalingPolicyConfiguration"] for each in found]
 
     def schedule(self) -> dict[str, Any]:
         """The schedule of ClickHouse's own backup."""
@@ -293,6 +303,12 @@ class Account:
         pages = self.client("cloudwatch").get_paginator("describe_alarms")
         found = pages.paginate(AlarmNamePrefix=f"{self.prefix}-alarms-")
         return [alarm for page in found for alarm in page["MetricAlarms"]]
+
+    def lag_alarms(self) -> list[dict[str, Any]]:
+        """The alarm that adds workers."""
+        cloudwatch = self.client("cloudwatch")
+        prefix = f"{self.prefix}-worker-lag"
+        return cloudwatch.describe_alarms(AlarmNamePrefix=prefix)["MetricAlarms"]
 
     def topics(self) -> list[dict[str, Any]]:
         """Attributes of the stack's topics."""
@@ -403,3 +419,9 @@ class Account:
             for kind, names in everything.items()
         }
         return {kind: names for kind, names in found.items() if names}
+
+
+def main_container(task: Mapping[str, Any]) -> dict[str, Any]:
+    """The essential container of a task definition; ECS keeps no order of them."""
+    (found,) = [each for each in task["containerDefinitions"] if each["essential"]]
+    return found

@@ -16,12 +16,6 @@ from typing import Any
 import pytest
 
 from langfuse_aws.components.environment import NO_MIGRATIONS
-from langfuse_aws.components.runtime.backlog_scaling import (
-    EXPRESSION,
-    SCALE_IN_COOLDOWN_SECONDS,
-    SCALE_OUT_COOLDOWN_SECONDS,
-)
-from langfuse_aws.contract.metrics import INGESTION, OTEL_INGESTION, PUBLISHING_VARIABLE, waiting
 from langfuse_aws.contract.variables import known
 from langfuse_aws.settings.versions import LANGFUSE, LANGFUSE_3, version_of
 from tests.deployment import PROTECTED_MESSAGE, Deployment
@@ -35,7 +29,7 @@ from tests.provider.gaps import (
     SEEN_BY_REFRESH_OF_RDS,
     SEEN_OF_A_NAT_INSTANCE,
 )
-from tests.provider.readback import COPY_REGION, Account, Ports
+from tests.provider.readback import COPY_REGION, Account, Ports, main_container
 from tests.refused import refused
 
 FEWEST_RESOURCES = 100
@@ -104,7 +98,7 @@ class Story:
 
 def worker_gets_more_memory(account: Account, outputs: dict[str, Any]) -> None:
     task = account.task_definition(outputs["cluster_name"], outputs["worker_service_name"])
-    plain = account.environment(task["containerDefinitions"][0])
+    plain = account.environment(main_container(task))
     assert task["memory"] == "4096"
     assert plain["NODE_OPTIONS"] == "--max-old-space-size=3072"
 
@@ -229,7 +223,7 @@ def live(story: Story, account: Account, deployment: Deployment) -> None:
     check_stores(account, replicated=story.stack == "prod")
     check_migrations(account, outputs, 1)
     check_backups(account, deployment, copied="backups.copyRegion" in story.config)
-    check_scaling(account, outputs, on_backlog=story.stack == "prod")
+    check_scaling(account, outputs)
     check_alarms(account, outputs, mailed="alarms.email" in story.config)
     if story.stack == "dev":
         check_grafana(account, outputs)
@@ -420,7 +414,7 @@ def check_mail(account: Account, outputs: dict[str, Any], container: str, *, sen
     statements = [
         each for each in account.statements(task["taskRoleArn"]) if "ses:" in str(each["Action"])
     ]
-    plain = account.environment(task["containerDefinitions"][0])
+    plain = account.environment(main_container(task))
     if not sends:
         assert (statements, "SMTP_CONNECTION_URL" in plain) == ([], False)
         return
@@ -559,53 +553,41 @@ def check_backups(account: Account, deployment: Deployment, *, copied: bool) -> 
     assert plain["BACKUP_ON_CLUSTER"] == ("ON CLUSTER default" if copied else "")
 
 
-def check_scaling(account: Account, outputs: dict[str, Any], *, on_backlog: bool) -> None:
+def check_scaling(account: Account, outputs: dict[str, Any]) -> None:
+    """Web follows CPU; the worker lag as well, by an alarm that AWS has with the policy's ARN."""
     cluster, web, worker = (
         outputs[name] for name in ("cluster_name", "web_service_name", "worker_service_name")
     )
     cpu = {"PredefinedMetricType": "ECSServiceAverageCPUUtilization"}
-    out, slow = SCALE_OUT_COOLDOWN_SECONDS, SCALE_IN_COOLDOWN_SECONDS
-    on_cpu = {"TargetValue": 50, "PredefinedMetricSpecification": cpu, "ScaleOutCooldown": out}
+    on_cpu = {"TargetValue": 50, "PredefinedMetricSpecification": cpu, "ScaleOutCooldown": 60}
     common = {"DisableScaleIn": False}
     assert account.scaling(cluster, web) == [{**on_cpu, **common, "ScaleInCooldown": 300}]
     found = account.scaling(cluster, worker)
-    definition = account.container(cluster, worker)
-    if not on_backlog:
-        assert found == [{**on_cpu, **common, "ScaleInCooldown": 300}]
-        assert PUBLISHING_VARIABLE not in account.environment(definition)
-        return
-    assert account.environment(definition)[PUBLISHING_VARIABLE] == "true"
-    (backlog,) = [each for each in found if "CustomizedMetricSpecification" in each]
-    found.remove(backlog)
-    assert found == [{**on_cpu, **common, "ScaleInCooldown": slow}]
-    queries = {
-        query["Id"]: query for query in backlog.pop("CustomizedMetricSpecification")["Metrics"]
+    (lag,) = [each for each in found if "CustomizedMetricSpecification" in each]
+    found.remove(lag)
+    assert found == [{**on_cpu, **common, "ScaleInCooldown": 900}]
+    queues = [{"Name": "Stack", "Value": account.prefix}]
+    followed = lag.pop("CustomizedMetricSpecification")
+    assert followed["Dimensions"] == queues
+    assert (followed["Namespace"], followed["MetricName"], followed["Statistic"]) == (
+        "Langfuse/Queues",
+        "OldestJobAge",
+        "Maximum",
+    )
+    assert lag == {"TargetValue": 60, "ScaleOutCooldown": 60, "ScaleInCooldown": 900, **common}
+    (steps,) = account.step_scaling(cluster, worker)
+    (alarm,) = account.lag_alarms()
+    assert alarm["AlarmActions"] == [steps["PolicyARN"]]
+    assert (alarm["Period"], alarm["Threshold"], alarm["Dimensions"]) == (10, 60, queues)
+    # The provider keeps them as a set.
+    adjustments = {
+        each["MetricIntervalLowerBound"]: each["ScalingAdjustment"]
+        for each in steps["StepScalingPolicyConfiguration"]["StepAdjustments"]
     }
-    expected = {"TargetValue": 500, "ScaleOutCooldown": out, "ScaleInCooldown": slow}
-    assert backlog == {**expected, **common}
-    expression = queries.pop("backlog")
-    assert (expression["Expression"], expression["ReturnData"]) == (EXPRESSION, True)
-    of_the_service = {("ClusterName", cluster), ("ServiceName", worker)}
-    otel, legacy = waiting(OTEL_INGESTION), waiting(INGESTION)
-    measured = {
-        name: (
-            query["MetricStat"]["Metric"]["Namespace"],
-            query["MetricStat"]["Metric"]["MetricName"],
-            {
-                (each["Name"], each["Value"])
-                for each in query["MetricStat"]["Metric"].get("Dimensions", [])
-            },
-            query["MetricStat"]["Stat"],
-            query["ReturnData"],
-        )
-        for name, query in queries.items()
-    }
-    assert measured == {
-        "otel": ("Langfuse", otel, set(), "Maximum", False),
-        "ingestion": ("Langfuse", legacy, set(), "Maximum", False),
-        "published": ("Langfuse", otel, set(), "SampleCount", False),
-        "tasks": ("AWS/ECS", "CPUUtilization", of_the_service, "SampleCount", False),
-    }
+    assert adjustments == {0: 200, 60: 400, 180: 800}
+    definition = account.task_definition(cluster, worker)
+    names = {each["name"]: each["essential"] for each in definition["containerDefinitions"]}
+    assert names == {"worker": True, "queue-probe": False}
 
 
 def check_alarms(account: Account, outputs: dict[str, Any], *, mailed: bool) -> None:

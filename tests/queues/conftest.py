@@ -73,14 +73,15 @@ def redis(tmp_path: Path) -> Iterator[Redis]:
         stdout=subprocess.DEVNULL,
     )
     try:
-        _wait_for(port)
+        wait_for(port)
         yield Redis(port)
     finally:
         process.kill()
         process.wait()
 
 
-def _wait_for(port: int) -> None:
+def wait_for(port: int) -> None:
+    """Wait until somebody listens."""
     end = time.monotonic() + SECONDS
     while time.monotonic() < end:
         with suppress(OSError), socket.create_connection(("127.0.0.1", port)):
@@ -119,8 +120,11 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (shared / "@aws-sdk").symlink_to(packages / "@aws-sdk")
     for package in ("bullmq", "ioredis"):
         (shared / package).symlink_to(packages / package)
+    # The worker's own dependency, in 3.125.0 as well.
+    (modules / "ioredis").symlink_to(packages / "ioredis")
     (modules / "@langfuse").mkdir()
     (modules / "@langfuse" / "shared").symlink_to(own)
-    (app / "consumer.js").write_text((here / "consumer.js").read_text("utf-8"))
+    for script in ("consumer.js", "fill.js"):
+        (app / script).write_text((here / script).read_text("utf-8"))
     (app / "node_modules").symlink_to(packages)
     return app

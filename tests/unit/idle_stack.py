@@ -9,7 +9,6 @@ from typing import Any
 
 from langfuse_aws.components.observability.alarm_row import OPERATORS, AlarmRow
 from langfuse_aws.components.shared.metrics import DAY
-from langfuse_aws.contract.metrics import INGESTION_QUEUES
 from langfuse_aws.contract.node_options import HEAP_SHARE
 from langfuse_aws.cost.inputs import section, sections
 from langfuse_aws.settings.model import Settings
@@ -115,11 +114,10 @@ IDLE: Mapping[str, Idle] = {
     "worker-schedules": lambda _: Sent(1, 20 * MINUTE, first=25 * MINUTE),
     "app-runner-cpu": _always(5),
     "app-runner-memory": _always(HEAP_PERCENT),
-    **{
-        f"{queue.replace('_', '-')}-{kind}": _always(0)
-        for queue in INGESTION_QUEUES
-        for kind in ("backlog", "dead-letters")
-    },
+    # A probe looks every 10 s.
+    "ingestion-lag": _always(0),
+    "other-lag": _always(0),
+    "dead-letters": _always(0),
     "clickhouse-tasks": lambda settings: Sent(_servers(settings)),
     "clickhouse-disk": _disk,
     "clickhouse-volume-iops": _always(0),

@@ -14,15 +14,20 @@ from pathlib import Path
 from typing import Any
 
 from langfuse_aws.components.shared.metrics import CLICKHOUSE_NAMESPACE, WORKER_NAMESPACE
-from langfuse_aws.contract import metrics as langfuse
+from langfuse_aws.contract import queue_metrics
 from langfuse_aws.cost.inputs import section, sections
 
 TABLE = Path(__file__).with_name("published_metrics.csv")
 
 OWN = {
     (CLICKHOUSE_NAMESPACE, "DiskUsedPercent"): {frozenset({"VolumeId"})},
+    **{
+        (queue_metrics.NAMESPACE, name): {frozenset({queue_metrics.DIMENSION})}
+        for name in (*queue_metrics.METRICS, *queue_metrics.MEMORY_METRIC)
+    },
 }
-"""What the stack itself publishes: components/clickhouse/user_data.sh."""
+"""What the stack itself publishes: components/clickhouse/user_data.sh and
+components/langfuse_worker/queue_probe.js, which tests/queues holds against these."""
 
 QUERY = re.compile(
     r"SELECT (?P<function>AVG|COUNT|MAX|MIN|SUM)\((?P<name>\w+)\) "
@@ -72,8 +77,6 @@ def published() -> dict[tuple[str, str], Published]:
 
 def fault(read: Read) -> str | None:
     """Say why there are never values for what is read; None if there are."""
-    if read.namespace == langfuse.NAMESPACE:
-        return None if not read.dimensions else "Langfuse publishes without dimensions"
     if (read.namespace, read.name) in OWN:
         known = read.dimensions in OWN[read.namespace, read.name]
         return None if known else "the stack does not publish it like this"
@@ -123,13 +126,10 @@ def of_line(line: Sequence[Any]) -> Read:
 def of_policy(name: str, inputs: Mapping[str, Any]) -> Iterator[Read]:
     """Give what a scaling policy of its own metrics reads. Its period is AWS's, a minute."""
     tracking = section(inputs, "targetTrackingScalingPolicyConfiguration")
-    for query in sections(section(tracking, "customizedMetricSpecification"), "metrics"):
-        if "metricStat" in query:
-            metric = query["metricStat"]["metric"]
-            dimensions = sections(metric, "dimensions")
-            pairs: dict[str, str] = {each["name"]: each["value"] for each in dimensions}
-            metric_name = metric["metricName"]
-            yield Read(name, metric["namespace"], metric_name, frozenset(pairs), pairs, 60)
+    if metric := section(tracking, "customizedMetricSpecification"):
+        dimensions = sections(metric, "dimensions")
+        pairs: dict[str, str] = {each["name"]: each["value"] for each in dimensions}
+        yield Read(name, metric["namespace"], metric["metricName"], frozenset(pairs), pairs, 60)
 
 
 def _plain(who: str, metric: Mapping[str, Any]) -> Read:

@@ -54,7 +54,14 @@ VARIED: Mapping[str, Any] = {
     "release": LANGFUSE_3,
     "domain": "langfuse.example.com",
     "web": _ARCHITECTURE,
-    "worker": {**_ARCHITECTURE, "scaleOn": "backlog", "backlogPerTask": 40},
+    "worker": {
+        **_ARCHITECTURE,
+        "maxLagSeconds": 40,
+        "environment": {
+            "ENABLE_AWS_CLOUDWATCH_METRIC_PUBLISHING": "true",
+            "REDIS_KEY_PREFIX": "mine",
+        },
+    },
     "bootstrap": {"userEmail": "ada@example.com", "organization": "Acme, Inc."},
     "auth": {
         "disablePassword": True,

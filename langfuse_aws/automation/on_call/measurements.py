@@ -4,13 +4,12 @@ The metrics are those of `components.shared.metrics`, and what counts as too muc
 stack's alarms would say of it, whether or not it has alarms.
 """
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 from itertools import pairwise
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from langfuse_aws.automation.on_call.findings import Finding, Reading, State, age, iso, now
 from langfuse_aws.automation.on_call.running_stack import APP_RUNNER, ECS_SERVICE, RunningStack
@@ -19,7 +18,6 @@ from langfuse_aws.components.observability.alarm_services import service_alarms
 from langfuse_aws.components.observability.alarm_stores import store_alarms
 from langfuse_aws.components.shared import metrics
 from langfuse_aws.components.shared.metrics import Metric
-from langfuse_aws.contract.metrics import INGESTION_QUEUES
 
 SECTION: Final = "load"
 WINDOW: Final = timedelta(hours=1)
@@ -116,9 +114,17 @@ def _subjects(
         part: [{"ClusterName": _last(each.outputs["cluster"]), "ServiceName": each.outputs["name"]}]
         for part, each in stack.by_part(ECS_SERVICE).items()
     }
-    for queue in INGESTION_QUEUES:
-        for metric in (metrics.waiting_jobs(queue), metrics.failed_jobs(queue)):
-            yield f"queue {queue}", [metric], _on_dashboard(stack, metric)
+    if stack.deployed.settings.probes_queues:
+        yield (
+            "queues",
+            [
+                metrics.OLDEST_JOB_AGE,
+                metrics.WAITING_JOBS,
+                metrics.OTHER_OLDEST_JOB_AGE,
+                metrics.FAILED_JOBS,
+            ],
+            [metrics.queue_dimensions(stack.prefix)],
+        )
     for part in ("web", "worker"):
         of_service = [
             metrics.service(part, "CPUUtilization", "Average", "CPU, %"),
@@ -162,18 +168,6 @@ def _subjects(
         for node in range(1, 1 + int(each.outputs["numCacheClusters"]))
     ]
     yield "redis", [CACHE_CONNECTIONS, CACHE_CPU, metrics.CACHE_MEMORY], nodes
-
-
-def _on_dashboard(stack: RunningStack, metric: Metric) -> Sequence[Dimensions]:
-    """Find a metric on the stack's dashboard, which has whatever the stack sends itself."""
-    found: list[Dimensions] = []
-    for dashboard in stack.of_type("aws:cloudwatch/dashboard:Dashboard"):
-        for widget in json.loads(dashboard.outputs["dashboardBody"])["widgets"]:
-            lines = cast("list[list[Any]]", widget["properties"].get("metrics", []))
-            for namespace, name, *dimensions, _ in lines:
-                if (namespace, name) == (metric.namespace, metric.name):
-                    found.append(dict(zip(dimensions[::2], dimensions[1::2], strict=True)))
-    return found
 
 
 def _measure(stack: RunningStack) -> Iterator[Finding]:

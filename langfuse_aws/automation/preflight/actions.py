@@ -152,6 +152,7 @@ WHEN: Final[Mapping[str, Callable[[Settings], bool]]] = {
     "backups": _backups,
     "vault lock": lambda settings: _backups(settings) and settings.backups.vault_lock,
     "alarms": lambda settings: settings.alarms is not None,
+    "alarms or lag": lambda settings: settings.alarms is not None or settings.probes_queues,
     "budget": lambda settings: (
         settings.alarms is not None and settings.alarms.monthly_budget_usd is not None
     ),

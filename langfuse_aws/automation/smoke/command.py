@@ -16,6 +16,7 @@ from langfuse_aws.automation.engine.waiting import waits
 from langfuse_aws.automation.errors import CommandLineError, UserError
 from langfuse_aws.automation.smoke.api import Target
 from langfuse_aws.automation.smoke.checks import Report, run
+from langfuse_aws.automation.smoke.lag import lag_seconds
 from langfuse_aws.automation.terminal import console, error_console, one_line_errors
 
 URL_OUTPUT: Final = "url"
@@ -39,6 +40,7 @@ def smoke(
     as_json: bool,
 ) -> None:
     """Send a trace to a running Langfuse, read it back, and name the part that fails."""
+    deployed: Deployed | None = None
     with one_line_errors(NOTHING_CHECKED):
         if stack is not None:
             given = [
@@ -50,12 +52,14 @@ def smoke(
                 raise CommandLineError(
                     f"--stack says the URL and the keys: leave out {_options(given)}."
                 )
-            target = _of_stack(open_stack(stack, folder))
+            deployed = open_stack(stack, folder)
+            target = _of_stack(deployed)
         else:
             target = _given({"url": url, "public_key": public_key, "secret_key": secret_key})
     with waits.silent(as_json), waits("asking Langfuse") as update:
         report = run(target, timeout, update)
-    _show_json(report) if as_json else _show(report, target)
+        lag = lag_seconds(deployed) if deployed else None
+    _show_json(report, lag) if as_json else _show(report, target, lag)
     if not report.ok:
         raise typer.Exit(1)
 
@@ -65,7 +69,8 @@ def smoke_deployed(deployed: Deployed, timeout: float) -> None:
     target = _of_stack(deployed)
     with waits("asking Langfuse") as update:
         report = run(target, timeout, update)
-    _show(report, target)
+        lag = lag_seconds(deployed)
+    _show(report, target, lag)
     if not report.ok:
         raise UserError(f"smoke: {report.blame} is to blame.")
 
@@ -116,7 +121,7 @@ def _checked_url(address: str) -> str:
     return address.rstrip("/")
 
 
-def _show(report: Report, target: Target) -> None:
+def _show(report: Report, target: Target, lag: float | None) -> None:
     table = Table("Step", "", "Result", box=None, pad_edge=False)
     table.add_column("Seconds", justify="right")
     for step in report.steps:
@@ -129,12 +134,14 @@ def _show(report: Report, target: Target) -> None:
         if report.closed:
             closed = ", ".join(report.closed)
             console.print(Text(f"Closed in its write mode, {report.write_mode}: {closed}."))
-    else:
+    if lag is not None:
+        console.print(Text(f"The oldest event in the queues has waited {lag:.0f} s."))
+    if not report.ok:
         error_console.print(Text(f"error: {report.blame}: {report.message}"))
 
 
-def _show_json(report: Report) -> None:
-    typer.echo(json.dumps(asdict(report), indent=2))
+def _show_json(report: Report, lag: float | None) -> None:
+    typer.echo(json.dumps({**asdict(report), "lag_seconds": lag}, indent=2))
 
 
 def _typed(context: typer.Context, name: str) -> str | None:

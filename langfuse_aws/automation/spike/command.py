@@ -15,7 +15,7 @@ from langfuse_aws.automation.spike.arrivals import read, spiky
 from langfuse_aws.automation.spike.inputs import ASSUMED, SIZE, Inputs, Row
 from langfuse_aws.automation.spike.picture import draw, figure_class
 from langfuse_aws.automation.spike.report import Outcome, compare, input_rows, measures
-from langfuse_aws.automation.spike.scaling import PERIOD_SECONDS, Metric
+from langfuse_aws.automation.spike.scaling import PERIOD_SECONDS, ScaleOn
 from langfuse_aws.automation.terminal import console, one_line_errors
 from langfuse_aws.settings.how_to_set import HowToSet
 from langfuse_aws.settings.loading import SettingsError, load
@@ -49,7 +49,8 @@ def simulate_spike(
     busy_cpu: float,
     start_delay: int,
     metric_delay: int,
-    backlog_per_task: float,
+    log_delay: int,
+    max_lag: float,
     png: Path | None,
     as_json: bool,
 ) -> None:
@@ -72,7 +73,8 @@ def simulate_spike(
             busy_cpu=busy_cpu,
             start_delay=start_delay,
             metric_delay=metric_delay,
-            backlog_per_task=backlog_per_task,
+            log_delay=log_delay,
+            max_lag=max_lag,
         )
         outcomes = compare(inputs, read(arrivals, minutes) if arrivals else spiky(inputs))
         if png:
@@ -111,7 +113,7 @@ def _inputs(inputs: Inputs, typed: set[str], size: str, arrivals: Path | None) -
     return [row.of(f"size {size}") if row.origin == SIZE else row for row in found]
 
 
-def _show(inputs: Sequence[Row], outcomes: Mapping[Metric, Outcome]) -> None:
+def _show(inputs: Sequence[Row], outcomes: Mapping[ScaleOn, Outcome]) -> None:
     told_to = Table("Input", box=None, pad_edge=False)
     told_to.add_column("Value", justify="right")
     for heading in ("Unit", "Origin"):
@@ -132,7 +134,7 @@ def _show(inputs: Sequence[Row], outcomes: Mapping[Metric, Outcome]) -> None:
     console.print(NOTE)
 
 
-def _show_json(inputs: Sequence[Row], outcomes: Mapping[Metric, Outcome]) -> None:
+def _show_json(inputs: Sequence[Row], outcomes: Mapping[ScaleOn, Outcome]) -> None:
     found: dict[str, Any] = {
         "note": NOTE,
         "inputs": [asdict(row) for row in inputs],

@@ -9,10 +9,14 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any, Final
 
 from langfuse_aws.settings.scaling import (
-    BACKLOG_SCALE_IN_COOLDOWN_SECONDS,
     CPU_SCALE_IN_COOLDOWN_SECONDS,
     CPU_TARGET_PERCENT,
-    DEFAULT_BACKLOG_PER_TASK,
+    DEFAULT_MAX_LAG_SECONDS,
+    LAG_BREACHING_PERIODS,
+    LAG_PERIOD_SECONDS,
+    LAG_PERIODS,
+    LAG_SCALE_IN_COOLDOWN_SECONDS,
+    LAG_SCALE_OUT_COOLDOWN_SECONDS,
     SCALE_OUT_COOLDOWN_SECONDS,
 )
 
@@ -29,13 +33,12 @@ PROGRAM: Final = "program"
 AWS: Final = "AWS"
 REPORTED: Final = "AWS, reported"
 """What users see AWS do, and its guides do not say."""
-LANGFUSE: Final = "Langfuse"
 
 CONCURRENCY: Final = "https://github.com/langfuse/langfuse/blob/v4.16.0/worker/src/env.ts#L90"
 """Five OTel jobs at once, unless LANGFUSE_OTEL_INGESTION_QUEUE_PROCESSING_CONCURRENCY says more."""
-PUBLISHING: Final = (
-    "https://github.com/langfuse/langfuse/blob/v4.16.0/"
-    "packages/shared/src/server/instrumentation/index.ts#L286"
+FLUSHING: Final = (
+    "https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/"
+    "CloudWatch_Embedded_Metric_Format_Alarms.html"
 )
 DATAPOINTS: Final = "https://github.com/aws/containers-roadmap/issues/1208"
 TRACKING: Final = (
@@ -68,26 +71,38 @@ class Inputs:
     busy_cpu: float = _figure(40, "CPU of a task that is never idle; the rest is waiting", "%")
     start_delay: int = _figure(90, "From the decision until a new task works", "s")
     metric_delay: int = _figure(120, "From a period's end until alarms see its datapoint", "s")
-    backlog_per_task: float = _figure(
-        DEFAULT_BACKLOG_PER_TASK, "Waiting jobs per running task to aim at", "jobs"
+    log_delay: int = _figure(
+        15, "From a look of the probe until the lag's alarm sees it", "s", link=FLUSHING
+    )
+    max_lag: float = _figure(
+        DEFAULT_MAX_LAG_SECONDS, "Lag to aim at, the age of the oldest waiting job", "s", PROGRAM
     )
     cpu_target: float = _figure(
         CPU_TARGET_PERCENT, "CPU to aim at, the average of the tasks", "%", PROGRAM, ADVICE
     )
     scale_out_cooldown: int = _figure(
-        SCALE_OUT_COOLDOWN_SECONDS, "Pause after scaling out", "s", PROGRAM
+        SCALE_OUT_COOLDOWN_SECONDS, "Pause after scaling out by target tracking", "s", PROGRAM
+    )
+    lag_scale_out_cooldown: int = _figure(
+        LAG_SCALE_OUT_COOLDOWN_SECONDS, "Pause after scaling out by a step", "s", PROGRAM
     )
     cpu_scale_in_cooldown: int = _figure(
         CPU_SCALE_IN_COOLDOWN_SECONDS, "Pause after scaling in, on CPU alone", "s", PROGRAM
     )
-    backlog_scale_in_cooldown: int = _figure(
-        BACKLOG_SCALE_IN_COOLDOWN_SECONDS,
-        "Pause after scaling in, on both",
+    lag_scale_in_cooldown: int = _figure(
+        LAG_SCALE_IN_COOLDOWN_SECONDS, "Pause after scaling in, on both", "s", PROGRAM
+    )
+    lag_period: int = _figure(
+        LAG_PERIOD_SECONDS,
+        "Between two looks of the probe, and the period of its alarm",
         "s",
         PROGRAM,
     )
-    publish_seconds: int = _figure(
-        30, "Between two reports of the queue's length", "s", LANGFUSE, PUBLISHING
+    lag_periods: int = _figure(
+        LAG_PERIODS, "Periods that the lag's alarm looks at", "datapoints", PROGRAM, FLUSHING
+    )
+    lag_breaching_periods: int = _figure(
+        LAG_BREACHING_PERIODS, "Of them above the target to scale out", "datapoints", PROGRAM
     )
     datapoints_out: int = _figure(
         3, "Datapoints of 1 min above the target to scale out", "datapoints", REPORTED, DATAPOINTS

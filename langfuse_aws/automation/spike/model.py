@@ -10,7 +10,7 @@ from itertools import groupby
 from typing import Final, NamedTuple
 
 from langfuse_aws.automation.spike.inputs import Inputs
-from langfuse_aws.automation.spike.scaling import PERIOD_SECONDS, Autoscaling, Metric, policies
+from langfuse_aws.automation.spike.scaling import PERIOD_SECONDS, Autoscaling, Metric, ScaleOn
 
 NO_JOB: Final = 1e-9
 """Less than this is what floats leave over."""
@@ -100,11 +100,12 @@ class _Tasks:
         self.running = min(self.running, desired)
 
 
-def simulate(inputs: Inputs, arrivals: Sequence[float], scale_on: Metric) -> list[Second]:
+def simulate(inputs: Inputs, arrivals: Sequence[float], scale_on: ScaleOn) -> list[Second]:
     """Run the queue under the autoscaling of `langfuse:worker.scaleOn`; arrivals are jobs/s."""
     queue, tasks = _Queue(), _Tasks(inputs.min_tasks, inputs.start_delay)
-    scaling = Autoscaling(inputs, policies(inputs, scale_on))
+    scaling = Autoscaling(inputs, scale_on)
     published: dict[int, dict[Metric, float]] = {}
+    lags: dict[int, float] = {}
     busy = longest = 0.0
     seconds: list[Second] = []
     for second, arriving in enumerate(arrivals):
@@ -116,15 +117,18 @@ def simulate(inputs: Inputs, arrivals: Sequence[float], scale_on: Metric) -> lis
         )
         now = second + 1
         busy += served / capacity
-        if now % inputs.publish_seconds == 0:
-            longest = max(longest, queue.waiting / tasks.running)
+        if now % inputs.lag_period == 0:
+            longest = max(longest, queue.lag)
+            lags[now + inputs.log_delay] = queue.lag
         if now % PERIOD_SECONDS == 0:
             cpu = inputs.busy_cpu * busy / PERIOD_SECONDS
-            published[now + inputs.metric_delay] = {"cpu": cpu, "backlog": longest}
+            published[now + inputs.metric_delay] = {"cpu": cpu, "lag": longest}
             busy = longest = 0.0
+        if now in lags:
+            scaling.see_lag(now, lags.pop(now))
         if now in published:
             scaling.see(now, published.pop(now))
-            tasks.become(scaling.desired, now)
+        tasks.become(scaling.desired, now)
     return seconds
 
 

@@ -6,9 +6,9 @@ from typing import Any, Final
 
 from langfuse_aws.automation.errors import UserError
 from langfuse_aws.automation.spike.report import Outcome, measures
-from langfuse_aws.automation.spike.scaling import Metric
+from langfuse_aws.automation.spike.scaling import ScaleOn
 
-COLOURS: Final[Mapping[Metric, str]] = {"cpu": "#c2410c", "backlog": "#1d4ed8"}
+COLOURS: Final[Mapping[ScaleOn, str]] = {"cpu": "#c2410c", "backlog": "#1d4ed8"}
 DOTS_PER_INCH: Final = 100
 
 
@@ -21,13 +21,13 @@ def figure_class() -> type[Any]:
     return Figure
 
 
-def metadata(outcomes: Mapping[Metric, Outcome]) -> dict[str, str | None]:
+def metadata(outcomes: Mapping[ScaleOn, Outcome]) -> dict[str, str | None]:
     """Text in the file: its figures, and no version of matplotlib."""
     lines = [f"{name}: {', '.join(values)}" for name, *values in measures(outcomes)]
     return {"Software": None, "Description": "; ".join([", ".join(outcomes), *lines])}
 
 
-def draw(outcomes: Mapping[Metric, Outcome], file: Path) -> None:
+def draw(outcomes: Mapping[ScaleOn, Outcome], file: Path) -> None:
     """Write the PNG."""
     try:
         with file.open("wb") as target:
@@ -38,7 +38,7 @@ def draw(outcomes: Mapping[Metric, Outcome], file: Path) -> None:
         raise UserError(f"--png {file}: cannot be written: {error.strerror}.") from None
 
 
-def _figure(outcomes: Mapping[Metric, Outcome]) -> Any:
+def _figure(outcomes: Mapping[ScaleOn, Outcome]) -> Any:
     figure = figure_class()(figsize=(8, 8))
     figure.subplots_adjust(left=0.11, right=0.91, bottom=0.07, top=0.95, hspace=0.1)
     top, middle, bottom = figure.subplots(3, 1, sharex=True)

@@ -6,10 +6,10 @@ from typing import Final
 
 from langfuse_aws.automation.spike.inputs import Inputs, Row, rows
 from langfuse_aws.automation.spike.model import Second, Totals, simulate, totals
-from langfuse_aws.automation.spike.scaling import Metric
+from langfuse_aws.automation.spike.scaling import ScaleOn
 from langfuse_aws.cost.prices import price_list
 
-SCALE_ON: Final[Sequence[Metric]] = ("cpu", "backlog")
+SCALE_ON: Final[Sequence[ScaleOn]] = ("cpu", "backlog")
 REGION: Final = "us-east-1"
 """Of the price."""
 
@@ -22,9 +22,9 @@ class Outcome:
     totals: Totals
 
 
-def compare(inputs: Inputs, arrivals: Sequence[float]) -> dict[Metric, Outcome]:
+def compare(inputs: Inputs, arrivals: Sequence[float]) -> dict[ScaleOn, Outcome]:
     """Run both settings on the same arrivals."""
-    outcomes: dict[Metric, Outcome] = {}
+    outcomes: dict[ScaleOn, Outcome] = {}
     for scale_on in SCALE_ON:
         run = simulate(inputs, arrivals, scale_on)
         outcomes[scale_on] = Outcome(run, totals(run, inputs, usd_per_task_hour(inputs)))
@@ -45,7 +45,7 @@ def input_rows(inputs: Inputs, origins: Mapping[str, str]) -> list[Row]:
     return [*rows(inputs, origins), row]
 
 
-def measures(outcomes: Mapping[Metric, Outcome]) -> list[tuple[str, ...]]:
+def measures(outcomes: Mapping[ScaleOn, Outcome]) -> list[tuple[str, ...]]:
     """Lines of a table: what it is, and its value for each setting."""
     every = [(outcome.totals, outcome.run) for outcome in outcomes.values()]
     return [

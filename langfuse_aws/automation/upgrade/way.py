@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from langfuse_aws.automation.errors import CommandLineError, UserError
+from langfuse_aws.contract.metrics import publishes
 from langfuse_aws.contract.release_traps import Concern, Trap, Version, between, dotted
 from langfuse_aws.graph.model import Resource, ResourceGraph
 from langfuse_aws.settings.model import Settings
@@ -20,7 +21,7 @@ CONCERNS: Final[Mapping[Concern, Callable[[Settings], bool]]] = {
     "external store": lambda settings: any(
         each.mode == "external" for each in (settings.clickhouse, settings.postgres, settings.redis)
     ),
-    "queue metrics": lambda settings: settings.publishes_queue_metrics,
+    "queue metrics": lambda settings: publishes(settings.worker.environment),
 }
 """Which settings each kind of trap is about."""
 

@@ -64,12 +64,8 @@ OF_COPIES = {
 """With a second region."""
 OF_VOLUMES = {"clickhouse-disk", "clickhouse-volume-iops", "clickhouse-volume-throughput"}
 OF_CACHES = {"redis-memory", "redis-evictions"}
-OF_QUEUES = {
-    f"{queue}-{alarm}"
-    for queue in ("otel-ingestion", "ingestion")
-    for alarm in ("backlog", "dead-letters")
-}
-"""They need queue metrics; test_dashboard.py sees that a worker without them is not watched."""
+OF_QUEUES = {"ingestion-lag", "other-lag", "dead-letters"}
+"""They need queue probes; test_dashboard.py sees that a worker without them is not watched."""
 SMALL_LABELS = (
     EVERYWHERE
     | OF_VOLUMES
@@ -106,7 +102,12 @@ def large() -> Graph:
 
 def alarms(graph: Graph) -> dict[str, Registration]:
     """The alarms by what follows the component's name."""
-    return {each.name.partition("-alarms-")[2]: each for each in graph.of_type(ALARM)}
+    return {each.name.partition("-alarms-")[2]: each for each in mailing(graph)}
+
+
+def mailing(graph: Graph) -> list[Registration]:
+    """The alarms that mail; that of the scaling on lag adds tasks, and belongs to the worker."""
+    return [each for each in graph.of_type(ALARM) if "-alarms-" in each.name]
 
 
 def test_a_small_stack_has_exactly_the_alarms_of_what_it_has() -> None:
@@ -120,7 +121,7 @@ def test_a_large_stack_has_exactly_the_alarms_of_what_it_has() -> None:
 @pytest.mark.parametrize("stack", ["dev", "staging", "prod"])
 def test_a_stack_that_asks_for_no_mail_has_no_alarm_no_topic_and_no_key(stack: str) -> None:
     graph = shipped(stack)
-    assert graph.of_type(ALARM) == []
+    assert mailing(graph) == []
     assert graph.of_type("aws:sns/topic:Topic") == []
     assert graph.of_type("aws:kms/key:Key") == []
 
@@ -234,6 +235,10 @@ def real_values(graph: Graph, dimension: str) -> set[str]:
         return {"StandardStorage"}
     if dimension == "ResourceType":
         return {"EBS"}
+    if dimension == "Stack":
+        # What its own probes tell.
+        told = json.loads(graph.container("queue-probe")["environment"][0]["value"])
+        return {told["dimensions"]["Stack"]}
     if dimension == "CacheClusterId":
         (group,) = graph.of_type("aws:elasticache/replicationGroup:ReplicationGroup")
         count = int(group.inputs["numCacheClusters"])
@@ -281,7 +286,8 @@ def test_several_volumes_and_nodes_have_an_alarm_each() -> None:
         (varied, "certificate", "Minimum", "<", 30, "ignore"),
         (varied, "clickhouse-backup-missing", "Sum", "<", 1, "breaching"),
         (varied, "volume-snapshot-missing", "Sum", "<", 1, "breaching"),
-        (large, "ingestion-backlog", "Maximum", ">=", 1000, "breaching"),
+        (large, "ingestion-lag", "Maximum", ">=", 300, "breaching"),
+        (large, "other-lag", "Maximum", ">=", 3600, "notBreaching"),
     ],
 )
 def test_an_alarm_has_its_threshold(
@@ -315,8 +321,10 @@ WHEN: dict[str, tuple[str, float, int, int, int]] = {
     **dict.fromkeys(("web-memory", "worker-memory"), (">", 90, 300, 3, 3)),
     # Langfuse schedules a blob storage export every 20 minutes: three in an hour.
     "worker-schedules": ("<", 1, HOUR, 2, 2),
-    **{f"{queue}-backlog": (">=", 1000, 60, 15, 15) for queue in ("ingestion", "otel-ingestion")},
-    **{f"{queue}-dead-letters": (">", 0, 300, 1, 1) for queue in ("ingestion", "otel-ingestion")},
+    # Autoscaling ends the lag of a spike in less; others' jobs may wait for minutes.
+    "ingestion-lag": (">=", 300, 60, 10, 10),
+    "other-lag": (">=", 3600, 300, 3, 3),
+    "dead-letters": (">", 0, 300, 1, 1),
     # EBS lets a volume grow once in six hours, so a fifth has to be left:
     # https://docs.aws.amazon.com/ebs/latest/userguide/modify-volume-requirements.html
     "clickhouse-disk": (">", 80, 300, 3, 3),
@@ -420,9 +428,9 @@ def test_no_alarm_looks_back_further_than_cloudwatch_does(shape: dict[str, Any])
 
 
 def test_dead_letters_alarm_when_they_grow() -> None:
-    queries = alarms(large())["otel-ingestion-dead-letters"].inputs["metricQueries"]
+    queries = alarms(large())["dead-letters"].inputs["metricQueries"]
     by_id = {query["id"]: query for query in queries}
-    assert by_id["value"]["metric"]["stat"] == "Maximum", "every worker sends the whole depth"
+    assert by_id["value"]["metric"]["stat"] == "Maximum", "every probe tells the whole number"
     assert not by_id["value"].get("returnData")
     assert (by_id["growth"]["expression"], by_id["growth"]["returnData"]) == ("DIFF(value)", True)
 
@@ -459,9 +467,10 @@ def test_what_workers_run_by_schedule_is_counted_without_queue_metrics() -> None
     assert (counted["value"], "defaultValue" in counted) == ("1", False), "0 would end the warm-up"
     assert (asked["period"], asked["evaluationPeriods"], asked["threshold"]) == (3600, 2, 1)
     assert asked["treatMissingData"] == "breaching"
-    quiet = build("dev", {"size": "dev", "alarms": LARGE["alarms"], **COPIED})
+    on_cpu = {"worker": {"scaleOn": "cpu"}}
+    quiet = build("dev", {"size": "dev", "alarms": LARGE["alarms"], **COPIED, **on_cpu})
     assert not OF_QUEUES & set(alarms(quiet))
-    assert "worker-schedules" in alarms(quiet), "it needs no metrics of Langfuse's"
+    assert "worker-schedules" in alarms(quiet), "it needs no probe"
 
 
 @pytest.mark.parametrize(
@@ -602,10 +611,10 @@ def test_the_table_has_every_alarm_once() -> None:
 
 def test_the_bill_counts_the_alarms_that_are_made() -> None:
     small: dict[str, Any] = {"size": "dev", "domain": "langfuse.example.com"}
+    assert alarm_count(load(small)) == len(mailing(varied()))
+    small["worker"] = {"scaleOn": "cpu"}
     assert alarm_count(load(small)) == len(SMALL_LABELS - OF_QUEUES)
-    small["worker"] = {"scaleOn": "backlog"}
-    assert alarm_count(load(small)) == len(varied().of_type(ALARM))
-    assert alarm_count(load(LARGE)) == len(large().of_type(ALARM))
+    assert alarm_count(load(LARGE)) == len(mailing(large()))
 
 
 def connections(**postgres: Any) -> float | None:
@@ -636,9 +645,9 @@ def test_an_instance_that_is_not_burstable_has_no_alarm_on_credits() -> None:
     assert not labels & {"clickhouse-cpu-credits", "postgres-cpu-credits"}
 
 
-def test_no_worker_publishes_its_queues_unless_it_scales_on_them() -> None:
-    assert not load({"size": "dev"}).publishes_queue_metrics
-    assert load(LARGE).publishes_queue_metrics
+def test_queues_are_probed_unless_a_worker_scales_on_cpu_alone() -> None:
+    assert load({"size": "dev"}).probes_queues
+    assert not load({"size": "dev", "worker": {"scaleOn": "cpu"}}).probes_queues
 
 
 def test_a_budget_mails_at_eighty_percent_and_when_a_month_is_forecast_above_it() -> None:

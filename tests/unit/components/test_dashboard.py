@@ -11,7 +11,7 @@ import pytest
 
 from langfuse_aws.components.observability.dashboard import COLUMNS, console_url, dashboard_body
 from langfuse_aws.components.shared.location import Location
-from tests.unit.components.test_alarms import ALARM, copied, large, real_values
+from tests.unit.components.test_alarms import copied, large, mailing, real_values
 from tests.unit.settings.test_external_stores import EXTERNAL, stack
 from tests.unit.stack_graph import Graph, shipped, varied
 
@@ -70,8 +70,6 @@ def test_it_reads_from_the_ingress_down_to_the_backups(name: str) -> None:
     words = list(dict.fromkeys(title.split(" ", 1)[1].split(":")[0] for title in titles))
     parts = ["Ingress", "Web", "Queue", "Worker", "PostgreSQL", "Valkey", "S3", "ClickHouse"]
     parts += ["Backups", "Certificate"]
-    if name in ("dev", "staging"):
-        parts.remove("Queue")
     if name == "dev":
         parts.remove("Certificate")
     assert words == parts
@@ -95,7 +93,7 @@ def test_the_states_of_all_alarms_are_on_top() -> None:
     graph = large()
     first = widgets(graph)[0]
     assert (first["type"], first["x"], first["y"]) == ("alarm", 0, 0)
-    arns = {each.outputs["arn"] for each in graph.of_type(ALARM)}
+    arns = {each.outputs["arn"] for each in mailing(graph)}
     assert set(first["properties"]["alarms"]) == arns
     assert len(arns) <= 100, "the console shows a hundred"
 
@@ -106,7 +104,7 @@ def test_without_alarms_there_are_only_graphs() -> None:
 
 def test_external_stores_have_no_line() -> None:
     namespaces = {line[0] for line in lines(stack(frozenset(EXTERNAL)))}
-    assert namespaces == {"AWS/ApiGateway", "AWS/ECS", "AWS/S3"}
+    assert namespaces == {"AWS/ApiGateway", "AWS/ECS", "AWS/S3", "Langfuse/Queues"}
     services = {line[2].get("ServiceName") for line in lines(stack(frozenset(EXTERNAL)))}
     assert len(services - {None}) == 2, "web and worker"
 

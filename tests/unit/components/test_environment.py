@@ -126,7 +126,7 @@ VARIATIONS: Final[dict[str, dict[str, Any]]] = {
     "external": EXTERNAL,
     "three servers": THREE_SERVERS,
     "dual": {"v4": {"writeMode": "dual"}},
-    "backlog": {"worker": {"scaleOn": "backlog"}},
+    "cpu": {"worker": {"scaleOn": "cpu"}},
     "mailing": {"smtp": {"mode": "ses", "from": "no-reply@example.com"}},
 }
 

@@ -408,12 +408,13 @@ def test_what_a_stack_has_not_is_left_out_with_its_row() -> None:
         "Models",
         "Ingress",
         "Web and worker",
+        "Queues",
         "ClickHouse",
         "PostgreSQL",
         "Valkey",
     ]
     assert rows(varied()) == rows(largest()) == everything
-    assert rows(external()) == everything[:5]
+    assert rows(external()) == everything[:6]
     named = json.dumps(dashboard_of(varied())), json.dumps(dashboard_of(largest()))
     assert ["AWS/ApiGateway" in each for each in named] == [True, False]
     assert ["AWS/ApplicationELB" in each for each in named] == [False, True]
@@ -439,6 +440,7 @@ def test_the_dashboards_values_are_the_stacks_own_resources() -> None:
         "cluster": found.one("aws:ecs/cluster:Cluster").outputs["name"],
         "web": found.one(SERVICE, "langfuse-dev-web").outputs["name"],
         "worker": found.one(SERVICE, "langfuse-dev-worker").outputs["name"],
+        "queues": "langfuse-dev",
         "api": found.one("aws:apigatewayv2/api:Api").id,
         "database_instance": found.one("aws:rds/instance:Instance").outputs["identifier"],
         "cache_nodes": ",".join(

@@ -66,7 +66,7 @@ EXTREMES: dict[str, dict[str, Any]] = {
     },
     "one task": {"web": {"minTasks": 1, "maxTasks": 1}, "worker": {"minTasks": 1, "maxTasks": 1}},
     "spot": {"web": {"spot": True}, "worker": {"spot": True}},
-    "backlog": {"worker": {"scaleOn": "backlog", "backlogPerTask": 1}},
+    "no probes": {"worker": {"scaleOn": "cpu"}},
     "smallest tasks": {"web": {"cpu": 256, "memory": 512}, "worker": {"cpu": 256, "memory": 512}},
     "three servers": {"network": {"zones": 3}, "clickhouse": {"replicas": 3}},
     "smallest volume": {"clickhouse": {"volumeGib": 20}},

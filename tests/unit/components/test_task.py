@@ -16,6 +16,7 @@ import pulumi
 import pytest
 
 from langfuse_aws.components.runtime.task import ContainerDefinition, HealthCheck
+from langfuse_aws.components.runtime.task import to_json as containers_json
 from langfuse_aws.components.shared.stored_secret import SecretReference
 
 ARN: Final = "arn:aws:secretsmanager:us-east-1:123456789012:secret:keys-AbCdEf"
@@ -43,7 +44,7 @@ def to_json(
             plain={name: pulumi.Output.from_input(value) for name, value in plain.items()},
             secret={name: SecretReference(arn, name) for name in secret},
         )
-        return await replace(container, **changes).to_json().future()
+        return await containers_json([replace(container, **changes)]).future()
 
     loop = asyncio.new_event_loop()
     try:

@@ -4,19 +4,15 @@ It proves the arithmetic and what is counted, with the prices of cost/prices.csv
 these prices, it cannot tell.
 """
 
-import re
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from langfuse_aws.contract import metrics
 from langfuse_aws.cost.bill import Bill, Line, bill
 from langfuse_aws.cost.types import PRICED
 from langfuse_aws.cost.usage import Usage
 from langfuse_aws.graph.model import UNKNOWN, Resource, ResourceGraph
-from langfuse_aws.settings.versions import LANGFUSE, LANGFUSE_3
 
 REGION = "us-east-1"
 HOURS = 730
@@ -368,35 +364,47 @@ def test_logs_of_what_requests_pass_through_cost_by_the_gigabyte() -> None:
     assert priced(resource(token), usage=usage).lines == (), "others log next to nothing"
 
 
-def policy(queries: list[dict[str, Any]], *origins: Resource) -> Resource:
-    tracking = {"customizedMetricSpecification": {"metrics": queries}}
-    key = "targetTrackingScalingPolicyConfiguration"
-    return resource(POLICY, {key: tracking}, {key: list(origins)})
+def tracking(namespace: str, *origins: Resource) -> Resource:
+    followed = {"customizedMetricSpecification": {"namespace": namespace}}
+    return resource(
+        POLICY,
+        {"targetTrackingScalingPolicyConfiguration": followed},
+        {"resourceId": list(origins)},
+    )
 
 
-def test_a_policy_has_two_alarms_of_its_metrics() -> None:
-    assert usd(priced(resource(POLICY))) == {"Alarms of autoscaling": approx(0.2)}
-    queries = [{"metricStat": {"metric": {"namespace": "AWS/ECS"}}}] * 3 + [{"expression": "a"}]
-    assert usd(priced(policy(queries))) == {"Alarms of autoscaling": approx(2 * 3 * 0.1)}
+def test_target_tracking_has_two_alarms_and_a_step_policy_has_one_of_its_own() -> None:
+    assert usd(priced(tracking("AWS/ECS"))) == {"Alarms of autoscaling": approx(0.2)}
+    steps = resource(POLICY, {"stepScalingPolicyConfiguration": {"cooldown": 180}})
+    assert priced(steps).lines == ()
 
 
-@pytest.mark.parametrize(
-    ("image", "arithmetic", "monthly"),
-    [
-        (f"docker.io/langfuse/langfuse-worker:{LANGFUSE_3}", "324 × 0.3", 97.20),  # noqa: RUF001
-        (f"docker.io/langfuse/langfuse-worker:{LANGFUSE}", "200 × 0.3", 60.00),  # noqa: RUF001
-        ("mirror@sha256:3f1b", "324 × 0.3", 97.20),  # noqa: RUF001
-    ],
-)
-def test_a_policy_on_the_queues_brings_their_metrics_which_the_release_decides(
-    image: str, arithmetic: str, monthly: float
+def test_an_alarm_that_looks_more_often_than_every_minute_costs_three_times_as_much() -> None:
+    kind = "aws:cloudwatch/metricAlarm:MetricAlarm"
+    for period, monthly in ((10, 0.3), (20, 0.3), (60, 0.1), (300, 0.1)):
+        assert only(priced(resource(kind, {"period": period}))).on_demand == approx(monthly)
+
+
+@pytest.mark.parametrize("tasks", [1, 3])
+def test_queue_metrics_cost_the_same_for_any_number_of_tasks_and_their_lines_do_not(
+    tasks: int,
 ) -> None:
-    definition = task(image=image)
+    definition = task()
     scaled = service(definition, launchType="EC2")
-    queues = policy([{"metricStat": {"metric": {"namespace": "Langfuse"}}}], scaled)
-    lines = priced(definition, scaled, queues).lines
-    (line,) = [each for each in lines if each.what == "Queue metrics"]
-    assert (line.arithmetic, line.on_demand) == (arithmetic, approx(monthly))
+    target = resource(
+        "aws:appautoscaling/target:Target", {"minCapacity": tasks}, {"resourceId": [scaled]}
+    )
+    valkey = {"engine": "valkey", "nodeType": "cache.t4g.micro", "numCacheClusters": 1}
+    cache = resource("aws:elasticache/replicationGroup:ReplicationGroup", valkey)
+    queues = tracking("Langfuse/Queues", target)
+    found = usd(priced(definition, scaled, target, cache, queues))
+    assert found["Queue metrics"] == approx(4 * 0.3)
+    # 360 lines an hour.
+    assert found["Lines of queue probes"] == approx(tasks * 730 * 360 * 600 / 1e9 * 0.5)
+
+
+def test_redis_memory_is_a_metric_more_where_aws_has_none() -> None:
+    assert usd(priced(tracking("Langfuse/Queues")))["Queue metrics"] == approx(5 * 0.3)
 
 
 def test_a_metric_of_a_log_costs_what_one_does_that_has_values_every_hour() -> None:
@@ -409,13 +417,6 @@ def test_a_metric_of_a_log_costs_what_one_does_that_has_values_every_hour() -> N
     assert only(found).what == "Metric of its log"
     assert only(found).on_demand == approx(0.3)
     assert priced(daily).lines == ()
-
-
-def test_the_page_on_cost_has_the_queue_metrics_that_the_bill_has() -> None:
-    page = (Path(__file__).parents[3] / "docs/cost.md").read_text(encoding="utf-8")
-    for major, names in metrics.NAMES_SEEN.items():
-        row = rf"^\| {major} \| \d+ \| {names} \| {names * 0.30:.2f} \| seen in a run of "
-        assert re.search(row, page, re.MULTILINE), f"Langfuse {major}"
 
 
 def test_every_priced_type_has_a_test_here() -> None:

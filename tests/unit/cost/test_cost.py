@@ -89,10 +89,12 @@ def test_everything_that_settings_can_add_is_in_the_bill_and_the_output_is_its_s
     assert costs["WAF"] == approx(11)
     assert costs["KMS key"] == approx(2), "of the bucket, and of the alarms' topic"
     assert costs["Secret"] == approx(7 * 0.4), "four, the bootstrap's, and Grafana's two"
-    assert costs["Alarm"] == approx(
-        0.1 * len(graph.of_type("aws:cloudwatch/metricAlarm:MetricAlarm"))
-    )
-    assert costs["Queue metrics"] == approx(200 * 0.30)
+    alarms = graph.of_type("aws:cloudwatch/metricAlarm:MetricAlarm")
+    assert costs["Alarm"] == approx(0.1 * (len(alarms) - 1))
+    assert costs["Alarm each 10 s"] == approx(0.3), "that of the worker's lag"
+    assert costs["Queue metrics"] == approx(4 * 0.30)
+    lines_gb = 730 * 360 * 600 / 1e9
+    assert costs["Lines of queue probes"] == approx(2 * lines_gb * 0.5), "of two tasks"
     assert costs["NAT gateway"] == approx(32.85)
     assert costs["Public IPv4 addresses"] == approx(4 * 3.65), "of the gateway and three zones"
     assert costs["EC2 r7g.large"] == approx(3 * 78.183)
@@ -101,7 +103,7 @@ def test_everything_that_settings_can_add_is_in_the_bill_and_the_output_is_its_s
     assert costs["Fargate tasks, ARM"] == approx(2 * 57.67 + 14.4175), "Grafana's is a quarter"
 
 
-@pytest.mark.parametrize(("size", "sum_"), [("dev", 79.36), ("staging", 170.69), ("prod", 683.26)])
+@pytest.mark.parametrize(("size", "sum_"), [("dev", 81.14), ("staging", 172.46), ("prod", 624.32)])
 def test_what_the_sizes_cost(size: str, sum_: float) -> None:
     found = cost_tables.bill_of(size)
     assert found.sums.configured == approx(sum_)
@@ -111,8 +113,25 @@ def test_what_the_sizes_cost(size: str, sum_: float) -> None:
     assert not [line.what for line in found.lines if line.usage_based], "it idles"
 
 
-def test_dev_costs_no_more_than_80_usd_with_its_own_spot_setting() -> None:
-    assert cost_tables.bill_of("dev").sums.configured <= 80
+def test_dev_costs_no_more_than_80_usd_with_its_own_spot_setting_and_2_for_its_queues() -> None:
+    assert cost_tables.bill_of("dev").sums.configured <= 80 + 2
+
+
+@pytest.mark.parametrize("size", ["dev", "staging", "prod"])
+def test_watching_the_queues_costs_less_than_2_usd(size: str) -> None:
+    queues = ("Queue metrics", "Lines of queue probes", "Alarm each 10 s")
+    lines = cost_tables.bill_of(size).lines
+    of_queues = [
+        line
+        for line in lines
+        if line.what in queues or (line.what, line.name[-4:]) == ("Alarms of autoscaling", "-lag")
+    ]
+    assert len(of_queues) == 4
+    assert sum(line.configured for line in of_queues) < 2
+
+
+def test_prod_costs_no_more_than_625_usd() -> None:
+    assert cost_tables.bill_of("prod").sums.configured <= 625
 
 
 def test_prod_with_three_servers_shows_all_that_it_has() -> None:
@@ -123,8 +142,10 @@ def test_prod_with_three_servers_shows_all_that_it_has() -> None:
         "Data volume": approx(3 * 100 * 0.08),
         "Disk use in CloudWatch": approx(3 * 0.3),
         "Fargate tasks, ARM": approx(4 * (2 * 0.03238 + 4 * 0.00356) * 730),
-        "Alarms of autoscaling": approx(0.2 + 0.2 + 0.8),
-        "Queue metrics": approx(60.00),
+        "Alarms of autoscaling": approx(3 * 0.2),
+        "Alarm each 10 s": approx(0.3),
+        "Queue metrics": approx(4 * 0.3),
+        "Lines of queue probes": approx(2 * 730 * 360 * 600 / 1e9 * 0.5),
         "Aurora Serverless v2 at its least": approx(2 * 43.80),
         "Valkey cache.t4g.medium": approx(2 * 0.052 * 730),
         "NAT gateway": approx(3 * 32.85),
@@ -133,7 +154,7 @@ def test_prod_with_three_servers_shows_all_that_it_has() -> None:
         "Secret": approx(4 * 0.4),
         "Private DNS zone": approx(0.5),
     }
-    assert found.sums.configured == approx(861.02)
+    assert found.sums.configured == approx(802.08)
 
 
 def test_savings_plans_and_spot_only_ever_make_it_cheaper() -> None:

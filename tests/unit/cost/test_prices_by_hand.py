@@ -45,6 +45,7 @@ USD: Final = {
     "Secrets Manager": 0.40,
     "Cloud Map private zone": 0.50,
     "CloudWatch alarm": 0.10,
+    "CloudWatch high-resolution alarm": 0.30,
     "CloudWatch custom metric": 0.30,
     "HTTP API requests": 1.00,
     "KMS key": 1.00,

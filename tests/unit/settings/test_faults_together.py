@@ -81,14 +81,9 @@ FAULTS: Final[list[Keys]] = [
     {"web": {"environment": {"LANGFUSE_LOG_FORMAT": 1}}},
     {"worker": {"cpu": 3}},
     {"worker": {"scaleOn": "memory"}},
-    {"worker": {"backlogPerTask": 0}},
+    {"worker": {"maxLagSeconds": 0}},
+    {"worker": {"backlogPerTask": 500}},
     {"worker": {"environment": {"LANGFUSE_LOG_LEVEL": "loud"}}},
-    {
-        "worker": {
-            "scaleOn": "backlog",
-            "environment": {"LANGFUSE_QUEUE_METRICS_ENABLED": "false"},
-        }
-    },
     {"clickhouse": {"mode": "cloud"}},
     {"clickhouse": {"mode": "ec2", "volumeGib": 1}},
     {"clickhouse": {"mode": "ec2", "instanceType": "t3.nano"}},
@@ -120,7 +115,6 @@ FAULTS: Final[list[Keys]] = [
     {"auth": {"providers": GOOGLE}, "authSecrets": "{}"},
     {"smtp": {"mode": "smtp", "from": "a@example.com"}},
     # between sections
-    {"release": "3.125.0", "worker": {"scaleOn": "backlog"}},
     {"release": "3.125.0", "smtp": {"mode": "ses", "from": "a@example.com"}},
     {"ingress": {"kind": "alb"}, "domain": None},
     {"ingress": {"kind": "apiGateway", "certificateArn": CERTIFICATE}, "domain": None},

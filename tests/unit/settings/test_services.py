@@ -212,12 +212,6 @@ def test_each_size_gives_each_release_variables_that_it_reads_and_takes(
 def test_containers_may_use_their_bucket_and_nothing_else(stack: str, container: str) -> None:
     graph = shipped(stack)
     bucket = graph.one("aws:s3/bucket:Bucket", f"langfuse-{stack}-storage").outputs["arn"]
-    publishing = {
-        "Effect": "Allow",
-        "Action": ["cloudwatch:PutMetricData"],
-        "Resource": ["*"],
-        "Condition": {"StringEquals": {"cloudwatch:namespace": "Langfuse"}},
-    }
     assert graph.policy(f"langfuse-{stack}-{container}-task") == [
         {"Effect": "Allow", "Action": ["s3:ListBucket"], "Resource": [bucket]},
         {
@@ -230,7 +224,6 @@ def test_containers_may_use_their_bucket_and_nothing_else(stack: str, container:
             ],
             "Resource": [f"{bucket}/*"],
         },
-        *([publishing] if (stack, container) == ("prod", "worker") else []),
     ], "s3:* and secretsmanager:* is what tubone24 iam.tf:64 and niklas-palm grant"
 
 

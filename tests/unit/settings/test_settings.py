@@ -61,7 +61,6 @@ TABLE: Final[Mapping[str, Mapping[str, Any]]] = {
             "min_tasks": 1,
             "max_tasks": 2,
             "spot": True,
-            "scale_on": "cpu",
         },
         "clickhouse": {
             "mode": "ec2",
@@ -98,7 +97,6 @@ TABLE: Final[Mapping[str, Mapping[str, Any]]] = {
             "min_tasks": 1,
             "max_tasks": 4,
             "spot": True,
-            "scale_on": "cpu",
         },
         "clickhouse": {
             "mode": "ec2",
@@ -142,7 +140,6 @@ TABLE: Final[Mapping[str, Mapping[str, Any]]] = {
             "min_tasks": 2,
             "max_tasks": 8,
             "spot": False,
-            "scale_on": "backlog",
         },
         "clickhouse": {
             "mode": "ec2",

@@ -287,50 +287,18 @@ def test_a_number_of_tasks_out_of_bounds_is_refused(key: str, value: int, bound:
     ], "0 tasks serve nobody, 101 are a typing error"
 
 
-@pytest.mark.parametrize("release", ["3.125.0", "3.168.9"])
-def test_a_release_that_does_not_publish_its_queue_cannot_scale_on_it(release: str) -> None:
-    line = (
-        f'langfuse:worker.scaleOn: "backlog": Langfuse {release} does not publish how many jobs '
-        "wait; 3.169.0 is the first release that does. Set langfuse:release to a later one, or "
-        "worker.scaleOn to cpu."
-    )
-    assert problems(release=release, worker={"scaleOn": "backlog"}) == [line], "one line"
-    assert problems("prod", domain=DOMAIN, release=release) == [line], "the row asks for it too"
-    on_cpu = {"worker": {"scaleOn": "cpu"}, "domain": DOMAIN}
-    assert load({"size": "prod", "release": release, **on_cpu}).worker.scale_on == "cpu"
+@pytest.mark.parametrize(("value", "bound"), [(9, "10 or more"), (3601, "3600 at the most")])
+def test_a_lag_out_of_bounds_is_refused(value: int, bound: str) -> None:
+    assert problems(worker={"maxLagSeconds": value}) == [
+        f"langfuse:worker.maxLagSeconds: {value}: must be {bound}. {set_it('worker.maxLagSeconds')}"
+    ], "the probe looks every 10 s"
 
 
-def test_a_wrong_release_does_not_bring_an_error_of_the_scaling_along() -> None:
-    (line,) = problems(release="latest", worker={"scaleOn": "backlog"})
-    assert line.startswith('langfuse:release: "latest": '), "which release it is, nobody knows"
-
-
-@pytest.mark.parametrize(
-    "names",
-    [
-        ["LANGFUSE_QUEUE_METRICS_ENABLED"],
-        [
-            "QUEUE_CONSUMER_OTEL_INGESTION_QUEUE_IS_ENABLED",
-            "QUEUE_CONSUMER_INGESTION_QUEUE_IS_ENABLED",
-        ],
-    ],
-)
-def test_a_worker_that_is_told_not_to_publish_cannot_scale_on_the_backlog(names: list[str]) -> None:
-    worker = {"environment": dict.fromkeys(names, "false"), "scaleOn": "backlog"}
-    assert problems(worker=worker) == [
-        'langfuse:worker.scaleOn: "backlog": worker.environment switches off what this follows: '
-        f"{', '.join(names)}. Remove it there, or set worker.scaleOn to cpu."
-    ], "the policy would wait for data for ever"
-    for harmless in ({"scaleOn": "cpu"}, {"environment": dict.fromkeys(names, "true")}):
-        load({"size": "dev", "worker": {**worker, **harmless}})
-
-
-@pytest.mark.parametrize("value", [0, -1])
-def test_a_backlog_of_less_than_one_job_is_refused(value: int) -> None:
-    assert problems(worker={"backlogPerTask": value}) == [
-        f"langfuse:worker.backlogPerTask: {value}: must be 1 or more. "
-        f"{set_it('worker.backlogPerTask')}"
-    ], "a target of 0 cannot be divided by"
+def test_the_key_of_before_is_refused_with_the_one_that_took_its_place() -> None:
+    assert problems(worker={"backlogPerTask": 500}) == [
+        "langfuse:worker.backlogPerTask: 500: is no key any more: worker.maxLagSeconds took its "
+        "place. Remove it, and set worker.maxLagSeconds if need be."
+    ], "jobs for a task say nothing of seconds"
 
 
 def test_something_else_to_scale_on_is_refused() -> None:
@@ -1283,14 +1251,10 @@ def test_an_own_variable_of_the_write_mode_is_refused_and_sent_to_the_key_that_s
 
 
 @pytest.mark.parametrize("service", ["web", "worker"])
-def test_an_own_variable_that_publishes_metrics_is_refused_and_sent_to_the_key_that_does(
-    service: str,
-) -> None:
-    name = "ENABLE_AWS_CLOUDWATCH_METRIC_PUBLISHING"
-    assert environment_problems({name: "true"}, service=service) == [
-        f'langfuse:{service}.environment.{name}: "true": the program sets this itself. '
-        "Use langfuse:worker.scaleOn backlog, which goes with it. Remove it."
-    ], "without the role's permission it fails, and web would be a second publisher"
+def test_langfuses_own_metrics_are_the_users_own_choice(service: str) -> None:
+    own = {"ENABLE_AWS_CLOUDWATCH_METRIC_PUBLISHING": "true"}
+    settings = load({"size": "dev", service: {"environment": own}})
+    assert getattr(settings, service).environment == own
 
 
 @RELEASES

@@ -19,7 +19,6 @@ from langfuse_aws.components.observability.alarm_row import AlarmRow
 from langfuse_aws.components.observability.alarms import alarm_rows
 from langfuse_aws.components.shared import metrics
 from langfuse_aws.components.shared.metrics import Metric
-from langfuse_aws.contract.metrics import OTEL_INGESTION
 from tests.image_lock import locked
 from tests.unit.automation.on_call.stack_that_runs import OnCall, on_call, on_call_of
 from tests.unit.automation.restore.test_restore import AwsError
@@ -88,9 +87,7 @@ def test_each_metric_is_asked_for_as_the_dashboard_does(
 
 def test_queues_are_measured_where_the_stack_sends_them(stacks: Mapping[str, OnCall]) -> None:
     subjects = {name: {each.subject for each in measured(stacks[name].stack)} for name in stacks}
-    queues = {"queue ingestion", "queue otel_ingestion"}
-    assert queues <= subjects["prod"], "it scales on the backlog"
-    assert not queues & subjects["dev"]
+    assert "queues" in subjects["prod"] & subjects["dev"], "they scale on the lag"
     assert "web" in subjects["App Runner"]
 
 
@@ -147,7 +144,7 @@ def load_of(world: OnCall) -> dict[str, Finding]:
 def test_values_are_read_and_what_would_be_an_alarm_is_wrong() -> None:
     world = on_moto(on_call())
     put(world, metrics.DISK_USED, 79, 85, 86, 87, period=300)
-    put(world, metrics.waiting_jobs(OTEL_INGESTION), *[12] * 15)
+    put(world, metrics.WAITING_JOBS, *[12] * 15)
     put(world, metrics.CACHE_MEMORY, 41, 42, 43, period=300)
     found = load_of(world)
     disk = found["clickhouse"]
@@ -155,7 +152,7 @@ def test_values_are_read_and_what_would_be_an_alarm_is_wrong() -> None:
     assert disk.remedy == "docs/operations.md#clickhouse-disk"
     (fact,) = disk.facts["metrics"]
     assert (fact["value"], fact["threshold"], fact["comparison"]) == (87, 80, ">")
-    assert found["queue otel_ingestion"].text.endswith("waiting 12")
+    assert "waiting jobs 12" in found["queues"].text
     assert "Valkey memory 43 %" in found["redis 1"].text
     assert found["redis 1"].state == "unknown", "its connections have sent nothing"
 
@@ -165,7 +162,7 @@ def test_a_value_that_an_alarm_misses_is_wrong_and_any_other_unknown() -> None:
     found = load_of(on_moto(on_call()))
     assert found["clickhouse"].state == "wrong"
     assert found["clickhouse"].text == "disk used: no value for 60 min, alarm > 80 %"
-    assert found["queue ingestion"].state == "wrong"
+    assert found["queues"].state == "wrong"
     assert found["postgres"].state == "unknown"
     assert found["postgres"].remedy == ""
 

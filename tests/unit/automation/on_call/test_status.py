@@ -136,7 +136,7 @@ def test_every_part_of_the_stack_has_its_line() -> None:
         *(f"services/{part}" for part in ("clickhouse", "web", "worker")),
         *(f"services/{part} deployment" for part in ("clickhouse", "web", "worker")),
         *(f"load/{part}" for part in ("web", "worker", "clickhouse", "postgres")),
-        *(f"load/queue {queue}" for queue in ("ingestion", "otel_ingestion")),
+        "load/queues",
         *("load/redis 1", "load/redis 2", "alarms/alarms", "certificate/certificate"),
         "services/release",
         *("backups/clickhouse snapshot", "backups/clickhouse backup"),

@@ -226,6 +226,7 @@ def test_json_has_the_steps_and_the_time_until_the_trace_was_visible() -> None:
         "seconds_to_visible": 6.0,
         "blame": None,
         "message": None,
+        "lag_seconds": None,
     }
     assert [step["what"] for step in steps] == [
         *(

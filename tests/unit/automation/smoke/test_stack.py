@@ -6,6 +6,7 @@ it exports them.
 """
 
 import json
+from datetime import datetime, timedelta, timezone
 from typing import Any, Final
 
 import pytest
@@ -21,6 +22,7 @@ from tests.unit.automation.smoke.test_smoke import smoke
 from tests.unit.langfuse_stand_in import PUBLIC_KEY, SECRET_KEY, Fault, LangfuseStandIn
 
 ARN: Final = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:langfuse-prod-1a2b3c"
+ALARM: Final = "aws:cloudwatch/metricAlarm:MetricAlarm"
 INSTEAD: Final = "Pass --url, --public-key and --secret-key instead of --stack."
 KEYS: Final = ("--public-key", PUBLIC_KEY, "--secret-key", SECRET_KEY)
 
@@ -32,13 +34,17 @@ def of_stack(
     secret: Answer | None = None,
     more: Any = (),
     way: str = "aws:lb/loadBalancer:LoadBalancer",
+    lag: Answer | None = None,
 ) -> tuple[Any, World]:
     """Run it with --stack, and other keys in the environment."""
     outputs = {"url": url, "public_key": PUBLIC_KEY, "secret_key_secret_arn": ARN}
     held: Answer = secret or {"SecretString": json.dumps({"secret_key": SECRET_KEY})}
-    world = World(
-        [{"type": way, "urn": f"urn::{way}::langfuse-prod"}], {}, {"GetSecretValue": held}
-    )
+    resources = [{"type": way, "urn": f"urn::{way}::langfuse-prod"}]
+    answers: dict[str, Answer] = {"GetSecretValue": held}
+    if lag is not None:
+        resources.append({"type": ALARM, "urn": f"urn::{ALARM}::langfuse-prod-worker-lag"})
+        answers["GetMetricStatistics"] = lag
+    world = World(resources, {}, answers)
     values = {name: OutputValue(value, False) for name, value in outputs.items()}
     for name in without:
         del values[name]
@@ -54,6 +60,45 @@ def test_url_and_keys_are_those_of_the_stack() -> None:
         result, world = of_stack(langfuse.url)
     assert result.exit_code == 0, result.output
     assert world.log == [("GetSecretValue", {"SecretId": ARN})]
+
+
+NOW: Final = datetime.now(timezone.utc)
+
+
+def at(minutes: int, seconds: float) -> dict[str, Any]:
+    """A datapoint of so many minutes ago."""
+    return {"Timestamp": NOW - timedelta(minutes=minutes), "Maximum": seconds}
+
+
+@pytest.mark.parametrize(
+    ("lag", "seconds"),
+    [
+        ({"Datapoints": [at(2, 90.0), at(1, 12.4), at(3, 400.0)]}, 12.4),
+        ({"Datapoints": []}, None),
+        (AwsError("AccessDenied", "no"), None),
+    ],
+)
+def test_a_stack_with_queue_probes_tells_how_long_events_wait(
+    lag: Answer, seconds: float | None
+) -> None:
+    with LangfuseStandIn() as langfuse:
+        result, world = of_stack(langfuse.url, lag=lag)
+        told, _ = of_stack(langfuse.url, lag=lag, more=("--json",))
+    assert result.exit_code == 0, "what nobody says of the queue does not fail a trace that came"
+    line = "The oldest event in the queues has waited 12 s."
+    assert (line in result.output) is (seconds is not None)
+    assert json.loads(told.stdout)["lag_seconds"] == seconds
+    _, asked = world.log[-1]
+    assert asked["Namespace"] == "Langfuse/Queues"
+    assert asked["MetricName"] == "OldestJobAge"
+    assert asked["Dimensions"] == [{"Name": "Stack", "Value": world.deployed.prefix}]
+    assert asked["Statistics"] == ["Maximum"]
+
+
+def test_without_queue_probes_cloudwatch_is_not_asked() -> None:
+    with LangfuseStandIn() as langfuse:
+        result, _ = of_stack(langfuse.url, more=("--json",))
+    assert json.loads(result.stdout)["lag_seconds"] is None
 
 
 @pytest.mark.parametrize(

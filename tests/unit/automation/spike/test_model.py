@@ -12,9 +12,9 @@ import pytest
 from langfuse_aws.automation.spike.arrivals import SPIKE_STARTS, spiky
 from langfuse_aws.automation.spike.inputs import Inputs
 from langfuse_aws.automation.spike.model import Second, simulate, totals
-from langfuse_aws.automation.spike.scaling import Autoscaling, Metric, policies
+from langfuse_aws.automation.spike.scaling import Autoscaling, Metric, ScaleOn
 
-INPUTS = Inputs(minutes=60, backlog_per_task=100)
+INPUTS = Inputs(minutes=60)
 ONE_TASK = replace(INPUTS, min_tasks=1, max_tasks=1, service_rate=2)
 
 both = pytest.mark.parametrize("scale_on", ["cpu", "backlog"])
@@ -30,11 +30,11 @@ def desired(scaling: Autoscaling, datapoints: Iterable[Mapping[Metric, float]]) 
 
 
 def cpu_only(inputs: Inputs = INPUTS) -> Autoscaling:
-    return Autoscaling(inputs, policies(inputs, "cpu"))
+    return Autoscaling(inputs, "cpu")
 
 
-def minute(cpu: float, backlog: float) -> Mapping[Metric, float]:
-    return {"cpu": cpu, "backlog": backlog}
+def minute(cpu: float, lag: float) -> Mapping[Metric, float]:
+    return {"cpu": cpu, "lag": lag}
 
 
 def cpu(*percent: float) -> list[Mapping[Metric, float]]:
@@ -46,7 +46,7 @@ def cpu(*percent: float) -> list[Mapping[Metric, float]]:
 
 @both
 @pytest.mark.parametrize("busy_cpu", [40, 80])
-def test_no_job_is_lost_or_made(scale_on: Metric, busy_cpu: float) -> None:
+def test_no_job_is_lost_or_made(scale_on: ScaleOn, busy_cpu: float) -> None:
     inputs = replace(INPUTS, busy_cpu=busy_cpu, service_rate=7.3)
     arrived = served = 0.0
     for each in simulate(inputs, spiky(inputs), scale_on):
@@ -77,9 +77,11 @@ def test_a_task_works_after_its_start_and_not_before() -> None:
     run = simulate(INPUTS, spiky(INPUTS), "backlog")
     decided = next(second for second, each in enumerate(run) if each.desired > 2)
     works = next(second for second, each in enumerate(run) if each.running > 2)
-    assert decided == SPIKE_STARTS + 3 * 60 + INPUTS.metric_delay
+    # 30 of 50 jobs a second are left over, so the lag is above 60 s at the look at 110 s; the one
+    # at 120 s is the second.
+    assert decided == SPIKE_STARTS + 120 + INPUTS.log_delay
     assert works == decided + INPUTS.start_delay
-    assert run[works].served == run[works].running * INPUTS.service_rate == 80
+    assert run[works].served == run[works].running * INPUTS.service_rate == 60
 
 
 def test_a_task_that_is_not_needed_any_more_stops() -> None:
@@ -91,28 +93,79 @@ def test_a_task_that_is_not_needed_any_more_stops() -> None:
 def test_a_task_that_is_not_needed_before_it_has_started_never_works() -> None:
     inputs = replace(INPUTS, start_delay=3000, spike_minutes=3, minutes=90)
     run = simulate(inputs, spiky(inputs), "backlog")
-    assert max(each.desired for each in run) == 8
+    assert max(each.desired for each in run) > 2
     assert run[-1].desired == 2
     assert {each.running for each in run} == {2}
 
 
-# --- what is published
+# --- the steps on lag
 
 
-@pytest.mark.parametrize(("waiting", "tasks"), [(300, 4), (400, 4), (404, 5)])
-def test_waiting_jobs_are_counted_per_task(waiting: int, tasks: int) -> None:
-    inputs = replace(INPUTS, min_tasks=4)
-    keeps_up = 4 * inputs.service_rate
-    run = simulate(inputs, [waiting + keeps_up, *[keeps_up] * 310], "backlog")
-    assert {each.backlog for each in run[:300]} == {waiting}
-    assert run[-1].desired == tasks
+def steps(lags: Iterable[float], inputs: Inputs = INPUTS) -> list[int]:
+    """What it asks for after each look of the probe."""
+    scaling, found = Autoscaling(inputs, "backlog"), list[int]()
+    for number, lag in enumerate(lags, start=1):
+        scaling.see_lag(10 * number, lag)
+        found.append(scaling.desired)
+    return found
 
 
-def test_a_burst_between_two_reports_is_not_seen() -> None:
-    minute_of_arrivals = [500, *[0] * 59]
-    run = simulate(INPUTS, minute_of_arrivals * 20, "backlog")
-    assert max(each.backlog for each in run) == 480
-    assert {each.desired for each in run} == {2}, "20 a second: gone before the 30th second"
+def test_two_of_three_looks_above_the_target_scale_out_in_one_step() -> None:
+    assert steps([61, 61]) == [2, 6]
+    assert steps([61, 0, 61]) == [2, 2, 6]
+    assert steps([61, 0, 0, 61]) == [2, 2, 2, 2]
+    assert steps([60, 60, 60]) == [2, 2, 2], "the target is no breach of it"
+
+
+def test_the_step_grows_with_the_lag_and_ends_at_the_most() -> None:
+    most = replace(INPUTS, max_tasks=50)
+    for lag, tasks in ((61, 6), (119, 6), (120, 10), (239, 10), (240, 18)):
+        assert steps([lag, lag], most)[-1] == tasks, lag
+    assert steps([240, 240])[-1] == INPUTS.max_tasks
+
+
+def test_an_alarm_that_lasts_calls_every_minute_and_in_the_cooldown_only_for_more() -> None:
+    most = replace(INPUTS, max_tasks=50)
+    found = steps([70] * 7 + [130] * 12 + [70] * 8, most)
+    assert found[:7] == [2] + [6] * 6
+    # The second call is a minute after the first, from the 2 tasks before it.
+    assert found[7] == 10
+    assert found[-1] == 30, "after the cooldown of three minutes it starts from those that run"
+
+
+def test_an_alarm_that_ended_begins_anew() -> None:
+    most = replace(INPUTS, max_tasks=50, lag_scale_out_cooldown=0)
+    assert steps([70, 70, 0, 0, 70, 70], most) == [2, 6, 6, 6, 6, 18]
+
+
+def test_with_cpu_alone_the_lag_does_nothing() -> None:
+    scaling = cpu_only()
+    for number in range(1, 100):
+        scaling.see_lag(10 * number, 9000)
+    assert scaling.desired == 2
+
+
+@pytest.mark.parametrize("times", [2, 3, 5, 8])
+def test_a_spike_of_any_size_gets_its_first_task_within_a_minute_of_the_target(times: int) -> None:
+    inputs = replace(INPUTS, spike=10 * times)
+    run = simulate(inputs, spiky(inputs), "backlog")
+    passed = next((second for second, each in enumerate(run) if each.lag > inputs.max_lag), None)
+    if times == 2:
+        assert passed is None, "two tasks keep up with twice the base"
+        return
+    assert passed is not None
+    decided = next(second for second, each in enumerate(run) if each.desired > 2)
+    assert 0 < decided - passed <= 60
+
+
+def test_the_fivefold_spike_is_within_its_bounds() -> None:
+    inputs = Inputs()
+    lag, cpu_alone = (
+        totals(simulate(inputs, spiky(inputs), scale_on), inputs, 0)
+        for scale_on in ("backlog", "cpu")
+    )
+    assert lag.peak_lag_seconds <= 150
+    assert lag.drain_seconds <= cpu_alone.drain_seconds / 3
 
 
 # --- target tracking
@@ -128,8 +181,8 @@ def test_a_datapoint_at_the_target_starts_the_count_again() -> None:
 
 def test_a_step_is_in_proportion_and_ends_at_the_most() -> None:
     assert desired(cpu_only(), cpu(100, 100, 100, 100, 100)) == [2, 2, 4, 8, 8]
-    scaling = Autoscaling(INPUTS, policies(INPUTS, "backlog"))
-    assert desired(scaling, [minute(0, 350)] * 3) == [2, 2, 7]
+    scaling = Autoscaling(INPUTS, "backlog")
+    assert desired(scaling, [minute(0, 210)] * 3) == [2, 2, 7]
 
 
 def test_in_the_cooldown_only_a_larger_step_goes_further() -> None:
@@ -167,23 +220,23 @@ def test_scaling_in_pauses_for_its_cooldown_and_ends_at_the_least() -> None:
 
 
 def test_two_policies_scale_in_only_when_both_agree() -> None:
-    scaling = Autoscaling(INPUTS, policies(INPUTS, "backlog"))
+    scaling = Autoscaling(INPUTS, "backlog")
     scaling.desired = 8
     assert set(desired(scaling, [minute(46, 0)] * 30)) == {8}
-    assert set(desired(scaling, [minute(10, 95)] * 30)) == {8}
+    assert set(desired(scaling, [minute(10, 57)] * 30)) == {8}
     assert desired(scaling, [minute(10, 0)] * 15)[-1] == 2
 
 
 def test_two_policies_scale_in_to_the_larger_count_and_pause_for_the_longer_cooldown() -> None:
-    scaling = Autoscaling(INPUTS, policies(INPUTS, "backlog"))
+    scaling = Autoscaling(INPUTS, "backlog")
     scaling.desired = 8
     steps = desired(scaling, [minute(30, 0)] * 15 + [minute(20, 0)] * 15)
     assert steps == [8] * 14 + [5] * 15 + [2], "900 s are 15 minutes"
 
 
 def test_either_of_two_policies_scales_out() -> None:
-    for high in (minute(60, 0), minute(0, 101)):
-        scaling = Autoscaling(INPUTS, policies(INPUTS, "backlog"))
+    for high in (minute(60, 0), minute(0, 61)):
+        scaling = Autoscaling(INPUTS, "backlog")
         assert desired(scaling, [high] * 3)[-1] == 3
 
 

@@ -94,7 +94,7 @@ def test_json_has_what_the_model_says() -> None:
 
 def test_a_figure_is_assumed_until_it_is_given() -> None:
     options = {"service-rate": 4.0, "busy-cpu": 65.0, "start-delay": 30, "metric-delay": 60}
-    options |= {"backlog-per-task": 40.0, "base": 5.0, "spike": 20.0, "spike-minutes": 5}
+    options |= {"log-delay": 25, "base": 5.0, "spike": 20.0, "spike-minutes": 5}
     arguments = [text for name, value in options.items() for text in (f"--{name}", f"{value}")]
     for given, origin in (([], "assumed"), (arguments, "given")):
         rows = {row["name"]: row for row in report(*SHORT, *given)["inputs"]}
@@ -222,7 +222,8 @@ def test_an_unknown_size_is_refused() -> None:
     "arguments",
     [
         ("--service-rate", "0"),
-        ("--backlog-per-task", "0"),
+        ("--max-lag", "0"),
+        ("--log-delay", "-1"),
         ("--busy-cpu", "101"),
         ("--minutes", "0"),
         ("--spike", "-1"),
@@ -282,7 +283,11 @@ def test_the_sums_that_the_documentation_does_by_hand_are_those_of_the_defaults(
     assert f"| {inputs.base:g} ÷ {rate} × 1.5 → {inputs.min_tasks} |" in text  # noqa: RUF001
     assert f"| {inputs.spike:g} ÷ {rate} → 5, and 3 to drain |" in text
     assert inputs.spike / inputs.service_rate + 3 == inputs.max_tasks
-    wait = inputs.backlog_per_task / inputs.service_rate
-    assert f"| {rate} × {wait:g} s = {inputs.backlog_per_task:g} |" in text  # noqa: RUF001
     assert f"delay of {inputs.metric_delay} s" in text
     assert f"this delay are {60 * inputs.datapoints_out + inputs.metric_delay} s" in text
+    outcomes = compare(inputs, spiky(inputs))
+    run, found = outcomes["backlog"].run, outcomes["backlog"].totals
+    passed = next(second for second, each in enumerate(run) if each.lag > inputs.max_lag)
+    assert found.first_scale_out_second is not None
+    assert f"{found.first_scale_out_second - passed} s after the lag passed its target" in text
+    assert f"most lag {duration(found.peak_lag_seconds)}" in text

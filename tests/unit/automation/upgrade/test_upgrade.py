@@ -28,6 +28,7 @@ from langfuse_aws.automation.upgrade import command as upgrade_command
 from langfuse_aws.automation.upgrade import databases
 from langfuse_aws.automation.upgrade.databases import GIB, Answers, Migration, read
 from langfuse_aws.automation.upgrade.way import Running, checked_release, traps
+from langfuse_aws.contract.metrics import PUBLISHING_VARIABLE
 from langfuse_aws.contract.release_traps import dotted, table
 from langfuse_aws.graph.model import ResourceGraph
 from langfuse_aws.settings.loading import load_without_secrets
@@ -121,7 +122,10 @@ def test_a_step_that_is_needed_is_not_skipped() -> None:
         ({"v4": {"writeMode": "dual"}}, ["all", "backfill", "dual"]),
         ({"v4": {"writeMode": "dual", "historicBackfill": False}}, ["all", "dual"]),
         (
-            {"v4": {"writeMode": "legacy"}, "worker": {"scaleOn": "backlog"}},
+            {
+                "v4": {"writeMode": "legacy"},
+                "worker": {"environment": {PUBLISHING_VARIABLE: "true"}},
+            },
             ["all", "queue metrics"],
         ),
         (

@@ -1,0 +1,111 @@
+"""The container of the queue probe, as registered. What its script does is in tests/queues."""
+
+import json
+from typing import Any, Final
+
+import pytest
+
+from langfuse_aws.components.langfuse_worker.queue_probe import SCRIPT, told
+from langfuse_aws.contract import queue_metrics, queues
+from tests.unit.stack_graph import Graph, shipped, varied
+
+TASK: Final = "aws:ecs/taskDefinition:TaskDefinition"
+FARGATE_SMALLEST_MIB: Final = 512
+DEFINITION_BYTES: Final = 65_536
+"""https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-quotas.html"""
+
+stacks = pytest.mark.parametrize("stack", ["dev", "staging", "prod"])
+
+
+def containers(graph: Graph, stack: str) -> dict[str, dict[str, Any]]:
+    task = graph.one(TASK, f"langfuse-{stack}-worker")
+    return {each["name"]: each for each in json.loads(task.inputs["containerDefinitions"])}
+
+
+def named(found: list[dict[str, str]], key: str) -> dict[str, str]:
+    return {each["name"]: each[key] for each in found}
+
+
+@stacks
+def test_the_worker_goes_on_without_it_and_ecs_starts_it_again(stack: str) -> None:
+    found = containers(shipped(stack), stack)
+    assert list(found) == ["worker", "queue-probe"]
+    assert (found["worker"]["essential"], found["queue-probe"]["essential"]) == (True, False)
+    assert found["queue-probe"]["restartPolicy"] == {
+        "enabled": True,
+        "ignoredExitCodes": [0],
+        "restartAttemptPeriod": 60,
+    }
+    assert "dependsOn" not in found["worker"]
+    assert "healthCheck" not in found["queue-probe"]
+
+
+@stacks
+def test_it_is_bounded_and_runs_the_script_in_the_workers_image(stack: str) -> None:
+    found = containers(shipped(stack), stack)
+    probe, worker = found["queue-probe"], found["worker"]
+    assert probe["image"] == worker["image"]
+    assert probe["memory"] == 128
+    assert probe["entryPoint"] == ["node"], "the image's own wants a database"
+    assert probe["command"][-2:] == ["-e", SCRIPT.read_text("utf-8")]
+    assert probe["portMappings"] == []
+
+
+@stacks
+def test_it_has_what_the_worker_has_for_redis_and_no_other_secret(stack: str) -> None:
+    found = containers(shipped(stack), stack)
+    probe, worker = found["queue-probe"], found["worker"]
+    secrets = named(probe["secrets"], "valueFrom")
+    assert set(secrets) == {"REDIS_AUTH"}
+    assert secrets == {"REDIS_AUTH": named(worker["secrets"], "valueFrom")["REDIS_AUTH"]}
+    plain, of_worker = (named(each["environment"], "value") for each in (probe, worker))
+    assert set(plain) == {"REDIS_HOST", "REDIS_PORT", "REDIS_TLS_ENABLED", "QUEUE_PROBE"}
+    assert plain["REDIS_TLS_ENABLED"] == "true"
+    for name in set(plain) - {"QUEUE_PROBE"}:
+        assert plain[name] == of_worker[name]
+    assert json.loads(plain["QUEUE_PROBE"]) == told(f"langfuse-{stack}", tells_memory=False)
+
+
+def test_it_gets_the_users_own_prefix_of_keys() -> None:
+    plain = named(containers(varied(), "dev")["queue-probe"]["environment"], "value")
+    assert plain["REDIS_KEY_PREFIX"] == "mine"
+
+
+@stacks
+def test_it_logs_where_the_worker_does_in_streams_of_its_own(stack: str) -> None:
+    found = containers(shipped(stack), stack)
+    probe, worker = (
+        found[name]["logConfiguration"]["options"] for name in ("queue-probe", "worker")
+    )
+    assert probe["awslogs-group"] == worker["awslogs-group"]
+    assert (probe["awslogs-stream-prefix"], worker["awslogs-stream-prefix"]) == (
+        "queue-probe",
+        "worker",
+    )
+
+
+def test_memory_is_a_metric_with_an_external_redis_alone() -> None:
+    def names(*, tells_memory: bool) -> list[str]:
+        return [name for name, _ in told("a", tells_memory=tells_memory)["metrics"]]
+
+    assert names(tells_memory=True) == [*names(tells_memory=False), "MemoryUsed"]
+    assert len(names(tells_memory=True)) <= 6
+
+
+def test_the_script_prints_each_metric_by_its_name() -> None:
+    text = SCRIPT.read_text("utf-8")
+    for name in (*queue_metrics.METRICS, *queue_metrics.MEMORY_METRIC):
+        assert f"\n    {name}: " in text
+
+
+def test_each_queue_is_looked_at_once() -> None:
+    groups = told("a", tells_memory=False)["groups"]
+    found = [name for group in groups for names in group.values() for name in names]
+    assert sorted(found) == sorted([*queues.INGESTION, *queues.OTHERS])
+    assert len(set(found)) == len(found)
+
+
+@stacks
+def test_the_definition_is_far_within_ecs_bound(stack: str) -> None:
+    task = shipped(stack).one(TASK, f"langfuse-{stack}-worker")
+    assert len(task.inputs["containerDefinitions"].encode()) < DEFINITION_BYTES / 2
