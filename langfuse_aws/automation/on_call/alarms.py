@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from langfuse_aws.automation.on_call.findings import Finding, Reading, age, iso, now
 from langfuse_aws.automation.on_call.running_stack import RunningStack
+from langfuse_aws.graph.model import Resource
 
 SECTION: Final = "alarms"
 ALARM: Final = "aws:cloudwatch/metricAlarm:MetricAlarm"
@@ -21,7 +22,8 @@ def alarm_readings(stack: RunningStack) -> Iterator[Reading]:
 
 
 def _alarms(stack: RunningStack) -> Iterator[Finding]:
-    names = {each.outputs["name"]: stack.part(each) for each in stack.of_type(ALARM)}
+    mailed = [each for each in stack.of_type(ALARM) if _is_mailed(each)]
+    names = {each.outputs["name"]: stack.part(each) for each in mailed}
     if not names:
         text = "the stack has none, so nobody is told"
         yield Finding(SECTION, "alarms", "ok", text, "langfuse:alarms.email mails them.")
@@ -58,6 +60,11 @@ def _alarms(stack: RunningStack) -> Iterator[Finding]:
             "deleted": missing,
         },
     )
+
+
+def _is_mailed(alarm: Resource) -> bool:
+    """Whether somebody is told; one that scales a service is on in each spike."""
+    return any(":sns:" in action for action in alarm.outputs.get("alarmActions") or [])
 
 
 def _on(label: str, alarm: dict[str, Any]) -> Finding:

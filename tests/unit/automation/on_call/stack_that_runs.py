@@ -135,10 +135,11 @@ def on_call_of(
 
 
 def images_of(graph: Graph) -> dict[str, tuple[str, str]]:
-    """By task definition's ARN, its container and its image."""
+    """By task definition's ARN, its essential container and its image."""
     found: dict[str, tuple[str, str]] = {}
     for each in graph.of_type("aws:ecs/taskDefinition:TaskDefinition"):
-        (container,) = json.loads(each.inputs["containerDefinitions"])
+        every = json.loads(each.inputs["containerDefinitions"])
+        (container,) = [container for container in every if container["essential"]]
         found[each.outputs["arn"]] = container["name"], container["image"]
     return found
 

@@ -35,7 +35,8 @@ def always_now(monkeypatch: pytest.MonkeyPatch) -> None:
 def graph() -> Graph:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(
-            "langfuse_aws.components.runtime.images.read_lock", lambda: locked(APP_RUNNER)
+            "langfuse_aws.components.runtime.images.read_lock",
+            lambda _: locked(APP_RUNNER),  # pyright: ignore
         )
         return build("platform", APP_RUNNER)
 

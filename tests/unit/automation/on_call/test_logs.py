@@ -144,7 +144,8 @@ def test_a_log_group_that_may_not_be_read_is_one_line_and_1() -> None:
 
 def test_app_runner_has_groups_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
-        "langfuse_aws.components.runtime.images.read_lock", lambda: locked(APP_RUNNER)
+        "langfuse_aws.components.runtime.images.read_lock",
+        lambda _: locked(APP_RUNNER),  # pyright: ignore
     )
     graph = build("platform", APP_RUNNER)
     (service,) = graph.of_type("aws:apprunner/service:Service")

@@ -246,7 +246,8 @@ def test_what_has_no_shell_is_a_wrong_command_line() -> None:
 @pytest.mark.usefixtures("plugin")
 def test_web_on_app_runner_has_none(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
-        "langfuse_aws.components.runtime.images.read_lock", lambda: locked(APP_RUNNER)
+        "langfuse_aws.components.runtime.images.read_lock",
+        lambda _: locked(APP_RUNNER),  # pyright: ignore
     )
     world = on_call_of(build("platform", APP_RUNNER), APP_RUNNER, "platform")
     assert "web runs on App Runner, which gives no shell" in refusal(world, "web")

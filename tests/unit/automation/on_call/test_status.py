@@ -496,7 +496,7 @@ def test_a_right_that_is_missing_is_a_line_in_its_place(operation: str, subjects
         assert found(world)[subject].remedy == (
             f"Allow {operation}, which only reads: docs/status.md has the rights."
         )
-    assert len(found(world)) == len(found(on_call())) - (8 - 1 if "load" in str(subjects) else 0)
+    assert len(found(world)) == len(found(on_call())) - (7 - 1 if "load" in str(subjects) else 0)
     assert run(world).exit_code == 4
 
 
@@ -585,7 +585,7 @@ def test_external_stores_have_neither_load_nor_backups() -> None:
     world = on_call_of(build("dev", config), config, "dev")
     assert not_ok(world) == {}
     assert {each.split("/")[1] for each in found(world)} == {
-        *("release", "web", "web deployment", "worker", "worker deployment", "alarms"),
+        *("release", "web", "web deployment", "worker", "worker deployment", "alarms", "queues"),
     }
 
 

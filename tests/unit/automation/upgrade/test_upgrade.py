@@ -554,10 +554,11 @@ def test_what_the_settings_refuse_is_told_before_anything(told: Told) -> None:
     assert result.stderr.startswith(
         'error: Pulumi.prod.yaml:4: langfuse:release: "5.0.0": must be an exact '
     )
-    with_a_queue = f"{told.file.read_text()}  langfuse:worker: {{scaleOn: backlog}}\n"
-    told.file.write_text(with_a_queue.replace(LANGFUSE, "3.170.0"))
+    mail = "{mode: ses, from: no-reply@example.com}"
+    with_ses = f"{told.file.read_text()}  langfuse:smtp: {mail}\n"
+    told.file.write_text(with_ses.replace(LANGFUSE, "3.177.0"))
     told.graph = graph("3.125.0")
-    assert "3.169.0" in told.run("3.126.0", "--yes").stderr
+    assert "3.176.0" in told.run("3.126.0", "--yes").stderr
     assert told.did == []
 
 
