@@ -64,7 +64,8 @@ def _alarms(stack: RunningStack) -> Iterator[Finding]:
 
 def _is_mailed(alarm: Resource) -> bool:
     """Whether somebody is told; one that scales a service is on in each spike."""
-    return any(":sns:" in action for action in alarm.outputs.get("alarmActions") or [])
+    actions: list[str] = alarm.outputs.get("alarmActions") or []
+    return any(":sns:" in action for action in actions)
 
 
 def _on(label: str, alarm: dict[str, Any]) -> Finding:
