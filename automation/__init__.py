@@ -1,4 +1,4 @@
-"""`python -m automation` and `automation.stack`, as a clone of the repository has them.
+"""`python3 -m automation` and `automation.stack`, as a clone of the repository has them.
 
 The code is in `langfuse_aws.automation`.
 """

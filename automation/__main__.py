@@ -1,4 +1,4 @@
-"""The command line of a clone: `python -m automation`.
+"""The command line of a clone: `python3 -m automation`.
 
 Any Python starts it, with nothing activated: one that lacks the packages hands over to the one of
 `.venv`, which `make` has made. Python 3.9, which macOS has, must be able to read this file.

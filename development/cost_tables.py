@@ -1,6 +1,6 @@
 """Writes the tables of what a stack costs a month, from the resource graph of each size.
 
-The graphs are recorded without an engine, and priced as `python -m automation cost` prices them.
+The graphs are recorded without an engine, and priced as `python3 -m automation cost` prices them.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Brings a stack up with the real Pulumi engine on in-memory providers: `make demo`.
 
-It finds or installs the Pulumi CLI, and runs `python -m automation up --offline` (`destroy` with
+It finds or installs the Pulumi CLI, and runs `python3 -m automation up --offline` (`destroy` with
 `--destroy`). The stack lives in `.state/`, so that a second run finds nothing to change. It needs
 no AWS account and calls none; what AWS itself would refuse, the in-memory providers do not know.
 """
@@ -19,7 +19,7 @@ from langfuse_aws.automation.terminal import console, error_console
 
 NEXT: Final = (
     "Next: change Pulumi.{0}.yaml, and make demo again",
-    "      python -m automation cost --stack {0}: its price",
+    "      python3 -m automation cost --stack {0}: its price",
     "      README.md, Quick start: the same in your AWS account",
 )
 """What to try, for who has seen it; fits 60 columns."""

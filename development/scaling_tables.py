@@ -1,6 +1,6 @@
 """Writes the tables of docs/scaling.md: what the simulation of a spike is told, and what it says.
 
-It runs the model on its defaults. The picture is drawn by `python -m automation simulate-spike`.
+It runs the model on its defaults. The picture is drawn by `python3 -m automation simulate-spike`.
 """
 
 from dataclasses import replace

@@ -398,7 +398,7 @@ class Images(TypedDict):
     """Where the containers' images are pulled from."""
 
     source: NotRequired[ImagesSource]
-    """`upstream`: Docker Hub and GHCR; `mirror`: copies in ECR, made by `python -m automation images mirror`; `pullThrough`: ECR fetches what is asked for. See docs/images.md. Value: `upstream`, `mirror` or `pullThrough`."""
+    """`upstream`: Docker Hub and GHCR; `mirror`: copies in ECR, made by `python3 -m automation images mirror`; `pullThrough`: ECR fetches what is asked for. See docs/images.md. Value: `upstream`, `mirror` or `pullThrough`."""
     githubSecretArn: NotRequired[str]
     """Secret `ecr-pullthroughcache/…` with a GitHub user's `username` and `accessToken`, for Langfuse's images (source pullThrough). Value: ARN of a Secrets Manager secret."""
     dockerHubSecretArn: NotRequired[str]

@@ -1,4 +1,4 @@
-"""`python -m automation` with registries in memory, for the story's mirror.
+"""`python3 -m automation` with registries in memory, for the story's mirror.
 
 What it copies it puts into the simulated ECR too, where there is one. That real registries and real
 tools do it is proven by tests/registry.
@@ -139,7 +139,7 @@ def main() -> None:
     images_command.Copier = registries.as_copier
     if not SIMULATED:
         images_command.ecr = lambda stack: Destination(HOST, stack.prefix)
-    app(prog_name="python -m automation")
+    app(prog_name="python3 -m automation")
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ for them: Pulumi takes an imported name for one that the program has taken back
 are not compared, and one that is not in the stack's state yet is refused, not made. A preview only
 warns of that: offline, nothing is ever there.
 
-It imports nothing: `python -m automation import` writes the file for `pulumi import`.
+It imports nothing: `python3 -m automation import` writes the file for `pulumi import`.
 """
 
 from collections.abc import Mapping, Sequence

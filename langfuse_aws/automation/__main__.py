@@ -1,4 +1,4 @@
-"""Runs the command line of this process: `langfuse-aws`, or `python -m automation` in a clone."""
+"""Runs the command line of this process: `langfuse-aws`, or `python3 -m automation` in a clone."""
 
 from langfuse_aws.automation.command_line import app as app
 from langfuse_aws.automation.engine.engines import end_engines, engines_change

@@ -28,7 +28,7 @@ class Images(Section):
     source: Literal["upstream", "mirror", "pullThrough"] = Field(
         "upstream",
         description="`upstream`: Docker Hub and GHCR; `mirror`: copies in ECR, made by "
-        "`python -m automation images mirror`; `pullThrough`: ECR fetches what is asked for. See "
+        "`python3 -m automation images mirror`; `pullThrough`: ECR fetches what is asked for. See "
         "docs/images.md",
     )
     github_secret_arn: SecretArn | None = Field(

@@ -8,7 +8,7 @@ _AROUND: Final = Path(__file__).resolve().parents[2]
 CLONE: Final = _AROUND if (_AROUND / "automation/__main__.py").is_file() else None
 """The clone; None: the program is installed."""
 
-COMMAND: Final = "python -m automation" if CLONE else "langfuse-aws"
+COMMAND: Final = "python3 -m automation" if CLONE else "langfuse-aws"
 """How its command line is called, for remedies."""
 
 PROJECT: Final = CLONE or Path()

@@ -1,4 +1,4 @@
-"""`python -m automation diff` on three prepared changes, in a repository made for it.
+"""`python3 -m automation diff` on three prepared changes, in a repository made for it.
 
 It proves what a reviewer is told about a resize, an open port and a renamed database, from what the
 real engine says of the in-memory AWS.

@@ -14,7 +14,7 @@ from langfuse_aws.automation.restore import backup as restore_backup
 from langfuse_aws.automation.restore import objects as restore_objects
 from langfuse_aws.automation.restore import postgres as restore_postgres
 from langfuse_aws.automation.restore import volume as restore_volume
-from langfuse_aws.automation.restore.points import RestorePoint
+from langfuse_aws.automation.restore.points import TAKE_ONE, RestorePoint
 from langfuse_aws.automation.restore.points_display import show_deleted, show_points
 from langfuse_aws.automation.terminal import one_line_errors
 
@@ -30,7 +30,6 @@ class Store:
     """What to say if there is none."""
 
 
-TAKE_ONE: Final = "python -m automation snapshot --stack {stack} takes one of every store."
 VOLUME: Final = Store(
     restore_volume.points, "--snapshot", f"has no snapshot of its ClickHouse volume. {TAKE_ONE}"
 )

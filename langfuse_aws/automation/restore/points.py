@@ -9,16 +9,19 @@ from typing import Any, Final
 from langfuse_aws.automation.aws.snapshot_names import LABEL_TAG
 from langfuse_aws.automation.engine.deployed import Deployed
 from langfuse_aws.automation.errors import UserError
+from langfuse_aws.settings.installation import COMMAND
 
 LATEST: Final = "latest"
 """Stands for the newest that is complete."""
+TAKE_ONE: Final = f"{COMMAND} snapshot --stack {{stack}} takes one of every store."
+"""What to do about a store without a snapshot, by the name of its stack."""
 
 AWS_BACKUP: Final = "AWS Backup"
 BY_HAND: Final = "by hand"
 SNAPSHOT: Final = "snapshot"
 """The command."""
 FINAL: Final = re.compile(r"-final-[0-9a-f]{8}$")
-"""As `langfuse_aws.components.protection.final_snapshot` names them."""
+"""As `langfuse_aws.components.protection.snapshots` names them."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +90,7 @@ def newest(points: Sequence[RestorePoint], stack: str, store: str) -> str:
             return point.identifier
     raise UserError(
         f"--snapshot {LATEST}: stack {stack} has no complete snapshot of its {store}. "
-        f"python -m automation snapshot --stack {stack} takes one of every store."
+        f"{TAKE_ONE.format(stack=stack)}"
     )
 
 

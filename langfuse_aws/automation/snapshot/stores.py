@@ -22,6 +22,7 @@ from langfuse_aws.settings.external_stores import (
     ExternalPostgres,
     ExternalRedis,
 )
+from langfuse_aws.settings.installation import COMMAND
 from langfuse_aws.settings.stores import AuroraPostgres
 
 State = Literal["taking", "complete", "failed"]
@@ -89,7 +90,7 @@ class Occasion:
 
     def command(self, store: str, option: str) -> str:
         """A command of `restore`."""
-        return f"python -m automation restore {store} --stack {self.deployed.name} {option}"
+        return f"{COMMAND} restore {store} --stack {self.deployed.name} {option}"
 
 
 @dataclass(frozen=True)
@@ -188,7 +189,7 @@ class CacheSnapshot:
     def restore(self, identifier: str) -> str:  # noqa: ARG002
         """`replay`: a lost cache is begun empty, and the events of its jobs are in S3."""
         return (
-            f"python -m automation replay --stack {self.occasion.deployed.name} "
+            f"{COMMAND} replay --stack {self.occasion.deployed.name} "
             f"--since {self.occasion.moment:%Y-%m-%dT%H:%M:%SZ}"
         )
 

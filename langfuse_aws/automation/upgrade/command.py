@@ -33,6 +33,7 @@ from langfuse_aws.automation.upgrade.planned_file import planned_file
 from langfuse_aws.automation.upgrade.way import Running, checked_release, traps
 from langfuse_aws.contract.release_traps import dotted
 from langfuse_aws.settings.external_stores import ExternalClickHouse, ExternalPostgres
+from langfuse_aws.settings.installation import COMMAND
 
 FRESH: Final = timedelta(hours=24)
 """Snapshots of this upgrade that are younger are not taken again."""
@@ -44,7 +45,7 @@ NO_AWS: Final = (
 
 NO_KEYS: Final = (
     "No smoke test at the end: without langfuse:bootstrap nobody here knows keys. Afterwards: "
-    "python -m automation smoke --url URL."
+    f"{COMMAND} smoke --url URL."
 )
 
 

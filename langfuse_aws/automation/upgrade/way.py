@@ -8,6 +8,7 @@ from langfuse_aws.automation.errors import CommandLineError, UserError
 from langfuse_aws.contract.metrics import publishes
 from langfuse_aws.contract.release_traps import Concern, Trap, Version, between, dotted
 from langfuse_aws.graph.model import Resource, ResourceGraph
+from langfuse_aws.settings.installation import COMMAND
 from langfuse_aws.settings.model import Settings
 from langfuse_aws.settings.versions import version_of
 
@@ -76,8 +77,8 @@ def traps(name: str, running: Running, settings: Settings) -> Sequence[Trap]:
             first = dotted(each.runs_first)
             raise UserError(
                 f"stack {name}: runs Langfuse {dotted(running.release)}, and {first} or later must "
-                f"run before {dotted(each.release)}. {each.trap} {each.remedy} Now: python -m "
-                f"automation upgrade {first} --stack {name}. {each.source}"
+                f"run before {dotted(each.release)}. {each.trap} {each.remedy} Now: {COMMAND} "
+                f"upgrade {first} --stack {name}. {each.source}"
             )
     return [each for each in found if each.runs_first is None]
 

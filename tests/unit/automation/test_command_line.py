@@ -52,7 +52,7 @@ def test_help_loads_no_sdk_and_says_what_the_command_does(arguments: tuple[str, 
     code, modules, text = helped(*arguments)
     assert code == 0
     assert [each for each in modules if each.endswith(HEAVY)] == []
-    assert "Usage: python -m automation" in text
+    assert "Usage: python3 -m automation" in text
     assert "--help" in text
 
 

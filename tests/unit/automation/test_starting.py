@@ -1,4 +1,4 @@
-"""`python -m automation` of a clone starts in any Python, with nothing activated.
+"""`python3 -m automation` of a clone starts in any Python, with nothing activated.
 
 The Pythons here are this one without its packages, and a script in the place of `.venv`'s.
 """

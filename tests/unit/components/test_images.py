@@ -246,7 +246,7 @@ def test_a_mirror_without_a_lock_is_refused_for_each_image(
     assert len(lines) == 4
     assert lines[1] == (
         f"ghcr.io/langfuse/langfuse-worker:{LANGFUSE}: is needed for worker, and not in "
-        "images.lock.json. Run python -m automation images mirror --stack refused, and commit "
+        "images.lock.json. Run python3 -m automation images mirror --stack refused, and commit "
         "images.lock.json."
     )
 
@@ -294,7 +294,7 @@ def test_what_ecr_has_not_got_is_refused(
         "langfuse-refused/langfuse-worker"
     )
     assert line.endswith(
-        "Run python -m automation images mirror --stack refused, and commit images.lock.json."
+        "Run python3 -m automation images mirror --stack refused, and commit images.lock.json."
     )
 
 

@@ -243,7 +243,7 @@ def test_the_second_commands_are_those_that_deploy() -> None:
         "pulumi stack init",
         "pulumi config set",
         "pulumi config set",
-        "python -m automation",
+        "python3 -m automation",
         "pulumi up",
     ]
 

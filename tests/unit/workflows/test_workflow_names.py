@@ -21,7 +21,7 @@ from langfuse_aws.settings.sizing import SIZING
 from tests.releases import later
 from tests.workflow import GITHUB, ROOT, WORKFLOWS, all_scripts, jobs, load, scripts
 
-COMMAND: Final = re.compile(r"python -m automation (.+)")
+COMMAND: Final = re.compile(r"python3 -m automation (.+)")
 MAKE: Final = re.compile(r"^make (.+)", re.MULTILINE)
 MARKER: Final = "# renovate: "
 LANGFUSE: Final = "ghcr.io/langfuse/langfuse"

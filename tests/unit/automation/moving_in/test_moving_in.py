@@ -1,4 +1,4 @@
-"""`python -m automation import`, on states written in the shape of the Terraform repository.
+"""`python3 -m automation import`, on states written in the shape of the Terraform repository.
 
 It proves what is read, written, printed and refused, that the import file has the names that the
 program registers, and that no secret of the state leaves it in the clear. That Pulumi takes the

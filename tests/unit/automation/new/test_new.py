@@ -50,12 +50,12 @@ def test_it_writes_a_project_into_a_folder_that_it_makes_and_says_what_to_do(
         f"wrote {folder}: {', '.join(FILES)}",
         "",
         "try it, on an AWS that exists in memory only:",
-        f"  python -m automation up {where} --offline",
+        f"  python3 -m automation up {where} --offline",
         "",
         "deploy it, with AWS credentials in the environment:",
         "  pulumi login s3://STATE-BUCKET",
-        f"  python -m automation preflight {where}",
-        f"  python -m automation up {where}",
+        f"  python3 -m automation preflight {where}",
+        f"  python3 -m automation up {where}",
     ]
     assert yaml.safe_load((folder / "Pulumi.dev.yaml").read_text())["config"] == {
         "aws:region": "eu-west-1",

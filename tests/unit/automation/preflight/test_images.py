@@ -129,7 +129,7 @@ def test_a_mirror_that_was_never_filled_fails_with_the_command(
     mirrored: NewStack, lock_file: Path
 ) -> None:
     registry = Registry({WEB: BOTH})
-    mirror = "python -m automation images mirror --stack dev."
+    mirror = "python3 -m automation images mirror --stack dev."
     assert result(mirrored, registry) == Result(
         f"image {WEB}", "failed", "is not mirrored yet.", mirror
     )

@@ -308,7 +308,7 @@ def test_without_its_password_a_store_is_not_asked(
     (found,) = asked(store)
     assert found.status == "unknown"
     assert found.remedy == (
-        f'{variable}="$(pulumi config get langfuse:{key} --stack dev)" python -m automation '
+        f'{variable}="$(pulumi config get langfuse:{key} --stack dev)" python3 -m automation '
         "preflight --stack dev"
     )
 

@@ -160,15 +160,15 @@ def test_every_store_gets_a_snapshot_with_one_label_which_restore_finds(aurora: 
     assert name.startswith("langfuse-prod-before-4-17-2")
     assert cache["SnapshotName"].startswith("langfuse-prod-before-4-17"[:20])
 
-    assert "  Valkey: python -m automation replay --stack prod --since 20" in result.stdout
+    assert "  Valkey: python3 -m automation replay --stack prod --since 20" in result.stdout
     lines = result.stdout.splitlines()
     snapshot = disk["SnapshotId"]
     for line in (
         f"complete  PostgreSQL {name}",
         f"complete  ClickHouse {snapshot}",
         f"complete  Valkey {cache['SnapshotName']}",
-        f"  PostgreSQL: python -m automation restore postgres --stack prod --snapshot {name}",
-        "  ClickHouse: python -m automation restore clickhouse-volume --stack prod --snapshot "
+        f"  PostgreSQL: python3 -m automation restore postgres --stack prod --snapshot {name}",
+        "  ClickHouse: python3 -m automation restore clickhouse-volume --stack prod --snapshot "
         f"{snapshot}",
         "Objects: s3://stored keeps no versions: what is deleted from now on does not come back. "
         "langfuse:storage.versioningDays keeps them.",
@@ -285,7 +285,7 @@ def test_three_servers_are_backed_up_by_the_nightly_task_and_its_end_is_waited_f
     assert task["overrides"]["containerOverrides"][0]["environment"] == []
     assert f"complete  ClickHouse {made}" in result.stdout.splitlines()
     assert (
-        "  ClickHouse: python -m automation restore clickhouse-backup --stack prod --from "
+        "  ClickHouse: python3 -m automation restore clickhouse-backup --stack prod --from "
         f"{made} --as restored" in result.stdout.splitlines()
     )
 
@@ -449,7 +449,7 @@ def test_latest_is_the_newest_that_is_complete() -> None:
     assert (result.exit_code, result.stderr) == (
         1,
         "error: --snapshot latest: stack prod has no complete snapshot of its ClickHouse volume. "
-        "python -m automation snapshot --stack prod takes one of every store.\n",
+        "python3 -m automation snapshot --stack prod takes one of every store.\n",
     )
     listed = restoring(world, "clickhouse-volume", "--list")
     assert listed.exit_code == 1

@@ -272,7 +272,7 @@ def test_the_picture_in_the_documentation_is_of_the_defaults() -> None:
     inputs = Inputs()
     shown = description((DOCS / "images/spike.png").read_bytes())
     assert shown == metadata(compare(inputs, spiky(inputs)))["Description"], (
-        "run python -m automation simulate-spike --png docs/images/spike.png"
+        "run python3 -m automation simulate-spike --png docs/images/spike.png"
     )
 
 

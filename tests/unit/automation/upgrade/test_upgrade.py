@@ -110,7 +110,7 @@ def test_a_step_that_is_needed_is_not_skipped() -> None:
     assert str(caught.value).startswith(
         f"stack prod: runs Langfuse 3.200.0, and {FIRST} or later must run before 4.0.0. "
     )
-    assert f"Now: python -m automation upgrade {FIRST} --stack prod. https://" in str(caught.value)
+    assert f"Now: python3 -m automation upgrade {FIRST} --stack prod. https://" in str(caught.value)
     assert way("3.200.0", LANGFUSE_3) == []
 
 
@@ -510,7 +510,7 @@ def test_without_known_keys_the_smoke_test_is_left_to_the_user(told: Told) -> No
     told.file.write_text(STACK_FILE)
     result = told.run(NEXT, "--yes")
     assert (result.exit_code, told.did) == (0, ALL[:-1])
-    assert "Afterwards: python -m automation smoke --url URL." in result.stdout
+    assert "Afterwards: python3 -m automation smoke --url URL." in result.stdout
 
 
 def test_a_stack_that_is_there_already_is_brought_to_its_end(told: Told) -> None:
