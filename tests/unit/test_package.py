@@ -8,6 +8,7 @@ import json
 import os
 import re
 import subprocess
+import sys
 import tarfile
 from collections.abc import Iterator
 from email import message_from_bytes
@@ -78,7 +79,8 @@ def test_a_wheel_of_the_clone_itself_is_the_same(wheel: Path, tmp_path: Path) ->
     """This is what pip does with a clone, where components/ is behind a link."""
     source = next(wheel.parents[1].glob("source"))
     options = ["--no-build-isolation", "--offline", "--no-cache", "--wheel", "--quiet"]
-    run([PROGRAMS / "uv", "build", *options, "--out-dir", tmp_path, source], tmp_path)
+    options += ["--python", sys.executable, "--out-dir", str(tmp_path)]
+    run([PROGRAMS / "uv", "build", *options, source], tmp_path)
     (again,) = tmp_path.glob("*.whl")
     with ZipFile(wheel) as one, ZipFile(again) as other:
         assert sorted(one.namelist()) == sorted(other.namelist())

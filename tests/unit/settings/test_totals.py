@@ -186,8 +186,8 @@ def test_a_bill_above_the_budget_is_a_warning(monkeypatch: pytest.MonkeyPatch) -
     (line,) = warned(low, monkeypatch)
     assert line.startswith("langfuse:alarms.monthlyBudgetUsd: 31.0: this stack alone costs about ")
     assert line.endswith(
-        " a month without traffic, so the mail comes every month. Raise it, or choose less: python "
-        "-m automation cost shows what costs how much."
+        " a month without traffic, so the mail comes every month. Raise it, or choose less: "
+        "python3 -m automation cost shows what costs how much."
     )
 
 
