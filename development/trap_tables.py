@@ -25,5 +25,5 @@ def _concerns(row: Trap) -> str:
         "dual": "`v4.writeMode: dual`",
         "events_only": "`v4.writeMode: events_only`",
         "external store": "an external store",
-        "queue metrics": "`worker.scaleOn: backlog`",
+        "queue metrics": "`ENABLE_AWS_CLOUDWATCH_METRIC_PUBLISHING` in `worker.environment`",
     }[row.concerns]

@@ -17,7 +17,7 @@ from langfuse_aws.components.shared.metrics import (
     queue_dimensions,
     schedules_run,
 )
-from langfuse_aws.contract import metrics
+from langfuse_aws.contract import metrics, queues
 from langfuse_aws.contract.ports_and_health import WORKER_PORT, health_command, worker_health_path
 from langfuse_aws.contract.start_and_stop import (
     WORKER_START_SECONDS,
@@ -57,6 +57,7 @@ class LangfuseWorker(pulumi.ComponentResource):
         variables = environment.worker(parts.settings, parts.endpoints, parts.credentials)
         probes = parts.settings.probes_queues
         external = isinstance(parts.settings.redis, ExternalRedis)
+        unserved = [queues.EVENT_PROPAGATION] if parts.settings.write_mode == "legacy" else []
         service = ContainerService(
             name,
             ContainerServiceArgs(
@@ -80,7 +81,9 @@ class LangfuseWorker(pulumi.ComponentResource):
                 after=[args.migration, *parts.before_services],
                 execute_command=parts.settings.exec,
                 sidecars=(
-                    [queue_probe(args.stack, variables, tells_memory=external)] if probes else []
+                    [queue_probe(args.stack, variables, tells_memory=external, without=unserved)]
+                    if probes
+                    else []
                 ),
                 lag=LagScaling(args.stack, worker.max_lag_seconds) if probes else None,
             ),
@@ -91,9 +94,9 @@ class LangfuseWorker(pulumi.ComponentResource):
         if parts.settings.alarms is not None and metrics.logs_schedules(worker.environment):
             self._count_schedules(name)
         if probes:
-            queues = [queue_dimensions(args.stack)]
-            of_redis = {"external-redis": queues} if external else {}
-            self.metric_dimensions = {**self.metric_dimensions, "queues": queues, **of_redis}
+            dimensions = [queue_dimensions(args.stack)]
+            of_redis = {"external-redis": dimensions} if external else {}
+            self.metric_dimensions = {**self.metric_dimensions, "queues": dimensions, **of_redis}
         self.register_outputs({"serviceName": self.service_name})
 
     def _count_schedules(self, name: str) -> None:

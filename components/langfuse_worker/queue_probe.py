@@ -5,7 +5,7 @@ docs/adr/0020-queue-probe-beside-each-worker.md has the reasons.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -44,14 +44,17 @@ def queue_probe(
     worker: Environment[pulumi.Input[str], SecretReference],
     *,
     tells_memory: bool,
+    without: Collection[str] = (),
 ) -> Sidecar:
-    """Make the container, which reaches Redis as the worker does."""
+    """Make the container, which reaches Redis as the worker does; see `told`."""
     return Sidecar(
         name=CONTAINER,
         environment=Environment(
             plain={
                 **_of_redis(worker.plain),
-                VARIABLE: json.dumps(told(stack, tells_memory=tells_memory), sort_keys=True),
+                VARIABLE: json.dumps(
+                    told(stack, tells_memory=tells_memory, without=without), sort_keys=True
+                ),
             },
             secret=_of_redis(worker.secret),
         ),
@@ -71,10 +74,15 @@ def queue_probe(
 
 
 def told(
-    stack: str, *, tells_memory: bool, seconds: float = queue_metrics.SECONDS
+    stack: str,
+    *,
+    tells_memory: bool,
+    without: Collection[str] = (),
+    seconds: float = queue_metrics.SECONDS,
 ) -> dict[str, Any]:
     """Write what the script is told: where to look, and what CloudWatch makes metrics of.
 
+    `without` are queues that no worker of the stack serves: what is in them waits for nobody.
     The other numbers of a line can be searched for in its log, and cost nothing. ElastiCache tells
     its memory by itself.
     """
@@ -88,8 +96,8 @@ def told(
         "prefix": queues.PREFIX,
         "groups": [
             {
-                "plain": [name for name in names if name not in sharded],
-                "sharded": [name for name in names if name in sharded],
+                "plain": [name for name in names if name not in {*sharded, *without}],
+                "sharded": [name for name in names if name in sharded.difference(without)],
             }
             for names in (queues.INGESTION, queues.OTHERS)
         ],

@@ -146,9 +146,10 @@ class ContainerService(pulumi.ComponentResource):
             opts=child,
         )
         scale_in_cooldown = SCALE_IN_COOLDOWN_SECONDS
+        before: list[pulumi.Resource] = []
         if args.lag is not None:
             scale_in_cooldown = LAG_SCALE_IN_COOLDOWN_SECONDS
-            scale_on_lag(f"{name}-lag", target, args.lag, child)
+            before = [scale_on_lag(f"{name}-lag", target, args.lag, child)]
         aws.appautoscaling.Policy(
             f"{name}-cpu",
             policy_type="TargetTrackingScaling",
@@ -163,7 +164,7 @@ class ContainerService(pulumi.ComponentResource):
                 "scale_out_cooldown": SCALE_OUT_COOLDOWN_SECONDS,
                 "scale_in_cooldown": scale_in_cooldown,
             },
-            opts=child,
+            opts=pulumi.ResourceOptions.merge(child, pulumi.ResourceOptions(depends_on=before)),
         )
 
 

@@ -36,8 +36,11 @@ def scale_on_lag(
     target: aws.appautoscaling.Target,
     lag: LagScaling,
     opts: pulumi.ResourceOptions,
-) -> None:
+) -> pulumi.Resource:
     """Make the policy that adds tasks and its alarm, and the one that takes them away.
+
+    Any other policy of the target must depend on what is returned: AWS refuses two writes at once.
+    https://github.com/hashicorp/terraform-provider-aws/issues/17915
 
     The second is target tracking, which never scales in without data, and takes tasks away only if
     that of CPU agrees. It adds tasks too, minutes later than the steps.
@@ -75,7 +78,7 @@ def scale_on_lag(
         alarm_actions=[out.arn],
         opts=opts,
     )
-    aws.appautoscaling.Policy(
+    return aws.appautoscaling.Policy(
         name,
         policy_type="TargetTrackingScaling",
         service_namespace=target.service_namespace,
@@ -95,7 +98,7 @@ def scale_on_lag(
             "scale_out_cooldown": SCALE_OUT_COOLDOWN_SECONDS,
             "scale_in_cooldown": LAG_SCALE_IN_COOLDOWN_SECONDS,
         },
-        opts=opts,
+        opts=pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(depends_on=[out])),
     )
 
 

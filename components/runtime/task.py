@@ -123,8 +123,12 @@ PRINCIPAL = "ecs-tasks.amazonaws.com"
 
 
 def to_json(containers: Sequence[ContainerDefinition]) -> pulumi.Output[str]:
-    """Build the task definition's `containerDefinitions`."""
-    return pulumi.Output.json_dumps([each.definition() for each in containers], sort_keys=True)
+    """Build the task definition's `containerDefinitions`, in the order that the provider keeps.
+
+    https://github.com/hashicorp/terraform-provider-aws/issues/38208
+    """
+    by_name = sorted(containers, key=lambda each: each.name)
+    return pulumi.Output.json_dumps([each.definition() for each in by_name], sort_keys=True)
 
 
 def execution_role(

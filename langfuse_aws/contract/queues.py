@@ -13,7 +13,7 @@ from typing import Final
 
 PREFIX: Final = "bull"
 """BullMQ's own, unless `REDIS_KEY_PREFIX` has another.
-https://github.com/langfuse/langfuse/blob/v4.16.0/packages/shared/src/server/redis/redis.ts#L315"""
+https://github.com/langfuse/langfuse/blob/v4.16.0/packages/shared/src/server/redis/redis.ts#L301"""
 
 INGESTION: Final = (
     "otel-ingestion-queue",
@@ -33,6 +33,10 @@ SHARDED_OTHERS: Final = (
 )
 """Those of the others that may have shards, as all of `INGESTION` may: `NAME-1` and so on. How many
 is for `LANGFUSE_…_SHARD_COUNT` to say, and for Redis."""
+
+EVENT_PROPAGATION: Final = "event-propagation-queue"
+"""A worker serves it unless it writes in the mode `legacy`; what a mode before has scheduled stays.
+https://github.com/langfuse/langfuse/blob/v4.16.0/worker/src/app.ts"""
 
 OTHERS: Final = (
     *SHARDED_OTHERS,
@@ -61,7 +65,7 @@ OTHERS: Final = (
     "dead-letter-retry-queue",
     "webhook-queue",
     "entity-change-queue",
-    "event-propagation-queue",
+    EVENT_PROPAGATION,
     "notification-queue",
     "monitor-queue",
     # Since 4:

@@ -1,5 +1,6 @@
 """A task of ECS that runs once, with a task definition that the stack has, and other orders."""
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -8,6 +9,8 @@ from langfuse_aws.automation.errors import UserError
 from langfuse_aws.automation.terminal import console
 
 POLL_SECONDS: Final = 15
+KNOWN_SECONDS: Final = 60
+"""For how long ECS may not know a task that it has started."""
 
 
 @dataclass
@@ -53,6 +56,7 @@ class OneOffTask:
 
     def wait(self, hours: int) -> None:
         """Wait for its end, which must be a good one."""
+        self.describe()  # the waiter takes a task that is not known yet for one that has ended
         self.ecs.get_waiter("tasks_stopped").wait(
             cluster=self.cluster,
             tasks=[self.arn],
@@ -61,8 +65,16 @@ class OneOffTask:
         console.print(self.check_end(self.describe()), markup=False)
 
     def describe(self) -> dict[str, Any]:
-        """Ask ECS for it."""
-        return self.ecs.describe_tasks(cluster=self.cluster, tasks=[self.arn])["tasks"][0]
+        """Ask ECS for it. UserError if ECS still does not know it after a minute.
+
+        RunTask's answer comes before every part of ECS knows the task:
+        https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_RunTask.html
+        """
+        for _ in range(KNOWN_SECONDS // POLL_SECONDS):
+            if found := self.ecs.describe_tasks(cluster=self.cluster, tasks=[self.arn])["tasks"]:
+                return found[0]
+            time.sleep(POLL_SECONDS)
+        raise UserError(f"ECS does not know task {self.arn}, which it has started. {self.log}")
 
     def check_end(self, task: Mapping[str, Any]) -> str:
         """Say how it ended. UserError if that is not well."""

@@ -163,7 +163,8 @@ def _deployment(stack: RunningStack, resource: Resource) -> Iterator[Finding]:
     subject = f"{service.part} deployment"
     found = service.deployments()
     if not found:
-        yield Finding(SECTION, subject, "unknown", "ECS tells of none")
+        # https://docs.aws.amazon.com/AmazonECS/latest/developerguide/view-service-deployment.html
+        yield Finding(SECTION, subject, "ok", "none in the last 90 days")
         return
     last = max(found, key=lambda each: each["createdAt"])
     status, reason = last["status"], last.get("statusReason", "")
@@ -193,9 +194,9 @@ def _deployment(stack: RunningStack, resource: Resource) -> Iterator[Finding]:
 
 
 def _container(service: Service) -> str:
-    """Name the container that counts: the first of the definition, or what the part is called."""
-    definition = service.definition
-    return next(iter(container_images(definition)), service.part) if definition else service.part
+    """Name the container that counts: the part's own, or the first of the definition."""
+    names = list(container_images(service.definition)) if service.definition else []
+    return service.part if service.part in names or not names else names[0]
 
 
 def _other_definition(service: Service, described: Mapping[str, Any]) -> str:

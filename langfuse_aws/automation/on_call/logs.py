@@ -29,6 +29,9 @@ https://docs.aws.amazon.com/apprunner/latest/dg/monitor-cwl.html"""
 COLORS: Final = ("cyan", "magenta", "green", "yellow", "blue", "red")
 DURATION: Final = re.compile(r"(?P<number>\d{1,6})(?P<unit>[smhd])")
 UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+METRICS: Final = '{"_aws":'
+"""How a line begins that CloudWatch makes metrics of, six a minute from each queue probe. It is
+shown to those who ask for a text in it."""
 ESCAPE: Final = "\x1b"
 CONTROL: Final = dict.fromkeys({*range(32), *range(127, 160)} - {ord("\t"), ord(ESCAPE)})
 """Characters that a terminal would obey: whoever sends traces can get them into a log. Colours,
@@ -53,7 +56,9 @@ def logs(
         printer = Printer(list(groups), as_json)
 
         def wanted(event: LogEvent) -> bool:
-            return text is None or text in event.message
+            if text is None:
+                return not event.message.startswith(METRICS)
+            return text in event.message
 
         if not follow:
             end = int(now().timestamp() * 1000)
@@ -89,14 +94,14 @@ def _chosen(stack: str, groups: Mapping[str, str], parts: Sequence[str]) -> Mapp
 def _begin(since: str) -> int:
     """Read `1h`, `30m`, `2d` or a time; in milliseconds since 1970."""
     matched = DURATION.fullmatch(since)
-    if matched:
-        ago = timedelta(**{UNITS[matched["unit"]]: int(matched["number"])})
-        return int((now() - ago).timestamp() * 1000)
     try:
+        if matched:
+            ago = timedelta(**{UNITS[matched["unit"]]: int(matched["number"])})
+            return int((now() - ago).timestamp() * 1000)
         return int(
             datetime.strptime(since, TIME_FORMAT).astimezone(timezone.utc).timestamp() * 1000
         )
-    except ValueError:
+    except (ValueError, OverflowError):
         raise CommandLineError(
             f"--since {since}: is neither a duration, such as 90s, 30m, 1h or 2d, nor a time, such "
             "as 2026-11-20T10:00:00Z."

@@ -12,6 +12,8 @@ from langfuse_aws.automation.errors import UserError, one_line
 from langfuse_aws.automation.snapshot.stores import Snapshot
 
 POLL_SECONDS: Final = 15
+REFUSED_LOOKS: Final = 4
+"""So many in a row that a snapshot is given up: a minute."""
 LONGEST_SECONDS: Final = 12 * 3600
 """As long as ClickHouse's own backup may take."""
 REFUSALS: Final = (BotoCoreError, ClientError, UserError)
@@ -26,6 +28,8 @@ class Taken:
     """Empty: it did not begin."""
     state: Literal["taking", "complete", "failed"] = "taking"
     message: str = ""
+    refused: int = 0
+    """Looks in a row that AWS has not answered."""
 
     @property
     def restore(self) -> str:
@@ -67,9 +71,13 @@ def _look(taken: Taken) -> None:
     try:
         look = taken.snapshot.look(taken.identifier)
     except REFUSALS as error:
+        taken.refused += 1
+        if taken.refused < REFUSED_LOOKS:
+            return  # EC2 does not know a new snapshot at once, and networks fail for a moment
         taken.state = "failed"
         taken.message = f"it has begun, and AWS does not say how far it is: {one_line(error)}"
         return
+    taken.refused = 0
     taken.state, taken.message = look.state, look.message
     taken.identifier = look.identifier or taken.identifier
 

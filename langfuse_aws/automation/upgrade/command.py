@@ -105,9 +105,10 @@ class Upgrade:
             running = Running.of(self.before.name, self.before.prefix, stack.deployed())
         known = traps(self.name, running, self.after.settings)
         deployed = None if self.offline else open_stack(self.name, self.folder)
-        there = running.release == self.after.settings.version
+        there = running.finished and running.release == self.after.settings.version
         found = [
-            f"Stack {self.name} runs Langfuse {dotted(running.release)}; its file names "
+            f"Stack {self.name} {'runs' if running.finished else 'has begun to go to'} Langfuse "
+            f"{dotted(running.release)}; its file names "
             f"{self.before.settings.release if self._named() else 'none'}.",
             *(["It is there already: what is left is deployed, and tested."] if there else []),
             *(f"Known trap of {each}" for each in known),
@@ -174,7 +175,7 @@ class Upgrade:
                     back="nothing to take back. Snapshots stay until you delete them.",
                 ),
             ]
-        if not there:
+        if not there or self.before.settings.release != self.release:
             steps += [
                 Step("Preview.", self._preview, runs_on, back="nothing to take back."),
                 Step(

@@ -142,7 +142,19 @@ def read(messages: Iterator[str]) -> Answers:
 
 
 def _messages(deployed: Deployed, task: OneOffTask) -> Iterator[str]:
-    answer = deployed.aws("logs").get_log_events(
-        logGroupName=task.log_group, logStreamName=task.log_stream, startFromHead=True
-    )
-    return (each["message"] for each in answer["events"])
+    """Every message; a page may be empty though more follow, and its token ends by repeating.
+
+    https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_GetLogEvents.html
+    """
+    logs, token = deployed.aws("logs"), ""
+    while True:
+        answer = logs.get_log_events(
+            logGroupName=task.log_group,
+            logStreamName=task.log_stream,
+            startFromHead=True,
+            **({"nextToken": token} if token else {}),
+        )
+        yield from (each["message"] for each in answer["events"])
+        if answer.get("nextForwardToken", token) == token:
+            return
+        token = answer["nextForwardToken"]

@@ -13,6 +13,7 @@ from langfuse_aws.settings.model import Settings
 from langfuse_aws.settings.versions import version_of
 
 DEFINITION: Final = "aws:ecs/taskDefinition:TaskDefinition"
+SERVICE: Final = "aws:ecs/service:Service"
 
 CONCERNS: Final[Mapping[Concern, Callable[[Settings], bool]]] = {
     "all": lambda _: True,
@@ -35,6 +36,9 @@ class Running:
     """Of the worker."""
     migrated: Version
     """Whose migrations the databases have had, or may have had if they were cut off."""
+    finished: bool = True
+    """Whether the worker's service takes its tasks from that definition: an update that failed at
+    the migration has made the definition, and left the service with the one before."""
 
     @classmethod
     def of(cls, name: str, prefix: str, graph: ResourceGraph) -> "Running":
@@ -47,7 +51,13 @@ class Running:
             raise UserError(f"stack {name}: no worker is deployed: pulumi up first.")
         worker = _release(images["worker"])
         migration = images["migration"]
-        return cls(worker, max(worker, _release(migration)) if migration else worker)
+        migrated = max(worker, _release(migration)) if migration else worker
+        service = next(
+            (each for each in graph.of_type(SERVICE) if each.name == f"{prefix}-worker"), None
+        )
+        made = definitions[f"{prefix}-worker"].outputs.get("arn")
+        finished = service is None or service.outputs.get("taskDefinition") == made
+        return cls(worker, migrated, finished)
 
 
 def checked_release(release: str) -> Version:

@@ -116,6 +116,15 @@ def test_all_policies_of_the_worker_scale_the_same_target(stack: str) -> None:
             assert inputs[key] == target.outputs[key], (kind, key)
 
 
+def test_the_policies_of_a_target_are_written_one_after_the_other() -> None:
+    """AWS answers ConcurrentUpdateException otherwise, and the provider does not try again."""
+    graph = shipped("prod")
+    kind = "aws:appautoscaling/policy:Policy"
+    steps, lag, cpu = (f"langfuse-prod-worker-{each}" for each in ("lag-steps", "lag", "cpu"))
+    for before, after in ((steps, lag), (lag, cpu)):
+        assert graph.urns[kind, before] in graph.options[kind, after].dependencies
+
+
 def test_two_stacks_of_one_account_and_region_look_at_queues_of_their_own() -> None:
     looked_at = {
         stack: {

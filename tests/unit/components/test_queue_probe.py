@@ -7,7 +7,7 @@ import pytest
 
 from langfuse_aws.components.langfuse_worker.queue_probe import SCRIPT, told
 from langfuse_aws.contract import queue_metrics, queues
-from tests.unit.stack_graph import Graph, shipped, varied
+from tests.unit.stack_graph import Graph, build, shipped, varied
 
 TASK: Final = "aws:ecs/taskDefinition:TaskDefinition"
 FARGATE_SMALLEST_MIB: Final = 512
@@ -29,7 +29,7 @@ def named(found: list[dict[str, str]], key: str) -> dict[str, str]:
 @stacks
 def test_the_worker_goes_on_without_it_and_ecs_starts_it_again(stack: str) -> None:
     found = containers(shipped(stack), stack)
-    assert list(found) == ["worker", "queue-probe"]
+    assert list(found) == ["queue-probe", "worker"]
     assert (found["worker"]["essential"], found["queue-probe"]["essential"]) == (True, False)
     assert found["queue-probe"]["restartPolicy"] == {
         "enabled": True,
@@ -64,6 +64,27 @@ def test_it_has_what_the_worker_has_for_redis_and_no_other_secret(stack: str) ->
     for name in set(plain) - {"QUEUE_PROBE"}:
         assert plain[name] == of_worker[name]
     assert json.loads(plain["QUEUE_PROBE"]) == told(f"langfuse-{stack}", tells_memory=False)
+
+
+@pytest.mark.parametrize("mode", ["legacy", "events_only"])
+def test_a_queue_that_no_worker_serves_ages_for_nobody(mode: str) -> None:
+    """What another write mode has scheduled stays in Redis when a stack goes back to legacy."""
+    graph = build("dev", {"size": "dev", "v4": {"writeMode": mode}})
+    plain = named(containers(graph, "dev")["queue-probe"]["environment"], "value")
+    groups = json.loads(plain["QUEUE_PROBE"])["groups"]
+    looked_at = {name for group in groups for names in group.values() for name in names}
+    assert ("event-propagation-queue" in looked_at) is (mode != "legacy")
+    assert looked_at >= {"ingestion-queue", "notification-queue"}
+
+
+def test_containers_stand_in_the_order_that_the_provider_keeps() -> None:
+    (task,) = [
+        each
+        for each in shipped("dev").of_type("aws:ecs/taskDefinition:TaskDefinition")
+        if each.name == "langfuse-dev-worker"
+    ]
+    names = [each["name"] for each in json.loads(task.inputs["containerDefinitions"])]
+    assert names == sorted(names) == ["queue-probe", "worker"]
 
 
 def test_it_gets_the_users_own_prefix_of_keys() -> None:

@@ -75,6 +75,14 @@ def world(account: Account) -> OnCall:
     return found
 
 
+def test_what_cloudwatch_makes_metrics_of_is_for_those_who_ask(world: OnCall) -> None:
+    line = '{"_aws":{"Timestamp":1},"Stack":"langfuse-prod","WaitingJobs":3}'
+    put(world, "clickhouse-backup", (4, line), (3, "queue probe: cannot read the queues"))
+    assert "_aws" not in run(world, "clickhouse-backup").stdout
+    assert "cannot read the queues" in run(world, "clickhouse-backup").stdout
+    assert "WaitingJobs" in run(world, "clickhouse-backup", "--grep", "WaitingJobs").stdout
+
+
 def test_web_and_worker_of_the_last_hour_are_merged_by_time(world: OnCall) -> None:
     result = run(world)
     assert result.exit_code == 0, result.output
@@ -119,6 +127,7 @@ def test_parts_times_and_texts_are_chosen(
     ("arguments", "text"),
     [
         (("--since", "yesterday"), "--since yesterday: is neither a duration, such as 90s, 30m"),
+        (("--since", "999999d"), "--since 999999d: is neither a duration"),
         (("--since", "2026-11-29"), "nor a time, such as 2026-11-20T10:00:00Z"),
         (
             ("redis", "web"),

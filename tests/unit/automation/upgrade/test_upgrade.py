@@ -56,8 +56,10 @@ config:
 ROOM: Final = {"used": 2 * GIB, "free": 15 * GIB, "total": 20 * GIB}
 
 
-def graph(worker: str = LANGFUSE, migration: str | None = None) -> ResourceGraph:
-    """The state of a stack that runs this, mirrored and locked."""
+def graph(
+    worker: str = LANGFUSE, migration: str | None = None, *, runs: str = "new"
+) -> ResourceGraph:
+    """The state of a stack whose worker's definition has this; its service `runs` one by ARN."""
     host = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/langfuse-prod/langfuse"
     images = {"worker": worker, "migration": migration or worker, "web": worker}
     return ResourceGraph.of_state(
@@ -66,9 +68,17 @@ def graph(worker: str = LANGFUSE, migration: str | None = None) -> ResourceGraph
                 resource(
                     "aws:ecs/taskDefinition:TaskDefinition",
                     f"langfuse-prod-{part}",
-                    {"tags": {"Image": f"{host}-{part}:{release}@sha256:{'0' * 64}"}},
+                    {
+                        "arn": "new",
+                        "tags": {"Image": f"{host}-{part}:{release}@sha256:{'0' * 64}"},
+                    },
                 )
                 for part, release in images.items()
+            ]
+            + [
+                resource(
+                    "aws:ecs/service:Service", "langfuse-prod-worker", {"taskDefinition": runs}
+                )
             ]
         }
     )
@@ -519,6 +529,26 @@ def test_a_stack_that_is_there_already_is_brought_to_its_end(told: Told) -> None
     result = told.run(NEXT, "--yes")
     assert (result.exit_code, told.did) == (0, ["up", "smoke"])
     assert "It is there already: what is left is deployed, and tested." in result.stdout
+
+
+def test_a_file_that_names_another_release_is_set_though_the_stack_is_there(told: Told) -> None:
+    """A colleague's checkout, or the way back after a failure: `up` would deploy what it names."""
+    told.graph = graph(NEXT)
+    result = told.run(NEXT, "--yes")
+    assert (result.exit_code, told.did) == (
+        0,
+        ["preview", f"set release {NEXT}", "up", "smoke"],
+    ), result.output
+
+
+def test_an_update_that_failed_at_the_migration_is_not_there_already(told: Told) -> None:
+    """The definition is made before the migration, and the service moves after it."""
+    told.file.write_text(told.file.read_text().replace(LANGFUSE, NEXT))
+    told.graph = graph(NEXT, runs="old")
+    result = told.run(NEXT, "--yes")
+    assert result.exit_code == 0, result.output
+    assert "It is there already" not in result.stdout
+    assert f"snapshot before-{NEXT}" in told.did
 
 
 @pytest.mark.parametrize(("hours", "again"), [(1, False), (25, True)])
