@@ -1,8 +1,9 @@
 """Creates CloudWatch alarms on everything the stack has, and the topic that mails them.
 
 Container Insights stays off: docs/adr/0011-alarms-without-container-insights.md. Thresholds and
-reasons are in the rows of alarm_services, alarm_clickhouse and alarm_stores. The topic that mails
-them bears no data, so nothing of it is protected.
+reasons are in rows: of web, worker, queues and ingress in alarm_services.py, of ClickHouse in
+alarm_clickhouse.py, of PostgreSQL and Valkey in alarm_stores.py; docs/operations.md has all of them
+in one table. The topic that mails them bears no data, so nothing of it is protected.
 """
 
 import json

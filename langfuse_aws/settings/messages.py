@@ -1,4 +1,7 @@
-"""Turns pydantic's errors into lines for the user: key, value, what is allowed, what to do."""
+"""Turns pydantic's errors into lines for the user: key, value, what is allowed, what to do.
+
+`loading.SettingsError` puts their number above them; commands put file and line before each.
+"""
 
 import re
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Databases and caches."""
+"""Databases and caches, with host names as AWS gives them, made up of names and a digest."""
 
 from collections.abc import Callable
 
