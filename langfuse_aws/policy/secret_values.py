@@ -101,7 +101,8 @@ def _references(service: Resource, stack: JudgedStack) -> Mapping[str, str] | No
     tasks = stack.graph.origins(service, "taskDefinition", TASK_DEFINITION)
     for task in [service] if service.type == APP_RUNNER else tasks:
         for container in containers(task):
-            if LANGFUSE_IMAGE.fullmatch(container["image"]):
+            essential = container.get("essential", True)  # a queue probe is not
+            if essential and LANGFUSE_IMAGE.fullmatch(container["image"]):
                 found = named_values(container, "secrets")
                 return None if has_unknown(found) else found
     return None
