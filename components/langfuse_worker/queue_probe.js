@@ -118,7 +118,7 @@ async function look() {
   if (!client) connect();
   const now = Date.now();
   const [answer, info] = await Promise.all([
-    client.call("EVAL_RO", LUA, 0, JSON.stringify(told.groups), env.REDIS_KEY_PREFIX ?? told.prefix, now),
+    client.call("EVAL_RO", LUA, 0, JSON.stringify(told.groups), env.REDIS_KEY_PREFIX || told.prefix, now),
     client.info("memory", "replication"),
   ]);
   if (!/^role:master/m.test(info)) throw new Error("the server is a replica, as after a failover");
