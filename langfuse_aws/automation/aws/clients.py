@@ -1,5 +1,6 @@
 """Makes clients of AWS for a stack that may not be there yet, from its file and the environment."""
 
+from collections.abc import Callable
 from functools import cached_property
 from threading import Lock
 from typing import Any
@@ -17,8 +18,7 @@ class Clients:
 
     def __init__(self, region: str | None, profile: str | None) -> None:
         self._arguments = {"region_name": region, "profile_name": profile}
-        self._made: dict[tuple[str, str | None], Any] = {}
-        self._lock = Lock()
+        self._client = one_of_each(self._made)
 
     @cached_property
     def _session(self) -> Any:
@@ -26,14 +26,26 @@ class Clients:
 
     def __call__(self, service: str, region: str | None = None) -> Any:
         """Give a client of a service, in the stack's region or in another."""
-        with self._lock:
-            if (service, region) not in self._made:
-                retries: Any = {"mode": "standard", "total_max_attempts": 5}
-                patient = Config(retries=retries, connect_timeout=10, read_timeout=30)
-                self._made[service, region] = self._session.client(
-                    service, region_name=region, config=patient
-                )
-            return self._made[service, region]
+        return self._client(service, region)
+
+    def _made(self, service: str, region: str | None) -> Any:
+        retries: Any = {"mode": "standard", "total_max_attempts": 5}
+        patient = Config(retries=retries, connect_timeout=10, read_timeout=30)
+        return self._session.client(service, region_name=region, config=patient)
+
+
+def one_of_each(make: Callable[..., Any]) -> Callable[..., Any]:
+    """Make each client once, and one at a time: boto3's sessions are not for several threads."""
+    made: dict[tuple[str | None, ...], Any] = {}
+    lock = Lock()
+
+    def client(*which: str | None) -> Any:
+        with lock:
+            if which not in made:
+                made[which] = make(*which)
+            return made[which]
+
+    return client
 
 
 def new_stack(found: StackFile) -> NewStack:

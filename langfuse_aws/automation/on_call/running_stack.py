@@ -1,12 +1,12 @@
 """A stack that runs: the resources of its state, by what they are of, and clients of its AWS."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from threading import Lock
 from typing import Any, Final, cast
 
+from langfuse_aws.automation.aws.clients import one_of_each
 from langfuse_aws.automation.engine.deployed import Deployed
 from langfuse_aws.graph.model import Resource
 
@@ -55,20 +55,6 @@ class RunningStack:
     def by_part(self, token: str) -> Mapping[str, Resource]:
         """Every resource of a type, by its part."""
         return {self.part(each): each for each in self.of_type(token)}
-
-
-def one_of_each(make: Callable[[str], Any]) -> Callable[[str], Any]:
-    """Make each client once, and one at a time: boto3's sessions are not for several threads."""
-    made: dict[str, Any] = {}
-    lock = Lock()
-
-    def client(service: str) -> Any:
-        with lock:
-            if service not in made:
-                made[service] = make(service)
-            return made[service]
-
-    return client
 
 
 def container_images(definition: Resource) -> Mapping[str, str]:

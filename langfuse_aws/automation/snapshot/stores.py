@@ -108,13 +108,9 @@ class DatabaseSnapshot:
 
     def start(self) -> str:
         """Begin it."""
-        rds, name = (
-            self.occasion.deployed.aws("rds"),
-            self.occasion.name(snapshot_names.DATABASE_NAME),
-        )
-        tags = self.occasion.tags()
+        name, tags = self.occasion.name(snapshot_names.DATABASE_NAME), self.occasion.tags()
         if self.aurora:
-            rds.create_db_cluster_snapshot(
+            self.rds.create_db_cluster_snapshot(
                 DBClusterIdentifier=self.database, DBClusterSnapshotIdentifier=name, Tags=tags
             )
         else:
