@@ -96,10 +96,13 @@ def told(
         "prefix": queues.PREFIX,
         "groups": [
             {
-                "plain": [name for name in names if name not in {*sharded, *without}],
-                "sharded": [name for name in names if name in sharded.difference(without)],
+                "plain": [name for name in names if name not in sharded],
+                "sharded": [name for name in names if name in sharded],
             }
-            for names in (queues.INGESTION, queues.OTHERS)
+            for names in (
+                [name for name in every if name not in without]
+                for every in (queues.INGESTION, queues.OTHERS)
+            )
         ],
     }
 
