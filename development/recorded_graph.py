@@ -180,7 +180,8 @@ def on_mocks(
 
 @contextmanager
 def _event_loop() -> Generator[asyncio.AbstractEventLoop]:
-    """Have a loop of one's own."""
+    """Have a loop of one's own, and give back the one that was there."""
+    before = asyncio.get_event_loop()
     loop = QuickLoop()
     asyncio.set_event_loop(loop)
     try:
@@ -188,6 +189,8 @@ def _event_loop() -> Generator[asyncio.AbstractEventLoop]:
     except BaseException:
         end(loop)
         raise
+    finally:
+        asyncio.set_event_loop(before)
     loop.close()  # a run that succeeds leaves no task, and looking for one takes longer each time
 
 
