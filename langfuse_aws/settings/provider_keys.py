@@ -1,4 +1,4 @@
-"""What the AWS provider's own keys may be, which a stack file has beside those of `langfuse:`."""
+"""The AWS provider's own keys, which a stack file has beside those of `langfuse:`."""
 
 import json
 import re
@@ -10,6 +10,7 @@ from langfuse_aws.settings import regions, sealed
 from langfuse_aws.settings.wording import shown
 
 TAGS_KEY: Final = "aws:defaultTags"
+ROLE_KEYS: Final = ("aws:assumeRoles", "aws:assumeRole")
 
 # https://docs.aws.amazon.com/tag-editor/latest/userguide/best-practices-and-strats.html
 LONGEST_KEY: Final = 128
@@ -61,3 +62,17 @@ def problems(config: Mapping[str, Any]) -> list[str]:
     region = config.get(regions.KEY)
     line = regions.message(str(region)) if region and not sealed.holds(region) else None
     return [*([line] if line else []), *tag_problems(config.get(TAGS_KEY))]
+
+
+def assumed_roles(config: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """The roles that the provider assumes, each by means of the one before; the last one's rights.
+
+    Keys of `config` have their namespaces; values are YAML's own, or Pulumi's JSON text. What is
+    encrypted is passed over.
+    """
+    for key in ROLE_KEYS:
+        given: Any = config.get(key) or []
+        given = json.loads(given) if isinstance(given, str) else given
+        for each in cast("list[Any]", given if isinstance(given, list) else [given]):
+            if isinstance(each, Mapping) and isinstance(each.get("roleArn"), str):  # pyright: ignore[reportUnknownMemberType]
+                yield cast("Mapping[str, Any]", each)

@@ -57,7 +57,7 @@ def _refresh() -> None:
             )
         try:
             with waits("asking AWS for every price"):
-                found = refresh(Clients(PRICES_REGION, None)("pricing"))
+                found = refresh(Clients(PRICES_REGION, {})("pricing"))
         except (BotoCoreError, ClientError) as error:
             raise UserError(
                 f"AWS's Price List API: {error}. It needs credentials that may call "

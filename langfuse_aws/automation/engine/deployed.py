@@ -8,13 +8,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Final, cast
 
-import boto3
 import typer
 from botocore.config import Config
 from pulumi import automation as auto
 
 from langfuse_aws.automation.engine.offline_workspace import check_there, mapping, read_yaml
 from langfuse_aws.automation.engine.operation import Command
+from langfuse_aws.automation.engine.sessions import session_of
 from langfuse_aws.automation.engine.stack_file import InvalidSettingsError
 from langfuse_aws.automation.engine.waiting import waits
 from langfuse_aws.automation.engine.workspace import Workspace
@@ -148,13 +148,8 @@ def open_stack(name: str, folder: Path, clients: Config = PATIENT) -> Deployed:
         check_there(name, file, folder)
         raise UserError(no_such_stack(name)) from error
     with waits(f"the configuration of stack {name}"):
-        config = stack.get_all_config()
-    region = config.get("aws:region")
-    profile = config.get("aws:profile")
-    session: Any = boto3.Session(
-        region_name=region.value if region else os.environ.get("AWS_REGION"),
-        profile_name=profile.value if profile else None,
-    )
+        config = {key: each.value for key, each in stack.get_all_config().items()}
+    session = session_of(config.get(regions.KEY) or os.environ.get("AWS_REGION"), config)
     if not session.region_name:
         (missing,) = regions.missing({}, {})
         raise UserError(f"stack {name}: {missing}")

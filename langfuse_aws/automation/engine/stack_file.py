@@ -87,11 +87,16 @@ class StackFile:
     """What the names of its resources begin with."""
     region: str | None
     """`aws:region`; None: the environment says it."""
-    profile: str | None
-    """`aws:profile`; None: the environment says it."""
+    provider: Mapping[str, Any]
+    """The keys of the AWS provider, as they are written: `aws:profile`, `aws:assumeRoles`, …"""
     settings: Settings
     folder: Path = PROJECT
     """Of Pulumi.yaml."""
+
+    @property
+    def profile(self) -> str | None:
+        """`aws:profile`; None: the environment says it."""
+        return self.provider.get(regions.PROFILE_KEY)
 
 
 @dataclass(frozen=True)
@@ -156,7 +161,7 @@ def read_stack_file(stack: str | None, folder: Path) -> StackFile:
         name=name,
         prefix=resource_prefix(str(project.get("name")), name),
         region=written.config.get(regions.KEY),
-        profile=written.config.get(regions.PROFILE_KEY),
+        provider={key: each for key, each in written.config.items() if key.startswith("aws:")},
         settings=_settings(written, secrets_later=True),
         folder=folder,
     )

@@ -7,11 +7,11 @@ from typing import Any, Final, cast
 from langfuse_aws.automation.engine.region import region_of
 from langfuse_aws.automation.engine.stack_file import ESC
 from langfuse_aws.settings import regions
+from langfuse_aws.settings.provider_keys import assumed_roles
 
 IN_MEMORY: Final = "none: AWS is in memory"
 BY_ESC: Final = "as Pulumi ESC says"
 _KEY: Final = "aws:accessKey"
-_ROLES: Final = ("aws:assumeRoles", "aws:assumeRole")
 
 
 @dataclass(frozen=True)
@@ -36,27 +36,16 @@ def region_and_account(name: str, settings: Mapping[str, Any], *, offline: bool)
     found = region_of(name, region, profile)
     if offline:
         return found, IN_MEMORY
-    if account := _of_role(config):
-        return found, account
+    for role in [*assumed_roles(config)][-1:]:
+        # arn:PARTITION:iam::ACCOUNT:role/NAME
+        return found, role["roleArn"].split(":")[4]
     if _KEY in config:
         return found, f"that of {_KEY}"
-    return found, _of_credentials(found, profile)
+    return found, _of_credentials(found, config)
 
 
-def _of_credentials(region: str, profile: str | None) -> str:
-    import boto3  # a tenth of a second, and only who is asked needs it
+def _of_credentials(region: str, config: Mapping[str, Any]) -> str:
+    # A tenth of a second, and only who is asked needs it.
+    from langfuse_aws.automation.engine.sessions import session_of
 
-    session: Any = boto3.Session(region_name=region, profile_name=profile)
-    return session.client("sts").get_caller_identity()["Account"]
-
-
-def _of_role(config: Mapping[str, Any]) -> str | None:
-    """The account of the role that the provider assumes last; None if it assumes none."""
-    for key in _ROLES:
-        given: Any = config.get(key) or []
-        roles = cast("list[Mapping[str, Any]]", given if isinstance(given, list) else [given])
-        arns = [str(each.get("roleArn")) for each in roles]
-        # arn:PARTITION:iam::ACCOUNT:role/NAME
-        if arns and arns[-1].count(":") >= 5:
-            return arns[-1].split(":")[4]
-    return None
+    return session_of(region, config).client("sts").get_caller_identity()["Account"]

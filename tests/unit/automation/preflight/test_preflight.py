@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 
 from langfuse_aws.automation.__main__ import app
 from langfuse_aws.automation.aws import clients as stack_clients
+from langfuse_aws.automation.engine import sessions
 from langfuse_aws.automation.engine.stack_file import StackFile, read_stack_file
 from langfuse_aws.automation.errors import UserError
 from langfuse_aws.automation.preflight import command
@@ -291,8 +292,8 @@ def test_clients_are_made_once_each_with_the_stacks_profile(
             made.append((service, arguments["region_name"], arguments["config"].retries))
             return object()
 
-    monkeypatch.setattr(stack_clients.boto3, "Session", Session)
-    clients = stack_clients.Clients("eu-west-1", "acme")
+    monkeypatch.setattr(sessions.boto3, "Session", Session)
+    clients = stack_clients.Clients("eu-west-1", {"aws:profile": "acme"})
     assert clients("ec2") is clients("ec2")
     assert clients("ec2") is not clients("ec2", "us-east-1")
     patient = {"mode": "standard", "total_max_attempts": 5}
