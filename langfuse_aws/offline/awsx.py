@@ -50,22 +50,24 @@ class Awsx(ComponentProvider):
 
 
 class Servicer(ProviderServicer):
-    """The SDK's servicer, with the handshake it lacks, and one component at a time."""
+    """The SDK's servicer, with the handshake it lacks, and one component at a time.
+
+    Several engines may share it, and a request does not say which of them logs its lines: it never
+    learns where one is, since a line to an engine that has ended would end a registration too.
+    """
 
     def __init__(self) -> None:
         super().__init__(Awsx(), [], "")
         self._turn = asyncio.Lock()
 
     async def Handshake(self, request: Any, context: Any) -> Any:
-        """Say what the provider understands, and learn where the engine is."""
-        self.engine_address = request.engine_address
+        """Say what the provider understands."""
         return provider_pb2.ProviderHandshakeResponse(
             accept_secrets=True, accept_resources=True, accept_outputs=True
         )
 
     async def Attach(self, request: Any, context: Any) -> Any:
-        """Learn where the engine is."""
-        self.engine_address = request.address
+        """Take note of an engine."""
         return Empty()
 
     async def CheckConfig(self, request: Any, context: Any) -> Any:

@@ -27,6 +27,7 @@ from langfuse_aws.automation import plan as plan_module
 from langfuse_aws.automation import terminal
 from langfuse_aws.automation.__main__ import app
 from langfuse_aws.automation.engine import deployed as deployed_module
+from langfuse_aws.automation.engine import sessions as sessions_module
 from langfuse_aws.automation.engine.deployed import Deployed
 from langfuse_aws.automation.engine.folders import REPOSITORY
 from langfuse_aws.automation.engine.stack_file import InvalidSettingsError
@@ -426,7 +427,7 @@ def test_region_project_and_profile_are_the_stacks_own(monkeypatch: pytest.Monke
         sessions.append(options)
         return SimpleNamespace(region_name=options["region_name"])
 
-    monkeypatch.setattr(deployed_module.boto3, "Session", session)
+    monkeypatch.setattr(sessions_module.boto3, "Session", session)
     stack = FakePulumiStack([], {"aws:profile": "operator"}, [])
     settings = SimpleNamespace(name="my-langfuse")
     workspace = SimpleNamespace(project_settings=lambda: settings)
