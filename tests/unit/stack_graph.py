@@ -30,6 +30,7 @@ from development.recorded_graph import (
 from langfuse_aws.graph.model import STACK_TYPE
 from langfuse_aws.offline.mocks import Registration
 from langfuse_aws.settings.versions import LANGFUSE_3
+from tests.image_lock import locked
 
 __all__ = [
     "CERTIFICATE",
@@ -38,6 +39,7 @@ __all__ = [
     "Graph",
     "RecordingMonitor",
     "build",
+    "build_locked",
     "shipped",
     "shipped_config",
     "varied",
@@ -245,6 +247,19 @@ def _build(stack: str, config_json: str, region: str) -> Graph:
         {key: Options.of(request) for key, (_, request) in named.items()},
         {key: urn for key, (urn, _) in named.items()},
     )
+
+
+def build_locked(stack: str, config: Mapping[str, Any]) -> Graph:
+    """The same for a stack that mirrors its images, all of them locked, and so in the offline ECR.
+
+    Without that it refuses them: the repository's own lock is empty.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            "langfuse_aws.components.runtime.images.read_lock",
+            lambda _: locked(config),  # pyright: ignore
+        )
+        return build(stack, config)
 
 
 def shipped(stack: str) -> Graph:

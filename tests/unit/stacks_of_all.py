@@ -4,9 +4,6 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any, Final
 
-import pytest
-
-from tests.image_lock import locked
 from tests.unit.components.test_app_runner import APP_RUNNER, FARGATE
 from tests.unit.cost.test_cost import EVERYTHING
 from tests.unit.settings.test_external_stores import EXTERNAL, password
@@ -15,6 +12,7 @@ from tests.unit.stack_graph import (
     VARIED,
     Graph,
     build,
+    build_locked,
     shipped_config,
 )
 
@@ -49,19 +47,11 @@ LOCKED: Final = "platform"
 
 @cache
 def graphs() -> Mapping[str, Graph]:
-    """Build them all; those named `platform` have every image locked, and so in the offline ECR.
-
-    They refuse an image without a digest, and the repository's own lock has none. No other stack
-    may be built so: other tests get the same graphs.
-    """
-    found = {label: build(*stack) for label, stack in STACKS.items() if stack[0] != LOCKED}
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(
-            "langfuse_aws.components.runtime.images.read_lock",
-            lambda _: locked(APP_RUNNER),  # pyright: ignore
-        )
-        found |= {label: build(*stack) for label, stack in STACKS.items() if stack[0] == LOCKED}
-    return {label: found[label] for label in STACKS}
+    """Build them all."""
+    return {
+        label: (build_locked if stack[0] == LOCKED else build)(*stack)
+        for label, stack in STACKS.items()
+    }
 
 
 def of_vpc() -> set[str]:

@@ -42,9 +42,8 @@ from langfuse_aws.settings.app_runner import HOSTED_ZONES, MEMORY_MIB
 from langfuse_aws.settings.capacity import FARGATE_MEMORY_MIB
 from langfuse_aws.settings.loading import SettingsError, load_without_secrets
 from langfuse_aws.settings.versions import LANGFUSE
-from tests.image_lock import locked
 from tests.unit.aws_account import Account, stubbed
-from tests.unit.stack_graph import ROOT, Graph, build
+from tests.unit.stack_graph import ROOT, Graph, build_locked
 from tests.unit.state import as_state, shipped_tags
 
 DOMAIN = "langfuse.example.com"
@@ -69,25 +68,16 @@ RECORD = "aws:route53/record:Record"
 WEB = "langfuse-platform-web"
 
 
-@pytest.fixture(autouse=True)
-def lock(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have every image locked, and so in the offline ECR."""
-    monkeypatch.setattr(
-        "langfuse_aws.components.runtime.images.read_lock",
-        lambda _: locked(SHARED),  # pyright: ignore
-    )
-
-
 @pytest.fixture
-def graph(lock: None) -> Graph:  # noqa: ARG001
+def graph() -> Graph:
     """The stack with web on App Runner."""
-    return build("platform", APP_RUNNER)
+    return build_locked("platform", APP_RUNNER)
 
 
 @pytest.fixture
-def fargate(lock: None) -> Graph:  # noqa: ARG001
+def fargate() -> Graph:
     """The same stack with web on Fargate."""
-    return build("platform", FARGATE)
+    return build_locked("platform", FARGATE)
 
 
 def image_of(graph: Graph) -> dict[str, Any]:
@@ -172,11 +162,11 @@ def test_the_connector_goes_through_private_subnets_with_webs_group(graph: Graph
 
 
 @pytest.fixture
-def other(lock: None) -> Graph:  # noqa: ARG001
+def other() -> Graph:
     """It in three zones, with the smallest instances."""
     web = {**APP_RUNNER["web"], "cpu": 256, "memory": 1024}
     network = {"egress": "natInstance", "zones": 3}
-    return build("platform", {**APP_RUNNER, "network": network, "web": web})
+    return build_locked("platform", {**APP_RUNNER, "network": network, "web": web})
 
 
 def test_a_connector_of_other_subnets_has_another_name(graph: Graph, other: Graph) -> None:
@@ -570,7 +560,7 @@ def test_what_app_runner_cannot_do_is_refused_with_a_remedy(
     assert problems(**config) == [line]
 
 
-def test_webs_own_vcpus_are_none_of_fargates(lock: None) -> None:  # noqa: ARG001
+def test_webs_own_vcpus_are_none_of_fargates() -> None:
     larger = {"web": {"platform": "appRunner", "minTasks": 2, "maxTasks": 2}}
     on = needs_of(load_without_secrets({**APP_RUNNER, **larger}))
     off = needs_of(load_without_secrets(FARGATE))

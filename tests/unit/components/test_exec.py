@@ -8,10 +8,8 @@ from typing import Any, Final
 import pytest
 
 from langfuse_aws.policy.rules import violations
-from langfuse_aws.settings.image_lock import LockedImage
-from tests.image_lock import locked
 from tests.unit.components.test_app_runner import APP_RUNNER
-from tests.unit.stack_graph import VARIED, Graph, build, shipped, varied
+from tests.unit.stack_graph import VARIED, Graph, build, build_locked, shipped, varied
 from tests.unit.state import as_state, shipped_tags
 
 SERVICE: Final = "aws:ecs/service:Service"
@@ -61,12 +59,8 @@ def test_with_it_web_and_worker_have_one_and_nothing_else_of_the_stack() -> None
     assert with_channels(graph) == {f"{each}-task": [CHANNELS] for each in parts}
 
 
-def test_on_app_runner_the_worker_alone_has_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    def lock(_: object) -> dict[str, LockedImage]:
-        return locked(APP_RUNNER)
-
-    monkeypatch.setattr("langfuse_aws.components.runtime.images.read_lock", lock)
-    graph = build("platform", {**APP_RUNNER, "exec": True})
+def test_on_app_runner_the_worker_alone_has_one() -> None:
+    graph = build_locked("platform", {**APP_RUNNER, "exec": True})
     assert open_services(graph) == {"langfuse-platform-worker"}
     assert set(with_channels(graph)) == {"langfuse-platform-worker-task"}
 

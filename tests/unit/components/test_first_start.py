@@ -21,9 +21,8 @@ from langfuse_aws.components.environment import NO_MIGRATIONS
 from langfuse_aws.components.migration.migration import ATTEMPTS, FUNCTION_SECONDS, command
 from langfuse_aws.contract.variables import known
 from langfuse_aws.settings.versions import LANGFUSE, LANGFUSE_3
-from tests.image_lock import locked
 from tests.unit.components.test_app_runner import APP_RUNNER
-from tests.unit.stack_graph import Graph, build, shipped_config
+from tests.unit.stack_graph import Graph, build, build_locked, shipped_config
 
 INVOCATION: Final = "aws:lambda/invocation:Invocation"
 SERVICE: Final = "aws:ecs/service:Service"
@@ -120,12 +119,8 @@ def test_as_many_web_tasks_as_there_may_be_wait_for_it(
     assert not first_variables(graph, "web")
 
 
-def test_app_runners_instances_wait_for_it_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(
-        "langfuse_aws.components.runtime.images.read_lock",
-        lambda _: locked(APP_RUNNER),  # pyright: ignore
-    )
-    graph = build("platform", APP_RUNNER)
+def test_app_runners_instances_wait_for_it_too() -> None:
+    graph = build_locked("platform", APP_RUNNER)
     service = graph.one("aws:apprunner/service:Service")
     image = service.inputs["sourceConfiguration"]["imageRepository"]["imageConfiguration"]
     told = {*image["runtimeEnvironmentVariables"], *image["runtimeEnvironmentSecrets"]}

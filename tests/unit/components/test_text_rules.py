@@ -15,8 +15,7 @@ from langfuse_aws.components.shared.names import PREFIX_LIMIT
 from langfuse_aws.offline import naming, text_rules
 from langfuse_aws.offline.text_rules import bound_of, faults, matches, texts
 from langfuse_aws.offline.unknown import UNKNOWN
-from tests.image_lock import locked
-from tests.unit.stack_graph import Graph, build, shipped_config, unshared, varied
+from tests.unit.stack_graph import Graph, build, build_locked, shipped_config, varied
 
 GROUP: Final = "aws:ec2/securityGroup:SecurityGroup"
 ROLE: Final = "aws:iam/role:Role"
@@ -62,23 +61,12 @@ def stack(name: str) -> Graph:
     if name == "varied":
         return varied()
     if name == "app runner":
-        return build(LONG, APP_RUNNER)
+        return build_locked(LONG, APP_RUNNER)
     if name == "long":
         return build(LONG, {"size": "dev"})
     if "everything" in name:
         return build(LONG if "long" in name else "prod", EVERYTHING)
     return build(name, shipped_config(name))
-
-
-@pytest.fixture(autouse=True)
-def lock(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Have App Runner's images locked, and so in the offline ECR; no other test may see that."""
-    monkeypatch.setattr(
-        "langfuse_aws.components.runtime.images.read_lock",
-        lambda _: locked(APP_RUNNER),  # pyright: ignore
-    )
-    with unshared():
-        yield
 
 
 def made(graph: Graph) -> Iterator[tuple[str, str, dict[str, Any]]]:

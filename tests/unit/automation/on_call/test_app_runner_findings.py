@@ -7,7 +7,6 @@ import pytest
 
 from langfuse_aws.automation.on_call import app_runner
 from langfuse_aws.settings.versions import LANGFUSE
-from tests.image_lock import locked
 from tests.unit.automation.on_call.stack_that_runs import (
     ACCOUNT,
     NOW,
@@ -19,7 +18,7 @@ from tests.unit.automation.on_call.stack_that_runs import (
 from tests.unit.automation.on_call.test_status import found, not_ok
 from tests.unit.automation.restore.test_restore import AwsError, always
 from tests.unit.components.test_app_runner import APP_RUNNER
-from tests.unit.stack_graph import Graph, build
+from tests.unit.stack_graph import Graph, build_locked
 
 SERVICE: Final = "aws:apprunner/service:Service"
 DOMAIN: Final = "aws:apprunner/customDomainAssociation:CustomDomainAssociation"
@@ -33,12 +32,7 @@ def always_now(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="module")
 def graph() -> Graph:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(
-            "langfuse_aws.components.runtime.images.read_lock",
-            lambda _: locked(APP_RUNNER),  # pyright: ignore
-        )
-        return build("platform", APP_RUNNER)
+    return build_locked("platform", APP_RUNNER)
 
 
 def image_of(graph: Graph) -> str:

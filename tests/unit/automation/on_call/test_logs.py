@@ -23,12 +23,11 @@ from langfuse_aws.automation.engine.folders import REPOSITORY
 from langfuse_aws.automation.on_call import log_events
 from langfuse_aws.automation.on_call import logs as logs_module
 from langfuse_aws.automation.on_call.log_events import LogEvent, coming
-from tests.image_lock import locked
 from tests.unit.automation.on_call.stack_that_runs import OnCall, on_call, on_call_of
 from tests.unit.automation.restore.test_restore import AwsError, always
 from tests.unit.aws_account import Account, aws
 from tests.unit.components.test_app_runner import APP_RUNNER
-from tests.unit.stack_graph import build
+from tests.unit.stack_graph import build_locked
 
 NOW: Final = datetime(2026, 11, 29, 1, 0, tzinfo=timezone.utc)
 MS: Final = int(NOW.timestamp() * 1000)
@@ -151,12 +150,8 @@ def test_a_log_group_that_may_not_be_read_is_one_line_and_1() -> None:
     assert result.stderr.count("\n") == 1
 
 
-def test_app_runner_has_groups_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(
-        "langfuse_aws.components.runtime.images.read_lock",
-        lambda _: locked(APP_RUNNER),  # pyright: ignore
-    )
-    graph = build("platform", APP_RUNNER)
+def test_app_runner_has_groups_of_its_own() -> None:
+    graph = build_locked("platform", APP_RUNNER)
     (service,) = graph.of_type("aws:apprunner/service:Service")
     outputs = service.outputs
     folder = f"/aws/apprunner/{outputs['serviceName']}/{outputs['serviceId']}"

@@ -19,13 +19,12 @@ from langfuse_aws.components.observability.alarm_row import AlarmRow
 from langfuse_aws.components.observability.alarms import alarm_rows
 from langfuse_aws.components.shared import metrics
 from langfuse_aws.components.shared.metrics import Metric
-from tests.image_lock import locked
 from tests.unit.automation.on_call.stack_that_runs import OnCall, on_call, on_call_of
 from tests.unit.automation.restore.test_restore import AwsError
 from tests.unit.aws_account import aws
 from tests.unit.components.test_app_runner import APP_RUNNER
 from tests.unit.cost.test_cost import EVERYTHING
-from tests.unit.stack_graph import Graph, build, shipped, shipped_config
+from tests.unit.stack_graph import Graph, build, build_locked, shipped, shipped_config
 
 MINUTE = timedelta(minutes=1)
 
@@ -33,12 +32,7 @@ MINUTE = timedelta(minutes=1)
 @pytest.fixture(scope="module")
 def stacks() -> Mapping[str, OnCall]:
     """Stacks that together have all that can be measured."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(
-            "langfuse_aws.components.runtime.images.read_lock",
-            lambda _: locked(APP_RUNNER),  # pyright: ignore
-        )
-        app_runner = build("platform", APP_RUNNER)
+    app_runner = build_locked("platform", APP_RUNNER)
     return {
         "dev": on_call_of(shipped("dev"), shipped_config("dev"), "dev"),
         "prod": on_call(),

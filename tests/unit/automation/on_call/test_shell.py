@@ -17,7 +17,6 @@ from typer.testing import CliRunner
 from langfuse_aws.automation.__main__ import app
 from langfuse_aws.automation.engine.folders import REPOSITORY
 from langfuse_aws.automation.on_call import shell as shell_module
-from tests.image_lock import locked
 from tests.unit.automation.on_call.stack_that_runs import (
     Answer,
     OnCall,
@@ -29,7 +28,7 @@ from tests.unit.automation.on_call.stack_that_runs import (
 )
 from tests.unit.automation.restore.test_restore import AwsError, always
 from tests.unit.components.test_app_runner import APP_RUNNER
-from tests.unit.stack_graph import build, shipped
+from tests.unit.stack_graph import build_locked, shipped
 
 SESSION: Final = {"sessionId": "s-1", "tokenValue": "very-secret", "streamUrl": "wss://x"}
 INSTANCE: Final = "i-0123456789abcdef0"
@@ -244,12 +243,8 @@ def test_what_has_no_shell_is_a_wrong_command_line() -> None:
 
 
 @pytest.mark.usefixtures("plugin")
-def test_web_on_app_runner_has_none(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(
-        "langfuse_aws.components.runtime.images.read_lock",
-        lambda _: locked(APP_RUNNER),  # pyright: ignore
-    )
-    world = on_call_of(build("platform", APP_RUNNER), APP_RUNNER, "platform")
+def test_web_on_app_runner_has_none() -> None:
+    world = on_call_of(build_locked("platform", APP_RUNNER), APP_RUNNER, "platform")
     assert "web runs on App Runner, which gives no shell" in refusal(world, "web")
 
 
