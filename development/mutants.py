@@ -9,7 +9,7 @@ more than LIVING_SHARE of them did. The same seed draws the same mutants of the 
 
 The mutants are mutmut's: a number plus one, True for False, an argument left out or None, another
 operator, another branch. Left out is what no test should be about: types, decorators, sentences
-(a string with a space, `description=`), and the two tests that compare generated files, since they
+(a string with a space, `description=`), and the tests that compare generated files, since they
 would notice any change and cannot tell a right one.
 """
 
@@ -39,8 +39,9 @@ REPOSITORY: Final = Path(__file__).resolve().parent.parent
 MUTATED: Final = ("components", "langfuse_aws/settings")
 TESTS: Final = "tests/unit"
 DESELECTED: Final = (
-    f"{TESTS}/test_docs.py::test_every_generated_part_is_current",
-    f"{TESTS}/test_plugin_schema.py",
+    f"{TESTS}/development/test_docs.py::test_every_generated_part_is_current",
+    f"{TESTS}/development/test_stack_schema.py::test_the_shipped_stack_files_fit_and_name_it",
+    f"{TESTS}/plugin/test_schema.py::test_the_schema_is_the_one_that_programs_were_generated_from",
 )
 LIVING_SHARE: Final = 0.03
 LIKELY: Final = 7
@@ -245,6 +246,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--workers", type=int, default=2, help="how many at a time")
     parser.add_argument("--only", default="", help="those whose line in the report has this text")
     options = parser.parse_args(arguments)
+    for file, name in (each.split("::") for each in DESELECTED):
+        if f"def {name}(" not in (REPOSITORY / file).read_text(encoding="utf-8"):
+            raise SystemExit(f"error: {file} has no {name}: correct DESELECTED")
     tests = Tests(REPOSITORY)
     drawn = [each for each in sample(options.count, options.seed) if options.only in each.name]
     lived: list[str] = []
