@@ -14,6 +14,7 @@ would notice any change and cannot tell a right one.
 """
 
 import argparse
+import os
 import random
 import re
 import shutil
@@ -228,9 +229,9 @@ def repository_copy(folder: Path) -> Path:
 
     listed = git(REPOSITORY, "ls-files", "-z", "--cached", "--others", "--exclude-standard")
     for name in filter(None, listed.split("\0")):
-        if (REPOSITORY / name).is_file():
+        if os.path.lexists(REPOSITORY / name):
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(REPOSITORY / name, folder / name)
+            shutil.copy2(REPOSITORY / name, folder / name, follow_symlinks=False)
     git(folder, "init", "--quiet")
     git(folder, "add", "--all")
     identity = ("-c", "user.name=mutants", "-c", "user.email=mutants@localhost")
