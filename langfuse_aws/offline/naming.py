@@ -45,7 +45,7 @@ def named(
         _check(given, naming)
         return inputs
     prefix = inputs.get(f"{naming.property}Prefix")
-    start = f"{name}-" if prefix is None else prefix
+    start = naming.begins(name) if prefix is None else prefix
     kept = _kept(naming.property, old or {})
     if kept is not None and (prefix is None or kept.startswith(prefix)):
         chosen = kept

@@ -11,12 +11,13 @@ import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from langfuse_aws.components.environment import NO_MIGRATIONS
 from langfuse_aws.contract.variables import known
+from langfuse_aws.offline.catalog import resource_type
 from langfuse_aws.settings.versions import LANGFUSE, LANGFUSE_3, version_of
 from tests.deployment import PROTECTED_MESSAGE, Deployment
 from tests.provider.aws import client
@@ -217,6 +218,7 @@ def live(story: Story, account: Account, deployment: Deployment) -> None:
     first = deployment.state()
     assert len(first) >= FEWEST_RESOURCES
     assert refused([], first, story.region) == [], "AWS would not make this"
+    check_automatic_names(first)
     release = story.config.get("release", LANGFUSE)
     check_containers(account, outputs, release)
     check_secrets(account, outputs, signs_in=bool(story.secrets))
@@ -263,6 +265,23 @@ def live(story: Story, account: Account, deployment: Deployment) -> None:
     assert refused(last, [], story.region) == [], "AWS would not delete this"
     assert deployment.state() == []
     assert account.leftovers() == {}
+
+
+def check_automatic_names(state: list[dict[str, Any]]) -> None:
+    """The in-memory AWS names resources as the provider does."""
+    checked: set[str] = set()
+    for each in state:
+        token, inputs = str(each["type"]), cast("dict[str, Any]", each.get("inputs") or {})
+        naming = resource_type(token).naming if token.startswith("aws:") else None
+        if naming is None or naming.property not in inputs.get("__defaults", []):
+            continue
+        given, found = each["urn"].split("::")[-1], inputs[naming.property]
+        assert re.fullmatch(rf"{re.escape(naming.begins(given))}[0-9a-f]{{7}}", found), (
+            token,
+            found,
+        )
+        checked.add(token)
+    assert len(checked) > 20
 
 
 def come_up(account: Account, deployment: Deployment) -> None:

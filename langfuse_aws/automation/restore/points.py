@@ -70,7 +70,8 @@ def of_database(deployed: Deployed, name: str, *, aurora: bool) -> Sequence[Rest
     else:
         asked, kinds = "describe_db_snapshots", [None, "awsbackup"]
         key, identifier, source = "DBSnapshots", "DBSnapshotIdentifier", "DBInstanceIdentifier"
-    own = re.compile(rf"{re.escape(name)}(-[0-9a-z]+)?")
+    # Pulumi's provider puts no hyphen before the digits of an instance's name.
+    own = re.compile(rf"{re.escape(name)}(-[0-9a-z]+|[0-9a-f]{{7}})?")
     found: dict[str, RestorePoint] = {}
     for kind in kinds:
         query = {"SnapshotType": kind} if kind else {}

@@ -145,7 +145,7 @@ TYPES: dict[str, ResourceType] = {
             "status": "available",
         },
         defaults={"storageEncrypted": False, "multiAz": False, "publiclyAccessible": False},
-        naming=Naming("identifier", 63, lowercase=True),
+        naming=Naming("identifier", 63, lowercase=True, separator=""),
     ),
     "aws:elasticache/subnetGroup:SubnetGroup": _subnet_group(_CACHE, "subnetgroup"),
     "aws:elasticache/parameterGroup:ParameterGroup": _parameter_group(_CACHE, "parametergroup"),

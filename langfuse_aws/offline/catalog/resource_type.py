@@ -17,6 +17,12 @@ class Naming:
     property: str = "name"
     longest: int = 255
     lowercase: bool = False
+    separator: str = "-"
+
+    def begins(self, name: str) -> str:
+        """What stands before the digits, for a logical name."""
+        start = f"{name}{self.separator}"
+        return start.lower() if self.lowercase else start
 
 
 @dataclass(frozen=True)

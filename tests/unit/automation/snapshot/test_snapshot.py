@@ -39,6 +39,8 @@ from tests.unit.aws_account import aws
 
 AURORA: Final = {"mode": "auroraServerless", "instances": 1, "minAcu": 0.5, "maxAcu": 2}
 CLUSTER: Final = "langfuse-prod-postgres-20261101"
+INSTANCE: Final = "langfuse-prod-postgres362b9d7"
+"""As Pulumi's provider names instances: without a hyphen, seen with provider 5.100."""
 NODE: Final = "langfuse-prod-redis-1a2b3c4-002"
 GROUP: Final = "langfuse-prod-redis-1a2b3c4"
 MOMENT: Final = datetime(2026, 11, 29, 1, 50, tzinfo=timezone.utc)
@@ -70,7 +72,7 @@ class Stores:
             )
         else:
             rds.create_db_instance(
-                DBInstanceIdentifier=CLUSTER,
+                DBInstanceIdentifier=INSTANCE,
                 DBInstanceClass="db.t4g.micro",
                 Engine="postgres",
                 EngineVersion="16.6",
@@ -90,13 +92,13 @@ class Stores:
         aws("elasticache", REGION).create_cache_cluster(
             CacheClusterId=NODE, Engine="redis", CacheNodeType="cache.t4g.medium"
         )
-        kind, key = (
-            ("aws:rds/cluster:Cluster", "clusterIdentifier")
+        kind, outputs = (
+            ("aws:rds/cluster:Cluster", {"clusterIdentifier": CLUSTER})
             if aurora
-            else ("aws:rds/instance:Instance", "identifier")
+            else ("aws:rds/instance:Instance", {"identifier": INSTANCE})
         )
         self.resources = [
-            resource(kind, "langfuse-prod-postgres", outputs={key: CLUSTER}),
+            resource(kind, "langfuse-prod-postgres", outputs=outputs),
             resource(volume.VOLUME, "langfuse-prod-clickhouse") | {"id": self.volume_id},
             resource("aws:elasticache/replicationGroup:ReplicationGroup", "langfuse-prod-redis")
             | {"id": GROUP},
@@ -143,7 +145,7 @@ def test_every_store_gets_a_snapshot_with_one_label_which_restore_finds(aurora: 
     else:
         (database,) = rds.describe_db_snapshots(SnapshotType="manual")["DBSnapshots"]
         name, source = database["DBSnapshotIdentifier"], database["DBInstanceIdentifier"]
-    assert source == CLUSTER
+    assert source == (CLUSTER if aurora else INSTANCE)
     (disk,) = aws("ec2", REGION).describe_snapshots(OwnerIds=["self"])["Snapshots"]
     (cache,) = aws("elasticache", REGION).describe_snapshots()["Snapshots"]
     assert cache["CacheClusterId"] == NODE, "a replica, not the primary"
