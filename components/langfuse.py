@@ -33,6 +33,7 @@ from langfuse_aws.components.protection.replacement_guard import IN_CONFIGURATIO
 from langfuse_aws.components.runtime.cluster import Cluster, ClusterArgs
 from langfuse_aws.components.runtime.images import Images, ImagesArgs
 from langfuse_aws.components.service_inputs import ServiceInputs
+from langfuse_aws.components.shared import iam
 from langfuse_aws.components.shared.location import Location, refuse_partition
 from langfuse_aws.components.shared.metrics import merge_dimensions
 from langfuse_aws.contract.ports_and_health import WEB_HEALTH_PATH
@@ -65,6 +66,7 @@ def deploy(
     guard = ReplacementGuard(name, settings.allow_replace, how_to_allow)
     cost = MonthlyCost(location.region)
     opts = pulumi.ResourceOptions.merge(guard.options(parent), cost.options())
+    opts = pulumi.ResourceOptions.merge(opts, iam.bounded(settings.permissions_boundary))
     adoption = Adoption(name, settings.adopted, settings.allow_replace)
     stores = pulumi.ResourceOptions.merge(adoption.options(), opts)
 

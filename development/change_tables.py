@@ -190,6 +190,26 @@ CHANGES: Final[Sequence[Change]] = (
         },
     ),
     Change(
+        "`web.policyArns`, `worker.policyArns`, `permissionsBoundary`",
+        "in place, for the tasks that run too; no downtime",
+        {
+            "dev": (
+                {
+                    "web": {"policyArns": ["arn:aws:iam::123456789012:policy/evaluators"]},
+                    "permissionsBoundary": "arn:aws:iam::123456789012:policy/boundary",
+                },
+                {
+                    "web": {"policyArns": []},
+                    "worker": {"policyArns": ["arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess"]},
+                },
+            ),
+            "prod": (
+                {"permissionsBoundary": "arn:aws:iam::123456789012:policy/boundary"},
+                {"permissionsBoundary": "arn:aws:iam::123456789012:policy/other"},
+            ),
+        },
+    ),
+    Change(
         "`bootstrap.keyVersion`, `alarms`, `grafana`, `logs`, `backups`, `storage`",
         "in place, or made and deleted; no downtime",
         {

@@ -117,6 +117,8 @@ class Web(TypedDict):
     """CPU architecture; arm64 (Graviton) is a fifth cheaper, and App Runner has x86_64 only. Value: `arm64` or `x86_64`."""
     environment: NotRequired[dict[str, str]]
     """More variables for Langfuse, in the clear: those in langfuse_aws/contract/variables.csv. Value: names and texts."""
+    policyArns: NotRequired[list[str]]
+    """More managed policies of the container's role, 10 at the most: for evaluators on Lambda, Bedrock without keys, exports to another bucket. Value: list of ARNs of managed policies."""
     platform: NotRequired[WebPlatform]
     """What runs the web container; `appRunner` is for accounts that used it before 2026-04-30, see docs/app-runner.md. Value: `fargate` or `appRunner`."""
 
@@ -152,6 +154,8 @@ class Worker(TypedDict):
     """CPU architecture; arm64 (Graviton) is a fifth cheaper, and App Runner has x86_64 only. Value: `arm64` or `x86_64`."""
     environment: NotRequired[dict[str, str]]
     """More variables for Langfuse, in the clear: those in langfuse_aws/contract/variables.csv. Value: names and texts."""
+    policyArns: NotRequired[list[str]]
+    """More managed policies of the container's role, 10 at the most: for evaluators on Lambda, Bedrock without keys, exports to another bucket. Value: list of ARNs of managed policies."""
     scaleOn: NotRequired[WorkerScaleOn]
     """What the autoscaling follows: CPU, or how long jobs wait and CPU. `backlog` has a queue probe in each task, and CloudWatch charges for four metrics. Value: `cpu` or `backlog`."""
     maxLagSeconds: NotRequired[int]
@@ -420,6 +424,8 @@ class LangfuseArgs(TypedDict):
     """Names of stores that the next `pulumi up` may replace or delete, and of a protected load balancer that may go in the one after it; any other is refused in the preview. Take it away afterwards. Value: list of names of resources."""
     adopted: NotRequired[list[str]]
     """Stores that `pulumi import` has brought in: each stays what it was made with, and none is made; see docs/migrate-from-terraform.md. Value: list of `postgres`, `redis` and `storage`."""
+    permissionsBoundary: NotRequired[str]
+    """Managed policy that bounds every role that the stack makes; see docs/operations.md. Value: ARN of a managed policy."""
     network: NotRequired[Network]
     """A VPC with public and private subnets in `zones` availability zones. Or: A VPC that exists. Its routes, endpoints and default security group are its owner's."""
     ingress: NotRequired[Ingress]

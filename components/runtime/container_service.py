@@ -105,6 +105,7 @@ class ContainerService(pulumi.ComponentResource):
                     *args.statements,
                     *([iam.exec_agent()] if args.execute_command else []),
                 ],
+                policy_arns=args.settings.policy_arns,
                 ingress_rules=args.ingress_rules,
                 location=args.location,
                 network=args.network,

@@ -147,10 +147,15 @@ def execution_role(
 
 
 def task_role(
-    name: str, statements: Sequence[iam.Statement], opts: pulumi.ResourceOptions
+    name: str,
+    statements: Sequence[iam.Statement],
+    opts: pulumi.ResourceOptions,
+    policy_arns: Sequence[str] = (),
 ) -> iam.ServiceRole:
     """Make the container's own role."""
-    return iam.service_role(f"{name}-task", PRINCIPAL, statements, opts=opts)
+    return iam.service_role(
+        f"{name}-task", PRINCIPAL, statements, opts=opts, policy_arns=policy_arns
+    )
 
 
 def read_secrets(secrets: Sequence[SecretReference]) -> iam.Statement:
@@ -199,6 +204,8 @@ class FargateTaskArgs:
     health_check: HealthCheck | None = None
     statements: Sequence[iam.Statement] = ()
     """What the container's role may do."""
+    policy_arns: Sequence[str] = ()
+    """Managed policies besides."""
     stop_timeout: int = STOP_TIMEOUT_SECONDS
     """Seconds between SIGTERM and SIGKILL."""
     more: Mapping[str, Any] = field(default_factory=dict[str, Any])
@@ -219,7 +226,7 @@ class FargateTask:
     """Its security group, which nobody may enter unless a rule says so."""
     log_group_name: pulumi.Output[str]
     depends_on: Sequence[pulumi.Resource]
-    """What must be there before it runs: the rules that let it connect, and its image."""
+    """What must be there before it runs: the rules that let it connect, its image, its policies."""
     role_arns: Sequence[pulumi.Output[str]]
     """ARNs of the agent's role and of the container's own."""
 
@@ -260,7 +267,7 @@ def fargate_task(name: str, args: FargateTaskArgs, opts: pulumi.ResourceOptions)
     execution = execution_role(
         name, logs.arn, list(args.environment.secret.values()), args.image, opts
     )
-    own = task_role(name, args.statements, opts)
+    own = task_role(name, args.statements, opts, args.policy_arns)
     definition = aws.ecs.TaskDefinition(
         name,
         family=name,
@@ -285,7 +292,7 @@ def fargate_task(name: str, args: FargateTaskArgs, opts: pulumi.ResourceOptions)
         family=definition.family,
         group_id=group.id,
         log_group_name=logs.name,
-        depends_on=[*depends_on, *args.image.after],
+        depends_on=[*depends_on, *args.image.after, *own.attached],
         role_arns=[execution.arn, own.arn],
     )
 

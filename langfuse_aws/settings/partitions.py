@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
+from langfuse_aws.settings.managed_policies import partition_of
 from langfuse_aws.settings.sign_in import SesMail
 
 if TYPE_CHECKING:
@@ -34,3 +35,10 @@ def missing_services(settings: Settings, partition: str) -> Iterator[tuple[str, 
             f"langfuse:smtp.mode: Amazon SES is not in {partition}.",
             "Set it to smtp, with the server's URL as the secret smtpUrl.",
         )
+    for key, arn in settings.policies:
+        if partition_of(arn) != partition:
+            yield (
+                f"langfuse:{key}: {arn} is a policy of the partition {partition_of(arn)}, and the "
+                f"stack is in {partition}.",
+                f"Name one of {partition}: aws iam list-policies shows the ARNs.",
+            )

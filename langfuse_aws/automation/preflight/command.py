@@ -59,6 +59,7 @@ from langfuse_aws.automation.preflight.permissions import (
     check_permissions,
     check_service_linked_roles,
 )
+from langfuse_aws.automation.preflight.policies import POLICIES, check_policies
 from langfuse_aws.automation.preflight.quotas import quota_checks
 from langfuse_aws.automation.preflight.stores import store_checks
 from langfuse_aws.automation.terminal import console, error_console, one_line_errors
@@ -118,6 +119,8 @@ def _of_account(stack: NewStack, caller: Caller, ask_dns: NameServers) -> Iterat
         yield Check(RECORD, partial(check_record, stack))
     if settings.ingress.certificate_arn:
         yield Check(CERTIFICATE, partial(check_certificate, stack))
+    if settings.policies:
+        yield Check(POLICIES, partial(check_policies, stack, caller))
     yield Check(PERMISSIONS, partial(check_permissions, stack, caller))
     yield Check(SERVICE_ROLES, partial(check_service_linked_roles, stack, caller))
 

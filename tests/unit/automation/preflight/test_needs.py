@@ -271,7 +271,13 @@ def test_every_row_is_needed_by_some_stack_and_has_actions() -> None:
         alarms={"email": "ops@example.com", "monthlyBudgetUsd": 1},
         postgres={"mode": "auroraServerless"},
     )
-    the_rest = settings(network={"egress": "natInstance"}, domain="langfuse.example.com")
+    policy = "arn:aws:iam::123456789012:policy/own"
+    the_rest = settings(
+        network={"egress": "natInstance"},
+        domain="langfuse.example.com",
+        permissionsBoundary=policy,
+        web={"policyArns": [policy]},
+    )
     mirror = settings(**ON_APP_RUNNER)
     through = load_without_secrets(graph.VARIED)
     restored = settings(
