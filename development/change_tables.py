@@ -82,6 +82,17 @@ CHANGES: Final[Sequence[Change]] = (
         },
     ),
     Change(
+        "`postgres.connectionLimit`, `connectTimeoutSeconds`",
+        "new tasks beside the old ones; no downtime. The timeout migrates again, which finds "
+        "nothing to do",
+        {
+            "dev": (
+                {"postgres": {"connectionLimit": 10, "connectTimeoutSeconds": 5}},
+                {"postgres": {"connectionLimit": 5, "connectTimeoutSeconds": 20}},
+            )
+        },
+    ),
+    Change(
         "`postgres.mode`",
         "refused: it would be another database, empty",
         tried_in="test_replacement_guard.py",

@@ -209,6 +209,10 @@ class PostgresMode(Enum):
 class Postgres(TypedDict):
     """Aurora PostgreSQL Serverless v2. Or: One RDS for PostgreSQL instance in one zone, for the smallest stacks. Or: A PostgreSQL that exists, with TLS."""
 
+    connectionLimit: NotRequired[int]
+    """Connections of each web and worker task at the most; all together must fit into what the database allows. Value: integer, 1 to 500."""
+    connectTimeoutSeconds: NotRequired[int]
+    """Seconds that a task waits for a new connection; not set: 5, or 60 with `minAcu` 0, where PostgreSQL may have to resume. Value: integer, 1 to 300."""
     mode: NotRequired[PostgresMode]
     """Which PostgreSQL. Value: `auroraServerless`, `instance` or `external`."""
     minAcu: NotRequired[float]

@@ -93,6 +93,8 @@ FAULTS: Final[list[Keys]] = [
     {"clickhouse": {**CLICKHOUSE, "url": "http://h"}, "clickhousePassword": "x"},
     {"postgres": {"mode": "instance", "instanceClass": "large"}},
     {"postgres": {"mode": "auroraServerless", "minAcu": 4, "maxAcu": 2}},
+    {"postgres": {**POSTGRES, "connectionLimit": 0}, "postgresPassword": "x"},
+    {"postgres": {**POSTGRES, "connectTimeoutSeconds": 0}, "postgresPassword": "x"},
     {"postgres": {**POSTGRES, "port": 0}, "postgresPassword": "x"},
     {"redis": {"mode": "elasticache", "replicas": 6}},
     {"redis": {"mode": "elasticache", "nodeType": "cache.r6gd.xlarge"}},
