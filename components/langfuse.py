@@ -8,6 +8,7 @@ from typing import Any
 
 import pulumi
 
+from langfuse_aws.components.authorities import unverified
 from langfuse_aws.components.clickhouse.clickhouse import ClickHouse, ClickHouseArgs
 from langfuse_aws.components.data_plane.data_plane import DataPlane, DataPlaneArgs
 from langfuse_aws.components.grafana.grafana import Grafana, GrafanaArgs
@@ -63,6 +64,8 @@ def deploy(
     location = Location.current(parent)
     refuse_region(settings, location)
     refuse_partition(settings, location)
+    if doubt := unverified(settings, location.region):
+        pulumi.log.warn(doubt)
     guard = ReplacementGuard(name, settings.allow_replace, how_to_allow)
     cost = MonthlyCost(location.region)
     opts = pulumi.ResourceOptions.merge(guard.options(parent), cost.options())

@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from langfuse_aws.components.authorities import of_databases
+
 Config = Mapping[str, Any]
 
 
@@ -219,6 +221,12 @@ CHANGES: Final[Sequence[Change]] = (
                 {"permissionsBoundary": "arn:aws:iam::123456789012:policy/other"},
             ),
         },
+    ),
+    Change(
+        "`trustedCertificates`",
+        "new tasks beside the old ones, after another migration, which finds nothing to do; no "
+        "downtime",
+        {"dev": ({}, {"trustedCertificates": of_databases()["eu-west-1"]})},
     ),
     Change(
         "`bootstrap.keyVersion`, `alarms`, `grafana`, `logs`, `backups`, `storage`",

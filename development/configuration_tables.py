@@ -79,6 +79,7 @@ CHECKED_BY_CODE: Final[Mapping[str, str]] = {
     "web.memory": "MiB that Fargate sells with `cpu`",
     "worker.cpu": f"one of {_CPU_SIZES}",
     "worker.memory": "MiB that Fargate sells with `cpu`",
+    "trustedCertificates": "PEM, at most 32 KiB",
     "permissionsBoundary": "ARN of a managed policy",
     "web.policyArns": "list of ARNs of managed policies",
     "worker.policyArns": "list of ARNs of managed policies",

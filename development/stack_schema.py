@@ -48,6 +48,7 @@ VALIDATED: Final[Mapping[str, Schema]] = {
         f"{service}.policyArns": {"maxItems": POLICIES_PER_ROLE, "uniqueItems": True}
         for service in ("web", "worker")
     },
+    "trustedCertificates": {"pattern": "-----BEGIN CERTIFICATE-----"},
     "web.cpu": {"enum": [*FARGATE_MEMORY_MIB]},
     "worker.cpu": {"enum": [*FARGATE_MEMORY_MIB]},
     "logs.retentionDays": {"enum": [*RETENTION_DAYS]},

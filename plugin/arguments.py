@@ -430,6 +430,8 @@ class LangfuseArgs(TypedDict):
     """Stores that `pulumi import` has brought in: each stays what it was made with, and none is made; see docs/migrate-from-terraform.md. Value: list of `postgres`, `redis` and `storage`."""
     permissionsBoundary: NotRequired[str]
     """Managed policy that bounds every role that the stack makes; see docs/operations.md. Value: ARN of a managed policy."""
+    trustedCertificates: NotRequired[str]
+    """Certificates of private authorities that web, worker and the migration trust beside the public ones, as PEM; see docs/operations.md. Value: PEM, at most 32 KiB."""
     network: NotRequired[Network]
     """A VPC with public and private subnets in `zones` availability zones. Or: A VPC that exists. Its routes, endpoints and default security group are its owner's."""
     ingress: NotRequired[Ingress]

@@ -15,6 +15,8 @@ from typing import Any, Final, Literal
 import pulumi
 import pulumi_aws as aws
 
+from langfuse_aws.components import authorities
+from langfuse_aws.components.authorities import Authorities
 from langfuse_aws.components.environment import Environment
 from langfuse_aws.components.network.network import Network
 from langfuse_aws.components.network.security_groups import (
@@ -211,6 +213,8 @@ class FargateTaskArgs:
     more: Mapping[str, Any] = field(default_factory=dict[str, Any])
     """Further keys of the container definition, in ECS's own terms."""
     sidecars: Sequence[Sidecar] = ()
+    authorities: Authorities | None = None
+    """What all of its containers trust besides; None: what their image does."""
 
 
 @dataclass(frozen=True)
@@ -239,6 +243,9 @@ def fargate_task(name: str, args: FargateTaskArgs, opts: pulumi.ResourceOptions)
         *allow_ingress(name, group.id, args.ingress_rules, opts=opts),
     ]
     logs = aws.cloudwatch.LogGroup(name, retention_in_days=args.log_retention_days, opts=opts)
+    trusted = args.authorities
+    found: Mapping[str, str] = trusted.variables if trusted else {}
+    reading: Mapping[str, Any] = authorities.READERS if trusted else {}
     container = ContainerDefinition(
         name=args.container,
         image=args.image.reference,
@@ -246,10 +253,10 @@ def fargate_task(name: str, args: FargateTaskArgs, opts: pulumi.ResourceOptions)
         health_check=args.health_check,
         log_group=logs.name,
         region=args.location.region,
-        plain=args.environment.plain,
+        plain={**args.environment.plain, **found},
         secret=args.environment.secret,
         stop_timeout=args.stop_timeout,
-        more=args.more,
+        more={**reading, **args.more},
     )
     beside = [
         replace(
@@ -257,12 +264,25 @@ def fargate_task(name: str, args: FargateTaskArgs, opts: pulumi.ResourceOptions)
             name=each.name,
             ports=(),
             health_check=None,
-            plain=each.environment.plain,
+            plain={**each.environment.plain, **found},
             secret=each.environment.secret,
             stop_timeout=STOP_TIMEOUT_SECONDS,
-            more=each.more,
+            more={**reading, **each.more},
         )
         for each in args.sidecars
+    ]
+    first = [
+        replace(
+            container,
+            name=authorities.CONTAINER,
+            ports=(),
+            health_check=None,
+            plain={authorities.VARIABLE: trusted.pem},
+            secret={},
+            stop_timeout=STOP_TIMEOUT_SECONDS,
+            more=authorities.WRITER,
+        )
+        for trusted in ([trusted] if trusted else [])
     ]
     execution = execution_role(
         name, logs.arn, list(args.environment.secret.values()), args.image, opts
@@ -281,7 +301,8 @@ def fargate_task(name: str, args: FargateTaskArgs, opts: pulumi.ResourceOptions)
         },
         execution_role_arn=execution.arn,
         task_role_arn=own.arn,
-        container_definitions=to_json([container, *beside]),
+        container_definitions=to_json([container, *beside, *first]),
+        volumes=[{"name": authorities.VOLUME}] if first else None,
         # What runs, in the clear: the definitions are unknown until their secrets exist.
         tags={"Image": args.image.reference},
         opts=opts,

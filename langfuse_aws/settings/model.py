@@ -19,6 +19,7 @@ from langfuse_aws.settings.section import Email, Form, Section, invalid
 from langfuse_aws.settings.services import Ingress, Web, Worker
 from langfuse_aws.settings.sign_in import Providers, Smtp
 from langfuse_aws.settings.stores import ClickHouse, Postgres, Redis, Storage
+from langfuse_aws.settings.trusted_certificates import TrustedCertificates
 from langfuse_aws.settings.versions import LANGFUSE, LANGFUSE_MAJORS, LANGFUSE_MINIMUM, version_of
 
 WriteMode = Literal["legacy", "dual", "events_only"]
@@ -246,6 +247,11 @@ class Settings(Section):
         None,
         description="Managed policy that bounds every role that the stack makes; see "
         "docs/operations.md",
+    )
+    trusted_certificates: TrustedCertificates | None = Field(
+        None,
+        description="Certificates of private authorities that web, worker and the migration trust "
+        "beside the public ones, as PEM; see docs/operations.md",
     )
     network: Network
     ingress: Ingress

@@ -257,7 +257,7 @@ def test_services_do_not_migrate_and_the_migration_can(release: str) -> None:
         "CLICKHOUSE_MIGRATION_URL": ENDPOINTS.clickhouse_migration_url,
         "CLICKHOUSE_URL": ENDPOINTS.clickhouse_url,
         "CLICKHOUSE_USER": ENDPOINTS.clickhouse_user,
-        "DATABASE_ARGS": DATABASE_ARGS,
+        "DATABASE_ARGS": DATABASE_ARGS.replace("&", "&sslaccept=strict&", 1),
         "DATABASE_HOST": ENDPOINTS.database_host,
         "DATABASE_NAME": ENDPOINTS.database_name,
         "DATABASE_USERNAME": ENDPOINTS.database_user,
@@ -524,14 +524,16 @@ def test_postgres_is_spoken_to_over_tls_with_a_bounded_pool(
     arguments = plain(container, release)["DATABASE_ARGS"].split("&")
     assert arguments == [
         "sslmode=require",
+        "sslaccept=strict",
         "connection_limit=10",
         "connect_timeout=5",
         "pool_timeout=10",
-    ], "RDS forces TLS; a micro instance has about 80 connections for all tasks"
+    ], "RDS forces TLS, and a micro instance has about 80 connections for all tasks"
 
 
 def database_arguments(found: Environment[str, str]) -> dict[str, str]:
-    return dict(each.split("=") for each in found.plain["DATABASE_ARGS"].split("&"))
+    pairs = (each.split("=") for each in found.plain["DATABASE_ARGS"].split("&"))
+    return {name: value for name, value in pairs if not name.startswith("ssl")}
 
 
 def test_pool_and_patience_are_those_of_the_stack_file_and_a_pause_is_waited_out() -> None:
@@ -549,7 +551,7 @@ def test_pool_and_patience_are_those_of_the_stack_file_and_a_pause_is_waited_out
         ({**aurora, "connectTimeoutSeconds": 30, "connectionLimit": 25}, ("25", "30", "35")),
     ]
     for postgres, (limit, connect, pool) in cases:
-        patience = {"sslmode": "require", "connect_timeout": connect, "pool_timeout": pool}
+        patience = {"connect_timeout": connect, "pool_timeout": pool}
         settings = settings_of(LANGFUSE, postgres=postgres)
         for container in CONTAINERS:
             found = database_arguments(environment_of(container, settings))
