@@ -39,6 +39,7 @@ from langfuse_aws.components.shared.location import Location, refuse_partition
 from langfuse_aws.components.shared.metrics import merge_dimensions
 from langfuse_aws.contract.ports_and_health import WEB_HEALTH_PATH
 from langfuse_aws.settings.agreement import doubts
+from langfuse_aws.settings.closed_network import endpoint_services
 from langfuse_aws.settings.installation import PROJECT
 from langfuse_aws.settings.model import Settings
 from langfuse_aws.settings.stack import Secrets
@@ -75,7 +76,15 @@ def deploy(
 
     images = Images(name, ImagesArgs(settings, location, folder), opts)
     network = Network(
-        name, NetworkArgs(settings.network, location, settings.logs.retention_days, guard), opts
+        name,
+        NetworkArgs(
+            settings.network,
+            location,
+            settings.logs.retention_days,
+            guard,
+            endpoint_services(settings),
+        ),
+        opts,
     )
     cluster = Cluster(name, ClusterArgs(network.vpc_id), opts)
     ingress = Ingress(name, IngressArgs(settings, network, cluster, how_to_allow), opts)

@@ -153,7 +153,8 @@ CHANGES: Final[Sequence[Change]] = (
     Change(
         "`network.egress` among the others",
         "each default route gets another target, once that works: connections break, nothing is "
-        "replaced, and the tasks' public address is another one. One `up`, whichever to whichever",
+        "replaced, and the tasks' public address is another one. To `endpoints` the routes go, "
+        "once the endpoints are there. One `up`, whichever to whichever",
         tried_in="test_egress.py",
     ),
     Change(

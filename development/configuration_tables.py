@@ -66,6 +66,7 @@ CHECKED_BY_CODE: Final[Mapping[str, str]] = {
     "bootstrap.organization": "1 to 60 characters",
     "bootstrap.project": "1 to 60 characters",
     "network.cidr": "IPv4 block, /16 to /24",
+    "network.endpoints": "list of ends of names of endpoint services",
     "network.vpcId": "VPC ID",
     "network.privateSubnetIds": "list of subnet IDs, 2 or more",
     "network.publicSubnetIds": "list of subnet IDs, 2 or more",

@@ -58,6 +58,7 @@ VALIDATED: Final[Mapping[str, Schema]] = {
     "alarms.runbookUrl": {"pattern": r"^https?://[!-~]+$"},
     "network.privateSubnetIds": {"minItems": 2, "uniqueItems": True},
     "network.publicSubnetIds": {"minItems": 2, "uniqueItems": True},
+    "network.endpoints": {"uniqueItems": True},
     "network.cidr": {"pattern": r"^[0-9]+(\.[0-9]+){3}/(1[6-9]|2[0-4])$"},
     "ingress.allowedCidrs": {"maxItems": 30, "uniqueItems": True},
     "backups.copyRegion": {"pattern": REGION},

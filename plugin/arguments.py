@@ -27,6 +27,7 @@ class NetworkEgress(Enum):
     NAT_INSTANCE = "natInstance"
     NAT_GATEWAY = "natGateway"
     NAT_GATEWAY_PER_ZONE = "natGatewayPerZone"
+    ENDPOINTS = "endpoints"
 
 
 class Network(TypedDict):
@@ -37,7 +38,9 @@ class Network(TypedDict):
     zones: NotRequired[int]
     """Availability zones. Only for a VPC of the stack. Value: integer, 2 to 4."""
     egress: NotRequired[NetworkEgress]
-    """Way out for tasks: `none` puts them in public subnets with closed security groups; the others keep them private. Only for a VPC of the stack. Value: `none`, `natInstance`, `natGateway` or `natGatewayPerZone`."""
+    """Way out for tasks: `none` puts them in public subnets with closed security groups; the others keep them private, and `endpoints` leads to AWS services alone, see docs/operations.md. Only for a VPC of the stack. Value: `none`, `natInstance`, `natGateway`, `natGatewayPerZone` or `endpoints`."""
+    endpoints: NotRequired[list[str]]
+    """More of AWS's services that tasks reach, such as `bedrock-runtime` and `lambda`, with `egress` `endpoints`; each costs by the hour and zone. Only for a VPC of the stack. Value: list of ends of names of endpoint services."""
     flowLogs: NotRequired[bool]
     """VPC flow logs to CloudWatch Logs. Only for a VPC of the stack."""
     vpcId: NotRequired[str]

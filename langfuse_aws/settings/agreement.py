@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import Final
 
-from langfuse_aws.settings import app_runner, messages, totals, way_in
+from langfuse_aws.settings import app_runner, closed_network, messages, totals, way_in
 from langfuse_aws.settings.app_runner import APP_RUNNER, FARGATE
 from langfuse_aws.settings.external_stores import ExternalClickHouse
 from langfuse_aws.settings.images import Images
@@ -216,6 +216,7 @@ CHECKS: Final = (
     _name_of_the_certificate,
     _zone_of_the_domain,
     *app_runner.CHECKS,
+    *closed_network.CHECKS,
     _zones_of_clickhouse,
     _adopted_postgres,
     _adopted_redis,

@@ -113,7 +113,7 @@ def _backups(settings: Settings) -> bool:
 
 WHEN: Final[Mapping[str, Callable[[Settings], bool]]] = {
     "network": lambda settings: egress(settings) is not None,
-    "elastic ips": lambda settings: egress(settings) not in (None, "none"),
+    "elastic ips": lambda settings: egress(settings) not in (None, "none", "endpoints"),
     "nat gateways": lambda settings: egress(settings) in ("natGateway", "natGatewayPerZone"),
     "nat instance": lambda settings: egress(settings) == "natInstance",
     "flow logs": _flow_logs,

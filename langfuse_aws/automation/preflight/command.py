@@ -51,6 +51,7 @@ from langfuse_aws.automation.preflight.domain import (
     check_record,
     name_servers,
 )
+from langfuse_aws.automation.preflight.endpoints import SERVICES, check_endpoints
 from langfuse_aws.automation.preflight.images import image_checks
 from langfuse_aws.automation.preflight.needs import needs_of
 from langfuse_aws.automation.preflight.permissions import (
@@ -63,6 +64,7 @@ from langfuse_aws.automation.preflight.policies import POLICIES, check_policies
 from langfuse_aws.automation.preflight.quotas import quota_checks
 from langfuse_aws.automation.preflight.stores import store_checks
 from langfuse_aws.automation.terminal import console, error_console, one_line_errors
+from langfuse_aws.settings.closed_network import closed
 
 NOTHING_CHECKED: Final = 2
 """Exit code."""
@@ -105,6 +107,8 @@ def _of_account(stack: NewStack, caller: Caller, ask_dns: NameServers) -> Iterat
     if settings.web.platform == "appRunner":
         yield Check(APP_RUNNER, partial(check_app_runner, stack))
     yield Check(zones.ZONES, partial(zones.check_zones, stack, needs))
+    if closed(settings):
+        yield Check(SERVICES, partial(check_endpoints, stack))
     if needs.vpc_links:
         yield Check(zones.VPC_LINK, partial(zones.check_vpc_link, stack))
     if needs.machines:

@@ -760,12 +760,19 @@ def test_the_blocks_of_the_default_vpc_are_what_they_always_were() -> None:
 
 @pytest.mark.parametrize(
     ("egress", "public"),
-    [("none", True), ("natInstance", False), ("natGateway", False), ("natGatewayPerZone", False)],
+    [
+        ("none", True),
+        ("natInstance", False),
+        ("natGateway", False),
+        ("natGatewayPerZone", False),
+        ("endpoints", False),
+    ],
 )
 def test_tasks_are_in_public_subnets_only_when_there_is_no_other_way_out(
     egress: str, public: bool
 ) -> None:
-    network = load({"size": "dev", "network": {"egress": egress}}).network
+    keys = {"network": {"egress": egress}, "images": {"source": "mirror"}}
+    network = load({"size": "dev", **keys}).network
     assert network.public_tasks is public, "a task without a way out cannot pull its image"
 
 

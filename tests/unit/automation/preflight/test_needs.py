@@ -142,10 +142,16 @@ def test_three_replicas_need_three_instances_in_three_zones() -> None:
 
 @pytest.mark.parametrize(
     ("egress", "gateways", "addresses"),
-    [("none", 0, 0), ("natInstance", 0, 1), ("natGateway", 1, 1), ("natGatewayPerZone", 2, 2)],
+    [
+        ("none", 0, 0),
+        ("natInstance", 0, 1),
+        ("natGateway", 1, 1),
+        ("natGatewayPerZone", 2, 2),
+        ("endpoints", 0, 0),
+    ],
 )
 def test_every_way_out_has_elastic_ips(egress: str, gateways: int, addresses: int) -> None:
-    needs = needs_of(settings(network={"egress": egress}))
+    needs = needs_of(settings(network={"egress": egress}, images={"source": "mirror"}))
     assert (needs.nat_gateways, needs.addresses) == (gateways, addresses)
 
 
