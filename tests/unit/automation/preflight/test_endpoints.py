@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import pytest
 
-from langfuse_aws.automation.aws.answers import Result
+from langfuse_aws.automation.aws.answers import NewStack, Result
 from langfuse_aws.automation.preflight import command
 from langfuse_aws.automation.preflight.endpoints import SERVICES, check_endpoints
 from langfuse_aws.settings.closed_network import endpoint_services
@@ -42,6 +42,10 @@ class Region:
         }
 
 
+def two_zones(_: NewStack) -> list[Zone]:
+    return [Zone(name, name) for name in ZONES]
+
+
 def test_each_endpoint_is_looked_for_in_the_region_and_in_the_zones_of_the_stack(
     account: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -49,13 +53,15 @@ def test_each_endpoint_is_looked_for_in_the_region_and_in_the_zones_of_the_stack
     stack = account.stack("eu-west-1", network=network, images={"source": "mirror"})
     monkeypatch.setattr(
         "langfuse_aws.automation.preflight.endpoints.stack_zones",
-        lambda _: [Zone(name, name) for name in ZONES],  # pyright: ignore
+        two_zones,
     )
     offers = dict.fromkeys(endpoint_services(stack.settings), ZONES)
 
     def said(offers: Mapping[str, list[str]]) -> list[Result]:
-        region = Region(offers)
-        return list(check_endpoints(replace(stack, aws=lambda *_: region)))
+        def client(*_: str) -> Region:
+            return Region(offers)
+
+        return list(check_endpoints(replace(stack, aws=client)))
 
     assert said(offers) == [
         Result("endpoint services", "ok", "eu-west-1 has all 13, in eu-west-1a, eu-west-1b")
