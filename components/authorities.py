@@ -24,7 +24,8 @@ from langfuse_aws.settings.agreement import EXTRA_CERTIFICATES
 from langfuse_aws.settings.external_stores import ExternalPostgres
 from langfuse_aws.settings.model import Settings
 
-CONTAINER: Final = "certificates"
+CONTAINER: Final = "write-certificates"
+"""Stands last in a definition, which lists its containers by name."""
 VOLUME: Final = "certificates"
 FOLDER: Final = "/certificates"
 FILE: Final = f"{FOLDER}/authorities.pem"

@@ -588,7 +588,7 @@ def check_scaling(account: Account, outputs: dict[str, Any]) -> None:
     assert adjustments == {0: 200, 60: 400, 180: 800}
     definition = account.task_definition(cluster, worker)
     names = {each["name"]: each["essential"] for each in definition["containerDefinitions"]}
-    assert names == {"worker": True, "queue-probe": False, "certificates": False}
+    assert names == {"worker": True, "queue-probe": False, "write-certificates": False}
 
 
 def check_alarms(account: Account, outputs: dict[str, Any], *, mailed: bool) -> None:

@@ -73,15 +73,17 @@ def test_every_container_waits_for_the_file_and_can_only_read_it(stack: str) -> 
     tasks = tasks_of(shipped(stack))
     assert set(tasks) == set(CONTAINERS)
     for own, containers in tasks.items():
-        first = containers["certificates"]
+        first = containers["write-certificates"]
         assert first["essential"] is False, "it ends, and the task goes on"
         assert first["user"] == "0", "the volume is root's"
         assert first["image"] == containers[own]["image"], "no other image has to be there"
         assert first["secrets"] == []
-        readers = [each for name, each in containers.items() if name != "certificates"]
+        readers = [each for name, each in containers.items() if name != "write-certificates"]
         assert len(readers) == (2 if own == "worker" else 1), "the worker's probe reads it too"
         for each in readers:
-            assert each["dependsOn"] == [{"containerName": "certificates", "condition": "SUCCESS"}]
+            assert each["dependsOn"] == [
+                {"containerName": "write-certificates", "condition": "SUCCESS"}
+            ]
             (mount,) = each["mountPoints"]
             assert mount == {
                 "sourceVolume": "certificates",
@@ -98,16 +100,16 @@ def test_every_container_waits_for_the_file_and_can_only_read_it(stack: str) -> 
 def test_private_authorities_are_trusted_by_everything_and_any_database_is_verified() -> None:
     for own, containers in tasks_of(with_private_root()).items():
         for name, each in containers.items():
-            if name != "certificates":
+            if name != "write-certificates":
                 assert variables(each)["NODE_EXTRA_CA_CERTS"] == FILE, (own, name)
-        assert variables(containers["certificates"])["AUTHORITIES"].endswith(ROOT.pem)
+        assert variables(containers["write-certificates"])["AUTHORITIES"].endswith(ROOT.pem)
         assert "sslaccept=strict" in variables(containers[own])["DATABASE_ARGS"], own
 
 
 def test_a_database_of_unknown_authorities_is_not_verified_and_no_file_is_written() -> None:
     external = graphs()["external"]
     for own, containers in tasks_of(external).items():
-        assert "certificates" not in containers, own
+        assert "write-certificates" not in containers, own
         assert "sslaccept" not in variables(containers[own])["DATABASE_ARGS"]
     assert all(not task.inputs.get("volumes") for task in external.of_type(TASK))
 

@@ -30,7 +30,7 @@ def named(found: list[dict[str, str]], key: str) -> dict[str, str]:
 @stacks
 def test_the_worker_goes_on_without_it_and_ecs_starts_it_again(stack: str) -> None:
     found = containers(shipped(stack), stack)
-    assert list(found) == ["certificates", "queue-probe", "worker"]
+    assert list(found) == ["queue-probe", "worker", "write-certificates"]
     assert (found["worker"]["essential"], found["queue-probe"]["essential"]) == (True, False)
     assert found["queue-probe"]["restartPolicy"] == {
         "enabled": True,
@@ -92,7 +92,7 @@ def test_containers_stand_in_the_order_that_the_provider_keeps() -> None:
         if each.name == "langfuse-dev-worker"
     ]
     names = [each["name"] for each in json.loads(task.inputs["containerDefinitions"])]
-    assert names == sorted(names) == ["certificates", "queue-probe", "worker"]
+    assert names == sorted(names) == ["queue-probe", "worker", "write-certificates"]
 
 
 def test_it_gets_the_users_own_prefix_of_keys() -> None:
