@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, Generic, Literal, TypeVar
 
+from langfuse_aws.components.authorities import authorities
 from langfuse_aws.contract import node_options
 from langfuse_aws.contract.ports_and_health import (
     CONNECTIONS_PER_TASK,
@@ -24,6 +25,7 @@ from langfuse_aws.contract.start_and_stop import BOOTSTRAP_PREFIX
 from langfuse_aws.contract.timeouts import KEEP_ALIVE_SECONDS, KEEP_ALIVE_VARIABLE
 from langfuse_aws.contract.variables import Container, known
 from langfuse_aws.settings import sign_in_variables as sign_in
+from langfuse_aws.settings.app_runner import APP_RUNNER
 from langfuse_aws.settings.external_stores import ExternalClickHouse
 from langfuse_aws.settings.model import Settings
 from langfuse_aws.settings.services import Service
@@ -40,8 +42,9 @@ EXPORTS_PREFIX: Final = "exports/"
 ANY_ADDRESS: Final = "0.0.0.0"  # noqa: S104
 """ECS puts the task's host name into HOSTNAME, and the server would bind to that address alone."""
 
-DATABASE_ARGUMENTS: Final = f"sslmode=require&connection_limit={CONNECTIONS_PER_TASK}"
-"""TLS, and a bound on Prisma's pool."""
+CHECK_OUT_SECONDS: Final = 5
+"""Seconds that Prisma waits for a connection of its pool beyond those in which one is made, which
+it counts in. https://github.com/prisma/prisma-engines/blob/main/quaint/src/pooled.rs (check_out)"""
 
 V4_TABLES_SINCE: Final = 4
 """Major whose images write to the new tables unless they are told otherwise."""
@@ -210,23 +213,43 @@ def _migrations(
 ) -> Environment[Value, Reference]:
     external = isinstance(settings.clickhouse, ExternalClickHouse)
     plain: dict[str, Value | str] = {
-        **_databases(settings, endpoints),
+        **_databases(settings, endpoints, CONNECTIONS_PER_TASK, trusts=True),
         "CLICKHOUSE_MIGRATION_URL": endpoints.clickhouse_migration_url,
         **({"CLICKHOUSE_MIGRATION_SSL": "true"} if external else {}),
     }
     return _with_own("migration", settings, plain, _database_secrets(credentials), credentials)
 
 
-def _databases(settings: Settings, endpoints: Endpoints[Value]) -> dict[str, Value | str]:
+def _databases(
+    settings: Settings, endpoints: Endpoints[Value], connections: int, *, trusts: bool
+) -> dict[str, Value | str]:
+    """`trusts`: whether the container gets the file of authorities (`authorities.py`)."""
+    verifies = trusts and authorities(settings, endpoints.region) is not None
     return {
         "DATABASE_HOST": endpoints.database_host,
         "DATABASE_USERNAME": endpoints.database_user,
         "DATABASE_NAME": endpoints.database_name,
-        "DATABASE_ARGS": DATABASE_ARGUMENTS,
+        "DATABASE_ARGS": _database_arguments(settings, connections, verifies=verifies),
         "CLICKHOUSE_URL": endpoints.clickhouse_url,
         "CLICKHOUSE_USER": endpoints.clickhouse_user,
         "CLICKHOUSE_CLUSTER_ENABLED": _boolean(settings.clickhouse.clustered),
     }
+
+
+def _database_arguments(settings: Settings, connections: int, *, verifies: bool) -> str:
+    """Ask for TLS, and bound Prisma's pool and its patience; the migration's pool is no setting.
+
+    `require` alone takes any certificate: https://github.com/prisma/prisma-engines/blob/main/quaint/src/connector/postgres/url.rs
+    """
+    seconds = settings.postgres.connect_seconds
+    arguments = {
+        "sslmode": "require",
+        **({"sslaccept": "strict"} if verifies else {}),
+        "connection_limit": connections,
+        "connect_timeout": seconds,
+        "pool_timeout": seconds + CHECK_OUT_SECONDS,
+    }
+    return "&".join(f"{name}={value}" for name, value in arguments.items())
 
 
 def _for_services(
@@ -240,7 +263,12 @@ def _for_services(
         node_options.VARIABLE: node_options.with_heap(service.memory, _own_flags(service)),
         "AWS_REGION": endpoints.region,
         "LANGFUSE_LOG_FORMAT": "json",
-        **_databases(settings, endpoints),
+        **_databases(
+            settings,
+            endpoints,
+            settings.postgres.connection_limit,
+            trusts=container == "worker" or settings.web.platform != APP_RUNNER,
+        ),
         "REDIS_HOST": endpoints.redis_host,
         "REDIS_PORT": str(endpoints.redis_port),
         "REDIS_TLS_ENABLED": _boolean(endpoints.redis_tls),

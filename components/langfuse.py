@@ -8,6 +8,7 @@ from typing import Any
 
 import pulumi
 
+from langfuse_aws.components.authorities import unverified
 from langfuse_aws.components.clickhouse.clickhouse import ClickHouse, ClickHouseArgs
 from langfuse_aws.components.data_plane.data_plane import DataPlane, DataPlaneArgs
 from langfuse_aws.components.grafana.grafana import Grafana, GrafanaArgs
@@ -33,10 +34,12 @@ from langfuse_aws.components.protection.replacement_guard import IN_CONFIGURATIO
 from langfuse_aws.components.runtime.cluster import Cluster, ClusterArgs
 from langfuse_aws.components.runtime.images import Images, ImagesArgs
 from langfuse_aws.components.service_inputs import ServiceInputs
+from langfuse_aws.components.shared import iam
 from langfuse_aws.components.shared.location import Location, refuse_partition
 from langfuse_aws.components.shared.metrics import merge_dimensions
 from langfuse_aws.contract.ports_and_health import WEB_HEALTH_PATH
 from langfuse_aws.settings.agreement import doubts
+from langfuse_aws.settings.closed_network import endpoint_services
 from langfuse_aws.settings.installation import PROJECT
 from langfuse_aws.settings.model import Settings
 from langfuse_aws.settings.stack import Secrets
@@ -62,15 +65,26 @@ def deploy(
     location = Location.current(parent)
     refuse_region(settings, location)
     refuse_partition(settings, location)
+    if doubt := unverified(settings, location.region):
+        pulumi.log.warn(doubt)
     guard = ReplacementGuard(name, settings.allow_replace, how_to_allow)
     cost = MonthlyCost(location.region)
     opts = pulumi.ResourceOptions.merge(guard.options(parent), cost.options())
+    opts = pulumi.ResourceOptions.merge(opts, iam.bounded(settings.permissions_boundary))
     adoption = Adoption(name, settings.adopted, settings.allow_replace)
     stores = pulumi.ResourceOptions.merge(adoption.options(), opts)
 
     images = Images(name, ImagesArgs(settings, location, folder), opts)
     network = Network(
-        name, NetworkArgs(settings.network, location, settings.logs.retention_days, guard), opts
+        name,
+        NetworkArgs(
+            settings.network,
+            location,
+            settings.logs.retention_days,
+            guard,
+            endpoint_services(settings),
+        ),
+        opts,
     )
     cluster = Cluster(name, ClusterArgs(network.vpc_id), opts)
     ingress = Ingress(name, IngressArgs(settings, network, cluster, how_to_allow), opts)

@@ -7,6 +7,7 @@ from functools import cached_property
 import pulumi
 import pulumi_aws as aws
 
+from langfuse_aws.components.authorities import Authorities, authorities
 from langfuse_aws.components.clickhouse.clickhouse import ClickHouse
 from langfuse_aws.components.data_plane.data_plane import DataPlane
 from langfuse_aws.components.environment import Credentials, Endpoints, Environment
@@ -69,6 +70,11 @@ class ServiceInputs:
             providers=self.data_plane.providers,
             smtp_url=self.data_plane.smtp_url,
         )
+
+    @property
+    def authorities(self) -> Authorities | None:
+        """What the containers trust besides; None: what their images do."""
+        return authorities(self.settings, self.location.region)
 
     @property
     def first_start(self) -> Environment[pulumi.Input[str], SecretReference] | None:

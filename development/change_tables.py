@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from langfuse_aws.components.authorities import of_databases
+
 Config = Mapping[str, Any]
 
 
@@ -82,6 +84,17 @@ CHANGES: Final[Sequence[Change]] = (
         },
     ),
     Change(
+        "`postgres.connectionLimit`, `connectTimeoutSeconds`",
+        "new tasks beside the old ones; no downtime. The timeout migrates again, which finds "
+        "nothing to do",
+        {
+            "dev": (
+                {"postgres": {"connectionLimit": 10, "connectTimeoutSeconds": 5}},
+                {"postgres": {"connectionLimit": 5, "connectTimeoutSeconds": 20}},
+            )
+        },
+    ),
+    Change(
         "`postgres.mode`",
         "refused: it would be another database, empty",
         tried_in="test_replacement_guard.py",
@@ -140,7 +153,8 @@ CHANGES: Final[Sequence[Change]] = (
     Change(
         "`network.egress` among the others",
         "each default route gets another target, once that works: connections break, nothing is "
-        "replaced, and the tasks' public address is another one. One `up`, whichever to whichever",
+        "replaced, and the tasks' public address is another one. To `endpoints` the routes go, "
+        "once the endpoints are there. One `up`, whichever to whichever",
         tried_in="test_egress.py",
     ),
     Change(
@@ -188,6 +202,32 @@ CHANGES: Final[Sequence[Change]] = (
                 {"domain": "traces.example.com"},
             )
         },
+    ),
+    Change(
+        "`web.policyArns`, `worker.policyArns`, `permissionsBoundary`",
+        "in place, for the tasks that run too; no downtime",
+        {
+            "dev": (
+                {
+                    "web": {"policyArns": ["arn:aws:iam::123456789012:policy/evaluators"]},
+                    "permissionsBoundary": "arn:aws:iam::123456789012:policy/boundary",
+                },
+                {
+                    "web": {"policyArns": []},
+                    "worker": {"policyArns": ["arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess"]},
+                },
+            ),
+            "prod": (
+                {"permissionsBoundary": "arn:aws:iam::123456789012:policy/boundary"},
+                {"permissionsBoundary": "arn:aws:iam::123456789012:policy/other"},
+            ),
+        },
+    ),
+    Change(
+        "`trustedCertificates`",
+        "new tasks beside the old ones, after another migration, which finds nothing to do; no "
+        "downtime",
+        {"dev": ({}, {"trustedCertificates": of_databases()["eu-west-1"]})},
     ),
     Change(
         "`bootstrap.keyVersion`, `alarms`, `grafana`, `logs`, `backups`, `storage`",

@@ -30,6 +30,7 @@ from langfuse_aws.contract.variables import known
 from langfuse_aws.review.markdown import ABSENT
 from langfuse_aws.settings.capacity import FARGATE_MEMORY_MIB
 from langfuse_aws.settings.loading import LANGFUSE_MAJORS
+from langfuse_aws.settings.managed_policies import POLICIES_PER_ROLE
 from langfuse_aws.settings.messages import DISCRIMINATORS, NAMESPACE, VARIANTS, keys
 from langfuse_aws.settings.model import RETENTION_DAYS, Settings
 from langfuse_aws.settings.provider_keys import LONGEST_KEY, LONGEST_VALUE
@@ -43,6 +44,11 @@ ADDRESS: Final = r"^[^@\s]+@[^@\s]+$"
 ADOPTING: Final = ("vpcId", "privateSubnetIds", "publicSubnetIds")
 """Of `network`: any of them makes it an adopted one."""
 VALIDATED: Final[Mapping[str, Schema]] = {
+    **{
+        f"{service}.policyArns": {"maxItems": POLICIES_PER_ROLE, "uniqueItems": True}
+        for service in ("web", "worker")
+    },
+    "trustedCertificates": {"pattern": "-----BEGIN CERTIFICATE-----"},
     "web.cpu": {"enum": [*FARGATE_MEMORY_MIB]},
     "worker.cpu": {"enum": [*FARGATE_MEMORY_MIB]},
     "logs.retentionDays": {"enum": [*RETENTION_DAYS]},
@@ -52,6 +58,7 @@ VALIDATED: Final[Mapping[str, Schema]] = {
     "alarms.runbookUrl": {"pattern": r"^https?://[!-~]+$"},
     "network.privateSubnetIds": {"minItems": 2, "uniqueItems": True},
     "network.publicSubnetIds": {"minItems": 2, "uniqueItems": True},
+    "network.endpoints": {"uniqueItems": True},
     "network.cidr": {"pattern": r"^[0-9]+(\.[0-9]+){3}/(1[6-9]|2[0-4])$"},
     "ingress.allowedCidrs": {"maxItems": 30, "uniqueItems": True},
     "backups.copyRegion": {"pattern": REGION},

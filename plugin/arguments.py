@@ -27,6 +27,7 @@ class NetworkEgress(Enum):
     NAT_INSTANCE = "natInstance"
     NAT_GATEWAY = "natGateway"
     NAT_GATEWAY_PER_ZONE = "natGatewayPerZone"
+    ENDPOINTS = "endpoints"
 
 
 class Network(TypedDict):
@@ -37,7 +38,9 @@ class Network(TypedDict):
     zones: NotRequired[int]
     """Availability zones. Only for a VPC of the stack. Value: integer, 2 to 4."""
     egress: NotRequired[NetworkEgress]
-    """Way out for tasks: `none` puts them in public subnets with closed security groups; the others keep them private. Only for a VPC of the stack. Value: `none`, `natInstance`, `natGateway` or `natGatewayPerZone`."""
+    """Way out for tasks: `none` puts them in public subnets with closed security groups; the others keep them private, and `endpoints` leads to AWS services alone, see docs/operations.md. Only for a VPC of the stack. Value: `none`, `natInstance`, `natGateway`, `natGatewayPerZone` or `endpoints`."""
+    endpoints: NotRequired[list[str]]
+    """More of AWS's services that tasks reach, such as `bedrock-runtime` and `lambda`, with `egress` `endpoints`; each costs by the hour and zone. Only for a VPC of the stack. Value: list of ends of names of endpoint services."""
     flowLogs: NotRequired[bool]
     """VPC flow logs to CloudWatch Logs. Only for a VPC of the stack."""
     vpcId: NotRequired[str]
@@ -117,6 +120,8 @@ class Web(TypedDict):
     """CPU architecture; arm64 (Graviton) is a fifth cheaper, and App Runner has x86_64 only. Value: `arm64` or `x86_64`."""
     environment: NotRequired[dict[str, str]]
     """More variables for Langfuse, in the clear: those in langfuse_aws/contract/variables.csv. Value: names and texts."""
+    policyArns: NotRequired[list[str]]
+    """More managed policies of the container's role, 10 at the most: for evaluators on Lambda, Bedrock without keys, exports to another bucket. Value: list of ARNs of managed policies."""
     platform: NotRequired[WebPlatform]
     """What runs the web container; `appRunner` is for accounts that used it before 2026-04-30, see docs/app-runner.md. Value: `fargate` or `appRunner`."""
 
@@ -152,6 +157,8 @@ class Worker(TypedDict):
     """CPU architecture; arm64 (Graviton) is a fifth cheaper, and App Runner has x86_64 only. Value: `arm64` or `x86_64`."""
     environment: NotRequired[dict[str, str]]
     """More variables for Langfuse, in the clear: those in langfuse_aws/contract/variables.csv. Value: names and texts."""
+    policyArns: NotRequired[list[str]]
+    """More managed policies of the container's role, 10 at the most: for evaluators on Lambda, Bedrock without keys, exports to another bucket. Value: list of ARNs of managed policies."""
     scaleOn: NotRequired[WorkerScaleOn]
     """What the autoscaling follows: CPU, or how long jobs wait and CPU. `backlog` has a queue probe in each task, and CloudWatch charges for four metrics. Value: `cpu` or `backlog`."""
     maxLagSeconds: NotRequired[int]
@@ -205,6 +212,10 @@ class PostgresMode(Enum):
 class Postgres(TypedDict):
     """Aurora PostgreSQL Serverless v2. Or: One RDS for PostgreSQL instance in one zone, for the smallest stacks. Or: A PostgreSQL that exists, with TLS."""
 
+    connectionLimit: NotRequired[int]
+    """Connections of each web and worker task at the most; all together must fit into what the database allows. Value: integer, 1 to 500."""
+    connectTimeoutSeconds: NotRequired[int]
+    """Seconds that a task waits for a new connection; not set: 5, or 60 with `minAcu` 0, where PostgreSQL may have to resume. Value: integer, 1 to 300."""
     mode: NotRequired[PostgresMode]
     """Which PostgreSQL. Value: `auroraServerless`, `instance` or `external`."""
     minAcu: NotRequired[float]
@@ -420,6 +431,10 @@ class LangfuseArgs(TypedDict):
     """Names of stores that the next `pulumi up` may replace or delete, and of a protected load balancer that may go in the one after it; any other is refused in the preview. Take it away afterwards. Value: list of names of resources."""
     adopted: NotRequired[list[str]]
     """Stores that `pulumi import` has brought in: each stays what it was made with, and none is made; see docs/migrate-from-terraform.md. Value: list of `postgres`, `redis` and `storage`."""
+    permissionsBoundary: NotRequired[str]
+    """Managed policy that bounds every role that the stack makes; see docs/operations.md. Value: ARN of a managed policy."""
+    trustedCertificates: NotRequired[str]
+    """Certificates of private authorities that web, worker and the migration trust beside the public ones, as PEM; see docs/operations.md. Value: PEM, at most 32 KiB."""
     network: NotRequired[Network]
     """A VPC with public and private subnets in `zones` availability zones. Or: A VPC that exists. Its routes, endpoints and default security group are its owner's."""
     ingress: NotRequired[Ingress]

@@ -95,6 +95,7 @@ class AppRunner(pulumi.ComponentResource):
             RUNNING,
             [*parts.statements, read_secrets(list(args.environment.secret.values()))],
             opts=child,
+            policy_arns=web.policy_arns,
         )
         scaling = aws.apprunner.AutoScalingConfigurationVersion(
             name,
@@ -150,7 +151,7 @@ class AppRunner(pulumi.ComponentResource):
             tags={"Image": image.reference},
             opts=pulumi.ResourceOptions(
                 parent=self,
-                depends_on=[*depends_on, *image.after, *args.after],
+                depends_on=[*depends_on, *image.after, *instance.attached, *args.after],
                 # Its name is taken as long as it is there.
                 delete_before_replace=True,
             ),

@@ -83,6 +83,7 @@ class LangfuseWeb(pulumi.ComponentResource):
                 service=way.attachment,
                 after=[way, args.migration, *parts.before_services],
                 execute_command=parts.settings.exec,
+                authorities=parts.authorities,
             ),
             child,
         )

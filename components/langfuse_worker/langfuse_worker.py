@@ -80,6 +80,7 @@ class LangfuseWorker(pulumi.ComponentResource):
                 service={},
                 after=[args.migration, *parts.before_services],
                 execute_command=parts.settings.exec,
+                authorities=parts.authorities,
                 sidecars=(
                     [queue_probe(args.stack, variables, tells_memory=external, without=unserved)]
                     if probes

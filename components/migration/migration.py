@@ -90,6 +90,7 @@ class Migration(pulumi.ComponentResource):
                 location=parts.location,
                 network=parts.network,
                 log_retention_days=parts.settings.logs.retention_days,
+                authorities=parts.authorities,
                 more={"command": command(first_start=parts.first_start is not None)},
             ),
             child,

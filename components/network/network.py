@@ -13,12 +13,13 @@ import pulumi_aws as aws
 import pulumi_awsx as awsx
 
 from langfuse_aws.components.network import nat_instance
+from langfuse_aws.components.network.endpoints import Endpoints, EndpointsArgs
 from langfuse_aws.components.network.nat_gateways import NatGateways, NatGatewaysArgs
 from langfuse_aws.components.network.nat_instance import NatInstance, NatInstanceArgs
 from langfuse_aws.components.protection.replacement_guard import ReplacementGuard
 from langfuse_aws.components.shared import iam
 from langfuse_aws.components.shared.location import Location
-from langfuse_aws.settings.network import CreatedNetwork, ExistingNetwork
+from langfuse_aws.settings.network import ENDPOINTS, CreatedNetwork, ExistingNetwork
 from langfuse_aws.settings.zones import UNFIT_ZONES, VPC_LINK_ZONES, Zone, with_vpc_links
 
 AWSX_SUBNET: Final = ("awsx:ec2:Vpc", "aws:ec2/vpc:Vpc", "aws:ec2/subnet:Subnet")
@@ -33,6 +34,8 @@ class NetworkArgs:
     location: Location
     log_retention_days: int
     guard: ReplacementGuard
+    endpoint_services: Sequence[str] = ()
+    """AWS's services that are all the way out there is, as their endpoints' names end."""
 
 
 class Network(pulumi.ComponentResource):
@@ -61,7 +64,7 @@ class Network(pulumi.ComponentResource):
         self.public_tasks = args.settings.public_tasks
         # No store can follow into another VPC.
         agreed = args.guard.remember(self, name, args.settings.identity)
-        routes: list[aws.ec2.Route] = []
+        routes: list[pulumi.CustomResource] = []
         if isinstance(args.settings, CreatedNetwork):
             routes = self._create(name, args.settings, args, agreed, child)
         else:
@@ -69,7 +72,7 @@ class Network(pulumi.ComponentResource):
         self.task_subnet_ids = (
             self.public_subnet_ids
             if self.public_tasks
-            else pulumi.Output.all(self.private_subnet_ids, *(route.id for route in routes)).apply(
+            else pulumi.Output.all(self.private_subnet_ids, *(each.id for each in routes)).apply(
                 lambda found: found[0]
             )
         )
@@ -88,7 +91,7 @@ class Network(pulumi.ComponentResource):
         args: NetworkArgs,
         agreed: pulumi.Resource,
         child: pulumi.ResourceOptions,
-    ) -> list[aws.ec2.Route]:
+    ) -> list[pulumi.CustomResource]:
         public_blocks, private_blocks = settings.subnet_blocks()
         self.zones = first_zones(settings.zones, self)
         vpc = awsx.ec2.Vpc(
@@ -135,7 +138,16 @@ class Network(pulumi.ComponentResource):
         )
         if settings.flow_logs:
             self._log_flows(f"{name}-flow-logs", args.log_retention_days, child)
-        return self._default_routes(name, settings, args.location, private_tables)
+        if settings.egress == ENDPOINTS:
+            endpoints = EndpointsArgs(
+                args.location.region,
+                args.endpoint_services,
+                self.vpc_id,
+                settings.cidr,
+                self.private_subnet_ids,
+            )
+            return Endpoints(f"{name}-endpoints", endpoints, child).resources
+        return [*self._default_routes(name, settings, args.location, private_tables)]
 
     def _default_routes(
         self,
@@ -153,7 +165,7 @@ class Network(pulumi.ComponentResource):
         targets: list[dict[str, Any]]
         depends_on: list[pulumi.Resource] = []
         match settings.egress:
-            case "none":
+            case "none" | "endpoints":
                 return []
             case "natInstance":
                 zone = self.zones[0].name

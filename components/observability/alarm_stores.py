@@ -10,7 +10,6 @@ from langfuse_aws.components.observability.alarm_clickhouse import (
 from langfuse_aws.components.observability.alarm_row import FIVE_MINUTES, AlarmRow
 from langfuse_aws.components.shared import metrics
 from langfuse_aws.components.shared.metrics import Metric
-from langfuse_aws.contract.ports_and_health import CONNECTIONS_PER_TASK
 from langfuse_aws.settings.capacity import (
     aurora_connections,
     instance_memory_gib,
@@ -52,7 +51,7 @@ def _postgres(
         most = aurora_connections(postgres.min_acu, postgres.max_acu)
         return [
             _capacity(postgres),
-            _connections(metrics.AURORA_CONNECTIONS, most),
+            _connections(metrics.AURORA_CONNECTIONS, most, postgres.connection_limit),
         ]
     kind = postgres.instance_class.removeprefix("db.")
     rows = [
@@ -74,7 +73,8 @@ def _postgres(
         rows.append(cpu_credits("postgres-cpu-credits", metrics.DATABASE_CREDITS_CHARGED))
     memory = instance_memory_gib(kind)
     if memory is not None:
-        rows.append(_connections(metrics.DATABASE_CONNECTIONS, postgres_connections(memory)))
+        most = postgres_connections(memory)
+        rows.append(_connections(metrics.DATABASE_CONNECTIONS, most, postgres.connection_limit))
     return rows
 
 
@@ -99,7 +99,7 @@ def _busy(label: str, metric: Metric, percent: float) -> AlarmRow:
     )
 
 
-def _connections(metric: Metric, most: int) -> AlarmRow:
+def _connections(metric: Metric, most: int, each: int) -> AlarmRow:
     return AlarmRow(
         label="postgres-connections",
         metric=metric,
@@ -109,8 +109,7 @@ def _connections(metric: Metric, most: int) -> AlarmRow:
         period=FIVE_MINUTES,
         periods=3,
         summary="PostgreSQL runs out of connections.",
-        why=f"all tasks together open far fewer ({CONNECTIONS_PER_TASK} each), so somebody keeps "
-        "them open",
+        why=f"all tasks together open far fewer ({each} each), so somebody keeps them open",
         runbook="PostgreSQL connections",
     )
 

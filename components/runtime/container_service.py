@@ -10,6 +10,7 @@ from typing import Any
 import pulumi
 import pulumi_aws as aws
 
+from langfuse_aws.components.authorities import Authorities
 from langfuse_aws.components.environment import Environment
 from langfuse_aws.components.network.network import Network
 from langfuse_aws.components.network.security_groups import IngressRule
@@ -65,6 +66,8 @@ class ContainerServiceArgs:
     execute_command: bool = False
     """Whether ECS Exec may open a shell in its tasks."""
     sidecars: Sequence[Sidecar] = ()
+    authorities: Authorities | None = None
+    """What its containers trust besides; None: what their image does."""
     lag: LagScaling | None = None
     """None: the service scales on CPU alone."""
 
@@ -105,11 +108,13 @@ class ContainerService(pulumi.ComponentResource):
                     *args.statements,
                     *([iam.exec_agent()] if args.execute_command else []),
                 ],
+                policy_arns=args.settings.policy_arns,
                 ingress_rules=args.ingress_rules,
                 location=args.location,
                 network=args.network,
                 log_retention_days=args.log_retention_days,
                 sidecars=args.sidecars,
+                authorities=args.authorities,
             ),
             child,
         )

@@ -15,6 +15,8 @@ from typing import Any, Final, Literal
 import pulumi
 import pulumi_aws as aws
 
+from langfuse_aws.components import authorities
+from langfuse_aws.components.authorities import Authorities
 from langfuse_aws.components.environment import Environment
 from langfuse_aws.components.network.network import Network
 from langfuse_aws.components.network.security_groups import (
@@ -147,10 +149,15 @@ def execution_role(
 
 
 def task_role(
-    name: str, statements: Sequence[iam.Statement], opts: pulumi.ResourceOptions
+    name: str,
+    statements: Sequence[iam.Statement],
+    opts: pulumi.ResourceOptions,
+    policy_arns: Sequence[str] = (),
 ) -> iam.ServiceRole:
     """Make the container's own role."""
-    return iam.service_role(f"{name}-task", PRINCIPAL, statements, opts=opts)
+    return iam.service_role(
+        f"{name}-task", PRINCIPAL, statements, opts=opts, policy_arns=policy_arns
+    )
 
 
 def read_secrets(secrets: Sequence[SecretReference]) -> iam.Statement:
@@ -199,11 +206,15 @@ class FargateTaskArgs:
     health_check: HealthCheck | None = None
     statements: Sequence[iam.Statement] = ()
     """What the container's role may do."""
+    policy_arns: Sequence[str] = ()
+    """Managed policies besides."""
     stop_timeout: int = STOP_TIMEOUT_SECONDS
     """Seconds between SIGTERM and SIGKILL."""
     more: Mapping[str, Any] = field(default_factory=dict[str, Any])
     """Further keys of the container definition, in ECS's own terms."""
     sidecars: Sequence[Sidecar] = ()
+    authorities: Authorities | None = None
+    """What all of its containers trust besides; None: what their image does."""
 
 
 @dataclass(frozen=True)
@@ -219,7 +230,7 @@ class FargateTask:
     """Its security group, which nobody may enter unless a rule says so."""
     log_group_name: pulumi.Output[str]
     depends_on: Sequence[pulumi.Resource]
-    """What must be there before it runs: the rules that let it connect, and its image."""
+    """What must be there before it runs: the rules that let it connect, its image, its policies."""
     role_arns: Sequence[pulumi.Output[str]]
     """ARNs of the agent's role and of the container's own."""
 
@@ -232,6 +243,9 @@ def fargate_task(name: str, args: FargateTaskArgs, opts: pulumi.ResourceOptions)
         *allow_ingress(name, group.id, args.ingress_rules, opts=opts),
     ]
     logs = aws.cloudwatch.LogGroup(name, retention_in_days=args.log_retention_days, opts=opts)
+    trusted = args.authorities
+    found: Mapping[str, str] = trusted.variables if trusted else {}
+    reading: Mapping[str, Any] = authorities.READERS if trusted else {}
     container = ContainerDefinition(
         name=args.container,
         image=args.image.reference,
@@ -239,10 +253,10 @@ def fargate_task(name: str, args: FargateTaskArgs, opts: pulumi.ResourceOptions)
         health_check=args.health_check,
         log_group=logs.name,
         region=args.location.region,
-        plain=args.environment.plain,
+        plain={**args.environment.plain, **found},
         secret=args.environment.secret,
         stop_timeout=args.stop_timeout,
-        more=args.more,
+        more={**reading, **args.more},
     )
     beside = [
         replace(
@@ -250,17 +264,30 @@ def fargate_task(name: str, args: FargateTaskArgs, opts: pulumi.ResourceOptions)
             name=each.name,
             ports=(),
             health_check=None,
-            plain=each.environment.plain,
+            plain={**each.environment.plain, **found},
             secret=each.environment.secret,
             stop_timeout=STOP_TIMEOUT_SECONDS,
-            more=each.more,
+            more={**reading, **each.more},
         )
         for each in args.sidecars
+    ]
+    first = [
+        replace(
+            container,
+            name=authorities.CONTAINER,
+            ports=(),
+            health_check=None,
+            plain={authorities.VARIABLE: trusted.pem},
+            secret={},
+            stop_timeout=STOP_TIMEOUT_SECONDS,
+            more=authorities.WRITER,
+        )
+        for trusted in ([trusted] if trusted else [])
     ]
     execution = execution_role(
         name, logs.arn, list(args.environment.secret.values()), args.image, opts
     )
-    own = task_role(name, args.statements, opts)
+    own = task_role(name, args.statements, opts, args.policy_arns)
     definition = aws.ecs.TaskDefinition(
         name,
         family=name,
@@ -274,7 +301,8 @@ def fargate_task(name: str, args: FargateTaskArgs, opts: pulumi.ResourceOptions)
         },
         execution_role_arn=execution.arn,
         task_role_arn=own.arn,
-        container_definitions=to_json([container, *beside]),
+        container_definitions=to_json([container, *beside, *first]),
+        volumes=[{"name": authorities.VOLUME}] if first else None,
         # What runs, in the clear: the definitions are unknown until their secrets exist.
         tags={"Image": args.image.reference},
         opts=opts,
@@ -285,7 +313,7 @@ def fargate_task(name: str, args: FargateTaskArgs, opts: pulumi.ResourceOptions)
         family=definition.family,
         group_id=group.id,
         log_group_name=logs.name,
-        depends_on=[*depends_on, *args.image.after],
+        depends_on=[*depends_on, *args.image.after, *own.attached],
         role_arns=[execution.arn, own.arn],
     )
 

@@ -9,6 +9,7 @@ import pulumi
 import pulumi_aws as aws
 
 from langfuse_aws.components.shared.location import Location
+from langfuse_aws.settings.managed_policies import label_of
 
 Statement = Mapping[str, Any]
 
@@ -126,10 +127,13 @@ def mail_access(from_address: str, arns: Sequence[str]) -> Statement:
 
 @dataclass(frozen=True)
 class ServiceRole:
-    """A role of an AWS service. Both are known once its policies are in place."""
+    """A role of an AWS service. Name and ARN are known once the program's policies are in place."""
 
     name: pulumi.Output[str]
     arn: pulumi.Output[str]
+    attached: Sequence[pulumi.Resource] = ()
+    """The operator's policies, which must be there before the role is used. They come and go
+    without a change of what uses it."""
 
 
 def service_role(
@@ -139,8 +143,12 @@ def service_role(
     *,
     opts: pulumi.ResourceOptions,
     managed: Mapping[str, str] | None = None,
+    policy_arns: Sequence[str] = (),
 ) -> ServiceRole:
-    """Make the role `name` for an AWS service, with one inline policy and managed ones by label."""
+    """Make the role `name` for an AWS service, with one inline policy and managed ones by label.
+
+    `policy_arns` are those that the stack file names.
+    """
     role = aws.iam.Role(name, assume_role_policy=trust(service), opts=opts)
     policies: list[pulumi.CustomResource] = []
     if statements:
@@ -155,8 +163,32 @@ def service_role(
                 f"{name}-{label}", role=role.name, policy_arn=arn, opts=opts
             )
         )
+    attached = [
+        aws.iam.RolePolicyAttachment(
+            f"{name}-{label_of(arn)}", role=role.name, policy_arn=arn, opts=opts
+        )
+        for arn in policy_arns
+    ]
     ready = pulumi.Output.all(*(policy.id for policy in policies))
     return ServiceRole(
         name=pulumi.Output.all(role.name, ready).apply(lambda values: values[0]),
         arn=pulumi.Output.all(role.arn, ready).apply(lambda values: values[0]),
+        attached=attached,
     )
+
+
+def bounded(boundary: str | None) -> pulumi.ResourceOptions:
+    """Give the options of a component below which every role has the permissions boundary.
+
+    None: no role has one. `boundary` is the ARN of a managed policy.
+    """
+
+    def bound(
+        args: pulumi.ResourceTransformationArgs,
+    ) -> pulumi.ResourceTransformationResult | None:
+        if args.type_ != "aws:iam/role:Role":
+            return None
+        props = {**args.props, "permissions_boundary": boundary}
+        return pulumi.ResourceTransformationResult(props, args.opts)
+
+    return pulumi.ResourceOptions(transformations=[bound] if boundary else [])

@@ -31,8 +31,8 @@ CLICKHOUSE_USER_ID: Final = 101
 """User and group of the server in clickhouse/clickhouse-server."""
 
 CONNECTIONS_PER_TASK: Final = 10
-"""Prisma's pool of each web and worker task, a bound on what would grow with the CPU count
-(`num_cpus * 2 + 1`). https://www.prisma.io/docs/orm/prisma-client/setup-and-configuration/databases-connections/connection-pool"""
+"""Prisma's pool of each web and worker task unless the stack file sets another, a bound on what
+would grow with the CPU count (`num_cpus * 2 + 1`). https://www.prisma.io/docs/orm/prisma-client/setup-and-configuration/databases-connections/connection-pool"""
 
 POSTGRES_PORT: Final = 5432
 REDIS_PORT: Final = 6379

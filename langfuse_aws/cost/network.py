@@ -22,6 +22,16 @@ def nat_gateway(_: Resource, context: Context) -> Iterator[Charge]:
     yield from context.by_use("NAT gateway, data", "NAT gateway data", gigabytes, "GB")
 
 
+def endpoint(resource: Resource, context: Context) -> Iterator[Charge]:
+    """An interface endpoint, by the zones that it is in; a gateway is free.
+
+    What passes is not in it: nobody knows how much of it goes to which endpoint.
+    """
+    if resource.inputs.get("vpcEndpointType") == "Interface":
+        zones = subnets_of(resource, "subnetIds", context)
+        yield context.by_hour("Interface endpoint", "Interface endpoint", zones)
+
+
 def address(_: Resource, context: Context) -> Iterator[Charge]:
     """An Elastic IP."""
     yield context.addresses(1)
@@ -39,12 +49,17 @@ def load_balancer(resource: Resource, context: Context) -> Iterator[Charge]:
 
 def zones_of(resource: Resource, context: Context) -> int:
     """Count a load balancer's subnets: it has an address in each."""
-    subnets: Any = resource.inputs.get("subnets")
+    return subnets_of(resource, "subnets", context)
+
+
+def subnets_of(resource: Resource, key: str, context: Context) -> int:
+    """Count the subnets that a property has, which may be those of the stack's own VPC."""
+    subnets: Any = resource.inputs.get(key)
     if isinstance(subnets, list):
         return len(subnets)  # pyright: ignore[reportUnknownArgumentType]
-    if known := context.graph.origins(resource, "subnets", SUBNET):
+    if known := context.graph.origins(resource, key, SUBNET):
         return len(known)
-    (made,) = context.graph.origins(resource, "subnets", VPC)
+    (made,) = context.graph.origins(resource, key, VPC)
     return len(made.inputs["availabilityZoneNames"])
 
 

@@ -77,6 +77,7 @@ _BY_NAME: Final[Mapping[str, Query]] = {
     ),
     "NAT gateway": Query("AmazonEC2", "NatGateway-Hours", "hrs"),
     "NAT gateway data": Query("AmazonEC2", "NatGateway-Bytes", "gb"),
+    "Interface endpoint": Query("AmazonVPC", "VpcEndpoint-Hours", "hrs"),
     "Application Load Balancer": Query(
         "AWSELB", "LoadBalancerUsage", "hrs", attributes={"operation": "LoadBalancing:Application"}
     ),

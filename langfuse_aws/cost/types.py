@@ -20,6 +20,7 @@ PRICED: Final[Mapping[str, Pricer]] = {
     "aws:ebs/volume:Volume": compute.volume,
     "aws:ec2/eip:Eip": network.address,
     "aws:ec2/natGateway:NatGateway": network.nat_gateway,
+    "aws:ec2/vpcEndpoint:VpcEndpoint": network.endpoint,
     "aws:ecs/service:Service": compute.service,
     "aws:elasticache/replicationGroup:ReplicationGroup": stores.cache,
     "aws:kms/key:Key": watching.key,

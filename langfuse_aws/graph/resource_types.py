@@ -144,7 +144,7 @@ RESOURCE_TYPES: Final[Mapping[str, TypeFacts]] = {
     "aws:ec2/subnet:Subnet": TypeFacts("EC2 subnet", "free", "nothing"),
     "aws:ec2/vpc:Vpc": TypeFacts("EC2 VPC", "free", "nothing"),
     "aws:ec2/vpcEndpoint:VpcEndpoint": TypeFacts(
-        "EC2 VPC endpoint", "free", "nothing", cost_note="of the type Gateway, for S3"
+        "EC2 VPC endpoint", "priced", "nothing", cost_note="of the type Gateway it is free"
     ),
     "aws:ecr/lifecyclePolicy:LifecyclePolicy": TypeFacts("ECR lifecycle policy", "free", "nothing"),
     "aws:ecr/pullThroughCacheRule:PullThroughCacheRule": TypeFacts(

@@ -95,6 +95,8 @@ def _two_on_one_volume(resource: Resource, stack: JudgedStack) -> Iterator[str]:
     most = resource.inputs.get("deploymentMaximumPercent", 200)
     for task in stack.graph.origins(resource, "taskDefinition", TASK_DEFINITION):
         volumes = task.inputs.get("volumes")
+        if task.inputs.get("requiresCompatibilities") == ["FARGATE"]:
+            volumes = [each for each in parts(task.inputs, "volumes") if each.keys() - {"name"}]
         if volumes and volumes != UNKNOWN and is_known(most) and most > 100:
             yield f"it may run at {most:.0f} % during an update, and its tasks have a volume"
 

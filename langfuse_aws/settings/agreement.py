@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import Final
 
-from langfuse_aws.settings import app_runner, messages, totals, way_in
+from langfuse_aws.settings import app_runner, closed_network, messages, totals, way_in
 from langfuse_aws.settings.app_runner import APP_RUNNER, FARGATE
 from langfuse_aws.settings.external_stores import ExternalClickHouse
 from langfuse_aws.settings.images import Images
@@ -17,6 +17,9 @@ from langfuse_aws.settings.section import Conflict
 from langfuse_aws.settings.sign_in import SES_SINCE, SesMail
 from langfuse_aws.settings.stores import ClickHouseOnEc2
 from langfuse_aws.settings.versions import version_of
+
+EXTRA_CERTIFICATES: Final = "NODE_EXTRA_CA_CERTS"
+"""Node.js's variable for a file with more authorities."""
 
 CERTIFICATE_NAME_LENGTH: Final = 64
 """Of the first name of a certificate that ACM makes, in characters.
@@ -196,11 +199,24 @@ def _missing_secret(key: str) -> Conflict:
     )
 
 
+def _certificates_of_two(settings: Settings) -> Iterator[Conflict]:
+    if settings.trusted_certificates is None:
+        return
+    for container in ("web", "worker"):
+        if EXTRA_CERTIFICATES in getattr(settings, container).environment:
+            yield Conflict(
+                "trustedCertificates",
+                f"{container}.environment has {EXTRA_CERTIFICATES} too, and Node.js reads one file",
+                "remove one of them",
+            )
+
+
 CHECKS: Final = (
     _way_in_without_a_domain,
     _name_of_the_certificate,
     _zone_of_the_domain,
     *app_runner.CHECKS,
+    *closed_network.CHECKS,
     _zones_of_clickhouse,
     _adopted_postgres,
     _adopted_redis,
@@ -211,5 +227,6 @@ CHECKS: Final = (
     _secret_of_github,
     _secret_of_docker_hub_for_clickhouse,
     _secret_of_docker_hub_for_grafana,
+    _certificates_of_two,
     *totals.CHECKS,
 )

@@ -114,6 +114,13 @@ def faults_of_grafana(settings: Settings) -> Iterator[Conflict]:
         yield Conflict("grafana.enabled", bound, f"remove it, or {FARGATE}")
 
 
+def faults_of_certificates(settings: Settings) -> Iterator[Conflict]:
+    """App Runner runs one container."""
+    if settings.trusted_certificates is not None and settings.web.platform == APP_RUNNER:
+        bound = "App Runner runs one container, and has no volume that another could write them to"
+        yield Conflict("trustedCertificates", bound, f"remove it, or {FARGATE}")
+
+
 def faults_of_images(settings: Settings) -> Iterator[Conflict]:
     """App Runner pulls nothing through."""
     if settings.images.source != "mirror" and settings.web.platform == APP_RUNNER:
@@ -129,6 +136,7 @@ CHECKS: Final = (
     faults_of_spot,
     faults_of_architecture,
     faults_of_grafana,
+    faults_of_certificates,
     faults_of_images,
 )
 

@@ -13,9 +13,10 @@ from langfuse_aws.settings.secret_keys import ENVIRONMENT_KEY
 TASK_DEFINITION_BYTES: Final = 65_536
 """https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-quotas.html"""
 
-PROGRAM_BYTES: Final = 16_384
+PROGRAM_BYTES: Final = 20_480
 """Kept of it for what the program writes itself: 5,000 bytes for web with all that settings add,
-and room for long names of domains and ARNs."""
+12,000 for the worker and its queue probe, 6,000 for AWS's authorities of databases and their
+container, and room for long names of domains and ARNs."""
 
 OWN_ENVIRONMENT_BYTES: Final = TASK_DEFINITION_BYTES - PROGRAM_BYTES
 
@@ -34,18 +35,20 @@ def problems(
 
 
 def _environments(given: Mapping[str, Any], secrets: Mapping[str, str | None]) -> Iterator[str]:
-    references = sum(REFERENCE_BYTES + 2 * len(name) for name in secrets)
+    shared = sum(REFERENCE_BYTES + 2 * len(name) for name in secrets)
+    if trusted := given.get("trustedCertificates"):
+        shared += len(_json(trusted))
     for container in ("web", "worker"):
-        size = references + sum(
+        size = shared + sum(
             len(_json({"name": name, "value": value})) + 1
             for name, value in own_variables(given, container).items()
         )
         if size > OWN_ENVIRONMENT_BYTES:
             yield (
                 f"langfuse:{container}.environment: takes {size} bytes with the references to "
-                f"secretEnvironment, and a task definition of 64 KiB has room for "
-                f"{OWN_ENVIRONMENT_BYTES}. Shorten them, or bake long values into a file of an "
-                "image."
+                "secretEnvironment and trustedCertificates, and a task definition of 64 KiB has "
+                f"room for {OWN_ENVIRONMENT_BYTES}. Shorten them, or bake long values into a file "
+                "of an image."
             )
 
 

@@ -10,6 +10,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, Field, field_validator
 
+from langfuse_aws.settings.connections import Connections
 from langfuse_aws.settings.host_names import HOST, HostName
 from langfuse_aws.settings.section import Form, Section, invalid
 
@@ -148,7 +149,7 @@ def _checked(value: str, scheme: str, example: str) -> str:
     return found[1]
 
 
-class ExternalPostgres(Section):
+class ExternalPostgres(Connections):
     """A PostgreSQL that exists, with TLS."""
 
     mode: Literal["external"] = Field(description="Which PostgreSQL")

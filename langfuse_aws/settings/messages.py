@@ -127,7 +127,8 @@ def message(error: ErrorDetails, how: HowToSet = IN_CONFIGURATION) -> str:
     path = _path(location)
     undotted = len(location) == 1 and error["type"] == "extra_forbidden" and _first(path) != path
     hidden = (
-        error["type"] in ("missing", "union_tag_not_found")
+        path == "trustedCertificates"  # where a private key may have been pasted
+        or error["type"] in ("missing", "union_tag_not_found")
         or (error["type"] == "extra_forbidden" and _meant_as_secret(path))
         or (error["type"] in _WRONG_SHAPES and path.startswith(_BESIDE_SECRETS))
         or (undotted and (_first(path) in SECRET_KEYS or _OWN_VARIABLES in path))

@@ -12,12 +12,14 @@ from langfuse_aws.settings.external_stores import Name
 from langfuse_aws.settings.host_names import Domain, DomainBelowZone
 from langfuse_aws.settings.images import Images
 from langfuse_aws.settings.installation import REPOSITORY_URL
+from langfuse_aws.settings.managed_policies import PolicyArn
 from langfuse_aws.settings.network import Network
 from langfuse_aws.settings.regions import Region
 from langfuse_aws.settings.section import Email, Form, Section, invalid
 from langfuse_aws.settings.services import Ingress, Web, Worker
 from langfuse_aws.settings.sign_in import Providers, Smtp
 from langfuse_aws.settings.stores import ClickHouse, Postgres, Redis, Storage
+from langfuse_aws.settings.trusted_certificates import TrustedCertificates
 from langfuse_aws.settings.versions import LANGFUSE, LANGFUSE_MAJORS, LANGFUSE_MINIMUM, version_of
 
 WriteMode = Literal["legacy", "dual", "events_only"]
@@ -241,6 +243,16 @@ class Settings(Section):
         description="Stores that `pulumi import` has brought in: each stays what it was made with, "
         "and none is made; see docs/migrate-from-terraform.md",
     )
+    permissions_boundary: PolicyArn | None = Field(
+        None,
+        description="Managed policy that bounds every role that the stack makes; see "
+        "docs/operations.md",
+    )
+    trusted_certificates: TrustedCertificates | None = Field(
+        None,
+        description="Certificates of private authorities that web, worker and the migration trust "
+        "beside the public ones, as PEM; see docs/operations.md",
+    )
     network: Network
     ingress: Ingress
     web: Web
@@ -305,6 +317,16 @@ class Settings(Section):
     def major(self) -> int:
         """Langfuse's major version, 3 or 4."""
         return self.version[0]
+
+    @property
+    def policies(self) -> list[tuple[str, str]]:
+        """The managed policies that the stack file names: the key of each, and its ARN."""
+        boundary = self.permissions_boundary
+        return [
+            *(("web.policyArns", arn) for arn in self.web.policy_arns),
+            *(("worker.policyArns", arn) for arn in self.worker.policy_arns),
+            *([("permissionsBoundary", boundary)] if boundary else []),
+        ]
 
     @property
     def signup_disabled(self) -> bool:

@@ -44,14 +44,34 @@ VpcId = Annotated[
 ]
 
 
+EndpointService = Annotated[
+    str,
+    Form(
+        r"^[a-z0-9][a-z0-9.-]*$",
+        "must be how the name of an endpoint service ends, such as bedrock-runtime of "
+        "com.amazonaws.eu-west-1.bedrock-runtime",
+        "see aws ec2 describe-vpc-endpoint-services, which shows the names",
+    ),
+]
+
+ENDPOINTS: Final = "endpoints"
+"""The value of `egress` that leads to AWS services alone."""
+
+
 class CreatedNetwork(Section):
     """A VPC with public and private subnets in `zones` availability zones."""
 
     cidr: str = Field(description="CIDR block of the VPC, /16 to /24")
     zones: int = Field(ge=2, le=ZONE_SLOTS, description="Availability zones")
-    egress: Literal["none", "natInstance", "natGateway", "natGatewayPerZone"] = Field(
+    egress: Literal["none", "natInstance", "natGateway", "natGatewayPerZone", "endpoints"] = Field(
         description="Way out for tasks: `none` puts them in public subnets with closed security "
-        "groups; the others keep them private",
+        "groups; the others keep them private, and `endpoints` leads to AWS services alone, see "
+        "docs/operations.md",
+    )
+    endpoints: list[EndpointService] = Field(
+        [],
+        description="More of AWS's services that tasks reach, such as `bedrock-runtime` and "
+        "`lambda`, with `egress` `endpoints`; each costs by the hour and zone",
     )
     flow_logs: bool = Field(description="VPC flow logs to CloudWatch Logs")
 
@@ -73,6 +93,18 @@ class CreatedNetwork(Section):
                 f"is in a range that EC2 makes no VPC of: {', '.join(most)} and {last}",
                 "choose a private one, such as 10.0.0.0/16",
             )
+        return value
+
+    @field_validator("endpoints")
+    @classmethod
+    def _endpoints(cls, value: list[str], info: ValidationInfo) -> list[str]:
+        if value and info.data.get("egress") not in (None, ENDPOINTS):
+            raise invalid(
+                "exists only for network.egress endpoints",
+                "remove it: any other way out leads to all of AWS",
+            )
+        if len(set(value)) < len(value):
+            raise invalid("has a service twice", "name each service once")
         return value
 
     @property

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
+from langfuse_aws.settings.closed_network import closed
+from langfuse_aws.settings.managed_policies import partition_of
 from langfuse_aws.settings.sign_in import SesMail
 
 if TYPE_CHECKING:
@@ -19,6 +21,11 @@ WITHOUT_BUDGETS: Final = frozenset({"aws-us-gov"})
 
 WITHOUT_SES: Final = frozenset({"aws-cn"})
 """https://docs.aws.amazon.com/general/latest/gr/ses.html"""
+
+
+WITH_TWO_PREFIXES: Final = frozenset({"aws-cn"})
+"""com.amazonaws and cn.com.amazonaws.
+https://docs.amazonaws.cn/en_us/vpc/latest/privatelink/aws-services-privatelink-support.html"""
 
 
 def missing_services(settings: Settings, partition: str) -> Iterator[tuple[str, str]]:
@@ -34,3 +41,16 @@ def missing_services(settings: Settings, partition: str) -> Iterator[tuple[str, 
             f"langfuse:smtp.mode: Amazon SES is not in {partition}.",
             "Set it to smtp, with the server's URL as the secret smtpUrl.",
         )
+    if partition in WITH_TWO_PREFIXES and closed(settings):
+        yield (
+            f"langfuse:network.egress: the endpoints of {partition} have names of two forms, and "
+            "nobody has tried which service has which.",
+            "Choose another way out.",
+        )
+    for key, arn in settings.policies:
+        if partition_of(arn) != partition:
+            yield (
+                f"langfuse:{key}: {arn} is a policy of the partition {partition_of(arn)}, and the "
+                f"stack is in {partition}.",
+                f"Name one of {partition}: aws iam list-policies shows the ARNs.",
+            )

@@ -9,6 +9,7 @@ from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 from langfuse_aws.contract.ports_and_health import EVENT_PROPAGATION_CHECK, QUEUE_CONSUMPTION_CHECK
 from langfuse_aws.settings.capacity import FARGATE_MEMORY_MIB, fargate_memory_range
 from langfuse_aws.settings.firewall import DEFAULT_RATE_LIMIT, Waf
+from langfuse_aws.settings.managed_policies import PolicyArns
 from langfuse_aws.settings.scaling import (
     DEFAULT_MAX_LAG_SECONDS,
     LONGEST_LAG_SECONDS,
@@ -96,6 +97,11 @@ class Service(Section):
             "More variables for Langfuse, in the clear: those in "
             "langfuse_aws/contract/variables.csv"
         ),
+    )
+    policy_arns: PolicyArns = Field(
+        [],
+        description="More managed policies of the container's role, 10 at the most: for "
+        "evaluators on Lambda, Bedrock without keys, exports to another bucket",
     )
 
     @field_validator("cpu")

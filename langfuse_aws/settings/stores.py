@@ -8,6 +8,7 @@ from typing import Annotated, Final, Literal
 from pydantic import Field, ValidationInfo, field_validator
 
 from langfuse_aws.settings.capacity import AURORA_MAXIMUM_ACU, AURORA_STEP_ACU, graviton_memory_gib
+from langfuse_aws.settings.connections import Connections
 from langfuse_aws.settings.external_stores import (
     ExternalClickHouse,
     ExternalPostgres,
@@ -92,7 +93,7 @@ SnapshotIdentifier = Annotated[
 ]
 
 
-class AuroraPostgres(Section):
+class AuroraPostgres(Connections):
     """Aurora PostgreSQL Serverless v2."""
 
     mode: Literal["auroraServerless"] = Field(description="Which PostgreSQL")
@@ -101,6 +102,11 @@ class AuroraPostgres(Section):
     instances: int = Field(ge=1, le=16, description="Writer and readers together")
     backup_retention_days: BackupRetentionDays
     snapshot_identifier: SnapshotIdentifier = None
+
+    @property
+    def pauses(self) -> bool:
+        """Whether Aurora pauses while nobody is connected."""
+        return self.min_acu == 0
 
     @field_validator("min_acu", "max_acu")
     @classmethod
@@ -118,7 +124,7 @@ class AuroraPostgres(Section):
         return value
 
 
-class PostgresInstance(Section):
+class PostgresInstance(Connections):
     """One RDS for PostgreSQL instance in one zone, for the smallest stacks."""
 
     mode: Literal["instance"] = Field(description="Which PostgreSQL")

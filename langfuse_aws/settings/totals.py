@@ -7,7 +7,6 @@ old ones (`components.runtime.container_service`), so there may be twice as many
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from langfuse_aws.contract.ports_and_health import CONNECTIONS_PER_TASK
 from langfuse_aws.settings.app_runner import APP_RUNNER
 from langfuse_aws.settings.capacity import (
     aurora_connections,
@@ -39,14 +38,15 @@ def connections(settings: "Settings", times: int = 1) -> Iterator[Conflict]:
         return
     web, worker = settings.web.max_tasks, settings.worker.max_tasks
     tasks = times * (web + worker)
-    pools = tasks * CONNECTIONS_PER_TASK
+    each = settings.postgres.connection_limit
+    pools = tasks * each
     if pools > database.connections:
         yield Conflict(
             "web.maxTasks" if web > worker else "worker.maxTasks",
             f"{_may_run(tasks, times)}, whose pools take {pools} connections, "
-            f"{CONNECTIONS_PER_TASK} each, and PostgreSQL {database.words} allows "
+            f"{each} each, and PostgreSQL {database.words} allows "
             f"{database.connections}",
-            f"lower maxTasks, or raise postgres.{database.key}",
+            f"lower maxTasks or postgres.connectionLimit, or raise postgres.{database.key}",
         )
 
 

@@ -24,11 +24,13 @@ pytestmark = pytest.mark.running
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 PROJECT: Final = "name: net\nruntime: python\n"
-EGRESS: Final = ("none", "natInstance", "natGateway", "natGatewayPerZone")
+EGRESS: Final = ("none", "natInstance", "natGateway", "natGatewayPerZone", "endpoints")
+WITHOUT_ROUTE: Final = ("none", "endpoints")
 ROUTE: Final = "aws:ec2/route:Route"
 GROUP: Final = "aws:autoscaling/group:Group"
 GATEWAY: Final = "aws:ec2/natGateway:NatGateway"
 ADDRESS: Final = "aws:ec2/eip:Eip"
+ENDPOINT: Final = "aws:ec2/vpcEndpoint:VpcEndpoint"
 SERVICE: Final = "aws:ecs/service:Service"
 
 PROGRAM: Final = """\
@@ -99,8 +101,9 @@ class Before(pulumi.ComponentResource):
 if "before" in wanted:
     Before()
 else:
+    services = ["ecr.api", "logs"] if settings.egress == "endpoints" else []
     network = Network(
-        name, NetworkArgs(settings, Location.current(), 7, ReplacementGuard("net", []))
+        name, NetworkArgs(settings, Location.current(), 7, ReplacementGuard("net", []), services)
     )
     aws.ecs.Service(
         "service",
@@ -192,7 +195,7 @@ def network(tmp_path: Path, engine_path: str) -> Iterator[DeployedNetwork]:
         yield DeployedNetwork(aws, SmallProgram.of(tmp_path, text, environment, PROJECT))
 
 
-WALK: Final = (0, 1, 0, 2, 0, 3, 1, 2, 1, 3, 2, 3, 0)
+WALK: Final = (0, 1, 0, 2, 0, 3, 1, 2, 1, 3, 2, 3, 0, 4, 1, 4, 2, 4, 3, 4, 0)
 """Every ordered pair of ways out, one after the other."""
 
 
@@ -203,28 +206,40 @@ def test_each_way_out_follows_each_other_one_in_one_up(network: DeployedNetwork)
     for before, after in pairwise(steps):
         network.up(after)
         done = network.aws.of(ROUTE)
-        if "none" in (before, after):
-            assert done == {"create" if before == "none" else "delete": 2}, (before, after)
+        begins, ends = before in WITHOUT_ROUTE, after in WITHOUT_ROUTE
+        if begins and ends:
+            assert not done
+        elif begins or ends:
+            assert done == {"create" if begins else "delete": 2}, (before, after)
         else:
             same = "Gateway" in before and "Gateway" in after  # in the first zone
             assert done == {"update": 1 if same else 2}, f"{before}, {after}: never without a route"
-        assert len(network.aws.there(ROUTE)) == (2 if after == "none" else 4), "one in each table"
-        route = (
-            None
-            if after == "none"
-            else network.aws.at("create" if before == "none" else "update", ROUTE)
-        )
+        assert len(network.aws.there(ROUTE)) == (2 if ends else 4), "one in each table"
+        route = None if ends else network.aws.at("create" if begins else "update", ROUTE)
         for made in (GROUP, GATEWAY):
             created, deleted = network.aws.of(made)["create"], network.aws.of(made)["delete"]
             if created and route is not None:
                 assert network.aws.at("create", made) < route, "a route needs a target that works"
             if deleted and route is not None:
                 assert network.aws.at("delete", made) > route, "which is not taken away before"
+        if "endpoints" in (before, after):
+            made = "create" if after == "endpoints" else "delete"
+            assert network.aws.of(ENDPOINT) == {made: 2}, "one of each service; S3's stays"
+            assert len(network.aws.there(ENDPOINT)) == (3 if made == "create" else 1)
+            if made == "create" and done:
+                assert network.aws.at("delete", ROUTE) > network.aws.at("create", ENDPOINT), (
+                    "never without a way to AWS"
+                )
+            elif done:
+                assert network.aws.at("create", ROUTE) < network.aws.at("delete", ENDPOINT)
+        else:
+            assert not network.aws.of(ENDPOINT)
         service = network.aws.of(SERVICE)
         if "none" in (before, after):
             assert service == {"update": 1}, "tasks move between public and private subnets"
-            if route is not None:
-                assert network.aws.at("update", SERVICE) > route, "once there is a way out"
+            way_out = network.aws.at("create", ENDPOINT) if after == "endpoints" else route
+            if way_out is not None:
+                assert network.aws.at("update", SERVICE) > way_out, "once there is a way out"
         else:
             assert not service, "tasks stay where they are"
     network.program.run("destroy", "--yes", "--skip-preview", egress=steps[-1])

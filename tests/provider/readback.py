@@ -202,7 +202,7 @@ class Account:
         arns = [each["taskDefinitionArn"] for each in self.migrations(cluster)]
         last = max(arns, key=lambda arn: int(arn.rsplit(":", 1)[1]))
         found = self.client("ecs").describe_task_definition(taskDefinition=last)
-        return found["taskDefinition"]["containerDefinitions"][0]
+        return main_container(found["taskDefinition"])
 
     def backup_bucket(self) -> str:
         """Name of the bucket of ClickHouse's own backups."""

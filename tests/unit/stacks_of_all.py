@@ -22,6 +22,14 @@ STACKS: Final[Mapping[str, tuple[str, Mapping[str, Any]]]] = {
     "everything": ("everything", EVERYTHING),
     "mirror": ("platform", FARGATE),
     "App Runner": ("platform", APP_RUNNER),
+    "closed": (
+        "platform",
+        {
+            "size": "dev",
+            "network": {"egress": "endpoints", "endpoints": ["bedrock-runtime"]},
+            "images": {"source": "mirror"},
+        },
+    ),
     "external": (
         "dev",
         {

@@ -7,7 +7,8 @@ test goes. Those leave out what a call refers to; AWS's guides have it of
 a database's groups (https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/security_iam_id-based-policy-examples-create-and-modify-examples.html),
 a web ACL's load balancer (https://docs.aws.amazon.com/waf/latest/developerguide/security_iam_service-with-iam.html)
 and a vault's key (https://docs.aws.amazon.com/aws-backup/latest/devguide/create-a-vault.html).
-Updates and deletions are left out, and so are the vaults of a second region. Pure.
+Updates and deletions are left out, but for a boundary that roles get which have none; and so are
+the vaults of a second region. Pure.
 """
 
 import csv
@@ -40,7 +41,9 @@ class Row:
     when: str
     """Which stacks need it: a key of WHEN, or all."""
     context: str
-    """A condition key that the call is going to have, `=`, and its value; names as in resource."""
+    """Condition keys that the call is going to have, each with `=` and its value, with spaces in
+    between; names as in resource, `{boundary}`, which may be empty, and `{policy}`, one of several.
+    """
     actions: tuple[str, ...]
     types: tuple[str, ...]
 
@@ -110,7 +113,7 @@ def _backups(settings: Settings) -> bool:
 
 WHEN: Final[Mapping[str, Callable[[Settings], bool]]] = {
     "network": lambda settings: egress(settings) is not None,
-    "elastic ips": lambda settings: egress(settings) not in (None, "none"),
+    "elastic ips": lambda settings: egress(settings) not in (None, "none", "endpoints"),
     "nat gateways": lambda settings: egress(settings) in ("natGateway", "natGatewayPerZone"),
     "nat instance": lambda settings: egress(settings) == "natInstance",
     "flow logs": _flow_logs,
@@ -159,6 +162,8 @@ WHEN: Final[Mapping[str, Callable[[Settings], bool]]] = {
     "repositories": lambda settings: settings.images.source != "upstream",
     "mirror": lambda settings: settings.images.source == "mirror",
     "pull through": lambda settings: settings.images.source == "pullThrough",
+    "own policies": lambda settings: bool(settings.web.policy_arns or settings.worker.policy_arns),
+    "boundary": lambda settings: settings.permissions_boundary is not None,
     "kms key": lambda settings: settings.storage.kms or settings.alarms is not None,
 }
 """Which stacks a row is for."""

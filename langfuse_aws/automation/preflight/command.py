@@ -51,6 +51,7 @@ from langfuse_aws.automation.preflight.domain import (
     check_record,
     name_servers,
 )
+from langfuse_aws.automation.preflight.endpoints import SERVICES, check_endpoints
 from langfuse_aws.automation.preflight.images import image_checks
 from langfuse_aws.automation.preflight.needs import needs_of
 from langfuse_aws.automation.preflight.permissions import (
@@ -59,9 +60,11 @@ from langfuse_aws.automation.preflight.permissions import (
     check_permissions,
     check_service_linked_roles,
 )
+from langfuse_aws.automation.preflight.policies import POLICIES, check_policies
 from langfuse_aws.automation.preflight.quotas import quota_checks
 from langfuse_aws.automation.preflight.stores import store_checks
 from langfuse_aws.automation.terminal import console, error_console, one_line_errors
+from langfuse_aws.settings.closed_network import closed
 
 NOTHING_CHECKED: Final = 2
 """Exit code."""
@@ -104,6 +107,8 @@ def _of_account(stack: NewStack, caller: Caller, ask_dns: NameServers) -> Iterat
     if settings.web.platform == "appRunner":
         yield Check(APP_RUNNER, partial(check_app_runner, stack))
     yield Check(zones.ZONES, partial(zones.check_zones, stack, needs))
+    if closed(settings):
+        yield Check(SERVICES, partial(check_endpoints, stack))
     if needs.vpc_links:
         yield Check(zones.VPC_LINK, partial(zones.check_vpc_link, stack))
     if needs.machines:
@@ -118,6 +123,8 @@ def _of_account(stack: NewStack, caller: Caller, ask_dns: NameServers) -> Iterat
         yield Check(RECORD, partial(check_record, stack))
     if settings.ingress.certificate_arn:
         yield Check(CERTIFICATE, partial(check_certificate, stack))
+    if settings.policies:
+        yield Check(POLICIES, partial(check_policies, stack, caller))
     yield Check(PERMISSIONS, partial(check_permissions, stack, caller))
     yield Check(SERVICE_ROLES, partial(check_service_linked_roles, stack, caller))
 

@@ -203,20 +203,27 @@ def check_permissions(stack: NewStack, caller: Caller) -> Iterator[Result]:
         "region": stack.region,
         "prefix": stack.prefix,
         "zone": zones[0] if zones else "Z0PREFLIGHT",
+        "boundary": stack.settings.permissions_boundary or "",
     }
+    own = [arn for key, arn in stack.settings.policies if key != "permissionsBoundary"]
     merge_dimensions: dict[tuple[str, str, bool], set[str]] = defaultdict(set)
     for row in rows_for(stack.settings):
         resource = row.resource.format_map(names)
         arn = resource if resource == "*" else f"arn:{caller.partition}:{resource}"
-        for action in row.actions:
-            at_home = action.partition(":")[0] in GLOBAL_SERVICES
-            merge_dimensions[arn, row.context, at_home].add(action)
+        for policy in own if "{policy}" in row.context else [""]:
+            context = row.context.format_map({**names, "policy": policy})
+            for action in row.actions:
+                at_home = action.partition(":")[0] in GLOBAL_SERVICES
+                merge_dimensions[arn, context, at_home].add(action)
 
     def ask(item: tuple[tuple[str, str, bool], set[str]]) -> list[Decision]:
         (arn, given, at_home), actions = item
         region = home_region(stack.region) if at_home else stack.region
-        key, _, value = given.format_map(names).partition("=")
-        context = {"aws:RequestedRegion": region, **({key: value} if given else {})}
+        pairs = (each.partition("=") for each in given.split())
+        context = {
+            "aws:RequestedRegion": region,
+            **{key: value for key, _, value in pairs if value},
+        }
         return list(simulate(iam, principal, sorted(actions), arn, context))
 
     with ThreadPoolExecutor(SIMULATIONS_AT_ONCE) as pool:

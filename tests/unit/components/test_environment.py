@@ -11,6 +11,7 @@ task definitions carry all this: that is the graph's business.
 import json
 import re
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final, Literal, get_args
 
@@ -28,6 +29,8 @@ from langfuse_aws.settings.loading import load
 from langfuse_aws.settings.model import Settings
 from langfuse_aws.settings.versions import LANGFUSE, LANGFUSE_3
 from tests.releases import READ, later
+
+DATABASE_ARGS: Final = "sslmode=require&connection_limit=10&connect_timeout=5&pool_timeout=10"
 
 RELEASES: Final = (LANGFUSE_3, LANGFUSE)
 Container = Literal["web", "worker"]
@@ -254,7 +257,7 @@ def test_services_do_not_migrate_and_the_migration_can(release: str) -> None:
         "CLICKHOUSE_MIGRATION_URL": ENDPOINTS.clickhouse_migration_url,
         "CLICKHOUSE_URL": ENDPOINTS.clickhouse_url,
         "CLICKHOUSE_USER": ENDPOINTS.clickhouse_user,
-        "DATABASE_ARGS": "sslmode=require&connection_limit=10",
+        "DATABASE_ARGS": DATABASE_ARGS.replace("&", "&sslaccept=strict&", 1),
         "DATABASE_HOST": ENDPOINTS.database_host,
         "DATABASE_NAME": ENDPOINTS.database_name,
         "DATABASE_USERNAME": ENDPOINTS.database_user,
@@ -519,9 +522,44 @@ def test_postgres_is_spoken_to_over_tls_with_a_bounded_pool(
     container: Container, release: str
 ) -> None:
     arguments = plain(container, release)["DATABASE_ARGS"].split("&")
-    assert arguments == ["sslmode=require", "connection_limit=10"], (
-        "RDS forces TLS; a micro instance has about 80 connections for all tasks"
-    )
+    assert arguments == [
+        "sslmode=require",
+        "sslaccept=strict",
+        "connection_limit=10",
+        "connect_timeout=5",
+        "pool_timeout=10",
+    ], "RDS forces TLS, and a micro instance has about 80 connections for all tasks"
+
+
+def database_arguments(found: Environment[str, str]) -> dict[str, str]:
+    pairs = (each.split("=") for each in found.plain["DATABASE_ARGS"].split("&"))
+    return {name: value for name, value in pairs if not name.startswith("ssl")}
+
+
+def test_pool_and_patience_are_those_of_the_stack_file_and_a_pause_is_waited_out() -> None:
+    """Prisma's pool_timeout bounds the whole of a check-out, the connection's start included.
+
+    https://github.com/prisma/prisma-engines/blob/main/quaint/src/pooled.rs (check_out)
+    """
+    aurora = {"mode": "auroraServerless", "minAcu": 0, "maxAcu": 4}
+    cases: list[tuple[Mapping[str, Any], tuple[str, str, str]]] = [
+        ({"mode": "instance"}, ("10", "5", "10")),
+        ({"mode": "instance", "connectionLimit": 4}, ("4", "5", "10")),
+        ({"mode": "instance", "connectTimeoutSeconds": 20}, ("10", "20", "25")),
+        ({**aurora, "minAcu": 0.5}, ("10", "5", "10")),
+        (aurora, ("10", "60", "65")),
+        ({**aurora, "connectTimeoutSeconds": 30, "connectionLimit": 25}, ("25", "30", "35")),
+    ]
+    for postgres, (limit, connect, pool) in cases:
+        patience = {"connect_timeout": connect, "pool_timeout": pool}
+        settings = settings_of(LANGFUSE, postgres=postgres)
+        for container in CONTAINERS:
+            found = database_arguments(environment_of(container, settings))
+            assert found == {**patience, "connection_limit": limit}, (postgres, container)
+        migration = database_arguments(environment.migration(settings, ENDPOINTS, CREDENTIALS))
+        assert migration == {**patience, "connection_limit": "10"}, (
+            "another pool is no reason to migrate again"
+        )
 
 
 @EACH_RELEASE

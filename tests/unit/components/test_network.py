@@ -1,5 +1,6 @@
 """The VPC, its way out and its adoption: what is registered. Routes in a real VPC are not tried."""
 
+import re
 from functools import cache
 from itertools import permutations
 from typing import Any, Final
@@ -7,20 +8,31 @@ from typing import Any, Final
 import pulumi
 import pytest
 
-from development.recorded_graph import on_mocks
+from development.recorded_graph import on_mocks, recorded
 from langfuse_aws.components.network.network import Network, NetworkArgs, first_zones
 from langfuse_aws.components.protection.replacement_guard import ReplacementGuard
 from langfuse_aws.components.shared.location import Location
+from langfuse_aws.cost.bill import bill
 from langfuse_aws.offline.facts import DEFAULT_REGION
 from langfuse_aws.offline.invokes import EXISTING_VPC_ID
+from langfuse_aws.settings.closed_network import endpoint_services
+from langfuse_aws.settings.loading import SettingsError, load
 from langfuse_aws.settings.network import CreatedNetwork
+from langfuse_aws.settings.partitions import missing_services
 from langfuse_aws.settings.sizing import SIZING
 from langfuse_aws.settings.zones import UNFIT_ZONES, VPC_LINK_ZONES
-from tests.unit.stack_graph import Graph, build, shipped, unshared
+from tests.image_lock import locked
+from tests.unit.components.test_app_runner import APP_RUNNER
+from tests.unit.stack_graph import ROOT, Graph, build, shipped, unshared
+from tests.unit.stacks_of_all import STACKS, graphs
 
 ROUTE = "aws:ec2/route:Route"
-EGRESS = ("none", "natInstance", "natGateway", "natGatewayPerZone")
+EGRESS = ("none", "natInstance", "natGateway", "natGatewayPerZone", "endpoints")
+WITHOUT_ROUTE = ("none", "endpoints")
 GATEWAY = "aws:ec2/natGateway:NatGateway"
+
+
+DOMAIN = "langfuse.example.com"
 
 
 def dev(network: dict[str, Any]) -> dict[str, Any]:
@@ -33,6 +45,8 @@ SHIPPED = {"none": "dev", "natInstance": "staging", "natGatewayPerZone": "prod"}
 def with_egress(egress: str) -> Graph:
     if egress in SHIPPED:
         return shipped(SHIPPED[egress])
+    if egress == "endpoints":
+        return graphs()["closed"]
     return build("dev", dev({"egress": egress, "zones": 4}))
 
 
@@ -82,10 +96,12 @@ def test_a_change_of_the_way_out_gives_each_route_another_target_and_makes_none_
 ) -> None:
     old, new = default_routes(before, zones), default_routes(after, then)
     for egress, routes, count in ((before, old, zones), (after, new, then)):
-        assert len(routes) == (0 if egress == "none" else count), "one for each private subnet"
+        assert len(routes) == (0 if egress in WITHOUT_ROUTE else count), (
+            "one for each private subnet"
+        )
     for key in old.keys() & new.keys():
         assert old[key][0] == new[key][0], f"{key} would be made before the old one is deleted"
-    if "none" not in (before, after):
+    if not {before, after} & {*WITHOUT_ROUTE}:
         assert len(old.keys() & new.keys()) == min(zones, then)
     urns = [urn for urn, _ in new.values()]
     assert len(set(urns)) == len(urns)
@@ -309,3 +325,117 @@ def test_adopted_subnets_of_one_zone_are_refused() -> None:
 def test_adopted_subnets_of_another_vpc_are_refused() -> None:
     with pytest.raises(pulumi.RunError, match=r"subnet-0\d+.* not in vpc-0fffffffffffffff0"):
         build("dev", dev({**ADOPTED, "vpcId": "vpc-0fffffffffffffff0"}))
+
+
+ENDPOINT: Final = "aws:ec2/vpcEndpoint:VpcEndpoint"
+CALLED_AS: Final = {"cloudwatch": "monitoring"}
+"""Commands of AWS's CLI whose service has another name among endpoints."""
+
+
+def interface_endpoints(graph: Graph) -> dict[str, dict[str, Any]]:
+    """The inputs of each, by how its service's name ends."""
+    prefix = "com.amazonaws.us-east-1."
+    return {
+        each.inputs["serviceName"].removeprefix(prefix): each.inputs
+        for each in graph.of_type(ENDPOINT)
+        if each.inputs["vpcEndpointType"] == "Interface"
+    }
+
+
+def test_a_closed_network_has_an_endpoint_in_each_private_subnet_and_no_other_way_out() -> None:
+    graph = graphs()["closed"]
+    subnets = graph.one("awsx:ec2:Vpc").outputs["privateSubnetIds"]
+    group = graph.one("aws:ec2/securityGroup:SecurityGroup", "langfuse-platform-endpoints")
+    for service, inputs in interface_endpoints(graph).items():
+        assert inputs["subnetIds"] == subnets, service
+        assert inputs["securityGroupIds"] == [group.id], service
+        assert inputs["privateDnsEnabled"] is True, "or the SDKs would look for the public address"
+    for token in (ROUTE, GATEWAY, "aws:ec2/eip:Eip", "aws:ec2/networkInterface:NetworkInterface"):
+        assert graph.of_type(token) == [], token
+    assert len(graph.of_type(ENDPOINT)) == len(interface_endpoints(graph)) + 1, "S3 has a gateway"
+
+
+def test_endpoints_let_the_vpc_in_at_one_port_and_connect_to_nobody() -> None:
+    graph = graphs()["closed"]
+    entering = {door for door in graph.doors() if door[1] == "langfuse-platform-endpoints"}
+    assert entering == {("10.0.0.0/16", "langfuse-platform-endpoints", 443)}
+    group = graph.one("aws:ec2/securityGroup:SecurityGroup", "langfuse-platform-endpoints")
+    leaving = graph.of_type("aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule")
+    assert [each.name for each in leaving if each.inputs["securityGroupId"] == group.id] == []
+
+
+def test_there_is_an_endpoint_of_every_service_that_the_instance_s_boot_script_calls() -> None:
+    script = (ROOT / "components/clickhouse/user_data.sh").read_text("utf-8")
+    called = set(re.findall(r"\baws ([a-z0-9-]+) [a-z]+-", script))
+    assert called >= {"ec2", "cloudwatch", "logs", "servicediscovery"}, "the script names them"
+    three = {"clickhouse": {"replicas": 3}, "network": {"egress": "endpoints", "zones": 3}}
+    settings = load({"size": "prod", "domain": DOMAIN, "images": {"source": "mirror"}, **three})
+    served = {*endpoint_services(settings)}
+    assert {CALLED_AS.get(name, name) for name in called} - served == set()
+
+
+def test_endpoints_follow_from_what_runs_in_the_vpc() -> None:
+    of_tasks = {"ecr.api", "ecr.dkr", "logs", "secretsmanager"}
+    of_instance = {"ec2", "ecs", "ecs-agent", "ecs-telemetry", "monitoring", "ssm", "ssmmessages"}
+    external = {"mode": "external", "url": "https://h:8443", "migrationUrl": "clickhouse://h:9440"}
+    without = {"clickhouse": external, "clickhousePassword": "x"}
+    publishing = {"environment": {"ENABLE_AWS_CLOUDWATCH_METRIC_PUBLISHING": "true"}}
+    cases: list[tuple[dict[str, Any], set[str]]] = [
+        ({}, of_tasks | of_instance),
+        (without, of_tasks),
+        ({**without, "exec": True}, of_tasks | {"ssmmessages"}),
+        ({**without, "worker": publishing}, of_tasks | {"monitoring"}),
+        (
+            {"clickhouse": {"replicas": 3}, "network": {"egress": "endpoints", "zones": 3}},
+            of_tasks | of_instance | {"servicediscovery"},
+        ),
+        (
+            {**without, "network": {"egress": "endpoints", "endpoints": ["lambda"]}},
+            of_tasks | {"lambda"},
+        ),
+    ]
+    for keys, services in cases:
+        given = {"network": {"egress": "endpoints"}, "images": {"source": "mirror"}, **keys}
+        assert endpoint_services(load({"size": "dev", **given})) == sorted(services), keys
+    assert endpoint_services(load({"size": "dev"})) == []
+
+
+def test_what_cannot_be_in_a_closed_network_is_told_in_one_line_each() -> None:
+    with pytest.raises(SettingsError) as caught:
+        load({"size": "dev", "network": {"egress": "endpoints"}, "grafana": {"enabled": True}})
+    assert caught.value.problems == [
+        "langfuse:grafana.enabled: true: Grafana gets its plugin for ClickHouse from grafana.com "
+        "when it starts, and network.egress endpoints does not lead there. Remove it, or choose "
+        "another network.egress.",
+        'langfuse:images.source: "upstream": network.egress endpoints leads to no registry but '
+        "ECR, which pulls nothing through for a VPC without a way out. Set it to mirror, or choose "
+        "another network.egress.",
+    ]
+    with pytest.raises(SettingsError) as caught:
+        load({"size": "dev", "network": {"endpoints": ["lambda"]}})
+    assert caught.value.problems == [
+        'langfuse:network.endpoints: ["lambda"]: exists only for network.egress endpoints. Remove '
+        "it: any other way out leads to all of AWS."
+    ]
+
+
+def test_china_s_endpoints_are_refused() -> None:
+    keys = {"network": {"egress": "endpoints"}, "images": {"source": "mirror"}}
+    settings = load({"size": "dev", **keys})
+    (line,) = missing_services(settings, "aws-cn")
+    assert line[0].startswith("langfuse:network.egress: the endpoints of aws-cn have names of two")
+    assert [*missing_services(settings, "aws-us-gov")] == []
+
+
+def test_an_endpoint_costs_by_the_hour_and_zone_and_the_gateway_of_s3_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(
+        "langfuse_aws.components.runtime.images.read_lock",
+        lambda _: locked(APP_RUNNER),  # pyright: ignore
+    )
+    found = bill(recorded(*STACKS["closed"]), "us-east-1")
+    lines = [line for line in found.lines if line.what == "Interface endpoint"]
+    assert len(lines) == 12, "four of tasks, seven of the instance, and one of the user's"
+    assert {line.arithmetic for line in lines} == {"2 × 0.01 × 730 h"}  # noqa: RUF001
+    assert found.unpriced == ()

@@ -5,6 +5,7 @@ from typing import Any, Final
 
 import pytest
 
+from langfuse_aws.components.authorities import OPENSSL_VARIABLE
 from langfuse_aws.components.langfuse_worker.queue_probe import SCRIPT, told
 from langfuse_aws.contract import queue_metrics, queues
 from tests.unit.stack_graph import Graph, build, shipped, varied
@@ -29,14 +30,15 @@ def named(found: list[dict[str, str]], key: str) -> dict[str, str]:
 @stacks
 def test_the_worker_goes_on_without_it_and_ecs_starts_it_again(stack: str) -> None:
     found = containers(shipped(stack), stack)
-    assert list(found) == ["queue-probe", "worker"]
+    assert list(found) == ["queue-probe", "worker", "write-certificates"]
     assert (found["worker"]["essential"], found["queue-probe"]["essential"]) == (True, False)
     assert found["queue-probe"]["restartPolicy"] == {
         "enabled": True,
         "ignoredExitCodes": [0],
         "restartAttemptPeriod": 60,
     }
-    assert "dependsOn" not in found["worker"]
+    waits_for = [each["containerName"] for each in found["worker"].get("dependsOn", [])]
+    assert "queue-probe" not in waits_for
     assert "healthCheck" not in found["queue-probe"]
 
 
@@ -59,7 +61,13 @@ def test_it_has_what_the_worker_has_for_redis_and_no_other_secret(stack: str) ->
     assert set(secrets) == {"REDIS_AUTH"}
     assert secrets == {"REDIS_AUTH": named(worker["secrets"], "valueFrom")["REDIS_AUTH"]}
     plain, of_worker = (named(each["environment"], "value") for each in (probe, worker))
-    assert set(plain) == {"REDIS_HOST", "REDIS_PORT", "REDIS_TLS_ENABLED", "QUEUE_PROBE"}
+    assert set(plain) == {
+        "REDIS_HOST",
+        "REDIS_PORT",
+        "REDIS_TLS_ENABLED",
+        "QUEUE_PROBE",
+        OPENSSL_VARIABLE,
+    }
     assert plain["REDIS_TLS_ENABLED"] == "true"
     for name in set(plain) - {"QUEUE_PROBE"}:
         assert plain[name] == of_worker[name]
@@ -84,7 +92,7 @@ def test_containers_stand_in_the_order_that_the_provider_keeps() -> None:
         if each.name == "langfuse-dev-worker"
     ]
     names = [each["name"] for each in json.loads(task.inputs["containerDefinitions"])]
-    assert names == sorted(names) == ["queue-probe", "worker"]
+    assert names == sorted(names) == ["queue-probe", "worker", "write-certificates"]
 
 
 def test_it_gets_the_users_own_prefix_of_keys() -> None:

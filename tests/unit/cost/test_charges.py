@@ -293,6 +293,17 @@ def test_an_elastic_address_costs_wherever_it_is() -> None:
     assert only(priced(resource("aws:ec2/eip:Eip"))).on_demand == approx(0.005 * HOURS)
 
 
+def test_an_interface_endpoint_costs_in_each_zone_and_a_gateway_nowhere() -> None:
+    token = "aws:ec2/vpcEndpoint:VpcEndpoint"
+    vpc = resource("awsx:ec2:Vpc", {"availabilityZoneNames": ["a", "b", "c"]})
+    known = {"vpcEndpointType": "Interface", "subnetIds": ["s-1", "s-2", "s-3"]}
+    unknown = resource(token, {"vpcEndpointType": "Interface"}, {"subnetIds": [vpc]})
+    for each in (priced(resource(token, known)), priced(vpc, unknown)):
+        assert only(each).on_demand == approx(3 * 0.01 * HOURS)
+    assert priced(resource(token, {"vpcEndpointType": "Gateway"})).lines == ()
+    assert priced(resource(token, {})).lines == (), "AWS's default is a gateway"
+
+
 def balancer(
     subnets: Any, origins: list[Resource], *, internal: bool = False
 ) -> tuple[Resource, ...]:

@@ -17,6 +17,7 @@ from langfuse_aws.cost.rounding import about, shares, worded
 # https://aws.amazon.com/fargate/pricing/, us-east-1: a vCPU 0.03238 and a GB 0.00356 an hour on
 # ARM; 0.04048 and 0.004445 on x86. https://aws.amazon.com/vpc/pricing/: an address 0.005, a NAT
 # gateway 0.045 an hour. https://aws.amazon.com/elasticloadbalancing/pricing/: 0.0225.
+# https://aws.amazon.com/privatelink/pricing/: 0.01 an hour and zone.
 # https://aws.amazon.com/rds/aurora/pricing/: 0.12 an ACU and hour. EC2 r7g.large: 0.1071.
 USD_A_MONTH: Final = {
     "Fargate ARM vCPU": 23.6374,
@@ -25,6 +26,7 @@ USD_A_MONTH: Final = {
     "Fargate x86 memory": 3.24485,
     "Public IPv4 address": 3.65,
     "NAT gateway": 32.85,
+    "Interface endpoint": 7.30,
     "Application Load Balancer": 16.425,
     "Aurora Serverless v2": 87.60,
     "EC2 t4g.nano": 3.066,

@@ -98,7 +98,7 @@ def test_a_key_is_required_in_its_section_if_every_shape_of_the_section_needs_it
     ("path", "words"),
     [
         ("Size", ["dev", "staging", "prod"]),
-        ("NetworkEgress", ["none", "natInstance", "natGateway", "natGatewayPerZone"]),
+        ("NetworkEgress", ["none", "natInstance", "natGateway", "natGatewayPerZone", "endpoints"]),
         ("PostgresMode", ["auroraServerless", "instance", "external"]),
         ("V4WriteMode", ["legacy", "dual", "events_only"]),
     ],

@@ -1,5 +1,6 @@
 """Tasks and services."""
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 from langfuse_aws.graph.model import UNKNOWN, Resource
@@ -28,8 +29,14 @@ def served(*containers: dict[str, Any]) -> tuple[Resource, Resource]:
     return service(definition), definition
 
 
-def on_volume(volumes: Any, **inputs: Any) -> tuple[Resource, Resource]:
-    definition = task({}, volumes=volumes)
+FARGATE: Final = {"requiresCompatibilities": ["FARGATE"]}
+"""There a volume that is a name alone is the task's own, and goes with it."""
+
+
+def on_volume(
+    volumes: Any, on: Mapping[str, Any] | None = None, **inputs: Any
+) -> tuple[Resource, Resource]:
+    definition = task({}, volumes=volumes, **(on or {}))
     return service(definition, **inputs), definition
 
 
@@ -159,4 +166,15 @@ CASES: Final[tuple[Case, ...]] = (
     kept("one-task-on-a-volume", *on_volume(VOLUMES, deploymentMaximumPercent=100)),
     kept("one-task-on-a-volume", *on_volume(UNKNOWN, deploymentMaximumPercent=200)),
     kept("one-task-on-a-volume", *on_volume([], deploymentMaximumPercent=200)),
+    kept("one-task-on-a-volume", *on_volume([{"name": "certificates"}], on=FARGATE)),
+    broken(
+        "one-task-on-a-volume",
+        "it may run at 200 % during an update, and its tasks have a volume",
+        *on_volume([{"name": "data", "configureAtLaunch": True}], on=FARGATE),
+    ),
+    broken(
+        "one-task-on-a-volume",
+        "it may run at 200 % during an update, and its tasks have a volume",
+        *on_volume([{"name": "data"}]),
+    ),
 )

@@ -157,7 +157,8 @@ def test_variables_that_no_task_definition_holds_are_refused(container: str) -> 
     (line,) = refused(**{container: {"environment": {name: "x" * (room + 1)}}})
     assert line == (
         f"langfuse:{container}.environment: takes {OWN_ENVIRONMENT_BYTES + 1} bytes with the "
-        f"references to secretEnvironment, and a task definition of 64 KiB has room for "
+        f"references to secretEnvironment and trustedCertificates, and a task definition of 64 KiB "
+        "has room for "
         f"{OWN_ENVIRONMENT_BYTES}. Shorten them, or bake long values into a file of an image."
     )
     (line,) = refused(**{container: {"environment": {name: "ü" * (room // 2)}}})

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from langfuse_aws.offline.mocks import Registration
+from tests.unit.components.test_environment import DATABASE_ARGS
 from tests.unit.stack_graph import Graph, build, shipped
 
 SECRET = "aws:secretsmanager/secret:Secret"
@@ -189,7 +190,7 @@ def test_containers_get_the_hosts_and_users_of_external_stores() -> None:
         plain = graph.environment(container)
         told = {**about("postgres", graph, container), **about("redis", graph, container)}
         assert told == {
-            "DATABASE_ARGS": "sslmode=require&connection_limit=10",
+            "DATABASE_ARGS": DATABASE_ARGS,
             "DATABASE_HOST": "db.example.com:5433",
             "DATABASE_NAME": "traces",
             "DATABASE_USERNAME": "owner",
@@ -209,7 +210,7 @@ def test_the_migration_reaches_external_databases_by_tls() -> None:
         "CLICKHOUSE_MIGRATION_URL": "clickhouse://abc.clickhouse.cloud:9440",
         "CLICKHOUSE_URL": "https://abc.clickhouse.cloud:8443",
         "CLICKHOUSE_USER": "reader",
-        "DATABASE_ARGS": "sslmode=require&connection_limit=10",
+        "DATABASE_ARGS": DATABASE_ARGS,
         "DATABASE_HOST": "db.example.com:5433",
         "DATABASE_NAME": "traces",
         "DATABASE_USERNAME": "owner",

@@ -211,6 +211,18 @@ def test_what_a_partition_has_not_is_refused_in_one_line(partition: str) -> None
         assert [*missing_services(settings, other)] == []
 
 
+def test_policies_are_of_the_partition_of_the_stack() -> None:
+    arn = "arn:aws-cn:iam::123456789012:policy/evaluators"
+    keys = {"web": {"policyArns": [arn]}, "worker": {"policyArns": [arn]}}
+    settings = load({"size": "dev", "permissionsBoundary": arn, **keys})
+    assert [*missing_services(settings, "aws-cn")] == []
+    assert [" ".join(each) for each in missing_services(settings, "aws")] == [
+        f"langfuse:{key}: {arn} is a policy of the partition aws-cn, and the stack is in aws. Name "
+        "one of aws: aws iam list-policies shows the ARNs."
+        for key in ("web.policyArns", "worker.policyArns", "permissionsBoundary")
+    ]
+
+
 @pytest.mark.parametrize("partition", REFUSED)
 def test_it_is_refused_before_the_first_resource(partition: str) -> None:
     keys, said = REFUSED[partition]

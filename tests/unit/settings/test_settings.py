@@ -240,7 +240,8 @@ def test_another_mode_than_the_rows_takes_its_values_from_the_row(size: str, mod
         **{key: row[key] for key in row if key in found},
         "mode": mode,
     }
-    assert set(found) - set(row) == {"snapshotIdentifier"}, "nothing of a size comes from elsewhere"
+    of_no_size = {"connectTimeoutSeconds", "connectionLimit", "snapshotIdentifier"}
+    assert set(found) - set(row) == of_no_size, "nothing of a size comes from elsewhere"
 
 
 def test_a_stack_without_a_release_runs_langfuse_4_on_its_new_tables_alone() -> None:
@@ -402,6 +403,8 @@ def test_an_external_store_takes_each_of_its_keys() -> None:
         "port": 6432,
         "user": "_lf",
         "database": "traces",
+        "connection_limit": 10,
+        "connect_timeout_seconds": None,
     }
     assert (settings.redis.port, settings.redis.tls) == (6380, False)
 
@@ -757,12 +760,19 @@ def test_the_blocks_of_the_default_vpc_are_what_they_always_were() -> None:
 
 @pytest.mark.parametrize(
     ("egress", "public"),
-    [("none", True), ("natInstance", False), ("natGateway", False), ("natGatewayPerZone", False)],
+    [
+        ("none", True),
+        ("natInstance", False),
+        ("natGateway", False),
+        ("natGatewayPerZone", False),
+        ("endpoints", False),
+    ],
 )
 def test_tasks_are_in_public_subnets_only_when_there_is_no_other_way_out(
     egress: str, public: bool
 ) -> None:
-    network = load({"size": "dev", "network": {"egress": egress}}).network
+    keys = {"network": {"egress": egress}, "images": {"source": "mirror"}}
+    network = load({"size": "dev", **keys}).network
     assert network.public_tasks is public, "a task without a way out cannot pull its image"
 
 

@@ -1685,3 +1685,50 @@ def test_the_first_page_shows_what_a_wrong_stack_file_prints() -> None:
     with pytest.raises(SettingsError) as refused:
         load({"size": "dev", **wrong})
     assert str(refused.value) == shown
+
+
+POLICY: Final = "arn:aws:iam::123456789012:policy/team/evaluators"
+NO_POLICY: Final = (
+    "must be the ARN of a managed policy, such as arn:aws:iam::123456789012:policy/NAME. See aws "
+    "iam list-policies, which shows the ARNs."
+)
+
+
+def test_a_policy_is_named_by_the_arn_of_a_managed_one() -> None:
+    others = {
+        "evaluators": NO_POLICY,
+        "": NO_POLICY,
+        "arn:aws:iam::1234:policy/x": NO_POLICY,
+        "arn:aws:s3:::policy/x": NO_POLICY,
+        "arn:aws:iam::123456789012:policy/": NO_POLICY,
+        "arn:aws:iam::123456789012:policy/a b": NO_POLICY,
+        f"{POLICY}{'x' * 128}": NO_POLICY,
+        "arn:aws:iam::123456789012:role/evaluators": (
+            "is the ARN of a role, and only a managed policy can be named. Name a policy: aws iam "
+            "list-policies shows the ARNs."
+        ),
+    }
+    for arn, said in others.items():
+        lines = problems(
+            web={"policyArns": [arn]}, worker={"policyArns": [POLICY, arn]}, permissionsBoundary=arn
+        )
+        assert [line.endswith(f": {said}") for line in lines] == [True] * 3, (arn, lines)
+        assert {line.split(":")[1] for line in lines} == {
+            "web.policyArns[0]",
+            "worker.policyArns[1]",
+            "permissionsBoundary",
+        }
+    for arn in (POLICY, "arn:aws-us-gov:iam::aws:policy/service-role/X_y+=,.@-1"):
+        load({"size": "dev", "permissionsBoundary": arn, "web": {"policyArns": [arn]}})
+
+
+def test_a_role_has_ten_policies_at_the_most_and_none_twice() -> None:
+    ten = [f"{POLICY}-{number}" for number in range(10)]
+    load({"size": "dev", "worker": {"policyArns": ten}})
+    (line,) = problems(worker={"policyArns": [*ten, POLICY]})
+    assert line.startswith("langfuse:worker.policyArns: ")
+    assert line.endswith(
+        "has 11 policies, and a role takes 10 managed ones at the most. Join some into one policy."
+    )
+    (line,) = problems(web={"policyArns": [POLICY, POLICY]})
+    assert line.endswith(f"has {POLICY} twice. Name each policy once.")

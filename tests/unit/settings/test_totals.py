@@ -8,8 +8,6 @@ from typing import Any, Final
 
 import pytest
 
-from langfuse_aws.components.environment import DATABASE_ARGUMENTS
-from langfuse_aws.contract.ports_and_health import CONNECTIONS_PER_TASK
 from langfuse_aws.settings.agreement import doubts
 from langfuse_aws.settings.capacity import instance_memory_gib
 from langfuse_aws.settings.loading import SettingsError, load
@@ -36,9 +34,18 @@ def tasks(web: int, worker: int) -> dict[str, Any]:
     return {"web": {"maxTasks": web}, "worker": {"maxTasks": worker}}
 
 
-def test_a_pool_has_the_connections_that_the_sums_count() -> None:
-    assert f"connection_limit={CONNECTIONS_PER_TASK}" in DATABASE_ARGUMENTS.split("&")
-    assert CONNECTIONS_PER_TASK == 10
+def test_the_pools_that_the_stack_file_sets_are_those_that_are_summed() -> None:
+    small = {"mode": "instance", "instanceClass": "db.t4g.micro", "connectionLimit": 4}
+    assert refused(postgres=small, **tasks(14, 14)) == [], "28 times 4 is all of 112"
+    (line,) = refused(postgres={**small, "connectionLimit": 5}, **tasks(14, 14))
+    assert line == (
+        "langfuse:web.maxTasks: 14: web and worker may run 28 tasks, whose pools take 140 "
+        "connections, 5 each, and PostgreSQL on db.t4g.micro allows 112. Lower maxTasks or "
+        "postgres.connectionLimit, or raise postgres.instanceClass."
+    ) or line.startswith("langfuse:worker.maxTasks: 14: ")
+    assert doubted(postgres=small, **tasks(7, 7)) == []
+    (line,) = doubted(postgres=small, **tasks(7, 8))
+    assert "30 tasks, whose pools take 120 connections, 4 each" in line
 
 
 @pytest.mark.parametrize(
@@ -71,7 +78,7 @@ def test_tasks_that_open_more_connections_than_the_database_allows_are_refused(
         assert f"{fitting + 1} tasks" in line
         assert f"{10 * (fitting + 1)} connections" in line
         assert f"allows {most}" in line
-        assert line.endswith(f"lower maxTasks, or raise postgres.{key}.") or (
+        assert line.endswith(f"raise postgres.{key}.") or (
             f"raise postgres.{key}" in line and str(value) in line
         )
     else:
@@ -82,8 +89,8 @@ def test_the_larger_of_the_two_services_is_named() -> None:
     (line,) = refused(**tasks(60, 3))
     assert line == (
         "langfuse:web.maxTasks: 60: web and worker may run 63 tasks, whose pools take 630 "
-        "connections, 10 each, and PostgreSQL on db.t4g.micro allows 112. Lower maxTasks, or raise "
-        "postgres.instanceClass."
+        "connections, 10 each, and PostgreSQL on db.t4g.micro allows 112. Lower maxTasks or "
+        "postgres.connectionLimit, or raise postgres.instanceClass."
     )
 
 
@@ -92,8 +99,8 @@ def test_an_update_that_rolls_has_every_task_twice_and_is_a_doubt() -> None:
     (line,) = doubted(**tasks(1, 9))
     assert line == (
         "langfuse:worker.maxTasks: 9: while an update rolls there may be 20 tasks, whose pools "
-        "take 200 connections, 10 each, and PostgreSQL on db.t4g.micro allows 112. Lower maxTasks, "
-        "or raise postgres.instanceClass."
+        "take 200 connections, 10 each, and PostgreSQL on db.t4g.micro allows 112. Lower maxTasks "
+        "or postgres.connectionLimit, or raise postgres.instanceClass."
     )
 
 

@@ -142,10 +142,16 @@ def test_three_replicas_need_three_instances_in_three_zones() -> None:
 
 @pytest.mark.parametrize(
     ("egress", "gateways", "addresses"),
-    [("none", 0, 0), ("natInstance", 0, 1), ("natGateway", 1, 1), ("natGatewayPerZone", 2, 2)],
+    [
+        ("none", 0, 0),
+        ("natInstance", 0, 1),
+        ("natGateway", 1, 1),
+        ("natGatewayPerZone", 2, 2),
+        ("endpoints", 0, 0),
+    ],
 )
 def test_every_way_out_has_elastic_ips(egress: str, gateways: int, addresses: int) -> None:
-    needs = needs_of(settings(network={"egress": egress}))
+    needs = needs_of(settings(network={"egress": egress}, images={"source": "mirror"}))
     assert (needs.nat_gateways, needs.addresses) == (gateways, addresses)
 
 
@@ -271,7 +277,13 @@ def test_every_row_is_needed_by_some_stack_and_has_actions() -> None:
         alarms={"email": "ops@example.com", "monthlyBudgetUsd": 1},
         postgres={"mode": "auroraServerless"},
     )
-    the_rest = settings(network={"egress": "natInstance"}, domain="langfuse.example.com")
+    policy = "arn:aws:iam::123456789012:policy/own"
+    the_rest = settings(
+        network={"egress": "natInstance"},
+        domain="langfuse.example.com",
+        permissionsBoundary=policy,
+        web={"policyArns": [policy]},
+    )
     mirror = settings(**ON_APP_RUNNER)
     through = load_without_secrets(graph.VARIED)
     restored = settings(

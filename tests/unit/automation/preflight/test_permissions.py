@@ -138,6 +138,37 @@ def test_roles_are_passed_to_the_services_of_the_stack_only(account: Account) ->
     }
 
 
+BOUNDARY = f"arn:aws:iam::{ACCOUNT}:policy/boundary"
+BOUNDED = ("iam:CreateRole", "iam:PutRolePolicy", "iam:PutRolePermissionsBoundary")
+POLICIES = [f"arn:aws:iam::{ACCOUNT}:policy/{name}" for name in ("evaluators", "export")]
+
+
+def test_roles_are_made_and_get_their_policies_under_the_conditions_of_a_boundary(
+    account: Account,
+) -> None:
+    web, worker = ({"policyArns": [arn]} for arn in POLICIES)
+    stack = account.stack(permissionsBoundary=BOUNDARY, web=web, worker=worker)
+    list(check_permissions(stack, DEPLOYER))
+    for action in BOUNDED:
+        assert context_of(simulation_of(account, action))["iam:PermissionsBoundary"] == BOUNDARY
+    attached = [
+        context_of(asked)
+        for asked in account.simulated
+        if "iam:AttachRolePolicy" in asked["ActionNames"]
+    ]
+    assert {context["iam:PermissionsBoundary"] for context in attached} == {BOUNDARY}
+    named = [context["iam:PolicyARN"] for context in attached if "iam:PolicyARN" in context]
+    assert sorted(named) == POLICIES, "a statement may allow some policies only"
+
+
+def test_without_a_boundary_nobody_asks_for_one(account: Account) -> None:
+    list(check_permissions(account.stack(), DEPLOYER))
+    asked = {action for each in account.simulated for action in each["ActionNames"]}
+    assert "iam:PutRolePermissionsBoundary" not in asked
+    keys = {key for each in account.simulated for key in context_of(each)}
+    assert "iam:PermissionsBoundary" not in keys, "a call without a boundary has no such key"
+
+
 def test_records_are_simulated_in_the_zone_of_the_domain(account: Account) -> None:
     made = aws("route53").create_hosted_zone(Name="example.com", CallerReference="1")
     zone = made["HostedZone"]["Id"].rpartition("/")[2]

@@ -1,0 +1,115 @@
+"""Roles: the permissions boundary of each, and the policies that a stack file attaches.
+
+Proves that no role of any stack is made without the boundary, and which roles get `policyArns`. It
+does not prove what IAM lets them do: docs/operations.md says what a boundary must allow.
+"""
+
+from collections.abc import Mapping
+from functools import cache
+from typing import Any, Final
+
+import pytest
+
+from tests.image_lock import locked
+from tests.unit.components.test_app_runner import APP_RUNNER
+from tests.unit.stack_graph import Graph, build
+from tests.unit.stacks_of_all import LOCKED, STACKS, graphs
+
+BOUNDARY: Final = "arn:aws:iam::123456789012:policy/team/boundary"
+LAMBDA: Final = "arn:aws:iam::123456789012:policy/team/evaluators"
+AWS_LAMBDA: Final = "arn:aws:iam::aws:policy/service-role/evaluators"
+EXPORT: Final = "arn:aws:iam::123456789012:policy/export"
+
+ROLE: Final = "aws:iam/role:Role"
+ATTACHMENT: Final = "aws:iam/rolePolicyAttachment:RolePolicyAttachment"
+
+WITH_ALL_ROLES: Final = ("everything", "varied", "App Runner", "external")
+"""Stacks that together have every role that the program makes."""
+
+
+@cache
+def bounded() -> Mapping[str, Graph]:
+    """These stacks with a boundary, and with policies of the operator's."""
+    with pytest.MonkeyPatch.context() as patch:
+        found: dict[str, Graph] = {}
+        for label in WITH_ALL_ROLES:
+            name, config = STACKS[label]
+            if name == LOCKED:
+                patch.setattr(
+                    "langfuse_aws.components.runtime.images.read_lock",
+                    lambda _: locked(APP_RUNNER),  # pyright: ignore
+                )
+            own: dict[str, Any] = {
+                "permissionsBoundary": BOUNDARY,
+                "web": {**config.get("web", {}), "policyArns": [LAMBDA, AWS_LAMBDA]},
+                "worker": {**config.get("worker", {}), "policyArns": [EXPORT]},
+            }
+            found[label] = build(name, {**config, **own})
+    return found
+
+
+def roles_of(stacks: Mapping[str, Graph]) -> dict[str, set[str]]:
+    """The roles of each stack, without the prefix of its names."""
+    return {
+        label: {role.name.split("-", 2)[2] for role in graph.of_type(ROLE)}
+        for label, graph in stacks.items()
+    }
+
+
+def test_the_stacks_here_have_every_role_that_the_program_makes() -> None:
+    made = set[str]().union(*roles_of(graphs()).values())
+    here = set[str]().union(*roles_of(bounded()).values())
+    assert made - here == set(), "add a stack that has it, or nobody looks at its boundary"
+    assert len(here) > 14
+
+
+def test_every_role_has_the_boundary_and_none_has_one_unasked() -> None:
+    without = [
+        f"{label}: {role.name}"
+        for label, graph in bounded().items()
+        for role in graph.of_type(ROLE)
+        if role.inputs.get("permissionsBoundary") != BOUNDARY
+    ]
+    assert without == []
+    unasked = [
+        f"{label}: {role.name}"
+        for label, graph in graphs().items()
+        for role in graph.of_type(ROLE)
+        if "permissionsBoundary" in role.inputs
+    ]
+    assert unasked == []
+
+
+def test_policies_of_the_operator_are_attached_to_the_role_of_the_container_and_no_other() -> None:
+    given = {LAMBDA, AWS_LAMBDA, EXPORT}
+    for label, graph in bounded().items():
+        attached = {
+            (each.inputs["role"], each.inputs["policyArn"])
+            for each in graph.of_type(ATTACHMENT)
+            if each.inputs["policyArn"] in given
+        }
+        names = {role.name: role.outputs["name"] for role in graph.of_type(ROLE)}
+        prefix = next(name for name in names if name.endswith("-worker-task")).removesuffix(
+            "-worker-task"
+        )
+        web = names[f"{prefix}-web-{'instance' if label == 'App Runner' else 'task'}"]
+        worker = names[f"{prefix}-worker-task"]
+        assert attached == {(web, LAMBDA), (web, AWS_LAMBDA), (worker, EXPORT)}, label
+
+
+def test_a_task_starts_when_its_policies_are_attached() -> None:
+    for label, graph in bounded().items():
+        web = next(
+            each
+            for token in ("aws:ecs/service:Service", "aws:apprunner/service:Service")
+            for each in graph.of_type(token)
+            if each.name.endswith("-web")
+        )
+        before = graph.options_of(web).dependencies
+        lacking = {
+            each.name
+            for each in graph.of_type(ATTACHMENT)
+            if each.inputs["policyArn"] in (LAMBDA, AWS_LAMBDA)
+            and graph.urns[each.type, each.name] not in before
+        }
+        assert lacking == set(), label
