@@ -16,6 +16,11 @@ def size(count: float) -> str:
     return f"{count / 1024:.1f} {_UNITS[-1]}"
 
 
+def counted(count: int, noun: str) -> str:
+    """Write a number of things, such as `1 partition`."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
 def duration(seconds: float) -> str:
     """Write seconds in the largest units that say something, such as `2 h 10 min`."""
     if seconds < 60:

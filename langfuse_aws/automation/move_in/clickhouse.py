@@ -6,7 +6,6 @@ A source is asked by GET alone, which ClickHouse answers without changing anythi
 ClickHouse's own format, and through this process without being kept or unpacked.
 """
 
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -115,13 +114,13 @@ class ClickHouse:
         columns: dict[str, list[tuple[str, str, bool]]] = {}
         for table, name, kind, in_partition_key, default in self.rows(
             "SELECT table, name, type, is_in_partition_key, default_kind FROM system.columns "
-            f"WHERE database = {_text(self.address.database)} ORDER BY table, position"
+            f"WHERE database = {quoted(self.address.database)} ORDER BY table, position"
         ):
             if default not in ("ALIAS", "MATERIALIZED", "EPHEMERAL"):
                 columns.setdefault(table, []).append((name, kind, in_partition_key == "1"))
         found = self.rows(
             "SELECT name, engine, partition_key, ifNull(total_bytes, 0), ifNull(total_rows, 0) "
-            f"FROM system.tables WHERE database = {_text(self.address.database)} "
+            f"FROM system.tables WHERE database = {quoted(self.address.database)} "
             "AND engine LIKE '%MergeTree' AND NOT is_temporary ORDER BY name"
         )
         return {
@@ -144,14 +143,14 @@ class ClickHouse:
         found = self.rows(
             "SELECT partition_id, sum(rows), sum(bytes_on_disk), "
             "hex(groupBitXor(cityHash64(name, hash_of_all_files))) FROM system.parts "
-            f"WHERE active AND database = {_text(self.address.database)} "
-            f"AND table = {_text(table)} GROUP BY partition_id ORDER BY partition_id"
+            f"WHERE active AND database = {quoted(self.address.database)} "
+            f"AND table = {quoted(table)} GROUP BY partition_id ORDER BY partition_id"
         )
         return {row[0]: Partition(row[0], int(row[1]), int(row[2]), row[3]) for row in found}
 
     def count(self, table: Table, partition: str | None = None, name: str | None = None) -> int:
         """Count rows as Langfuse sees them; `name`: of another table of this form."""
-        where = f" WHERE _partition_id = {_text(partition)}" if partition else ""
+        where = f" WHERE _partition_id = {quoted(partition)}" if partition else ""
         return int(
             self.one(f"SELECT count() FROM {self.named(name or table.name)}{table.final}{where}")
         )
@@ -181,17 +180,6 @@ class ClickHouse:
         """Give the room of its disks."""
         free, total = self.rows("SELECT sum(free_space), sum(total_space) FROM system.disks")[0]
         return Disk(int(free), int(total))
-
-    def read_rate(self, table: str, seconds: float) -> float | None:
-        """Measure reading: bytes a second as they come over, for so long at the most."""
-        begin, read, took = time.monotonic(), 0, 0.0
-        with self.stream(f"SELECT * FROM {self.named(table)} FORMAT Native") as response:
-            for block in response.iter_raw():
-                read += len(block)
-                took = time.monotonic() - begin
-                if took > seconds:
-                    break
-        return read / took if read and took else None
 
     def stream(self, query: str) -> Any:
         """Begin to read; what comes may be packed, and Content-Encoding says how."""
@@ -329,7 +317,7 @@ def copy_partition(
 
     with source.stream(
         f"SELECT {chosen} FROM {source.named(table.name)} "
-        f"WHERE _partition_id = {_text(partition)} FORMAT Native"
+        f"WHERE _partition_id = {quoted(partition)} FORMAT Native"
     ) as response:
         target.insert(
             f"INSERT INTO {target.named(filled)} ({names}) FORMAT Native",
@@ -346,7 +334,7 @@ def copy_partition(
         )
     if arrived:
         target.execute(
-            f"ALTER TABLE {target.named(table.name)} REPLACE PARTITION ID {_text(partition)} "
+            f"ALTER TABLE {target.named(table.name)} REPLACE PARTITION ID {quoted(partition)} "
             f"FROM {target.named(filled)}"
         )
     target.execute(drop)
@@ -355,7 +343,7 @@ def copy_partition(
 
 def drop_partition(target: ClickHouse, table: str, partition: str) -> None:
     """Take away a partition that the source has no more."""
-    target.execute(f"ALTER TABLE {target.named(table)} DROP PARTITION ID {_text(partition)}")
+    target.execute(f"ALTER TABLE {target.named(table)} DROP PARTITION ID {quoted(partition)}")
 
 
 def moved_paths(prefixes: Mapping[str, str], bucket: str) -> dict[str, str]:
@@ -363,10 +351,10 @@ def moved_paths(prefixes: Mapping[str, str], bucket: str) -> dict[str, str]:
     path = "bucket_path"
     for old, new in prefixes.items():
         path = (
-            f"if(startsWith(bucket_path, {_text(old)}), "
-            f"concat({_text(new)}, substring(bucket_path, {len(old.encode()) + 1})), {path})"
+            f"if(startsWith(bucket_path, {quoted(old)}), "
+            f"concat({quoted(new)}, substring(bucket_path, {len(old.encode()) + 1})), {path})"
         )
-    return {"bucket_path": path, "bucket_name": _text(bucket)}
+    return {"bucket_path": path, "bucket_name": quoted(bucket)}
 
 
 def _day_column(columns: Sequence[tuple[str, str, bool]]) -> str | None:
@@ -376,7 +364,8 @@ def _day_column(columns: Sequence[tuple[str, str, bool]]) -> str | None:
     return next(iter([*of_key, *created]), None)
 
 
-def _text(value: str) -> str:
+def quoted(value: str) -> str:
+    """Write a text as SQL has it."""
     return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from langfuse_aws.automation.engine.waiting import waits
 from langfuse_aws.automation.move_in import clickhouse, objects, postgres
-from langfuse_aws.automation.move_in.amounts import duration, rate, size
+from langfuse_aws.automation.move_in.amounts import counted, duration, rate, size
 from langfuse_aws.automation.move_in.clickhouse import Partition, Table
 from langfuse_aws.automation.move_in.sides import Sides
 
@@ -95,15 +95,20 @@ def copy_clickhouse(sides: Sides, say: Say) -> None:
         dropped = _drop_what_is_gone(sides, name)
         took = time.monotonic() - started
         rows = sum(each.partition.rows for each in own)
+        parts = counted(len(own), "partition")
         say(
             f"ClickHouse, {name}: "
             + (
-                f"{len(own)} partitions, {rows:,} rows, {size(sent)} in {duration(took)}, "
+                f"{parts}, {counted(rows, 'row')}, {size(sent)} in {duration(took)}, "
                 f"{rate(sent / max(took, 0.001))}"
                 if own
                 else "nothing new"
             )
-            + (f"; {dropped} partitions that the source has no more" if dropped else "")
+            + (
+                f"; {counted(dropped, 'partition')} dropped, which the source has no more"
+                if dropped
+                else ""
+            )
         )
 
 

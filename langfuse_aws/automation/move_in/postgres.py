@@ -12,7 +12,6 @@ import re
 import shutil
 import subprocess
 import tempfile
-import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -117,18 +116,6 @@ class Postgres:
             "WHERE finished_at IS NOT NULL AND rolled_back_at IS NULL ORDER BY 1"
         )
         return [row[0] for row in found]
-
-    def read_rate(self, seconds: float) -> float | None:
-        """Measure reading: bytes a second of a dump, for so long at the most; None: too short."""
-        with self.dump() as (stream, process):
-            begin, read = time.monotonic(), 0
-            while (left := seconds - (time.monotonic() - begin)) > 0 and (
-                block := stream.read1(BLOCK)
-            ):
-                read += len(block)
-            took = seconds - left
-            process.kill()
-        return read / took if read and took > 0 else None
 
     def dump(self) -> "_Dump":
         """Begin a dump of the schema with its data, as SQL."""

@@ -164,7 +164,8 @@ def _postgres_versions(sides: Sides) -> Iterator[str]:
 def _secrets(sides: Sides) -> Iterator[str]:
     for name in SECRETS:
         there, here = sides.source.environment.get(name), sides.target.secrets.get(name)
-        if there is not None and there != here:
+        # App Runner's web tells its secrets to nobody.
+        if there is not None and here is not None and there != here:
             yield (
                 f"{name}: the target's is not the source's, so {NEEDED_FOR[name]}. "
                 f"{COMMAND} move-in configure --stack {sides.target.name} sets it, then pulumi up."

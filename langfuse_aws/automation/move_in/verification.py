@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from langfuse_aws.automation.move_in import objects
+from langfuse_aws.automation.move_in.amounts import counted
 from langfuse_aws.automation.move_in.sides import Sides
 
 
@@ -56,7 +57,7 @@ def compare_clickhouse(sides: Sides) -> Iterator[Comparison]:
                 for day in days
                 if there.get(day, 0) != here.get(day, 0)
             ),
-            f"{len(days)} days" if table.day_column else "",
+            counted(len(days), "day") if table.day_column else "",
         )
 
 
@@ -75,5 +76,5 @@ def compare_objects(sides: Sides) -> Iterator[Comparison]:
             here.objects,
             "objects",
             (*bytes_differ, *(f"{key}: another content" for key in differ)),
-            f"{there.bytes:,} bytes, {looked} checksums",
+            f"{there.bytes:,} bytes, {counted(looked, 'checksum')}",
         )
