@@ -6,7 +6,7 @@ tests/unit/automation/move_in/test_stack_target.py.
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -63,6 +63,15 @@ services:
 """
 
 
+def always(answer: Any) -> Any:
+    """Give this, whatever is asked."""
+
+    def given(*_: Any) -> Any:
+        return answer
+
+    return given
+
+
 @pytest.fixture
 def folder(pair: Pair, tmp_path: Path) -> Path:
     """The folder of docker compose."""
@@ -88,14 +97,14 @@ def run(pair: Pair, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     changed: dict[str, Any] = {}
     outputs = {"url": SimpleNamespace(value="https://langfuse.example.com")}
     deployed = SimpleNamespace(
-        name="prod", pulumi=SimpleNamespace(outputs=lambda: outputs), aws=lambda _: None
+        name="prod", pulumi=SimpleNamespace(outputs=always(outputs)), aws=always(None)
     )
 
     @contextmanager
-    def opened(*_: Any, **__: Any) -> Iterator[Any]:
+    def opened(*_: Any, **__: Any) -> Generator[Any]:
         yield replace(pair.sides().target, **changed)
 
-    monkeypatch.setattr(command, "open_stack", lambda *_: deployed)
+    monkeypatch.setattr(command, "open_stack", always(deployed))
     monkeypatch.setattr(command, "opened", opened)
     monkeypatch.setattr(measuring, "SECONDS", 0.2)
     monkeypatch.setenv("LANGFUSE_PUBLIC_KEY", KEYS.public)

@@ -23,6 +23,9 @@ NOT_COPIED: Final = ("schema_migrations",)
 """What the target's own migrations have written."""
 COPY: Final = "_move_in"
 """What the name of a table that is being filled ends with."""
+ANY_SIZE: Final = {"max_table_size_to_drop": "0", "max_partition_size_to_drop": "0"}
+"""A partition of more than 50 GB is not replaced otherwise, nor is the table that it came from
+dropped: https://clickhouse.com/docs/operations/settings/settings#max_partition_size_to_drop"""
 DEDUPLICATING: Final = ("Replacing", "Summing", "Aggregating", "Collapsing", "Coalescing")
 """What the engine's name begins with where parts lose rows as they merge: FINAL counts those that
 stay."""
@@ -99,7 +102,7 @@ class ClickHouse:
         """Change something: never on a source."""
         if self.read_only:
             raise ValueError("a source is only read")
-        self._send(statement)
+        self._send(statement, ANY_SIZE)
 
     def version(self) -> str:
         """Give the server's version."""
@@ -199,6 +202,11 @@ class ClickHouse:
             raise self.failed(f"{type(error).__name__}: {error}") from error
         self.check(response)
 
+    def settle(self, table: str) -> None:
+        """Wait until every server of a cluster has what one of them was given."""
+        if self.cluster:
+            self.execute(f"SYSTEM SYNC REPLICA{self.on_cluster} {self.named(table)}")
+
     def named(self, table: str) -> str:
         """Name a table with its database."""
         return f"{_name(self.address.database)}.{_name(table)}"
@@ -221,9 +229,11 @@ class ClickHouse:
             headers=self._headers(),
         )
 
-    def _send(self, query: str) -> httpx.Response:
+    def _send(self, query: str, settings: Mapping[str, str] = {}) -> httpx.Response:
+        request = self.request(query)
+        request.url = request.url.copy_merge_params(settings)
         try:
-            response = self.client.send(self.request(query))
+            response = self.client.send(request)
         except httpx.TransportError as error:
             raise self.failed(f"{type(error).__name__}: {error}") from error
         self.check(response)
@@ -324,6 +334,7 @@ def copy_partition(
             counted(response.iter_raw()),
             response.headers.get("Content-Encoding"),
         )
+    target.settle(filled)
     wanted = source.count(table, partition)
     arrived = target.count(table, partition, filled)
     if wanted != arrived:
@@ -337,6 +348,7 @@ def copy_partition(
             f"ALTER TABLE {target.named(table.name)} REPLACE PARTITION ID {quoted(partition)} "
             f"FROM {target.named(filled)}"
         )
+        target.settle(table.name)
     target.execute(drop)
     return sent
 

@@ -7,6 +7,7 @@ and whole: one transaction, after which the target has the source's projects and
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Final
 
 from langfuse_aws.automation.engine.waiting import waits
 from langfuse_aws.automation.move_in import clickhouse, objects, postgres
@@ -14,11 +15,13 @@ from langfuse_aws.automation.move_in.amounts import counted, duration, rate, siz
 from langfuse_aws.automation.move_in.clickhouse import Partition, Table
 from langfuse_aws.automation.move_in.sides import Sides
 
-FILE_LOG = "blob_storage_file_log"
+FILE_LOG: Final = "blob_storage_file_log"
 """ClickHouse's table of the events' objects."""
-MEDIA = "media"
+MEDIA: Final = "media"
 """PostgreSQL's table of media."""
-POSTGRES = "postgres"
+TELLING_SECONDS: Final = 10
+"""Before which no rate says how long it takes: small tables come at the pace of their questions."""
+POSTGRES: Final = "postgres"
 """The item of the database."""
 
 Say = Callable[[str], None]
@@ -80,7 +83,8 @@ def copy_clickhouse(sides: Sides, say: Say) -> None:
         with waits(f"ClickHouse, {name}") as update:
             for number, each in enumerate(own, start=1):
                 took = time.monotonic() - begin
-                left = f", about {duration(took / done * (total - done))} left" if done else ""
+                known = took > TELLING_SECONDS and done > total / 50
+                left = f", about {duration(took / done * (total - done))} left" if known else ""
                 update(f"ClickHouse, {name}: partition {number} of {len(own)}{left}")
                 sent += clickhouse.copy_partition(
                     sides.clickhouse,

@@ -17,6 +17,7 @@ from langfuse_aws.automation.errors import UserError
 from langfuse_aws.automation.move_in.clickhouse import ClickHouse
 from langfuse_aws.automation.move_in.objects import Prefix
 from langfuse_aws.automation.move_in.postgres import Postgres
+from langfuse_aws.automation.move_in.refusals import SECRETS
 from langfuse_aws.automation.move_in.sides import Target
 from langfuse_aws.automation.move_in.source import (
     VARIABLES_OF_USE,
@@ -33,6 +34,9 @@ LOCAL: Final = "127.0.0.1"
 WEB: Final = "web"
 CLUSTER: Final = "default"
 """What Langfuse's migrations call the cluster of replicated tables."""
+NEEDED: Final = ("DATABASE_PASSWORD", "CLICKHOUSE_PASSWORD", *SECRETS)
+ARN_PARTS: Final = 7
+"""Of a secret's ARN, between colons."""
 MIGRATION_HOURS: Final = 6
 INVOCATION: Final = "aws:lambda/invocation:Invocation"
 TASK_DEFINITION: Final = "aws:ecs/taskDefinition:TaskDefinition"
@@ -127,17 +131,19 @@ def _environment(container: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _secrets(deployed: Deployed, container: Mapping[str, Any]) -> dict[str, str]:
-    """Read what it gets from Secrets Manager: `arn:…:secret:NAME:KEY::`."""
+    """Read what a move needs of its secrets in Secrets Manager, and no other."""
     client = deployed.aws("secretsmanager")
-    stored: dict[str, Mapping[str, str]] = {}
+    stored: dict[str, str] = {}
     found: dict[str, str] = {}
     for each in container.get("secrets", []):
-        *parts, key, _, _ = str(each["valueFrom"]).split(":")
-        arn = ":".join(parts)
+        if each["name"] not in NEEDED:
+            continue
+        # arn:…:secret:NAME, and of one value of it :KEY::
+        parts = str(each["valueFrom"]).split(":")
+        arn, key = ":".join(parts[:ARN_PARTS]), "".join(parts[ARN_PARTS : ARN_PARTS + 1])
         if arn not in stored:
-            text = client.get_secret_value(SecretId=arn)["SecretString"]
-            stored[arn] = cast("Mapping[str, str]", json.loads(text))
-        found[each["name"]] = stored[arn][key]
+            stored[arn] = client.get_secret_value(SecretId=arn)["SecretString"]
+        found[each["name"]] = json.loads(stored[arn])[key] if key else stored[arn]
     return found
 
 
