@@ -18,6 +18,7 @@ from langfuse_aws.automation.move_in import command, configuration
 from langfuse_aws.automation.move_in.configuration import configuration_of
 from langfuse_aws.automation.move_in.source import source_of
 from langfuse_aws.settings.loading import load
+from tests.unit.automation.restore.test_restore import always
 
 VARIABLES: Final = {
     "DATABASE_URL": "postgresql://me:hush-1@db/langfuse",
@@ -87,7 +88,7 @@ def test_secrets_go_to_pulumi_on_standard_input_beside_those_that_are_there(
 
     deployed = SimpleNamespace(name="prod", settings=SimpleNamespace(release="3.225.4"))
     monkeypatch.setattr(configuration, "Command", Command)
-    monkeypatch.setattr(command, "open_stack", lambda *_: deployed)
+    monkeypatch.setattr(command, "open_stack", always(deployed))
     path = tmp_path / "my.env"
     path.write_text("".join(f"{name}='{value}'\n" for name, value in VARIABLES.items()))
     arguments = ["move-in", "configure", "--stack", "prod", "--from", str(path), "--yes"]

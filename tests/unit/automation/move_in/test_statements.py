@@ -91,7 +91,11 @@ def test_an_old_trace_is_read_as_each_major_gives_it(
 
     transport = httpx.MockTransport(answer)
     real = httpx.Client
-    monkeypatch.setattr(httpx, "Client", lambda **given: real(transport=transport, **given))
+
+    def client(base_url: str) -> httpx.Client:
+        return real(base_url=base_url, transport=transport)
+
+    monkeypatch.setattr(httpx, "Client", client)
     said = read_back("https://langfuse.example.com", Keys("pk", "hush"), Trace("t", "2026-01-01"))
     assert said == "https://langfuse.example.com gives the trace t of 2026-01-01 back."
     assert asked == paths
