@@ -1,26 +1,25 @@
 """A move that stops for ever in the middle of a stage, for a test to end it there.
 
-    python -m tests.move_in.interrupted STAGE PORTS DATABASE S3
-
-It prints `halfway` when it is there. What it patches is where the stage has done half of its work.
+What it patches is where the stage has done half of its work.
 """
 
 import itertools
-import json
-import sys
+import signal
 import time
+from multiprocessing.synchronize import Event
 from typing import IO, Any
 from unittest.mock import patch
 
 from langfuse_aws.automation.move_in import copying, objects, postgres
 from langfuse_aws.automation.move_in.clickhouse import ClickHouse
-from tests.move_in.installation import Pair, Servers
-from tests.move_in.s3_server import S3
+from tests.move_in.installation import Pair
+
+there: Event
 
 
 def stop(*_: Any, **__: Any) -> Any:
     """Say that it is there, and stay."""
-    print("halfway", flush=True)
+    there.set()
     while True:
         time.sleep(60)
 
@@ -67,19 +66,19 @@ STAGES = {
 }
 
 
-def main(stage: str, ports: str, number: str, s3_url: str) -> None:
+def until_halfway(stage: str, pair: Pair, reached: Event) -> None:
     """Move until there."""
-    numbers: list[int] = json.loads(ports)
-    s3 = S3()
-    s3.url = s3_url
-    servers = Servers((numbers[0], numbers[1]), (numbers[2], numbers[3]))
-    sides = Pair(servers, s3, int(number)).sides()
+    global there
+    there = reached
+    # What this process was forked from handles its signals otherwise.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    sides = pair.sides()
     with STAGES[stage]:
         sides.progress.begin(sides.source.identity)
-        copying.copy_objects(sides, print)
-        copying.copy_clickhouse(sides, print)
-        copying.copy_postgres(sides, print)
+        copying.copy_objects(sides, ignore)
+        copying.copy_clickhouse(sides, ignore)
+        copying.copy_postgres(sides, ignore)
 
 
-if __name__ == "__main__":
-    main(*sys.argv[1:])
+def ignore(_: str) -> None:
+    """Say nothing."""

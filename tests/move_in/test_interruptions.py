@@ -4,49 +4,34 @@ Proves: what was there before is whole, what was done is not done again, and at 
 twice or missing. Does not prove what a broken network does to a tunnel.
 """
 
-import json
+import multiprocessing
+import os
 import signal
-import subprocess
-import sys
 import time
 from typing import Final
 
 from langfuse_aws.automation.move_in import verification
 from tests.move_in.installation import OWN_BUCKET, Pair
-from tests.move_in.interrupted import STAGES
+from tests.move_in.interrupted import STAGES, until_halfway
 from tests.move_in.test_copying import move
 
-SECONDS: Final = 30
+SECONDS: Final = 60
 
 
 def interrupt(pair: Pair, stage: str, how: signal.Signals) -> None:
-    """Begin a move, and end its process in the stage."""
-    ports = json.dumps([*pair.servers.postgres, *pair.servers.clickhouse])
-    process = subprocess.Popen(
-        [
-            *(sys.executable, "-m", "tests.move_in.interrupted"),
-            *(stage, ports, str(pair.number), pair.s3.url),
-        ],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stdout
-    assert process.stderr
-    line = ""
-    for line in process.stdout:
-        if line == "halfway\n":
-            break
-    process.send_signal(how)
+    """Begin a move in a process of its own, and end that in the stage."""
+    forked = multiprocessing.get_context("fork")
+    reached = forked.Event()
+    process = forked.Process(target=until_halfway, args=(stage, pair, reached))
+    process.start()
     try:
-        process.wait(SECONDS)
+        assert reached.wait(SECONDS), f"{stage} was not reached"
+        os.kill(process.pid or 0, how)
+        process.join(SECONDS)
+        assert process.exitcode, "it has not been interrupted"
     finally:
         process.kill()
-        error = process.stderr.read()
-        process.stdout.close()
-        process.stderr.close()
-    assert process.returncode != 0, f"it has not been interrupted: {error}"
-    assert line == "halfway\n", error
+        process.join()
 
 
 CASES: Final = {

@@ -5,7 +5,7 @@ and whole: one transaction, after which the target has the source's projects and
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -75,7 +75,7 @@ def to_copy(sides: Sides) -> list[Work]:
 
 def copy_clickhouse(sides: Sides, say: Say) -> None:
     """Copy each partition that is new or has changed, a table after the other."""
-    work = to_copy(sides)
+    work, moved = to_copy(sides), sides.progress.items()
     total, done, begin = sum(each.partition.bytes for each in work), 0, time.monotonic()
     for name, table in sides.common_tables.items():
         own = [each for each in work if each.table == table]
@@ -96,7 +96,7 @@ def copy_clickhouse(sides: Sides, say: Say) -> None:
                 )
                 sides.progress.note(each.item, each.partition.fingerprint)
                 done += each.partition.bytes
-        dropped = _drop_what_is_gone(sides, name)
+        dropped = _drop_what_is_gone(sides, name, moved)
         took = time.monotonic() - started
         rows = sum(each.partition.rows for each in own)
         parts = counted(len(own), "partition")
@@ -116,13 +116,11 @@ def copy_clickhouse(sides: Sides, say: Say) -> None:
         )
 
 
-def _drop_what_is_gone(sides: Sides, table: str) -> int:
+def _drop_what_is_gone(sides: Sides, table: str, moved: Iterable[str]) -> int:
     prefix = f"clickhouse/{table}/"
     there = sides.clickhouse.partitions(table)
     gone = [
-        item
-        for item in sides.progress.items()
-        if item.startswith(prefix) and item.removeprefix(prefix) not in there
+        item for item in moved if item.startswith(prefix) and item.removeprefix(prefix) not in there
     ]
     for item in gone:
         clickhouse.drop_partition(sides.target.clickhouse, table, item.removeprefix(prefix))
@@ -147,7 +145,7 @@ def copy_postgres(sides: Sides, say: Say) -> None:
 
 
 def _after(sides: Sides) -> Iterator[str]:
-    if MEDIA in sides.postgres.tables() and "media" in sides.objects:
+    if MEDIA in sides.postgres_tables and "media" in sides.objects:
         source, target = sides.objects["media"], sides.target.objects["media"]
         yield from postgres.move_paths(MEDIA, {source.prefix: target.prefix}, target.bucket)
     yield sides.progress.statement(POSTGRES, str(sides.postgres.address))

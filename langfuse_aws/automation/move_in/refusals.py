@@ -130,7 +130,7 @@ def _migrations(sides: Sides) -> Iterator[str]:
 
 
 def _failed_migrations(sides: Sides) -> Iterator[str]:
-    if "_prisma_migrations" not in sides.postgres.tables():
+    if "_prisma_migrations" not in sides.postgres_tables:
         return
     failed = sides.postgres.rows(
         'SELECT migration_name FROM public."_prisma_migrations" '
@@ -204,7 +204,7 @@ def hashed(secret_key: str, salt: str) -> str:
 def _encryption(sides: Sides) -> Iterator[str]:
     if sides.source.environment.get("ENCRYPTION_KEY") is not None:
         return
-    if "llm_api_keys" in sides.postgres.tables() and int(
+    if "llm_api_keys" in sides.postgres_tables and int(
         sides.postgres.one("SELECT count(*) FROM public.llm_api_keys")
     ):
         yield (
@@ -323,13 +323,8 @@ def _empty(sides: Sides) -> Iterator[str]:
         if sides.target.initial_seed
         else "A move replaces all that the target has. Make an empty stack."
     )
-    known = sides.target.postgres.tables()
-    counts = {
-        table: int(sides.target.postgres.one(f"SELECT count(*) FROM public.{table}"))
-        for table in OWNED
-        if table in known
-    }
-    if found := [f"{count} {table}" for table, count in counts.items() if count]:
+    counts = sides.target.postgres.counts()
+    if found := [f"{counts[table]} {table}" for table in OWNED if counts.get(table)]:
         yield f"PostgreSQL of the target: is not empty: {', '.join(found)}. {remedy}"
     if found := [
         f"{each.rows:,} rows of {each.name}"

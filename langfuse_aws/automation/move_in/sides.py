@@ -1,7 +1,7 @@
 """Both sides of a move, opened."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Final
@@ -74,6 +74,11 @@ class Sides:
     def tables(self) -> Mapping[str, Table]:
         """The source's tables of ClickHouse."""
         return self.clickhouse.tables()
+
+    @cached_property
+    def postgres_tables(self) -> Sequence[str]:
+        """The source's tables of PostgreSQL."""
+        return self.postgres.tables()
 
     @cached_property
     def target_tables(self) -> Mapping[str, Table]:
