@@ -24,7 +24,7 @@ WITH_CLI = cli="$$($(RUN) development.pulumi_cli)" && PATH="$(CURDIR)/$(VENV)/bi
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types unit registry engine running queues provider-test mutants bench docs package lock format clean
+.PHONY: help demo test lint types unit registry engine running queues move-in provider-test mutants bench docs package lock format clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -58,6 +58,9 @@ running: $(STAMP) ## the engine's long tests: every change of running stacks, re
 
 queues: $(STAMP) ## tests of Langfuse's queues in a real Redis; skipped where there is none
 	$(RUN) pytest tests/queues -q -n $(WORKERS) --dist worksteal
+
+move-in: $(ENGINE_STAMP) ## tests of a move between real PostgreSQL and ClickHouse's engine; skipped where there is none
+	$(RUN) pytest tests/move_in -q -n $(WORKERS) --dist loadgroup
 
 provider-test: $(STAMP) ## tests with the AWS provider that the calling environment offers
 	$(WITH_CLI) $(RUN) pytest tests/provider -q -n 3 --dist loadgroup

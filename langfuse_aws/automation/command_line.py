@@ -43,6 +43,10 @@ images: Final = typer.Typer(
     no_args_is_help=True,
     help="Container images: lock their digests in images.lock.json, and copy them to ECR.",
 )
+move_in: Final = typer.Typer(
+    no_args_is_help=True,
+    help="Move a Langfuse that runs elsewhere in, with its data: docs/move-in.md has the way.",
+)
 
 Folder = Annotated[
     Path,
@@ -75,6 +79,25 @@ Json = Annotated[
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 OfStack = Annotated[str, typer.Option("--stack", help="The stack, such as prod.")]
 ListSnapshots = Annotated[bool, typer.Option("--list", help="List the snapshots, newest first.")]
+Sources = Annotated[
+    list[Path],
+    typer.Option(
+        "--from",
+        help="File or folder of docker compose, or a file of Langfuse's variables; may be "
+        "repeated, and a later one wins.",
+        show_default=False,
+    ),
+]
+SourceRelease = Annotated[
+    str | None,
+    typer.Option(
+        "--release", metavar="X.Y.Z", help="Of the source, if neither its web nor its images say."
+    ),
+]
+Direct = Annotated[
+    bool,
+    typer.Option("--direct", help="This machine is in the stack's network: make no tunnels."),
+]
 ListAsJson = Annotated[bool, typer.Option("--json", help="With --list: print one JSON object.")]
 
 
@@ -438,6 +461,7 @@ def snapshot(
 
 app.add_typer(restore, name="restore")
 app.add_typer(images, name="images")
+app.add_typer(move_in, name="move-in")
 
 
 @restore.command("clickhouse-volume")
@@ -600,6 +624,75 @@ def import_stores(
     import_command.import_stores(
         state=state, stack=stack, to=to, configure=configure, folder=folder
     )
+
+
+@move_in.command("configure")
+def move_in_configure(
+    stack: OfStack, sources: Sources, folder: Folder = REPOSITORY, yes: Yes = False
+) -> None:
+    """Set the source's SALT, ENCRYPTION_KEY, NEXTAUTH_SECRET and sign-in in the stack's file.
+
+    Secrets are encrypted and never printed. Then pulumi up.
+    """
+    from langfuse_aws.automation.move_in import command as move_in_command
+
+    move_in_command.move_in_configure(stack=stack, sources=sources, folder=folder, yes=yes)
+
+
+@move_in.command("plan")
+def move_in_plan(
+    stack: OfStack,
+    sources: Sources,
+    folder: Folder = REPOSITORY,
+    release: SourceRelease = None,
+    direct: Direct = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Read both sides: what would come how, how long it takes, and what is against it.
+
+    Writes to neither side. With a key pair of the source in LANGFUSE_PUBLIC_KEY and
+    LANGFUSE_SECRET_KEY, its SALT is tried.
+    """
+    from langfuse_aws.automation.move_in import command as move_in_command
+
+    move_in_command.move_in_plan(
+        stack=stack,
+        sources=sources,
+        folder=folder,
+        release=release,
+        direct=direct,
+        as_json=as_json,
+    )
+
+
+@move_in.command("run")
+def move_in_run(
+    stack: OfStack,
+    sources: Sources,
+    folder: Folder = REPOSITORY,
+    release: SourceRelease = None,
+    direct: Direct = False,
+    yes: Yes = False,
+) -> None:
+    """Copy what is new, count both sides, and start the target. The source is only read.
+
+    Can be interrupted and run again: what is done is not done again.
+    """
+    from langfuse_aws.automation.move_in import command as move_in_command
+
+    move_in_command.move_in_run(
+        stack=stack, sources=sources, folder=folder, release=release, direct=direct, yes=yes
+    )
+
+
+@move_in.command("finish")
+def move_in_finish(
+    stack: OfStack, folder: Folder = REPOSITORY, direct: Direct = False, yes: Yes = False
+) -> None:
+    """After the cut-over: no run goes into this stack any more. Its data stay."""
+    from langfuse_aws.automation.move_in import command as move_in_command
+
+    move_in_command.move_in_finish(stack=stack, folder=folder, direct=direct, yes=yes)
 
 
 @app.command()

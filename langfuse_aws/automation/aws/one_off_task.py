@@ -27,6 +27,8 @@ class OneOffTask:
     """An `awsvpcConfiguration`."""
     orders: Mapping[str, Any]
     """What a container override has: `command`, `environment`."""
+    execute_command: bool = False
+    """Whether ECS Exec's agent runs in it."""
     arn: str = field(default="", init=False)
 
     def start(self) -> None:
@@ -45,6 +47,7 @@ class OneOffTask:
             propagateTags="TASK_DEFINITION",
             networkConfiguration={"awsvpcConfiguration": self.network},
             overrides={"containerOverrides": [{"name": self.container, **self.orders}]},
+            **({"enableExecuteCommand": True} if self.execute_command else {}),
         )
         if not answer["tasks"]:
             reasons = [

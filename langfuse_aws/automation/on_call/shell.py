@@ -54,7 +54,7 @@ class Session:
 def shell(stack: str, folder: Path, part: str, command: Sequence[str], task: str | None) -> None:
     """Become the plugin, with a session in the part."""
     with one_line_errors():
-        plugin = _plugin()
+        plugin = find_plugin()
         if part not in SHELLS:
             raise CommandLineError(f"{part}: has no shell. Those that have: {', '.join(SHELLS)}.")
         running = RunningStack.of(open_stack(stack, folder))
@@ -65,7 +65,7 @@ def shell(stack: str, folder: Path, part: str, command: Sequence[str], task: str
         _become(plugin, session)
 
 
-def _plugin() -> str:
+def find_plugin() -> str:
     """Find the plugin. UserError if there is none that keeps its token to itself."""
     found = shutil.which(PLUGIN)
     if found is None:
@@ -136,8 +136,17 @@ def _session(
 
 def _become(plugin: str, session: Session) -> None:
     """Run the plugin in place of this process: Ctrl-C goes to the shell, its exit code is ours."""
-    environment = {**os.environ, RESPONSE_VARIABLE: json.dumps(session.response)}
-    arguments = [
+    os.execve(plugin, plugin_arguments(session), plugin_environment(session))  # noqa: S606 -- no shell reads this
+
+
+def plugin_environment(session: Session) -> dict[str, str]:
+    """What the plugin gets its session by."""
+    return {**os.environ, RESPONSE_VARIABLE: json.dumps(session.response)}
+
+
+def plugin_arguments(session: Session) -> list[str]:
+    """What the plugin is called with, its name first."""
+    return [
         PLUGIN,
         RESPONSE_VARIABLE,
         session.region,
@@ -146,7 +155,6 @@ def _become(plugin: str, session: Session) -> None:
         json.dumps(session.request),
         session.endpoint,
     ]
-    os.execve(plugin, arguments, environment)  # noqa: S606 -- no shell reads this
 
 
 def _service(stack: RunningStack, part: str) -> Service:

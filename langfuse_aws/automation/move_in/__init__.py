@@ -1,0 +1,1 @@
+"""Moves a Langfuse that runs elsewhere, with its data, into a stack."""

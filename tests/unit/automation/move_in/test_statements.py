@@ -1,0 +1,105 @@
+"""What ClickHouse is told, by a stand-in that takes everything: a cluster, and what a source gets.
+
+What a single server does with it is in tests/move_in. That a cluster runs it was not tried.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+
+from langfuse_aws.automation.errors import UserError
+from langfuse_aws.automation.move_in.clickhouse import ClickHouse, Table, copy_partition
+from langfuse_aws.automation.move_in.old_trace import Trace, read_back
+from langfuse_aws.automation.move_in.sides import Keys
+from langfuse_aws.automation.move_in.source import ClickHouseAddress
+
+TRACES = Table("traces", "ReplicatedReplacingMergeTree", "", 9, 9, ("id", "it`s"), None)
+
+
+def server(asked: list[httpx.Request], answers: Iterator[str], **more: Any) -> ClickHouse:
+    def answer(request: httpx.Request) -> httpx.Response:
+        request.read()
+        asked.append(request)
+        return httpx.Response(200, stream=httpx.ByteStream(next(answers).encode()))
+
+    client = httpx.Client(transport=httpx.MockTransport(answer))
+    address = ClickHouseAddress("http://clickhouse:8123", "user", "hush", "default")
+    return ClickHouse(address, "target", client=client, **more)
+
+
+def test_a_cluster_has_the_table_everywhere_before_it_is_counted_and_swapped() -> None:
+    there: list[httpx.Request] = []
+    here: list[httpx.Request] = []
+    source = server(there, iter(["rows", "9"]), read_only=True)
+    target = server(here, iter(["", "", "", "", "9", "", "", ""]), cluster="default")
+    assert copy_partition(source, target, TRACES, TRACES.columns, "202601", {}) == 4
+    filled = "`default`.`traces_move_in`"
+    assert [each.url.params["query"] for each in here] == [
+        f"DROP TABLE IF EXISTS {filled} ON CLUSTER `default` SYNC",
+        f"CREATE TABLE {filled} ON CLUSTER `default` AS `default`.`traces`",
+        f"INSERT INTO {filled} (`id`, `it\\`s`) FORMAT Native",
+        f"SYSTEM SYNC REPLICA ON CLUSTER `default` {filled}",
+        f"SELECT count() FROM {filled} FINAL "  # noqa: S608
+        "WHERE _partition_id = '202601' FORMAT TSV",
+        f"ALTER TABLE `default`.`traces` REPLACE PARTITION ID '202601' FROM {filled}",
+        "SYSTEM SYNC REPLICA ON CLUSTER `default` `default`.`traces`",
+        f"DROP TABLE IF EXISTS {filled} ON CLUSTER `default` SYNC",
+    ]
+    assert here[2].content == b"rows"
+    swapped = here[5].url.params
+    assert (swapped["max_partition_size_to_drop"], swapped["max_table_size_to_drop"]) == ("0", "0")
+    assert {each.method for each in there} == {"GET"}
+    assert {each.headers["X-ClickHouse-Key"] for each in (*there, *here)} == {"hush"}
+    assert "hush" not in "".join(str(each.url) for each in (*there, *here))
+
+
+def test_a_partition_that_has_not_arrived_whole_takes_no_place() -> None:
+    here: list[httpx.Request] = []
+    source = server([], iter(["rows", "9"]), read_only=True)
+    target = server(here, iter(["", "", "", "8"]))
+    with pytest.raises(UserError, match="the source has 9 rows and 8 arrived; the target's part"):
+        copy_partition(source, target, TRACES, TRACES.columns, "202601", {})
+    assert not [each for each in here if "REPLACE" in each.url.params["query"]]
+
+
+def test_a_source_is_told_nothing_that_changes_it() -> None:
+    with pytest.raises(ValueError, match="only read"):
+        server([], iter([]), read_only=True).execute("DROP TABLE traces")
+
+
+@pytest.mark.parametrize(
+    ("answers", "paths"),
+    [
+        ({"/api/public/traces/t": (200, '{"id": "t"}')}, ["/api/public/traces/t"]),
+        (
+            {"/api/public/v2/observations": (200, '{"data": [{"id": "o"}]}')},
+            ["/api/public/traces/t", "/api/public/v2/observations"],
+        ),
+    ],
+)
+def test_an_old_trace_is_read_as_each_major_gives_it(
+    monkeypatch: pytest.MonkeyPatch, answers: dict[str, tuple[int, str]], paths: list[str]
+) -> None:
+    asked: list[str] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(request.url.path)
+        status, text = answers.get(request.url.path, (404, "{}"))
+        return httpx.Response(status, text=text)
+
+    transport = httpx.MockTransport(answer)
+    real = httpx.Client
+
+    def client(base_url: str) -> httpx.Client:
+        return real(base_url=base_url, transport=transport)
+
+    monkeypatch.setattr(httpx, "Client", client)
+    said = read_back("https://langfuse.example.com", Keys("pk", "hush"), Trace("t", "2026-01-01"))
+    assert said == "https://langfuse.example.com gives the trace t of 2026-01-01 back."
+    assert asked == paths
+    answers.clear()
+    answers["/api/public/traces/t"] = (401, '{"message": "Invalid credentials"}')
+    with pytest.raises(UserError, match="does not come back: HTTP 401 Unauthorized: Invalid cred"):
+        read_back("https://langfuse.example.com", Keys("pk", "hush"), Trace("t", "2026-01-01"))
