@@ -142,6 +142,7 @@ class ClickHouseBackup(pulumi.ComponentResource):
             f"{name}-scheduler",
             "scheduler.amazonaws.com",
             run_task_statements(task.family_arns, task.role_arns, args.cluster),
+            args.location,
             opts=child,
         )
         aws.scheduler.Schedule(

@@ -136,9 +136,11 @@ def clickhouse_task(
         network_mode="awsvpc",
         runtime_platform={"cpu_architecture": "ARM64", "operating_system_family": "LINUX"},
         execution_role_arn=execution_role(
-            name, args.logs.arn, list(secrets.values()), args.image, child
+            name, args.logs.arn, list(secrets.values()), args.image, args.location, child
         ).arn,
-        task_role_arn=task_role(name, iam.bucket_access(args.bucket.arn, None), child).arn,
+        task_role_arn=task_role(
+            name, iam.bucket_access(args.bucket.arn, None), args.location, child
+        ).arn,
         volumes=[{"name": volume, "host_path": path} for volume, path in volumes.items()],
         container_definitions=to_json([container]),
         opts=child,

@@ -134,7 +134,7 @@ class Network(pulumi.ComponentResource):
             opts=child,
         )
         if settings.flow_logs:
-            self._log_flows(f"{name}-flow-logs", args.log_retention_days, child)
+            self._log_flows(f"{name}-flow-logs", args, child)
         return self._default_routes(name, settings, args.location, private_tables)
 
     def _default_routes(
@@ -203,13 +203,14 @@ class Network(pulumi.ComponentResource):
             opts=pulumi.InvokeOutputOptions(parent=self),
         ).route_table_id
 
-    def _log_flows(self, name: str, retention_days: int, child: pulumi.ResourceOptions) -> None:
-        group = aws.cloudwatch.LogGroup(name, retention_in_days=retention_days, opts=child)
+    def _log_flows(self, name: str, args: NetworkArgs, child: pulumi.ResourceOptions) -> None:
+        group = aws.cloudwatch.LogGroup(name, retention_in_days=args.log_retention_days, opts=child)
         write = ["logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"]
         role = iam.service_role(
             name,
             "vpc-flow-logs.amazonaws.com",
             [iam.allow(write, [group.arn, pulumi.Output.concat(group.arn, ":*")])],
+            args.location,
             opts=child,
         )
         aws.ec2.FlowLog(

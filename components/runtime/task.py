@@ -136,6 +136,7 @@ def execution_role(
     log_group_arn: pulumi.Output[str],
     secrets: Sequence[SecretReference],
     image: ContainerImage,
+    location: Location,
     opts: pulumi.ResourceOptions,
 ) -> iam.ServiceRole:
     """Make the agent's role: write this log group, read exactly these secrets, pull this image."""
@@ -143,14 +144,17 @@ def execution_role(
     if secrets:
         statements.append(read_secrets(secrets))
     statements += image.statements
-    return iam.service_role(f"{name}-execution", PRINCIPAL, statements, opts=opts)
+    return iam.service_role(f"{name}-execution", PRINCIPAL, statements, location, opts=opts)
 
 
 def task_role(
-    name: str, statements: Sequence[iam.Statement], opts: pulumi.ResourceOptions
+    name: str,
+    statements: Sequence[iam.Statement],
+    location: Location,
+    opts: pulumi.ResourceOptions,
 ) -> iam.ServiceRole:
     """Make the container's own role."""
-    return iam.service_role(f"{name}-task", PRINCIPAL, statements, opts=opts)
+    return iam.service_role(f"{name}-task", PRINCIPAL, statements, location, opts=opts)
 
 
 def read_secrets(secrets: Sequence[SecretReference]) -> iam.Statement:
@@ -258,9 +262,9 @@ def fargate_task(name: str, args: FargateTaskArgs, opts: pulumi.ResourceOptions)
         for each in args.sidecars
     ]
     execution = execution_role(
-        name, logs.arn, list(args.environment.secret.values()), args.image, opts
+        name, logs.arn, list(args.environment.secret.values()), args.image, args.location, opts
     )
-    own = task_role(name, args.statements, opts)
+    own = task_role(name, args.statements, args.location, opts)
     definition = aws.ecs.TaskDefinition(
         name,
         family=name,
