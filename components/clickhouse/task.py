@@ -27,6 +27,7 @@ from langfuse_aws.components.clickhouse.reader import (
 from langfuse_aws.components.clickhouse.volume import DATA_FOLDER
 from langfuse_aws.components.runtime.images import ContainerImage
 from langfuse_aws.components.runtime.task import (
+    UNUSED_BY_CLICKHOUSE,
     ContainerDefinition,
     HealthCheck,
     execution_role,
@@ -121,6 +122,7 @@ def clickhouse_task(
             **({READER_VARIABLE: reader_config()} if args.reader is not None else {}),
         },
         secret=secrets,
+        without=UNUSED_BY_CLICKHOUSE,
         more={
             "entryPoint": command[:2],
             "command": command[2:],

@@ -50,6 +50,19 @@ class HealthCheck:
         return self.start_period + self.retries * self.interval
 
 
+EVERY_CAPABILITY: Final = ("ALL",)
+"""Langfuse's and Grafana's images name a user that is not root, who has none to lose; Fargate lets
+a task drop any. https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_KernelCapabilities.html
+https://github.com/langfuse/langfuse/blob/main/web/Dockerfile, worker/Dockerfile
+https://github.com/grafana/helm-charts/blob/main/charts/grafana/values.yaml"""
+
+UNUSED_BY_CLICKHOUSE: Final = ("AUDIT_WRITE", "MKNOD", "NET_RAW", "SYS_CHROOT")
+"""ClickHouse's image begins as root, takes its folders over and becomes another user, for which it
+needs most of what Docker gives: these are the rest. Its program may carry capabilities of its own,
+and cannot start where one of them is dropped.
+https://github.com/ClickHouse/ClickHouse/blob/master/docker/server/entrypoint.sh"""
+
+
 @dataclass(frozen=True)
 class ContainerDefinition:
     """One container of a task."""
@@ -65,6 +78,8 @@ class ContainerDefinition:
     secret: Mapping[str, SecretReference] = field(default_factory=dict[str, SecretReference])
     stop_timeout: int = STOP_TIMEOUT_SECONDS
     """Seconds between SIGTERM and SIGKILL."""
+    without: Sequence[str] = EVERY_CAPABILITY
+    """Linux capabilities that nothing in it can get."""
     more: Mapping[str, Any] = field(default_factory=dict[str, Any])
     """Further keys of the definition, in ECS's own terms."""
 
@@ -87,6 +102,12 @@ class ContainerDefinition:
             ],
             **self._health_check(),
             "stopTimeout": self.stop_timeout,
+            # A first process that hands signals on, and reaps what health checks and shells leave.
+            # https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_LinuxParameters.html
+            "linuxParameters": {
+                "capabilities": {"drop": sorted(self.without)},
+                "initProcessEnabled": True,
+            },
             "logConfiguration": {
                 "logDriver": "awslogs",
                 "options": {
@@ -205,6 +226,8 @@ class FargateTaskArgs:
     """What the container's role may do."""
     stop_timeout: int = STOP_TIMEOUT_SECONDS
     """Seconds between SIGTERM and SIGKILL."""
+    without: Sequence[str] = EVERY_CAPABILITY
+    """Linux capabilities that nothing in the container can get."""
     more: Mapping[str, Any] = field(default_factory=dict[str, Any])
     """Further keys of the container definition, in ECS's own terms."""
     sidecars: Sequence[Sidecar] = ()
@@ -246,6 +269,7 @@ def fargate_task(name: str, args: FargateTaskArgs, opts: pulumi.ResourceOptions)
         plain=args.environment.plain,
         secret=args.environment.secret,
         stop_timeout=args.stop_timeout,
+        without=args.without,
         more=args.more,
     )
     beside = [
