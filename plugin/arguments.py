@@ -261,7 +261,7 @@ class Storage(TypedDict):
     versioningDays: NotRequired[int]
     """Days that deleted and overwritten objects can be had back; not set: none. Value: integer, 1 to 2,147,483,647."""
     kms: NotRequired[bool]
-    """Encrypt with a KMS key of the stack instead of SSE-S3."""
+    """Encrypt with a KMS key of the bucket's own instead of SSE-S3; with `encryption`, keep that key for what it has encrypted."""
 
 
 class Backups(TypedDict):
@@ -420,6 +420,8 @@ class LangfuseArgs(TypedDict):
     """Names of stores that the next `pulumi up` may replace or delete, and of a protected load balancer that may go in the one after it; any other is refused in the preview. Take it away afterwards. Value: list of names of resources."""
     adopted: NotRequired[list[str]]
     """Stores that `pulumi import` has brought in: each stays what it was made with, and none is made; see docs/migrate-from-terraform.md. Value: list of `postgres`, `redis` and `storage`."""
+    encryption: NotRequired[str]
+    """`customerKey`: one KMS key of the stack for all that it keeps; or the ARN of a key of yours. Not set: keys of AWS's. See docs/operations.md, Encryption."""
     network: NotRequired[Network]
     """A VPC with public and private subnets in `zones` availability zones. Or: A VPC that exists. Its routes, endpoints and default security group are its owner's."""
     ingress: NotRequired[Ingress]

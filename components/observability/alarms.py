@@ -58,7 +58,13 @@ class Alarms(pulumi.ComponentResource):
     ) -> None:
         super().__init__("langfuse:index:Alarms", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
-        self.topic_arn = alarm_topic(name, args.email, args.location, child)
+        self.topic_arn = alarm_topic(
+            name,
+            args.email,
+            args.location,
+            child,
+            own_key=args.settings.encryption is None,
+        )
         self.arns = [
             self._alarm(f"{name}-{label}", row, dimensions, args.runbook_url, child)
             for row in alarm_rows(args.settings, args.stack)
@@ -169,24 +175,23 @@ KEY_DELETION_DAYS: Final = 7
 
 
 def alarm_topic(
-    name: str, email: str, location: Location, opts: pulumi.ResourceOptions
+    name: str,
+    email: str,
+    location: Location,
+    opts: pulumi.ResourceOptions,
+    *,
+    own_key: bool,
 ) -> pulumi.Output[str]:
     """Make the topic, encrypted, and closed but for CloudWatch.
 
-    Returns its ARN, known once CloudWatch may publish to it.
+    Returns its ARN, known once CloudWatch may publish to it. Without a key of its own it gets the
+    stack's (`protection/encryption.py`).
 
     The key has to be one of our own: CloudWatch may not use `alias/aws/sns`.
     https://repost.aws/knowledge-center/cloudwatch-configure-alarm-sns
     """
-    key = aws.kms.Key(
-        name,
-        description=f"Alarms of {name}",
-        enable_key_rotation=True,
-        deletion_window_in_days=KEY_DELETION_DAYS,
-        policy=key_policy(location),
-        opts=opts,
-    )
-    topic = aws.sns.Topic(name, kms_master_key_id=key.arn, opts=opts)
+    key = _own_key(name, location, opts).arn if own_key else None
+    topic = aws.sns.Topic(name, kms_master_key_id=key, opts=opts)
     policy = aws.sns.TopicPolicy(
         name,
         arn=topic.arn,
@@ -195,6 +200,17 @@ def alarm_topic(
     )
     aws.sns.TopicSubscription(name, topic=topic.arn, protocol="email", endpoint=email, opts=opts)
     return pulumi.Output.all(topic.arn, policy.id).apply(lambda values: values[0])
+
+
+def _own_key(name: str, location: Location, opts: pulumi.ResourceOptions) -> aws.kms.Key:
+    return aws.kms.Key(
+        name,
+        description=f"Alarms of {name}",
+        enable_key_rotation=True,
+        deletion_window_in_days=KEY_DELETION_DAYS,
+        policy=key_policy(location),
+        opts=opts,
+    )
 
 
 def key_policy(location: Location) -> str:

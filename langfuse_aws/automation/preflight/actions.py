@@ -17,7 +17,7 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
-from langfuse_aws.settings.model import Settings
+from langfuse_aws.settings.model import CUSTOMER_KEY, Settings
 from langfuse_aws.settings.network import CreatedNetwork
 from langfuse_aws.settings.services import ApiGatewayIngress, LoadBalancerIngress
 from langfuse_aws.settings.stores import (
@@ -159,6 +159,14 @@ WHEN: Final[Mapping[str, Callable[[Settings], bool]]] = {
     "repositories": lambda settings: settings.images.source != "upstream",
     "mirror": lambda settings: settings.images.source == "mirror",
     "pull through": lambda settings: settings.images.source == "pullThrough",
-    "kms key": lambda settings: settings.storage.kms or settings.alarms is not None,
+    "kms key": lambda settings: (
+        settings.storage.kms
+        or settings.encryption == CUSTOMER_KEY
+        or (settings.alarms is not None and settings.encryption is None)
+    ),
+    "customer key": lambda settings: settings.encryption is not None,
+    "encrypted disks": lambda settings: (
+        settings.encryption == CUSTOMER_KEY and _instances(settings)
+    ),
 }
 """Which stacks a row is for."""
