@@ -421,7 +421,7 @@ class LangfuseArgs(TypedDict):
     adopted: NotRequired[list[str]]
     """Stores that `pulumi import` has brought in: each stays what it was made with, and none is made; see docs/migrate-from-terraform.md. Value: list of `postgres`, `redis` and `storage`."""
     encryption: NotRequired[str]
-    """`customerKey`: one KMS key of the stack for all that it keeps; or the ARN of a key of yours. Not set: keys of AWS's. See docs/operations.md, Encryption."""
+    """`customerKey`: one KMS key of the stack for all that it keeps; or the ARN of a key of yours. Not set: keys of AWS's. See docs/operations.md, Encryption. Value: `customerKey`, or ARN of a KMS key."""
     network: NotRequired[Network]
     """A VPC with public and private subnets in `zones` availability zones. Or: A VPC that exists. Its routes, endpoints and default security group are its owner's."""
     ingress: NotRequired[Ingress]
