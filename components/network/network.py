@@ -108,7 +108,9 @@ class Network(pulumi.ComponentResource):
                     type=awsx.ec2.SubnetType.PRIVATE, cidr_blocks=private_blocks
                 ),
             ],
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[agreed]),
+            opts=pulumi.ResourceOptions(
+                parent=self, depends_on=[agreed], transforms=[without_addresses]
+            ),
         )
         self.vpc_id = vpc.vpc_id
         self.public_subnet_ids = vpc.public_subnet_ids
@@ -244,6 +246,16 @@ class Network(pulumi.ComponentResource):
                 "these, or set ingress.kind to alb, with a domain."
             )
         return self.task_subnet_ids.apply(lambda ids: [ids[place] for place in places])
+
+
+def without_addresses(args: pulumi.ResourceTransformArgs) -> pulumi.ResourceTransformResult | None:
+    """Have no subnet give out public addresses by itself, as awsx's public ones do.
+
+    Tasks and instances that need one ask for it; so whatever else is started there gets none.
+    """
+    if args.type_ != "aws:ec2/subnet:Subnet":
+        return None
+    return pulumi.ResourceTransformResult({**args.props, "mapPublicIpOnLaunch": False}, args.opts)
 
 
 def within(parent: pulumi.Resource, *types: str) -> pulumi.Output[str]:
