@@ -10,8 +10,11 @@ from typing import Any, Final
 
 import pytest
 
+from development.recorded_graph import recorded
 from langfuse_aws.components.protection.encryption import ENCRYPTED, KEPT, with_key
 from langfuse_aws.components.shared.location import Location
+from langfuse_aws.cost.bill import idle_cost
+from langfuse_aws.offline import invokes
 from langfuse_aws.offline.facts import ACCOUNT
 from langfuse_aws.settings.loading import SettingsError, load_without_secrets
 from tests.image_lock import locked
@@ -102,6 +105,24 @@ def test_without_the_switch_nothing_has_a_key() -> None:
         assert graph.of_type(KEY) == []
         of_types = [found for found in graph.registrations if found.type in PLACES]
         assert [found.name for found in of_types if key_of(found)] == []
+
+
+def test_the_key_costs_a_dollar_a_month_and_another_where_copies_go() -> None:
+    def usd(stack: str, config: Mapping[str, Any]) -> float:
+        found = idle_cost(recorded(stack, config), "us-east-1").usd
+        assert found is not None
+        return found
+
+    dev = shipped_config("dev")
+    assert usd("dev", {**dev, "encryption": "customerKey"}) == pytest.approx(usd("dev", dev) + 1)
+    prod = {**shipped_config("prod"), "backups": COPIED}
+    assert usd("prod", {**prod, "encryption": "customerKey"}) == pytest.approx(
+        usd("prod", prod) + 2
+    )
+    alarms = {**dev, "alarms": {"email": "ops@example.com"}}
+    assert usd("dev", {**alarms, "encryption": "customerKey"}) == pytest.approx(
+        usd("dev", alarms)
+    ), "the topic of the alarms has no key of its own then"
 
 
 def test_buckets_ask_for_the_key_once_for_many_objects(stacks: dict[str, Graph]) -> None:
@@ -253,12 +274,11 @@ def test_a_key_of_another_region_is_refused_before_the_first_resource() -> None:
 
 
 def test_an_account_where_auto_scaling_was_never_used_is_told_what_to_run() -> None:
+    def none(_arguments: Mapping[str, Any], _region: str) -> dict[str, Any]:
+        return {"id": "", "names": [], "arns": []}
+
     with pytest.MonkeyPatch.context() as patch, unshared():
-        patch.setitem(
-            __import__("langfuse_aws.offline.invokes", fromlist=["_FUNCTIONS"])._FUNCTIONS,
-            "aws:iam/getRoles",
-            lambda _arguments, _region: {"id": "", "names": [], "arns": []},
-        )
+        patch.setitem(invokes._FUNCTIONS, "aws:iam/getRoles", none)  # pyright: ignore[reportPrivateUsage]
         with pytest.raises(Exception, match="aws iam create-service-linked-role"):
             encrypted("dev", shipped_config("dev"))
 
