@@ -25,6 +25,7 @@ from langfuse_aws.components.observability.monthly_cost import MonthlyCost
 from langfuse_aws.components.observability.observability import Observability, ObservabilityArgs
 from langfuse_aws.components.protection.adoption import Adoption
 from langfuse_aws.components.protection.backups import Backups, BackupsArgs
+from langfuse_aws.components.protection.encryption import Encryption, EncryptionArgs
 from langfuse_aws.components.protection.release_guard import (
     HowToSet,
     ReleaseGuard,
@@ -71,6 +72,9 @@ def deploy(
     cost = MonthlyCost(location.region)
     opts = pulumi.ResourceOptions.merge(guard.options(parent), cost.options())
     opts = pulumi.ResourceOptions.merge(opts, iam.bounded(settings.permissions_boundary))
+    if settings.encryption is not None:
+        encryption = Encryption(f"{name}-encryption", EncryptionArgs(settings, location), opts)
+        opts = pulumi.ResourceOptions.merge(encryption.options(), opts)
     adoption = Adoption(name, settings.adopted, settings.allow_replace)
     stores = pulumi.ResourceOptions.merge(adoption.options(), opts)
 

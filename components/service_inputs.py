@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import pulumi
-import pulumi_aws as aws
 
 from langfuse_aws.components.authorities import Authorities, authorities
 from langfuse_aws.components.clickhouse.clickhouse import ClickHouse
@@ -89,9 +88,7 @@ class ServiceInputs:
         statements = iam.bucket_access(storage.bucket_arn, storage.key_arn)
         smtp = self.settings.smtp
         if isinstance(smtp, SesMail):
-            invoke_opts = pulumi.InvokeOptions(parent=self.network)
-            account = aws.get_caller_identity(opts=invoke_opts).account_id
-            guessed = iam.mail_identities(self.location, account, smtp.identities)
+            guessed = iam.mail_identities(self.location, smtp.identities)
             statements.append(iam.mail_access(smtp.from_address, smtp.resource_arns or guessed))
         services = self.settings.web, self.settings.worker
         if any(metrics.publishes(each.environment) for each in services):

@@ -62,6 +62,7 @@ CHECKED_BY_CODE: Final[Mapping[str, str]] = {
     "release": f"`X.Y.Z`, {'.'.join(map(str, LANGFUSE_MINIMUM))} or later",
     "domain": "host name",
     "allowReplace": "list of names of resources",
+    "encryption": "`customerKey`, or ARN of a KMS key",
     "adopted": "list of `postgres`, `redis` and `storage`",
     "bootstrap.organization": "1 to 60 characters",
     "bootstrap.project": "1 to 60 characters",

@@ -272,7 +272,7 @@ class Storage(TypedDict):
     versioningDays: NotRequired[int]
     """Days that deleted and overwritten objects can be had back; not set: none. Value: integer, 1 to 2,147,483,647."""
     kms: NotRequired[bool]
-    """Encrypt with a KMS key of the stack instead of SSE-S3."""
+    """Encrypt with a KMS key of the bucket's own instead of SSE-S3; with `encryption`, keep that key for what it has encrypted."""
 
 
 class Backups(TypedDict):
@@ -435,6 +435,8 @@ class LangfuseArgs(TypedDict):
     """Managed policy that bounds every role that the stack makes; see docs/operations.md. Value: ARN of a managed policy."""
     trustedCertificates: NotRequired[str]
     """Certificates of private authorities that web, worker and the migration trust beside the public ones, as PEM; see docs/operations.md. Value: PEM, at most 32 KiB."""
+    encryption: NotRequired[str]
+    """`customerKey`: one KMS key of the stack for all that it keeps; or the ARN of a key of yours. Not set: keys of AWS's. See docs/operations.md, Encryption. Value: `customerKey`, or ARN of a KMS key."""
     network: NotRequired[Network]
     """A VPC with public and private subnets in `zones` availability zones. Or: A VPC that exists. Its routes, endpoints and default security group are its owner's."""
     ingress: NotRequired[Ingress]

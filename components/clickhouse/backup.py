@@ -19,6 +19,7 @@ from langfuse_aws.components.network.security_groups import IngressRule
 from langfuse_aws.components.runtime.cluster import Cluster
 from langfuse_aws.components.runtime.images import ContainerImage
 from langfuse_aws.components.runtime.task import (
+    UNUSED_BY_CLICKHOUSE,
     FargateTaskArgs,
     fargate_task,
     run_task_statements,
@@ -117,6 +118,7 @@ class ClickHouseBackup(pulumi.ComponentResource):
                 location=args.location,
                 network=args.network,
                 log_retention_days=args.log_retention_days,
+                without=UNUSED_BY_CLICKHOUSE,
                 more={
                     "entryPoint": ["/bin/bash", "-euc"],
                     "command": [_SCRIPT.read_text(encoding="utf-8")],
@@ -142,6 +144,7 @@ class ClickHouseBackup(pulumi.ComponentResource):
             f"{name}-scheduler",
             "scheduler.amazonaws.com",
             run_task_statements(task.family_arns, task.role_arns, args.cluster),
+            args.location,
             opts=child,
         )
         aws.scheduler.Schedule(

@@ -194,6 +194,7 @@ class ClickHouseHost(pulumi.ComponentResource):
                     {"StringEquals": {"cloudwatch:namespace": CLICKHOUSE_NAMESPACE}},
                 ),
             ],
+            args.location,
             managed={
                 "ecs": iam.managed_policy(
                     args.location.partition, "service-role/AmazonEC2ContainerServiceforEC2Role"

@@ -27,6 +27,7 @@ from langfuse_aws.components.clickhouse.reader import (
 from langfuse_aws.components.clickhouse.volume import DATA_FOLDER
 from langfuse_aws.components.runtime.images import ContainerImage
 from langfuse_aws.components.runtime.task import (
+    UNUSED_BY_CLICKHOUSE,
     ContainerDefinition,
     HealthCheck,
     execution_role,
@@ -121,6 +122,7 @@ def clickhouse_task(
             **({READER_VARIABLE: reader_config()} if args.reader is not None else {}),
         },
         secret=secrets,
+        without=UNUSED_BY_CLICKHOUSE,
         more={
             "entryPoint": command[:2],
             "command": command[2:],
@@ -136,9 +138,11 @@ def clickhouse_task(
         network_mode="awsvpc",
         runtime_platform={"cpu_architecture": "ARM64", "operating_system_family": "LINUX"},
         execution_role_arn=execution_role(
-            name, args.logs.arn, list(secrets.values()), args.image, child
+            name, args.logs.arn, list(secrets.values()), args.image, args.location, child
         ).arn,
-        task_role_arn=task_role(name, iam.bucket_access(args.bucket.arn, None), child).arn,
+        task_role_arn=task_role(
+            name, iam.bucket_access(args.bucket.arn, None), args.location, child
+        ).arn,
         volumes=[{"name": volume, "host_path": path} for volume, path in volumes.items()],
         container_definitions=to_json([container]),
         opts=child,

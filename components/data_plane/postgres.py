@@ -1,6 +1,6 @@
 """Creates PostgreSQL: Aurora Serverless v2, or one RDS instance for the smallest stacks."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
@@ -33,6 +33,21 @@ from langfuse_aws.settings.stores import AuroraPostgres, PostgresInstance
 from langfuse_aws.settings.versions import POSTGRES_MAJOR
 
 PARAMETERS: Final = {"rds.force_ssl": "1", "timezone": "UTC"}
+
+INSIGHTS_DAYS: Final = 7
+"""How long Database Insights keeps what sessions waited for, for nothing.
+https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_PerfInsights.Overview.cost.html"""
+
+INSIGHTS_LEAST_ACU: Final = 2
+"""Below it Aurora Serverless v2 has no memory to spare for Database Insights, and 1.5 ACU more are
+130 USD a month. https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/aurora-serverless-v2.setting-capacity.html"""
+
+INSIGHTS: Final[Mapping[str, Any]] = {
+    "performance_insights_enabled": True,
+    "performance_insights_retention_period": INSIGHTS_DAYS,
+}
+"""Every instance class of RDS for PostgreSQL bears it, db.t4g.micro too.
+https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_DatabaseInsights.Engines.html"""
 
 
 @dataclass(frozen=True)
@@ -116,6 +131,8 @@ class Postgres(pulumi.ComponentResource):
             "vpc_security_group_ids": [group.id],
             "port": POSTGRES_PORT,
             "storage_encrypted": True,
+            # Allowed, and no more: the user must be let by rds_iam in SQL.
+            "iam_database_authentication_enabled": True,
             "backup_retention_period": settings.backup_retention_days,
             "copy_tags_to_snapshot": True,
             "delete_automated_backups": not args.protected,
@@ -238,6 +255,7 @@ def _aurora(
             db_subnet_group_name=common["db_subnet_group_name"],
             # Readers of tier 0 and 1 keep the writer's capacity, so failover finds it warm.
             promotion_tier=min(index - 1, 1),
+            **(INSIGHTS if settings.min_acu >= INSIGHTS_LEAST_ACU else {}),
             copy_tags_to_snapshot=True,
             apply_immediately=True,
             # The data is the cluster's: readers may come and go.
@@ -285,6 +303,7 @@ def _instance(
         password=password,
         parameter_group_name=parameters.name,
         publicly_accessible=False,
+        **INSIGHTS,
         **common,
         opts=begins.opts,
     )

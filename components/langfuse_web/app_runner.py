@@ -89,11 +89,14 @@ class AppRunner(pulumi.ComponentResource):
             allow_egress(name, group.id, opts=child),
             *allow_ingress(name, group.id, parts.ingress_rules, opts=child),
         ]
-        access = iam.service_role(f"{name}-access", PULLING, _pull(image), opts=child)
+        access = iam.service_role(
+            f"{name}-access", PULLING, _pull(image), parts.location, opts=child
+        )
         instance = iam.service_role(
             f"{name}-instance",
             RUNNING,
             [*parts.statements, read_secrets(list(args.environment.secret.values()))],
+            parts.location,
             opts=child,
             policy_arns=web.policy_arns,
         )

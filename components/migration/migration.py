@@ -148,6 +148,7 @@ class Migration(pulumi.ComponentResource):
                     ["ecs:ListTasks"], ["*"], {"ArnEquals": {"ecs:cluster": parts.cluster.arn}}
                 ),
             ],
+            parts.location,
             opts=child,
         )
         return aws.lambda_.Function(

@@ -191,6 +191,7 @@ class NatInstance(pulumi.ComponentResource):
             name,
             "ec2.amazonaws.com",
             [iam.allow(["autoscaling:CompleteLifecycleAction"], [own_group])],
+            args.location,
             managed={
                 "ssm": iam.managed_policy(args.location.partition, "AmazonSSMManagedInstanceCore")
             },

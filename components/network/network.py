@@ -111,7 +111,9 @@ class Network(pulumi.ComponentResource):
                     type=awsx.ec2.SubnetType.PRIVATE, cidr_blocks=private_blocks
                 ),
             ],
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[agreed]),
+            opts=pulumi.ResourceOptions(
+                parent=self, depends_on=[agreed], transforms=[without_addresses]
+            ),
         )
         self.vpc_id = vpc.vpc_id
         self.public_subnet_ids = vpc.public_subnet_ids
@@ -137,7 +139,7 @@ class Network(pulumi.ComponentResource):
             opts=child,
         )
         if settings.flow_logs:
-            self._log_flows(f"{name}-flow-logs", args.log_retention_days, child)
+            self._log_flows(f"{name}-flow-logs", args, child)
         if settings.egress == ENDPOINTS:
             endpoints = EndpointsArgs(
                 args.location.region,
@@ -215,13 +217,14 @@ class Network(pulumi.ComponentResource):
             opts=pulumi.InvokeOutputOptions(parent=self),
         ).route_table_id
 
-    def _log_flows(self, name: str, retention_days: int, child: pulumi.ResourceOptions) -> None:
-        group = aws.cloudwatch.LogGroup(name, retention_in_days=retention_days, opts=child)
+    def _log_flows(self, name: str, args: NetworkArgs, child: pulumi.ResourceOptions) -> None:
+        group = aws.cloudwatch.LogGroup(name, retention_in_days=args.log_retention_days, opts=child)
         write = ["logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"]
         role = iam.service_role(
             name,
             "vpc-flow-logs.amazonaws.com",
             [iam.allow(write, [group.arn, pulumi.Output.concat(group.arn, ":*")])],
+            args.location,
             opts=child,
         )
         aws.ec2.FlowLog(
@@ -255,6 +258,16 @@ class Network(pulumi.ComponentResource):
                 "these, or set ingress.kind to alb, with a domain."
             )
         return self.task_subnet_ids.apply(lambda ids: [ids[place] for place in places])
+
+
+def without_addresses(args: pulumi.ResourceTransformArgs) -> pulumi.ResourceTransformResult | None:
+    """Have no subnet give out public addresses by itself, as awsx's public ones do.
+
+    Tasks and instances that need one ask for it; so whatever else is started there gets none.
+    """
+    if args.type_ != "aws:ec2/subnet:Subnet":
+        return None
+    return pulumi.ResourceTransformResult({**args.props, "mapPublicIpOnLaunch": False}, args.opts)
 
 
 def within(parent: pulumi.Resource, *types: str) -> pulumi.Output[str]:

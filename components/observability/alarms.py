@@ -58,7 +58,13 @@ class Alarms(pulumi.ComponentResource):
     ) -> None:
         super().__init__("langfuse:index:Alarms", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
-        self.topic_arn = alarm_topic(name, args.email, args.location, child)
+        self.topic_arn = alarm_topic(
+            name,
+            args.email,
+            args.location,
+            child,
+            own_key=args.settings.encryption is None,
+        )
         self.arns = [
             self._alarm(f"{name}-{label}", row, dimensions, args.runbook_url, child)
             for row in alarm_rows(args.settings, args.stack)
@@ -169,42 +175,51 @@ KEY_DELETION_DAYS: Final = 7
 
 
 def alarm_topic(
-    name: str, email: str, location: Location, opts: pulumi.ResourceOptions
+    name: str,
+    email: str,
+    location: Location,
+    opts: pulumi.ResourceOptions,
+    *,
+    own_key: bool,
 ) -> pulumi.Output[str]:
     """Make the topic, encrypted, and closed but for CloudWatch.
 
-    Returns its ARN, known once CloudWatch may publish to it.
+    Returns its ARN, known once CloudWatch may publish to it. Without a key of its own it gets the
+    stack's (`protection/encryption.py`).
 
     The key has to be one of our own: CloudWatch may not use `alias/aws/sns`.
     https://repost.aws/knowledge-center/cloudwatch-configure-alarm-sns
     """
-    account = aws.get_caller_identity(opts=pulumi.InvokeOptions(parent=opts.parent)).account_id
-    key = aws.kms.Key(
-        name,
-        description=f"Alarms of {name}",
-        enable_key_rotation=True,
-        deletion_window_in_days=KEY_DELETION_DAYS,
-        policy=key_policy(location, account),
-        opts=opts,
-    )
-    topic = aws.sns.Topic(name, kms_master_key_id=key.arn, opts=opts)
+    key = _own_key(name, location, opts).arn if own_key else None
+    topic = aws.sns.Topic(name, kms_master_key_id=key, opts=opts)
     policy = aws.sns.TopicPolicy(
         name,
         arn=topic.arn,
-        policy=topic.arn.apply(lambda arn: topic_policy(arn, location, account)),
+        policy=topic.arn.apply(lambda arn: topic_policy(arn, location)),
         opts=opts,
     )
     aws.sns.TopicSubscription(name, topic=topic.arn, protocol="email", endpoint=email, opts=opts)
     return pulumi.Output.all(topic.arn, policy.id).apply(lambda values: values[0])
 
 
-def key_policy(location: Location, account: str) -> str:
+def _own_key(name: str, location: Location, opts: pulumi.ResourceOptions) -> aws.kms.Key:
+    return aws.kms.Key(
+        name,
+        description=f"Alarms of {name}",
+        enable_key_rotation=True,
+        deletion_window_in_days=KEY_DELETION_DAYS,
+        policy=key_policy(location),
+        opts=opts,
+    )
+
+
+def key_policy(location: Location) -> str:
     """Build the key's policy: the account's own IAM policies count, and CloudWatch may encrypt."""
     return _policy(
         {
             "Sid": "Account",
             "Effect": "Allow",
-            "Principal": {"AWS": f"arn:{location.partition}:iam::{account}:root"},
+            "Principal": {"AWS": f"arn:{location.partition}:iam::{location.account}:root"},
             "Action": "kms:*",
             "Resource": "*",
         },
@@ -214,14 +229,14 @@ def key_policy(location: Location, account: str) -> str:
             "Principal": {"Service": "cloudwatch.amazonaws.com"},
             "Action": ["kms:Decrypt", "kms:GenerateDataKey*"],
             "Resource": "*",
-            "Condition": {"StringEquals": {"aws:SourceAccount": account}},
+            "Condition": {"StringEquals": {"aws:SourceAccount": location.account}},
         },
     )
 
 
-def topic_policy(arn: str, location: Location, account: str) -> str:
+def topic_policy(arn: str, location: Location) -> str:
     """Build the topic's policy: this account's alarms may publish, and nobody without TLS."""
-    alarms = f"arn:{location.partition}:cloudwatch:{location.region}:{account}:alarm:*"
+    prefix = f"arn:{location.partition}:cloudwatch:{location.region}:{location.account}"
     return _policy(
         {
             "Sid": "Alarms",
@@ -230,8 +245,8 @@ def topic_policy(arn: str, location: Location, account: str) -> str:
             "Action": "sns:Publish",
             "Resource": arn,
             "Condition": {
-                "StringEquals": {"aws:SourceAccount": account},
-                "ArnLike": {"aws:SourceArn": alarms},
+                "StringEquals": {"aws:SourceAccount": location.account},
+                "ArnLike": {"aws:SourceArn": f"{prefix}:alarm:*"},
             },
         },
         {

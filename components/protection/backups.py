@@ -71,6 +71,7 @@ class Backups(pulumi.ComponentResource):
             name,
             "backup.amazonaws.com",
             [],
+            args.location,
             managed={
                 "backup": iam.managed_policy(
                     args.location.partition,

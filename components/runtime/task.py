@@ -52,6 +52,19 @@ class HealthCheck:
         return self.start_period + self.retries * self.interval
 
 
+EVERY_CAPABILITY: Final = ("ALL",)
+"""Langfuse's and Grafana's images name a user that is not root, who has none to lose; Fargate lets
+a task drop any. https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_KernelCapabilities.html
+https://github.com/langfuse/langfuse/blob/main/web/Dockerfile, worker/Dockerfile
+https://github.com/grafana/helm-charts/blob/main/charts/grafana/values.yaml"""
+
+UNUSED_BY_CLICKHOUSE: Final = ("AUDIT_WRITE", "MKNOD", "NET_RAW", "SYS_CHROOT")
+"""ClickHouse's image begins as root, takes its folders over and becomes another user, for which it
+needs most of what Docker gives: these are the rest. Its program may carry capabilities of its own,
+and cannot start where one of them is dropped.
+https://github.com/ClickHouse/ClickHouse/blob/master/docker/server/entrypoint.sh"""
+
+
 @dataclass(frozen=True)
 class ContainerDefinition:
     """One container of a task."""
@@ -67,6 +80,8 @@ class ContainerDefinition:
     secret: Mapping[str, SecretReference] = field(default_factory=dict[str, SecretReference])
     stop_timeout: int = STOP_TIMEOUT_SECONDS
     """Seconds between SIGTERM and SIGKILL."""
+    without: Sequence[str] = EVERY_CAPABILITY
+    """Linux capabilities that nothing in it can get."""
     more: Mapping[str, Any] = field(default_factory=dict[str, Any])
     """Further keys of the definition, in ECS's own terms."""
 
@@ -89,6 +104,12 @@ class ContainerDefinition:
             ],
             **self._health_check(),
             "stopTimeout": self.stop_timeout,
+            # A first process that hands signals on, and reaps what health checks and shells leave.
+            # https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_LinuxParameters.html
+            "linuxParameters": {
+                "capabilities": {"drop": sorted(self.without)},
+                "initProcessEnabled": True,
+            },
             "logConfiguration": {
                 "logDriver": "awslogs",
                 "options": {
@@ -138,6 +159,7 @@ def execution_role(
     log_group_arn: pulumi.Output[str],
     secrets: Sequence[SecretReference],
     image: ContainerImage,
+    location: Location,
     opts: pulumi.ResourceOptions,
 ) -> iam.ServiceRole:
     """Make the agent's role: write this log group, read exactly these secrets, pull this image."""
@@ -145,18 +167,19 @@ def execution_role(
     if secrets:
         statements.append(read_secrets(secrets))
     statements += image.statements
-    return iam.service_role(f"{name}-execution", PRINCIPAL, statements, opts=opts)
+    return iam.service_role(f"{name}-execution", PRINCIPAL, statements, location, opts=opts)
 
 
 def task_role(
     name: str,
     statements: Sequence[iam.Statement],
+    location: Location,
     opts: pulumi.ResourceOptions,
     policy_arns: Sequence[str] = (),
 ) -> iam.ServiceRole:
     """Make the container's own role."""
     return iam.service_role(
-        f"{name}-task", PRINCIPAL, statements, opts=opts, policy_arns=policy_arns
+        f"{name}-task", PRINCIPAL, statements, location, opts=opts, policy_arns=policy_arns
     )
 
 
@@ -210,6 +233,8 @@ class FargateTaskArgs:
     """Managed policies besides."""
     stop_timeout: int = STOP_TIMEOUT_SECONDS
     """Seconds between SIGTERM and SIGKILL."""
+    without: Sequence[str] = EVERY_CAPABILITY
+    """Linux capabilities that nothing in the container can get."""
     more: Mapping[str, Any] = field(default_factory=dict[str, Any])
     """Further keys of the container definition, in ECS's own terms."""
     sidecars: Sequence[Sidecar] = ()
@@ -256,6 +281,7 @@ def fargate_task(name: str, args: FargateTaskArgs, opts: pulumi.ResourceOptions)
         plain={**args.environment.plain, **found},
         secret=args.environment.secret,
         stop_timeout=args.stop_timeout,
+        without=args.without,
         more={**reading, **args.more},
     )
     beside = [
@@ -285,9 +311,9 @@ def fargate_task(name: str, args: FargateTaskArgs, opts: pulumi.ResourceOptions)
         for trusted in ([trusted] if trusted else [])
     ]
     execution = execution_role(
-        name, logs.arn, list(args.environment.secret.values()), args.image, opts
+        name, logs.arn, list(args.environment.secret.values()), args.image, args.location, opts
     )
-    own = task_role(name, args.statements, opts, args.policy_arns)
+    own = task_role(name, args.statements, args.location, opts, args.policy_arns)
     definition = aws.ecs.TaskDefinition(
         name,
         family=name,

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import pulumi
 import pulumi_aws as aws
@@ -33,13 +33,54 @@ def document(statements: Sequence[Statement]) -> dict[str, Any]:
     return {"Version": "2012-10-17", "Statement": list(statements)}
 
 
-def trust(service: str) -> str:
-    """Build the trust policy that lets an AWS service, such as `ecs-tasks.amazonaws.com`, in."""
-    statement = {
+SOURCES: Final[Mapping[str, str | None]] = {
+    # https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/flow-logs-iam-role.html
+    "vpc-flow-logs.amazonaws.com": "ec2",
+    # https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-iam-roles.html
+    "ecs-tasks.amazonaws.com": "ecs",
+    # https://docs.aws.amazon.com/scheduler/latest/UserGuide/cross-service-confused-deputy-prevention.html
+    "scheduler.amazonaws.com": "scheduler",
+    # https://github.com/nationalarchives/terraform-aws-immutable-aws-backup, role of the deployment
+    "backup.amazonaws.com": None,
+    # https://github.com/terraform-aws-modules/terraform-aws-lambda/pull/771: the function, which a
+    # source would be, is made after its role
+    "lambda.amazonaws.com": None,
+}
+"""Services that say for whom they take a role, and the service in the ARN that they say it by;
+None: by the account alone."""
+
+SAY_NOTHING: Final[Mapping[str, str]] = {
+    "ec2.amazonaws.com": (
+        "EC2 takes a role for an instance profile of the same account, and says no source: "
+        "https://github.com/prowler-cloud/prowler/issues/2810"
+    ),
+    "build.apprunner.amazonaws.com": "AWS documents no source of App Runner's",
+    "tasks.apprunner.amazonaws.com": "AWS documents no source of App Runner's",
+}
+"""Services whose roles nobody could take if their trust asked for a source, and how that is known.
+Passing them a role of another account is refused all the same.
+https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_use_passrole.html"""
+
+
+def trust(service: str, location: Location) -> str:
+    """Build the trust policy that lets an AWS service, such as `ecs-tasks.amazonaws.com`, in.
+
+    Only for this account's own resources, where the service tells for whom it acts: otherwise it
+    could be talked into acting for somebody else's. KeyError if nobody knows whether it does.
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/confused-deputy.html
+    """
+    statement: dict[str, Any] = {
         "Effect": "Allow",
         "Action": "sts:AssumeRole",
         "Principal": {"Service": service},
     }
+    if service not in SAY_NOTHING:
+        condition: dict[str, Any] = {"StringEquals": {"aws:SourceAccount": location.account}}
+        source = SOURCES[service]
+        if source is not None:
+            arn = f"arn:{location.partition}:{source}:{location.region}:{location.account}:*"
+            condition["ArnLike"] = {"aws:SourceArn": arn}
+        statement["Condition"] = condition
     return json.dumps(document([statement]), sort_keys=True)
 
 
@@ -106,9 +147,9 @@ def exec_agent() -> Statement:
     return allow([f"ssmmessages:{action}" for action in actions], ["*"])
 
 
-def mail_identities(location: Location, account: str, names: Sequence[str]) -> list[str]:
+def mail_identities(location: Location, names: Sequence[str]) -> list[str]:
     """ARNs of SES identities of the stack's account and region."""
-    prefix = f"arn:{location.partition}:ses:{location.region}:{account}:identity"
+    prefix = f"arn:{location.partition}:ses:{location.region}:{location.account}:identity"
     return [f"{prefix}/{name}" for name in names]
 
 
@@ -140,6 +181,7 @@ def service_role(
     name: str,
     service: str,
     statements: Sequence[Statement],
+    location: Location,
     *,
     opts: pulumi.ResourceOptions,
     managed: Mapping[str, str] | None = None,
@@ -149,7 +191,7 @@ def service_role(
 
     `policy_arns` are those that the stack file names.
     """
-    role = aws.iam.Role(name, assume_role_policy=trust(service), opts=opts)
+    role = aws.iam.Role(name, assume_role_policy=trust(service, location), opts=opts)
     policies: list[pulumi.CustomResource] = []
     if statements:
         policies.append(

@@ -11,19 +11,23 @@ from langfuse_aws.settings.partitions import missing_services
 
 @dataclass(frozen=True)
 class Location:
-    """Region and partition, known before any resource is."""
+    """Region, partition and account, known before any resource is."""
 
     region: str
     """For instance `ap-northeast-1`."""
     partition: str
     """`aws`, `aws-cn` or `aws-us-gov`."""
+    account: str
+    """The account's ID, 12 digits."""
 
     @staticmethod
     def current(parent: pulumi.Resource | None = None) -> "Location":
         """The location of `parent`'s AWS provider; without one, of the default provider."""
         invoke_opts = pulumi.InvokeOptions(parent=parent)
         return Location(
-            aws.get_region(opts=invoke_opts).region, aws.get_partition(opts=invoke_opts).partition
+            aws.get_region(opts=invoke_opts).region,
+            aws.get_partition(opts=invoke_opts).partition,
+            aws.get_caller_identity(opts=invoke_opts).account_id,
         )
 
 

@@ -209,6 +209,12 @@ def _image(arguments: Arguments, region: str) -> Answer:
     return {"id": digest_, "imageUri": uri, "imageTags": [], "registryId": ACCOUNT}
 
 
+def _roles(arguments: Arguments, _region: str) -> Answer:
+    """The roles that services make for themselves are there, as in an account that was used."""
+    names = [str(arguments.get("nameRegex", "")).strip("^$")]
+    return {"id": names[0], "names": names, "arns": [f"arn:aws:iam::{ACCOUNT}:role/{names[0]}"]}
+
+
 def _snapshot(name: str, arguments: Arguments, find: FindSnapshot) -> Answer:
     kind, key, usual = _SNAPSHOTS[name]
     given = arguments[key]
@@ -231,5 +237,6 @@ _FUNCTIONS: dict[str, Callable[[Arguments, str], Answer]] = {
     "aws:ec2/getRouteTable": _route_table,
     "aws:ec2/getSubnet": _subnet,
     "aws:ecr/getImage": _image,
+    "aws:iam/getRoles": _roles,
     "aws:route53/getZone": _zone,
 }

@@ -194,6 +194,18 @@ class Alarms(Section):
         return value
 
 
+CUSTOMER_KEY: Final = "customerKey"
+
+EncryptionKey = Annotated[
+    str,
+    Form(
+        rf"^({CUSTOMER_KEY}|arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{{12}}:key/[A-Za-z0-9-]+)$",
+        f"must be {CUSTOMER_KEY} or the ARN of a KMS key",
+        "an alias is not enough; see aws kms describe-key --key-id alias/NAME, which shows the ARN",
+    ),
+]
+
+
 class Logs(Section):
     """CloudWatch log groups."""
 
@@ -252,6 +264,11 @@ class Settings(Section):
         None,
         description="Certificates of private authorities that web, worker and the migration trust "
         "beside the public ones, as PEM; see docs/operations.md",
+    )
+    encryption: EncryptionKey | None = Field(
+        None,
+        description="`customerKey`: one KMS key of the stack for all that it keeps; or the ARN of "
+        "a key of yours. Not set: keys of AWS's. See docs/operations.md, Encryption",
     )
     network: Network
     ingress: Ingress

@@ -196,4 +196,8 @@ class Storage(Section):
         le=MOST_DAYS,
         description="Days that deleted and overwritten objects can be had back; not set: none",
     )
-    kms: bool = Field(False, description="Encrypt with a KMS key of the stack instead of SSE-S3")
+    kms: bool = Field(
+        False,
+        description="Encrypt with a KMS key of the bucket's own instead of SSE-S3; with "
+        "`encryption`, keep that key for what it has encrypted",
+    )

@@ -18,7 +18,7 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
-from langfuse_aws.settings.model import Settings
+from langfuse_aws.settings.model import CUSTOMER_KEY, Settings
 from langfuse_aws.settings.network import CreatedNetwork
 from langfuse_aws.settings.services import ApiGatewayIngress, LoadBalancerIngress
 from langfuse_aws.settings.stores import (
@@ -164,6 +164,14 @@ WHEN: Final[Mapping[str, Callable[[Settings], bool]]] = {
     "pull through": lambda settings: settings.images.source == "pullThrough",
     "own policies": lambda settings: bool(settings.web.policy_arns or settings.worker.policy_arns),
     "boundary": lambda settings: settings.permissions_boundary is not None,
-    "kms key": lambda settings: settings.storage.kms or settings.alarms is not None,
+    "kms key": lambda settings: (
+        settings.storage.kms
+        or settings.encryption == CUSTOMER_KEY
+        or (settings.alarms is not None and settings.encryption is None)
+    ),
+    "customer key": lambda settings: settings.encryption is not None,
+    "encrypted disks": lambda settings: (
+        settings.encryption == CUSTOMER_KEY and _instances(settings)
+    ),
 }
 """Which stacks a row is for."""

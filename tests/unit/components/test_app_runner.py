@@ -37,6 +37,7 @@ from langfuse_aws.cost.prices import HOURS, price_list
 from langfuse_aws.cost.rounding import about
 from langfuse_aws.graph.architecture import architecture
 from langfuse_aws.graph.picture import nodes_of
+from langfuse_aws.offline.facts import ACCOUNT
 from langfuse_aws.policy.rules import violations
 from langfuse_aws.settings.app_runner import HOSTED_ZONES, MEMORY_MIB
 from langfuse_aws.settings.capacity import FARGATE_MEMORY_MIB
@@ -394,7 +395,7 @@ def test_a_service_that_never_started_is_told_with_what_to_run() -> None:
 
 
 def test_a_region_without_app_runner_is_refused_before_the_first_resource() -> None:
-    settings, elsewhere = load_without_secrets(APP_RUNNER), Location("eu-north-1", "aws")
+    settings, elsewhere = load_without_secrets(APP_RUNNER), Location("eu-north-1", "aws", ACCOUNT)
     with pytest.raises(pulumi.RunError) as caught:
         refuse_region(settings, elsewhere)
     assert str(caught.value) == (
@@ -402,7 +403,7 @@ def test_a_region_without_app_runner_is_refused_before_the_first_resource() -> N
         f"{', '.join(sorted(HOSTED_ZONES))} as aws:region."
     )
     refuse_region(load_without_secrets(FARGATE), elsewhere)
-    refuse_region(settings, Location("ap-northeast-1", "aws"))
+    refuse_region(settings, Location("ap-northeast-1", "aws", ACCOUNT))
 
 
 def test_there_is_no_other_way_in_and_no_ecs_service_of_web(graph: Graph) -> None:

@@ -287,7 +287,7 @@ def alone(copy_region: str) -> OrderMonitor:
     @pulumi.runtime.test  # pyright: ignore[reportUnknownMemberType]
     def program() -> None:
         arn = pulumi.Output.from_input("arn:aws:ec2:us-east-1:123456789012:volume/vol-1")
-        location = Location("us-east-1", "aws")
+        location = Location("us-east-1", "aws", "123456789012")
         Backups("backups", BackupsArgs(settings, location, [arn], None, protected=False))
 
     program()

@@ -11,6 +11,7 @@ import pytest
 
 from langfuse_aws.components.observability.dashboard import COLUMNS, console_url, dashboard_body
 from langfuse_aws.components.shared.location import Location
+from langfuse_aws.offline.facts import ACCOUNT
 from tests.unit.components.test_alarms import copied, large, mailing, real_values
 from tests.unit.settings.test_external_stores import EXTERNAL, stack
 from tests.unit.stack_graph import Graph, shipped, varied
@@ -158,7 +159,7 @@ def test_copies_have_lines_of_their_own() -> None:
     ],
 )
 def test_each_partition_has_a_console_of_its_own(region: str, partition: str, host: str) -> None:
-    url = console_url(Location(region, partition), "langfuse-dev")
+    url = console_url(Location(region, partition, ACCOUNT), "langfuse-dev")
     assert (
         url == f"https://{host}/cloudwatch/home?region={region}#dashboards/dashboard/langfuse-dev"
     )

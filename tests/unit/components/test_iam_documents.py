@@ -15,6 +15,7 @@ import pytest
 
 from langfuse_aws.components.shared import iam
 from langfuse_aws.components.shared.iam import Statement
+from langfuse_aws.components.shared.location import Location
 
 BUCKET: Final = "arn:aws:s3:::langfuse-dev-storage-1a2b3c4"
 KEY: Final = "arn:aws:kms:us-east-1:123456789012:key/0a1b2c3d"
@@ -94,10 +95,21 @@ def test_access_to_the_bucket_has_sorted_actions_and_no_wildcard(key: str | None
         )
 
 
-@pytest.mark.parametrize("service", ["ecs-tasks.amazonaws.com", "ec2.amazonaws.com"])
-def test_a_trust_policy_lets_one_service_in_and_is_canonical_text(service: str) -> None:
-    assert iam.trust(service) == (
-        '{"Statement": [{"Action": "sts:AssumeRole", "Effect": "Allow", '
+@pytest.mark.parametrize(
+    ("service", "condition"),
+    [
+        (
+            "lambda.amazonaws.com",
+            '"Condition": {"StringEquals": {"aws:SourceAccount": "123456789012"}}, ',
+        ),
+        ("ec2.amazonaws.com", ""),
+    ],
+)
+def test_a_trust_policy_lets_one_service_in_and_is_canonical_text(
+    service: str, condition: str
+) -> None:
+    assert iam.trust(service, Location("us-east-1", "aws", "123456789012")) == (
+        f'{{"Statement": [{{"Action": "sts:AssumeRole", {condition}"Effect": "Allow", '
         f'"Principal": {{"Service": "{service}"}}}}], "Version": "2012-10-17"}}'
     ), "sorted keys, so that the text is the same in every run"
 

@@ -89,6 +89,7 @@ def test_a_definition_holds_exactly_what_ecs_gives_back() -> None:
             "startPeriod": 300,
         },
         "stopTimeout": 120,
+        "linuxParameters": {"capabilities": {"drop": ["ALL"]}, "initProcessEnabled": True},
         "logConfiguration": {
             "logDriver": "awslogs",
             "options": {

@@ -159,7 +159,7 @@ CASES: Final[tuple[Case, ...]] = (
         broken(
             "one-task-on-a-volume",
             f"it may run at {most} % during an update, and its tasks have a volume",
-            *on_volume(VOLUMES, **inputs),
+            *on_volume(VOLUMES, on=None, **inputs),
         )
         for most, inputs in ((200, {}), (150, {"deploymentMaximumPercent": 150}))
     ),

@@ -610,8 +610,8 @@ def test_a_stack_that_sends_through_ses_may_send_as_its_address_and_as_no_other(
 
 
 def test_an_identity_is_one_of_the_stacks_partition_region_and_account() -> None:
-    china = Location("cn-north-1", "aws-cn")
-    assert iam.mail_identities(china, "123456789012", ["example.cn"]) == [
+    china = Location("cn-north-1", "aws-cn", "123456789012")
+    assert iam.mail_identities(china, ["example.cn"]) == [
         "arn:aws-cn:ses:cn-north-1:123456789012:identity/example.cn"
     ]
 

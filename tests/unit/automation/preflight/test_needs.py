@@ -222,6 +222,7 @@ CERTIFICATE = "arn:aws:acm:us-east-1:123456789012:certificate/0"
         ),
         ({}, {"network": {"egress": "natInstance"}}, NAT_INSTANCE),
         ({}, {"storage": {"kms": True}}, {"kms/key:Key"}),
+        ({}, {"encryption": "customerKey"}, {"kms/key:Key"}),
         (
             {},
             {"backups": {"vaultLock": True}},
@@ -290,6 +291,7 @@ def test_every_row_is_needed_by_some_stack_and_has_actions() -> None:
         postgres={"snapshotIdentifier": "nightly"}, clickhouse={"snapshotId": "snap-01234567"}
     )
     aurora = settings(postgres={"mode": "auroraServerless", "snapshotIdentifier": "nightly"})
-    stacks = (everything, the_rest, mirror, through, restored, aurora)
+    encrypted = settings(encryption="customerKey")
+    stacks = (everything, the_rest, mirror, through, restored, aurora, encrypted)
     needed = {id(row) for own in stacks for row in rows_for(own)}
     assert needed == {id(row) for row in rows()}

@@ -1,0 +1,62 @@
+"""What the stack does without, though nobody has set a switch: rights of containers, and more.
+
+Proves what is registered, in every stack that together have all that the program makes. It does not
+prove that an image starts with it: the images' own files say so, where the constants name them.
+"""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from langfuse_aws.components.runtime.task import UNUSED_BY_CLICKHOUSE
+from tests.unit.stack_graph import build, shipped, shipped_config
+from tests.unit.stacks_of_all import graphs
+
+TASK = "aws:ecs/taskDefinition:TaskDefinition"
+INSTANCE = "aws:rds/instance:Instance"
+CLUSTER = "aws:rds/cluster:Cluster"
+MEMBER = "aws:rds/clusterInstance:ClusterInstance"
+
+
+def containers() -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every container of every stack, and where it is."""
+    for stack, graph in graphs().items():
+        for task in graph.of_type(TASK):
+            for each in json.loads(task.inputs["containerDefinitions"]):
+                yield f"{stack}: {task.name}: {each['name']}", each
+
+
+def test_a_container_has_no_linux_capability_that_it_can_do_without() -> None:
+    found = dict(containers())
+    assert len(found) > 40
+    for where, each in found.items():
+        dropped = each["linuxParameters"]["capabilities"]
+        if "clickhouse" in each["image"]:
+            assert dropped == {"drop": sorted(UNUSED_BY_CLICKHOUSE)}, where
+        else:
+            assert dropped == {"drop": ["ALL"]}, where
+    # What its entrypoint does as root, and what its program carries.
+    needed = {"CHOWN", "DAC_OVERRIDE", "FOWNER", "SETGID", "SETUID", "IPC_LOCK", "SYS_NICE"}
+    assert not needed & {*UNUSED_BY_CLICKHOUSE}
+
+
+def test_a_container_has_a_first_process_that_reaps_the_others() -> None:
+    for where, each in containers():
+        assert each["linuxParameters"]["initProcessEnabled"] is True, where
+
+
+def test_postgres_lets_iam_sign_in_and_keeps_what_sessions_wait_for() -> None:
+    dev = shipped("dev").one(INSTANCE).inputs
+    assert dev["iamDatabaseAuthenticationEnabled"] is True
+    insights = dev["performanceInsightsEnabled"], dev["performanceInsightsRetentionPeriod"]
+    assert insights == (True, 7), "more than 7 days are paid for"
+    assert shipped("prod").one(CLUSTER).inputs["iamDatabaseAuthenticationEnabled"] is True
+
+
+def test_aurora_has_database_insights_where_its_least_capacity_bears_them() -> None:
+    for least, wanted in ((0.5, None), (1.5, None), (2, True)):
+        config = {**shipped_config("prod"), "postgres": {"minAcu": least, "maxAcu": 8}}
+        members = build("prod", config).of_type(MEMBER)
+        assert len(members) == 2
+        for each in members:
+            assert each.inputs.get("performanceInsightsEnabled") is wanted, least
