@@ -27,13 +27,19 @@ def move(sides: Sides) -> list[str]:
     return said
 
 
-def test_everything_arrives_and_the_source_stays_as_it_was(pair: Pair) -> None:
+def test_everything_arrives_and_the_source_stays_as_it_was_and_nothing_secret_is_noted(
+    pair: Pair,
+) -> None:
     source, target = pair.clickhouse(0), pair.clickhouse(1)
     before = {name: source.partitions(name) for name in source.tables()}
     rows_before, objects_before = pair.postgres(0).counts(), dict(pair.s3.objects["langfuse"])
     sides = pair.sides(keys=KEYS)
     assert refusals(sides) == []
-    move(sides)
+    said = move(sides)
+    noted = str(pair.postgres(1).rows("SELECT * FROM move_in.items"))
+    assert "clickhouse/traces/202601" in noted
+    for text in (noted, str(said), repr(sides.source), repr(sides.target), repr(sides)):
+        assert not [each for each in SECRETS if each in text]
     compared = list(verification.compare(sides))
     assert [each for each in compared if not each.same] == []
     rows = {each.what: each.source for each in compared}
@@ -130,11 +136,3 @@ def test_what_differs_is_named_with_its_day(pair: Pair) -> None:
     }
     assert differing["ClickHouse observations"].differing == ("2026-01-11: 25 and 26",)
     assert differing["Objects media"].differing == ("project-1/m1.png: another content",)
-
-
-def test_nothing_secret_is_noted(pair: Pair) -> None:
-    sides = pair.sides(keys=KEYS)
-    said = move(sides)
-    noted = str(pair.postgres(1).rows("SELECT * FROM move_in.items"))
-    for text in (noted, str(said), repr(sides.source), repr(sides.target), repr(sides)):
-        assert not [each for each in SECRETS if each in text]
