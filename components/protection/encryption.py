@@ -86,11 +86,14 @@ ENCRYPTED: Final[Mapping[str, Callable[[Props, Key], dict[str, Any]]]] = {
     "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration": (
         _bucket
     ),
-    "aws:scheduler/schedule:Schedule": _input("kms_key_arn"),
     "aws:secretsmanager/secret:Secret": _input("kms_key_id"),
     "aws:sns/topic:Topic": _input("kms_master_key_id"),
 }
-"""What gives a resource the key, by type: its inputs, from those that it has and the key's ARN."""
+"""What gives a resource the key, by type: its inputs, from those that it has and the key's ARN.
+
+Not schedules, of which a key encrypts the payload alone, and the stack's have none
+(https://docs.aws.amazon.com/scheduler/latest/UserGuide/encryption-rest.html); nor the function,
+which has no environment."""
 
 
 def has_own_key(settings: Settings) -> bool:
@@ -315,8 +318,4 @@ def _follows(statement: dict[str, Any], key_arn: str, location: Location) -> lis
             iam.allow(use, [key_arn], {"StringEquals": through("ec2")}),
             iam.allow(["kms:CreateGrant"], [key_arn], {**for_aws, "StringEquals": through("ec2")}),
         ]
-    if "ecs:RunTask" in actions:
-        # Of a schedule that runs a task: it is read with the role of its target.
-        # https://docs.aws.amazon.com/scheduler/latest/UserGuide/encryption-rest.html
-        return [iam.allow(["kms:Decrypt"], [key_arn], {"StringEquals": through("scheduler")})]
     return []

@@ -8,6 +8,7 @@ from typing import Final
 
 CACHE: Final = "aws:elasticache/replicationGroup:ReplicationGroup"
 SCALING_TARGET: Final = "aws:appautoscaling/target:Target"
+DATABASE: Final = "aws:rds/instance:Instance"
 PARAMETERS: Final = "aws:rds/parameterGroup:ParameterGroup"
 SERVICE: Final = "aws:ecs/service:Service"
 GROUP: Final = "aws:autoscaling/group:Group"
@@ -35,7 +36,20 @@ SEEN_BY_REFRESH: Final = SEEN_BY_PREVIEW | {
     (EGRESS_RULE, "description"),
 }
 
-SEEN_BY_REFRESH_OF_RDS: Final = SEEN_BY_REFRESH | {(PARAMETERS, "parameters")}
+SEEN_BY_PREVIEW_OF_RDS: Final = frozenset(
+    {
+        (DATABASE, "performanceInsightsEnabled"),
+        (DATABASE, "performanceInsightsKmsKeyId"),
+        (DATABASE, "performanceInsightsRetentionPeriod"),
+    }
+)
+"""With one RDS instance instead of Aurora; the key only where there is one."""
+
+SEEN_BY_REFRESH_OF_RDS: Final = SEEN_BY_REFRESH | {
+    (DATABASE, "performanceInsightsEnabled"),
+    (DATABASE, "performanceInsightsRetentionPeriod"),
+    (PARAMETERS, "parameters"),
+}
 """With one RDS instance instead of Aurora."""
 
 SEEN_BY_REFRESH_OF_A_WEB_ACL: Final = frozenset({(WEB_ACL, "dataProtectionConfig")})

@@ -31,6 +31,21 @@ def test_the_simulations_cache_nodes_forget_how_strictly_they_ask_for_tls(name: 
     assert "TransitEncryptionMode" not in found, "the provider reads it off the first node"
 
 
+def test_the_simulation_knows_nothing_of_performance_insights(name: str) -> None:
+    rds = client("rds")
+    rds.create_db_instance(
+        DBInstanceIdentifier=name,
+        DBInstanceClass="db.t4g.micro",
+        Engine="postgres",
+        AllocatedStorage=20,
+        MasterUsername="langfuse",
+        MasterUserPassword="gap-Password-1",
+        EnablePerformanceInsights=True,
+    )
+    (found,) = rds.describe_db_instances(DBInstanceIdentifier=name)["DBInstances"]
+    assert not found.get("PerformanceInsightsEnabled")
+
+
 def test_the_simulation_forgets_how_a_group_replaces_instances(name: str) -> None:
     ec2, scaling = client("ec2"), client("autoscaling")
     image = ec2.describe_images(Owners=["amazon"])["Images"][0]["ImageId"]

@@ -26,6 +26,7 @@ from tests.provider.ecs_scheduler import EcsScheduler
 from tests.provider.gaps import (
     SEEN_BY_PREVIEW,
     SEEN_BY_PREVIEW_OF_A_WEB_ACL,
+    SEEN_BY_PREVIEW_OF_RDS,
     SEEN_BY_REFRESH,
     SEEN_BY_REFRESH_OF_A_WEB_ACL,
     SEEN_BY_REFRESH_OF_RDS,
@@ -240,6 +241,8 @@ def live(story: Story, account: Account, deployment: Deployment) -> None:
     if "ingress.waf.rateLimitPerFiveMinutes" in story.config:
         check_web_acl(account)
         expected |= SEEN_BY_PREVIEW_OF_A_WEB_ACL
+    if story.stack == "dev":
+        expected |= SEEN_BY_PREVIEW_OF_RDS
     if story.stack == "staging":
         expected |= SEEN_OF_A_NAT_INSTANCE
 

@@ -42,7 +42,6 @@ PLACES: Final[Mapping[str, tuple[str | int, ...]]] = {
     "aws:rds/clusterInstance:ClusterInstance": ("performanceInsightsKmsKeyId",),
     "aws:rds/instance:Instance": ("kmsKeyId",),
     SSE: ("rules", 0, "applyServerSideEncryptionByDefault", "kmsMasterKeyId"),
-    "aws:scheduler/schedule:Schedule": ("kmsKeyArn",),
     "aws:secretsmanager/secret:Secret": ("kmsKeyId",),
     "aws:sns/topic:Topic": ("kmsMasterKeyId",),
 }
