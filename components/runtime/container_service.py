@@ -19,6 +19,7 @@ from langfuse_aws.components.runtime.images import ContainerImage
 from langfuse_aws.components.runtime.lag_scaling import LagScaling, scale_on_lag
 from langfuse_aws.components.runtime.read_back import running_service
 from langfuse_aws.components.runtime.task import (
+    EVERY_CAPABILITY,
     FargateTask,
     FargateTaskArgs,
     HealthCheck,
@@ -113,6 +114,7 @@ class ContainerService(pulumi.ComponentResource):
                 location=args.location,
                 network=args.network,
                 log_retention_days=args.log_retention_days,
+                without=() if args.execute_command else EVERY_CAPABILITY,
                 sidecars=args.sidecars,
                 authorities=args.authorities,
             ),

@@ -54,7 +54,9 @@ class HealthCheck:
 
 EVERY_CAPABILITY: Final = ("ALL",)
 """Langfuse's and Grafana's images name a user that is not root, who has none to lose; Fargate lets
-a task drop any. https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_KernelCapabilities.html
+a task drop any, and which of them ECS Exec's agent needs, which runs as root, it does not say.
+https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_KernelCapabilities.html
+https://github.com/aws/containers-roadmap/issues/1360
 https://github.com/langfuse/langfuse/blob/main/web/Dockerfile, worker/Dockerfile
 https://github.com/grafana/helm-charts/blob/main/charts/grafana/values.yaml"""
 
@@ -107,7 +109,7 @@ class ContainerDefinition:
             # A first process that hands signals on, and reaps what health checks and shells leave.
             # https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_LinuxParameters.html
             "linuxParameters": {
-                "capabilities": {"drop": sorted(self.without)},
+                **({"capabilities": {"drop": sorted(self.without)}} if self.without else {}),
                 "initProcessEnabled": True,
             },
             "logConfiguration": {
@@ -167,7 +169,11 @@ def execution_role(
     if secrets:
         statements.append(read_secrets(secrets))
     statements += image.statements
-    return iam.service_role(f"{name}-execution", PRINCIPAL, statements, location, opts=opts)
+    # Of its source AWS's page on this role says nothing, and that on task roles does.
+    # https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task_execution_IAM_role.html
+    return iam.service_role(
+        f"{name}-execution", PRINCIPAL, statements, location, opts=opts, tells=False
+    )
 
 
 def task_role(

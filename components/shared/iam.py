@@ -33,39 +33,36 @@ def document(statements: Sequence[Statement]) -> dict[str, Any]:
     return {"Version": "2012-10-17", "Statement": list(statements)}
 
 
-SOURCES: Final[Mapping[str, str | None]] = {
+SOURCES: Final[Mapping[str, str]] = {
     # https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/flow-logs-iam-role.html
     "vpc-flow-logs.amazonaws.com": "ec2",
     # https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-iam-roles.html
     "ecs-tasks.amazonaws.com": "ecs",
     # https://docs.aws.amazon.com/scheduler/latest/UserGuide/cross-service-confused-deputy-prevention.html
     "scheduler.amazonaws.com": "scheduler",
-    # https://github.com/nationalarchives/terraform-aws-immutable-aws-backup, role of the deployment
-    "backup.amazonaws.com": None,
-    # https://github.com/terraform-aws-modules/terraform-aws-lambda/pull/771: the function, which a
-    # source would be, is made after its role
-    "lambda.amazonaws.com": None,
 }
-"""Services that say for whom they take a role, and the service in the ARN that they say it by;
-None: by the account alone."""
+"""Services whose pages say that they tell for whom they take a role, and the service in the ARN
+that they tell it by."""
 
 SAY_NOTHING: Final[Mapping[str, str]] = {
     "ec2.amazonaws.com": (
         "EC2 takes a role for an instance profile of the same account, and says no source: "
         "https://github.com/prowler-cloud/prowler/issues/2810"
     ),
+    "backup.amazonaws.com": "AWS documents a source for topics alone",
     "build.apprunner.amazonaws.com": "AWS documents no source of App Runner's",
+    "lambda.amazonaws.com": "AWS documents no source of an execution role's",
     "tasks.apprunner.amazonaws.com": "AWS documents no source of App Runner's",
 }
-"""Services whose roles nobody could take if their trust asked for a source, and how that is known.
-Passing them a role of another account is refused all the same.
+"""Services that may tell no source, so that none could take a role whose trust asked for it, and a
+first `up` would fail; and why. Passing them a role of another account is refused all the same.
 https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_use_passrole.html"""
 
 
-def trust(service: str, location: Location) -> str:
+def trust(service: str, location: Location, *, tells: bool = True) -> str:
     """Build the trust policy that lets an AWS service, such as `ecs-tasks.amazonaws.com`, in.
 
-    Only for this account's own resources, where the service tells for whom it acts: otherwise it
+    Only for this account's own resources, where the service `tells` for whom it acts: otherwise it
     could be talked into acting for somebody else's. KeyError if nobody knows whether it does.
     https://docs.aws.amazon.com/IAM/latest/UserGuide/confused-deputy.html
     """
@@ -75,12 +72,13 @@ def trust(service: str, location: Location) -> str:
         "Principal": {"Service": service},
     }
     if service not in SAY_NOTHING:
-        condition: dict[str, Any] = {"StringEquals": {"aws:SourceAccount": location.account}}
         source = SOURCES[service]
-        if source is not None:
-            arn = f"arn:{location.partition}:{source}:{location.region}:{location.account}:*"
-            condition["ArnLike"] = {"aws:SourceArn": arn}
-        statement["Condition"] = condition
+        arn = f"arn:{location.partition}:{source}:{location.region}:{location.account}:*"
+        if tells:
+            statement["Condition"] = {
+                "ArnLike": {"aws:SourceArn": arn},
+                "StringEquals": {"aws:SourceAccount": location.account},
+            }
     return json.dumps(document([statement]), sort_keys=True)
 
 
@@ -186,12 +184,15 @@ def service_role(
     opts: pulumi.ResourceOptions,
     managed: Mapping[str, str] | None = None,
     policy_arns: Sequence[str] = (),
+    tells: bool = True,
 ) -> ServiceRole:
     """Make the role `name` for an AWS service, with one inline policy and managed ones by label.
 
-    `policy_arns` are those that the stack file names.
+    `policy_arns` are those that the stack file names. Unless the service `tells` for whom it takes
+    this role, its trust does not ask.
     """
-    role = aws.iam.Role(name, assume_role_policy=trust(service, location), opts=opts)
+    policy = trust(service, location, tells=tells)
+    role = aws.iam.Role(name, assume_role_policy=policy, opts=opts)
     policies: list[pulumi.CustomResource] = []
     if statements:
         policies.append(

@@ -40,6 +40,12 @@ def test_a_container_has_no_linux_capability_that_it_can_do_without() -> None:
     assert not needed & {*UNUSED_BY_CLICKHOUSE}
 
 
+def test_a_shell_needs_capabilities_that_aws_does_not_name() -> None:
+    graph = build("dev", {"size": "dev", "exec": True})
+    for name in ("web", "worker"):
+        assert graph.container(name)["linuxParameters"] == {"initProcessEnabled": True}
+
+
 def test_a_container_has_a_first_process_that_reaps_the_others() -> None:
     for where, each in containers():
         assert each["linuxParameters"]["initProcessEnabled"] is True, where
