@@ -101,7 +101,8 @@ def test_access_to_the_bucket_has_sorted_actions_and_no_wildcard(key: str | None
         (
             "scheduler.amazonaws.com",
             '"Condition": {"ArnLike": {"aws:SourceArn": '
-            '"arn:aws:scheduler:us-east-1:123456789012:*"}, "StringEquals": {"aws:SourceAccount": "123456789012"}}, ',
+            '"arn:aws:scheduler:us-east-1:123456789012:*"}, '
+            '"StringEquals": {"aws:SourceAccount": "123456789012"}}, ',
         ),
         ("ec2.amazonaws.com", ""),
     ],
