@@ -240,14 +240,14 @@ USE: Final = ["kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey*", "kms:ReEncry
 def _services(location: Location) -> list[dict[str, Any]]:
     prefix = f"arn:{location.partition}:logs:{location.region}:{location.account}:log-group:*"
     # https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/encrypt-log-data-kms.html
-    logs = {"ArnLike": {"kms:EncryptionContext:aws:logs:arn": prefix}}
+    logs = {"StringLike": {"kms:EncryptionContext:aws:logs:arn": prefix}}
     # https://repost.aws/knowledge-center/cloudwatch-configure-alarm-sns
     alarms = {"StringEquals": {"aws:SourceAccount": location.account}}
     return [
         _to(
             "Logs",
             {"Service": _host("logs", location)},
-            [*USE, "kms:DescribeKey"],
+            USE,
             logs,
         ),
         _to(

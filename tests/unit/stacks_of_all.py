@@ -19,6 +19,7 @@ from tests.unit.stack_graph import (
 STACKS: Final[Mapping[str, tuple[str, Mapping[str, Any]]]] = {
     **{size: (size, shipped_config(size)) for size in ("dev", "staging", "prod")},
     "varied": ("dev", VARIED),
+    "encrypted": ("dev", {**shipped_config("dev"), "encryption": "customerKey"}),
     "everything": ("everything", EVERYTHING),
     "mirror": ("platform", FARGATE),
     "App Runner": ("platform", APP_RUNNER),

@@ -154,7 +154,7 @@ def test_the_key_lets_in_the_account_and_three_services_for_it_alone(
     assert found["Account"]["Principal"] == {"AWS": f"arn:aws:iam::{ACCOUNT}:root"}
     assert found["Logs"]["Principal"] == {"Service": "logs.us-east-1.amazonaws.com"}
     assert found["Logs"]["Condition"] == {
-        "ArnLike": {
+        "StringLike": {
             "kms:EncryptionContext:aws:logs:arn": f"arn:aws:logs:us-east-1:{ACCOUNT}:log-group:*"
         }
     }

@@ -45,6 +45,9 @@ PRINCIPALS: Final[Mapping[str, str]] = {
     "build.apprunner.amazonaws.com": (
         "https://docs.aws.amazon.com/apprunner/latest/dg/security_iam_service-with-iam.html"
     ),
+    "logs.us-east-1.amazonaws.com": (
+        "https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/encrypt-log-data-kms.html"
+    ),
     "tasks.apprunner.amazonaws.com": (
         "https://docs.aws.amazon.com/apprunner/latest/dg/security_iam_service-with-iam.html"
     ),
@@ -53,6 +56,17 @@ PRINCIPALS: Final[Mapping[str, str]] = {
     ),
 }
 """Services that take a role, but are in none of AWS's own policies, and the page that has them."""
+
+
+OF_THE_ACCOUNT: Final = {
+    ("AWS", f"arn:aws:iam::{ACCOUNT}:root"),
+    (
+        "AWS",
+        f"arn:aws:iam::{ACCOUNT}:role/aws-service-role/autoscaling.amazonaws.com/"
+        "AWSServiceRoleForAutoScaling",
+    ),
+}
+"""The account, and the role that Auto Scaling makes for itself."""
 
 
 def several(value: Any) -> list[Any]:
@@ -297,7 +311,7 @@ def test_every_principal_is_a_service_that_exists_or_the_account(
                 if kind == "Service":
                     assert name in known, str(statement)
                 else:
-                    assert (kind, name) == ("AWS", f"arn:aws:iam::{ACCOUNT}:root"), str(statement)
+                    assert (kind, name) in OF_THE_ACCOUNT, str(statement)
 
 
 def test_every_attached_policy_is_one_that_aws_manages() -> None:

@@ -39,6 +39,7 @@ ASKED: Final = {
     "get_instances_output": None,
     "get_managed_prefix_list": "ec2:GetManagedPrefixListEntries",
     "get_route_table_output": "ec2:DescribeRouteTables",
+    "get_roles": "iam:ListRoles",
     "get_service_output": None,
     "get_snapshot": "rds:DescribeDBSnapshots",
     "get_subnet": "ec2:DescribeSubnets",
