@@ -24,7 +24,7 @@ from tests.move_in.servers import PASSWORD
 COMPOSE: Final = """
 services:
   langfuse-worker:
-    image: docker.io/langfuse/langfuse-worker:3.225.4
+    image: docker.io/langfuse/langfuse-worker:3.224.0
     environment: &worker
       DATABASE_URL: postgresql://postgres:${POSTGRES_PASSWORD:?set it}@postgres:5432/DATABASE
       SALT: ${SALT}
@@ -46,7 +46,7 @@ services:
       LANGFUSE_S3_MEDIA_UPLOAD_ACCESS_KEY_ID: minio
       LANGFUSE_S3_MEDIA_UPLOAD_SECRET_ACCESS_KEY: minio-secret
   langfuse-web:
-    image: docker.io/langfuse/langfuse:3.225.4
+    image: docker.io/langfuse/langfuse:3.224.0
     environment:
       <<: *worker
       NEXTAUTH_URL: http://localhost:1

@@ -77,7 +77,7 @@ def test_every_reason_is_told_at_once(pair: Pair, monkeypatch: pytest.MonkeyPatc
     )
     lines = refused(pair, sides)
     for expected in (
-        "release: the source is 3.225.4, newer than the target's 3.200.0. Set langfuse:release",
+        "release: the source is 3.224.0, newer than the target's 3.200.0. Set langfuse:release",
         "1 migrations that the target's 3.200.0 does not know, the last 20270101_newer",
         "SALT: the target's is not the source's, so no API key would open the target",
         "ENCRYPTION_KEY: the target's is not the source's, so no stored credential",
@@ -112,8 +112,8 @@ def test_stores_that_do_not_answer_are_told_together(pair: Pair) -> None:
 
 
 def test_majors_are_not_crossed_and_an_unknown_release_is_asked_for(pair: Pair) -> None:
-    (line,) = refused(pair, pair.sides(release="4.16.0"))
-    assert line.startswith("release: the source is 3.225.4 and the target 4.16.0: a move goes")
+    (line,) = refused(pair, pair.sides(release="4.15.0"))
+    assert line.startswith("release: the source is 3.224.0 and the target 4.15.0: a move goes")
     sides = pair.sides()
     object.__setattr__(sides, "told_release", None)
     (line,) = refused(pair, sides)

@@ -86,7 +86,7 @@ def test_secrets_go_to_pulumi_on_standard_input_beside_those_that_are_there(
                 raise auto.errors.CommandError(SimpleNamespace(stdout="", stderr=""))  # type: ignore
             return SimpleNamespace(stdout='{"OTHER": "mine", "SALT": "before"}')
 
-    deployed = SimpleNamespace(name="prod", settings=SimpleNamespace(release="3.225.4"))
+    deployed = SimpleNamespace(name="prod", settings=SimpleNamespace(release="3.224.0"))
     monkeypatch.setattr(configuration, "Command", Command)
     monkeypatch.setattr(command, "open_stack", always(deployed))
     path = tmp_path / "my.env"

@@ -96,7 +96,7 @@ def test_a_wrong_line_is_named_without_its_value(tmp_path: Path, text: str, said
 
 SERVICES: Final[dict[str, Any]] = {
     "langfuse-web": {
-        "image": "docker.langfuse.com/langfuse/langfuse:${RELEASE:-4.16.0}",
+        "image": "docker.langfuse.com/langfuse/langfuse:${RELEASE:-4.15.0}",
         "env_file": ["web.env"],
         "environment": {
             "DATABASE_URL": "postgresql://me:p%40ss@db:5432/langfuse?sslmode=disable",
@@ -130,7 +130,7 @@ def test_names_of_compose_s_own_network_become_published_ports(tmp_path: Path) -
     assert source.clickhouse.url == "http://10.0.0.7:18123"
     assert source.objects["events"].endpoint == "http://127.0.0.1:9090"
     assert source.objects["events"].region is None
-    assert source.release == "4.16.0"
+    assert source.release == "4.15.0"
     assert source.environment["SALT"] == "hush"
     assert source.environment["ENCRYPTION_KEY"] == "ab" * 32
     assert "hush" not in repr(source)
@@ -140,7 +140,7 @@ def test_an_override_and_a_later_file_win_and_so_does_the_environment(tmp_path: 
     write(tmp_path, SERVICES)
     own = {"langfuse-web": {"environment": ["CLICKHOUSE_USER=other", "SALT=${MINE}"]}}
     write(tmp_path, own, "compose.override.yaml")
-    (tmp_path / ".env").write_text("MINE=salt of .env\nRELEASE=3.225.4\n")
+    (tmp_path / ".env").write_text("MINE=salt of .env\nRELEASE=3.224.0\n")
     urls = tmp_path / "urls.env"
     urls.write_text("CLICKHOUSE_URL=https://clickhouse.example.com\n")
     source = read_source([tmp_path, urls], {"RELEASE": "3.225.5"})
