@@ -633,11 +633,13 @@ def posture(
         typer.Option("--deployed", help="Look at what is deployed, not at the stack file."),
     ] = False,
     folder: Folder = REPOSITORY,
+    offline: Offline = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Hold a stack against the policy pack, and against checkov if it is on PATH.
 
-    Previews the stack file offline: no AWS account is needed. Each rule that fails is printed with
+    Previews the stack file offline: no AWS account is needed. What only an update knows, such as
+    containers, fails no rule then; --deployed looks at all. Each rule that fails is printed with
     its resources and with why that is accepted.
 
     Exit code 0: all that fails is accepted. 1: something fails that is not. 2: nothing was looked
@@ -645,7 +647,9 @@ def posture(
     """
     from langfuse_aws.automation.posture import command as posture_command
 
-    posture_command.posture(stack=stack, folder=folder, deployed=deployed, as_json=as_json)
+    posture_command.posture(
+        stack=stack, folder=folder, deployed=deployed, offline=offline, as_json=as_json
+    )
 
 
 @app.command()

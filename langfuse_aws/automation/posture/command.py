@@ -31,12 +31,12 @@ class Finding:
     because: str
 
 
-def posture(stack: str, folder: Path, deployed: bool, as_json: bool) -> None:
+def posture(stack: str, folder: Path, deployed: bool, offline: bool, as_json: bool) -> None:
     """Print which rules a stack fails."""
     with one_line_errors(2):
         checkov = program()
         with waits.silent(as_json), waits(f"the resources of stack {stack}"):
-            graph = _resources(stack, folder, deployed=deployed)
+            graph = _resources(stack, folder, deployed=deployed, offline=offline)
         with waits.silent(as_json), waits("checkov"):
             scanned = scan(graph, checkov) if checkov else None
         reasons = accepted()
@@ -78,8 +78,9 @@ def unfailed(
     return sorted(rule for rule in reasons if rule not in failing and (scanned or rule in own))
 
 
-def _resources(name: str, folder: Path, *, deployed: bool) -> ResourceGraph:
-    with LangfuseStack(name, project=folder, offline=not deployed) as stack:
+def _resources(name: str, folder: Path, *, deployed: bool, offline: bool) -> ResourceGraph:
+    # A preview needs no account. What is deployed offline is in that state.
+    with LangfuseStack(name, project=folder, offline=offline or not deployed) as stack:
         found = stack.deployed() if deployed else stack.planned()
     if not found.of_type(STACK_TYPE):
         raise UserError(f"stack {name}: nothing is deployed: up first, or leave out --deployed.")
