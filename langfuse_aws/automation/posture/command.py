@@ -11,6 +11,7 @@ from pathlib import Path
 import typer
 
 from langfuse_aws.automation.cli.rows import print_rows
+from langfuse_aws.automation.engine.folders import STATE_FOLDER
 from langfuse_aws.automation.engine.waiting import waits
 from langfuse_aws.automation.errors import UserError
 from langfuse_aws.automation.posture.checkov import Failed, Scan, program, scan
@@ -80,7 +81,9 @@ def unfailed(
 
 def _resources(name: str, folder: Path, *, deployed: bool, offline: bool) -> ResourceGraph:
     # A preview needs no account. What is deployed offline is in that state.
-    with LangfuseStack(name, project=folder, offline=offline or not deployed) as stack:
+    state = folder / STATE_FOLDER.name if offline and deployed else None
+    alone = offline or not deployed
+    with LangfuseStack(name, project=folder, work_dir=state, offline=alone) as stack:
         found = stack.deployed() if deployed else stack.planned()
     if not found.of_type(STACK_TYPE):
         raise UserError(f"stack {name}: nothing is deployed: up first, or leave out --deployed.")
