@@ -24,7 +24,7 @@ WITH_CLI = cli="$$($(RUN) development.pulumi_cli)" && PATH="$(CURDIR)/$(VENV)/bi
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types unit registry engine running queues move-in provider-test mutants bench docs package lock format clean
+.PHONY: help demo test lint types unit registry engine running queues move-in provider-test mutants bench posture docs package lock format clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -70,6 +70,11 @@ mutants: $(MUTANTS_STAMP) ## change the program in COUNT places, drawn by SEED: 
 
 bench: $(STAMP) ## measure the preview, the cost of a resource and the unit tests
 	@$(WITH_CLI) $(RUN) development.bench
+
+posture: $(STAMP) ## which rules do the three stacks fail, and why is that accepted? checkov, if it is on PATH
+	@failed=0; for stack in dev staging prod; do \
+		$(WITH_CLI) $(RUN) automation posture --stack $$stack || failed=1; \
+	done; exit $$failed
 
 docs: $(STAMP) ## write the generated parts of the documentation again
 	$(RUN) development.docs

@@ -719,6 +719,33 @@ def preflight(
 
 
 @app.command()
+def posture(
+    stack: Annotated[str, typer.Option(help="The stack, such as prod.")] = DEFAULT_STACK,
+    deployed: Annotated[
+        bool,
+        typer.Option("--deployed", help="Look at what is deployed, not at the stack file."),
+    ] = False,
+    folder: Folder = REPOSITORY,
+    offline: Offline = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Hold a stack against the policy pack, and against checkov if it is on PATH.
+
+    Previews the stack file offline: no AWS account is needed. What only an update knows, such as
+    containers, fails no rule then; --deployed looks at all. Each rule that fails is printed with
+    its resources and with why that is accepted.
+
+    Exit code 0: all that fails is accepted. 1: something fails that is not. 2: nothing was looked
+    at.
+    """
+    from langfuse_aws.automation.posture import command as posture_command
+
+    posture_command.posture(
+        stack=stack, folder=folder, deployed=deployed, offline=offline, as_json=as_json
+    )
+
+
+@app.command()
 def cost(
     stack: Annotated[str, typer.Option(help="The stack, such as prod.")] = DEFAULT_STACK,
     events_per_month: Annotated[

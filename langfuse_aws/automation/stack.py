@@ -28,6 +28,8 @@ from langfuse_aws.automation.engine.given_settings import checked, full_key
 from langfuse_aws.automation.engine.offline_workspace import (
     SECRETS_PROVIDER,
     alone,
+    file_of,
+    own_name,
     prepare,
     read_yaml,
 )
@@ -109,7 +111,8 @@ class LangfuseStack:
     ) -> None:
         if settings is not None and stack_file is not None:
             raise UserError(f"stack {name}: settings and stack_file exclude each other.")
-        self.name = name
+        # In memory there is one organization, which is nobody's.
+        self.name = name = own_name(name) if offline else name
         self.offline = offline
         try:
             given = checked(settings, secrets or {})
@@ -189,8 +192,8 @@ class LangfuseStack:
         # The region that an offline stack gets otherwise is nobody's choice.
         environment = {**os.environ, **self._given_environment}
         if config is None:
-            name = self.name.rsplit("/", 1)[-1]
-            file = stack_file or project / f"Pulumi.{name}.yaml"
+            name = own_name(self.name)
+            file = stack_file or file_of(name, project)
             keys = {key.removeprefix(f"{NAMESPACE}:") for key in self._secrets}
             check_stack_file(name, file, project, keys, environment)
         elif missing := regions.missing(config, environment, IN_SETTINGS):
@@ -279,7 +282,7 @@ class LangfuseStack:
             stack = self._existing(command)
             self._set_secrets()
             settings = image_repositories.settings_for_mirror(self.name, stack)
-            names = stack.workspace.project_settings().name, self.name.rsplit("/", 1)[-1]
+            names = stack.workspace.project_settings().name, own_name(self.name)
             stack.up(
                 program=image_repositories.program(*names, settings, self.outputs()),
                 target=image_repositories.targets(*names, settings),
@@ -323,7 +326,7 @@ class LangfuseStack:
         project, stack_file, config = self._origin
         if config is not None:
             raise UserError(f"stack {self.name}: has settings, and no stack file to set {key} in.")
-        file = (stack_file or project / f"Pulumi.{self.name}.yaml").resolve()
+        file = (stack_file or file_of(self.name, project)).resolve()
         to = ["--path", full_key(key), value, "--config-file", str(file)]
         self._pulumi("config", "set", *to)
 
@@ -386,7 +389,7 @@ class LangfuseStack:
         if not self.exists() or not self.deployed().resources:
             raise UserError(NOTHING_TO_PLAN.format(self.name))
         project, stack_file, config = self._origin
-        own = stack_file or project / f"Pulumi.{self.name}.yaml"
+        own = stack_file or file_of(self.name, project)
         main = (project / str(read_yaml(project / "Pulumi.yaml").get("main", "."))).resolve()
         return Origin(
             stack=self.name,

@@ -12,7 +12,13 @@ import typer
 from botocore.config import Config
 from pulumi import automation as auto
 
-from langfuse_aws.automation.engine.offline_workspace import check_there, mapping, read_yaml
+from langfuse_aws.automation.engine.offline_workspace import (
+    check_there,
+    file_of,
+    mapping,
+    own_name,
+    read_yaml,
+)
 from langfuse_aws.automation.engine.operation import Command
 from langfuse_aws.automation.engine.sessions import session_of
 from langfuse_aws.automation.engine.stack_file import InvalidSettingsError
@@ -137,8 +143,7 @@ PATIENT: Final = Config(retries=_RETRIES)
 
 def open_stack(name: str, folder: Path, clients: Config = PATIENT) -> Deployed:
     """Find a stack of the project in a folder. `clients`: how its clients of AWS wait and retry."""
-    own_name = name.rsplit("/", 1)[-1]
-    file = folder / f"Pulumi.{own_name}.yaml"
+    file = file_of(name, folder)
     if file.is_file():
         mapping(read_yaml(file).get("config"), file)
     try:
@@ -154,8 +159,8 @@ def open_stack(name: str, folder: Path, clients: Config = PATIENT) -> Deployed:
         (missing,) = regions.missing({}, {})
         raise UserError(f"stack {name}: {missing}")
     return Deployed(
-        name=own_name,
-        prefix=resource_prefix(stack.workspace.project_settings().name, own_name),
+        name=own_name(name),
+        prefix=resource_prefix(stack.workspace.project_settings().name, own_name(name)),
         pulumi=stack,
         aws=lambda service: session.client(service, config=clients),
         region=session.region_name,

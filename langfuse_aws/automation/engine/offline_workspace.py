@@ -74,7 +74,7 @@ class OfflineStack:
     @property
     def stack_file(self) -> Path:
         """The copy of the stack's settings."""
-        return self.folder / f"Pulumi.{self.name}.yaml"
+        return file_of(self.name, self.folder)
 
     def environment(self, providers: Mapping[str, str]) -> dict[str, str]:
         """Return what `pulumi` needs in its environment to use this workspace alone."""
@@ -101,6 +101,16 @@ def alone(backend: Path) -> dict[str, str]:
     }
 
 
+def own_name(stack: str) -> str:
+    """A stack's name without its organization and project, which its file and AWS know it by."""
+    return stack.rsplit("/", 1)[-1]
+
+
+def file_of(stack: str, folder: Path) -> Path:
+    """Where a project in a folder has the settings of a stack."""
+    return folder / f"Pulumi.{own_name(stack)}.yaml"
+
+
 def stacks(repository: Path = REPOSITORY) -> list[str]:
     """Name the stacks that have a settings file."""
     files = (path.name for path in repository.glob("Pulumi.*.yaml"))
@@ -121,7 +131,7 @@ def prepare(
     """
     stack = OfflineStack(name, scratch)
     stack.folder.mkdir(parents=True, exist_ok=True)
-    settings_file = stack_file or repository / f"Pulumi.{name}.yaml"
+    settings_file = stack_file or file_of(name, repository)
     if config is None:
         check_there(name, settings_file, repository)
         given = read_yaml(settings_file)

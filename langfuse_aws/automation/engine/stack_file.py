@@ -14,8 +14,10 @@ from typing import Any, NamedTuple, cast
 from langfuse_aws.automation.engine.offline_workspace import (
     check_project,
     check_there,
+    file_of,
     files_in,
     mapping,
+    own_name,
     read_yaml,
     stacks,
 )
@@ -147,8 +149,7 @@ def read_stack_file(stack: str | None, folder: Path) -> StackFile:
         check_project(folder)
     if stack is None:
         raise CommandLineError(f"--stack: is missing. {files_in(folder)}; name one of these.")
-    name = stack.rsplit("/", 1)[-1]
-    path = folder / f"Pulumi.{name}.yaml"
+    name, path = own_name(stack), file_of(stack, folder)
     check_there(stack, path, folder)
     project = read_yaml(folder / "Pulumi.yaml")
     written = _read(name, path, project)
@@ -193,8 +194,7 @@ def check_alone(stack: str, folder: Path) -> bool:
 
     Raises UserError if there is none, InvalidSettingsError if it is wrong.
     """
-    name = stack.rsplit("/", 1)[-1]
-    path = folder / f"Pulumi.{name}.yaml"
+    name, path = own_name(stack), file_of(stack, folder)
     check_there(stack, path, folder)
     written = _read(name, path, read_yaml(folder / "Pulumi.yaml"))
     _check(written)

@@ -13,6 +13,7 @@ from langfuse_aws.automation.engine.offline_workspace import (
     FOREIGN_SETTINGS,
     SECRETS_PROVIDER,
     check_there,
+    file_of,
     prepare,
     read_yaml,
     write_project,
@@ -79,7 +80,7 @@ def place(
 ) -> Place:
     """Prepare for AWS. `folder` is used only for settings that are not in the project's folder."""
     environment = {"PATH": search_path()}
-    own = (project / f"Pulumi.{name}.yaml").resolve()
+    own = file_of(name, project).resolve()
     if config is not None:
         write_project(folder, project)
         copy = folder / own.name

@@ -1,0 +1,1 @@
+"""`posture`: the rules that a stack fails, and why that is accepted."""
