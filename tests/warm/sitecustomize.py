@@ -27,10 +27,14 @@ def hand_over(path: str) -> None:
         "path": sys.path,
     }
     content = json.dumps(request).encode()
+    # The program may run, and be stopped, before this process knows that all is sent.
+    handed_on = (signal.SIGINT, signal.SIGTERM)
+    signal.pthread_sigmask(signal.SIG_BLOCK, handed_on)
+    for number in handed_on:
+        signal.signal(number, lambda number, _: connection.send(bytes([number])))
     socket.send_fds(connection, [len(content).to_bytes(8, "big")], [0, 1, 2])
     connection.sendall(content)
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda number, _: connection.send(bytes([number])))
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, handed_on)
     status = connection.recv(1)
     os._exit(status[0] if status else 1)
 
