@@ -154,6 +154,11 @@ ATTACH: Final = (
 # --- the boot script
 
 
+def test_the_device_is_one_that_ec2_keeps_for_data_volumes() -> None:
+    """https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/device_naming.html."""
+    assert re.fullmatch(r"/dev/sd[f-p]", DEVICE)
+
+
 def test_a_new_volume_is_formatted_mounted_and_only_then_offered_to_the_cluster(
     first: Boot,
 ) -> None:

@@ -19,6 +19,7 @@ import pytest
 import yaml
 
 from langfuse_aws.components.clickhouse.config import start_command
+from langfuse_aws.components.clickhouse.reader import SYSTEM_TABLES
 from langfuse_aws.components.grafana import files as grafana_files
 from langfuse_aws.components.grafana.grafana import configuration, tables
 from langfuse_aws.settings.loading import SettingsError, load
@@ -561,3 +562,11 @@ def test_the_command_is_one_that_a_shell_can_read() -> None:
     *entry, command = grafana_files.start_command()
     assert entry == ["/bin/sh", "-euc"]
     assert shlex.split(command)[-2:] == ["exec", "/run.sh"]
+
+
+def test_the_reader_sees_the_system_tables_of_the_dashboards_and_what_explains_them() -> None:
+    text = (grafana_files.FOLDER / "dashboards/langfuse.json").read_text(encoding="utf-8")
+    shown = set(re.findall(r"\bsystem\.(\w+)", text))
+    assert shown == {"disks", "metrics", "part_log", "parts", "query_log"}
+    explaining = {"asynchronous_metrics", "events", "merges", "mutations", "replicas"}
+    assert {*SYSTEM_TABLES} == shown | explaining
