@@ -8,6 +8,7 @@ import os
 import re
 import shlex
 from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from string import Template
 from typing import Any, Final
@@ -110,11 +111,14 @@ def _write(folder: Path, files: Mapping[str, str]) -> None:
             "or take these away."
         )
     try:
-        for name, text in files.items():
-            path = folder / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with path.open("x", encoding="utf-8") as file:
-                file.write(text)
+        with ExitStack() as unless_all_are_written:
+            for name, text in files.items():
+                path = folder / name
+                path.parent.mkdir(parents=True, exist_ok=True)
+                with path.open("x", encoding="utf-8") as file:
+                    unless_all_are_written.callback(path.unlink)
+                    file.write(text)
+            unless_all_are_written.pop_all()
     except OSError as error:
         raise UserError(
             f"{folder}: cannot be written: {error.filename}: {error.strerror}. Name another folder."

@@ -5,6 +5,7 @@ That the project deploys is the business of tests/engine/test_new_project.py.
 
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 import yaml
@@ -122,6 +123,27 @@ def test_a_file_where_a_folder_must_be_is_one_line(tmp_path: Path, name: str) ->
         "take these away.\n"
     )
     assert path.read_text() == "mine"
+
+
+@pytest.mark.parametrize(
+    ("error", "code"), [(KeyboardInterrupt(), 130), (OSError(28, "No space left on device"), 1)]
+)
+def test_what_is_cut_off_leaves_nothing_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: BaseException, code: int
+) -> None:
+    opened: Any = Path.open
+
+    def cut(path: Path, *arguments: Any, **options: Any) -> Any:
+        file = opened(path, *arguments, **options)
+        if path.name == "preview.yml" and "x" in arguments:
+            file.write = Mock(side_effect=error)
+        return file
+
+    (tmp_path / "mine").write_text("stays")
+    monkeypatch.setattr(Path, "open", cut)
+    result = new(tmp_path, "--region", "eu-west-1")
+    assert result.exit_code == code
+    assert written(tmp_path) == ["mine"]
 
 
 def test_mistakes_come_at_once_and_nothing_is_written(tmp_path: Path) -> None:
