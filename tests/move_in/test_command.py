@@ -135,7 +135,7 @@ def test_a_compose_source_is_planned_moved_in_and_planned_again(
     planned = run("plan")
     assert planned.exit_code == 0, planned.output
     for expected in (
-        r"Langfuse +3\.225\.4 +3\.225\.4",
+        r"Langfuse +3\.224\.0 +3\.224\.0",
         r"PostgreSQL +15, [\d.]+ [KM]iB +15, [\d.]+ KiB +pg_dump, one transaction +about \d+ s",
         r"  observations +1,000 rows, [\d.]+ KiB +0 rows +2 partitions +about \d+ s",
         r"Objects events +30, \d+ B +0, 0 B +through this machine",
