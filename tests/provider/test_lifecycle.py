@@ -43,6 +43,7 @@ PARALLEL = "4"
 WITHOUT_PROVIDER_6 = str(Path(__file__).with_name("without_provider_6"))
 """What the program's Python imports at its start."""
 
+LOST_CALL = "the Terraform provider's call failed: Deadline Exceeded"
 LOST_ANSWER = "InvalidPermission.NotFound"
 LOST_RULE = "InvalidPermission.Duplicate"
 LOST_ROLE = "EntityAlreadyExists: Role"
@@ -253,7 +254,7 @@ def live(story: Story, account: Account, deployment: Deployment) -> None:
     assert {(change.type, change.property) for change in drift} == story.gaps, "drift"
 
     story.update(deployment)
-    deployment.up()
+    update(deployment)
     story.updated(account, deployment.outputs())
     check_migrations(account, outputs, story.migrations)
     if story.stack == "dev":
@@ -262,7 +263,7 @@ def live(story: Story, account: Account, deployment: Deployment) -> None:
     if story.stack == "prod":
         check_that_destroy_destroys_nothing(deployment)
         deployment.configure("deletionProtection", "false")
-        deployment.up()
+        update(deployment)
     last = deployment.state()
     assert refused(first, last, story.region) == [], "AWS would not take this update"
     destroy(deployment)
@@ -298,6 +299,14 @@ def come_up(account: Account, deployment: Deployment) -> None:
     if done.returncode and forget_what_was_made_unseen(
         account, done.stdout + done.stderr, {each.get("id", "") for each in deployment.state()}
     ):
+        done = deployment.up(check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def update(deployment: Deployment) -> None:
+    """Deploy; again, if the simulation has left a call without any answer."""
+    done = deployment.up(check=False)
+    if LOST_CALL in done.stdout:
         done = deployment.up(check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 
