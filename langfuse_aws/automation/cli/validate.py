@@ -11,7 +11,7 @@ from typing import Any
 
 import typer
 
-from langfuse_aws.automation.engine.offline_workspace import files_in, stacks
+from langfuse_aws.automation.engine.offline_workspace import file_of, files_in, own_name, stacks
 from langfuse_aws.automation.engine.stack_file import InvalidSettingsError, check_alone
 from langfuse_aws.automation.errors import (
     WRONG_COMMAND_LINE,
@@ -58,8 +58,7 @@ def validate(wanted: Sequence[str], folder: Path, as_json: bool) -> None:
 
 def _mistakes(name: str, folder: Path, *, quiet: bool) -> tuple[Sequence[str], list[_Told]]:
     """What to print of a stack file, and its mistakes."""
-    own = name.rsplit("/", 1)[-1]
-    file = f"Pulumi.{own}.yaml"
+    own, file = own_name(name), file_of(name, folder).name
     try:
         whole = check_alone(name, folder)
     except InvalidSettingsError as error:

@@ -5,7 +5,7 @@ and whole: one transaction, after which the target has the source's projects and
 """
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -60,7 +60,10 @@ def copy_objects(sides: Sides, say: Say) -> None:
 
 def to_copy(sides: Sides) -> list[Work]:
     """List the partitions that are new or have changed."""
-    moved = sides.progress.items()
+    return _not_moved(sides, sides.progress.items())
+
+
+def _not_moved(sides: Sides, moved: Mapping[str, str]) -> list[Work]:
     found: list[Work] = []
     for name, table in sides.common_tables.items():
         there = sides.target.clickhouse.partitions(name)
@@ -75,7 +78,8 @@ def to_copy(sides: Sides) -> list[Work]:
 
 def copy_clickhouse(sides: Sides, say: Say) -> None:
     """Copy each partition that is new or has changed, a table after the other."""
-    work, moved = to_copy(sides), sides.progress.items()
+    moved = sides.progress.items()
+    work = _not_moved(sides, moved)
     total, done, begin = sum(each.partition.bytes for each in work), 0, time.monotonic()
     for name, table in sides.common_tables.items():
         own = [each for each in work if each.table == table]

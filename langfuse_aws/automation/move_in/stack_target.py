@@ -6,7 +6,8 @@ out here a second time.
 
 import json
 from collections.abc import Generator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
+from dataclasses import replace
 from typing import Any, Final, cast
 from urllib.parse import urlsplit
 
@@ -31,6 +32,7 @@ from langfuse_aws.settings.external_stores import ExternalClickHouse, ExternalPo
 from langfuse_aws.settings.stores import PostgresInstance
 
 LOCAL: Final = "127.0.0.1"
+NO_TUNNELS: Final[Mapping[Place, int]] = {}
 WEB: Final = "web"
 CLUSTER: Final = "default"
 """What Langfuse's migrations call the cluster of replicated tables."""
@@ -57,29 +59,24 @@ def opened(deployed: Deployed, *, direct: bool) -> Generator[Target]:
         inside.append((postgres.host, postgres.port))
     if not direct and not isinstance(deployed.settings.clickhouse, ExternalClickHouse):
         inside.append(clickhouse)
-    if not inside:
-        yield _target(deployed, told, secrets, {})
-        return
-    with tunnels(deployed, inside) as ports:
-        yield _target(deployed, told, secrets, ports)
+    with tunnels(deployed, inside) if inside else nullcontext(NO_TUNNELS) as ports:
+        if port := ports.get((postgres.host, postgres.port)):
+            postgres = replace(postgres, host=LOCAL, port=port)
+        port = ports.get(clickhouse)
+        address = f"{LOCAL}:{port}" if port else url.netloc
+        yield _target(deployed, told, secrets, postgres, f"{url.scheme}://{address}")
 
 
 def _target(
     deployed: Deployed,
     told: Mapping[str, str],
     secrets: Mapping[str, str],
-    ports: Mapping[Place, int],
+    postgres: PostgresAddress,
+    clickhouse_url: str,
 ) -> Target:
     settings = deployed.settings
-    postgres = _postgres(told, secrets["DATABASE_PASSWORD"])
-    if port := ports.get((postgres.host, postgres.port)):
-        postgres = PostgresAddress(
-            LOCAL, port, postgres.user, postgres.password, postgres.database, postgres.sslmode
-        )
-    url = urlsplit(told["CLICKHOUSE_URL"])
-    port = ports.get((url.hostname or "", url.port or 8123))
     clickhouse = ClickHouseAddress(
-        f"{url.scheme}://{LOCAL}:{port}" if port else f"{url.scheme}://{url.netloc}",
+        clickhouse_url,
         told["CLICKHOUSE_USER"],
         secrets["CLICKHOUSE_PASSWORD"],
         told.get("CLICKHOUSE_DB", "default"),

@@ -11,7 +11,7 @@ import subprocess
 import time
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from typing import Any, Final
+from typing import Final
 
 from langfuse_aws.automation.aws.one_off_task import OneOffTask
 from langfuse_aws.automation.aws.worker_task import WorkerService
@@ -19,11 +19,12 @@ from langfuse_aws.automation.engine.deployed import Deployed
 from langfuse_aws.automation.engine.waiting import waits
 from langfuse_aws.automation.errors import UserError
 from langfuse_aws.automation.on_call.shell import (
-    AGENT,
     Session,
+    agent_runs,
     find_plugin,
     plugin_arguments,
     plugin_environment,
+    target_of,
 )
 
 DOCUMENT: Final = "AWS-StartPortForwardingSessionToRemoteHost"
@@ -78,10 +79,8 @@ def _target(task: OneOffTask) -> str:
                 f"{described.get('stoppedReason', 'ECS gives no reason')}. {task.log}"
             )
         container = next(each for each in described["containers"] if each["name"] == task.container)
-        agents: Sequence[Mapping[str, Any]] = container.get("managedAgents", [])
-        if any(each["name"] == AGENT and each.get("lastStatus") == "RUNNING" for each in agents):
-            cluster, name = task.cluster.rsplit("/", 1)[-1], task.arn.rsplit("/", 1)[-1]
-            return f"ecs:{cluster}_{name}_{container['runtimeId']}"
+        if agent_runs(container):
+            return target_of(task.cluster, task.arn, container)
         time.sleep(POLL_SECONDS)
     raise UserError(
         f"after {START_SECONDS // 60} min ECS Exec's agent does not run in {task.arn}. In a VPC "

@@ -15,6 +15,7 @@ from typing import Any, Final, cast
 import yaml
 from pulumi import automation as auto
 
+from langfuse_aws.automation.engine.offline_workspace import own_name
 from langfuse_aws.automation.engine.operation import Command
 from langfuse_aws.automation.engine.workspace import search_path
 from langfuse_aws.automation.errors import CommandLineError
@@ -35,8 +36,8 @@ _ORDER: Final = ("moved", "kept", "made anew")
 def import_stores(state: Path, stack: str, to: Path, configure: bool, folder: Path) -> None:
     """Write what adopts the stores of a Langfuse of tubone24/langfuse-v3-terraform."""
     with one_line_errors():
-        own_name = stack.rsplit("/", 1)[-1]
-        move = move_in(read_terraform_state(state), resource_prefix(_project(folder), own_name))
+        prefix = resource_prefix(_project(folder), own_name(stack))
+        move = move_in(read_terraform_state(state), prefix)
         file = to / FILE
         file.write_text(json.dumps({"resources": move.imports}, indent=2) + "\n", encoding="utf-8")
         if configure:
@@ -85,11 +86,10 @@ def _paths(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
 
 
 def _show(move: Move, stack: str, file: Path, *, configured: bool) -> None:
-    own_name = stack.rsplit("/", 1)[-1]
     done = "set in" if configured else "for"
     titles = {
         f"Adopted by pulumi import, {file}": move.adopted,
-        f"Configuration, {done} Pulumi.{own_name}.yaml": yaml.safe_dump(
+        f"Configuration, {done} Pulumi.{own_name(stack)}.yaml": yaml.safe_dump(
             {"config": move.config}, sort_keys=False
         ).splitlines(),
         f"Secrets, {'encrypted in' if configured else 'for'} {SECRETS}": [

@@ -99,8 +99,7 @@ def _in_task(stack: RunningStack, part: str, command: str, task_id: str | None) 
         interactive=True,
         command=command,
     )
-    cluster, task_name = answer["clusterArn"].split("/")[-1], task["taskArn"].split("/")[-1]
-    target = f"ecs:{cluster}_{task_name}_{_container(task, part)['runtimeId']}"
+    target = target_of(answer["clusterArn"], task["taskArn"], _container(task, part))
     session = answer["session"]
     response = {
         "SessionId": session["sessionId"],
@@ -189,10 +188,19 @@ def _container(task: Mapping[str, Any], part: str) -> Mapping[str, Any]:
 
 
 def _can_execute(task: Mapping[str, Any], part: str) -> bool:
-    agents = _container(task, part).get("managedAgents", [])
-    return bool(task.get("enableExecuteCommand")) and any(
-        each["name"] == AGENT and each.get("lastStatus") == "RUNNING" for each in agents
-    )
+    return bool(task.get("enableExecuteCommand")) and agent_runs(_container(task, part))
+
+
+def target_of(cluster: str, task_arn: str, container: Mapping[str, Any]) -> str:
+    """What Session Manager calls a container of a task; `cluster` is its name or ARN."""
+    names = (each.rpartition("/")[2] for each in (cluster, task_arn))
+    return f"ecs:{'_'.join([*names, container['runtimeId']])}"
+
+
+def agent_runs(container: Mapping[str, Any]) -> bool:
+    """Whether ECS Exec's agent runs in it."""
+    agents: Sequence[Mapping[str, Any]] = container.get("managedAgents", [])
+    return any(each["name"] == AGENT and each.get("lastStatus") == "RUNNING" for each in agents)
 
 
 def _not_ready(stack: RunningStack, part: str, tasks: Sequence[Mapping[str, Any]]) -> str:
