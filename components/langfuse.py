@@ -86,6 +86,7 @@ def deploy(
             location,
             settings.logs.retention_days,
             guard,
+            settings.hours,
             endpoint_services(settings),
         ),
         opts,
@@ -94,7 +95,9 @@ def deploy(
     ingress = Ingress(name, IngressArgs(settings, network, cluster, how_to_allow), opts)
     data_plane = DataPlane(
         name,
-        DataPlaneArgs(settings, network.vpc_id, network.private_subnet_ids, ingress.url, secrets),
+        DataPlaneArgs(
+            settings, location, network.vpc_id, network.private_subnet_ids, ingress.url, secrets
+        ),
         stores,
     )
     clickhouse = ClickHouse(

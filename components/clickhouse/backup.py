@@ -33,12 +33,13 @@ from langfuse_aws.components.shared.metrics import (
     backups_created,
 )
 from langfuse_aws.components.shared.stored_secret import SecretReference
+from langfuse_aws.settings.hours import Hours
 
 CONTAINER: Final = "backup"
 FOLDER: Final = "clickhouse"
 
 SCHEDULE: Final = "cron(30 2 * * ? *)"
-"""Daily, UTC; in the night of Europe and the Americas."""
+"""Daily, UTC; in the night of Europe and the Americas. A stack that sleeps then has another."""
 WINDOW_MINUTES: Final = 30
 RETRIES: Final = 3
 
@@ -82,6 +83,7 @@ class ClickHouseBackupArgs:
     image: ContainerImage
     replicated: bool
     ingress_rules: Mapping[str, IngressRule]
+    hours: Hours | None = None
 
 
 class ClickHouseBackup(pulumi.ComponentResource):
@@ -150,8 +152,8 @@ class ClickHouseBackup(pulumi.ComponentResource):
         aws.scheduler.Schedule(
             name,
             description=f"Daily backup of {name}",
-            schedule_expression=SCHEDULE,
-            schedule_expression_timezone="UTC",
+            schedule_expression=args.hours.backup.cron if args.hours else SCHEDULE,
+            schedule_expression_timezone=args.hours.timezone if args.hours else "UTC",
             flexible_time_window={
                 "mode": "FLEXIBLE",
                 "maximum_window_in_minutes": WINDOW_MINUTES,

@@ -33,6 +33,7 @@ from langfuse_aws.components.network.network import Network
 from langfuse_aws.components.network.security_groups import IngressRule, allow_self, security_group
 from langfuse_aws.components.runtime.cluster import Cluster
 from langfuse_aws.components.runtime.discovery import discovery_service
+from langfuse_aws.components.runtime.hours import SERVICE_NUMBERS, left_alone, schedule_service
 from langfuse_aws.components.runtime.images import Images
 from langfuse_aws.components.runtime.read_back import running_service
 from langfuse_aws.components.shared.location import Location
@@ -180,6 +181,7 @@ class ClickHouse(pulumi.ComponentResource):
                 public=args.network.public_tasks,
                 protected=args.settings.deletion_protection,
                 logs=logs,
+                hours=args.settings.hours,
             ),
             child,
         )
@@ -220,13 +222,19 @@ class ClickHouse(pulumi.ComponentResource):
             service_registries={"registry_arn": discovery.arn},
             propagate_tags="SERVICE",
             wait_for_steady_state=True,
-            opts=pulumi.ResourceOptions(
-                parent=self,
-                depends_on=[machine, *depends_on, *image.after],
-                custom_timeouts=service_timeouts(len(servers)),
-                # A second service beside the first would start servers on the same volumes.
-                delete_before_replace=True,
+            opts=pulumi.ResourceOptions.merge(
+                pulumi.ResourceOptions(
+                    parent=self,
+                    depends_on=[machine, *depends_on, *image.after],
+                    custom_timeouts=service_timeouts(len(servers)),
+                    # A second service beside the first would start servers on the same volumes.
+                    delete_before_replace=True,
+                ),
+                left_alone(args.settings.hours, SERVICE_NUMBERS),
             ),
+        )
+        schedule_service(
+            name, service, args.cluster, args.settings.hours, "clickhouse", len(servers), child
         )
         running = running_service(service, task.arn, after=[machine.group_name])
         self.identity = pulumi.Output.all(running, *machine.volume_ids).apply(
@@ -246,6 +254,7 @@ class ClickHouse(pulumi.ComponentResource):
                 image=image,
                 replicated=len(servers) > 1,
                 ingress_rules=self.native_ingress,
+                hours=args.settings.hours,
             ),
             child,
         )

@@ -13,6 +13,7 @@ from langfuse_aws.components.clickhouse.volume import DEVICE, MOUNT_POINT, data_
 from langfuse_aws.components.network.security_groups import allow_egress, security_group
 from langfuse_aws.components.runtime.cluster import Cluster
 from langfuse_aws.components.runtime.discovery import discovery_service
+from langfuse_aws.components.runtime.hours import GROUP_NUMBERS, left_alone, schedule_group
 from langfuse_aws.components.runtime.read_back import current_instances
 from langfuse_aws.components.shared import iam
 from langfuse_aws.components.shared.launch_template import (
@@ -24,6 +25,7 @@ from langfuse_aws.components.shared.launch_template import (
 )
 from langfuse_aws.components.shared.location import Location
 from langfuse_aws.components.shared.metrics import CLICKHOUSE_NAMESPACE, MetricDimensions
+from langfuse_aws.settings.hours import Hours
 from langfuse_aws.settings.stores import ClickHouseOnEc2
 
 # https://docs.aws.amazon.com/AmazonECS/latest/developerguide/retrieve-ecs-optimized_AMI.html
@@ -59,6 +61,7 @@ class ClickHouseHostArgs:
     protected: bool
     logs: aws.cloudwatch.LogGroup
     """ClickHouse's log group, where an instance says that its server is not found."""
+    hours: Hours | None
 
 
 class ClickHouseHost(pulumi.ComponentResource):
@@ -122,8 +125,12 @@ class ClickHouseHost(pulumi.ComponentResource):
                 },
             },
             tags=tags.apply(group_tags),
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[egress]),
+            opts=pulumi.ResourceOptions.merge(
+                pulumi.ResourceOptions(parent=self, depends_on=[egress]),
+                left_alone(args.hours, GROUP_NUMBERS),
+            ),
         )
+        schedule_group(name, instances, args.hours, "hosts", count, child)
         self.group_name = current_instances(instances, version, count)
         self.metric_dimensions = {
             "volumes": [{"VolumeId": volume} for volume in self.volume_ids],

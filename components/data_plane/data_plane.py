@@ -13,6 +13,7 @@ from langfuse_aws.components.data_plane.postgres import Postgres, PostgresArgs
 from langfuse_aws.components.data_plane.storage import Storage, StorageArgs
 from langfuse_aws.components.data_plane.valkey import Redis, RedisArgs
 from langfuse_aws.components.network.security_groups import IngressRule
+from langfuse_aws.components.shared.location import Location
 from langfuse_aws.components.shared.metrics import MetricDimensions
 from langfuse_aws.components.shared.stored_secret import (
     SecretReference,
@@ -32,6 +33,7 @@ class DataPlaneArgs:
     """What the data plane is made from."""
 
     settings: Settings
+    location: Location
     vpc_id: pulumi.Input[str]
     subnet_ids: pulumi.Input[Sequence[str]]
     origin: pulumi.Input[str]
@@ -78,6 +80,8 @@ class DataPlane(pulumi.ComponentResource):
                 protected,
                 f"{name}-postgres" in settings.allow_replace,
                 args.secrets.passwords.get("postgres"),
+                args.location,
+                settings.hours,
             ),
             child,
         )

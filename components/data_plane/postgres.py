@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
 import pulumi
 import pulumi_aws as aws
@@ -19,6 +19,8 @@ from langfuse_aws.components.protection.snapshots import (
     final_snapshot_name,
     only_without,
 )
+from langfuse_aws.components.runtime.hours import schedule_database
+from langfuse_aws.components.shared.location import Location
 from langfuse_aws.components.shared.metrics import MetricDimensions
 from langfuse_aws.components.shared.stored_secret import (
     SecretReference,
@@ -28,6 +30,7 @@ from langfuse_aws.components.shared.stored_secret import (
 )
 from langfuse_aws.contract.ports_and_health import POSTGRES_PORT
 from langfuse_aws.settings.external_stores import ExternalPostgres
+from langfuse_aws.settings.hours import Hours
 from langfuse_aws.settings.installation import COMMAND
 from langfuse_aws.settings.stores import AuroraPostgres, PostgresInstance
 from langfuse_aws.settings.versions import POSTGRES_MAJOR
@@ -62,6 +65,9 @@ class PostgresArgs:
     """Whether this update may replace the database."""
     password: pulumi.Output[str] | None
     """Of an external database."""
+    location: Location
+    hours: Hours | None
+    """When it runs; None: always."""
 
 
 class Postgres(pulumi.ComponentResource):
@@ -144,11 +150,19 @@ class Postgres(pulumi.ComponentResource):
             "snapshot_identifier": settings.snapshot_identifier,
             "apply_immediately": True,
         }
+        if args.hours is not None:
+            window = "preferred_" if isinstance(settings, AuroraPostgres) else ""
+            common[f"{window}backup_window"] = args.hours.backup_window
+            maintenance = "preferred_maintenance" if window else "maintenance"
+            common[f"{maintenance}_window"] = args.hours.maintenance_window
         if isinstance(settings, AuroraPostgres):
             made = _aurora(name, settings, password.result, common, child, kept)
         else:
             made = _instance(name, settings, password.result, common, child, kept)
-        self.host, self.identity, self.backed_up, self.metric_dimensions = made
+        self.host, self.identity, self.backed_up, self.metric_dimensions = made[:4]
+        schedule_database(
+            name, made.kind, made.identifier, made.backed_up.arn, args.hours, args.location, child
+        )
 
 
 class Database(NamedTuple):
@@ -158,6 +172,9 @@ class Database(NamedTuple):
     identity: pulumi.Output[str]
     backed_up: BackedUpDatabase
     metric_dimensions: MetricDimensions
+    kind: Literal["DBInstance", "DBCluster"]
+    """RDS's word for it."""
+    identifier: pulumi.Output[str]
 
 
 class Beginning(NamedTuple):
@@ -268,7 +285,15 @@ def _aurora(
     host = _host(name, endpoint, cluster.master_username, cluster.database_name)
     metric_dimensions = {"aurora": [{"DBClusterIdentifier": cluster.cluster_identifier}]}
     backed_up = BackedUpDatabase(cluster.arn, "Aurora")
-    return Database(host, cluster.cluster_resource_id, backed_up, metric_dimensions)
+    return Database(
+        host,
+        cluster.cluster_resource_id,
+        backed_up,
+        metric_dimensions,
+        "DBCluster",
+        # Its instances stop and start with it.
+        ready.apply(lambda _: cluster.cluster_identifier),
+    )
 
 
 def _instance(
@@ -310,4 +335,6 @@ def _instance(
     host = _host(name, instance.address, instance.username, instance.db_name)
     metric_dimensions = {"database": [{"DBInstanceIdentifier": instance.identifier}]}
     backed_up = BackedUpDatabase(instance.arn, "RDS")
-    return Database(host, instance.resource_id, backed_up, metric_dimensions)
+    return Database(
+        host, instance.resource_id, backed_up, metric_dimensions, "DBInstance", instance.identifier
+    )

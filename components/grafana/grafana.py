@@ -15,6 +15,7 @@ from langfuse_aws.components.grafana import files as grafana_files
 from langfuse_aws.components.ingress.ingress import Ingress
 from langfuse_aws.components.network.security_groups import let_ingress_in
 from langfuse_aws.components.runtime.container_service import capacity_provider, fargate_service
+from langfuse_aws.components.runtime.hours import SERVICE_NUMBERS, left_alone, schedule_service
 from langfuse_aws.components.runtime.read_back import running_service
 from langfuse_aws.components.runtime.task import FargateTaskArgs, HealthCheck, fargate_task
 from langfuse_aws.components.service_inputs import ServiceInputs
@@ -35,6 +36,8 @@ CPU_UNITS: Final = 512
 MEMORY_MIB: Final = 1024
 """Grafana asks for 512 MiB and one core at the least; its data sources are processes of their own.
 https://grafana.com/docs/grafana/latest/setup-grafana/installation/"""
+
+TASKS: Final = 1
 
 VARIABLES: Final = {
     "cluster": ("web", "ClusterName"),
@@ -146,9 +149,14 @@ class Grafana(pulumi.ComponentResource):
             parts.cluster,
             parts.network,
             attachment,
-            tasks=1,
+            tasks=TASKS,
             after=[*depends_on, parts.clickhouse],
-            opts=child,
+            opts=pulumi.ResourceOptions.merge(
+                child, left_alone(parts.settings.hours, SERVICE_NUMBERS)
+            ),
+        )
+        schedule_service(
+            name, service, parts.cluster, parts.settings.hours, "grafana", TASKS, child
         )
         running = running_service(service, task.arn, provider=capacity_provider(spot=False))
         self.url = pulumi.Output.all(url, running).apply(lambda found: found[0])

@@ -84,6 +84,7 @@ class LangfuseWeb(pulumi.ComponentResource):
                 after=[way, args.migration, *parts.before_services],
                 execute_command=parts.settings.exec,
                 authorities=parts.authorities,
+                hours=parts.settings.hours,
             ),
             child,
         )

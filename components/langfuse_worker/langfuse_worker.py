@@ -81,6 +81,7 @@ class LangfuseWorker(pulumi.ComponentResource):
                 after=[args.migration, *parts.before_services],
                 execute_command=parts.settings.exec,
                 authorities=parts.authorities,
+                hours=parts.settings.hours,
                 sidecars=(
                     [queue_probe(args.stack, variables, tells_memory=external, without=unserved)]
                     if probes

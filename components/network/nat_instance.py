@@ -16,6 +16,7 @@ import pulumi
 import pulumi_aws as aws
 
 from langfuse_aws.components.network.security_groups import allow_egress, security_group
+from langfuse_aws.components.runtime.hours import GROUP_NUMBERS, left_alone, schedule_group
 from langfuse_aws.components.shared import iam
 from langfuse_aws.components.shared.launch_template import (
     METADATA_OPTIONS,
@@ -25,6 +26,7 @@ from langfuse_aws.components.shared.launch_template import (
     tag_specifications,
 )
 from langfuse_aws.components.shared.location import Location
+from langfuse_aws.settings.hours import Hours
 
 COMPONENT: Final = "langfuse:index:NatInstance"
 
@@ -81,6 +83,7 @@ class NatInstanceArgs:
     """A public subnet."""
     zone: str
     """The availability zone of that subnet."""
+    hours: Hours | None
 
 
 class NatInstance(pulumi.ComponentResource):
@@ -134,7 +137,7 @@ class NatInstance(pulumi.ComponentResource):
         group_name: pulumi.Output[str],
         before: list[pulumi.Resource],
     ) -> aws.autoscaling.Group:
-        return aws.autoscaling.Group(
+        instances = aws.autoscaling.Group(
             name,
             name=group_name,
             min_size=1,
@@ -164,17 +167,23 @@ class NatInstance(pulumi.ComponentResource):
             ignore_failed_scaling_activities=True,
             wait_for_capacity_timeout=CAPACITY_TIMEOUT,
             tags=launch_tags(name, self).apply(group_tags),
-            opts=pulumi.ResourceOptions(
-                parent=self,
-                depends_on=before,
-                # An update waits for no instance, and so would a group whose instance never came
-                # into service be taken for a good one by the next `up`: both are made anew.
-                # https://github.com/hashicorp/terraform-provider-aws/issues/34189
-                # https://www.pulumi.com/docs/iac/concepts/options/replaceonchanges/
-                replace_on_changes=["launchTemplate", "#initerror"],
-                delete_before_replace=True,
+            opts=pulumi.ResourceOptions.merge(
+                pulumi.ResourceOptions(
+                    parent=self,
+                    depends_on=before,
+                    # An update waits for no instance, and so would a group whose instance never
+                    # came into service be taken for a good one by the next `up`: both are made
+                    # anew. https://github.com/hashicorp/terraform-provider-aws/issues/34189
+                    # https://www.pulumi.com/docs/iac/concepts/options/replaceonchanges/
+                    replace_on_changes=["launchTemplate", "#initerror"],
+                    delete_before_replace=True,
+                ),
+                left_alone(args.hours, GROUP_NUMBERS),
             ),
         )
+        child = pulumi.ResourceOptions(parent=self)
+        schedule_group(name, instances, args.hours, "nat", 1, child)
+        return instances
 
     def _template(
         self,

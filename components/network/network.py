@@ -19,6 +19,7 @@ from langfuse_aws.components.network.nat_instance import NatInstance, NatInstanc
 from langfuse_aws.components.protection.replacement_guard import ReplacementGuard
 from langfuse_aws.components.shared import iam
 from langfuse_aws.components.shared.location import Location
+from langfuse_aws.settings.hours import Hours
 from langfuse_aws.settings.network import ENDPOINTS, CreatedNetwork, ExistingNetwork
 from langfuse_aws.settings.zones import UNFIT_ZONES, VPC_LINK_ZONES, Zone, with_vpc_links
 
@@ -34,6 +35,7 @@ class NetworkArgs:
     location: Location
     log_retention_days: int
     guard: ReplacementGuard
+    hours: Hours | None = None
     endpoint_services: Sequence[str] = ()
     """AWS's services that are all the way out there is, as their endpoints' names end."""
 
@@ -149,13 +151,13 @@ class Network(pulumi.ComponentResource):
                 self.private_subnet_ids,
             )
             return Endpoints(f"{name}-endpoints", endpoints, child).resources
-        return [*self._default_routes(name, settings, args.location, private_tables)]
+        return [*self._default_routes(name, settings, args, private_tables)]
 
     def _default_routes(
         self,
         name: str,
         settings: CreatedNetwork,
-        location: Location,
+        args: NetworkArgs,
         tables: Sequence[pulumi.Output[str]],
     ) -> list[aws.ec2.Route]:
         """Make the way out, and a route to it in each private subnet's table."""
@@ -173,7 +175,9 @@ class Network(pulumi.ComponentResource):
                 zone = self.zones[0].name
                 instance = NatInstance(
                     f"{name}-nat",
-                    NatInstanceArgs(location, self.vpc_id, settings.cidr, public[0], zone),
+                    NatInstanceArgs(
+                        args.location, self.vpc_id, settings.cidr, public[0], zone, args.hours
+                    ),
                     child,
                 )
                 targets = [{"network_interface_id": instance.network_interface_id}] * len(tables)

@@ -3,10 +3,17 @@
 from dataclasses import replace
 from typing import Any, Final
 
-from langfuse_aws.components.observability.alarm_row import FIVE_MINUTES, HOUR, MINUTE, AlarmRow
+from langfuse_aws.components.observability.alarm_row import (
+    FIVE_MINUTES,
+    HOUR,
+    LONGEST_WARM_UP,
+    MINUTE,
+    AlarmRow,
+)
 from langfuse_aws.components.shared import metrics
 from langfuse_aws.components.shared.metrics import Metric
 from langfuse_aws.settings.external_stores import ExternalClickHouse
+from langfuse_aws.settings.hours import Hours
 from langfuse_aws.settings.stores import ClickHouseOnEc2
 
 DISK_PERCENT: Final = 80
@@ -14,6 +21,7 @@ EXCEEDED_SHARE: Final = 0.5
 CREDITS_PERCENT: Final = 20
 BACKUP_HOURS: Final = 26
 COPY_HOURS: Final = 36
+DAY_HOURS: Final = 24
 
 FIRST_BACKUP: Final = 28 * HOUR
 """Seconds. A day at the most until the plan's time, and its windows (`protection.backups`):
@@ -106,8 +114,10 @@ def cpu_credits(label: str, metric: Metric) -> AlarmRow:
     )
 
 
-def backup_alarms(stack: str) -> list[AlarmRow]:
+def backup_alarms(stack: str, hours: Hours | None) -> list[AlarmRow]:
     """Build the alarms of the snapshots, their copies, and ClickHouse's own backups."""
+    # A stack that sleeps backs itself up on the days on which it is awake.
+    more = 0 if hours is None else hours.backup_hours - DAY_HOURS
     volumes, database = "the ClickHouse volumes", "PostgreSQL"
     return [
         _lost("snapshot-failed", metrics.SNAPSHOTS_FAILED, "A snapshot has failed."),
@@ -117,12 +127,16 @@ def backup_alarms(stack: str) -> list[AlarmRow]:
         _no_snapshot("database-snapshot-missing", metrics.DATABASE_SNAPSHOTS, database),
         _no_copy("volume-copy-missing", metrics.VOLUME_COPIES, volumes),
         _no_copy("database-copy-missing", metrics.DATABASE_COPIES, database),
-        AlarmRow(
-            label="clickhouse-backup-missing",
-            metric=metrics.backups_created(f"{stack}-clickhouse-backup"),
-            summary="ClickHouse has not backed itself up since yesterday.",
-            runbook="No ClickHouse backup",
-            **_DAILY,
+        replace(
+            AlarmRow(
+                label="clickhouse-backup-missing",
+                metric=metrics.backups_created(f"{stack}-clickhouse-backup"),
+                summary="ClickHouse has missed its backup.",
+                runbook="No ClickHouse backup",
+                **_DAILY,
+            ),
+            periods=BACKUP_HOURS + more,
+            first_value=min(FIRST_BACKUP + more * HOUR, LONGEST_WARM_UP),
         ),
     ]
 

@@ -14,6 +14,9 @@ HOUR: Final = 3600
 FIRST_UP: Final = 2 * HOUR
 """Seconds. As long as a first `up` may take, from the alarm to what it looks at."""
 
+LONGEST_WARM_UP: Final = 48 * HOUR
+"""Seconds. https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_WarmUpConfiguration.html"""
+
 OPERATORS: Final = {
     ">": "GreaterThanThreshold",
     ">=": "GreaterThanOrEqualToThreshold",

@@ -38,7 +38,7 @@ def store_alarms(settings: Settings, stack: str) -> list[AlarmRow]:
         *clickhouse_alarms(settings.clickhouse),
         *_postgres(settings.postgres),
         *_CACHE,
-        *backup_alarms(stack),
+        *backup_alarms(stack, settings.hours),
     ]
 
 

@@ -19,6 +19,7 @@ from langfuse_aws.components.observability.alarm_services import service_alarms
 from langfuse_aws.components.observability.alarm_stores import store_alarms
 from langfuse_aws.components.shared.location import Location
 from langfuse_aws.components.shared.metrics import Dimensions, Metric, MetricDimensions
+from langfuse_aws.settings.hours import Hours
 from langfuse_aws.settings.model import Settings
 
 FUNCTIONS: Final = {
@@ -65,11 +66,14 @@ class Alarms(pulumi.ComponentResource):
             child,
             own_key=args.settings.encryption is None,
         )
-        self.arns = [
+        alarms = [
             self._alarm(f"{name}-{label}", row, dimensions, args.runbook_url, child)
             for row in alarm_rows(args.settings, args.stack)
             for label, dimensions in _labelled(row, args.metric_dimensions)
         ]
+        self.arns = [alarm.arn for alarm in alarms]
+        if args.settings.hours is not None:
+            _mute(name, args.settings.hours, [alarm.name for alarm in alarms], child)
         self.register_outputs({"topicArn": self.topic_arn})
 
     def _alarm(
@@ -79,8 +83,8 @@ class Alarms(pulumi.ComponentResource):
         dimensions: Dimensions,
         runbook_url: str,
         child: pulumi.ResourceOptions,
-    ) -> pulumi.Output[str]:
-        alarm = aws.cloudwatch.MetricAlarm(
+    ) -> aws.cloudwatch.MetricAlarm:
+        return aws.cloudwatch.MetricAlarm(
             name,
             alarm_description=row.description(runbook_url),
             comparison_operator=OPERATORS[row.comparison],
@@ -98,7 +102,33 @@ class Alarms(pulumi.ComponentResource):
             **_subject_of(row, dimensions),
             opts=child,
         )
-        return alarm.arn
+
+
+def _mute(
+    name: str,
+    hours: Hours,
+    alarms: Sequence[pulumi.Output[str]],
+    child: pulumi.ResourceOptions,
+) -> None:
+    """Mute the alarms while the stack sleeps and wakes.
+
+    What is still wrong when a rule ends is told then.
+    https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarm-mute-rules-behaviour.html
+    """
+    for number, mute in enumerate(hours.mutes, start=1):
+        aws.cloudwatch.AlarmMuteRule(
+            f"{name}-asleep-{number}",
+            description=f"{name} is asleep: langfuse:hours",
+            rule={
+                "schedule": {
+                    "expression": mute.begins.mute_cron,
+                    "duration": mute.duration,
+                    "timezone": hours.timezone,
+                }
+            },
+            mute_targets={"alarm_names": list(alarms)},
+            opts=child,
+        )
 
 
 def _subject_of(row: AlarmRow, dimensions: Dimensions) -> dict[str, Any]:

@@ -5,7 +5,7 @@ Its task is in `task.py`.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import pulumi
 import pulumi_aws as aws
@@ -15,6 +15,7 @@ from langfuse_aws.components.environment import Environment
 from langfuse_aws.components.network.network import Network
 from langfuse_aws.components.network.security_groups import IngressRule
 from langfuse_aws.components.runtime.cluster import Cluster
+from langfuse_aws.components.runtime.hours import TARGET_NUMBERS, left_alone, schedule_tasks
 from langfuse_aws.components.runtime.images import ContainerImage
 from langfuse_aws.components.runtime.lag_scaling import LagScaling, scale_on_lag
 from langfuse_aws.components.runtime.read_back import running_service
@@ -30,6 +31,7 @@ from langfuse_aws.components.shared import iam
 from langfuse_aws.components.shared.location import Location
 from langfuse_aws.components.shared.metrics import MetricDimensions
 from langfuse_aws.components.shared.stored_secret import SecretReference
+from langfuse_aws.settings.hours import Hours
 from langfuse_aws.settings.scaling import CPU_SCALE_IN_COOLDOWN_SECONDS as SCALE_IN_COOLDOWN_SECONDS
 from langfuse_aws.settings.scaling import (
     CPU_TARGET_PERCENT,
@@ -43,8 +45,7 @@ from langfuse_aws.settings.services import Service
 class ContainerServiceArgs:
     """What a service is made from."""
 
-    container: str
-    """`web` or `worker`."""
+    container: Literal["web", "worker"]
     image: ContainerImage
     port: int
     health_check: HealthCheck
@@ -71,6 +72,8 @@ class ContainerServiceArgs:
     """What its containers trust besides; None: what their image does."""
     lag: LagScaling | None = None
     """None: the service scales on CPU alone."""
+    hours: Hours | None = None
+    """None: it never sleeps."""
 
 
 class ContainerService(pulumi.ComponentResource):
@@ -150,14 +153,14 @@ class ContainerService(pulumi.ComponentResource):
             resource_id=pulumi.Output.concat("service/", args.cluster.name, "/", self.service.name),
             min_capacity=args.settings.min_tasks,
             max_capacity=args.settings.max_tasks,
-            opts=child,
+            opts=pulumi.ResourceOptions.merge(child, left_alone(args.hours, TARGET_NUMBERS)),
         )
         scale_in_cooldown = SCALE_IN_COOLDOWN_SECONDS
         before: list[pulumi.Resource] = []
         if args.lag is not None:
             scale_in_cooldown = LAG_SCALE_IN_COOLDOWN_SECONDS
             before = [scale_on_lag(f"{name}-lag", target, args.lag, child)]
-        aws.appautoscaling.Policy(
+        cpu = aws.appautoscaling.Policy(
             f"{name}-cpu",
             policy_type="TargetTrackingScaling",
             service_namespace=target.service_namespace,
@@ -173,6 +176,8 @@ class ContainerService(pulumi.ComponentResource):
             },
             opts=pulumi.ResourceOptions.merge(child, pulumi.ResourceOptions(depends_on=before)),
         )
+        awake = args.settings.min_tasks, args.settings.max_tasks
+        schedule_tasks(name, target, args.hours, args.container, awake, [cpu], child)
 
 
 def fargate_service(

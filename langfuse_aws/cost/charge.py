@@ -44,13 +44,21 @@ class Context:
     prices: PriceList
     usage: Usage
 
-    def by_hour(self, what: str, price: str, count: int = 1, *, discount: float = 0) -> Charge:
-        """So many things that are charged by the hour."""
+    def by_hour(
+        self,
+        what: str,
+        price: str,
+        count: int = 1,
+        *,
+        hours: float = HOURS,
+        discount: float = 0,
+    ) -> Charge:
+        """So many things that are charged by the hour; `hours` of a month."""
         usd = self.prices[price]
         return Charge(
             what,
-            f"{count} × {usd:g} × {HOURS} h",  # noqa: RUF001
-            count * usd * HOURS,
+            f"{count} × {usd:g} × {hours:.4g} h",  # noqa: RUF001
+            count * usd * hours,
             (price,),
             plan_discount=discount,
         )
@@ -68,9 +76,9 @@ class Context:
         arithmetic = f"{amount:,.6g} {unit} × {usd:g}"  # noqa: RUF001
         return [Charge(what, arithmetic, amount * usd, (price,), usage_based=True)]
 
-    def addresses(self, count: int) -> Charge:
+    def addresses(self, count: int, hours: float = HOURS) -> Charge:
         """Public IPv4 addresses."""
-        return self.by_hour("Public IPv4 addresses", "Public IPv4 address", count)
+        return self.by_hour("Public IPv4 addresses", "Public IPv4 address", count, hours=hours)
 
 
 Pricer = Callable[[Resource, Context], Iterable[Charge]]

@@ -5,13 +5,13 @@ from collections.abc import Iterator
 from typing import Final
 
 from langfuse_aws.cost.charge import Charge, Context
+from langfuse_aws.cost.hours import SCALING_TARGET, group_hours, service_hours
 from langfuse_aws.cost.inputs import Inputs, section, sections
 from langfuse_aws.cost.prices import EC2_PLAN_DISCOUNT, FARGATE_PLAN_DISCOUNT, HOURS
 from langfuse_aws.graph.model import Resource
 
 SERVICE: Final = "aws:ecs/service:Service"
 TASK: Final = "aws:ecs/taskDefinition:TaskDefinition"
-SCALING_TARGET: Final = "aws:appautoscaling/target:Target"
 GROUP: Final = "aws:autoscaling/group:Group"
 TEMPLATE: Final = "aws:ec2/launchTemplate:LaunchTemplate"
 APP_RUNNER_SCALING: Final = (
@@ -26,14 +26,14 @@ def service(resource: Resource, context: Context) -> Iterator[Charge]:
     if resource.inputs.get("launchType") == "EC2":
         return
     (task,) = context.graph.origins(resource, "taskDefinition", TASK)
-    count = least_tasks(resource, context)
-    yield _tasks("Fargate tasks", task, count, _spot(resource), context)
+    count, hours = least_tasks(resource, context), service_hours(resource, context)
+    yield _tasks("Fargate tasks", task, count, _spot(resource), context, hours=hours)
     if WORKER in {each.type for each in context.graph.components(resource)}:
         more = _busy_workers(task, context) - count
         if more > 0:
             yield _tasks("Tasks above the least", task, more, _spot(resource), context, busy=True)
     if section(resource.inputs, "networkConfiguration").get("assignPublicIp"):
-        yield context.addresses(count)
+        yield context.addresses(count, hours)
 
 
 def least_tasks(resource: Resource, context: Context) -> int:
@@ -45,7 +45,14 @@ def least_tasks(resource: Resource, context: Context) -> int:
 
 
 def _tasks(
-    what: str, task: Resource, count: int, spot: float, context: Context, *, busy: bool = False
+    what: str,
+    task: Resource,
+    count: int,
+    spot: float,
+    context: Context,
+    *,
+    busy: bool = False,
+    hours: float = HOURS,
 ) -> Charge:
     cpus, gigabytes = int(task.inputs["cpu"]) / 1024, int(task.inputs["memory"]) / 1024
     platform = section(task.inputs, "runtimePlatform")
@@ -54,8 +61,8 @@ def _tasks(
     vcpu, memory = (context.prices[price] for price in prices)
     return Charge(
         f"{what}, {kind}{', Spot' if spot else ''}",
-        f"{count} × ({cpus:g} × {vcpu:g} + {gigabytes:g} × {memory:g}) × {HOURS} h",  # noqa: RUF001
-        count * (cpus * vcpu + gigabytes * memory) * HOURS,
+        f"{count} × ({cpus:g} × {vcpu:g} + {gigabytes:g} × {memory:g}) × {hours:.4g} h",  # noqa: RUF001
+        count * (cpus * vcpu + gigabytes * memory) * hours,
         prices,
         spot=spot,
         plan_discount=FARGATE_PLAN_DISCOUNT,
@@ -99,13 +106,13 @@ def app_runner(resource: Resource, context: Context) -> Iterator[Charge]:
 def group(resource: Resource, context: Context) -> Iterator[Charge]:
     """The instances of an Auto Scaling group, with their root volumes and addresses."""
     (template,) = context.graph.origins(resource, "launchTemplate", TEMPLATE)
-    count = int(resource.inputs["desiredCapacity"])
-    yield _instances(template.inputs["instanceType"], count, context)
+    count, hours = int(resource.inputs["desiredCapacity"]), group_hours(resource, context)
+    yield _instances(template.inputs["instanceType"], count, hours, context)
     for device in sections(template.inputs, "blockDeviceMappings"):
-        yield _volume("Root volumes", device["ebs"], "volumeSize", count, context)
+        yield _volume("Root volumes", device["ebs"], "volumeSize", count, context, hours=hours)
     interfaces = sections(template.inputs, "networkInterfaces")
     if any(str(each.get("associatePublicIpAddress")).lower() == "true" for each in interfaces):
-        yield context.addresses(count)
+        yield context.addresses(count, hours)
     if any(each.get("networkInterfaceId") for each in interfaces):
         return  # a NAT instance: its network interface has the address, and it stores nothing
     usage = context.usage
@@ -124,13 +131,20 @@ def volume(resource: Resource, context: Context) -> Iterator[Charge]:
     yield from context.by_use("Larger data volume", "EBS gp3", more, "GB")
 
 
-def _instances(kind: str, count: int, context: Context) -> Charge:
-    return context.by_hour(f"EC2 {kind}", f"EC2 {kind}", count, discount=EC2_PLAN_DISCOUNT)
+def _instances(kind: str, count: int, hours: float, context: Context) -> Charge:
+    return context.by_hour(
+        f"EC2 {kind}", f"EC2 {kind}", count, hours=hours, discount=EC2_PLAN_DISCOUNT
+    )
 
 
-def _volume(what: str, inputs: Inputs, size: str, count: int, context: Context) -> Charge:
+def _volume(
+    what: str, inputs: Inputs, size: str, count: int, context: Context, *, hours: float = HOURS
+) -> Charge:
+    """By the second, of a volume that comes and goes with its instance."""
     kind = inputs.get("type") or inputs.get("volumeType")
     price, gib = f"EBS {kind}", int(inputs[size])
     usd = context.prices[price]
     many = f"{count} × " if count > 1 else ""  # noqa: RUF001
-    return Charge(what, f"{many}{gib} GiB × {usd:g}", count * gib * usd, (price,))  # noqa: RUF001
+    part = f" × {hours:.4g} of {HOURS} h" if hours < HOURS else ""  # noqa: RUF001
+    amount = count * gib * usd * hours / HOURS
+    return Charge(what, f"{many}{gib} GiB × {usd:g}{part}", amount, (price,))  # noqa: RUF001

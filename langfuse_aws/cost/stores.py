@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from langfuse_aws.cost.charge import Charge, Context
-from langfuse_aws.cost.prices import HOURS
+from langfuse_aws.cost.hours import database_hours
 from langfuse_aws.graph.model import Resource
 
 CLUSTER: Final = "aws:rds/cluster:Cluster"
@@ -17,17 +17,18 @@ STORAGE: Final = "langfuse:index:Storage"
 
 def cluster_instance(resource: Resource, context: Context) -> Iterator[Charge]:
     """A writer or reader of Aurora Serverless at its least capacity."""
+    (cluster,) = context.graph.origins(resource, "clusterIdentifier", CLUSTER)
+    hours = database_hours(cluster, context)
     if resource.inputs["instanceClass"] != SERVERLESS:
         kind = resource.inputs["instanceClass"]
-        yield context.by_hour(f"Aurora {kind}", f"Aurora {kind}")
+        yield context.by_hour(f"Aurora {kind}", f"Aurora {kind}", hours=hours)
         return
-    (cluster,) = context.graph.origins(resource, "clusterIdentifier", CLUSTER)
     least = cluster.inputs["serverlessv2ScalingConfiguration"]["minCapacity"]
     acus, usd = max(float(least), LEAST_ACU), context.prices["Aurora Serverless v2"]
     yield Charge(
         "Aurora Serverless v2 at its least",
-        f"{acus:g} ACU × {usd:g} × {HOURS} h",  # noqa: RUF001
-        acus * usd * HOURS,
+        f"{acus:g} ACU × {usd:g} × {hours:.4g} h",  # noqa: RUF001
+        acus * usd * hours,
         ("Aurora Serverless v2",),
     )
 
@@ -35,7 +36,7 @@ def cluster_instance(resource: Resource, context: Context) -> Iterator[Charge]:
 def database(resource: Resource, context: Context) -> Iterator[Charge]:
     """An RDS instance with its storage; its backups are free up to the size of the storage."""
     kind, storage = resource.inputs["instanceClass"], resource.inputs["storageType"]
-    yield context.by_hour(f"RDS {kind}", f"RDS {kind}")
+    yield context.by_hour(f"RDS {kind}", f"RDS {kind}", hours=database_hours(resource, context))
     gib = float(resource.inputs["allocatedStorage"])
     yield context.by_month("RDS storage", f"RDS {storage}", gib, " GiB")
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
-from langfuse_aws.cost import compute, network, stores, watching
+from langfuse_aws.cost import compute, hours, network, stores, watching
 from langfuse_aws.cost.charge import Pricer
 from langfuse_aws.graph.model import Resource
 from langfuse_aws.graph.resource_types import RESOURCE_TYPES
@@ -37,7 +37,10 @@ PRICED: Final[Mapping[str, Pricer]] = {
 READ: Final = frozenset(
     {
         compute.APP_RUNNER_SCALING,
-        compute.SCALING_TARGET,
+        hours.OF_DATABASES,
+        hours.OF_GROUPS,
+        hours.OF_SERVICES,
+        hours.SCALING_TARGET,
         compute.TASK,
         compute.TEMPLATE,
         stores.CLUSTER,

@@ -9,7 +9,8 @@ from typing import Final
 
 from langfuse_aws.contract import metrics, queue_metrics
 from langfuse_aws.cost.charge import Charge, Context
-from langfuse_aws.cost.compute import SCALING_TARGET, SERVICE, least_tasks
+from langfuse_aws.cost.compute import SERVICE, least_tasks
+from langfuse_aws.cost.hours import SCALING_TARGET
 from langfuse_aws.cost.inputs import section, sections
 from langfuse_aws.cost.prices import HOURS
 from langfuse_aws.graph.model import Resource

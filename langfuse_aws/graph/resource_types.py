@@ -66,6 +66,9 @@ RESOURCE_TYPES: Final[Mapping[str, TypeFacts]] = {
     "aws:appautoscaling/policy:Policy": TypeFacts(
         "Application Auto Scaling policy", "priced", "nothing"
     ),
+    "aws:appautoscaling/scheduledAction:ScheduledAction": TypeFacts(
+        "Application Auto Scaling scheduled action", "free", "nothing"
+    ),
     "aws:appautoscaling/target:Target": TypeFacts(
         "Application Auto Scaling target", "free", "nothing"
     ),
@@ -80,6 +83,9 @@ RESOURCE_TYPES: Final[Mapping[str, TypeFacts]] = {
         "App Runner VPC connector", "free", "nothing"
     ),
     "aws:autoscaling/group:Group": TypeFacts("EC2 Auto Scaling group", "priced", "nothing"),
+    "aws:autoscaling/schedule:Schedule": TypeFacts(
+        "EC2 Auto Scaling scheduled action", "free", "nothing"
+    ),
     "aws:backup/plan:Plan": TypeFacts("AWS Backup plan", "free", "nothing"),
     "aws:backup/selection:Selection": TypeFacts("AWS Backup selection", "free", "nothing"),
     "aws:backup/vault:Vault": TypeFacts(
@@ -94,6 +100,9 @@ RESOURCE_TYPES: Final[Mapping[str, TypeFacts]] = {
         "AWS Backup vault lock configuration", "free", "nothing"
     ),
     "aws:budgets/budget:Budget": TypeFacts("AWS Budgets budget", "free", "nothing"),
+    "aws:cloudwatch/alarmMuteRule:AlarmMuteRule": TypeFacts(
+        "CloudWatch alarm mute rule", "free", "nothing"
+    ),
     "aws:cloudwatch/dashboard:Dashboard": TypeFacts(
         "CloudWatch dashboard",
         "by use",

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import Final
 
-from langfuse_aws.settings import app_runner, closed_network, messages, totals, way_in
+from langfuse_aws.settings import app_runner, closed_network, hours, messages, totals, way_in
 from langfuse_aws.settings.app_runner import APP_RUNNER, FARGATE
 from langfuse_aws.settings.external_stores import ExternalClickHouse
 from langfuse_aws.settings.images import Images
@@ -217,6 +217,7 @@ CHECKS: Final = (
     _zone_of_the_domain,
     *app_runner.CHECKS,
     *closed_network.CHECKS,
+    *hours.CHECKS,
     _zones_of_clickhouse,
     _adopted_postgres,
     _adopted_redis,

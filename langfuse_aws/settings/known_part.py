@@ -41,7 +41,7 @@ def _part(
     found: dict[str, Any] = {}
     for name, field in model.model_fields.items():
         value = values.get(field.alias or name, _MISSING)
-        path = (*above, name)
+        path = (*above, to_snake(field.alias or name))
         if path in wrong or (value is _MISSING and field.is_required()):
             continue
         if value is _MISSING:

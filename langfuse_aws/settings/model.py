@@ -10,6 +10,7 @@ from pydantic import Field, field_validator
 
 from langfuse_aws.settings.external_stores import Name
 from langfuse_aws.settings.host_names import Domain, DomainBelowZone
+from langfuse_aws.settings.hours import Hours
 from langfuse_aws.settings.images import Images
 from langfuse_aws.settings.installation import REPOSITORY_URL
 from langfuse_aws.settings.managed_policies import PolicyArn
@@ -269,6 +270,11 @@ class Settings(Section):
         None,
         description="`customerKey`: one KMS key of the stack for all that it keeps; or the ARN of "
         "a key of yours. Not set: keys of AWS's. See docs/operations.md, Encryption",
+    )
+    hours: Hours | None = Field(
+        None,
+        description="When the stack is awake, for stacks that nobody needs at night: outside of "
+        "these hours it takes no events and costs what it keeps; see docs/hours.md",
     )
     network: Network
     ingress: Ingress

@@ -86,6 +86,10 @@ def _instances(settings: Settings) -> bool:
     return _clickhouse(settings) or egress(settings) == "natInstance"
 
 
+def _hours(settings: Settings) -> bool:
+    return settings.hours is not None
+
+
 def _database(settings: Settings) -> bool:
     return isinstance(settings.postgres, (AuroraPostgres, PostgresInstance))
 
@@ -118,6 +122,12 @@ WHEN: Final[Mapping[str, Callable[[Settings], bool]]] = {
     "nat instance": lambda settings: egress(settings) == "natInstance",
     "flow logs": _flow_logs,
     "clickhouse": _clickhouse,
+    "clickhouse or hours": lambda settings: (
+        _clickhouse(settings) or (_hours(settings) and _database(settings))
+    ),
+    "hours": _hours,
+    "hours of instances": lambda settings: _hours(settings) and _instances(settings),
+    "muted alarms": lambda settings: _hours(settings) and settings.alarms is not None,
     "instances": _instances,
     "instances or backups": lambda settings: _instances(settings) or _backups(settings),
     "private names": lambda settings: _clickhouse(settings) or _api(settings),

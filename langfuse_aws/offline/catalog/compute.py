@@ -82,6 +82,15 @@ TYPES: dict[str, ResourceType] = {
         naming=Naming(),
         tagged=False,
     ),
+    "aws:autoscaling/schedule:Schedule": ResourceType(
+        "{scheduledActionName}",
+        {
+            "arn": "arn:{partition}:autoscaling:{region}:{account}:scheduledUpdateGroupAction"
+            ":{hex32}:autoScalingGroupName/{autoscalingGroupName}"
+            ":scheduledActionName/{scheduledActionName}",
+        },
+        tagged=False,
+    ),
     "aws:ebs/volume:Volume": ResourceType(
         "vol-{hex17}",
         {"arn": f"{_EC2}volume/{{id}}", "createTime": CREATED},
@@ -127,6 +136,16 @@ TYPES: dict[str, ResourceType] = {
             ":resource/{serviceNamespace}/{resourceId}:policyName/{name}",
             "alarmArns": lambda _facts: list[str](),
         },
+        naming=Naming(),
+        tagged=False,
+    ),
+    "aws:appautoscaling/scheduledAction:ScheduledAction": ResourceType(
+        "{name}-{serviceNamespace}-{resourceId}",
+        {
+            "arn": "arn:{partition}:autoscaling:{region}:{account}:scheduledAction:{hex32}"
+            ":resource/{serviceNamespace}/{resourceId}:scheduledActionName/{name}",
+        },
+        defaults={"timezone": "UTC"},
         naming=Naming(),
         tagged=False,
     ),

@@ -21,6 +21,14 @@ TYPES: dict[str, ResourceType] = {
         defaults={"actionsEnabled": True, "treatMissingData": "missing"},
         naming=Naming(),
     ),
+    "aws:cloudwatch/alarmMuteRule:AlarmMuteRule": ResourceType(
+        "{name}",
+        {
+            "arn": "arn:{partition}:cloudwatch:{region}:{account}:alarm-mute-rule:{name}",
+            "status": "SCHEDULED",
+        },
+        naming=Naming(),
+    ),
     "aws:cloudwatch/dashboard:Dashboard": ResourceType(
         "{dashboardName}",
         {"dashboardArn": "arn:{partition}:cloudwatch::{account}:dashboard/{dashboardName}"},
