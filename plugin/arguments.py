@@ -20,6 +20,19 @@ class Size(Enum):
     PROD = "prod"
 
 
+class Hours(TypedDict):
+    """When the stack is awake; outside of these hours it takes no events. See docs/hours.md."""
+
+    days: NotRequired[str]
+    """Days of the week, two or more, such as `mon-fri` or `mon,wed,fri-sun`. Value: days or ranges of them, two days or more; default `mon-fri`."""
+    from_: str
+    """Time of day from which it is awake, such as `"08:00"`. Value: time of day."""
+    to: str
+    """Time of day at which it begins to go to sleep, such as `"19:00"`; 4 hours later at the least, and on the same day. Value: time of day."""
+    timezone: str
+    """Time zone of these times, by its canonical name, such as `Europe/Berlin`; `Etc/UTC` is UTC. Value: canonical name of a time zone."""
+
+
 class NetworkEgress(Enum):
     """What `network.egress` may be."""
 
@@ -437,6 +450,8 @@ class LangfuseArgs(TypedDict):
     """Certificates of private authorities that web, worker and the migration trust beside the public ones, as PEM; see docs/operations.md. Value: PEM, at most 32 KiB."""
     encryption: NotRequired[str]
     """`customerKey`: one KMS key of the stack for all that it keeps; or the ARN of a key of yours. Not set: keys of AWS's. See docs/operations.md, Encryption. Value: `customerKey`, or ARN of a KMS key."""
+    hours: NotRequired[Hours]
+    """When the stack is awake; outside of these hours it takes no events. See docs/hours.md."""
     network: NotRequired[Network]
     """A VPC with public and private subnets in `zones` availability zones. Or: A VPC that exists. Its routes, endpoints and default security group are its owner's."""
     ingress: NotRequired[Ingress]

@@ -33,9 +33,9 @@ from langfuse_aws.components.network.network import Network
 from langfuse_aws.components.network.security_groups import IngressRule, allow_self, security_group
 from langfuse_aws.components.runtime.cluster import Cluster
 from langfuse_aws.components.runtime.discovery import discovery_service
-from langfuse_aws.components.runtime.hours import SERVICE_NUMBERS, left_alone, schedule_service
 from langfuse_aws.components.runtime.images import Images
 from langfuse_aws.components.runtime.read_back import running_service
+from langfuse_aws.components.shared.hours import SERVICE_NUMBERS, left_alone, schedule_service
 from langfuse_aws.components.shared.location import Location
 from langfuse_aws.components.shared.metrics import MetricDimensions
 from langfuse_aws.components.shared.stored_secret import (
@@ -71,6 +71,8 @@ class ClickHouseArgs:
 class ClickHouse(pulumi.ComponentResource):
     """The servers, their hosts, names, password and backups."""
 
+    service: aws.ecs.Service | None = None
+    """None: it is external."""
     http_url: str
     """HTTP interface."""
     native_url: str
@@ -207,7 +209,7 @@ class ClickHouse(pulumi.ComponentResource):
             ),
             child,
         )
-        service = aws.ecs.Service(
+        self.service = service = aws.ecs.Service(
             name,
             cluster=args.cluster.arn,
             task_definition=task.arn,
@@ -234,9 +236,14 @@ class ClickHouse(pulumi.ComponentResource):
             ),
         )
         schedule_service(
-            name, service, args.cluster, args.settings.hours, "clickhouse", len(servers), child
+            name, service, args.cluster.name, args.settings.hours, "clickhouse", len(servers), child
         )
-        running = running_service(service, task.arn, after=[machine.group_name])
+        running = running_service(
+            service,
+            task.arn,
+            sleeps=args.settings.hours is not None,
+            after=[machine.group_name],
+        )
         self.identity = pulumi.Output.all(running, *machine.volume_ids).apply(
             lambda found: ",".join(found[1:])
         )

@@ -13,9 +13,9 @@ from langfuse_aws.components.clickhouse.volume import DEVICE, MOUNT_POINT, data_
 from langfuse_aws.components.network.security_groups import allow_egress, security_group
 from langfuse_aws.components.runtime.cluster import Cluster
 from langfuse_aws.components.runtime.discovery import discovery_service
-from langfuse_aws.components.runtime.hours import GROUP_NUMBERS, left_alone, schedule_group
 from langfuse_aws.components.runtime.read_back import current_instances
 from langfuse_aws.components.shared import iam
+from langfuse_aws.components.shared.hours import GROUP_NUMBERS, left_alone, schedule_group
 from langfuse_aws.components.shared.launch_template import (
     METADATA_OPTIONS,
     group_tags,

@@ -19,7 +19,7 @@ from langfuse_aws.components.protection.snapshots import (
     final_snapshot_name,
     only_without,
 )
-from langfuse_aws.components.runtime.hours import schedule_database
+from langfuse_aws.components.shared.hours import schedule_database
 from langfuse_aws.components.shared.location import Location
 from langfuse_aws.components.shared.metrics import MetricDimensions
 from langfuse_aws.components.shared.stored_secret import (

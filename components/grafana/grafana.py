@@ -15,12 +15,12 @@ from langfuse_aws.components.grafana import files as grafana_files
 from langfuse_aws.components.ingress.ingress import Ingress
 from langfuse_aws.components.network.security_groups import let_ingress_in
 from langfuse_aws.components.runtime.container_service import capacity_provider, fargate_service
-from langfuse_aws.components.runtime.hours import SERVICE_NUMBERS, left_alone, schedule_service
 from langfuse_aws.components.runtime.read_back import running_service
 from langfuse_aws.components.runtime.task import FargateTaskArgs, HealthCheck, fargate_task
 from langfuse_aws.components.service_inputs import ServiceInputs
 from langfuse_aws.components.shared import iam
 from langfuse_aws.components.shared.generated_secret import GeneratedSecret, GeneratedSecretArgs
+from langfuse_aws.components.shared.hours import SERVICE_NUMBERS, left_alone, schedule_service
 from langfuse_aws.components.shared.metrics import MetricDimensions
 from langfuse_aws.components.shared.path_part import GRAFANA_PATH, PathPart
 from langfuse_aws.contract.ports_and_health import health_command
@@ -156,9 +156,14 @@ class Grafana(pulumi.ComponentResource):
             ),
         )
         schedule_service(
-            name, service, parts.cluster, parts.settings.hours, "grafana", TASKS, child
+            name, service, parts.cluster.name, parts.settings.hours, "grafana", TASKS, child
         )
-        running = running_service(service, task.arn, provider=capacity_provider(spot=False))
+        running = running_service(
+            service,
+            task.arn,
+            provider=capacity_provider(spot=False),
+            sleeps=parts.settings.hours is not None,
+        )
         self.url = pulumi.Output.all(url, running).apply(lambda found: found[0])
         self.register_outputs({"url": self.url})
 

@@ -20,6 +20,7 @@ from langfuse_aws.components.runtime.task import (
 )
 from langfuse_aws.components.service_inputs import ServiceInputs
 from langfuse_aws.components.shared import iam
+from langfuse_aws.components.shared.hours import only_awake
 from langfuse_aws.contract.ports_and_health import WEB_HEALTH_PATH, WEB_PORT
 from langfuse_aws.contract.start_and_stop import MIGRATION_COMMAND, SERVER_COMMAND
 from langfuse_aws.settings.versions import LAMBDA_PYTHON
@@ -115,7 +116,9 @@ class Migration(pulumi.ComponentResource):
             ),
             triggers=parts.store_identities,
             opts=pulumi.ResourceOptions(
-                parent=self, depends_on=[*task.depends_on, *parts.before_migration]
+                parent=self,
+                depends_on=[*task.depends_on, *parts.before_migration],
+                hooks=only_awake(name, parts.clickhouse.service, parts.settings.hours),
             ),
         )
         self.register_outputs({"logGroupName": self.log_group_name})

@@ -16,8 +16,8 @@ import pulumi
 import pulumi_aws as aws
 
 from langfuse_aws.components.network.security_groups import allow_egress, security_group
-from langfuse_aws.components.runtime.hours import GROUP_NUMBERS, left_alone, schedule_group
 from langfuse_aws.components.shared import iam
+from langfuse_aws.components.shared.hours import GROUP_NUMBERS, left_alone, schedule_group
 from langfuse_aws.components.shared.launch_template import (
     METADATA_OPTIONS,
     group_tags,

@@ -15,7 +15,6 @@ from langfuse_aws.components.environment import Environment
 from langfuse_aws.components.network.network import Network
 from langfuse_aws.components.network.security_groups import IngressRule
 from langfuse_aws.components.runtime.cluster import Cluster
-from langfuse_aws.components.runtime.hours import TARGET_NUMBERS, left_alone, schedule_tasks
 from langfuse_aws.components.runtime.images import ContainerImage
 from langfuse_aws.components.runtime.lag_scaling import LagScaling, scale_on_lag
 from langfuse_aws.components.runtime.read_back import running_service
@@ -28,6 +27,7 @@ from langfuse_aws.components.runtime.task import (
     fargate_task,
 )
 from langfuse_aws.components.shared import iam
+from langfuse_aws.components.shared.hours import TARGET_NUMBERS, left_alone, schedule_tasks
 from langfuse_aws.components.shared.location import Location
 from langfuse_aws.components.shared.metrics import MetricDimensions
 from langfuse_aws.components.shared.stored_secret import SecretReference
@@ -137,7 +137,10 @@ class ContainerService(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self, ignore_changes=["desiredCount"]),
         )
         self.service_name = running_service(
-            self.service, task.arn, provider=capacity_provider(args.settings.spot)
+            self.service,
+            task.arn,
+            provider=capacity_provider(args.settings.spot),
+            sleeps=args.hours is not None,
         )
         self.metric_dimensions = {
             args.container: [{"ClusterName": args.cluster.name, "ServiceName": self.service.name}]

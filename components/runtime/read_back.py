@@ -20,6 +20,8 @@ import pulumi
 import pulumi_aws as aws
 from pulumi_aws.ecs.outputs import GetServiceDeploymentResult
 
+from langfuse_aws.settings.installation import COMMAND
+
 POLL_SECONDS: Final = 15
 SERVICE_SECONDS: Final = 1200
 """The provider's own bound of a service's start."""
@@ -59,16 +61,20 @@ def running_service(
     task_definition: pulumi.Output[str],
     *,
     provider: str | None = None,
+    sleeps: bool = False,
     after: Sequence[pulumi.Output[Any]] = (),
 ) -> pulumi.Output[str]:
     """Give a service's name, once ECS runs it with this task definition and on this provider.
 
-    A preview does not ask. What is in `after` comes first.
+    Unless it `sleeps` by `hours`, it must have tasks. A preview does not ask. What is in `after`
+    comes first.
     """
     told = service.name, service.cluster, service.urn, task_definition, *after
     if pulumi.runtime.is_dry_run():
         return _unasked(service.name, told)
-    return pulumi.Output.all(*told).apply(lambda found: _running(service, provider, *found[:4]))
+    return pulumi.Output.all(*told).apply(
+        lambda found: _running(service, provider, sleeps, *found[:4])
+    )
 
 
 def _unasked(name: pulumi.Output[str], told: Sequence[pulumi.Output[Any]]) -> pulumi.Output[str]:
@@ -85,20 +91,33 @@ def _unasked(name: pulumi.Output[str], told: Sequence[pulumi.Output[Any]]) -> pu
 
 
 async def _running(
-    service: aws.ecs.Service, provider: str | None, name: str, cluster: str, urn: str, wanted: str
+    service: aws.ecs.Service,
+    provider: str | None,
+    sleeps: bool,
+    name: str,
+    cluster: str,
+    urn: str,
+    wanted: str,
 ) -> str:
     async def look() -> Finding:
         invoke_opts = pulumi.InvokeOptions(parent=service)
         asked = aws.ecs.get_service_output(cluster_arn=cluster, service_name=name, opts=invoke_opts)
         found = await asked.future()
-        return Finding() if found is None else service_finding(found, urn, wanted, provider)
+        if found is None:
+            return Finding()
+        return service_finding(found, urn, wanted, provider, sleeps=sleeps)
 
     await settled(look, SERVICE_SECONDS)
     return name
 
 
 def service_finding(
-    found: aws.ecs.GetServiceResult, urn: str, wanted: str, provider: str | None = None
+    found: aws.ecs.GetServiceResult,
+    urn: str,
+    wanted: str,
+    provider: str | None = None,
+    *,
+    sleeps: bool = False,
 ) -> Finding:
     """Hold what ECS runs against the task definition `wanted` and the capacity provider."""
     # Provider 5, which tests/provider has, tells no deployments, counts and events.
@@ -108,6 +127,13 @@ def service_finding(
     alone = len(deployments) <= 1
     placed = {each.capacity_provider for each in found.capacity_provider_strategies or ()}
     label, said = urn.rpartition("::")[2], _last_events(found)
+    if found.desired_count == 0 and not sleeps:
+        return Finding(
+            f"{label}: ECS is to run no task of it. If langfuse:hours was taken away while the "
+            f"stack slept, run {COMMAND} resume, and pulumi up again; else somebody has set it "
+            "to 0.",
+            final=True,
+        )
     if alone and runs != wanted:
         return Finding(
             f"{label}: ECS runs {_short(runs)}, not {_short(wanted)}, whose "

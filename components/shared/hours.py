@@ -10,10 +10,10 @@ from typing import Final, Literal
 import pulumi
 import pulumi_aws as aws
 
-from langfuse_aws.components.runtime.cluster import Cluster
 from langfuse_aws.components.shared import iam
 from langfuse_aws.components.shared.location import Location
 from langfuse_aws.settings.hours import RETRY_MINUTES, Hours, Part
+from langfuse_aws.settings.installation import COMMAND
 
 SLEEP: Final = "sleep"
 WAKE: Final = "wake"
@@ -38,7 +38,7 @@ def left_alone(hours: Hours | None, numbers: Sequence[str]) -> pulumi.ResourceOp
 def schedule_service(
     name: str,
     service: aws.ecs.Service,
-    cluster: Cluster,
+    cluster_name: pulumi.Output[str],
     hours: Hours | None,
     part: Part,
     count: int,
@@ -51,7 +51,7 @@ def schedule_service(
         name,
         service_namespace="ecs",
         scalable_dimension="ecs:service:DesiredCount",
-        resource_id=pulumi.Output.concat("service/", cluster.name, "/", service.name),
+        resource_id=pulumi.Output.concat("service/", cluster_name, "/", service.name),
         min_capacity=count,
         max_capacity=count,
         opts=pulumi.ResourceOptions.merge(opts, left_alone(hours, TARGET_NUMBERS)),
@@ -163,3 +163,30 @@ def schedule_database(
             },
             opts=opts,
         )
+
+
+def only_awake(
+    name: str, service: aws.ecs.Service | None, hours: Hours | None
+) -> pulumi.ResourceHookBinding | None:
+    """Give the hooks of what runs once, when it is made, and needs the stores.
+
+    `service` is ClickHouse's; None: it is not the stack's, and never sleeps. A preview does not
+    ask: that of a pull request may well be made at night.
+    """
+    if hours is None or service is None:
+        return None
+
+    async def refuse(_: pulumi.ResourceHookArgs) -> None:
+        found = await aws.ecs.get_service_output(
+            cluster_arn=service.cluster,
+            service_name=service.name,
+            opts=pulumi.InvokeOutputOptions(parent=service),
+        ).future()
+        if found is not None and found.desired_count == 0:
+            raise pulumi.RunError(
+                f"{name}: the stack is asleep, and a migration needs its databases. Run {COMMAND} "
+                "resume, then pulumi up again; what it has changed until here stays."
+            )
+
+    hook = pulumi.ResourceHook(f"{name}-awake", refuse)
+    return pulumi.ResourceHookBinding(before_create=[hook], before_update=[hook])
