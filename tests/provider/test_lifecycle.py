@@ -105,6 +105,60 @@ def worker_gets_more_memory(account: Account, outputs: dict[str, Any]) -> None:
     plain = account.environment(main_container(task))
     assert task["memory"] == "4096"
     assert plain["NODE_OPTIONS"] == "--max-old-space-size=3072"
+    check_hours(account, outputs)
+
+
+def check_hours(account: Account, outputs: dict[str, Any]) -> None:
+    """AWS has the schedules that put the stack to sleep, in the zone of its hours."""
+    weekdays, zone = "? * MON,TUE,WED,THU,FRI *", "Europe/Berlin"
+    scaling = account.client("application-autoscaling")
+    actions = scaling.describe_scheduled_actions(ServiceNamespace="ecs")["ScheduledActions"]
+    cluster = outputs["cluster_name"]
+    found = {
+        (each["ResourceId"].rpartition("/")[2].rpartition("-")[0], each["Schedule"]): (
+            each["ScalableTargetAction"]["MinCapacity"],
+            each["ScalableTargetAction"]["MaxCapacity"],
+            each["Timezone"],
+        )
+        for each in actions
+        if each["ResourceId"].startswith(f"service/{cluster}/")
+    }
+    assert found == {
+        ("langfuse-dev-web", f"cron(0 19 {weekdays})"): (0, 0, zone),
+        ("langfuse-dev-web", f"cron(50 7 {weekdays})"): (1, 1, zone),
+        ("langfuse-dev-grafana", f"cron(0 19 {weekdays})"): (0, 0, zone),
+        ("langfuse-dev-grafana", f"cron(50 7 {weekdays})"): (1, 1, zone),
+        ("langfuse-dev-worker", f"cron(5 19 {weekdays})"): (0, 0, zone),
+        ("langfuse-dev-worker", f"cron(50 7 {weekdays})"): (1, 2, zone),
+        ("langfuse-dev-clickhouse", f"cron(10 19 {weekdays})"): (0, 0, zone),
+        ("langfuse-dev-clickhouse", f"cron(42 7 {weekdays})"): (1, 1, zone),
+    }
+    groups = account.client("autoscaling").describe_scheduled_actions()
+    assert {
+        (each["Recurrence"], each["MinSize"], each["MaxSize"], each["DesiredCapacity"])
+        for each in groups["ScheduledUpdateGroupActions"]
+    } == {("15 19 * * 1,2,3,4,5", 0, 0, 0), ("36 7 * * 1,2,3,4,5", 1, 1, 1)}
+    scheduler, iam = account.client("scheduler"), account.client("iam")
+    (database,) = account.client("rds").describe_db_instances()["DBInstances"]
+    for end, action, at in (("sleep", "stop", "15 19"), ("wake", "start", "30 7")):
+        (name,) = [
+            each["Name"]
+            for each in scheduler.list_schedules()["Schedules"]
+            if each["Name"].startswith(f"langfuse-dev-postgres-{end}")
+        ]
+        schedule = scheduler.get_schedule(Name=name)
+        assert schedule["ScheduleExpression"] == f"cron({at} {weekdays})"
+        assert schedule["ScheduleExpressionTimezone"] == zone
+        target = schedule["Target"]
+        assert target["Arn"] == f"arn:aws:scheduler:::aws-sdk:rds:{action}DBInstance"
+        given = {"DbInstanceIdentifier": database["DBInstanceIdentifier"]}
+        assert json.loads(target["Input"]) == given
+        role = target["RoleArn"].rpartition("/")[2]
+        (policy,) = iam.list_role_policies(RoleName=role)["PolicyNames"]
+        document = iam.get_role_policy(RoleName=role, PolicyName=policy)["PolicyDocument"]
+        (statement,) = document["Statement"]
+        assert f"rds:{action.capitalize()}DBInstance" in statement["Action"]
+        assert statement["Resource"] == [database["DBInstanceArn"]]
 
 
 def next_major_and_more_capacity(deployment: Deployment) -> None:
@@ -162,7 +216,13 @@ STORIES = [
         lambda deployment: deployment.configure("worker.memory", "4096"),
         worker_gets_more_memory,
         SEEN_BY_REFRESH_OF_RDS,
-        {"bootstrap.userEmail": "ada@example.com", "grafana.enabled": "true"},
+        {
+            "bootstrap.userEmail": "ada@example.com",
+            "grafana.enabled": "true",
+            "hours.from": "08:00",
+            "hours.to": "19:00",
+            "hours.timezone": "Europe/Berlin",
+        },
     ),
     Story(
         "staging",

@@ -20,6 +20,15 @@ STACKS: Final[Mapping[str, tuple[str, Mapping[str, Any]]]] = {
     **{size: (size, shipped_config(size)) for size in ("dev", "staging", "prod")},
     "varied": ("dev", VARIED),
     "encrypted": ("dev", {**shipped_config("dev"), "encryption": "customerKey"}),
+    "asleep": (
+        "dev",
+        {
+            **shipped_config("dev"),
+            "hours": {"from": "08:00", "to": "19:00", "timezone": "Europe/Berlin"},
+            "network": {"egress": "natInstance"},
+            "alarms": {"email": "ops@example.com"},
+        },
+    ),
     "everything": ("everything", EVERYTHING),
     "mirror": ("platform", FARGATE),
     "App Runner": ("platform", APP_RUNNER),

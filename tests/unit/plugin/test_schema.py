@@ -90,6 +90,7 @@ def test_a_key_is_required_in_its_section_if_every_shape_of_the_section_needs_it
         "Alarms": ["email"],
         "AuthProvider": ["clientId"],
         "Bootstrap": ["userEmail"],
+        "Hours": ["from", "timezone", "to"],
         "Smtp": ["from"],
     }
 

@@ -166,7 +166,7 @@ def test_windows_of_backups_and_maintenance_are_awake_in_every_season(
             at = datetime.datetime.combine(
                 monday + datetime.timedelta(days=ahead),
                 datetime.time.fromisoformat(clock),
-                datetime.UTC if hasattr(datetime, "UTC") else datetime.timezone.utc,
+                datetime.timezone.utc,
             )
             ended = at + datetime.timedelta(minutes=WINDOW_MINUTES - 1)
             local = at.astimezone(zoneinfo.ZoneInfo(zone))

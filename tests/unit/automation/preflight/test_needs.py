@@ -292,6 +292,10 @@ def test_every_row_is_needed_by_some_stack_and_has_actions() -> None:
     )
     aurora = settings(postgres={"mode": "auroraServerless", "snapshotIdentifier": "nightly"})
     encrypted = settings(encryption="customerKey")
-    stacks = (everything, the_rest, mirror, through, restored, aurora, encrypted)
+    asleep = settings(
+        hours={"from": "08:00", "to": "19:00", "timezone": "Etc/UTC"},
+        alarms={"email": "ops@example.com"},
+    )
+    stacks = (everything, the_rest, mirror, through, restored, aurora, encrypted, asleep)
     needed = {id(row) for own in stacks for row in rows_for(own)}
     assert needed == {id(row) for row in rows()}
