@@ -9,6 +9,7 @@ import datetime
 import re
 import zoneinfo
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final, Literal
@@ -219,8 +220,9 @@ class Hours(Section):
     @field_validator("timezone")
     @classmethod
     def _timezone(cls, value: str) -> str:
-        if value.split("/")[0] in _AREAS and value in zoneinfo.available_timezones():
-            return value
+        with suppress(zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
+            if value.split("/")[0] in _AREAS and zoneinfo.ZoneInfo(value):
+                return value
         raise invalid(
             "must be the canonical name of a time zone, AREA/CITY",
             "Europe/Berlin and America/New_York are two, Etc/UTC is UTC; see "
