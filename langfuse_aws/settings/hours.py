@@ -285,14 +285,17 @@ class Hours(Section):
 
     @property
     def maintenance_window(self) -> str:
-        """RDS's weekly window for maintenance, UTC, after the first day's backup."""
-        first = Weekly(self._in_utc.minute, self._in_utc.days[:1]).later(WINDOW_MINUTES)
+        """RDS's weekly window for maintenance, UTC, half an hour after the first day's backup.
+
+        RDS refuses windows that overlap.
+        """
+        first = self._in_utc.later(2 * WINDOW_MINUTES)
         days = [DAYS[each.days[0]] for each in (first, first.later(WINDOW_MINUTES))]
         return f"{days[0]}:{first.clock}-{days[1]}:{first.later(WINDOW_MINUTES).clock}"
 
     @property
     def _in_utc(self) -> Weekly:
-        """An hour after `from`, in the season whose clocks are behind the other's."""
+        """An hour after `from` on the first day, in the season whose clocks are behind."""
         zone = zoneinfo.ZoneInfo(self.timezone)
         year = datetime.datetime.now(zone).year
         offsets = [
@@ -300,8 +303,7 @@ class Hours(Section):
         ]
         least = min(each for each in offsets if each is not None)
         minutes = HOUR_MINUTES - int(least.total_seconds() // 60)
-        shift = Weekly(self.begins.minute, self.begins.days[:1]).later(minutes)
-        return Weekly(shift.minute, (shift.days[0],))
+        return Weekly(self.begins.minute, self.begins.days[:1]).later(minutes)
 
     def sleeping(self, now: datetime.datetime) -> bool:
         """Whether it is asleep by its schedule. `now` has a time zone."""

@@ -210,10 +210,10 @@ def test_backups_and_maintenance_fall_into_the_hours() -> None:
     assert backup.inputs["scheduleExpression"] == week(0, 17)
     (database,) = graph.of_type("aws:rds/instance:Instance")
     assert database.inputs["backupWindow"] == "08:00-08:30", "9:00 in winter, 10:00 in summer"
-    assert database.inputs["maintenanceWindow"] == "mon:08:30-mon:09:00"
+    assert database.inputs["maintenanceWindow"] == "mon:09:00-mon:09:30"
     (cluster,) = large().of_type("aws:rds/cluster:Cluster")
     assert cluster.inputs["preferredBackupWindow"] == "08:00-08:30"
-    assert cluster.inputs["preferredMaintenanceWindow"] == "mon:08:30-mon:09:00"
+    assert cluster.inputs["preferredMaintenanceWindow"] == "mon:09:00-mon:09:30"
 
 
 def test_alarms_are_muted_all_of_them_while_it_sleeps_and_scaling_is_not() -> None:
