@@ -28,6 +28,9 @@ THREE_SERVERS: Final = {"clickhouse": {"replicas": 3}}
 EVENTS: Final = (0, 1e6, 10e6, 100e6)
 """A month."""
 
+FIFTY_HOURS: Final = {"from": "08:00", "to": "18:00", "timezone": "Europe/Berlin"}
+"""A week."""
+
 COLUMNS: Final = ("On demand", "As configured", "Savings Plan")
 
 
@@ -70,6 +73,23 @@ def full_cost() -> str:
 def cluster_cost() -> str:
     """Every line of prod with three ClickHouse servers."""
     return _lines(bill_of("prod", servers=3))
+
+
+def sleeping_cost() -> str:
+    """What of dev's bill its hours change, and the rest in one line."""
+    awake = bill_of("dev")
+    asleep = bill(recorded("dev", {**shipped_config("dev"), "hours": FIFTY_HOURS}), REGION)
+    pairs = [*zip(awake.lines, asleep.lines, strict=True)]
+    changed = [pair for pair in pairs if pair[0].configured != pair[1].configured]
+    lines = [
+        (f"`{less.name}`", less.what, less.arithmetic, _usd(always), _usd(less))
+        for always, less in sorted(changed, key=lambda pair: _place(pair[1]))
+    ]
+    rest = _usd(Sums.of(always for always, less in pairs if (always, less) not in changed))
+    sums = (f"**{_usd(each.sums)}**" for each in (awake, asleep))
+    head = ("Resource", "What", "Arithmetic", "Always", "With hours")
+    all_else = ("all else", "", "", rest, rest)
+    return table(head, [*lines, all_else, ("**Sum, about**", "", "", *sums)], right=2)
 
 
 def _lines(found: Bill) -> str:
@@ -152,5 +172,5 @@ def _sum(found: Bill) -> str:
     return f"{_usd(found.sums)}, {max(parts, key=lambda each: parts[each])}"
 
 
-def _usd(sums: Sums) -> str:
-    return worded(sums.configured, sums.known_from)
+def _usd(item: Line | Sums) -> str:
+    return worded(item.configured, item.known_from)

@@ -30,6 +30,7 @@ from development.cost_tables import (
     full_cost,
     price_table,
     short_cost,
+    sleeping_cost,
     usage_figures,
 )
 from development.peer_costs import peer_table
@@ -59,6 +60,7 @@ PARTS: Final[Mapping[str, Mapping[str, Callable[[], str]]]] = {
         "peers": peer_table,
         "prices": price_table,
     },
+    "docs/hours.md": {"cost": sleeping_cost},
     "docs/operations.md": {"alarms": alarm_table, "changes": change_table, "stores": store_table},
     "docs/policies.md": {
         "rules": rule_tables,
