@@ -1,7 +1,7 @@
 """The one place that reads Pulumi's configuration."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import pulumi
 from pulumi.runtime import is_config_secret
@@ -30,7 +30,7 @@ class Secrets:
     passwords: dict[str, pulumi.Output[str]]
     """Passwords of external stores, by `clickhouse`, `postgres` and `redis`; and, by `grafana`, of
     the user that reads an external ClickHouse."""
-    providers: dict[str, pulumi.Output[str]] = field(default_factory=dict[str, pulumi.Output[str]])
+    providers: dict[str, pulumi.Output[str]]
     """Client secrets by provider, from `langfuse:authSecrets`."""
     smtp_url: pulumi.Output[str] | None = None
     """`langfuse:smtpUrl`."""

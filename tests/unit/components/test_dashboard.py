@@ -141,7 +141,9 @@ def test_a_count_is_the_same_however_long_a_time_is_shown(name: str) -> None:
         GRAPHS[name]().one("aws:cloudwatch/dashboard:Dashboard").inputs["dashboardBody"]
     )
     assert body["periodOverride"] == "inherit", "else a longer period counts a task's samples more"
-    assert all(options["period"] for *_, options in lines(GRAPHS[name]()))
+    periods = {options["label"]: options["period"] for *_, options in lines(GRAPHS[name]())}
+    assert all(periods.values())
+    assert periods["failed snapshots"] == 3600, "AWS Backup tells hourly"
 
 
 def test_copies_have_lines_of_their_own() -> None:

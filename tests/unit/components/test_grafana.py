@@ -558,6 +558,20 @@ def test_the_sql_of_the_documentation_grants_what_the_dashboard_asks() -> None:
     assert asked <= {grant.removeprefix("GRANT SELECT ON ") for grant in own_grants}
 
 
+def test_a_query_of_the_reader_cannot_raise_its_own_limits() -> None:
+    own = json.loads(varied().environment("clickhouse")["CLICKHOUSE_READER_YAML"])
+    profile = own["profiles"]["grafana"]
+    limits = {name: profile[name] for name in profile["constraints"]}
+    assert set(limits) == {
+        "max_execution_time",
+        "max_memory_usage_for_user",
+        "max_concurrent_queries_for_user",
+    }
+    assert profile["constraints"] == {
+        name: {"min": 1, "max": most} for name, most in limits.items()
+    }, "0 is no limit to ClickHouse"
+
+
 def test_the_command_is_one_that_a_shell_can_read() -> None:
     *entry, command = grafana_files.start_command()
     assert entry == ["/bin/sh", "-euc"]

@@ -37,6 +37,17 @@ def test_the_task_is_the_web_image_that_ends_after_its_entrypoint(stack: str) ->
 
 
 @pytest.mark.parametrize("stack", ALL)
+def test_the_function_starts_this_task_and_looks_for_others_of_its_family(stack: str) -> None:
+    graph = shipped(stack)
+    definition = graph.one(TASK, f"langfuse-{stack}-migration")
+    given = event(graph)
+    assert (given["task_definition"], given["family"]) == (
+        definition.outputs["arn"],
+        definition.inputs["family"],
+    )
+
+
+@pytest.mark.parametrize("stack", ALL)
 def test_web_and_worker_wait_for_the_migration_and_it_waits_for_the_stores(stack: str) -> None:
     graph = shipped(stack)
     migration = graph.one(INVOCATION)

@@ -278,7 +278,10 @@ def test_a_group_can_be_deleted_whoever_has_added_rules_to_it(stack: str) -> Non
 
 
 def test_flow_logs_are_made_only_when_asked_for() -> None:
-    assert shipped("prod").one("aws:ec2/flowLog:FlowLog").inputs["trafficType"] == "ALL"
+    logged = shipped("prod").one("aws:ec2/flowLog:FlowLog")
+    role = shipped("prod").one("aws:iam/role:Role", logged.name)
+    assert logged.inputs["trafficType"] == "ALL"
+    assert logged.inputs["iamRoleArn"] == role.outputs["arn"], "it writes to no log without one"
     assert shipped("dev").of_type("aws:ec2/flowLog:FlowLog") == []
 
 

@@ -222,6 +222,24 @@ def test_two_secrets_in_the_clear_are_not_shown_in_a_contradiction() -> None:
     ] * 2, "and nothing more"
 
 
+def test_what_a_section_sets_is_not_set_again() -> None:
+    google = {"clientId": "g-1", "allowedDomains": ["example.com"]}
+    sections: dict[str, Any] = {
+        "auth": {"providers": {"google": google}, "enforceSsoDomains": ["example.com"]},
+        "authSecrets": {"google": "g-2"},
+        "smtp": {"mode": "ses", "from": "no-reply@example.com"},
+    }
+    cases = {
+        "AUTH_GOOGLE_CLIENT_ID": "auth.providers.google",
+        "AUTH_GOOGLE_CLIENT_SECRET": "auth.providers.google",
+        "AUTH_DOMAINS_WITH_SSO_ENFORCEMENT": "auth.enforceSsoDomains",
+        "EMAIL_FROM_ADDRESS": "smtp",
+    }
+    for name, section in cases.items():
+        (found,) = problems(**sections, **own("web", **{name: "x"}))
+        assert f"langfuse:{section} sets this" in found
+
+
 def test_a_misspelt_name_is_not_sent_to_one_that_is_refused() -> None:
     (line,) = problems(**own("web", REDIS_CLUSTER_NODE="x"))
     assert "REDIS_CLUSTER_NODES" not in line, "it would take one more round"

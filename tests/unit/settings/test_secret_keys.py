@@ -136,6 +136,17 @@ def test_a_secret_of_another_form_is_refused_unseen(key: str) -> None:
     assert HIDDEN not in line
 
 
+def test_every_secret_with_a_section_beside_it_is_looked_for_there() -> None:
+    assert {key for key, row in SECRET_KEYS.items() if row.section} == {
+        "authSecrets",
+        "clickhousePassword",
+        "grafanaClickhousePassword",
+        "postgresPassword",
+        "redisPassword",
+        "smtpUrl",
+    }
+
+
 @pytest.mark.parametrize("key", [key for key in KEYS if key == ADDED or SECRET_KEYS[key].section])
 def test_a_secret_in_a_section_is_sent_to_its_key_unseen(key: str) -> None:
     row = SECRET_KEYS[key]
