@@ -22,6 +22,7 @@ PACKAGES = (
     "rich",
     "tenacity",
     "typer",
+    "tzdata",
 )
 """What requirements.txt asks for, by the names of imports."""
 VENV = Path(__file__).resolve().parent.parent / ".venv"

@@ -241,7 +241,7 @@ class ClickHouse(pulumi.ComponentResource):
         running = running_service(
             service,
             task.arn,
-            sleeps=args.settings.hours is not None,
+            may_be_stopped=args.settings.hours is not None,
             after=[machine.group_name],
         )
         self.identity = pulumi.Output.all(running, *machine.volume_ids).apply(

@@ -162,7 +162,6 @@ class Grafana(pulumi.ComponentResource):
             service,
             task.arn,
             provider=capacity_provider(spot=False),
-            sleeps=parts.settings.hours is not None,
         )
         self.url = pulumi.Output.all(url, running).apply(lambda found: found[0])
         self.register_outputs({"url": self.url})

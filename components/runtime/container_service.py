@@ -140,7 +140,6 @@ class ContainerService(pulumi.ComponentResource):
             self.service,
             task.arn,
             provider=capacity_provider(args.settings.spot),
-            sleeps=args.hours is not None,
         )
         self.metric_dimensions = {
             args.container: [{"ClusterName": args.cluster.name, "ServiceName": self.service.name}]

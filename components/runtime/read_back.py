@@ -61,19 +61,19 @@ def running_service(
     task_definition: pulumi.Output[str],
     *,
     provider: str | None = None,
-    sleeps: bool = False,
+    may_be_stopped: bool = True,
     after: Sequence[pulumi.Output[Any]] = (),
 ) -> pulumi.Output[str]:
     """Give a service's name, once ECS runs it with this task definition and on this provider.
 
-    Unless it `sleeps` by `hours`, it must have tasks. A preview does not ask. What is in `after`
-    comes first.
+    Whoever has stopped it on purpose knows, if it `may_be_stopped`. A preview does not ask. What is
+    in `after` comes first.
     """
     told = service.name, service.cluster, service.urn, task_definition, *after
     if pulumi.runtime.is_dry_run():
         return _unasked(service.name, told)
     return pulumi.Output.all(*told).apply(
-        lambda found: _running(service, provider, sleeps, *found[:4])
+        lambda found: _running(service, provider, may_be_stopped, *found[:4])
     )
 
 
@@ -93,7 +93,7 @@ def _unasked(name: pulumi.Output[str], told: Sequence[pulumi.Output[Any]]) -> pu
 async def _running(
     service: aws.ecs.Service,
     provider: str | None,
-    sleeps: bool,
+    may_be_stopped: bool,
     name: str,
     cluster: str,
     urn: str,
@@ -105,7 +105,7 @@ async def _running(
         found = await asked.future()
         if found is None:
             return Finding()
-        return service_finding(found, urn, wanted, provider, sleeps=sleeps)
+        return service_finding(found, urn, wanted, provider, may_be_stopped=may_be_stopped)
 
     await settled(look, SERVICE_SECONDS)
     return name
@@ -117,7 +117,7 @@ def service_finding(
     wanted: str,
     provider: str | None = None,
     *,
-    sleeps: bool = False,
+    may_be_stopped: bool = True,
 ) -> Finding:
     """Hold what ECS runs against the task definition `wanted` and the capacity provider."""
     # Provider 5, which tests/provider has, tells no deployments, counts and events.
@@ -127,7 +127,7 @@ def service_finding(
     alone = len(deployments) <= 1
     placed = {each.capacity_provider for each in found.capacity_provider_strategies or ()}
     label, said = urn.rpartition("::")[2], _last_events(found)
-    if found.desired_count == 0 and not sleeps:
+    if found.desired_count == 0 and not may_be_stopped:
         return Finding(
             f"{label}: ECS is to run no task of it. If langfuse:hours was taken away while the "
             f"stack slept, run {COMMAND} resume, and pulumi up again; else somebody has set it "

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import Final
 
-from langfuse_aws.settings import app_runner, closed_network, hours, messages, totals, way_in
+from langfuse_aws.settings import app_runner, closed_network, messages, totals, way_in
 from langfuse_aws.settings.app_runner import APP_RUNNER, FARGATE
 from langfuse_aws.settings.external_stores import ExternalClickHouse
 from langfuse_aws.settings.images import Images
@@ -211,13 +211,46 @@ def _certificates_of_two(settings: Settings) -> Iterator[Conflict]:
             )
 
 
+def _hours_of_a_protected_stack(settings: Settings) -> Iterator[Conflict]:
+    """A protected stack's senders count on it at night, too."""
+    if settings.hours is not None and settings.deletion_protection:
+        yield Conflict(
+            "deletionProtection",
+            "a stack that is protected does not sleep: what is sent at night is lost",
+            "set it to false, or remove langfuse:hours",
+        )
+
+
+def _hours_of_app_runner(settings: Settings) -> Iterator[Conflict]:
+    """App Runner has no schedule, and is charged by requests."""
+    if settings.hours is not None and settings.web.platform == APP_RUNNER:
+        yield Conflict(
+            "web.platform",
+            "App Runner cannot be put to sleep by a schedule",
+            "set it to fargate, or remove langfuse:hours",
+        )
+
+
+def _hours_of_a_stack_with_copies(settings: Settings) -> Iterator[Conflict]:
+    """AWS Backup copies a database at night, and cannot while it is stopped."""
+    if settings.hours is not None and settings.backups.copy_region is not None:
+        yield Conflict(
+            "backups.copyRegion",
+            "a stack with hours has no copies in a second region: AWS Backup takes them at night, "
+            "from a database that runs",
+            "remove it, or remove langfuse:hours",
+        )
+
+
 CHECKS: Final = (
     _way_in_without_a_domain,
     _name_of_the_certificate,
     _zone_of_the_domain,
     *app_runner.CHECKS,
     *closed_network.CHECKS,
-    *hours.CHECKS,
+    _hours_of_a_protected_stack,
+    _hours_of_app_runner,
+    _hours_of_a_stack_with_copies,
     _zones_of_clickhouse,
     _adopted_postgres,
     _adopted_redis,

@@ -8,19 +8,14 @@ from __future__ import annotations
 import datetime
 import re
 import zoneinfo
-from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import Any, Final, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from langfuse_aws.settings.app_runner import APP_RUNNER
-from langfuse_aws.settings.section import Conflict, Section, invalid
-
-if TYPE_CHECKING:
-    from langfuse_aws.settings.model import Settings
+from langfuse_aws.settings.section import Section, invalid
 
 Part = Literal["web", "grafana", "worker", "clickhouse", "hosts", "database", "nat"]
 """What is started and stopped: `hosts` are ClickHouse's instances, `clickhouse` is its service."""
@@ -336,37 +331,3 @@ def _weekdays(value: str) -> tuple[int, ...] | None:
         begin, end = DAYS.index(first), DAYS.index(last or first)
         found |= {(begin + ahead) % len(DAYS) for ahead in range((end - begin) % len(DAYS) + 1)}
     return tuple(sorted(found))
-
-
-def faults_of_protection(settings: Settings) -> Iterator[Conflict]:
-    """A protected stack's senders count on it at night, too."""
-    if settings.hours is not None and settings.deletion_protection:
-        yield Conflict(
-            "deletionProtection",
-            "a stack that is protected does not sleep: what is sent at night is lost",
-            "set it to false, or remove langfuse:hours",
-        )
-
-
-def faults_of_app_runner(settings: Settings) -> Iterator[Conflict]:
-    """App Runner has no schedule, and is charged by requests."""
-    if settings.hours is not None and settings.web.platform == APP_RUNNER:
-        yield Conflict(
-            "web.platform",
-            "App Runner cannot be put to sleep by a schedule",
-            "set it to fargate, or remove langfuse:hours",
-        )
-
-
-def faults_of_copies(settings: Settings) -> Iterator[Conflict]:
-    """AWS Backup copies a database at night, and cannot while it is stopped."""
-    if settings.hours is not None and settings.backups.copy_region is not None:
-        yield Conflict(
-            "backups.copyRegion",
-            "a stack with hours has no copies in a second region: AWS Backup takes them at night, "
-            "from a database that runs",
-            "remove it, or remove langfuse:hours",
-        )
-
-
-CHECKS: Final = (faults_of_protection, faults_of_app_runner, faults_of_copies)

@@ -24,7 +24,7 @@ from langfuse_aws.settings.stores import (
 
 CPU_UNITS_A_VCPU: Final = 1024
 
-MOST_ROLES: Final = 18
+MOST_ROLES: Final = 19
 """IAM roles of a stack with everything that can be switched on; `dev` has 14."""
 
 

@@ -131,9 +131,9 @@ def test_updates_leave_alone_what_a_schedule_sets() -> None:
             for each in graph.of_type(token)
         }
         kept = {
-            TARGET: {"minCapacity", "maxCapacity"},
-            GROUP: {"minSize", "maxSize", "desiredCapacity"},
-            SERVICE: {"desiredCount"},
+            TARGET: frozenset({"minCapacity", "maxCapacity"}),
+            GROUP: frozenset({"minSize", "maxSize", "desiredCapacity"}),
+            SERVICE: frozenset({"desiredCount"}),
         }
         wrong = {name: has for name, has in ignored.items() if has != kept[name.split()[0]]}
         assert not wrong
@@ -253,10 +253,10 @@ def test_the_alarm_on_missing_backups_waits_for_the_longest_rest() -> None:
     assert row.periods * row.period <= 7 * 86_400
 
 
-def test_a_service_without_tasks_is_well_if_it_sleeps_and_told_of_if_it_should_not() -> None:
+def test_clickhouse_without_a_task_is_well_if_it_sleeps_and_told_of_if_it_should_not() -> None:
     at_zero = service(running=0, desired=0)
-    assert service_finding(at_zero, URN, OURS, "FARGATE", sleeps=True) == Finding()
-    found = service_finding(at_zero, URN, OURS, "FARGATE")
+    assert service_finding(at_zero, URN, OURS, "FARGATE") == Finding()
+    found = service_finding(at_zero, URN, OURS, "FARGATE", may_be_stopped=False)
     assert found.final
     assert "langfuse-dev-web: ECS is to run no task of it" in found.problem
     assert "resume" in found.problem

@@ -23,7 +23,7 @@ EXPORT: Final = "arn:aws:iam::123456789012:policy/export"
 ROLE: Final = "aws:iam/role:Role"
 ATTACHMENT: Final = "aws:iam/rolePolicyAttachment:RolePolicyAttachment"
 
-WITH_ALL_ROLES: Final = ("everything", "varied", "App Runner", "external")
+WITH_ALL_ROLES: Final = ("everything", "varied", "App Runner", "external", "asleep")
 """Stacks that together have every role that the program makes."""
 
 
