@@ -45,7 +45,7 @@ types: $(STAMP) ## pyright in strict mode
 	$(RUN) pyright
 
 unit: $(STAMP) ## tests without the engine
-	$(RUN) pytest tests/unit -q -n $(WORKERS) --dist worksteal
+	$(RUN) pytest tests/unit -q -n $(WORKERS) --dist worksteal -p no:logging
 
 installed: $(STAMP) ## tests of the archives, as others install them, and of the examples
 	$(RUN) pytest tests/package -q
