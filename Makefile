@@ -24,7 +24,7 @@ WITH_CLI = cli="$$($(RUN) development.pulumi_cli)" && PATH="$(CURDIR)/$(VENV)/bi
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types unit registry engine running queues move-in provider-test mutants bench posture docs package lock format clean
+.PHONY: help demo test lint types unit installed registry engine running queues move-in provider-test mutants bench posture docs package lock format clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -33,7 +33,7 @@ demo: $(STAMP) ## bring a stack up offline with the real engine (STACK=dev|stagi
 	@$(WITH_CLI) $(RUN) development.demo --stack "$(STACK)" $(if $(DESTROY),--destroy)
 
 test: $(ENGINE_STAMP) ## everything that must hold before a commit, two suites at a time
-	@$(MAKE) --no-print-directory --jobs 2 lint types unit registry engine
+	@$(MAKE) --no-print-directory --jobs 2 lint types unit installed registry engine
 
 lint: $(STAMP) ## ruff: rules and format; actionlint and zizmor: the workflows
 	$(RUN) ruff check .
@@ -45,7 +45,10 @@ types: $(STAMP) ## pyright in strict mode
 	$(RUN) pyright
 
 unit: $(STAMP) ## tests without the engine
-	$(RUN) pytest tests/unit -q -n $(WORKERS) --dist worksteal
+	$(RUN) pytest tests/unit -q -n $(WORKERS) --dist worksteal -p no:logging
+
+installed: $(STAMP) ## tests of the archives, as others install them, and of the examples
+	$(RUN) pytest tests/package -q
 
 registry: $(STAMP) ## tests of the image mirror between real registries; skipped where there are none
 	$(RUN) pytest tests/registry -q -n $(WORKERS) --dist worksteal

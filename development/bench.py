@@ -195,7 +195,7 @@ def _measure_command(console: Console, runs: int, *arguments: str) -> Measuremen
 
 def _measure_unit_tests(console: Console) -> tuple[float, str]:
     console.print("measuring: unit tests")
-    workers = ("-n", "2", "--dist", "worksteal")  # as make unit
+    workers = ("-n", "2", "--dist", "worksteal", "-p", "no:logging")  # as make unit
     command = [sys.executable, "-m", "pytest", "tests/unit", "-q", *workers]
     started = time.perf_counter()
     result = _run(command, REPOSITORY, {})

@@ -34,6 +34,15 @@ INTERNALS: Final = (
         "command itself, so that it can be interrupted.",
     ),
     Internal(
+        "pulumi._types",
+        {
+            "resource_types": "(resource_cls)",
+            "unwrap_type": "(val)",
+            "unwrap_optional_type": "(val)",
+        },
+        "On mocks: a class's annotations are read once.",
+    ),
+    Internal(
         "pulumi.output",
         {"Unknown": "()", "_OutputData": "(resources, value, is_known, is_secret)"},
         "Tells in a preview whether a hook's input is not known yet. On mocks: an output from one "
@@ -60,6 +69,9 @@ INTERNALS: Final = (
         {
             "serialize_properties": "(inputs, property_deps, resource_obj, input_transformer, typ, "
             "keep_output_values, exclude_resource_refs_from_deps)",
+            "serialize_property": "(value, deps, property_key, resource_obj, input_transformer, "
+            "typ, keep_output_values, exclude_resource_refs_from_deps, return_protobuf_value)",
+            "deserialize_property": "(value, keep_unknowns, keep_internal)",
             "transfer_properties": "(res, props, custom)",
             "contains_unknowns": "(val)",
             "UNKNOWN": "str",
@@ -67,8 +79,8 @@ INTERNALS: Final = (
             "_special_secret_sig": "str",
         },
         "The inputs as the engine gets them, to price them while they are registered. On mocks: "
-        "the futures of a resource's outputs, and no search of plain values. The marks of what is "
-        "unknown or secret on the wire, which `offline/` reads and writes.",
+        "the futures of a resource's outputs; plain values stay what they are. The marks of what "
+        "is unknown or secret on the wire, which `offline/` reads and writes.",
     ),
     Internal(
         "pulumi.runtime.resource",

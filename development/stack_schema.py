@@ -85,6 +85,7 @@ _TEXTS: Final[Mapping[str, str]] = {
 _JSON: Final[Mapping[str, str]] = {"object": r"^\{", "array": r"^\["}
 
 
+@cache
 def source() -> str:
     """The schema, as a file has it."""
     return json.dumps(stack_file(), indent=2, ensure_ascii=False) + "\n"

@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from tests.command_lines import Ran, run_lines
+
 ROOT: Final = Path(__file__).parents[1]
 PROGRAMS: Final = Path(sys.executable).parent
 BUILT_FROM: Final = (
@@ -95,6 +97,14 @@ class Installed:
             capture_output=True,
             text=True,
             check=False,
+        )
+
+    def commands(self, *lines: str, folder: Path) -> list[Ran]:
+        """Run `langfuse-aws` with the words of each line, one after the other in one Python."""
+        environment = {"PATH": os.defpath, "HOME": str(folder)}
+        program = self.folder / "bin/langfuse-aws"
+        return run_lines(
+            self.python, program, [line.split() for line in lines], folder, environment
         )
 
 

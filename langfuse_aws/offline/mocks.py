@@ -47,6 +47,7 @@ class OfflineMocks(pulumi.runtime.Mocks):
     ) -> None:
         """`snapshots` has what is special about some, by their ID."""
         self.registrations: list[Registration] = []
+        self._registered: set[tuple[str, str]] = set()
         self._snapshots = snapshots
         self._region = region
         self._default_tags = default_tags or {}
@@ -67,9 +68,10 @@ class OfflineMocks(pulumi.runtime.Mocks):
 
     def new_resource(self, args: pulumi.runtime.MockResourceArgs) -> tuple[str, Properties]:
         """The id and the outputs of a new resource."""
-        if any((item.type, item.name) == (args.typ, args.name) for item in self.registrations):
+        if (args.typ, args.name) in self._registered:
             message = f"{args.typ} {args.name!r} is registered twice"
             raise ValueError(message)
+        self._registered.add((args.typ, args.name))
         given = cast("Properties", args.inputs)  # pyright: ignore[reportUnknownMemberType]
         inputs = cast("Properties", without_assets(without_secrets(given)))
         resource_id, outputs = self._created(args, inputs)

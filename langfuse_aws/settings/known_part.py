@@ -47,7 +47,7 @@ def _part(
         if value is _MISSING:
             make: Any = field.default_factory
             found[name] = make() if make else field.default
-        elif section := _section(model, name, value):
+        elif _touched(path, wrong) and (section := _section(model, name, value)):
             found[name] = _part(section, cast(Mapping[str, Any], value), path, wrong)
         else:
             try:
@@ -61,6 +61,11 @@ def _part(
     for name in model.model_fields.keys() - found.keys():
         vars(part).pop(name, None)
     return part
+
+
+def _touched(path: tuple[str, ...], wrong: set[tuple[str, ...]]) -> bool:
+    """Whether something within is wrong; a section that is all right is read at once."""
+    return any(each[: len(path)] == path for each in wrong)
 
 
 def _section(model: type[BaseModel], name: str, value: Any) -> type[BaseModel] | None:

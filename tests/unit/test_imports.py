@@ -5,7 +5,7 @@ It reads the source, so an import inside of a function counts as well.
 
 import ast
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from itertools import pairwise
@@ -34,13 +34,16 @@ MAY_IMPORT: Final[Mapping[str, set[str]]] = {
 }
 
 
-def imported(path: Path) -> Iterator[str]:
+@cache
+def imported(path: Path) -> list[str]:
     """The full names of what a file imports; of `from a import b`, `a.b`."""
+    found: list[str] = []
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.ImportFrom) and node.module:
-            yield from (f"{node.module}.{each.name}" for each in node.names)
+            found += [f"{node.module}.{each.name}" for each in node.names]
         elif isinstance(node, ast.Import):
-            yield from (each.name for each in node.names)
+            found += [each.name for each in node.names]
+    return found
 
 
 @cache

@@ -1,7 +1,5 @@
 """`--help` loads no SDK, no settings and no engine: what is needed is imported by who runs."""
 
-import json
-import subprocess
 import sys
 from functools import cache
 from pathlib import Path
@@ -14,27 +12,10 @@ from typer.testing import CliRunner
 from langfuse_aws.automation.__main__ import app
 from langfuse_aws.automation.cli import deploy
 from langfuse_aws.automation.engine.folders import REPOSITORY
+from tests.command_lines import Ran, run_lines
 
 HEAVY = ("boto3", "botocore", "pulumi", "pulumi_aws", "httpx", "grpc", "yaml", "settings.model")
 """Typer itself loads pydantic for a command's options."""
-SCRIPT = """
-import json, runpy, sys
-sys.argv = ["automation", *sys.argv[1:]]
-try:
-    runpy.run_module("automation", run_name="__main__")
-except SystemExit as end:
-    print(json.dumps([end.code, sorted(sys.modules)]))
-"""
-
-
-@cache
-def helped(*arguments: str) -> tuple[int, list[str], str]:
-    """The exit code of a command's help, the modules that it has loaded, and its text."""
-    command = [sys.executable, "-c", SCRIPT, *arguments, "--help"]
-    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=True)
-    text, _, last = done.stdout.rstrip().rpartition("\n")
-    code, modules = json.loads(last)
-    return code, modules, text
 
 
 def commands() -> list[tuple[str, ...]]:
@@ -47,19 +28,34 @@ def commands() -> list[tuple[str, ...]]:
     return found
 
 
-@pytest.mark.parametrize("arguments", commands(), ids=" ".join)
-def test_help_loads_no_sdk_and_says_what_the_command_does(arguments: tuple[str, ...]) -> None:
-    code, modules, text = helped(*arguments)
-    assert code == 0
-    assert [each for each in modules if each.endswith(HEAVY)] == []
-    assert "Usage: python3 -m automation" in text
-    assert "--help" in text
+@cache
+def helped() -> dict[tuple[str, ...], Ran]:
+    """What the help of each command does."""
+    lines = [(*each, "--help") for each in commands()]
+    ran = run_lines(Path(sys.executable), "automation", lines, REPOSITORY)
+    return dict(zip(commands(), ran, strict=True))
+
+
+def test_the_help_of_no_command_loads_an_sdk() -> None:
+    loaded = {
+        each: heavy
+        for each, ran in helped().items()
+        if (heavy := [name for name in ran.loaded if name.endswith(HEAVY)])
+    }
+    assert loaded == {}, "by the first command that does"
+
+
+def test_the_help_of_every_command_says_what_it_does() -> None:
+    for each, ran in helped().items():
+        assert (ran.exit_code, ran.stderr) == (0, ""), each
+        assert f"Usage: {' '.join(('python3 -m automation', *each))} " in ran.stdout, each
+        assert "--help" in ran.stdout, each
 
 
 def test_the_help_names_every_command_in_the_order_in_which_they_are_needed() -> None:
     named = [name for name, *rest in (each for each in commands() if each) if not rest]
     assert named[:6] == ["new", "validate", "preview", "up", "refresh", "destroy"]
-    _, _, text = helped()
+    text = helped()[()].stdout
     assert all(f" {name} " in text for name in named)
 
 

@@ -6,6 +6,7 @@ with a lifecycle policy, it does not prove.
 
 import json
 from collections.abc import Callable, Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +75,17 @@ def locked(
         yield lock_with
 
 
+@cache
+def mirrored() -> Graph:
+    """A stack with a mirror that has every image."""
+    with unshared(), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            "langfuse_aws.components.runtime.images.read_lock",
+            lambda _: lock("arm64", "amd64"),  # pyright: ignore
+        )
+        return build("mirror", MIRROR)
+
+
 def images(graph: Graph) -> dict[str, str]:
     return {name: graph.container(name)["image"] for name in CONTAINERS}
 
@@ -113,18 +125,15 @@ def test_what_is_locked_is_pulled_by_its_digest(
     }
 
 
-def test_a_mirror_is_pulled_from_the_stacks_own_repositories(
-    locked: Callable[[Mapping[str, LockedImage]], None],
-) -> None:
-    locked(lock("arm64", "amd64"))
-    graph = build("mirror", MIRROR)
-    mirrored = f"{HOST}/langfuse-mirror/clickhouse-server:{CLICKHOUSE}"
+def test_a_mirror_is_pulled_from_the_stacks_own_repositories() -> None:
+    graph = mirrored()
+    clickhouse = f"{HOST}/langfuse-mirror/clickhouse-server:{CLICKHOUSE}"
     assert images(graph) == {
         "web": f"{HOST}/langfuse-mirror/langfuse:{LANGFUSE}@{digest('web')}",
         "migration": f"{HOST}/langfuse-mirror/langfuse:{LANGFUSE}@{digest('web')}",
         "worker": f"{HOST}/langfuse-mirror/langfuse-worker:{LANGFUSE}@{digest('worker')}",
-        "clickhouse": f"{mirrored}@{digest('clickhouse')}",
-        "backup": f"{mirrored}@{digest('clickhouse')}",
+        "clickhouse": f"{clickhouse}@{digest('clickhouse')}",
+        "backup": f"{clickhouse}@{digest('clickhouse')}",
         "grafana": f"{HOST}/langfuse-mirror/grafana:{GRAFANA}@{GRAFANA_DIGEST}",
     }
     for image in set(CONTAINERS.values()):
@@ -138,11 +147,8 @@ def test_a_mirror_is_pulled_from_the_stacks_own_repositories(
         }
 
 
-def test_no_rule_lets_the_deployed_release_expire(
-    locked: Callable[[Mapping[str, LockedImage]], None],
-) -> None:
-    locked(lock("arm64", "amd64"))
-    policy = build("mirror", MIRROR).one(POLICY, "langfuse-mirror-worker").inputs
+def test_no_rule_lets_the_deployed_release_expire() -> None:
+    policy = mirrored().one(POLICY, "langfuse-mirror-worker").inputs
     assert policy["repository"] == "langfuse-mirror/langfuse-worker"
     first, second = json.loads(policy["policy"])["rules"]
     assert first["rulePriority"] < second["rulePriority"]
@@ -164,7 +170,7 @@ def test_a_protected_stack_keeps_its_images(
     for repository in graph.of_type(REPOSITORY):
         assert repository.inputs["forceDelete"] is False
         assert graph.options_of(repository).protect
-    unprotected = build("mirror", MIRROR)
+    unprotected = mirrored()
     assert not any(unprotected.options_of(each).protect for each in unprotected.of_type(REPOSITORY))
 
 
@@ -179,11 +185,8 @@ def test_a_protected_stack_keeps_its_images(
         ("grafana", "grafana"),
     ],
 )
-def test_a_task_may_pull_its_own_image_and_no_other(
-    locked: Callable[[Mapping[str, LockedImage]], None], role: str, image: str
-) -> None:
-    locked(lock("arm64", "amd64"))
-    statements = build("mirror", MIRROR).policy(f"langfuse-mirror-{role}-execution")
+def test_a_task_may_pull_its_own_image_and_no_other(role: str, image: str) -> None:
+    statements = mirrored().policy(f"langfuse-mirror-{role}-execution")
     pulling = [each for each in statements if "ecr:" in str(each["Action"])]
     assert pulling == [
         {"Effect": "Allow", "Action": ["ecr:GetAuthorizationToken"], "Resource": ["*"]},

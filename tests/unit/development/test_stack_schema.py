@@ -1,14 +1,15 @@
 """The schema of stack files takes what `validate` takes, and refuses what is wrong by itself.
 
-Some 3,500 files with one wrong value each, and every whole configuration that tests and pages have.
-What sections must be to each other it does not say, nor what a text that stands for a number is.
+Some 3,500 wrong values, one in each section of a file, and every whole configuration that tests and
+pages have. What sections must be to each other it does not say, nor what a text that stands for a
+number is.
 `tests/unit/development/test_docs.py` has that it is current. No editor is run.
 """
 
 import json
 import re
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any, Final, cast
@@ -23,13 +24,14 @@ from langfuse_aws.automation.engine.stack_yaml import Loader
 from langfuse_aws.settings.secret_keys import SECRET_KEYS
 from langfuse_aws.settings.sizing import SIZING
 from langfuse_aws.settings.versions import LANGFUSE
-from tests.unit.settings.test_error_words import lines_of, wrong_files
+from tests.unit.settings.test_error_words import lines_of, wrong_together
 from tests.unit.stacks_of_all import STACKS
 
 ROOT: Final = Path(__file__).parents[3]
 FENCE: Final = re.compile(r"^( *)```yaml\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
 MODELINE: Final = "# yaml-language-server: $schema="
 SEALED: Final = {"secure": "v1:of-its-owner"}
+SECTION: Final = re.compile(r"^langfuse:(\w+)")
 BETWEEN: Final = re.compile(
     r"needs a domain|^langfuse:\w+\.memory: |needs it\. Set it with pulumi config set --secret"
     r"|exists only for grafana\.enabled|nobody (has an account|could sign in)"
@@ -174,16 +176,31 @@ def test_a_size_is_wanted_and_no_key_beside_config() -> None:
     assert told({"langfuse:size": "dev"}, **{"langfuse:domain": "a.b.c"}) != []
 
 
+def by_section(places: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
+    """The lines about each key of the top level."""
+    found: dict[str, list[str]] = {}
+    for place, line in places:
+        (section,) = SECTION.findall(place)
+        found.setdefault(section, []).append(line)
+    return found
+
+
 def test_it_agrees_with_validate_on_every_wrong_value() -> None:
     refused, stricter, looser = 0, list[str](), list[str]()
-    for values in wrong_files():
-        problems = lines_of({key: handed(value) for key, value in values.items()})
-        errors = told({"langfuse:size": "dev", **of_ours(values)})
-        refused += bool(problems and errors)
-        if problems and not errors and not any(map(BETWEEN.search, problems)):
-            looser.append(problems[0])
-        if errors and not problems and "true" not in json.dumps(values).lower():
-            stricter.append(errors[0])  # pydantic takes true for 1
+    for values in wrong_together():
+        lines = lines_of({key: handed(value) for key, value in values.items()})
+        problems = by_section((line, line) for line in lines)
+        errors = by_section(
+            (line.removeprefix("config."), line)
+            for line in told({"langfuse:size": "dev", **of_ours(values)})
+        )
+        for section, value in values.items():
+            wrong, unfit = problems.get(section, []), errors.get(section, [])
+            refused += bool(wrong and unfit)
+            if wrong and not unfit and not any(map(BETWEEN.search, wrong)):
+                looser.append(wrong[0])
+            if unfit and not wrong and "true" not in json.dumps(value).lower():
+                stricter.append(unfit[0])  # pydantic takes true for 1
     assert (looser, stricter) == ([], [])
     assert refused > 3000
 

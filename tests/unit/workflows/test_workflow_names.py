@@ -70,7 +70,7 @@ def test_the_oldest_and_the_newest_python_run_what_make_test_runs() -> None:
     assert made == [*test.split(), "running", "queues", "move-in"], "and what .ci/run does besides"
     made = {step["run"]: step for step in job["steps"] if "make " in step.get("run", "")}
     assert {script: step.get("if") for script, step in made.items()} == {
-        'make lint types unit WORKERS="$(nproc)"': None,
+        'make lint types unit installed WORKERS="$(nproc)"': None,
         'make registry WORKERS="$(nproc)"': "matrix.engine",
         'make engine running WORKERS="$(nproc)"': "matrix.engine",
         'make queues WORKERS="$(nproc)"': "matrix.engine",

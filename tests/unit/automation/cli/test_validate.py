@@ -5,7 +5,6 @@ takes: that it loads no SDK is what makes it quick.
 """
 
 import json
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from typer.testing import CliRunner
 
 from langfuse_aws.automation.__main__ import app
 from langfuse_aws.automation.engine.folders import REPOSITORY
+from tests.command_lines import run_lines
 
 FIVE = """\
 # yaml-language-server: $schema=https://example.com/stack.schema.json
@@ -231,24 +231,15 @@ def test_no_secret_is_printed(project: Path) -> None:
     assert "hush" not in done.output
 
 
-SCRIPT = """
-import runpy, sys
-sys.argv = ["automation", "validate", "--dir", sys.argv[1]]
-try:
-    runpy.run_module("automation", run_name="__main__")
-except SystemExit as end:
-    print(end.code, *sys.modules)
-"""
-
-
-@pytest.mark.parametrize("text", [FIVE, RIGHT, "config: {\n"])
-def test_no_sdk_is_loaded_to_tell_a_mistake(project: Path, text: str) -> None:
-    write(project, dev=text)
-    done = subprocess.run(
-        [sys.executable, "-c", SCRIPT, str(project)],
-        cwd=REPOSITORY, capture_output=True, text=True, check=True,
-    )  # fmt: skip
-    code, *modules = done.stdout.splitlines()[-1].split()
-    assert code == ("0" if text is RIGHT else "2")
-    assert "langfuse_aws.settings.model" in modules
-    assert [each for each in modules if each in HEAVY] == []
+def test_no_sdk_is_loaded_to_tell_a_mistake(tmp_path: Path) -> None:
+    texts = {"five mistakes": FIVE, "no mistake": RIGHT, "no YAML": "config: {\n"}
+    lines = [["validate", "--dir", str(tmp_path / each)] for each in texts]
+    for name, text in texts.items():
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "Pulumi.yaml").write_text("name: langfuse\nruntime: python\n")
+        write(tmp_path / name, dev=text)
+    ran = run_lines(Path(sys.executable), "automation", lines, REPOSITORY)
+    assert [each.exit_code for each in ran] == [2, 0, 2]
+    loaded = [name for each in ran for name in each.loaded]
+    assert "langfuse_aws.settings.model" in loaded
+    assert [each for each in loaded if each in HEAVY] == []

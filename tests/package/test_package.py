@@ -4,7 +4,6 @@ They are built from a copy of the working tree with the builder that is installe
 finds the packages which the wheel asks for is not tested: nothing is fetched.
 """
 
-import json
 import os
 import re
 import subprocess
@@ -19,6 +18,7 @@ from zipfile import ZipFile
 import pytest
 
 import langfuse_aws
+from tests.command_lines import Ran
 from tests.installed import PROGRAMS, ROOT, Installed, build, run
 
 VERSION = langfuse_aws.__version__
@@ -114,12 +114,60 @@ def _ordered(requirement: str) -> tuple[str, ...]:
     return (name, *sorted(bounds.split(",")))
 
 
+NOWHERE = "elsewhere"
+"""A folder that is no project."""
+RELEASE, HELP, REFRESH, NEW = (
+    "--version",
+    "--help",
+    "cost --refresh-prices",
+    "new made --stack dev",
+)
+IN_A_PROJECT = "preview --stack dev --offline --dir project"
+IN_NONE = (
+    "preview --stack dev --offline",
+    "up --stack dev --yes",
+    "preflight --stack dev",
+    "graph --stack dev",
+    "cost --stack dev",
+    "images lock --stack dev",
+)
+LINES = (
+    HELP,
+    RELEASE,
+    REFRESH,
+    NEW,
+    IN_A_PROJECT,
+    *(f"{each} --dir {NOWHERE}" for each in IN_NONE),
+)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the commands are started."""
+    found = tmp_path_factory.mktemp("folder")
+    (found / NOWHERE).mkdir()
+    project = found / "project"
+    project.mkdir()
+    (project / "Pulumi.yaml").write_text("name: mine\nruntime: python\n")
+    (project / "Pulumi.dev.yaml").write_text(
+        "config:\n  aws:region: eu-west-1\n  langfuse:size: dev\n"
+        "  langfuse:worker: {maxTasks: 300Gi}\n"
+    )
+    return found
+
+
+@pytest.fixture(scope="module")
+def ran(installed: Installed, folder: Path) -> dict[str, Ran]:
+    """What the commands do, in one process."""
+    return dict(zip(LINES, installed.commands(*LINES, folder=folder), strict=True))
+
+
 def test_the_command_tells_its_release_and_is_called_by_its_own_name(
-    installed: Installed, tmp_path: Path
+    installed: Installed, ran: dict[str, Ran], tmp_path: Path
 ) -> None:
-    assert installed.command("--version", folder=tmp_path).stdout == f"langfuse-aws {VERSION}\n"
-    helped = installed.command("--help", folder=tmp_path)
-    assert (helped.returncode, helped.stderr) == (0, "")
+    assert ran[RELEASE].stdout == f"langfuse-aws {VERSION}\n"
+    helped = ran[HELP]
+    assert (helped.exit_code, helped.stderr) == (0, "")
     assert "Usage: langfuse-aws " in helped.stdout
     assert "--install-completion" in helped.stdout
     where = "import langfuse_aws; print(langfuse_aws.__file__)"
@@ -134,40 +182,27 @@ def test_a_shell_completes_it(installed: Installed, tmp_path: Path) -> None:
     assert done.stdout.split() == ["outputs"]
 
 
-@pytest.mark.parametrize(
-    "arguments",
-    ["preview --stack dev --offline", "up --stack dev --yes", "preflight --stack dev",
-     "graph --stack dev", "cost --stack dev", "images lock --stack dev"],
-)  # fmt: skip
-def test_a_folder_that_is_no_project_is_one_line(
-    installed: Installed, tmp_path: Path, arguments: str
-) -> None:
-    done = installed.command(*arguments.split(), folder=tmp_path)
-    assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == (
-        f"error: {tmp_path}: has no Pulumi.yaml. Start the command in a project's folder, or name "
-        "one with --dir; langfuse-aws new makes one.\n"
-    )
+def test_a_folder_that_is_no_project_is_one_line(ran: dict[str, Ran], folder: Path) -> None:
+    for line in IN_NONE:
+        done = ran[f"{line} --dir {NOWHERE}"]
+        assert (done.exit_code, done.stdout) == (2, ""), line
+        assert done.stderr == (
+            f"error: {folder / NOWHERE}: has no Pulumi.yaml. Start the command in a project's "
+            "folder, or name one with --dir; langfuse-aws new makes one.\n"
+        ), line
 
 
-def test_what_changes_the_repository_says_that_there_is_none(
-    installed: Installed, tmp_path: Path
-) -> None:
-    done = installed.command("cost", "--refresh-prices", folder=tmp_path)
-    assert done.returncode == 2
+def test_what_changes_the_repository_says_that_there_is_none(ran: dict[str, Ran]) -> None:
+    done = ran[REFRESH]
+    assert done.exit_code == 2
     assert done.stderr.startswith("error: --refresh-prices: changes a file of the repository")
 
 
-def test_mistakes_of_a_project_are_told_before_an_engine_is_looked_for(
-    installed: Installed, tmp_path: Path
-) -> None:
-    assert installed.command("new", "--stack", "dev", folder=tmp_path).returncode == 0
-    file = tmp_path / "Pulumi.dev.yaml"
-    file.write_text(file.read_text() + "  langfuse:worker: {maxTasks: 300Gi}\n")
-    done = installed.command("preview", "--stack", "dev", "--offline", folder=tmp_path)
-    assert done.returncode == 1
+def test_mistakes_of_a_project_are_told_before_an_engine_is_looked_for(ran: dict[str, Ran]) -> None:
+    done = ran[IN_A_PROJECT]
+    assert done.exit_code == 1
     assert done.stderr == (
-        'error: Pulumi.dev.yaml:8: langfuse:worker.maxTasks: "300Gi": must be an integer, without '
+        'error: Pulumi.dev.yaml:4: langfuse:worker.maxTasks: "300Gi": must be an integer, without '
         "a unit. Set it with pulumi config set --path 'langfuse:worker.maxTasks' VALUE.\n"
     )
 
@@ -184,39 +219,44 @@ with LangfuseStack("team-a", {"size": "dev", "aws:region": "eu-west-1"}) as stac
     assert (Path(main) / "__main__.py").read_bytes() == (ROOT / "__main__.py").read_bytes()
 
 
-@pytest.mark.parametrize(
-    ("origin", "requirement"),
-    [
-        (None, f"langfuse-aws=={VERSION}"),
-        (
-            {"url": "https://git.example.com/a.git", "vcs_info": {"vcs": "git", "commit_id": "c0"}},
-            "langfuse-aws @ git+https://git.example.com/a.git@c0",
-        ),
-        (
-            {"url": "https://example.com/a.whl", "archive_info": {"hashes": {"sha256": "ab"}}},
-            "langfuse-aws @ https://example.com/a.whl#sha256=ab",
-        ),
-        (
-            {"url": "https://example.com/a.whl", "archive_info": {}},
-            "langfuse-aws @ https://example.com/a.whl",
-        ),
-        (
-            {"url": "file:///here/a.whl", "archive_info": {}},
-            f"langfuse-aws @ https://github.com/OWNER/langfuse-aws/releases/download/v{VERSION}/"
-            f"langfuse_aws-{VERSION}-py3-none-any.whl",
-        ),
-    ],
+RELEASED = (
+    f"langfuse-aws @ https://github.com/OWNER/langfuse-aws/releases/download/v{VERSION}/"
+    f"langfuse_aws-{VERSION}-py3-none-any.whl"
 )
+PINS: tuple[tuple[object, str], ...] = (
+    (None, f"langfuse-aws=={VERSION}"),
+    (
+        {"url": "https://git.example.com/a.git", "vcs_info": {"vcs": "git", "commit_id": "c0"}},
+        "langfuse-aws @ git+https://git.example.com/a.git@c0",
+    ),
+    (
+        {"url": "https://example.com/a.whl", "archive_info": {"hashes": {"sha256": "ab"}}},
+        "langfuse-aws @ https://example.com/a.whl#sha256=ab",
+    ),
+    (
+        {"url": "https://example.com/a.whl", "archive_info": {}},
+        "langfuse-aws @ https://example.com/a.whl",
+    ),
+    ({"url": "file:///here/a.whl", "archive_info": {}}, RELEASED),
+)
+
+
 def test_a_project_pins_the_release_where_it_came_from(
-    installed: Installed, tmp_path: Path, origin: object, requirement: str
+    installed: Installed, ran: dict[str, Ran], folder: Path, tmp_path: Path
 ) -> None:
-    (info,) = installed.folder.glob("lib/python*/site-packages/langfuse_aws-*.dist-info")
-    told = info / "direct_url.json"
-    told.unlink(missing_ok=True)
-    if origin:
-        told.write_text(json.dumps(origin))
-    assert installed.command("new", "--stack", "dev", folder=tmp_path).returncode == 0
-    assert (tmp_path / "requirements.txt").read_text() == f"{requirement}\n"
+    assert ran[NEW].exit_code == 0
+    assert (folder / "made/requirements.txt").read_text() == f"{RELEASED}\n", "of a wheel here"
+    script = f"""
+import importlib.metadata, json
+from langfuse_aws.automation.new.pin import requirement
+distribution = importlib.metadata.distribution
+for origin, _ in {PINS!r}:
+    told = distribution("langfuse-aws")
+    told.read_text = lambda _: origin and json.dumps(origin)
+    importlib.metadata.distribution = lambda _: told
+    print(requirement())
+"""
+    assert installed.python_says(script, tmp_path).splitlines() == [pin for _, pin in PINS]
 
 
 def test_help_is_there_at_once(installed: Installed, tmp_path: Path) -> None:
