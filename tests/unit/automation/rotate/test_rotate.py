@@ -5,7 +5,7 @@ statements that PostgreSQL gets in tests/queues/test_rotation.py. AWS's answers 
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 import pytest
@@ -110,8 +110,6 @@ class Rotating(World):
         return found
 
 
-LOGS: Final = [said('rotate: {"done":"begin"}'), said('rotate: {"done":"begin"}')]
-ENDED: Final = [said('rotate: {"done":"end"}')]
 WAYS: Final[Mapping[Target, list[Any]]] = {
     "database": [
         "begin",
@@ -181,11 +179,13 @@ def test_cut_off_anywhere_the_file_says_where_a_second_run_goes_on(target: Targe
     updates = WAYS[target].count("up")
     for failure in range(updates):
         world = Rotating(answers=logs_of(["begin", "end"] if target == "database" else []))
-        count = iter(range(100))
+        ends = iter(
+            [failing(255, "error: cut off") if each == failure else None for each in range(9)]
+        )
 
-        def fail(world: World = world, count: Any = count, failure: int = failure) -> None:
-            if next(count) == failure:
-                raise failing(255, "error: cut off")
+        def fail(ends: Iterator[Exception | None] = ends) -> None:
+            if error := next(ends):
+                raise error
 
         world.stack.on_up = fail
         first = world.run(target, "--yes")
@@ -245,12 +245,19 @@ def undeployed() -> Rotating:
 REFUSALS: Final[list[tuple[Target, Callable[[], Rotating], str]]] = [
     (
         "database",
-        lambda: Rotating(config={"langfuse:postgres": EXTERNAL}),
+        lambda: Rotating(
+            config={"langfuse:postgres": EXTERNAL, "langfuse:postgresPassword": "theirs"}
+        ),
         "langfuse:postgres.mode is external, and its password yours. Change it where it runs",
     ),
     (
         "redis",
-        lambda: Rotating(config={"langfuse:redis": {"mode": "external", "host": "c.example.com"}}),
+        lambda: Rotating(
+            config={
+                "langfuse:redis": {"mode": "external", "host": "c.example.com"},
+                "langfuse:redisPassword": "theirs",
+            }
+        ),
         "langfuse:redis.mode is external, and its password yours. Have it take another one too",
     ),
     (
@@ -277,7 +284,7 @@ def test_what_cannot_be_rotated_is_refused_in_one_line() -> None:
         assert words in rejected(target, make()), target
 
 
-def test_another_update_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_update_is_told() -> None:
     world = Rotating()
 
     def locked() -> None:
@@ -302,7 +309,9 @@ def test_the_old_token_ends_after_the_last_old_task() -> None:
     assert world.run("redis", "--yes").exit_code == 0
     calls = [name for name in world.calls if name in ("up", "DescribeTasks", "ListTasks")]
     first, last = (index for index, name in enumerate(calls) if name == "up")
-    assert calls[first + 1 : last].count("DescribeTasks") == 4 + 1
+    assert calls[first + 1 : last] == ["ListTasks", "DescribeTasks"] * 6, (
+        "three looks at web and worker, the last of which found both stopped"
+    )
     for params in world.params("ListTasks"):
         assert params["desiredStatus"] == "STOPPED"
 
