@@ -17,7 +17,7 @@ from langfuse_aws.settings.external_stores import (
 )
 from langfuse_aws.settings.images import Images
 from langfuse_aws.settings.model import Settings
-from langfuse_aws.settings.rotation import Rotated
+from langfuse_aws.settings.rotation import NEVER, Rotated
 from langfuse_aws.settings.section import Conflict
 from langfuse_aws.settings.sign_in import SES_SINCE, SesMail
 from langfuse_aws.settings.stores import ClickHouseOnEc2
@@ -227,11 +227,11 @@ def _rotation_of_redis(settings: Settings) -> Iterator[Conflict]:
 
 
 def _rotation_elsewhere(target: str, rotated: Rotated, store: str) -> Iterator[Conflict]:
-    if rotated != Rotated():  # pyright: ignore[reportCallIssue]
+    if rotated != NEVER:
         yield Conflict(
-            f"rotation.{target}.version",
+            f"rotation.{target}Version",
             f"the password of an external store is not the stack's, and {store}.mode is external",
-            f"remove langfuse:rotation.{target}",
+            f"remove rotation.{target}Version and rotation.{target}Step",
         )
 
 

@@ -3,24 +3,30 @@
 `rotate` writes it (docs/adr/0024-rotation-by-a-counter.md), and nobody else needs to.
 """
 
-from typing import Literal
+from typing import Annotated, Literal, NamedTuple
 
 from pydantic import Field
 
 from langfuse_aws.settings.section import Section
 
+Step = Literal["begun", "ending"]
 
-class Rotated(Section):
+
+def _version(what: str) -> str:
+    return f"Which {what} it is; another makes another. Raised by `rotate`"
+
+
+_STEP = Field(
+    None,
+    description="How far `rotate` has come, which goes on from there; not set: none is under way",
+)
+
+
+class Rotated(NamedTuple):
     """One password, token or secret that can be changed."""
 
-    version: int = Field(
-        1, ge=1, description="Which one it is; another makes another. Raised by `rotate`"
-    )
-    step: Literal["begun", "ending"] | None = Field(
-        None,
-        description="How far `rotate` has come with it; not set: no rotation is under way. "
-        "Written by `rotate`, which goes on from there",
-    )
+    version: int
+    step: Step | None
 
     @property
     def begun(self) -> bool:
@@ -28,9 +34,31 @@ class Rotated(Section):
         return self.step == "begun"
 
 
+NEVER = Rotated(1, None)
+"""What is as it was made."""
+
+
 class Rotation(Section):
     """What `rotate` changes, by what it is called there."""
 
-    database: Rotated = Rotated()  # pyright: ignore[reportCallIssue]
-    redis: Rotated = Rotated()  # pyright: ignore[reportCallIssue]
-    nextauth: Rotated = Rotated()  # pyright: ignore[reportCallIssue]
+    database_version: int = Field(1, ge=1, description=_version("password of PostgreSQL's owner"))
+    database_step: Annotated[Step | None, _STEP] = None
+    redis_version: int = Field(1, ge=1, description=_version("token of Valkey"))
+    redis_step: Annotated[Step | None, _STEP] = None
+    nextauth_version: int = Field(1, ge=1, description=_version("`NEXTAUTH_SECRET`"))
+    nextauth_step: Annotated[Step | None, _STEP] = None
+
+    @property
+    def database(self) -> Rotated:
+        """Of PostgreSQL's owner."""
+        return Rotated(self.database_version, self.database_step)
+
+    @property
+    def redis(self) -> Rotated:
+        """Of Valkey."""
+        return Rotated(self.redis_version, self.redis_step)
+
+    @property
+    def nextauth(self) -> Rotated:
+        """Of users' sessions."""
+        return Rotated(self.nextauth_version, self.nextauth_step)

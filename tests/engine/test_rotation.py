@@ -43,7 +43,7 @@ def answers() -> dict[str, Answer | list[Answer]]:
     return {
         **replaying.aws(GetLogEvents=looks, DescribeTasks=done),
         "DescribeServices": {"services": [{**service, **STEADY}]},
-        "DescribeDBClusters": {"DBClusters": [{"Status": "available"}]},
+        "DescribeDBInstances": {"DBInstances": [{"DBInstanceStatus": "available"}]},
         "DescribeReplicationGroups": {"ReplicationGroups": [{"Status": "available"}]},
         "ListTasks": {"taskArns": []},
     }
@@ -54,7 +54,7 @@ def definition(deployment: Deployment, part: str) -> dict[str, Any]:
     (task,) = (
         each
         for each in one(deployment, "aws:ecs/taskDefinition:TaskDefinition")
-        if each["urn"].endswith(f"::langfuse-prod-{part}")
+        if each["urn"].endswith(f"::langfuse-dev-{part}")
     )
     return next(
         each for each in json.loads(task["outputs"]["containerDefinitions"]) if each["name"] == part
@@ -79,7 +79,7 @@ def keys(deployment: Deployment) -> dict[str, str]:
 
 
 def section(deployment: Deployment) -> Any:
-    file = deployment.stack.folder / "Pulumi.prod.yaml"
+    file = deployment.stack.folder / "Pulumi.dev.yaml"
     return yaml.safe_load(file.read_text("utf-8"))["config"].get("langfuse:rotation")
 
 
@@ -88,59 +88,60 @@ def test_a_protected_stack_rotates_everything_and_again(
 ) -> None:
     for module in (worker_script, services):
         monkeypatch.setattr(module.time, "sleep", always(None))
-    prod = Deployment.of("prod", tmp_path, environment)
-    prod.up()
-    before = stores(prod)
+    dev = Deployment.of("dev", tmp_path, environment)
+    dev.configure("deletionProtection", "true")
+    dev.up()
+    before = stores(dev)
 
     def rotate(target: Target) -> None:
-        deployed, _ = opened(prod, monkeypatch, answers())
+        deployed, _ = opened(dev, monkeypatch, answers())
         carry_out(PLANS[target](deployed), yes=True)
 
     users: list[tuple[str, ...]] = []
-    deployed, _ = opened(prod, monkeypatch, answers())
+    deployed, _ = opened(dev, monkeypatch, answers())
     plan = PLANS["database"](deployed)
 
     def cut_off() -> None:
-        users.append(tuple(user(prod, part) for part in ("web", "worker", "migration")))
+        users.append(tuple(user(dev, part) for part in ("web", "worker", "migration")))
         raise KeyboardInterrupt
 
     broken = dataclasses.replace(plan.steps[2], action=cut_off)
     with pytest.raises(typer.Exit):
         carry_out(dataclasses.replace(plan, steps=[*plan.steps[:2], broken]), yes=True)
     assert users == [(ROTATION_USER, ROTATION_USER, USER)]
-    assert section(prod) == {"database": {"step": "begun"}}
-    assert prod.changes() == set(), "the file is deployed: nothing is set back"
+    assert section(dev) == {"databaseStep": "begun"}
+    assert dev.changes() == set(), "the file is deployed: nothing is set back"
 
     deployed, _ = opened(
-        prod, monkeypatch, {**answers(), "GetLogEvents": said('rotate: {"done":"end"}')}
+        dev, monkeypatch, {**answers(), "GetLogEvents": said('rotate: {"done":"end"}')}
     )
     carry_out(PLANS["database"](deployed), yes=True)
-    assert {user(prod, part) for part in ("web", "worker", "migration")} == {USER}
-    worker = definition(prod, "worker")
+    assert {user(dev, part) for part in ("web", "worker", "migration")} == {USER}
+    worker = definition(dev, "worker")
     rotate("nextauth")
-    assert definition(prod, "worker") == worker
+    assert definition(dev, "worker") == worker
     rotate("redis")
-    assert definition(prod, "worker") != worker
-    assert section(prod) == dict.fromkeys(TARGETS, {"version": 2})
-    assert keys(prod) == {
+    assert definition(dev, "worker") != worker
+    assert section(dev) == {f"{target}Version": 2 for target in TARGETS}
+    assert keys(dev) == {
         "DATABASE_PASSWORD": "password_2",
         "REDIS_AUTH": "token_2",
         "NEXTAUTH_SECRET": "NEXTAUTH_SECRET_2",
     }
-    assert prod.changes() == set()
+    assert dev.changes() == set()
 
-    prod.configure_all({f"rotation.{target}.version": "3" for target in TARGETS}, {})
-    prod.up()
-    (cache,) = one(prod, "aws:elasticache/replicationGroup:ReplicationGroup")
+    dev.configure_all({f"rotation.{target}Version": "3" for target in TARGETS}, {})
+    dev.up()
+    (cache,) = one(dev, "aws:elasticache/replicationGroup:ReplicationGroup")
     assert cache["inputs"]["authTokenUpdateStrategy"] == "SET"
-    after = stores(prod)
+    after = stores(dev)
     assert {key: each for key, each in after.items() if key[0] != PASSWORD} == {
         key: each for key, each in before.items() if key[0] != PASSWORD
     }
     rotated = ("postgres-password", "redis-token", "nextauth-secret")
     assert {name for kind, name in after if kind == PASSWORD} >= {
-        f"langfuse-prod-{name}-{number}" for name in rotated for number in (2, 3)
+        f"langfuse-dev-{name}-{number}" for name in rotated for number in (2, 3)
     }
-    assert not {f"langfuse-prod-{name}" for name in rotated} & {name for _, name in after}
-    assert (PASSWORD, "langfuse-prod-salt") in after
-    assert prod.changes() == set()
+    assert not {f"langfuse-dev-{name}" for name in rotated} & {name for _, name in after}
+    assert (PASSWORD, "langfuse-dev-salt") in after
+    assert dev.changes() == set()

@@ -4,11 +4,11 @@ The file alone decides where a rotation goes on: whatever was done before may be
 """
 
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final
 
 from langfuse_aws.automation.cli.words import Target
 from langfuse_aws.automation.engine.deployed import Deployed
-from langfuse_aws.settings.rotation import Rotated
+from langfuse_aws.settings.rotation import Rotated, Step
 
 DEPLOYED_TOO: Final = "Every other change that waits in the stack file is deployed with it."
 
@@ -32,19 +32,19 @@ class Counter:
 
     @property
     def key(self) -> str:
-        """Name it in the stack file."""
+        """What its keys in the stack file begin with."""
         return f"langfuse:rotation.{self.target}"
 
-    def write(self, step: Literal["begun", "ending"], version: int | None = None) -> None:
+    def write(self, step: Step, version: int | None = None) -> None:
         """Say how far it is, and by the same stroke which version counts."""
-        values = {"step": step, **({} if version is None else {"version": str(version)})}
+        values = {"Step": step, **({} if version is None else {"Version": str(version)})}
         self.deployed.configure_all(
-            {f"rotation.{self.target}.{key}": value for key, value in values.items()}
+            {f"rotation.{self.target}{key}": value for key, value in values.items()}
         )
 
     def finish(self) -> None:
         """Say that it is through."""
-        self.deployed.unset(f"rotation.{self.target}.step")
+        self.deployed.unset(f"rotation.{self.target}Step")
 
     def found(self, what: str) -> list[str]:
         """What to say first of a plan."""
@@ -52,7 +52,7 @@ class Counter:
             f"Stack {self.deployed.name} in {self.deployed.region}.",
             f"{what}, version {self.rotated.version}."
             if self.rotated.step is None
-            else f"{what}: a rotation has begun ({self.key}.step is {self.rotated.step}), and goes "
+            else f"{what}: a rotation has begun ({self.key}Step is {self.rotated.step}), and goes "
             "on from there.",
             DEPLOYED_TOO,
         ]

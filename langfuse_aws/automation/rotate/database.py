@@ -101,14 +101,14 @@ def plan(deployed: Deployed) -> Plan:
             back="nothing to take back.",
         ),
         Step(
-            f"Set {counter.key}.step begun, and pulumi up: web and worker connect as "
+            f"Set {counter.key}Step begun, and pulumi up: web and worker connect as "
             f"{ROTATION_USER}.",
             rotation.leave_the_owner,
             both,
-            back=f"pulumi config rm --path {counter.key}.step, and pulumi up.",
+            back=f"pulumi config rm --path {counter.key}Step, and pulumi up.",
         ),
         Step(
-            f"Set {counter.key}.version {counter.next}, and pulumi up: the owner {USER} gets "
+            f"Set {counter.key}Version {counter.next}, and pulumi up: the owner {USER} gets "
             "another password, the migration runs with it, web and worker connect as the owner "
             "again."
             if step != "ending"

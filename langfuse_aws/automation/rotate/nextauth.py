@@ -43,7 +43,7 @@ def plan(deployed: Deployed) -> Plan:
         ],
         steps=[
             Step(
-                f"Set {counter.key}.version {counter.next}, and pulumi up: web signs with another "
+                f"Set {counter.key}Version {counter.next}, and pulumi up: web signs with another "
                 "secret."
                 if fresh
                 else "pulumi up: web signs with another secret.",

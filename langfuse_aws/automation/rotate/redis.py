@@ -57,7 +57,7 @@ def plan(deployed: Deployed) -> Plan:
         refuse_unless_steady(deployed)
     rotation = RedisRotation(deployed, counter)
     add = Step(
-        f"Set {counter.key}.version {counter.next}, and pulumi up: Valkey takes another token "
+        f"Set {counter.key}Version {counter.next}, and pulumi up: Valkey takes another token "
         "beside the one that counts, web, worker and the queue probe move to it."
         if counter.rotated.step is None
         else "pulumi up: web, worker and the queue probe move to the new token.",
@@ -65,7 +65,7 @@ def plan(deployed: Deployed) -> Plan:
         "The tasks that run go on: Valkey takes both tokens, or the old one alone.",
     )
     end = Step(
-        f"Set {counter.key}.step ending, and pulumi up: Valkey takes the new token alone.",
+        f"Set {counter.key}Step ending, and pulumi up: Valkey takes the new token alone.",
         rotation.end,
         "Langfuse runs with the new token. Valkey may take the old one as well.",
     )

@@ -28,20 +28,20 @@ READERS: Final = {
 STEPS: Final[list[dict[str, Any]]] = [
     {},
     {
-        "database": {"step": "begun"},
-        "redis": {"version": 2, "step": "begun"},
-        "nextauth": {"version": 2, "step": "begun"},
+        "databaseStep": "begun",
+        "redisVersion": 2,
+        "redisStep": "begun",
+        "nextauthVersion": 2,
+        "nextauthStep": "begun",
     },
     {
-        "database": {"version": 2, "step": "ending"},
-        "redis": {"version": 2, "step": "ending"},
-        "nextauth": {"version": 2},
+        "databaseVersion": 2,
+        "databaseStep": "ending",
+        "redisVersion": 2,
+        "redisStep": "ending",
+        "nextauthVersion": 2,
     },
-    {
-        "database": {"version": 3},
-        "redis": {"version": 3},
-        "nextauth": {"version": 3},
-    },
+    {"databaseVersion": 3, "redisVersion": 3, "nextauthVersion": 3},
 ]
 
 
@@ -155,26 +155,26 @@ def test_what_another_password_takes_the_place_of_is_protected_no_more() -> None
     for name in names:
         other = graph(2).one(PASSWORD, f"langfuse-prod-{name}-2")
         assert not graph(2).options_of(other).protect
-    settings = load_without_secrets({"size": "dev", "rotation": {"redis": {"version": 2}}})
+    settings = load_without_secrets({"size": "dev", "rotation": {"redisVersion": 2}})
     assert superseded_passwords("langfuse-dev", settings) == ["langfuse-dev-redis-token"]
 
 
 @pytest.mark.parametrize(
     ("target", "store", "rotated"),
     [
-        ("database", "postgres", {"version": 2}),
-        ("database", "postgres", {"step": "begun"}),
-        ("redis", "redis", {"version": 2}),
+        ("database", "postgres", {"databaseVersion": 2}),
+        ("database", "postgres", {"databaseStep": "begun"}),
+        ("redis", "redis", {"redisVersion": 2}),
     ],
 )
 def test_an_external_store_has_no_password_to_rotate(
     target: str, store: str, rotated: dict[str, Any]
 ) -> None:
-    config = {"size": "dev", store: EXTERNAL[store], "rotation": {target: rotated}}
+    config = {"size": "dev", store: EXTERNAL[store], "rotation": rotated}
     with pytest.raises(SettingsError) as caught:
         load_without_secrets(config)
     assert caught.value.problems == [
-        f"langfuse:rotation.{target}.version: {rotated.get('version', 1)}: the password of an "
-        f"external store is not the stack's, and {store}.mode is external. Remove "
-        f"langfuse:rotation.{target}."
+        f"langfuse:rotation.{target}Version: {rotated.get(f'{target}Version', 1)}: the password of "
+        f"an external store is not the stack's, and {store}.mode is external. Remove "
+        f"rotation.{target}Version and rotation.{target}Step."
     ]

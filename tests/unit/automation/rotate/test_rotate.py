@@ -113,27 +113,27 @@ class Rotating(World):
 WAYS: Final[Mapping[Target, list[Any]]] = {
     "database": [
         "begin",
-        {"database.step": "begun"},
+        {"databaseStep": "begun"},
         "up",
-        {"database.step": "ending", "database.version": "2"},
+        {"databaseStep": "ending", "databaseVersion": "2"},
         "up",
         "end",
         "config rm",
     ],
     "redis": [
-        {"redis.step": "begun", "redis.version": "2"},
+        {"redisStep": "begun", "redisVersion": "2"},
         "up",
-        {"redis.step": "ending"},
+        {"redisStep": "ending"},
         "up",
         "config rm",
     ],
-    "nextauth": [{"nextauth.step": "begun", "nextauth.version": "2"}, "up", "config rm"],
+    "nextauth": [{"nextauthStep": "begun", "nextauthVersion": "2"}, "up", "config rm"],
 }
 AGAIN: Final[Mapping[tuple[Target, str], list[Any]]] = {
-    ("database", "begun"): [{"database.step": "begun"}, *WAYS["database"][2:]],
+    ("database", "begun"): [{"databaseStep": "begun"}, *WAYS["database"][2:]],
     ("database", "ending"): ["up", "end", "config rm"],
-    ("redis", "begun"): ["up", {"redis.step": "ending"}, "up", "config rm"],
-    ("redis", "ending"): [{"redis.step": "ending"}, "up", "config rm"],
+    ("redis", "begun"): ["up", {"redisStep": "ending"}, "up", "config rm"],
+    ("redis", "ending"): [{"redisStep": "ending"}, "up", "config rm"],
     ("nextauth", "begun"): ["up", "config rm"],
 }
 """What is left to do where the stack file has that step."""
@@ -157,20 +157,20 @@ def test_a_rotation_goes_its_way_and_leaves_the_version_alone(target: Target) ->
     result = world.run(target, "--yes")
     assert (result.exit_code, result.stderr) == (0, ""), result.output
     assert world.told == WAYS[target]
-    assert world.stack.config[SECTION] == {target: {"version": 2}}
+    assert world.stack.config[SECTION] == {f"{target}Version": 2}
 
 
 @pytest.mark.parametrize(("target", "step"), AGAIN)
 def test_whatever_was_cut_off_is_gone_on_with(target: Target, step: str) -> None:
     version = 2 if (target, step) != ("database", "begun") else 1
     world = Rotating(
-        {target: {"version": version, "step": step}}, answers=logs_of(AGAIN[target, step])
+        {f"{target}Version": version, f"{target}Step": step}, answers=logs_of(AGAIN[target, step])
     )
     result = world.run(target, "--yes")
     assert (result.exit_code, result.stderr) == (0, ""), result.output
     assert world.told == AGAIN[target, step]
-    assert world.stack.config[SECTION] == {target: {"version": 2}}
-    assert f"a rotation has begun ({SECTION}.{target}.step is {step})" in result.stdout
+    assert world.stack.config[SECTION] == {f"{target}Version": 2}
+    assert f"a rotation has begun ({SECTION}.{target}Step is {step})" in result.stdout
 
 
 @pytest.mark.parametrize("target", WAYS)
@@ -191,12 +191,12 @@ def test_cut_off_anywhere_the_file_says_where_a_second_run_goes_on(target: Targe
         first = world.run(target, "--yes")
         assert first.exit_code == 1
         assert "Correct the cause and run the same command again" in first.stderr
-        step = world.stack.config[SECTION][target]["step"]
+        step = world.stack.config[SECTION][f"{target}Step"]
         del world.log[:]
         second = world.run(target, "--yes")
         assert second.exit_code == 0, second.output
         assert world.told == AGAIN[target, step]
-        assert world.stack.config[SECTION] == {target: {"version": 2}}
+        assert world.stack.config[SECTION] == {f"{target}Version": 2}
 
 
 @pytest.mark.parametrize("target", WAYS)
@@ -325,7 +325,7 @@ def test_a_task_that_does_not_stop_keeps_the_old_password(monkeypatch: pytest.Mo
     result = world.run("redis", "--yes")
     assert result.exit_code == 1
     assert f"{OLD_TASK} should have stopped" in result.stderr
-    assert world.told == [{"redis.step": "begun", "redis.version": "2"}, "up"]
+    assert world.told == [{"redisStep": "begun", "redisVersion": "2"}, "up"]
 
 
 def test_what_postgres_refuses_ends_the_command_and_changes_nothing() -> None:
@@ -353,7 +353,7 @@ def test_the_orders_fit_a_task_and_name_no_password() -> None:
 
 
 def test_no_other_database_takes_its_place_meanwhile() -> None:
-    world = Rotating({"database": {"step": "begun"}})
+    world = Rotating({"databaseStep": "begun"})
     line = refusal(lambda: restore_postgres.plan(world.deployed, "nightly"))
     assert "a rotation of its password is under way" in line
     assert "rotate database --stack prod" in line
