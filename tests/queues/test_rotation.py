@@ -109,6 +109,9 @@ class Database:
     def __init__(self, port: int, folder: Path) -> None:
         self.port = port
         self.app = image(folder, "./src/db", PRISMA)
+        end = time.monotonic() + SECONDS
+        while "starting up" in self.psql(OWNER, PASSWORD, "", "postgres").stderr:
+            assert time.monotonic() < end, "PostgreSQL listens, and does not start"
         self.superuser(SCHEMA, database="postgres")
         done = self.psql(USER, OLD, TABLES)
         assert done.returncode == 0, done.stderr
