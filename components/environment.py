@@ -79,7 +79,10 @@ class Endpoints(Generic[Value]):
     """What users open, with scheme and without a path."""
     region: str
     database_host: Value
+    database_owner: str
+    """Who migrates."""
     database_user: str
+    """Whom web and worker connect as."""
     database_name: str
     redis_host: Value
     redis_port: int
@@ -214,6 +217,7 @@ def _migrations(
     external = isinstance(settings.clickhouse, ExternalClickHouse)
     plain: dict[str, Value | str] = {
         **_databases(settings, endpoints, CONNECTIONS_PER_TASK, trusts=True),
+        "DATABASE_USERNAME": endpoints.database_owner,
         "CLICKHOUSE_MIGRATION_URL": endpoints.clickhouse_migration_url,
         **({"CLICKHOUSE_MIGRATION_SSL": "true"} if external else {}),
     }

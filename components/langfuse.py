@@ -10,7 +10,11 @@ import pulumi
 
 from langfuse_aws.components.authorities import unverified
 from langfuse_aws.components.clickhouse.clickhouse import ClickHouse, ClickHouseArgs
-from langfuse_aws.components.data_plane.data_plane import DataPlane, DataPlaneArgs
+from langfuse_aws.components.data_plane.data_plane import (
+    DataPlane,
+    DataPlaneArgs,
+    superseded_passwords,
+)
 from langfuse_aws.components.grafana.grafana import Grafana, GrafanaArgs
 from langfuse_aws.components.ingress.ingress import Ingress, IngressArgs
 from langfuse_aws.components.langfuse_web.app_runner import refuse_region
@@ -68,7 +72,9 @@ def deploy(
     refuse_partition(settings, location)
     if doubt := unverified(settings, location.region):
         pulumi.log.warn(doubt)
-    guard = ReplacementGuard(name, settings.allow_replace, how_to_allow)
+    guard = ReplacementGuard(
+        name, [*settings.allow_replace, *superseded_passwords(name, settings)], how_to_allow
+    )
     cost = MonthlyCost(location.region)
     opts = pulumi.ResourceOptions.merge(guard.options(parent), cost.options())
     opts = pulumi.ResourceOptions.merge(opts, iam.bounded(settings.permissions_boundary))

@@ -410,6 +410,44 @@ class Grafana(TypedDict):
     """User that may only read; needed with an external ClickHouse, and only there. Value: a letter or `_`, then also digits and `.-`."""
 
 
+class RotationDatabaseStep(Enum):
+    """What `rotation.databaseStep` may be."""
+
+    BEGUN = "begun"
+    ENDING = "ending"
+
+
+class RotationRedisStep(Enum):
+    """What `rotation.redisStep` may be."""
+
+    BEGUN = "begun"
+    ENDING = "ending"
+
+
+class RotationNextauthStep(Enum):
+    """What `rotation.nextauthStep` may be."""
+
+    BEGUN = "begun"
+    ENDING = "ending"
+
+
+class Rotation(TypedDict):
+    """What `rotate` changes, by what it is called there."""
+
+    databaseVersion: NotRequired[int]
+    """Which password of PostgreSQL's owner it is; another makes another. Raised by `rotate`. Value: integer, 1 or more."""
+    databaseStep: NotRequired[RotationDatabaseStep]
+    """How far `rotate` has come, which goes on from there; not set: none is under way. Value: `begun` or `ending`."""
+    redisVersion: NotRequired[int]
+    """Which token of Valkey it is; another makes another. Raised by `rotate`. Value: integer, 1 or more."""
+    redisStep: NotRequired[RotationRedisStep]
+    """How far `rotate` has come, which goes on from there; not set: none is under way. Value: `begun` or `ending`."""
+    nextauthVersion: NotRequired[int]
+    """Which `NEXTAUTH_SECRET` it is; another makes another. Raised by `rotate`. Value: integer, 1 or more."""
+    nextauthStep: NotRequired[RotationNextauthStep]
+    """How far `rotate` has come, which goes on from there; not set: none is under way. Value: `begun` or `ending`."""
+
+
 class ImagesSource(Enum):
     """What `images.source` may be."""
 
@@ -486,6 +524,8 @@ class LangfuseArgs(TypedDict):
     """How Langfuse writes while it moves to version 4's tables. See docs/upgrade.md."""
     grafana: NotRequired[Grafana]
     """Grafana behind the ingress, at the path `/grafana`."""
+    rotation: NotRequired[Rotation]
+    """What `rotate` changes, by what it is called there."""
     images: NotRequired[Images]
     """Where the containers' images are pulled from."""
     secretEnvironment: NotRequired[dict[str, pulumi.Input[str]]]

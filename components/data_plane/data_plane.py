@@ -20,12 +20,16 @@ from langfuse_aws.components.shared.stored_secret import (
     StoredSecret,
     StoredSecretArgs,
 )
+from langfuse_aws.components.shared.versioned_password import versioned_password
 from langfuse_aws.settings.model import Settings
+from langfuse_aws.settings.rotation import Rotated
 from langfuse_aws.settings.secret_keys import ENVIRONMENT_KEY, PROVIDERS_KEY, SMTP_KEY
 from langfuse_aws.settings.stack import Secrets
 
 ENCRYPTION_KEY_BYTES: Final = 32
 """Langfuse wants 64 hexadecimal digits: AES-256."""
+
+NEXTAUTH_LENGTH: Final = 43
 
 
 @dataclass(frozen=True)
@@ -82,6 +86,7 @@ class DataPlane(pulumi.ComponentResource):
                 args.secrets.passwords.get("postgres"),
                 args.location,
                 settings.hours,
+                settings.rotation.database,
             ),
             child,
         )
@@ -94,13 +99,14 @@ class DataPlane(pulumi.ComponentResource):
                 protected,
                 f"{name}-redis" in settings.allow_replace,
                 args.secrets.passwords.get("redis"),
+                settings.rotation.redis,
             ),
             child,
         )
         self.storage = Storage(
             f"{name}-storage", StorageArgs(settings.storage, args.origin, protected), child
         )
-        self._make_keys(name, protected, child)
+        self._make_keys(name, protected, settings.rotation.nextauth, child)
         given, store = args.secrets, partial(_store, name, protected, child)
         self.environment = store("environment", ENVIRONMENT_KEY, given.environment)
         self.providers = store("auth", PROVIDERS_KEY, given.providers)
@@ -127,8 +133,13 @@ class DataPlane(pulumi.ComponentResource):
             **self.storage.metric_dimensions,
         }
 
-    def _make_keys(self, name: str, protected: bool, child: pulumi.ResourceOptions) -> None:
+    def _make_keys(
+        self, name: str, protected: bool, rotation: Rotated, child: pulumi.ResourceOptions
+    ) -> None:
         kept = pulumi.ResourceOptions(parent=self, protect=protected)
+        sessions = versioned_password(
+            f"{name}-nextauth-secret", "NEXTAUTH_SECRET", rotation.version, NEXTAUTH_LENGTH, kept
+        )
         values = {
             "SALT": random.RandomPassword(
                 f"{name}-salt", length=43, special=False, opts=kept
@@ -136,16 +147,25 @@ class DataPlane(pulumi.ComponentResource):
             "ENCRYPTION_KEY": random.RandomBytes(
                 f"{name}-encryption-key", length=ENCRYPTION_KEY_BYTES, opts=kept
             ).hex,
-            "NEXTAUTH_SECRET": random.RandomPassword(
-                f"{name}-nextauth-secret", length=43, special=False, opts=kept
-            ).result,
+            **sessions.values,
         }
         secret = StoredSecret(
             f"{name}-keys", StoredSecretArgs("Langfuse's own keys", values, protected), child
         )
         self.salt = secret.reference("SALT")
         self.encryption_key = secret.reference("ENCRYPTION_KEY")
-        self.nextauth_secret = secret.reference("NEXTAUTH_SECRET")
+        self.nextauth_secret = secret.reference(sessions.key)
+
+
+def superseded_passwords(name: str, settings: Settings) -> list[str]:
+    """Name the passwords of which there is another by now: what was guarded may go."""
+    rotation = settings.rotation
+    of = {
+        f"{name}-postgres-password": rotation.database,
+        f"{name}-redis-token": rotation.redis,
+        f"{name}-nextauth-secret": rotation.nextauth,
+    }
+    return [password for password, rotated in of.items() if rotated.version > 1]
 
 
 def _store(

@@ -6,7 +6,6 @@ from typing import Any, Final, Literal, NamedTuple
 
 import pulumi
 import pulumi_aws as aws
-import pulumi_random as random
 
 from langfuse_aws.components.network.security_groups import IngressRule, security_group
 from langfuse_aws.components.protection.backups import BackedUpDatabase
@@ -14,6 +13,7 @@ from langfuse_aws.components.protection.snapshots import (
     DATABASE,
     INSTANCE_STORAGE_GIB,
     INSTANCE_STORAGE_LIMIT_GIB,
+    ROTATION_USER,
     USER,
     database_snapshot,
     final_snapshot_name,
@@ -28,12 +28,16 @@ from langfuse_aws.components.shared.stored_secret import (
     StoredSecretArgs,
     external_password,
 )
+from langfuse_aws.components.shared.versioned_password import versioned_password
 from langfuse_aws.contract.ports_and_health import POSTGRES_PORT
 from langfuse_aws.settings.external_stores import ExternalPostgres
 from langfuse_aws.settings.hours import Hours
 from langfuse_aws.settings.installation import COMMAND
+from langfuse_aws.settings.rotation import Rotated
 from langfuse_aws.settings.stores import AuroraPostgres, PostgresInstance
 from langfuse_aws.settings.versions import POSTGRES_MAJOR
+
+PASSWORD_LENGTH: Final = 32
 
 PARAMETERS: Final = {"rds.force_ssl": "1", "timezone": "UTC"}
 
@@ -68,6 +72,7 @@ class PostgresArgs:
     location: Location
     hours: Hours | None
     """When it runs; None: always."""
+    rotation: Rotated
 
 
 class Postgres(pulumi.ComponentResource):
@@ -76,13 +81,16 @@ class Postgres(pulumi.ComponentResource):
     host: pulumi.Output[str]
     """`name:port` of the writer, known once the writer serves."""
     user: str
+    """The owner."""
+    services_user: str
+    """Whom web and worker connect as."""
     database: str
     backed_up: BackedUpDatabase | None
     """What AWS Backup can copy; None if the database is external."""
     identity: pulumi.Output[str]
     """AWS's own ID of the database: another one is another database."""
     password: SecretReference
-    """The owner's password."""
+    """Of both users."""
     ingress_rules: dict[str, IngressRule]
     """Where consumers are let in."""
     metric_dimensions: MetricDimensions
@@ -108,6 +116,7 @@ class Postgres(pulumi.ComponentResource):
     ) -> None:
         self.host = pulumi.Output.from_input(f"{settings.host}:{settings.port}")
         self.user, self.database = settings.user, settings.database
+        self.services_user = self.user
         self.identity, self.backed_up, self.ingress_rules = self.host, None, {}
         self.metric_dimensions = {}
         self.password = external_password(name, "password", args.password, args.protected, child)
@@ -120,17 +129,19 @@ class Postgres(pulumi.ComponentResource):
         child: pulumi.ResourceOptions,
     ) -> None:
         self.user, self.database = USER, DATABASE
+        self.services_user = ROTATION_USER if args.rotation.begun else self.user
         kept = pulumi.ResourceOptions(parent=self, protect=args.protected)
         group = security_group(name, "PostgreSQL", args.vpc_id, opts=child)
         self.ingress_rules = {"postgres": IngressRule(group.id, POSTGRES_PORT)}
-        # Alphanumeric: the images' entrypoints put it into a URL without encoding it.
-        password = random.RandomPassword(f"{name}-password", length=32, special=False, opts=kept)
+        password = versioned_password(
+            f"{name}-password", "password", args.rotation.version, PASSWORD_LENGTH, kept
+        )
         secret = StoredSecret(
             f"{name}-credentials",
-            StoredSecretArgs("PostgreSQL", {"password": password.result}, args.protected),
+            StoredSecretArgs("PostgreSQL", password.values, args.protected),
             child,
         )
-        self.password = secret.reference("password")
+        self.password = secret.reference(password.key)
         subnets = aws.rds.SubnetGroup(name, subnet_ids=args.subnet_ids, opts=child)
         common: dict[str, Any] = {
             "db_subnet_group_name": subnets.name,
@@ -156,9 +167,9 @@ class Postgres(pulumi.ComponentResource):
             maintenance = "preferred_maintenance" if window else "maintenance"
             common[f"{maintenance}_window"] = args.hours.maintenance_window
         if isinstance(settings, AuroraPostgres):
-            made = _aurora(name, settings, password.result, common, child, kept)
+            made = _aurora(name, settings, password.current, common, child, kept)
         else:
-            made = _instance(name, settings, password.result, common, child, kept)
+            made = _instance(name, settings, password.current, common, child, kept)
         self.host, self.identity, self.backed_up, self.metric_dimensions = made[:4]
         schedule_database(
             name, made.kind, made.identifier, made.backed_up.arn, args.hours, args.location, child

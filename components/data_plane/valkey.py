@@ -5,10 +5,10 @@ Its version is in `langfuse_aws/settings/versions.py`.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import pulumi
 import pulumi_aws as aws
-import pulumi_random as random
 
 from langfuse_aws.components.network.security_groups import IngressRule, security_group
 from langfuse_aws.components.protection.snapshots import final_snapshot_name
@@ -19,10 +19,14 @@ from langfuse_aws.components.shared.stored_secret import (
     StoredSecretArgs,
     external_password,
 )
+from langfuse_aws.components.shared.versioned_password import versioned_password
 from langfuse_aws.contract.ports_and_health import REDIS_PORT
 from langfuse_aws.settings.external_stores import ExternalRedis
+from langfuse_aws.settings.rotation import Rotated
 from langfuse_aws.settings.stores import ElastiCacheRedis
 from langfuse_aws.settings.versions import VALKEY
+
+TOKEN_LENGTH: Final = 64
 
 
 @dataclass(frozen=True)
@@ -37,6 +41,7 @@ class RedisArgs:
     """Whether this update may replace the cache."""
     password: pulumi.Output[str] | None
     """Of an external cache."""
+    rotation: Rotated
 
 
 class Redis(pulumi.ComponentResource):
@@ -83,13 +88,15 @@ class Redis(pulumi.ComponentResource):
         group = security_group(name, "Valkey", args.vpc_id, opts=child)
         self.port, self.tls = REDIS_PORT, True
         self.ingress_rules = {"redis": IngressRule(group.id, REDIS_PORT)}
-        token = random.RandomPassword(f"{name}-token", length=64, special=False, opts=kept)
+        token = versioned_password(
+            f"{name}-token", "token", args.rotation.version, TOKEN_LENGTH, kept
+        )
         secret = StoredSecret(
             f"{name}-credentials",
-            StoredSecretArgs("Valkey", {"token": token.result}, args.protected),
+            StoredSecretArgs("Valkey", token.values, args.protected),
             child,
         )
-        self.password = secret.reference("token")
+        self.password = secret.reference(token.key)
         subnets = aws.elasticache.SubnetGroup(name, subnet_ids=args.subnet_ids, opts=child)
         parameters = aws.elasticache.ParameterGroup(
             name,
@@ -116,7 +123,8 @@ class Redis(pulumi.ComponentResource):
             at_rest_encryption_enabled=True,
             transit_encryption_enabled=True,
             transit_encryption_mode="required",
-            auth_token=token.result,
+            auth_token=token.current,
+            auth_token_update_strategy=_strategy(args.rotation),
             snapshot_retention_limit=1,
             final_snapshot_identifier=snapshot if args.protected else None,
             apply_immediately=True,
@@ -130,3 +138,15 @@ class Redis(pulumi.ComponentResource):
                 for node in range(1, 2 + settings.replicas)
             ]
         }
+
+
+def _strategy(rotation: Rotated) -> str | None:
+    """Say whether ElastiCache takes the token before as well.
+
+    Another strategy alone is sent as well, with the token that is there.
+    https://github.com/hashicorp/terraform-provider-aws/blob/v6.58.0/internal/service/elasticache/replication_group.go
+    https://docs.aws.amazon.com/AmazonElastiCache/latest/dg/auth.html#auth-modifyng-token
+    """
+    if rotation.version == 1:
+        return None
+    return "ROTATE" if rotation.begun else "SET"

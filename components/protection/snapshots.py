@@ -22,6 +22,8 @@ from langfuse_aws.settings.versions import POSTGRES_MAJOR
 
 USER: Final = "langfuse"
 """The owner of the database, RDS's master user."""
+ROTATION_USER: Final = f"{USER}_rotation"
+"""Whom web and worker connect as while the owner gets another password."""
 DATABASE: Final = "langfuse"
 
 INSTANCE_STORAGE_GIB: Final = 20

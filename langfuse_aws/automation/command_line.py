@@ -17,6 +17,7 @@ from langfuse_aws.automation.cli.words import (
     TIME_FORMAT,
     By,
     Format,
+    Target,
 )
 from langfuse_aws.automation.engine.folders import REPOSITORY, STATE_FOLDER
 from langfuse_aws.automation.spike.inputs import (
@@ -457,6 +458,31 @@ def snapshot(
     from langfuse_aws.automation.snapshot import command as snapshot_command
 
     snapshot_command.snapshot(stack=stack, label=label, folder=folder, as_json=as_json)
+
+
+@app.command()
+def rotate(
+    target: Annotated[
+        Target,
+        typer.Argument(
+            help="PostgreSQL's password, Valkey's token, or the secret of users' sessions."
+        ),
+    ],
+    stack: OfStack,
+    folder: Folder = REPOSITORY,
+    yes: Yes = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show the plan, and change nothing.")
+    ] = False,
+) -> None:
+    """Change a password of a stack that runs: whatever is connected goes on, and the old one ends.
+
+    Can be run again after whatever: it goes on from there. Of nextauth, all users must sign in
+    again. What can never change, and API keys: docs/operations.md, Rotation.
+    """
+    from langfuse_aws.automation.rotate import command as rotate_command
+
+    rotate_command.rotate(target=target, stack=stack, folder=folder, yes=yes, dry_run=dry_run)
 
 
 app.add_typer(restore, name="restore")

@@ -10,9 +10,14 @@ from typing import Final
 
 from langfuse_aws.settings import app_runner, closed_network, messages, totals, way_in
 from langfuse_aws.settings.app_runner import APP_RUNNER, FARGATE
-from langfuse_aws.settings.external_stores import ExternalClickHouse
+from langfuse_aws.settings.external_stores import (
+    ExternalClickHouse,
+    ExternalPostgres,
+    ExternalRedis,
+)
 from langfuse_aws.settings.images import Images
 from langfuse_aws.settings.model import Settings
+from langfuse_aws.settings.rotation import NEVER, Rotated
 from langfuse_aws.settings.section import Conflict
 from langfuse_aws.settings.sign_in import SES_SINCE, SesMail
 from langfuse_aws.settings.stores import ClickHouseOnEc2
@@ -242,6 +247,25 @@ def _hours_of_a_stack_with_copies(settings: Settings) -> Iterator[Conflict]:
         )
 
 
+def _rotation_of_postgres(settings: Settings) -> Iterator[Conflict]:
+    if isinstance(settings.postgres, ExternalPostgres):
+        yield from _rotation_elsewhere("database", settings.rotation.database, "postgres")
+
+
+def _rotation_of_redis(settings: Settings) -> Iterator[Conflict]:
+    if isinstance(settings.redis, ExternalRedis):
+        yield from _rotation_elsewhere("redis", settings.rotation.redis, "redis")
+
+
+def _rotation_elsewhere(target: str, rotated: Rotated, store: str) -> Iterator[Conflict]:
+    if rotated != NEVER:
+        yield Conflict(
+            f"rotation.{target}Version",
+            f"the password of an external store is not the stack's, and {store}.mode is external",
+            f"remove rotation.{target}Version and rotation.{target}Step",
+        )
+
+
 CHECKS: Final = (
     _way_in_without_a_domain,
     _name_of_the_certificate,
@@ -254,6 +278,8 @@ CHECKS: Final = (
     _zones_of_clickhouse,
     _adopted_postgres,
     _adopted_redis,
+    _rotation_of_postgres,
+    _rotation_of_redis,
     _release_of_ses,
     _reader_without_grafana,
     _reader_of_its_own_clickhouse,

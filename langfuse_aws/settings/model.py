@@ -16,6 +16,7 @@ from langfuse_aws.settings.installation import REPOSITORY_URL
 from langfuse_aws.settings.managed_policies import PolicyArn
 from langfuse_aws.settings.network import Network
 from langfuse_aws.settings.regions import Region
+from langfuse_aws.settings.rotation import Rotation
 from langfuse_aws.settings.section import Email, Form, Section, invalid
 from langfuse_aws.settings.services import Ingress, Web, Worker
 from langfuse_aws.settings.sign_in import Providers, Smtp
@@ -298,6 +299,7 @@ class Settings(Section):
     )
     v4: V4 = V4()  # pyright: ignore[reportCallIssue]
     grafana: Grafana = Grafana()  # pyright: ignore[reportCallIssue]
+    rotation: Rotation = Rotation()
     images: Images = Images()  # pyright: ignore[reportCallIssue]
 
     @field_validator("release")

@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -92,6 +92,15 @@ class Deployed:
         """Set a key below `langfuse:` in the stack file."""
         config = auto.ConfigValue(value)
         self.pulumi.set_config(f"{NAMESPACE}:{key}", config, path=True)
+
+    def configure_all(self, values: Mapping[str, str]) -> None:
+        """Set several keys below `langfuse:` in the stack file at once."""
+        config = {f"{NAMESPACE}:{key}": auto.ConfigValue(each) for key, each in values.items()}
+        self.pulumi.set_all_config(config, path=True)
+
+    def unset(self, key: str) -> None:
+        """Take a key below `langfuse:` out of the stack file."""
+        self.pulumi.remove_config(f"{NAMESPACE}:{key}", path=True)
 
     def allow_replacement(self, name: str) -> None:
         """Name a store in `langfuse:allowReplace`."""

@@ -11,6 +11,7 @@ from langfuse_aws.automation.restore import snapshots
 from langfuse_aws.automation.restore.points import LATEST, RestorePoint, newest, of_database
 from langfuse_aws.graph.model import Resource
 from langfuse_aws.settings.external_stores import ExternalPostgres
+from langfuse_aws.settings.installation import COMMAND
 from langfuse_aws.settings.stores import AuroraPostgres
 
 CLUSTER: Final = "aws:rds/cluster:Cluster"
@@ -82,6 +83,11 @@ def _is_aurora(deployed: Deployed) -> bool:
 def plan(deployed: Deployed, wanted: str) -> Plan:
     """Work out the restore, or refuse it."""
     aurora = _is_aurora(deployed)
+    if deployed.settings.rotation.database.step is not None:
+        raise UserError(
+            f"stack {deployed.name}: a rotation of its password is under way, and another database "
+            f"has no user of it. End it first: {COMMAND} rotate database --stack {deployed.name}."
+        )
     snapshot_identifier = wanted
     if wanted == LATEST:
         snapshot_identifier = newest(points(deployed), deployed.name, "PostgreSQL database")

@@ -1,20 +1,8 @@
 // Says which background migrations are not done, and what room ClickHouse has. Runs inside the
 // worker's image, as the command of a task (langfuse_aws/automation/upgrade/databases.py), with
 // the worker's environment and role. It only reads.
-const { createRequire } = require("node:module");
 const env = process.env;
 const say = (answer) => console.log(`upgrade: ${JSON.stringify(answer)}`);
-
-function database() {
-  const fromWorker = createRequire(`${process.cwd()}/worker/package.json`);
-  try {
-    return fromWorker("@langfuse/shared/src/db").prisma;
-  } catch (error) {
-    // Later releases have another name for it.
-    if (!/^(MODULE_NOT_FOUND|ERR_PACKAGE_PATH_NOT_EXPORTED)$/.test(error.code)) throw error;
-    return fromWorker("@langfuse/shared/db").prisma;
-  }
-}
 
 async function migrations() {
   const rows = await database().$queryRaw`SELECT name, args, failed_at, failed_reason

@@ -6,23 +6,17 @@ due: https://github.com/langfuse/langfuse/pull/14206
 """
 
 import json
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from langfuse_aws.automation.aws.one_off_task import OneOffTask
-from langfuse_aws.automation.aws.worker_task import WorkerService
+from langfuse_aws.automation.aws import worker_script
 from langfuse_aws.automation.engine.deployed import Deployed
-from langfuse_aws.automation.errors import UserError
 
 SCRIPT: Final = Path(__file__).with_name("databases.js")
 MARK: Final = "upgrade: "
 """What each line of the script begins with; Langfuse's own code writes others."""
-POLL_SECONDS: Final = 5
-LONGEST_SECONDS: Final = 900
-"""The task itself takes seconds; its start, with a pull of the image, a minute or two."""
 
 GIB: Final = 2**30
 BACKFILL_NEEDS: Final = 2
@@ -94,28 +88,13 @@ class Answers:
 
 
 def ask(deployed: Deployed) -> Answers:
-    """Start the task, wait for its end, and read what it wrote. UserError if it does not run."""
-    task = WorkerService.of(deployed).task(orders())
-    task.begin()
-    deadline = time.monotonic() + LONGEST_SECONDS
-    while (described := task.describe())["lastStatus"] != "STOPPED":
-        if time.monotonic() > deadline:
-            raise UserError(
-                f"after {LONGEST_SECONDS // 60} min the task is {described['lastStatus']}. It ends "
-                f"alone, or by aws ecs stop-task --cluster {task.cluster} --task {task.arn}. "
-                f"{task.log}"
-            )
-        time.sleep(POLL_SECONDS)
-    task.check_end(described)
-    time.sleep(POLL_SECONDS)  # the last lines come after the end
-    return read(_messages(deployed, task))
+    """Have the task ask, and read what it wrote. UserError if it does not run."""
+    return read(worker_script.run(deployed, orders()))
 
 
 def orders() -> dict[str, Any]:
     """Write what the container does instead of working."""
-    lines = (line.strip() for line in SCRIPT.read_text("utf-8").splitlines())
-    script = "\n".join(line for line in lines if line and not line.startswith("//"))
-    return {"command": ["node", "-e", script]}
+    return worker_script.orders(SCRIPT)
 
 
 def read(messages: Iterator[str]) -> Answers:
@@ -139,22 +118,3 @@ def read(messages: Iterator[str]) -> Answers:
         total=found.get("total", 0),
         errors=tuple(errors),
     )
-
-
-def _messages(deployed: Deployed, task: OneOffTask) -> Iterator[str]:
-    """Every message; a page may be empty though more follow, and its token ends by repeating.
-
-    https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_GetLogEvents.html
-    """
-    logs, token = deployed.aws("logs"), ""
-    while True:
-        answer = logs.get_log_events(
-            logGroupName=task.log_group,
-            logStreamName=task.log_stream,
-            startFromHead=True,
-            **({"nextToken": token} if token else {}),
-        )
-        yield from (each["message"] for each in answer["events"])
-        if answer.get("nextForwardToken", token) == token:
-            return
-        token = answer["nextForwardToken"]

@@ -42,6 +42,7 @@ ENDPOINTS: Final = Endpoints[str](
     url="https://langfuse.example.com",
     region="us-east-1",
     database_host="langfuse-dev.cluster-abc.us-east-1.rds.amazonaws.com",
+    database_owner="langfuse",
     database_user="langfuse",
     database_name="langfuse",
     redis_host="master.langfuse-dev.abc.use1.cache.amazonaws.com",

@@ -145,10 +145,29 @@ class FakePulumiStack:
             section, name = key.rsplit(".", 1)
             self.config[section] = {**self.config.get(section, {}), name: value.value}
 
-    def remove_config(self, key: str) -> None:
-        """Take a key away."""
+    def set_all_config(self, config: auto.ConfigMap, *, path: bool) -> None:
+        """Set several keys of sections at once."""
+        assert path
+        values = {key: each.value for key, each in config.items()}
+        self.log.append(("config set-all", values))
+        for key, value in values.items():
+            name, *middle, last = key.split(".")
+            section: Any = self.config.setdefault(name, {})
+            for each in middle:
+                section = section.setdefault(each, {})
+            section[last] = int(value) if value.isdecimal() else value
+
+    def remove_config(self, key: str, *, path: bool = False) -> None:
+        """Take a key away, or one of a section."""
         self.log.append(("config rm", key))
-        del self.config[key]
+        name, *middle = key.split(".") if path else [key]
+        if not middle:
+            del self.config[name]
+            return
+        section: Any = self.config[name]
+        for each in middle[:-1]:
+            section = section[each]
+        del section[middle[-1]]
 
     def up(self, *, exclude: list[str] | None, **options: Any) -> None:
         """Note it, and let the test say what comes of it."""

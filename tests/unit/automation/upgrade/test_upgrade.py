@@ -18,6 +18,7 @@ from typer.testing import CliRunner
 from langfuse_aws.automation import plan as plan_module
 from langfuse_aws.automation import terminal
 from langfuse_aws.automation.__main__ import app
+from langfuse_aws.automation.aws import worker_script
 from langfuse_aws.automation.aws.snapshot_names import LABEL_TAG
 from langfuse_aws.automation.engine.operation import CancelledError, OperationError
 from langfuse_aws.automation.errors import UserError
@@ -254,7 +255,7 @@ def asking(**answers: Answer | list[Answer]) -> World:
 
 
 def test_a_task_of_the_worker_asks_inside_of_the_network(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(databases.time, "sleep", always(None))
+    monkeypatch.setattr(worker_script.time, "sleep", always(None))
     world = asking()
     answers = databases.ask(world.deployed)
     assert (answers.migrations, answers.used, answers.errors) == ([], ROOM["used"], ())
@@ -269,10 +270,10 @@ def test_a_task_of_the_worker_asks_inside_of_the_network(monkeypatch: pytest.Mon
 def test_a_task_that_does_not_end_well_or_soon_is_no_answer(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(databases.time, "sleep", always(None))
+    monkeypatch.setattr(worker_script.time, "sleep", always(None))
     with pytest.raises(UserError, match=r"exit code 1; ECS: "):
         databases.ask(asking(DescribeTasks=replaying.task(1)).deployed)
-    monkeypatch.setattr(databases, "LONGEST_SECONDS", -60)
+    monkeypatch.setattr(worker_script, "LONGEST_SECONDS", -60)
     with pytest.raises(UserError, match=r"the task is RUNNING\. It ends alone, or by aws ecs "):
         databases.ask(asking(DescribeTasks=replaying.task()).deployed)
 
