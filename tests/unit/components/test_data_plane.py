@@ -64,6 +64,19 @@ def test_dev_has_one_instance_and_the_others_aurora() -> None:
     assert tiers == [0, 1], "a reader of a lower tier would not keep the writer's capacity"
 
 
+def test_postgres_gets_its_minor_releases_by_itself() -> None:
+    servers = [
+        each
+        for stack in ALL
+        for token in (AURORA_INSTANCE, RDS)
+        for each in shipped(stack).of_type(token)
+    ]
+    assert len(servers) == 4
+    assert {each.inputs.get("autoMinorVersionUpgrade") for each in servers} == {True}, (
+        "AWS's default, and what docs/operations.md says, but an auditor does not see a default"
+    )
+
+
 @pytest.mark.parametrize("stack", ALL)
 def test_postgres_is_encrypted_backed_up_and_not_public(stack: str) -> None:
     inputs = database(shipped(stack))
