@@ -46,6 +46,31 @@ def test_a_shell_needs_capabilities_that_aws_does_not_name() -> None:
         assert graph.container(name)["linuxParameters"] == {"initProcessEnabled": True}
 
 
+def test_what_writes_no_file_cannot_write_one() -> None:
+    read_only = {"web", "worker", "queue-probe", "write-certificates"}
+    found = dict(containers())
+    assert read_only < {each["name"] for each in found.values()}
+    for where, each in found.items():
+        assert ("readonlyRootFilesystem" in each) == (each["name"] in read_only), where
+        assert each.get("readonlyRootFilesystem", True) is True, where
+        writes = each["name"] in read_only - {"write-certificates"}
+        tmpfs = [each["containerPath"] for each in each["linuxParameters"].get("tmpfs", [])]
+        assert tmpfs == ["/tmp"] * writes, where  # noqa: S108 -- the container's own
+
+
+def test_a_shell_can_write_as_its_agent_must() -> None:
+    graph = build("dev", {"size": "dev", "exec": True})
+    for name in ("web", "worker", "queue-probe"):
+        assert "readonlyRootFilesystem" not in graph.container(name), name
+
+
+def test_no_memory_is_mounted_where_fargate_does_not_know_it() -> None:
+    graph = build("dev", {"size": "dev"}, region="us-gov-west-1")
+    web = graph.container("web")
+    assert web["readonlyRootFilesystem"] is True
+    assert "tmpfs" not in web["linuxParameters"]
+
+
 def test_a_container_has_a_first_process_that_reaps_the_others() -> None:
     for where, each in containers():
         assert each["linuxParameters"]["initProcessEnabled"] is True, where
