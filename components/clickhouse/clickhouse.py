@@ -65,6 +65,8 @@ class ClickHouseArgs:
     images: Images
     passwords: Mapping[str, pulumi.Output[str]]
     """Of an external ClickHouse: `clickhouse`, and `grafana` of the user that only reads."""
+    access_logs: pulumi.Output[str]
+    """Name of the bucket that is told of each request to the backups'."""
 
 
 class ClickHouse(pulumi.ComponentResource):
@@ -188,6 +190,7 @@ class ClickHouse(pulumi.ComponentResource):
             name,
             settings.backup_retention_days,
             protected=args.settings.deletion_protection,
+            access_logs=args.access_logs,
             opts=child,
         )
         discovery = discovery_service(name, "clickhouse", "A", args.cluster, opts=child)
