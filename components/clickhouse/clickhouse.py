@@ -238,7 +238,7 @@ class ClickHouse(pulumi.ComponentResource):
         backup = ClickHouseBackup(
             f"{name}-backup",
             ClickHouseBackupArgs(
-                log_retention_days=args.settings.logs.retention_days,
+                log_retention_days=args.settings.logs.record_days,
                 location=args.location,
                 network=args.network,
                 cluster=args.cluster,

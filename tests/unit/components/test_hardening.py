@@ -76,6 +76,21 @@ def test_a_container_has_a_first_process_that_reaps_the_others() -> None:
         assert each["linuxParameters"]["initProcessEnabled"] is True, where
 
 
+def test_what_an_auditor_asks_for_is_kept_for_a_year_and_what_users_type_is_not() -> None:
+    records = {"clickhouse-backup", "migration", "migration-gate"}
+    for stack, days in (("dev", 7), ("prod", 90)):
+        groups = shipped(stack).of_type("aws:cloudwatch/logGroup:LogGroup")
+        kept = {
+            each.name.removeprefix(f"langfuse-{stack}-"): each.inputs["retentionInDays"]
+            for each in groups
+        }
+        assert {*kept} >= records | {"web", "worker", "clickhouse"}
+        assert kept == {name: 365 if name in records else days for name in kept}
+    longer = build("dev", {"size": "dev", "logs": {"retentionDays": 731}})
+    groups = longer.of_type("aws:cloudwatch/logGroup:LogGroup")
+    assert {each.inputs["retentionInDays"] for each in groups} == {731}
+
+
 def test_postgres_lets_iam_sign_in_and_keeps_what_sessions_wait_for() -> None:
     dev = shipped("dev").one(INSTANCE).inputs
     assert dev["iamDatabaseAuthenticationEnabled"] is True
