@@ -99,12 +99,14 @@ def writers(bucket_arn: str, location: Location) -> list[dict[str, Any]]:
         {
             "Sid": "Buckets",
             "Principal": {"Service": "logging.s3.amazonaws.com"},
-            **iam.allow(["s3:PutObject"], [f"{bucket_arn}/*"], own),
+            **iam.allow(["s3:PutObject"], [], own),
+            "Resource": f"{bucket_arn}/*",
         },
         # Its requests say nothing of the account, and a condition would be false: their path does.
         {
             "Sid": "LoadBalancer",
             "Principal": balancer,
-            **iam.allow(["s3:PutObject"], [from_balancer]),
+            **iam.allow(["s3:PutObject"], []),
+            "Resource": from_balancer,
         },
     ]

@@ -108,5 +108,5 @@ def bucket_policy(bucket_arn: str, also: Sequence[Mapping[str, Any]] = ()) -> st
         {**deny, "Sid": "DenyPlainHttp", "Condition": {"Bool": {"aws:SecureTransport": "false"}}},
         {**deny, "Sid": "DenyOldTls", "Condition": {"NumericLessThan": {"s3:TlsVersion": "1.2"}}},
     ]
-    document = {"Version": "2012-10-17", "Statement": [*statements, *also]}
+    document = {"Version": "2012-10-17", "Statement": [*also, *statements]}
     return json.dumps(document, sort_keys=True)

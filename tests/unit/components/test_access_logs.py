@@ -63,7 +63,7 @@ def test_s3_and_load_balancers_may_write_and_nobody_may_read() -> None:
         "Effect": "Allow",
         "Action": ["s3:PutObject"],
         "Principal": {"Service": "logging.s3.amazonaws.com"},
-        "Resource": [f"{arn}/*"],
+        "Resource": f"{arn}/*",
         "Condition": {"StringEquals": {"aws:SourceAccount": ACCOUNT}},
     }
     assert found["LoadBalancer"] == {
@@ -71,7 +71,7 @@ def test_s3_and_load_balancers_may_write_and_nobody_may_read() -> None:
         "Effect": "Allow",
         "Action": ["s3:PutObject"],
         "Principal": {"Service": "logdelivery.elasticloadbalancing.amazonaws.com"},
-        "Resource": [f"{arn}/load-balancer/AWSLogs/{ACCOUNT}/*"],
+        "Resource": f"{arn}/load-balancer/AWSLogs/{ACCOUNT}/*",
     }
     assert {*found} == {"Buckets", "LoadBalancer"}
 
