@@ -24,7 +24,7 @@ WITH_CLI = cli="$$($(RUN) development.pulumi_cli)" && PATH="$(CURDIR)/$(VENV)/bi
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types unit installed registry engine running queues move-in provider-test mutants bench posture docs package lock format clean
+.PHONY: help demo test lint types unit installed registry engine running queues move-in provider-test mutants bench posture posture-figures docs package lock format clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -78,6 +78,9 @@ posture: $(STAMP) ## which rules do the three stacks fail, and why is that accep
 	@failed=0; for stack in dev staging prod; do \
 		$(WITH_CLI) $(RUN) automation posture --stack $$stack || failed=1; \
 	done; exit $$failed
+
+posture-figures: $(STAMP) ## ask checkov, which must be on PATH, for the figures of docs/security.md
+	$(RUN) development.posture_figures
 
 docs: $(STAMP) ## write the generated parts of the documentation again
 	$(RUN) development.docs

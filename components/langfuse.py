@@ -27,6 +27,7 @@ from langfuse_aws.components.migration.migration import Migration, MigrationArgs
 from langfuse_aws.components.network.network import Network, NetworkArgs
 from langfuse_aws.components.observability.monthly_cost import MonthlyCost
 from langfuse_aws.components.observability.observability import Observability, ObservabilityArgs
+from langfuse_aws.components.protection.access_logs import AccessLogs, AccessLogsArgs
 from langfuse_aws.components.protection.adoption import Adoption
 from langfuse_aws.components.protection.backups import Backups, BackupsArgs
 from langfuse_aws.components.protection.encryption import Encryption, EncryptionArgs
@@ -78,6 +79,13 @@ def deploy(
     cost = MonthlyCost(location.region)
     opts = pulumi.ResourceOptions.merge(guard.options(parent), cost.options())
     opts = pulumi.ResourceOptions.merge(opts, iam.bounded(settings.permissions_boundary))
+    # Logs are not data: neither the guard nor the stack's key, which no log could be written with.
+    unguarded = pulumi.ResourceOptions.merge(pulumi.ResourceOptions(parent=parent), cost.options())
+    access_logs = AccessLogs(
+        f"{name}-access-logs",
+        AccessLogsArgs(location, settings.logs.retention_days, settings.deletion_protection),
+        unguarded,
+    ).bucket
     if settings.encryption is not None:
         encryption = Encryption(f"{name}-encryption", EncryptionArgs(settings, location), opts)
         opts = pulumi.ResourceOptions.merge(encryption.options(), opts)
@@ -98,17 +106,27 @@ def deploy(
         opts,
     )
     cluster = Cluster(name, ClusterArgs(network.vpc_id), opts)
-    ingress = Ingress(name, IngressArgs(settings, network, cluster, how_to_allow), opts)
+    ingress = Ingress(
+        name, IngressArgs(settings, network, cluster, how_to_allow, access_logs), opts
+    )
     data_plane = DataPlane(
         name,
         DataPlaneArgs(
-            settings, location, network.vpc_id, network.private_subnet_ids, ingress.url, secrets
+            settings,
+            location,
+            network.vpc_id,
+            network.private_subnet_ids,
+            ingress.url,
+            secrets,
+            access_logs,
         ),
         stores,
     )
     clickhouse = ClickHouse(
         f"{name}-clickhouse",
-        ClickHouseArgs(settings, location, network, cluster, images, secrets.passwords),
+        ClickHouseArgs(
+            settings, location, network, cluster, images, secrets.passwords, access_logs
+        ),
         opts,
     )
     backups: list[Backups] = []

@@ -3,8 +3,8 @@
 A generated part stands between `<!-- NAME:begin -->` and `<!-- NAME:end -->`; the text around it is
 written by hand and is left alone. `--check` writes nothing, names each stale file and exits with 1.
 What the parts say is the business of `alarm_tables`, `architecture_parts`, `change_tables`,
-`configuration_tables`, `cost_tables`, `peer_costs`, `policy_tables`, `scaling_tables`,
-`store_tables` and `trap_tables`.
+`configuration_tables`, `cost_tables`, `peer_costs`, `policy_tables`, `posture_tables`,
+`scaling_tables`, `store_tables` and `trap_tables`.
 `plugin_arguments` writes all of `plugin/arguments.py`, `stack_schema` the schema of stack files.
 """
 
@@ -36,6 +36,7 @@ from development.cost_tables import (
 from development.peer_costs import peer_table
 from development.plugin_arguments import source
 from development.policy_tables import anywhere_table, narrower_table, rule_tables
+from development.posture_tables import posture_counts, posture_rules
 from development.scaling_tables import spike_by_busy_cpu, spike_inputs, spike_results, web_spikes
 from development.store_tables import store_table
 from development.trap_tables import trap_table
@@ -73,6 +74,7 @@ PARTS: Final[Mapping[str, Mapping[str, Callable[[], str]]]] = {
         "busy-cpu": spike_by_busy_cpu,
         "web": web_spikes,
     },
+    "docs/security.md": {"counts": posture_counts, "rules": posture_rules},
     "docs/upgrade.md": {"traps": trap_table},
 }
 """The generated parts of each file, by the name in the markers."""

@@ -22,6 +22,7 @@ from pulumi.runtime.stack import run_pulumi_func
 
 from development.quick_mocks import QuickLoop, quick, unfinished_outputs
 from langfuse_aws.automation.engine.folders import REPOSITORY
+from langfuse_aws.components.network.network import without_addresses
 from langfuse_aws.graph.model import Resource, ResourceGraph
 from langfuse_aws.offline.facts import DEFAULT_REGION
 from langfuse_aws.offline.mocks import OfflineMocks
@@ -89,7 +90,8 @@ def _recorded(stack: str, config_json: str, region: str) -> ResourceGraph:
     found = _resources(main)
     for vpc in [each for each in found if each.type == VPC]:
         arguments = main.mocks.one(VPC, vpc.name).inputs
-        inside = on_mocks(stack, region, partial(Vpc, vpc.name, arguments, None))
+        opts = pulumi.ResourceOptions(transformations=[_without_addresses])
+        inside = on_mocks(stack, region, partial(Vpc, vpc.name, arguments, opts))
         (alone,) = [urn for urn, each in inside.monitor.requests.items() if each.type == VPC]
         found += [
             each
@@ -97,6 +99,15 @@ def _recorded(stack: str, config_json: str, region: str) -> ResourceGraph:
             if each.custom or each.parent == vpc.urn
         ]
     return ResourceGraph(tuple(found))
+
+
+def _without_addresses(
+    args: pulumi.ResourceTransformationArgs,
+) -> pulumi.ResourceTransformationResult | None:
+    """Do what the network's transform does in an engine: mocks know none."""
+    asked = pulumi.ResourceTransformArgs(True, args.type_, args.name, dict(args.props), args.opts)
+    found = without_addresses(asked)
+    return found and pulumi.ResourceTransformationResult(dict(found.props), args.opts)
 
 
 def _resources(recording: Recording, renamed: Mapping[str, str] | None = None) -> list[Resource]:

@@ -381,7 +381,7 @@ class Logs(TypedDict):
     """CloudWatch log groups."""
 
     retentionDays: NotRequired[int]
-    """Days until log events expire. Value: one of 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731."""
+    """Days until log events expire; of migrations and backups 365 or more. Value: one of 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731."""
 
 
 class V4WriteMode(Enum):

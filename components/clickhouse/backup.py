@@ -181,14 +181,21 @@ class ClickHouseBackup(pulumi.ComponentResource):
 
 
 def backup_bucket(
-    name: str, retention_days: int, *, protected: bool, opts: pulumi.ResourceOptions
+    name: str,
+    retention_days: int,
+    *,
+    protected: bool,
+    access_logs: pulumi.Output[str],
+    opts: pulumi.ResourceOptions,
 ) -> BackupBucket:
     """Make the bucket of the backups, where each can be restored for `retention_days`.
 
     It is not Langfuse's: web and worker can neither read nor delete a backup.
     """
     label = f"{name}-backups"
-    bucket = private_bucket(label, protected=protected, key_arn=None, opts=opts)
+    bucket = private_bucket(
+        label, protected=protected, key_arn=None, access_logs=access_logs, opts=opts
+    )
     version_objects(bucket, label, opts)
     aws.s3.BucketLifecycleConfiguration(
         label,

@@ -66,6 +66,8 @@ class ClickHouseArgs:
     images: Images
     passwords: Mapping[str, pulumi.Output[str]]
     """Of an external ClickHouse: `clickhouse`, and `grafana` of the user that only reads."""
+    access_logs: pulumi.Output[str]
+    """Name of the bucket that is told of each request to the backups'."""
 
 
 class ClickHouse(pulumi.ComponentResource):
@@ -192,6 +194,7 @@ class ClickHouse(pulumi.ComponentResource):
             name,
             settings.backup_retention_days,
             protected=args.settings.deletion_protection,
+            access_logs=args.access_logs,
             opts=child,
         )
         discovery = discovery_service(name, "clickhouse", "A", args.cluster, opts=child)
@@ -250,7 +253,7 @@ class ClickHouse(pulumi.ComponentResource):
         backup = ClickHouseBackup(
             f"{name}-backup",
             ClickHouseBackupArgs(
-                log_retention_days=args.settings.logs.retention_days,
+                log_retention_days=args.settings.logs.record_days,
                 location=args.location,
                 network=args.network,
                 cluster=args.cluster,

@@ -43,6 +43,8 @@ class DataPlaneArgs:
     origin: pulumi.Input[str]
     """Origin of Langfuse's user interface."""
     secrets: Secrets
+    access_logs: pulumi.Output[str]
+    """Name of the bucket that is told of each request to Langfuse's."""
 
 
 class DataPlane(pulumi.ComponentResource):
@@ -104,7 +106,9 @@ class DataPlane(pulumi.ComponentResource):
             child,
         )
         self.storage = Storage(
-            f"{name}-storage", StorageArgs(settings.storage, args.origin, protected), child
+            f"{name}-storage",
+            StorageArgs(settings.storage, args.origin, protected, args.access_logs),
+            child,
         )
         self._make_keys(name, protected, settings.rotation.nextauth, child)
         given, store = args.secrets, partial(_store, name, protected, child)

@@ -285,6 +285,7 @@ def _aurora(
             promotion_tier=min(index - 1, 1),
             **(INSIGHTS if settings.min_acu >= INSIGHTS_LEAST_ACU else {}),
             copy_tags_to_snapshot=True,
+            auto_minor_version_upgrade=True,
             apply_immediately=True,
             # The data is the cluster's: readers may come and go.
             opts=child,
@@ -339,6 +340,7 @@ def _instance(
         password=password,
         parameter_group_name=parameters.name,
         publicly_accessible=False,
+        auto_minor_version_upgrade=True,
         **INSIGHTS,
         **common,
         opts=begins.opts,

@@ -29,6 +29,8 @@ class StorageArgs:
     origin: pulumi.Input[str]
     """Origin of Langfuse's user interface, which uploads media from the browser."""
     protected: bool
+    access_logs: pulumi.Output[str]
+    """Name of the bucket that is told of each request."""
 
 
 class Storage(pulumi.ComponentResource):
@@ -50,7 +52,13 @@ class Storage(pulumi.ComponentResource):
         child = pulumi.ResourceOptions(parent=self)
         kept = pulumi.ResourceOptions(parent=self, protect=args.protected)
         self.key_arn = self._key(name, kept, args.protected) if args.settings.kms else None
-        bucket = private_bucket(name, protected=args.protected, key_arn=self.key_arn, opts=child)
+        bucket = private_bucket(
+            name,
+            protected=args.protected,
+            key_arn=self.key_arn,
+            access_logs=args.access_logs,
+            opts=child,
+        )
         if args.settings.versioning_days is not None:
             version_objects(bucket, name, child)
         aws.s3.BucketLifecycleConfiguration(

@@ -31,6 +31,8 @@ class IngressArgs:
     cluster: Cluster
     how_to_allow: str
     """How a protected load balancer is allowed to go: see `ReplacementGuard`."""
+    access_logs: pulumi.Output[str]
+    """Name of the bucket of a load balancer's access logs."""
 
 
 class Ingress(pulumi.ComponentResource):
@@ -93,6 +95,7 @@ class Ingress(pulumi.ComponentResource):
                     certificate_arn=certificate.arn,
                     protected=protected,
                     start_seconds=start_seconds(WEB_START_SECONDS, args.settings.web.cpu),
+                    access_logs=args.access_logs,
                 ),
                 child,
             )

@@ -9,6 +9,7 @@ import pulumi_aws as aws
 
 from langfuse_aws.components.network.network import Network
 from langfuse_aws.components.network.security_groups import security_group
+from langfuse_aws.components.protection.access_logs import LOAD_BALANCER_PREFIX
 from langfuse_aws.components.shared.metrics import MetricDimensions
 from langfuse_aws.components.shared.path_part import PathPart
 from langfuse_aws.contract.ports_and_health import WEB_HEALTH_PATH, WEB_PORT
@@ -44,6 +45,8 @@ class LoadBalancerArgs:
     protected: bool
     start_seconds: int
     """What a start of web may take."""
+    access_logs: pulumi.Output[str]
+    """Name of the bucket of its access logs."""
 
 
 class LoadBalancer(pulumi.ComponentResource):
@@ -98,6 +101,11 @@ class LoadBalancer(pulumi.ComponentResource):
             drop_invalid_header_fields=True,
             idle_timeout=LOAD_BALANCER_IDLE_SECONDS,
             enable_deletion_protection=args.protected,
+            access_logs={
+                "enabled": True,
+                "bucket": args.access_logs,
+                "prefix": LOAD_BALANCER_PREFIX,
+            },
             opts=child,
         )
         targets = aws.lb.TargetGroup(

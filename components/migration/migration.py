@@ -90,7 +90,7 @@ class Migration(pulumi.ComponentResource):
                 ingress_rules=parts.migration_ingress,
                 location=parts.location,
                 network=parts.network,
-                log_retention_days=parts.settings.logs.retention_days,
+                log_retention_days=parts.settings.logs.record_days,
                 authorities=parts.authorities,
                 more={"command": command(first_start=parts.first_start is not None)},
             ),
@@ -132,7 +132,7 @@ class Migration(pulumi.ComponentResource):
     ) -> aws.lambda_.Function:
         label = f"{name}-gate"
         logs = aws.cloudwatch.LogGroup(
-            label, retention_in_days=parts.settings.logs.retention_days, opts=child
+            label, retention_in_days=parts.settings.logs.record_days, opts=child
         )
         # Worked out, not asked for: the task definition comes after the databases, and the role
         # had better be old enough by then to be known everywhere.

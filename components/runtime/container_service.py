@@ -118,6 +118,11 @@ class ContainerService(pulumi.ComponentResource):
                 network=args.network,
                 log_retention_days=args.log_retention_days,
                 without=() if args.execute_command else EVERY_CAPABILITY,
+                # Neither writes a file: in web, worker and packages/shared of 4.16.0 nothing opens
+                # one to write. Next.js answers without its cache of images: 16.3.0's server was
+                # tried on a root that is read only. ECS Exec's agent cannot run on one.
+                # https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs-exec.html
+                read_only=not args.execute_command,
                 sidecars=args.sidecars,
                 authorities=args.authorities,
             ),

@@ -67,6 +67,18 @@ and cannot start where one of them is dropped.
 https://github.com/ClickHouse/ClickHouse/blob/master/docker/server/entrypoint.sh"""
 
 
+WITH_TMPFS: Final = frozenset({"aws"})
+"""Partitions whose Fargate has tmpfs: AWS's commercial regions.
+https://aws.amazon.com/about-aws/whats-new/2026/01/amazon-ecs-tmpfs-mounts-aws-fargate-managed-instances/"""
+
+TMPFS: Final[Sequence[Mapping[str, Any]]] = (
+    {"containerPath": "/tmp", "mountOptions": ["nodev", "noexec", "nosuid"], "size": 64},  # noqa: S108
+)
+"""Where a container may write whose root it cannot. MiB at the most, of the task's memory; it keeps
+the mode of the image's /tmp, in which everybody may write.
+https://github.com/opencontainers/runc/blob/main/libcontainer/rootfs_linux.go"""
+
+
 @dataclass(frozen=True)
 class ContainerDefinition:
     """One container of a task."""
@@ -84,6 +96,10 @@ class ContainerDefinition:
     """Seconds between SIGTERM and SIGKILL."""
     without: Sequence[str] = EVERY_CAPABILITY
     """Linux capabilities that nothing in it can get."""
+    read_only: bool = False
+    """Whether nothing in it can write beside its volumes, and `tmpfs`."""
+    tmpfs: Sequence[Mapping[str, Any]] = ()
+    """File systems in memory, in ECS's own terms."""
     more: Mapping[str, Any] = field(default_factory=dict[str, Any])
     """Further keys of the definition, in ECS's own terms."""
 
@@ -111,7 +127,9 @@ class ContainerDefinition:
             "linuxParameters": {
                 **({"capabilities": {"drop": sorted(self.without)}} if self.without else {}),
                 "initProcessEnabled": True,
+                **({"tmpfs": list(self.tmpfs)} if self.tmpfs else {}),
             },
+            **({"readonlyRootFilesystem": True} if self.read_only else {}),
             "logConfiguration": {
                 "logDriver": "awslogs",
                 "options": {
@@ -241,6 +259,8 @@ class FargateTaskArgs:
     """Seconds between SIGTERM and SIGKILL."""
     without: Sequence[str] = EVERY_CAPABILITY
     """Linux capabilities that nothing in the container can get."""
+    read_only: bool = False
+    """Whether nothing in its containers can write but to volumes and to /tmp, which is memory."""
     more: Mapping[str, Any] = field(default_factory=dict[str, Any])
     """Further keys of the container definition, in ECS's own terms."""
     sidecars: Sequence[Sidecar] = ()
@@ -288,6 +308,8 @@ def fargate_task(name: str, args: FargateTaskArgs, opts: pulumi.ResourceOptions)
         secret=args.environment.secret,
         stop_timeout=args.stop_timeout,
         without=args.without,
+        read_only=args.read_only,
+        tmpfs=TMPFS if args.read_only and args.location.partition in WITH_TMPFS else (),
         more={**reading, **args.more},
     )
     beside = [
@@ -312,6 +334,7 @@ def fargate_task(name: str, args: FargateTaskArgs, opts: pulumi.ResourceOptions)
             plain={authorities.VARIABLE: trusted.pem},
             secret={},
             stop_timeout=STOP_TIMEOUT_SECONDS,
+            tmpfs=(),
             more=authorities.WRITER,
         )
         for trusted in ([trusted] if trusted else [])

@@ -1,10 +1,16 @@
 """Makes private S3 buckets: no public access, TLS only, encrypted, owned by the account alone."""
 
 import json
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pulumi
 import pulumi_aws as aws
+
+
+def _nobody(_: str) -> Sequence[Mapping[str, Any]]:
+    return ()
 
 
 @dataclass(frozen=True)
@@ -26,8 +32,14 @@ def private_bucket(
     protected: bool,
     key_arn: pulumi.Output[str] | None,
     opts: pulumi.ResourceOptions,
+    access_logs: pulumi.Output[str] | None = None,
+    also: Callable[[str], Sequence[Mapping[str, Any]]] = _nobody,
 ) -> PrivateBucket:
-    """Make the bucket `name`, encrypted with a KMS key or with S3's own ones."""
+    """Make the bucket `name`, encrypted with a KMS key or with S3's own ones.
+
+    S3 tells the bucket `access_logs` of each request, below this one's name. `also` gives further
+    statements of its policy, from its ARN.
+    """
     kept = pulumi.ResourceOptions(parent=opts.parent, protect=protected)
     bucket = aws.s3.Bucket(name, force_destroy=not protected, opts=kept)
     block = aws.s3.BucketPublicAccessBlock(
@@ -60,10 +72,18 @@ def private_bucket(
     policy = aws.s3.BucketPolicy(
         name,
         bucket=bucket.id,
-        policy=bucket.arn.apply(tls_only_policy),
+        policy=bucket.arn.apply(lambda arn: bucket_policy(arn, also(arn))),
         # S3 refuses two changes of one bucket's access at a time.
         opts=pulumi.ResourceOptions(parent=opts.parent, depends_on=[block]),
     )
+    if access_logs is not None:
+        aws.s3.BucketLogging(
+            name,
+            bucket=bucket.id,
+            target_bucket=access_logs,
+            target_prefix=f"{name}/",
+            opts=opts,
+        )
     guarded = pulumi.Output.all(bucket.bucket, policy.id, encryption.id)
     return PrivateBucket(
         id=bucket.id,
@@ -80,7 +100,7 @@ def version_objects(bucket: PrivateBucket, name: str, opts: pulumi.ResourceOptio
     )
 
 
-def tls_only_policy(bucket_arn: str) -> str:
+def bucket_policy(bucket_arn: str, also: Sequence[Mapping[str, Any]] = ()) -> str:
     """Build the bucket policy that refuses every request without TLS 1.2 or later."""
     resources = [bucket_arn, f"{bucket_arn}/*"]
     deny = {"Effect": "Deny", "Principal": "*", "Action": "s3:*", "Resource": resources}
@@ -88,4 +108,5 @@ def tls_only_policy(bucket_arn: str) -> str:
         {**deny, "Sid": "DenyPlainHttp", "Condition": {"Bool": {"aws:SecureTransport": "false"}}},
         {**deny, "Sid": "DenyOldTls", "Condition": {"NumericLessThan": {"s3:TlsVersion": "1.2"}}},
     ]
-    return json.dumps({"Version": "2012-10-17", "Statement": statements}, sort_keys=True)
+    document = {"Version": "2012-10-17", "Statement": [*also, *statements]}
+    return json.dumps(document, sort_keys=True)

@@ -5,6 +5,7 @@ from typing import Final
 
 from langfuse_aws.cost.charge import Charge, Context
 from langfuse_aws.cost.hours import database_hours
+from langfuse_aws.cost.inputs import section, sections
 from langfuse_aws.graph.model import Resource
 
 CLUSTER: Final = "aws:rds/cluster:Cluster"
@@ -13,6 +14,11 @@ LEAST_ACU: Final = 0.5
 """A cluster that may pause at 0 does not: health checks query it."""
 
 STORAGE: Final = "langfuse:index:Storage"
+ACCESS_LOGS: Final = "langfuse:index:AccessLogs"
+LIFECYCLE: Final = "aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration"
+BUCKET: Final = "aws:s3/bucket:Bucket"
+DAYS: Final = 30
+"""Of a month."""
 
 
 def cluster_instance(resource: Resource, context: Context) -> Iterator[Charge]:
@@ -49,9 +55,14 @@ def cache(resource: Resource, context: Context) -> Iterator[Charge]:
 
 
 def bucket(resource: Resource, context: Context) -> Iterator[Charge]:
-    """What events cost in S3: their objects, or the copies of ClickHouse's data."""
+    """What events cost in S3: their objects, the copies of ClickHouse's data, or access logs."""
     usage = context.usage
-    if STORAGE not in {each.type for each in context.graph.components(resource)}:
+    components = {each.type for each in context.graph.components(resource)}
+    if ACCESS_LOGS in components:
+        kept = usage.access_log_gb * _expiry(resource, context) / DAYS
+        yield from context.by_use("Access logs", "S3 storage", kept, "GB")
+        return
+    if STORAGE not in components:
         copies = usage.clickhouse_gb * usage.backup_copies
         yield from context.by_use("ClickHouse's backups", "S3 storage", copies, "GB")
         return
@@ -60,6 +71,16 @@ def bucket(resource: Resource, context: Context) -> Iterator[Charge]:
     yield from context.by_use("Objects written", "S3 writes", written, "thousand")
     yield from context.by_use("Objects read", "S3 reads", read, "thousand")
     yield from context.by_use("Stored events", "S3 storage", usage.stored_gb, "GB")
+
+
+def _expiry(bucket: Resource, context: Context) -> float:
+    """Days after which the objects of a bucket expire."""
+    return max(
+        float(section(rule, "expiration").get("days") or 0)
+        for lifecycle in context.graph.of_type(LIFECYCLE)
+        if bucket in context.graph.origins(lifecycle, "bucket", BUCKET)
+        for rule in sections(lifecycle.inputs, "rules")
+    )
 
 
 def vault(_: Resource, context: Context) -> Iterator[Charge]:

@@ -40,6 +40,9 @@ class Usage:
         0.5, "What the worker sends to ClickHouse in another zone", "part of 1"
     )
     log_kb: float = _figure(1, "Log of a request, in web, in the worker and in the HTTP API", "KB")
+    access_log_kb: float = _figure(
+        0.6, "Line of a request to S3, in the access logs of the buckets", "KB"
+    )
     jobs_per_vcpu: float = _figure(
         5, "Jobs that a busy worker finishes on a vCPU; simulate-spike assumes 10 on two", "jobs/s"
     )
@@ -69,6 +72,12 @@ class Usage:
     def log_gb(self) -> float:
         """What each of web, worker and HTTP API logs, GB a month."""
         return self.requests * self.log_kb / 1e6
+
+    @property
+    def access_log_gb(self) -> float:
+        """What S3 logs of requests for events, GB a month."""
+        requests = self.events_per_month * (self.writes_per_event + self.reads_per_event)
+        return requests * self.access_log_kb / 1e6
 
     @property
     def jobs_per_second(self) -> float:

@@ -344,6 +344,12 @@ RESOURCE_TYPES: Final[Mapping[str, TypeFacts]] = {
     "aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration": TypeFacts(
         "S3 bucket lifecycle configuration", "free", "nothing"
     ),
+    "aws:s3/bucketLogging:BucketLogging": TypeFacts(
+        "S3 bucket logging",
+        "free",
+        "nothing",
+        cost_note="what it writes is stored in the bucket of the access logs",
+    ),
     "aws:s3/bucketOwnershipControls:BucketOwnershipControls": TypeFacts(
         "S3 bucket ownership controls", "free", "nothing"
     ),

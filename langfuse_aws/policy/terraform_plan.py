@@ -9,7 +9,7 @@ object (https://www.pulumi.com/docs/iac/guides/building-extending/providers/pulu
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, cast
 
@@ -115,7 +115,7 @@ def terraform_plan(graph: ResourceGraph) -> TerraformPlan:
         "configuration": {
             "root_module": {
                 "resources": [
-                    {**_named(address), "expressions": _expressions(each, meant)}
+                    {**_named(address), "expressions": _expressions(each, meant, graph)}
                     for address, each in addresses.items()
                 ]
             }
@@ -137,19 +137,36 @@ def _values(resource: Resource) -> dict[str, Any]:
     }
 
 
-def _expressions(resource: Resource, addresses: Mapping[str, str]) -> dict[str, Any]:
+def _expressions(
+    resource: Resource, addresses: Mapping[str, str], graph: ResourceGraph
+) -> dict[str, Any]:
     """Which resources each value comes from, as Terraform's references.
 
     A component's outputs name no resource as their origin, so an ID that is known tells it too.
     """
     found: dict[str, Any] = {}
     for key, value in resource.inputs.items():
-        names = [*(resource.origins.get(key) or ()), *_texts(value)]
+        origins = list(resource.origins.get(key) or ())
+        names = [*origins, *_texts(value), *_within(origins, key, graph)]
         named = dict.fromkeys(addresses[name] for name in names if name in addresses)
         if named:
             references = [text for each in named for text in (f"{each}.id", each)]
             found[_block(key, value)] = {"references": references}
     return found
+
+
+def _within(origins: Sequence[str], key: str, graph: ResourceGraph) -> Iterator[str]:
+    """What an input means of another package's component: what it has of the type it is called by.
+
+    So `vpcId` means the VPC of the component that it comes from, in a preview too.
+    """
+    components = {urn for urn in origins if urn in graph and not graph[urn].custom}
+    if components:
+        kind = re.sub(r"(Ids|Id|s)$", "", key).lower()
+        for each in graph.resources:
+            around = {component.urn for component in graph.components(each)}
+            if each.type.rpartition(":")[2].lower() == kind and components & around:
+                yield each.urn
 
 
 def _texts(value: Any) -> Iterator[str]:

@@ -208,10 +208,17 @@ EncryptionKey = Annotated[
 ]
 
 
+RECORD_DAYS: Final = 365
+"""Who audits asks what changed the databases, and whether they were backed up, a year back. Of both
+there are a few KB a day, which tell of nobody who uses Langfuse."""
+
+
 class Logs(Section):
     """CloudWatch log groups."""
 
-    retention_days: int = Field(description="Days until log events expire")
+    retention_days: int = Field(
+        description=f"Days until log events expire; of migrations and backups {RECORD_DAYS} or more"
+    )
 
     @field_validator("retention_days")
     @classmethod
@@ -220,6 +227,11 @@ class Logs(Section):
             days = ", ".join(str(days) for days in RETENTION_DAYS)
             raise invalid(f"CloudWatch Logs keeps events for one of {days} days", "30 is a month")
         return value
+
+    @property
+    def record_days(self) -> int:
+        """Days until what tells of migrations and backups expires."""
+        return max(self.retention_days, RECORD_DAYS)
 
 
 class Settings(Section):

@@ -25,6 +25,7 @@ TYPES: dict[str, ResourceType] = {
     "aws:s3/bucketOwnershipControls:BucketOwnershipControls": _OF_A_BUCKET,
     "aws:s3/bucketCorsConfiguration:BucketCorsConfiguration": _OF_A_BUCKET,
     "aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration": _OF_A_BUCKET,
+    "aws:s3/bucketLogging:BucketLogging": _OF_A_BUCKET,
     "aws:s3/bucketVersioning:BucketVersioning": _OF_A_BUCKET,
     "aws:secretsmanager/secret:Secret": ResourceType(
         "arn:{partition}:secretsmanager:{region}:{account}:secret:{name}-{hex6}",

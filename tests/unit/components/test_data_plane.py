@@ -64,6 +64,19 @@ def test_dev_has_one_instance_and_the_others_aurora() -> None:
     assert tiers == [0, 1], "a reader of a lower tier would not keep the writer's capacity"
 
 
+def test_postgres_gets_its_minor_releases_by_itself() -> None:
+    servers = [
+        each
+        for stack in ALL
+        for token in (AURORA_INSTANCE, RDS)
+        for each in shipped(stack).of_type(token)
+    ]
+    assert len(servers) == 4
+    assert {each.inputs.get("autoMinorVersionUpgrade") for each in servers} == {True}, (
+        "AWS's default, and what docs/operations.md says, but an auditor does not see a default"
+    )
+
+
 @pytest.mark.parametrize("stack", ALL)
 def test_postgres_is_encrypted_backed_up_and_not_public(stack: str) -> None:
     inputs = database(shipped(stack))
@@ -189,10 +202,10 @@ def test_secret_values_are_secret_to_pulumi(stack: str) -> None:
 
 
 @pytest.mark.parametrize("stack", ALL)
-@pytest.mark.parametrize("label", ["storage", "clickhouse-backups"])
+@pytest.mark.parametrize("label", ["storage", "clickhouse-backups", "access-logs"])
 def test_each_bucket_is_private_encrypted_owned_and_tls_only(label: str, stack: str) -> None:
     graph, name = shipped(stack), f"langfuse-{stack}-{label}"
-    assert len(graph.of_type(BUCKET)) == 2
+    assert len(graph.of_type(BUCKET)) == 3
     bucket = graph.one(BUCKET, name)
     block = graph.one("aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock", name).inputs
     flags = ("blockPublicAcls", "blockPublicPolicy", "ignorePublicAcls", "restrictPublicBuckets")
@@ -207,8 +220,11 @@ def test_each_bucket_is_private_encrypted_owned_and_tls_only(label: str, stack: 
     guards = [block, ownership, graph.one("aws:s3/bucketPolicy:BucketPolicy", name).inputs]
     assert [guard["bucket"] for guard in guards] == [bucket.id] * 3
     policy = json.loads(guards[-1]["policy"])
+    # Whom the bucket of the access logs lets write: test_access_logs.py.
+    allowed = [each for each in policy["Statement"] if each["Effect"] != "Deny"]
+    assert bool(allowed) is (label == "access-logs")
+    policy["Statement"] = [each for each in policy["Statement"] if each not in allowed]
     conditions = [statement["Condition"] for statement in policy["Statement"]]
-    assert {statement["Effect"] for statement in policy["Statement"]} == {"Deny"}
     assert {"Bool": {"aws:SecureTransport": "false"}} in conditions
     assert all(
         statement["Resource"] == [bucket.outputs["arn"], f"{bucket.outputs['arn']}/*"]
@@ -239,8 +255,9 @@ def test_only_events_can_expire_and_only_when_asked_to() -> None:
 
 def test_deleted_objects_can_be_had_back_for_as_long_as_asked_for() -> None:
     token = "aws:s3/bucketVersioning:BucketVersioning"
-    names = [each.name for each in shipped("dev").of_type(token)]
-    assert names == ["langfuse-dev-clickhouse-backups"], "otherwise a deletion is one"
+    names = {each.name for each in shipped("dev").of_type(token)}
+    logs = "langfuse-dev-access-logs"
+    assert names - {logs} == {"langfuse-dev-clickhouse-backups"}, "otherwise a deletion is one"
     prod = shipped("prod")
     versioning = prod.one(token, "langfuse-prod-storage").inputs
     assert versioning["versioningConfiguration"] == {"status": "Enabled"}

@@ -46,9 +46,49 @@ def test_a_shell_needs_capabilities_that_aws_does_not_name() -> None:
         assert graph.container(name)["linuxParameters"] == {"initProcessEnabled": True}
 
 
+def test_what_writes_no_file_cannot_write_one() -> None:
+    read_only = {"web", "worker", "queue-probe", "write-certificates"}
+    found = dict(containers())
+    assert read_only < {each["name"] for each in found.values()}
+    for where, each in found.items():
+        assert ("readonlyRootFilesystem" in each) == (each["name"] in read_only), where
+        assert each.get("readonlyRootFilesystem", True) is True, where
+        writes = each["name"] in read_only - {"write-certificates"}
+        tmpfs = [each["containerPath"] for each in each["linuxParameters"].get("tmpfs", [])]
+        assert tmpfs == ["/tmp"] * writes, where  # noqa: S108 -- the container's own
+
+
+def test_a_shell_can_write_as_its_agent_must() -> None:
+    graph = build("dev", {"size": "dev", "exec": True})
+    for name in ("web", "worker", "queue-probe"):
+        assert "readonlyRootFilesystem" not in graph.container(name), name
+
+
+def test_no_memory_is_mounted_where_fargate_does_not_know_it() -> None:
+    graph = build("dev", {"size": "dev"}, region="us-gov-west-1")
+    web = graph.container("web")
+    assert web["readonlyRootFilesystem"] is True
+    assert "tmpfs" not in web["linuxParameters"]
+
+
 def test_a_container_has_a_first_process_that_reaps_the_others() -> None:
     for where, each in containers():
         assert each["linuxParameters"]["initProcessEnabled"] is True, where
+
+
+def test_what_an_auditor_asks_for_is_kept_for_a_year_and_what_users_type_is_not() -> None:
+    records = {"clickhouse-backup", "migration", "migration-gate"}
+    for stack, days in (("dev", 7), ("prod", 90)):
+        groups = shipped(stack).of_type("aws:cloudwatch/logGroup:LogGroup")
+        kept = {
+            each.name.removeprefix(f"langfuse-{stack}-"): each.inputs["retentionInDays"]
+            for each in groups
+        }
+        assert {*kept} >= records | {"web", "worker", "clickhouse"}
+        assert kept == {name: 365 if name in records else days for name in kept}
+    longer = build("dev", {"size": "dev", "logs": {"retentionDays": 731}})
+    groups = longer.of_type("aws:cloudwatch/logGroup:LogGroup")
+    assert {each.inputs["retentionInDays"] for each in groups} == {731}
 
 
 def test_postgres_lets_iam_sign_in_and_keeps_what_sessions_wait_for() -> None:

@@ -30,6 +30,7 @@ def test_components_have_tokens_of_the_langfuse_package() -> None:
     assert components == {
         f"langfuse:index:{name}"
         for name in (
+            "AccessLogs",
             "Backups",
             "Certificate",
             "ClickHouse",

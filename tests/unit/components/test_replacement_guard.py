@@ -65,7 +65,12 @@ def graph_of(stack: str) -> Graph:
 
 
 def guarded(graph: Graph) -> list[Registration]:
-    return [each for each in graph.registrations if each.type in REPLACEMENT_INPUTS]
+    """Logs are not data: their bucket may be replaced, and go."""
+    return [
+        each
+        for each in graph.registrations
+        if each.type in REPLACEMENT_INPUTS and not each.name.endswith("-access-logs")
+    ]
 
 
 def stash_of(graph: Graph, resource: Registration) -> Registration:

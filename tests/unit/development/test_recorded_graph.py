@@ -30,6 +30,11 @@ def test_every_registration_is_there_and_what_awsx_makes_inside_of_the_vpc() -> 
     assert counted["aws:ec2/subnet:Subnet"] == 6
 
 
+def test_subnets_are_as_the_programs_transform_has_them() -> None:
+    subnets = prod().of_type("aws:ec2/subnet:Subnet")
+    assert [each.inputs["mapPublicIpOnLaunch"] for each in subnets] == [False] * 6
+
+
 def graph_types(graph: ResourceGraph, urn: str) -> list[str]:
     return [each.type for each in graph.components(graph[urn])]
 

@@ -71,6 +71,7 @@ def test_the_nodes_of_prod_are_its_main_resources_in_the_words_of_aws() -> None:
         ("Object storage", "S3 bucket"),
         ("ClickHouse", "ECS service on EC2", "r7g.large, 100 GiB gp3"),
         ("ClickHouse backup", "ECS task on Fargate", "0.25 vCPU, 0.5 GiB, on a schedule"),
+        ("Access logs", "S3 bucket"),
         ("Backups", "S3 bucket"),
         ("Backups", "AWS Backup vault", "daily, kept 35 days", "hourly, kept 2 days"),
         ("Network", "VPC", "10.0.0.0/16, 3 zones", "3 NAT gateways"),
@@ -147,7 +148,7 @@ def test_what_holds_data_is_a_store_in_either_detail() -> None:
         picture = architecture(recorded("prod", shipped_config("prod")), detail)
         return {node.title for node in nodes_of(picture.children) if node.kind == "store"}
 
-    expected = {"Backups", "ClickHouse", "Object storage", "PostgreSQL", "Valkey"}
+    expected = {"Access logs", "Backups", "ClickHouse", "Object storage", "PostgreSQL", "Valkey"}
     assert stores("components") == stores("resources") == expected
 
 

@@ -102,6 +102,7 @@ def test_a_stack_without_protection_is_refused_only_where_the_setting_asks_for_i
     found = violations(graph, protected=True)
     assert {each.rule.id for each in found} == {"data-protected"}
     assert {each.resource.name for each in found} == {
+        "langfuse-dev-access-logs",
         "langfuse-dev-backups",
         "langfuse-dev-clickhouse",
         "langfuse-dev-clickhouse-backups",

@@ -45,6 +45,13 @@ PRINCIPALS: Final[Mapping[str, str]] = {
     "build.apprunner.amazonaws.com": (
         "https://docs.aws.amazon.com/apprunner/latest/dg/security_iam_service-with-iam.html"
     ),
+    "logdelivery.elasticloadbalancing.amazonaws.com": (
+        "https://docs.aws.amazon.com/elasticloadbalancing/latest/application/"
+        "enable-access-logging.html"
+    ),
+    "logging.s3.amazonaws.com": (
+        "https://docs.aws.amazon.com/AmazonS3/latest/userguide/enable-server-access-logging.html"
+    ),
     "logs.us-east-1.amazonaws.com": (
         "https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/encrypt-log-data-kms.html"
     ),

@@ -87,6 +87,27 @@ def test_writes_blocks_maps_unknowns_and_references() -> None:
     assert json.loads(json.dumps(document.document)) == document.document
 
 
+def test_refers_to_what_a_component_of_another_package_has_made() -> None:
+    component = Resource("urn:vpc-component::net", "awsx:ec2:Vpc", custom=False)
+    vpc = Resource("urn:vpc::net", "aws:ec2/vpc:Vpc", parent=component.urn)
+    subnet = Resource("urn:subnet::net", "aws:ec2/subnet:Subnet", parent=vpc.urn)
+    other = Resource("urn:vpc::other", "aws:ec2/vpc:Vpc")
+    flows = Resource(
+        "urn:flows::net",
+        "aws:ec2/flowLog:FlowLog",
+        inputs={"vpcId": UNKNOWN, "subnetIds": UNKNOWN, "trafficType": "ALL"},
+        origins={each: [component.urn] for each in ("vpcId", "subnetIds", "trafficType")},
+    )
+    graph = ResourceGraph((component, vpc, subnet, other, flows))
+
+    resources = terraform_plan(graph).document["configuration"]["root_module"]["resources"]
+
+    assert by_address(resources, "expressions")["aws_flow_log.net"] == {
+        "vpc_id": {"references": ["aws_vpc.net.id", "aws_vpc.net"]},
+        "subnet_ids": {"references": ["aws_subnet.net.id", "aws_subnet.net"]},
+    }
+
+
 def test_reads_what_checkov_found() -> None:
     plan = terraform_plan(GRAPH)
     failed = [{"check_id": "CKV_X", "check_name": "is so", "resource": "aws_s3_bucket.logs_1"}]
