@@ -91,5 +91,5 @@ def need_awake(deployed: Deployed) -> None:
     found = seen_asleep(deployed)
     if found is not None:
         raise UserError(
-            f"nothing was changed: {found} Then run this again, which needs what is stopped."
+            f"nothing was changed: {found} This needs what is stopped: run it again then."
         )

@@ -17,8 +17,9 @@ from pulumi.automation import OutputValue
 
 from langfuse_aws.automation.engine.deployed import Deployed
 from langfuse_aws.automation.hours import clock
+from langfuse_aws.settings.hours import Hours
 from tests.unit.automation.on_call.stack_that_runs import state_of
-from tests.unit.automation.restore.test_restore import FakePulumiStack, always
+from tests.unit.automation.restore.test_restore import FakePulumiStack, always, resource
 from tests.unit.aws_account import REGION, aws
 from tests.unit.stack_graph import Graph, build
 
@@ -215,3 +216,48 @@ def scaling_that_acts() -> Generator[None]:
 
     with patch.object(ApplicationAutoscalingBackend, "register_scalable_target", acting):
         yield
+
+
+def schedules_of_web(name: str = "prod") -> list[dict[str, Any]]:
+    """The entries of a state that say when web sleeps and wakes, and so that the stack does."""
+    hours = Hours.model_validate(HOURS)
+    return [
+        resource(
+            TASKS,
+            f"langfuse-{name}-web-{end}",
+            outputs={
+                "schedule": weekly.cron,
+                "timezone": hours.timezone,
+                "serviceNamespace": "ecs",
+                "resourceId": "service/cluster/web",
+            },
+        )
+        for end, weekly in (("sleep", hours.sleeps("web")), ("wake", hours.wakes("web")))
+    ]
+
+
+def target_with(most: int) -> dict[str, Any]:
+    """What DescribeScalableTargets says of web."""
+    return {
+        "ScalableTargets": [
+            {
+                "ServiceNamespace": "ecs",
+                "ResourceId": "service/cluster/web",
+                "ScalableDimension": "ecs:service:DesiredCount",
+                "MinCapacity": most,
+                "MaxCapacity": most,
+                "RoleARN": "arn",
+                "CreationTime": at("2026-11-01T00:00"),
+            }
+        ]
+    }
+
+
+ASLEEP: Final = target_with(0)
+"""What it says of a stack that is asleep."""
+UNTIL: Final = "until Tuesday 1 December, 08:00 Europe/Berlin"
+"""At noon of Monday 30 November."""
+SAID: Final = (
+    f"stack prod is asleep (langfuse:hours) {UNTIL}. To wake it now: python3 -m automation resume "
+    "--stack prod."
+)
