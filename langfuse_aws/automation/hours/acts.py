@@ -199,7 +199,7 @@ class Database:
 
     def advance(self) -> Look:
         """Ask once it is in the state from which RDS takes it, and look."""
-        status = self._status()
+        status = self.status()
         if status.startswith(BROKEN):
             raise UserError(f"postgres: RDS calls {self.identifier} {status}. {self.why} says why.")
         if status == self.wanted:
@@ -217,7 +217,8 @@ class Database:
             ask = self.rds.start_db_instance if starts else self.rds.stop_db_instance
             ask(DBInstanceIdentifier=self.identifier)
 
-    def _status(self) -> str:
+    def status(self) -> str:
+        """RDS's word for how it is now."""
         if self.cluster:
             answer = self.rds.describe_db_clusters(DBClusterIdentifier=self.identifier)
             return answer["DBClusters"][0]["Status"]

@@ -79,16 +79,18 @@ def asleep(name: str, resources: Iterable[Resource], aws: Callable[[str], Any]) 
     return Asleep(name, schedules.hours, clock.now())
 
 
-def seen_asleep(deployed: Deployed) -> Asleep | None:
-    """The same of a stack that is open; None too if AWS does not say."""
+def seen_asleep(
+    name: str, resources: Iterable[Resource], aws: Callable[[str], Any]
+) -> Asleep | None:
+    """The same; None too if AWS does not say."""
     with suppress(BotoCoreError, ClientError):
-        return asleep(deployed.name, deployed.state, deployed.aws)
+        return asleep(name, resources, aws)
     return None
 
 
 def need_awake(deployed: Deployed) -> None:
     """Raise UserError if the stack is asleep: what comes needs its stores, or its tasks."""
-    found = seen_asleep(deployed)
+    found = seen_asleep(deployed.name, deployed.state, deployed.aws)
     if found is not None:
         raise UserError(
             f"nothing was changed: {found} This needs what is stopped: run it again then."

@@ -50,6 +50,12 @@ def sleeping(answer: Answer = ASLEEP) -> World:
     return World(schedules_of_web(), {}, {"DescribeScalableTargets": answer})
 
 
+def seen(world: World) -> Asleep | None:
+    """What is seen of it."""
+    deployed = world.deployed
+    return seen_asleep(deployed.name, deployed.state, deployed.aws)
+
+
 @pytest.mark.parametrize(
     ("answer", "asleep"),
     [
@@ -62,7 +68,7 @@ def sleeping(answer: Answer = ASLEEP) -> World:
 )
 def test_a_stack_is_asleep_if_its_web_may_have_no_task(answer: Answer, asleep: bool) -> None:
     world = sleeping(answer)
-    found = seen_asleep(world.deployed)
+    found = seen(world)
     assert (str(found) if found else None) == (SAID if asleep else None)
     assert world.log == ASKED
 
@@ -70,14 +76,14 @@ def test_a_stack_is_asleep_if_its_web_may_have_no_task(answer: Answer, asleep: b
 def test_without_hours_nobody_is_asked() -> None:
     world = sleeping()
     world.stack.resources = [{**each, "type": "other"} for each in world.stack.resources]
-    assert (seen_asleep(world.deployed), world.log) == (None, [])
+    assert (seen(world), world.log) == (None, [])
 
 
 def test_without_credentials_nobody_knows() -> None:
     def refuse(_: object) -> dict[str, Any]:
         raise NoCredentialsError
 
-    assert seen_asleep(sleeping(refuse).deployed) is None
+    assert seen(sleeping(refuse)) is None
 
 
 @pytest.mark.parametrize(
