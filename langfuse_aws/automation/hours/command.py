@@ -19,6 +19,7 @@ from langfuse_aws.automation.errors import MistakesError, UserError, is_expected
 from langfuse_aws.automation.hours import clock
 from langfuse_aws.automation.hours.acts import Act, Look, act
 from langfuse_aws.automation.hours.asleep import Asleep
+from langfuse_aws.automation.hours.muting import Muting
 from langfuse_aws.automation.hours.performing import perform
 from langfuse_aws.automation.hours.schedules import End, Schedules
 from langfuse_aws.automation.terminal import console, error_console, one_line_errors
@@ -45,6 +46,9 @@ def pause(stack: str, folder: Path, as_json: bool) -> None:
                 f"stack {deployed.name}: its schedule wakes it by {by}, in less than "
                 f"{BEFORE_WAKING} minutes, and would find it half asleep. Run pause after that."
             )
+        if muting := _muting(deployed):
+            with waits("muting the alarms"):
+                muting.begin(hours, now)
         parts = _do(deployed, schedules, "sleep", as_json=as_json)
         asleep = Asleep(deployed.name, hours, clock.now())
         if as_json:
@@ -68,6 +72,8 @@ def resume(stack: str, folder: Path, as_json: bool) -> None:
             )
         parts = _do(deployed, schedules, "wake", as_json=as_json)
         _tell_awake(deployed, hours, parts, as_json=as_json)
+        if muting := _muting(deployed):
+            muting.end(clock.now())
 
 
 def schedules_of(deployed: Deployed) -> Schedules:
@@ -91,6 +97,10 @@ def schedules_of(deployed: Deployed) -> Schedules:
         f"config set --path langfuse:hours.from 08:00 --stack {deployed.name}, likewise hours.to "
         "19:00 and hours.timezone Europe/Berlin, then pulumi up (docs/hours.md)."
     )
+
+
+def _muting(deployed: Deployed) -> Muting | None:
+    return Muting.of(deployed.prefix, deployed.state, deployed.aws("cloudwatch"))
 
 
 def _do(deployed: Deployed, schedules: Schedules, end: End, *, as_json: bool) -> dict[str, str]:

@@ -6,9 +6,11 @@ Scripted: what is under way, busy, late or broken. It does not prove how long AW
 
 import json
 from collections.abc import Generator, Mapping, Sequence
+from datetime import timezone
 from typing import Any, cast
 
 import pytest
+from botocore.exceptions import ClientError
 from pulumi import automation as auto
 from typer.testing import CliRunner
 
@@ -25,6 +27,7 @@ from tests.unit.automation.hours.stack_that_sleeps import (
     INSTANCE,
     URL,
     StackThatSleeps,
+    at,
     at_the_time,
     fake_stack,
     scaling_that_acts,
@@ -490,3 +493,86 @@ def test_what_the_schedules_would_find_half_done_is_not_begun(
         return
     assert (result.exit_code, stack.log) == (1, [])
     assert line in result.stderr
+
+
+# --- alarms
+
+
+class MutedAws:
+    """CloudWatch's mute rules, as they answer."""
+
+    def __init__(self) -> None:
+        self.rule: dict[str, Any] | None = None
+        self.log: list[str] = []
+
+    def answers(self) -> dict[str, Any]:
+        """By operation."""
+        return {"GetAlarmMuteRule": self.get, "PutAlarmMuteRule": self.put}
+
+    def get(self, params: dict[str, Any]) -> Any:
+        """Give it, or no such rule."""
+        assert params == {"AlarmMuteRuleName": "langfuse-dev-paused"}
+        if self.rule is None:
+            raise ClientError({"Error": {"Code": "ResourceNotFoundException"}}, "GetAlarmMuteRule")
+        return {**self.rule, "Status": "ACTIVE"}
+
+    def put(self, params: dict[str, Any]) -> dict[str, Any]:
+        """Keep it."""
+        self.rule = params
+        schedule = params["Rule"]["Schedule"]
+        until = params["ExpireDate"].astimezone(timezone.utc)
+        self.log.append(
+            f"{schedule['Expression']} {schedule['Duration']} {schedule['Timezone']}, "
+            f"until {until:%a %H:%M}"
+        )
+        return {}
+
+
+def test_alarms_are_muted_from_pause_until_an_hour_after_it_is_awake() -> None:
+    muted = MutedAws()
+    config = {**INSTANCE, "alarms": {"email": "ops@example.com"}}
+    stack = Scripted("sleep", config, **muted.answers())
+    for time in ("2026-11-30T12:00", "2026-11-30T12:20"):  # once is enough
+        with at_the_time(time):
+            assert run("pause", stack.deployed).exit_code == 0
+    assert muted.log == ["at(2026-11-30T11:02) PT20H58M UTC, until Tue 08:00"]
+    assert muted.rule is not None
+    names = muted.rule["MuteTargets"]["AlarmNames"]
+    hours = stack.pulumi.resources
+    (first, *_) = [each for each in hours if each["type"].endswith(":AlarmMuteRule")]
+    assert names == first["outputs"]["muteTargets"]["alarmNames"]
+    assert len(names) > 20
+    assert [name for name, _ in stack.log].index("PutAlarmMuteRule") == 1, "before all else"
+
+    woken = Scripted("wake", config, **muted.answers())
+    with at_the_time("2026-11-30T15:00"):
+        assert run("resume", woken.deployed).exit_code == 0
+    assert muted.log[1:] == ["at(2026-11-30T11:02) PT20H58M UTC, until Mon 15:00"]
+
+    again = Scripted("sleep", config, **muted.answers())
+    with at_the_time("2026-11-30T15:30"):
+        assert run("pause", again.deployed).exit_code == 0
+    assert muted.log[2:] == ["at(2026-11-30T11:02) PT20H58M UTC, until Tue 08:00"], "without a gap"
+
+
+def test_a_rule_that_has_ended_is_used_again() -> None:
+    muted = MutedAws()
+    schedule = {"Expression": "at(2026-10-01T11:02)", "Duration": "PT1H", "Timezone": "UTC"}
+    muted.put({"Rule": {"Schedule": schedule}, "ExpireDate": at("2026-10-01T12:00")})
+    ended = always({**(muted.rule or {}), "Status": "EXPIRED"})
+    config = {**INSTANCE, "alarms": {"email": "ops@example.com"}}
+    answers: dict[str, Any] = {**muted.answers(), "GetAlarmMuteRule": ended}
+    assert run("resume", Scripted("wake", config, **answers).deployed).exit_code == 0
+    assert len(muted.log) == 1, "there is nothing to end"
+    assert run("pause", Scripted("sleep", config, **answers).deployed).exit_code == 0
+    assert muted.log[1:] == ["at(2026-11-30T11:02) PT20H58M UTC, until Tue 08:00"]
+
+
+def test_alarms_that_may_not_be_muted_are_said_before_anything_stops() -> None:
+    config = {**INSTANCE, "alarms": {"email": "ops@example.com"}}
+    stack = Scripted("sleep", config, GetAlarmMuteRule=AwsError("AccessDenied"))
+    result = run("pause", stack.deployed)
+    assert (result.exit_code, stack.changes()) == (1, [])
+    assert result.stderr.startswith(
+        "error: An error occurred (AccessDenied) when calling the GetAl"
+    )

@@ -143,7 +143,9 @@ def test_nothing_of_a_stack_that_is_asleep_is_a_fault_and_the_head_says_so() -> 
     assert services["services/web"] == services["services/worker"] == "0 tasks, asleep"
     assert services["services/clickhouse"] == "0 tasks, asleep"
     assert services["load/web"].startswith("CPU: no value while it is asleep, memory: no value")
-    assert services["load/redis"] == "connections 3, CPU 3 %, Valkey memory 3 %", "it does not sleep"
+    assert services["load/redis"] == "connections 3, CPU 3 %, Valkey memory 3 %", (
+        "it does not sleep"
+    )
     assert (
         services["backups/postgres"] == "stopped while it is asleep; 9 h old: restorable up to then"
     )
