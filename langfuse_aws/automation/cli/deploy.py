@@ -207,7 +207,7 @@ def _start_clusters(stack: LangfuseStack, deployed: ResourceGraph, display: Disp
     for each in stopped:
         display.note(str(each))
     if stopped:
-        with waits("AWS") as update:
+        with waits("asking AWS") as update:
             start_clusters(stopped, update)
 
 

@@ -82,8 +82,8 @@ def asleep(name: str, resources: Iterable[Resource], aws: Callable[[str], Any]) 
 def seen_asleep(
     name: str, resources: Iterable[Resource], aws: Callable[[str], Any]
 ) -> Asleep | None:
-    """The same; None too if AWS does not say."""
-    with suppress(BotoCoreError, ClientError):
+    """The same; None too if AWS does not say, or nobody knows until when."""
+    with suppress(BotoCoreError, ClientError, UserError):
         return asleep(name, resources, aws)
     return None
 

@@ -117,7 +117,7 @@ def _do(deployed: Deployed, schedules: Schedules, end: End, *, as_json: bool) ->
         [act(each, deployed.name, deployed.aws) for each in stage]
         for stage in schedules.stages(end)
     ]
-    with _goes_on("pause" if end == "sleep" else "resume", deployed), waits("AWS") as update:
+    with _goes_on("pause" if end == "sleep" else "resume", deployed), waits("asking AWS") as update:
         perform(stages, ended, update)
     return parts
 

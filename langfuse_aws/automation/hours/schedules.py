@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any, Final, Literal
 
+from langfuse_aws.automation.errors import UserError
 from langfuse_aws.graph.model import Resource
 from langfuse_aws.settings.hours import DAYS, SLEEPS_AFTER, WAKES_BEFORE, Hours, Part, Weekly
 
@@ -70,17 +71,28 @@ class Schedules:
 
     @property
     def hours(self) -> Hours:
-        """The hours that AWS keeps, whatever the stack file has by now."""
-        sleep, wake = (Weekly.of_cron(self.web(end)["schedule"]) for end in ("sleep", "wake"))
-        begins = wake.later(WAKES_BEFORE["web"])
-        return Hours.model_validate(
-            {
-                "days": ",".join(DAYS[day] for day in begins.days),
-                "from": begins.clock,
-                "to": sleep.later(-SLEEPS_AFTER["web"]).clock,
-                "timezone": self.web("wake")["timezone"],
-            }
-        )
+        """The hours that AWS keeps, whatever the stack file has by now.
+
+        Raises UserError for schedules that the program has not made so.
+        """
+        sleep, wake = self.web("sleep"), self.web("wake")
+        try:
+            begins = Weekly.of_cron(wake["schedule"]).later(WAKES_BEFORE["web"])
+            ends = Weekly.of_cron(sleep["schedule"]).later(-SLEEPS_AFTER["web"])
+            return Hours.model_validate(
+                {
+                    "days": ",".join(DAYS[day] for day in begins.days),
+                    "from": begins.clock,
+                    "to": ends.clock,
+                    "timezone": wake["timezone"],
+                }
+            )
+        except ValueError:
+            raise UserError(
+                f"web's schedules ({wake['schedule']} and {sleep['schedule']}, {wake['timezone']}) "
+                "are none that langfuse:hours makes, so nobody here knows when the stack is awake. "
+                "Take the change out of customize.py, and pulumi up."
+            ) from None
 
 
 def _schedule(resource: Resource) -> Schedule | None:

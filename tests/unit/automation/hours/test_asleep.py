@@ -14,8 +14,10 @@ from typer.testing import CliRunner
 
 from langfuse_aws.automation.__main__ import app
 from langfuse_aws.automation.errors import UserError
+from langfuse_aws.automation.hours import command as hours_command
 from langfuse_aws.automation.hours.asleep import Asleep, seen_asleep
 from langfuse_aws.automation.move_in import stack_target
+from langfuse_aws.automation.on_call import shell as shell_module
 from langfuse_aws.automation.restore import command as restore_command
 from langfuse_aws.automation.restore import replay as replay_module
 from langfuse_aws.automation.snapshot import command as snapshot_command
@@ -73,6 +75,26 @@ def test_a_stack_is_asleep_if_its_web_may_have_no_task(answer: Answer, asleep: b
     assert world.log == ASKED
 
 
+@pytest.mark.parametrize(
+    ("key", "value"), [("schedule", "rate(1 day)"), ("timezone", "Mars/Olympus")]
+)
+def test_schedules_that_customize_has_changed_are_one_line_and_stop_no_screen(
+    key: str, value: str
+) -> None:
+    world = sleeping()
+    for each in world.stack.resources:
+        each["outputs"] = {**each["outputs"], key: value}
+    assert seen(world) is None
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(hours_command, "open_stack", always(world.deployed))
+        result = CliRunner().invoke(app, ["pause", "--stack", "prod"])
+    assert isinstance(result.exception, SystemExit), result.exception
+    assert result.exit_code == 1
+    assert result.stderr.startswith("error: web's schedules (")
+    assert value in result.stderr
+    assert "customize.py" in result.stderr
+
+
 def test_without_hours_nobody_is_asked() -> None:
     world = sleeping()
     world.stack.resources = [{**each, "type": "other"} for each in world.stack.resources]
@@ -113,6 +135,8 @@ COMMANDS: list[tuple[Any, list[str]]] = [
     (restore_command, ["restore", "postgres", "--snapshot", "latest", "--yes"]),
     (replay_module, ["replay", "--since", "2026-11-01T00:00:00Z", "--yes"]),
     (replay_module, ["replay", "--since", "2026-11-01T00:00:00Z", "--dry-run"]),
+    (shell_module, ["shell", "web"]),
+    (shell_module, ["shell", "clickhouse"]),
 ]
 
 
@@ -124,6 +148,7 @@ def test_a_command_that_needs_the_stores_refuses_and_names_resume(
 ) -> None:
     world = sleeping()
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(shell_module, "find_plugin", always("plugin"))
         patch.setattr(module, "open_stack", always(world.deployed))
         result = CliRunner().invoke(app, [*words, "--stack", "prod"])
     assert isinstance(result.exception, SystemExit | None), result.exception
