@@ -49,10 +49,20 @@ def at_the_time(text: str) -> Generator[None]:
 def fake_stack(graph: Graph, config: Mapping[str, Any]) -> FakePulumiStack:
     """What Pulumi has of it."""
     keys = {f"langfuse:{key}": value for key, value in config.items()}
-    stack = FakePulumiStack(state_of(graph), {**keys, "aws:region": REGION}, [])
+    entries = [_as_the_provider_keeps_it(each) for each in state_of(graph)]
+    stack = FakePulumiStack(entries, {**keys, "aws:region": REGION}, [])
     given = {"url": OutputValue(URL, False)}
     stack.outputs = always(given)  # pyright: ignore[reportAttributeAccessIssue]
     return stack
+
+
+def _as_the_provider_keeps_it(entry: dict[str, Any]) -> dict[str, Any]:
+    """An entry whose numbers of tasks are texts, as in a state of provider 5.100."""
+    if entry["type"] != TASKS:
+        return entry
+    numbers = entry["outputs"]["scalableTargetAction"].items()
+    texts = {key: str(int(number)) for key, number in numbers}
+    return {**entry, "outputs": {**entry["outputs"], "scalableTargetAction": texts}}
 
 
 class StackThatSleeps:

@@ -431,7 +431,9 @@ REFUSED: Sequence[tuple[str, str, dict[str, Any], str]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("command", "size", "more", "line"), REFUSED)
+@pytest.mark.parametrize(
+    ("command", "size", "more", "line"), REFUSED, ids=["no hours", "not up yet", "protected"]
+)
 def test_a_stack_without_schedules_is_refused_with_what_to_do(
     command: str, size: str, more: dict[str, Any], line: str
 ) -> None:
