@@ -362,6 +362,44 @@ def shell(
 
 
 @app.command()
+def pause(
+    stack: Running,
+    folder: Folder = REPOSITORY,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object, at the end.")
+    ] = False,
+) -> None:
+    """Put a stack of langfuse:hours to sleep now, not at the end of its hours.
+
+    Stops web, then what it needs, in order, and waits for each. Its schedule wakes it again.
+
+    Exit code 0: it sleeps. 1: not, and a line says why; the same command goes on from there.
+    """
+    from langfuse_aws.automation.hours import command as hours_command
+
+    hours_command.pause(stack=stack, folder=folder, as_json=as_json)
+
+
+@app.command()
+def resume(
+    stack: Running,
+    folder: Folder = REPOSITORY,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object, at the end.")
+    ] = False,
+) -> None:
+    """Wake a stack of langfuse:hours now, until the next end of its hours.
+
+    Starts what web needs before web, in order, and waits for each.
+
+    Exit code 0: it is awake. 1: not, and a line says why; the same command goes on from there.
+    """
+    from langfuse_aws.automation.hours import command as hours_command
+
+    hours_command.resume(stack=stack, folder=folder, as_json=as_json)
+
+
+@app.command()
 def diff(
     base: Annotated[str, typer.Option(help="Commit, branch or tag that the change begins at.")],
     head: Annotated[

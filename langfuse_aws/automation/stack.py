@@ -35,8 +35,9 @@ from langfuse_aws.automation.engine.offline_workspace import (
 )
 from langfuse_aws.automation.engine.operation import Command, OnEvent, Operation
 from langfuse_aws.automation.engine.redaction import Redaction
+from langfuse_aws.automation.engine.region import region_of
 from langfuse_aws.automation.engine.results import Result
-from langfuse_aws.automation.engine.stack_file import InvalidSettingsError, check_stack_file
+from langfuse_aws.automation.engine.stack_file import ESC, InvalidSettingsError, check_stack_file
 from langfuse_aws.automation.engine.target import Target, region_and_account
 from langfuse_aws.automation.engine.update_plan import (
     Origin,
@@ -256,6 +257,24 @@ class LangfuseStack:
             self.name, read_yaml(self._stack_file), offline=self.offline
         )
         return Target(self.name, region, account, self.backend())
+
+    @property
+    def sleeps(self) -> bool:
+        """Whether its stack file has `hours`, or may have them from Pulumi ESC."""
+        file = read_yaml(self._stack_file)
+        return bool(file.get(ESC)) or full_key("hours") in (file.get("config") or {})
+
+    def clients(self) -> Callable[..., Any]:
+        """Give what makes a client of a service of AWS, with the credentials of its stack file.
+
+        Raises UserError without a region.
+        """
+        # It loads boto3, and few ask.
+        from langfuse_aws.automation.aws.clients import Clients
+
+        config = cast("dict[str, Any]", read_yaml(self._stack_file).get("config") or {})
+        profile = config.get(regions.PROFILE_KEY)
+        return Clients(region_of(self.name, config.get(regions.KEY), profile), config)
 
     def start_refresh(self) -> Operation[Result]:
         """Begin a refresh beside the caller."""

@@ -99,6 +99,16 @@ class Weekly:
         """As EventBridge Scheduler and Application Auto Scaling write it."""
         return f"cron({self._time} ? * {self._names} *)"
 
+    @classmethod
+    def of_cron(cls, expression: str) -> Weekly:
+        """Read what `cron` has written. ValueError for another one."""
+        found = re.fullmatch(r"cron\((\d+) (\d+) \? \* ([A-Z,]+) \*\)", expression)
+        if found is None:
+            raise ValueError(expression)
+        minute, hour, names = found.groups()
+        days = sorted(DAYS.index(name.lower()) for name in names.split(","))
+        return cls(int(hour) * HOUR_MINUTES + int(minute), tuple(days))
+
     @property
     def unix_cron(self) -> str:
         """As EC2 Auto Scaling writes it, whose Sunday is 0."""

@@ -5,8 +5,9 @@ wrong. 130: cancelled.
 """
 
 from collections.abc import Generator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -19,11 +20,14 @@ from langfuse_aws.automation.engine.results import Result
 from langfuse_aws.automation.engine.stopping import STOPPED, Interrupted
 from langfuse_aws.automation.engine.target import Target
 from langfuse_aws.automation.engine.waiting import waits
-from langfuse_aws.automation.errors import CommandLineError, is_expected, messages
+from langfuse_aws.automation.errors import CommandLineError, UserError, is_expected, messages
 from langfuse_aws.automation.new.pin import check_release
 from langfuse_aws.automation.stack import LangfuseStack, NoStackError
 from langfuse_aws.automation.terminal import ask, ask_for, exit_code_of, need_terminal
-from langfuse_aws.graph.model import Resource
+from langfuse_aws.graph.model import Resource, ResourceGraph
+
+if TYPE_CHECKING:
+    from langfuse_aws.automation.hours.asleep import Asleep
 
 
 def preview(
@@ -110,6 +114,8 @@ def destroy(
         if target is not None:
             display.target(target)
             ask_for(name, "to destroy it")
+        if not offline:
+            _start_clusters(stack, deployed, display)
         destroys = display.change(lambda: stack.start_destroy(remove=remove), found.resources)
         display.done(destroys)
 
@@ -121,7 +127,8 @@ def outputs(
     with _opened(name, folder, offline, as_json) as (stack, display):
         with waits(f"the outputs of stack {name}"):
             found = stack.outputs()
-        display.outputs(found)
+            asleep = None if offline else _asleep(stack)
+        display.outputs(found, asleep)
 
 
 @contextmanager
@@ -173,6 +180,35 @@ def _tell_of_memory(display: Display, offline: bool) -> None:
     if offline:
         display.note("Nothing was made in AWS: this one is in memory.")
         display.note("The addresses above do not exist.")
+
+
+def _asleep(stack: LangfuseStack) -> "Asleep | None":
+    """Whether it is asleep; None too if it never sleeps, or nobody says."""
+    if not stack.sleeps:
+        return None
+    from langfuse_aws.automation.hours.asleep import seen_asleep
+
+    with suppress(UserError):  # of a region that only Pulumi ESC knows
+        return seen_asleep(stack.name, stack.deployed().resources, stack.clients())
+    return None
+
+
+def _start_clusters(stack: LangfuseStack, deployed: ResourceGraph, display: Display) -> None:
+    """Start what AWS deletes only while it runs."""
+    from langfuse_aws.automation.hours.before_destroy import (
+        StoppedCluster,
+        start_clusters,
+        stopped_clusters,
+    )
+
+    stopped: Sequence[StoppedCluster] = ()
+    with suppress(UserError), waits("asking AWS"):  # as above; the engine says what is wrong
+        stopped = stopped_clusters(deployed, stack.clients)
+    for each in stopped:
+        display.note(str(each))
+    if stopped:
+        with waits("asking AWS") as update:
+            start_clusters(stopped, update)
 
 
 def _target(stack: LangfuseStack) -> Target:

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
-from typing import Any, Final, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
 from rich.live import Live
 from rich.table import Table
@@ -19,10 +19,13 @@ from langfuse_aws.automation.engine.results import Result
 from langfuse_aws.automation.engine.target import Target
 from langfuse_aws.automation.engine.update_plan import UpdatePlan
 from langfuse_aws.automation.engine.waiting import waits
-from langfuse_aws.automation.terminal import console, tell
+from langfuse_aws.automation.terminal import console, error_console, tell
 from langfuse_aws.graph.model import Resource
 from langfuse_aws.graph.preview import HALVES, UNCHANGED, Preview
 from langfuse_aws.review.property_changes import PlannedStep, planned
+
+if TYPE_CHECKING:
+    from langfuse_aws.automation.hours.asleep import Asleep
 
 Value = TypeVar("Value")
 
@@ -47,8 +50,8 @@ class Display(Protocol):
         """Show what came of it."""
         ...
 
-    def outputs(self, outputs: Mapping[str, Any]) -> None:
-        """Show a stack's outputs."""
+    def outputs(self, outputs: Mapping[str, Any], asleep: "Asleep | None" = None) -> None:
+        """Show a stack's outputs, and that it is asleep."""
         ...
 
     def destruction(self, name: str, found: Destruction) -> None:
@@ -97,8 +100,8 @@ class TerminalDisplay:
         self.outputs(result.outputs)
         self._changes(result.changes, result.seconds)
 
-    def outputs(self, outputs: Mapping[str, Any]) -> None:
-        """Print a table, or a line for each where nobody needs one."""
+    def outputs(self, outputs: Mapping[str, Any], asleep: "Asleep | None" = None) -> None:
+        """Print a table, or a line for each where nobody needs one; to people, that it sleeps."""
         shown = {
             name: value if isinstance(value, str) else json.dumps(value)
             for name, value in sorted(outputs.items())
@@ -112,6 +115,8 @@ class TerminalDisplay:
             for name, value in shown.items():
                 table.add_row(Text(name, no_wrap=True), Text(value))
             console.print(table)
+        if asleep is not None:
+            error_console.print(Text(str(asleep)))
 
     def destruction(self, name: str, found: Destruction) -> None:
         """Print it."""

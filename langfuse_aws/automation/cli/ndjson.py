@@ -6,7 +6,7 @@ docs/automation.md has the keys.
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -20,6 +20,9 @@ from langfuse_aws.automation.engine.update_plan import UpdatePlan
 from langfuse_aws.graph.model import Resource
 from langfuse_aws.graph.preview import Preview
 from langfuse_aws.review.property_changes import planned
+
+if TYPE_CHECKING:
+    from langfuse_aws.automation.hours.asleep import Asleep
 
 
 class NdjsonDisplay:
@@ -46,9 +49,10 @@ class NdjsonDisplay:
         told = {"changes": result.changes, "outputs": result.outputs, "seconds": result.seconds}
         _line("result", **told)
 
-    def outputs(self, outputs: Mapping[str, Any]) -> None:
+    def outputs(self, outputs: Mapping[str, Any], asleep: "Asleep | None" = None) -> None:
         """Print the only line."""
-        _line("result", outputs=outputs)
+        sleeps = {} if asleep is None else {"asleep": asleep.to_json()}
+        _line("result", outputs=outputs, **sleeps)
 
     def destruction(self, name: str, found: Destruction) -> None:
         """Nothing: tools have asked for it."""

@@ -15,6 +15,7 @@ from langfuse_aws.automation.aws.one_off_task import OneOffTask
 from langfuse_aws.automation.aws.worker_task import WorkerService
 from langfuse_aws.automation.engine.deployed import Deployed
 from langfuse_aws.automation.errors import UserError
+from langfuse_aws.automation.hours.asleep import need_awake
 from langfuse_aws.automation.move_in.clickhouse import ClickHouse
 from langfuse_aws.automation.move_in.objects import Prefix
 from langfuse_aws.automation.move_in.postgres import Postgres
@@ -47,6 +48,7 @@ TASK_DEFINITION: Final = "aws:ecs/taskDefinition:TaskDefinition"
 @contextmanager
 def opened(deployed: Deployed, *, direct: bool) -> Generator[Target]:
     """Open it; `direct`: this machine is in its network. UserError."""
+    need_awake(deployed)
     worker = WorkerService.of(deployed)
     container = _container(deployed, worker.described["taskDefinition"], "worker")
     told = _environment(container)

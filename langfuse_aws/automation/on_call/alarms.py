@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from datetime import datetime
 from functools import partial
 from typing import Any, Final
 
@@ -37,7 +38,8 @@ def _alarms(stack: RunningStack) -> Iterator[Finding]:
         .paginate(AlarmNames=every[begin : begin + NAMES_AT_ONCE])
         for alarm in page["MetricAlarms"]
     ]
-    on = [each for each in found if each["StateValue"] == "ALARM"]
+    every_on = [each for each in found if each["StateValue"] == "ALARM"]
+    on = [each for each in every_on if not _of_sleep(stack, each)]
     for alarm in sorted(on, key=lambda each: each["StateUpdatedTimestamp"]):
         yield _on(names[alarm["AlarmName"]], alarm)
     muted = sum(not each["ActionsEnabled"] for each in found)
@@ -45,6 +47,7 @@ def _alarms(stack: RunningStack) -> Iterator[Finding]:
     waiting = sum(each["StateValue"] == "INSUFFICIENT_DATA" for each in found)
     parts = [f"{len(on) or 'none'} of {len(names)} on"]
     parts += [f"{waiting} without data yet"] if waiting else []
+    parts += [f"{len(every_on) - len(on)} on since it is asleep"] if len(every_on) > len(on) else []
     parts += [f"{muted} muted: their actions are off"] if muted else []
     parts += [f"{missing} deleted by hand"] if missing else []
     yield Finding(
@@ -56,6 +59,7 @@ def _alarms(stack: RunningStack) -> Iterator[Finding]:
             "on": len(on),
             "all": len(names),
             "without_data": waiting,
+            "asleep": len(every_on) - len(on),
             "muted": muted,
             "deleted": missing,
         },
@@ -68,11 +72,20 @@ def _is_mailed(alarm: Resource) -> bool:
     return any(":sns:" in action for action in actions)
 
 
+def _since(alarm: dict[str, Any]) -> datetime:
+    return alarm.get("StateTransitionedTimestamp") or alarm["StateUpdatedTimestamp"]
+
+
+def _of_sleep(stack: RunningStack, alarm: dict[str, Any]) -> bool:
+    """Whether it came on when the stack slept, whose parts send nothing then."""
+    return stack.asleep is not None and _since(alarm) >= stack.asleep.since
+
+
 def _on(label: str, alarm: dict[str, Any]) -> Finding:
     description = alarm.get("AlarmDescription", "")
     matched = RUNBOOK.match(description)
     summary, url = matched.groups() if matched else (description, "")
-    since = alarm.get("StateTransitionedTimestamp") or alarm["StateUpdatedTimestamp"]
+    since = _since(alarm)
     return Finding(
         SECTION,
         label.removeprefix("alarms-"),

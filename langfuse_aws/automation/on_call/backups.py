@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from langfuse_aws.automation.on_call.findings import Finding, Reading, age, iso, now
 from langfuse_aws.automation.on_call.running_stack import RunningStack
-from langfuse_aws.components.observability.alarm_clickhouse import BACKUP_HOURS
+from langfuse_aws.components.observability.alarm_clickhouse import BACKUP_HOURS, DAY_HOURS
 from langfuse_aws.graph.model import Resource
 
 SECTION: Final = "backups"
@@ -25,6 +25,11 @@ DAILY: Final = timedelta(hours=BACKUP_HOURS)
 CONTINUOUS: Final = timedelta(hours=1)
 """As old as PostgreSQL's latest restorable time may be; RDS writes its log away every 5 minutes.
 https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_PIT.html"""
+SLEEPS: Final = ("stopped", "stopping", "starting")
+"""RDS's status of a database that its hours, or `pause`, have stopped."""
+LONGEST_SLEEP: Final = timedelta(days=7)
+"""AWS starts a database that was stopped for a week.
+https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_StopInstance.html"""
 COMPLETED: Final = ("COMPLETED", "AVAILABLE")
 BROKEN: Final = ("failed", "inaccessible", "incompatible", "stopped", "storage-full")
 """What RDS's status begins with of a database that does not serve.
@@ -74,7 +79,9 @@ def _clickhouse(stack: RunningStack) -> Iterator[Finding]:
     found = clickhouse_backup.backups(stack.deployed)
     newest = found[0].completed if found else None
     kind = f"{found[0].kind} backup {found[0].name}" if found else "backup"
-    yield _aged("clickhouse backup", newest, DAILY, "No ClickHouse backup", kind)
+    hours = stack.deployed.settings.hours
+    more = timedelta(hours=hours.backup_hours - DAY_HOURS if hours else 0)
+    yield _aged("clickhouse backup", newest, DAILY + more, "No ClickHouse backup", kind)
 
 
 def _database(stack: RunningStack, database: Resource) -> Iterator[Finding]:
@@ -88,13 +95,16 @@ def _database(stack: RunningStack, database: Resource) -> Iterator[Finding]:
         (found,) = rds.describe_db_instances(DBInstanceIdentifier=name)["DBInstances"]
         status = found["DBInstanceStatus"]
     latest = found.get("LatestRestorableTime")
-    finding = _aged(subject, latest, CONTINUOUS, "Snapshots", "restorable up to then")
-    broken = status.startswith(BROKEN)
+    sleeps = stack.asleep is not None and status in SLEEPS
+    # What a database that is stopped may be restored to does not grow older.
+    most = LONGEST_SLEEP if sleeps else CONTINUOUS
+    finding = _aged(subject, latest, most, "Snapshots", "restorable up to then")
+    broken = status.startswith(BROKEN) and not sleeps
     yield Finding(
         SECTION,
         subject,
         "wrong" if broken else finding.state,
-        f"{status}; {finding.text}",
+        f"{status}{' while it is asleep' if sleeps else ''}; {finding.text}",
         "The events of the database say why: aws rds describe-events."
         if broken
         else finding.remedy,

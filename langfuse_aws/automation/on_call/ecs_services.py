@@ -126,7 +126,8 @@ def _tasks(stack: RunningStack, resource: Resource) -> Iterator[Finding]:
     unhealthy = sum(each.get("healthStatus") == "UNHEALTHY" for each in tasks)
     moving = len(described["deployments"]) > 1
     wrong: list[str] = []
-    if not desired:
+    sleeps = stack.asleep is not None and not desired
+    if not desired and not sleeps:
         wrong.append("no task is wanted: it was stopped")
     if unhealthy:
         wrong.append(f"{unhealthy} unhealthy")
@@ -139,6 +140,8 @@ def _tasks(stack: RunningStack, resource: Resource) -> Iterator[Finding]:
     elif short:
         wrong += _newest_events(described)[:1]
     counts = f"{running} of {desired} tasks" + (f", {pending} starting" if pending else "")
+    if sleeps:
+        counts = f"{running} tasks, asleep"
     yield Finding(
         SECTION,
         service.part,

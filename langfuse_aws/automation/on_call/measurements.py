@@ -20,6 +20,8 @@ from langfuse_aws.components.shared import metrics
 from langfuse_aws.components.shared.metrics import Metric
 
 SECTION: Final = "load"
+NEVER_ASLEEP: Final = "redis"
+"""What begins the subjects of a part that its hours do not stop."""
 WINDOW: Final = timedelta(hours=1)
 """As long as the slowest of these alarms looks back, and what RDS and EC2 send late."""
 PERIOD_SECONDS: Final = 300
@@ -194,7 +196,9 @@ def _measure(stack: RunningStack) -> Iterator[Finding]:
             )
     by_subject: dict[str, list[Finding]] = {}
     for index, each in enumerate(every):
-        finding = judge(each, found.get(f"m{index}", Values([], [])))
+        values = found.get(f"m{index}", Values([], []))
+        sleeps = stack.asleep is not None and not each.subject.startswith(NEVER_ASLEEP)
+        finding = judge(each, values, sleeps=sleeps)
         by_subject.setdefault(each.subject, []).append(finding)
     for subject, findings in by_subject.items():
         yield _together(subject, findings)
@@ -217,8 +221,8 @@ def _query(index: int, each: Measured) -> dict[str, Any]:
     }
 
 
-def judge(each: Measured, found: Values) -> Finding:
-    """Say what a metric is, and whether its alarm would be on."""
+def judge(each: Measured, found: Values, *, sleeps: bool = False) -> Finding:
+    """Say what a metric is, and whether its alarm would be on; what `sleeps` has no values."""
     facts: dict[str, Any] = {
         "metric": each.metric.name,
         "namespace": each.metric.namespace,
@@ -231,7 +235,9 @@ def judge(each: Measured, found: Values) -> Finding:
         "comparison": each.row.comparison if each.row else None,
     }
     row = each.row
-    if not found.values:
+    if not found.values and sleeps:
+        wrong, state, text = False, "ok", f"{each.what}: no value while it is asleep"
+    elif not found.values:
         wrong = row is not None and row.missing == "breaching"
         state: State = "wrong" if wrong else "unknown"
         text = f"{each.what}: no value for {age(WINDOW.total_seconds())}"

@@ -11,6 +11,7 @@ from rich.style import Style
 from rich.table import Table
 from rich.text import Text
 
+from langfuse_aws.automation.hours.asleep import Asleep
 from langfuse_aws.automation.on_call.findings import Finding, State, iso
 
 WORDS: Final[Mapping[State, tuple[str, str]]] = {
@@ -35,6 +36,8 @@ class Report:
     account: str
     at: datetime
     findings: Sequence[Finding]
+    asleep: Asleep | None = None
+    """None too if nobody could say."""
 
     @property
     def state(self) -> State:
@@ -57,7 +60,10 @@ class Report:
             *([f"{len(wrong)} wrong: {', '.join(wrong)}"] if wrong else []),
             *([f"{len(unread)} not read: {', '.join(unread)}"] if unread else []),
         ]
-        return f"{where}: {'; '.join(said) or 'all is well'}"
+        said = said or ["all is well"]
+        if self.asleep is not None:
+            said.insert(0, f"asleep {self.asleep.until_text} ({self.asleep.remedy} wakes it)")
+        return f"{where}: {'; '.join(said)}"
 
     def to_json(self) -> dict[str, Any]:
         """The object of `--json`; docs/status.md promises its shape."""
@@ -67,6 +73,7 @@ class Report:
             "account": self.account,
             "at": iso(self.at),
             "state": self.state,
+            "asleep": self.asleep.to_json() if self.asleep else None,
             "findings": [asdict(each) for each in self.findings],
         }
 

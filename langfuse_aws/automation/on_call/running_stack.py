@@ -8,6 +8,7 @@ from typing import Any, Final, cast
 
 from langfuse_aws.automation.aws.clients import one_of_each
 from langfuse_aws.automation.engine.deployed import Deployed
+from langfuse_aws.automation.hours.asleep import Asleep, seen_asleep
 from langfuse_aws.graph.model import Resource
 
 ECS_SERVICE: Final = "aws:ecs/service:Service"
@@ -20,6 +21,8 @@ class RunningStack:
     """The stack, as its state has it at one moment."""
 
     deployed: Deployed
+    asleep: Asleep | None = None
+    """Once `look` has looked."""
 
     @classmethod
     def of(cls, deployed: Deployed) -> "RunningStack":
@@ -29,6 +32,11 @@ class RunningStack:
     def later(self) -> "RunningStack":
         """The same stack with the state of now, and the clients of before."""
         return RunningStack(self.deployed.now())
+
+    def look(self) -> "RunningStack":
+        """The same, and whether it is asleep. Asks AWS once, if the stack has hours."""
+        deployed = self.deployed
+        return replace(self, asleep=seen_asleep(deployed.name, self.resources, deployed.aws))
 
     def aws(self, service: str) -> Any:
         """Give the client of a service; safe in threads."""

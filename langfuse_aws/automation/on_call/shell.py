@@ -18,6 +18,7 @@ from typing import Any, Final
 from langfuse_aws.automation.engine.deployed import open_stack
 from langfuse_aws.automation.engine.waiting import waits
 from langfuse_aws.automation.errors import CommandLineError, UserError
+from langfuse_aws.automation.hours.asleep import need_awake
 from langfuse_aws.automation.on_call.ecs_services import Service
 from langfuse_aws.automation.on_call.running_stack import APP_RUNNER, ECS_SERVICE, RunningStack
 from langfuse_aws.automation.terminal import error_console, one_line_errors
@@ -57,7 +58,9 @@ def shell(stack: str, folder: Path, part: str, command: Sequence[str], task: str
         plugin = find_plugin()
         if part not in SHELLS:
             raise CommandLineError(f"{part}: has no shell. Those that have: {', '.join(SHELLS)}.")
-        running = RunningStack.of(open_stack(stack, folder))
+        deployed = open_stack(stack, folder)
+        need_awake(deployed)
+        running = RunningStack.of(deployed)
         wanted = shlex.join(command) or SHELLS[part]
         with waits(f"a session in {part}"):
             begin = _on_instance if part == "clickhouse" else _in_task

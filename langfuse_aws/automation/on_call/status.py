@@ -5,6 +5,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -66,8 +67,10 @@ def read(stack: RunningStack, account: str) -> Report:
     begun = now()
     with suppress(Exception):  # once for all readings; whichever needs them says what is wrong
         _ = stack.deployed.settings
+    stack = stack.look()
     findings = read_all(list(readings(stack)))
-    return Report(stack.deployed.name, stack.deployed.region, account, begun, findings)
+    deployed = stack.deployed
+    return Report(deployed.name, deployed.region, account, begun, findings, stack.asleep)
 
 
 def readings(stack: RunningStack) -> Iterator[Reading]:
@@ -86,7 +89,7 @@ def readings(stack: RunningStack) -> Iterator[Reading]:
 
 
 def _with(report: Report, more: list[Finding]) -> Report:
-    return Report(report.stack, report.region, report.account, report.at, [*report.findings, *more])
+    return replace(report, findings=[*report.findings, *more])
 
 
 def _print(report: Report, as_json: bool) -> None:

@@ -9,6 +9,7 @@ from typing import Any, Final
 from langfuse_aws.automation.aws.one_off_task import OneOffTask
 from langfuse_aws.automation.engine.deployed import Deployed
 from langfuse_aws.automation.errors import CommandLineError, UserError
+from langfuse_aws.automation.hours.asleep import need_awake
 from langfuse_aws.automation.plan import Plan, Step
 from langfuse_aws.automation.restore.points import LATEST, RestorePoint
 from langfuse_aws.components.clickhouse.backup import CONTAINER, FOLDER
@@ -82,6 +83,7 @@ def plan(deployed: Deployed, source: str, database: str | None) -> Plan:
             f"--as {database}: is not the name of a new database: a-z, 0-9 and _, not beginning "
             f"with a digit, and none of {', '.join(OWN_DATABASES)}. For example: --as restored."
         )
+    need_awake(deployed)
     found = backups(deployed)
     definition = _definition(deployed)
     (container,) = [

@@ -6,6 +6,7 @@ from typing import Final
 
 from langfuse_aws.automation.engine.deployed import ALLOW_REPLACE, Deployed
 from langfuse_aws.automation.errors import UserError
+from langfuse_aws.automation.hours.asleep import need_awake
 from langfuse_aws.automation.plan import Plan, Step
 from langfuse_aws.automation.restore import snapshots
 from langfuse_aws.automation.restore.points import LATEST, RestorePoint, newest, of_database
@@ -82,6 +83,7 @@ def _is_aurora(deployed: Deployed) -> bool:
 
 def plan(deployed: Deployed, wanted: str) -> Plan:
     """Work out the restore, or refuse it."""
+    need_awake(deployed)
     aurora = _is_aurora(deployed)
     if deployed.settings.rotation.database.step is not None:
         raise UserError(

@@ -17,6 +17,7 @@ from langfuse_aws.automation.aws.one_off_task import OneOffTask
 from langfuse_aws.automation.aws.worker_task import WorkerService
 from langfuse_aws.automation.engine.deployed import Deployed, open_stack
 from langfuse_aws.automation.errors import CommandLineError, UserError
+from langfuse_aws.automation.hours.asleep import need_awake
 from langfuse_aws.automation.plan import Plan, Step, carry_out
 from langfuse_aws.automation.terminal import console, one_line_errors
 from langfuse_aws.components.environment import EVENTS_PREFIX
@@ -136,6 +137,7 @@ class Replay:
 
 def plan(deployed: Deployed, window: Window, *, dry_run: bool) -> Plan:
     """Work out what to run, or refuse it."""
+    need_awake(deployed)
     worker = WorkerService.of(deployed)
     service = worker.described
     bucket = deployed.resource("aws:s3/bucket:Bucket", f"{deployed.prefix}-storage").outputs

@@ -10,6 +10,7 @@ from botocore.exceptions import WaiterError
 
 from langfuse_aws.automation.engine.deployed import ALLOW_REPLACE, Deployed
 from langfuse_aws.automation.errors import UserError
+from langfuse_aws.automation.hours.asleep import need_awake
 from langfuse_aws.automation.plan import Plan, Step
 from langfuse_aws.automation.restore import snapshots
 from langfuse_aws.automation.restore.points import LATEST, RestorePoint, newest, of_volume
@@ -144,6 +145,7 @@ def _single_server(deployed: Deployed) -> ClickHouseOnEc2:
 
 def plan(deployed: Deployed, snapshot: str) -> Plan:
     """Work out the restore, or refuse it."""
+    need_awake(deployed)
     settings = _single_server(deployed)
     snapshot_id = snapshot
     if snapshot == LATEST:

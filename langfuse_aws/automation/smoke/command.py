@@ -14,10 +14,11 @@ from rich.text import Text
 from langfuse_aws.automation.engine.deployed import Deployed, open_stack
 from langfuse_aws.automation.engine.waiting import waits
 from langfuse_aws.automation.errors import CommandLineError, UserError
+from langfuse_aws.automation.hours.asleep import Asleep, seen_asleep
 from langfuse_aws.automation.smoke.api import Target
 from langfuse_aws.automation.smoke.checks import Report, run
 from langfuse_aws.automation.smoke.lag import lag_seconds
-from langfuse_aws.automation.terminal import console, error_console, one_line_errors
+from langfuse_aws.automation.terminal import console, error_console, one_line_errors, tell
 
 URL_OUTPUT: Final = "url"
 PUBLIC_KEY_OUTPUT: Final = "public_key"
@@ -41,6 +42,7 @@ def smoke(
 ) -> None:
     """Send a trace to a running Langfuse, read it back, and name the part that fails."""
     deployed: Deployed | None = None
+    asleep: Asleep | None = None
     with one_line_errors(NOTHING_CHECKED):
         if stack is not None:
             given = [
@@ -53,9 +55,13 @@ def smoke(
                     f"--stack says the URL and the keys: leave out {_options(given)}."
                 )
             deployed = open_stack(stack, folder)
-            target = _of_stack(deployed)
+            asleep = _asleep(deployed)
+            target = _of_stack(deployed) if asleep is None else None
         else:
             target = _given({"url": url, "public_key": public_key, "secret_key": secret_key})
+    if target is None:
+        _show_asleep(str(asleep), as_json=as_json)
+        raise typer.Exit(1)
     with waits.silent(as_json), waits("asking Langfuse") as update:
         report = run(target, timeout, update)
         lag = lag_seconds(deployed) if deployed else None
@@ -66,6 +72,8 @@ def smoke(
 
 def smoke_deployed(deployed: Deployed, timeout: float) -> None:
     """Test a stack that is open, and show it. UserError if a check failed."""
+    if asleep := _asleep(deployed):
+        raise UserError(f"smoke: {asleep}")
     target = _of_stack(deployed)
     with waits("asking Langfuse") as update:
         report = run(target, timeout, update)
@@ -73,6 +81,10 @@ def smoke_deployed(deployed: Deployed, timeout: float) -> None:
     _show(report, target, lag)
     if not report.ok:
         raise UserError(f"smoke: {report.blame} is to blame.")
+
+
+def _asleep(deployed: Deployed) -> Asleep | None:
+    return seen_asleep(deployed.name, deployed.state, deployed.aws)
 
 
 def _of_stack(deployed: Deployed) -> Target:
@@ -138,6 +150,14 @@ def _show(report: Report, target: Target, lag: float | None) -> None:
         console.print(Text(f"The oldest event in the queues has waited {lag:.0f} s."))
     if not report.ok:
         error_console.print(Text(f"error: {report.blame}: {report.message}"))
+
+
+def _show_asleep(said: str, *, as_json: bool) -> None:
+    """Say it; no part of the stack is to blame, so none is asked."""
+    if as_json:
+        _show_json(Report(blame="asleep", message=said), None)
+    else:
+        tell([said])
 
 
 def _show_json(report: Report, lag: float | None) -> None:

@@ -18,6 +18,7 @@ from langfuse_aws.automation.engine.deployed import Deployed, open_stack
 from langfuse_aws.automation.engine.stopping import Interrupted
 from langfuse_aws.automation.engine.waiting import waits
 from langfuse_aws.automation.errors import MistakesError
+from langfuse_aws.automation.hours.asleep import need_awake
 from langfuse_aws.automation.snapshot.stores import NotTaken, Occasion, of_stack
 from langfuse_aws.automation.snapshot.taking import Taken, begin, wait
 from langfuse_aws.automation.terminal import console, error_console, one_line_errors
@@ -35,6 +36,7 @@ def take(deployed: Deployed, label: str, *, as_json: bool = False) -> Sequence[T
     """Take them and show what came of it. MistakesError if one is not complete at the end."""
     occasion = Occasion(deployed, label, datetime.now(timezone.utc))
     with waits("asking AWS"):
+        need_awake(deployed)
         snapshots, others = of_stack(occasion)
     with waits("beginning the snapshots"):
         taken = begin(snapshots)

@@ -19,6 +19,7 @@ from langfuse_aws.automation.engine.operation import CancelledError
 from langfuse_aws.automation.engine.stack_file import StackFile, read_stack_file
 from langfuse_aws.automation.engine.waiting import waits
 from langfuse_aws.automation.errors import MistakesError, is_expected, one_line
+from langfuse_aws.automation.hours.asleep import need_awake
 from langfuse_aws.automation.images.command import lock_images, mirror_images
 from langfuse_aws.automation.images.display import ImagesForPeople
 from langfuse_aws.automation.plan import Plan, Step, carry_out, show
@@ -105,6 +106,8 @@ class Upgrade:
             running = Running.of(self.before.name, self.before.prefix, stack.deployed())
         known = traps(self.name, running, self.after.settings)
         deployed = None if self.offline else open_stack(self.name, self.folder)
+        if deployed is not None:
+            need_awake(deployed)
         there = running.finished and running.release == self.after.settings.version
         found = [
             f"Stack {self.name} {'runs' if running.finished else 'has begun to go to'} Langfuse "

@@ -109,6 +109,7 @@ class FakeLangfuseStack:
         self.begun: list[str] = []
         self.command = Interrupted()
         self.replaced_secrets: tuple[str, ...] = ()
+        self.sleeps = False
         self.script: Sequence[EngineEvent] = [
             resource("resourcePreEvent", "create"),
             said("careful", "warning"),
@@ -177,6 +178,10 @@ class FakeLangfuseStack:
 
     def check(self) -> None:
         """Find nothing wrong."""
+
+    def clients(self) -> Callable[..., Any]:
+        """Nobody asks its AWS."""
+        raise AssertionError
 
     def target(self) -> Target:
         """Give where it is."""

@@ -10,6 +10,7 @@ from langfuse_aws.automation.on_call import report as report_module
 from langfuse_aws.automation.on_call import status as status_module
 from langfuse_aws.components.observability.alarm_clickhouse import BACKUP_HOURS
 from langfuse_aws.components.observability.alarm_services import CERTIFICATE_DAYS
+from tests.unit.automation.hours.test_status_asleep import sleeping
 from tests.unit.automation.on_call.stack_that_runs import (
     ACCOUNT,
     NOW,
@@ -44,6 +45,7 @@ def worlds() -> Sequence[OnCall]:
         on_call(**tasks_of_web([web_task()], [stopped("Killed", exitCode=137)])),
         on_call_of(watched, config, "dev", {"DescribeAlarms": {"MetricAlarms": [on]}}),
         on_call_of(shipped("staging"), shipped_config("staging"), "staging"),
+        sleeping(),
     ]
     for each in found:
         each.aws.client("sts").get_caller_identity()

@@ -604,7 +604,7 @@ def test_json_has_the_shape_that_is_documented() -> None:
     result = run(on_call(), "--json")
     report = json.loads(result.stdout)
     assert result.stdout.count("\n") == 1
-    assert set(report) == {"stack", "region", "account", "at", "state", "findings"}
+    assert set(report) == {*("stack", "region", "account", "at", "state", "asleep", "findings")}
     assert report["state"] == "ok"
     for each in report["findings"]:
         assert set(each) == {"section", "subject", "state", "text", "remedy", "facts"}

@@ -1,0 +1,1 @@
+"""`langfuse:hours` by hand: put a stack to sleep, wake it, and say that it sleeps."""
