@@ -311,7 +311,7 @@ class Settings(Section):
     )
     v4: V4 = V4()  # pyright: ignore[reportCallIssue]
     grafana: Grafana = Grafana()  # pyright: ignore[reportCallIssue]
-    rotation: Rotation = Rotation()
+    rotation: Rotation = Rotation()  # pyright: ignore[reportCallIssue]
     images: Images = Images()  # pyright: ignore[reportCallIssue]
 
     @field_validator("release")

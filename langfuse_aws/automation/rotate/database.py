@@ -105,7 +105,8 @@ def plan(deployed: Deployed) -> Plan:
             f"{ROTATION_USER}.",
             rotation.leave_the_owner,
             both,
-            back=f"pulumi config rm --path {counter.key}Step, and pulumi up.",
+            back=f"pulumi config rm --path {counter.key}Step, and pulumi up. {ROTATION_USER} stays "
+            "until the next rotation.",
         ),
         Step(
             f"Set {counter.key}Version {counter.next}, and pulumi up: the owner {USER} gets "

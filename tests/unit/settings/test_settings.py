@@ -695,6 +695,7 @@ def test_the_walk_over_the_models_finds_every_section_and_every_shape_of_one() -
         "Okta",
         "PostgresInstance",
         "Providers",
+        "Rotation",
         "SesMail",
         "Settings",
         "SmtpMail",

@@ -316,6 +316,14 @@ def test_the_old_token_ends_after_the_last_old_task() -> None:
         assert params["desiredStatus"] == "STOPPED"
 
 
+def test_the_owner_gets_another_password_after_the_last_old_task() -> None:
+    world = Rotating(answers=logs_of(WAYS["database"]))
+    assert world.run("database", "--yes").exit_code == 0
+    calls = [name for name in world.calls if name in ("up", "ListTasks", "config set-all")]
+    looks = ["ListTasks"] * 2
+    assert calls == ["config set-all", "up", *looks, "config set-all", "up"]
+
+
 def test_a_task_that_does_not_stop_keeps_the_old_password(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(services, "LONGEST_SECONDS", -1)
     stopping = {"tasks": [{"taskArn": OLD_TASK, "lastStatus": "DEACTIVATING"}]}
