@@ -160,25 +160,44 @@ def _transfer_properties(
     resolvers: dict[str, Callable[..., None]] = {}
     for name in properties:
         if name != "urn" and not (name == "id" and custom):
-            resolvers[name], vars(resource)[name] = _output_of(resource)
+            made = vars(resource)[name] = _Property(resource)
+            resolvers[name] = made.resolve
     return resolvers
 
 
-def _output_of(resource: pulumi.Resource) -> tuple[Callable[..., None], Any]:
-    future: asyncio.Future[Any] = asyncio.Future()
+class _Property(pulumi.Output[Any]):
+    """An output of which there is a future as soon as somebody asks for it, as few do."""
+
+    def __init__(self, resource: pulumi.Resource) -> None:
+        self._of = resource
+        self._resolved: tuple[Any, ...] = ()
+        self._asked: asyncio.Future[Any] | None = None
+
+    @property
+    def _data(self) -> asyncio.Future[Any]:  # pyright: ignore[reportIncompatibleVariableOverride]
+        if self._asked is None:
+            self._asked = asyncio.Future()
+            self._answer()
+        return self._asked
 
     def resolve(
+        self,
         value: Any,
         known: bool,
         secret: bool,
         origins: set[pulumi.Resource] | None,
         failure: Exception | None,
     ) -> None:
-        if failure is not None:
-            future.set_exception(failure)
-        else:
-            data = output._OutputData({resource, *(origins or ())}, value, known, secret)  # pyright: ignore[reportPrivateUsage]
-            future.set_result(data)
+        """Note what the resource has, or why it has nothing."""
+        self._resolved = (value, known, secret, origins, failure)
+        self._answer()
 
-    made: Any = pulumi.Output._from_data(future)  # pyright: ignore
-    return resolve, made
+    def _answer(self) -> None:
+        if self._asked is None or not self._resolved:
+            return
+        value, known, secret, origins, failure = self._resolved
+        if failure is not None:
+            self._asked.set_exception(failure)
+        else:
+            data = output._OutputData({self._of, *(origins or ())}, value, known, secret)  # pyright: ignore[reportPrivateUsage]
+            self._asked.set_result(data)
