@@ -177,6 +177,7 @@ def test_in_china_hosts_have_chinas_suffix(name: str) -> None:
     # https://github.com/aws/aws-cdk/blob/main/packages/aws-cdk-lib/cx-api/FEATURE_FLAGS.md#aws-cdkaws-iamstandardizedserviceprincipals
     for each in graph(name, "aws-cn").registrations:
         text = json.dumps([each.inputs, each.outputs], default=str)
+        text = re.sub(r'\\"Service\\": \\"[^"]*"', "", text)
         assert re.findall(r"[\w*-]+\.[\w.*-]+\.amazonaws\.com(?!\.cn)\b", text) == [], each.name
 
 
