@@ -1,7 +1,8 @@
 """Plays the ECS scheduler against a simulated AWS that has none.
 
 moto keeps services and never runs a task of them, so a service would not become steady. A service
-that is given its own desired count again counts as running that many tasks.
+that is given its own desired count again counts as running that many tasks. Nor does moto end
+the tasks of a service whose scalable target is set to 0, or start them again.
 """
 
 import threading
@@ -18,6 +19,7 @@ class EcsScheduler:
 
     def __init__(self, region: str) -> None:
         self._ecs = client("ecs", region)
+        self._scaling = client("application-autoscaling", region)
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
 
@@ -47,8 +49,15 @@ class EcsScheduler:
                 if arns
                 else []
             )
+            targets = self._scaling.describe_scalable_targets(ServiceNamespace="ecs")
+            bounds = {
+                each["ResourceId"].rpartition("/")[2]: (each["MinCapacity"], each["MaxCapacity"])
+                for each in targets["ScalableTargets"]
+            }
             for service in found:
                 wanted = service["desiredCount"]
+                least, most = bounds.get(service["serviceName"], (wanted, wanted))
+                wanted = min(wanted or least, most)
                 if service["status"] == "ACTIVE" and service["runningCount"] != wanted:
                     self._ecs.update_service(
                         cluster=cluster, service=service["serviceArn"], desiredCount=wanted

@@ -5,8 +5,11 @@ container runs and no packet flows. Results are read back with boto3. Each stack
 its steps build on each other.
 """
 
+import datetime
 import json
 import re
+import subprocess
+import sys
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -15,6 +18,7 @@ from typing import Any, cast
 
 import pytest
 
+from langfuse_aws.automation.engine.folders import REPOSITORY
 from langfuse_aws.components.authorities import OPENSSL_VARIABLE
 from langfuse_aws.components.environment import NO_MIGRATIONS
 from langfuse_aws.contract.variables import known
@@ -73,6 +77,11 @@ BALANCER_DOORS = {
 CLUSTER_DOORS = {("{}-clickhouse", "{}-clickhouse", port) for port in (9000, 9009, 9181, 9234)}
 
 
+_AHEAD = 12 - datetime.datetime.now(datetime.timezone.utc).hour
+NOON = f"Etc/GMT{-_AHEAD:+d}"
+"""A zone in which it is noon, far from the times at which hours begin and end."""
+
+
 @dataclass(frozen=True)
 class Story:
     """What is particular to one stack."""
@@ -108,9 +117,67 @@ def worker_gets_more_memory(account: Account, outputs: dict[str, Any]) -> None:
     check_hours(account, outputs)
 
 
+def check_that_it_sleeps_and_wakes(
+    account: Account, deployment: Deployment, outputs: dict[str, Any]
+) -> None:
+    """`pause` stops what the schedules stop, an update leaves it so, and `resume` starts it."""
+    before = running(account, outputs)
+    assert "available" in before
+    assert 0 not in before
+    told = automation(deployment, "pause")
+    assert told["state"] == "asleep"
+    assert set(told["parts"]) == {
+        *("web", "worker", "grafana", "clickhouse"),
+        *("hosts", "database"),
+    }
+    asleep = ["stopped", 0, 0, 0, 0, 0]
+    assert running(account, outputs) == asleep
+    deployment.configure("web.memory", "4096")
+    update(deployment)
+    assert running(account, outputs) == asleep, "no update wakes it"
+    assert automation(deployment, "pause")["state"] == "asleep", "again, with nothing to do"
+    told = automation(deployment, "resume")
+    assert (told["state"], told["url"]) == ("awake", outputs["url"])
+    assert running(account, outputs) == before
+    seen = {(change.type, change.property) for change in deployment.changes()}
+    assert seen <= SEEN_BY_PREVIEW | SEEN_BY_PREVIEW_OF_RDS, "the next preview shows no change"
+
+
+def running(account: Account, outputs: dict[str, Any]) -> list[Any]:
+    """The database's status, the size of the group, and what each service is to run."""
+    (database,) = account.client("rds").describe_db_instances()["DBInstances"]
+    groups = account.client("autoscaling").describe_auto_scaling_groups()["AutoScalingGroups"]
+    ecs, cluster = account.client("ecs"), outputs["cluster_name"]
+    arns = ecs.list_services(cluster=cluster)["serviceArns"]
+    services = ecs.describe_services(cluster=cluster, services=arns)["services"]
+    counts = {each["serviceName"]: each["desiredCount"] for each in services}
+    return [
+        database["DBInstanceStatus"],
+        *(each["DesiredCapacity"] for each in groups),
+        *(counts[name] for name in sorted(counts)),
+    ]
+
+
+def automation(deployment: Deployment, command: str) -> dict[str, Any]:
+    """What a command of `python3 -m automation` prints with `--json`."""
+    done = subprocess.run(
+        (
+            *(sys.executable, "-m", "automation", command, "--json"),
+            *("--stack", deployment.stack.name, "--dir", str(deployment.stack.folder)),
+        ),
+        cwd=REPOSITORY,
+        env=deployment.environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return cast("dict[str, Any]", json.loads(done.stdout))
+
+
 def check_hours(account: Account, outputs: dict[str, Any]) -> None:
     """AWS has the schedules that put the stack to sleep, in the zone of its hours."""
-    weekdays, zone = "? * MON,TUE,WED,THU,FRI *", "Europe/Berlin"
+    weekdays, zone = "? * MON,TUE,WED,THU,FRI *", NOON
     scaling = account.client("application-autoscaling")
     actions = scaling.describe_scheduled_actions(ServiceNamespace="ecs")["ScheduledActions"]
     cluster = outputs["cluster_name"]
@@ -221,7 +288,7 @@ STORIES = [
             "grafana.enabled": "true",
             "hours.from": "08:00",
             "hours.to": "19:00",
-            "hours.timezone": "Europe/Berlin",
+            "hours.timezone": NOON,
         },
     ),
     Story(
@@ -319,6 +386,7 @@ def live(story: Story, account: Account, deployment: Deployment) -> None:
     check_migrations(account, outputs, story.migrations)
     if story.stack == "dev":
         check_that_up_mends_what_somebody_deleted(account, deployment, outputs, doors)
+        check_that_it_sleeps_and_wakes(account, deployment, outputs)
 
     if story.stack == "prod":
         check_that_destroy_destroys_nothing(deployment)
