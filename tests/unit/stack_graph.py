@@ -13,6 +13,7 @@ from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
+from inspect import unwrap
 from pathlib import Path
 from typing import Any, cast
 
@@ -220,7 +221,7 @@ def unshared() -> Generator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("development.recorded_graph._run", run_program)
         patch.setattr("development.recorded_graph._recorded", _recorded.__wrapped__)
-        patch.setattr(f"{__name__}._build", _build.__wrapped__)
+        patch.setattr(f"{__name__}._build", unwrap(_build))  # once only, if this is within another
         yield
 
 

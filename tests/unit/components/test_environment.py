@@ -8,10 +8,11 @@ what they were, that the secrets' values are right (only their names are seen he
 task definitions carry all this: that is the graph's business.
 """
 
+import itertools
 import json
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any, Final, Literal, get_args
 
@@ -154,51 +155,48 @@ def names(given: Environment[str, str]) -> list[str]:
     return sorted([*given.plain, *given.secret])
 
 
+def variations(container: Container) -> Iterator[tuple[str, int, Environment[str, str]]]:
+    """What it gets of each release in each variation, with the release's major."""
+    for release, variation in itertools.product(RELEASES, VARIATIONS):
+        settings = settings_of(release, **VARIATIONS[variation])
+        yield f"{release} {variation}", settings.major, environment_of(container, settings)
+
+
 # --- the contract
 
 
-@pytest.mark.parametrize("variation", VARIATIONS)
-@EACH_RELEASE
 @BOTH
-def test_every_variable_of_a_container_is_one_that_it_reads(
-    container: Container, release: str, variation: str
-) -> None:
+def test_every_variable_of_a_container_is_one_that_it_reads(container: Container) -> None:
     """Peer fault: ENCRIPTION_KEY misspelt, so that the worker had no key (tubone24 ecs.tf:177)."""
-    settings = settings_of(release, **VARIATIONS[variation])
-    variables = {*known(container, settings.major), *environment.NO_MIGRATIONS}
-    unknown = [name for name in names(environment_of(container, settings)) if name not in variables]
-    assert unknown == [], f"Langfuse {release}'s {container} would ignore them without a word"
+    for label, major, given in variations(container):
+        variables = {*known(container, major), *environment.NO_MIGRATIONS}
+        unknown = [name for name in names(given) if name not in variables]
+        assert unknown == [], f"{label}: Langfuse would ignore them without a word"
 
 
-@pytest.mark.parametrize("variation", VARIATIONS)
-@EACH_RELEASE
 @BOTH
 def test_every_value_in_the_clear_holds_the_constraint_of_its_variable(
-    container: Container, release: str, variation: str
+    container: Container,
 ) -> None:
-    settings = settings_of(release, **VARIATIONS[variation])
-    of_web = known("web", settings.major)
-    variables = known(container, settings.major) | {
-        name: of_web[name] for name in environment.NO_MIGRATIONS
-    }
-    faults = {
-        name: fault
-        for name, value in environment_of(container, settings).plain.items()
-        if (fault := variables[name].problem(value))
-    }
-    assert faults == {}, f"Langfuse {release}'s {container} would refuse to start"
+    for label, major, given in variations(container):
+        of_web = known("web", major)
+        variables = known(container, major) | {
+            name: of_web[name] for name in environment.NO_MIGRATIONS
+        }
+        faults = {
+            name: fault
+            for name, value in given.plain.items()
+            if (fault := variables[name].problem(value))
+        }
+        assert faults == {}, f"{label}: Langfuse would refuse to start"
 
 
-@pytest.mark.parametrize("variation", VARIATIONS)
-@EACH_RELEASE
 @BOTH
-def test_nothing_that_validation_requires_is_missing(
-    container: Container, release: str, variation: str
-) -> None:
-    given = environment_of(container, settings_of(release, **VARIATIONS[variation]))
-    empty = {name for name, value in {**given.plain, **given.secret}.items() if not value}
-    missing = REQUIRED[container] - set(names(given)) | empty
-    assert sorted(missing) == [], f"Langfuse {release}'s {container} would not start"
+def test_nothing_that_validation_requires_is_missing(container: Container) -> None:
+    for label, _, given in variations(container):
+        empty = {name for name, value in {**given.plain, **given.secret}.items() if not value}
+        missing = REQUIRED[container] - set(names(given)) | empty
+        assert sorted(missing) == [], f"{label}: Langfuse would not start"
 
 
 @EACH_RELEASE

@@ -8,7 +8,8 @@ with Langfuse's sources: they were read off them, with the names counted.
 
 import csv
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from itertools import product
 from pathlib import Path
 from typing import Any, Final, get_args
 
@@ -152,13 +153,16 @@ MODES: Final[dict[str, dict[str, Any]]] = {
     "events_only": {"v4": {"writeMode": "events_only"}},
     "no backfill": {"v4": {"writeMode": "dual", "historicBackfill": False}},
 }
-EVERY: Final = [
-    pytest.param(release, {**keys, **mode}, id=f"{release} {name} {label}")
-    for release in (LANGFUSE_3, LANGFUSE)
-    for name, keys in VARIATIONS.items()
-    for label, mode in MODES.items()
-    if not (mode and "v4" in keys)
-]
+
+
+def every() -> Iterator[tuple[str, Settings, dict[Container, Environment[str, str]]]]:
+    """Each variation of the settings, and what the containers get."""
+    for release, name, label in product((LANGFUSE_3, LANGFUSE), VARIATIONS, MODES):
+        if not (MODES[label] and "v4" in VARIATIONS[name]):
+            keys = {"size": "dev", "release": release, **VARIATIONS[name], **MODES[label]}
+            settings = load(keys)
+            yield f"{release} {name} {label}", settings, rendered(settings)
+
 
 MEANT_FOR_ONE: Final[dict[str, str]] = {
     **dict.fromkeys(environment.NO_MIGRATIONS, "the migration's task is there to migrate"),
@@ -169,41 +173,38 @@ MEANT_FOR_ONE: Final[dict[str, str]] = {
 }
 
 
-@pytest.mark.parametrize(("release", "keys"), EVERY)
-def test_every_container_gets_only_what_it_reads(release: str, keys: dict[str, Any]) -> None:
-    settings = load({"size": "dev", "release": release, **keys})
-    unread = {
-        container: sorted(
-            {*given.plain, *given.secret}
-            - {*known(container, settings.major)}
-            - ({*environment.NO_MIGRATIONS} if container == "worker" else set())
-            # With bootstrap it starts web once, to make the first project.
-            - ({*known("web", settings.major)} if starts_web(container, settings) else set())
-        )
-        for container, given in rendered(settings).items()
-    }
-    assert unread == {each: [] for each in ALL}, "it would be read by nothing there"
-
-
-@pytest.mark.parametrize(("release", "keys"), EVERY)
-def test_what_several_containers_read_all_of_them_get_with_one_value(
-    release: str, keys: dict[str, Any]
-) -> None:
-    settings = load({"size": "dev", "release": release, **keys})
-    given = {
-        container: {**each.plain, **each.secret} for container, each in rendered(settings).items()
-    }
-    names = {name for each in given.values() for name in each} - {*MEANT_FOR_ONE, "NODE_OPTIONS"}
-    values = {
-        name: {
-            container: given[container].get(name)
-            for container in ALL
-            if name in known(container, settings.major)
+def test_every_container_gets_only_what_it_reads() -> None:
+    for label, settings, containers in every():
+        unread = {
+            container: sorted(
+                {*given.plain, *given.secret}
+                - {*known(container, settings.major)}
+                - ({*environment.NO_MIGRATIONS} if container == "worker" else set())
+                # With bootstrap it starts web once, to make the first project.
+                - ({*known("web", settings.major)} if starts_web(container, settings) else set())
+            )
+            for container, given in containers.items()
         }
-        for name in names
-    }
-    differing = {name: each for name, each in values.items() if len({*each.values()}) > 1}
-    assert differing == {}, "one side would go by Langfuse's default, or by another value"
+        wanted = {each: list[str]() for each in ALL}
+        assert unread == wanted, f"{label}: it would be read by nothing there"
+
+
+def test_what_several_containers_read_all_of_them_get_with_one_value() -> None:
+    for label, settings, containers in every():
+        given = {name: {**each.plain, **each.secret} for name, each in containers.items()}
+        names = {name for each in given.values() for name in each}
+        values = {
+            name: {
+                container: given[container].get(name)
+                for container in ALL
+                if name in known(container, settings.major)
+            }
+            for name in names - {*MEANT_FOR_ONE, "NODE_OPTIONS"}
+        }
+        differing = {name: each for name, each in values.items() if len({*each.values()}) > 1}
+        assert differing == {}, (
+            f"{label}: one side would go by Langfuse's default, or by another value"
+        )
 
 
 # --- C2: what may be set

@@ -7,7 +7,7 @@ targets, outputs, settings, components. Whether the sentences around them are tr
 import ast
 import re
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -37,10 +37,6 @@ MAKE = re.compile(r"(?:^|[\s(])make ((?:[A-Za-z_]+=\S+ )*)([a-z][a-z-]*)")
 KEY = re.compile(r"langfuse:(?!index:)([a-zA-Z][a-zA-Z0-9]*(?:\.[a-zA-Z]+)*)")
 TOKEN = re.compile(r'__init__\(\s*"(langfuse:index:\w+)"')
 FREE_MAPPINGS = ("web.environment.", "worker.environment.")
-
-documents = pytest.mark.parametrize(
-    "document", DOCUMENTS, ids=[str(path.relative_to(ROOT)) for path in DOCUMENTS]
-)
 
 
 def text_of(document: Path) -> str:
@@ -191,36 +187,44 @@ def test_every_size_has_a_stack_file() -> None:
     assert shipped >= set(SIZING)
 
 
-@documents
-def test_every_relative_link_leads_to_a_file_and_a_heading(document: Path) -> None:
+def in_documents(find: Callable[[str], Iterable[str]]) -> dict[str, set[str]]:
+    """What is found in the code of a document, with the documents."""
+    found: dict[str, set[str]] = {}
+    for document in DOCUMENTS:
+        for code in code_of(document):
+            for each in find(code):
+                found.setdefault(each, set()).add(str(document.relative_to(ROOT)))
+    return found
+
+
+def test_every_relative_link_leads_to_a_file_and_a_heading() -> None:
     broken: list[str] = []
-    for link in LINK.findall(FENCE.sub("", text_of(document))):
-        if re.match(r"[a-z]+:", link):
-            continue
-        name, _, anchor = link.partition("#")
-        target = (document.parent / name).resolve() if name else document
-        if not target.is_file() or (anchor and anchor not in anchors_of(target)):
-            broken.append(link)
-    assert not broken, f"links to nowhere: {broken}"
+    for document in DOCUMENTS:
+        for link in LINK.findall(FENCE.sub("", text_of(document))):
+            if re.match(r"[a-z]+:", link):
+                continue
+            name, _, anchor = link.partition("#")
+            target = (document.parent / name).resolve() if name else document
+            if not target.is_file() or (anchor and anchor not in anchors_of(target)):
+                broken.append(f"{document.relative_to(ROOT)}: {link}")
+    assert not broken, "links to nowhere"
 
 
-@documents
-def test_every_make_target_that_is_named_exists(document: Path) -> None:
-    named = {match[2] for code in code_of(document) for match in MAKE.finditer(code)}
-    assert named <= make_targets(), f"not in the Makefile: {named - make_targets()}"
+def test_every_make_target_that_is_named_exists() -> None:
+    named = in_documents(lambda code: (match[2] for match in MAKE.finditer(code)))
+    assert {each: where for each, where in named.items() if each not in make_targets()} == {}
 
 
-@documents
-def test_every_setting_that_is_named_exists(document: Path) -> None:
+def test_every_setting_that_is_named_exists() -> None:
     known = {key.path for key in configuration_tables.all_keys()} | set(SECRET_KEYS)
     known |= {path.partition(".")[0] for path in known}
-    named = {
-        key
-        for code in code_of(document)
-        for key in KEY.findall(code)
-        if not key.startswith(FREE_MAPPINGS)
+    named = in_documents(KEY.findall)
+    unknown = {
+        each: where
+        for each, where in named.items()
+        if each not in known and not each.startswith(FREE_MAPPINGS)
     }
-    assert named <= known, f"not in settings/: {named - known}"
+    assert unknown == {}, "not in settings/"
 
 
 def test_the_outputs_table_has_every_output_and_nothing_else() -> None:
