@@ -23,7 +23,6 @@ UNNEEDED: Final[Mapping[tuple[str, str], str]] = {
         "https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/Overview.Encryption.Keys.html"
     ),
     ("rds:CreateDBInstance", "rds:CreateTenantDatabase"): "for Oracle",
-    ("rds:StopDBInstance", "rds:*"): "for a snapshot that it may take of it, and takes not",
     **{
         (f"wafv2:{call}WebACL*", f"{service}:*"): "for other things than load balancers"
         for call in ("Associate", "Get")

@@ -496,16 +496,16 @@ def test_interface_endpoints_do_not_count(account: Account) -> None:
 
 def test_roles_fit_into_what_iam_says_itself(account: Account) -> None:
     assert quota(account.stack(), "IAM roles") == Result(
-        "quota of IAM roles", "ok", "needs 18, has 1000 of which 0 are used"
+        "quota of IAM roles", "ok", "needs 19, has 1000 of which 0 are used"
     )
     summary = {"SummaryMap": {"Roles": 990, "RolesQuota": 1000}}
     stack = with_client(account.stack(), "iam", stubbed("iam", ("get_account_summary", summary)))
     assert quota(stack, "IAM roles") == Result(
         "quota of IAM roles",
         "failed",
-        "needs 18, has 1000 of which 990 are used.",
+        "needs 19, has 1000 of which 990 are used.",
         "aws service-quotas request-service-quota-increase --region us-east-1 --service-code iam "
-        "--quota-code L-FE177D64 --desired-value 1008, or delete roles that nobody uses.",
+        "--quota-code L-FE177D64 --desired-value 1009, or delete roles that nobody uses.",
     )
 
 
