@@ -11,6 +11,7 @@ from typing import Final
 from langfuse_aws.automation.cli.words import Target
 from langfuse_aws.automation.engine.deployed import Deployed, open_stack
 from langfuse_aws.automation.engine.waiting import waits
+from langfuse_aws.automation.hours.asleep import need_awake
 from langfuse_aws.automation.plan import Plan, carry_out, show
 from langfuse_aws.automation.rotate import database, nextauth, redis
 from langfuse_aws.automation.terminal import one_line_errors
@@ -26,6 +27,7 @@ def rotate(target: Target, stack: str, folder: Path, yes: bool, dry_run: bool) -
     """Plan, ask, and take the steps that are left."""
     with one_line_errors():
         deployed = open_stack(stack, folder)
+        need_awake(deployed)
         with waits("asking AWS"):
             plan = PLANS[target](deployed)
         if dry_run:

@@ -19,6 +19,7 @@ from langfuse_aws.automation.hours.asleep import Asleep, seen_asleep
 from langfuse_aws.automation.move_in import stack_target
 from langfuse_aws.automation.on_call import shell as shell_module
 from langfuse_aws.automation.restore import command as restore_command
+from langfuse_aws.automation.rotate import command as rotate_command
 from langfuse_aws.automation.restore import replay as replay_module
 from langfuse_aws.automation.snapshot import command as snapshot_command
 from langfuse_aws.settings.hours import Hours
@@ -135,6 +136,8 @@ COMMANDS: list[tuple[Any, list[str]]] = [
     (restore_command, ["restore", "postgres", "--snapshot", "latest", "--yes"]),
     (replay_module, ["replay", "--since", "2026-11-01T00:00:00Z", "--yes"]),
     (replay_module, ["replay", "--since", "2026-11-01T00:00:00Z", "--dry-run"]),
+    (rotate_command, ["rotate", "database", "--yes"]),
+    (rotate_command, ["rotate", "nextauth", "--dry-run"]),
     (shell_module, ["shell", "web"]),
     (shell_module, ["shell", "clickhouse"]),
 ]
