@@ -19,8 +19,8 @@ from langfuse_aws.automation.hours.asleep import Asleep, seen_asleep
 from langfuse_aws.automation.move_in import stack_target
 from langfuse_aws.automation.on_call import shell as shell_module
 from langfuse_aws.automation.restore import command as restore_command
-from langfuse_aws.automation.rotate import command as rotate_command
 from langfuse_aws.automation.restore import replay as replay_module
+from langfuse_aws.automation.rotate import command as rotate_command
 from langfuse_aws.automation.snapshot import command as snapshot_command
 from langfuse_aws.settings.hours import Hours
 from tests.unit.automation.hours.stack_that_sleeps import (
