@@ -2,8 +2,7 @@
 
 Some 3,500 wrong values, one in each section of a file, and every whole configuration that tests and
 pages have. What sections must be to each other it does not say, nor what a text that stands for a
-number is.
-`tests/unit/development/test_docs.py` has that it is current. No editor is run.
+number is. `tests/unit/development/test_docs.py` has that it is current. No editor is run.
 """
 
 import json
