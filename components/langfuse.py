@@ -100,8 +100,8 @@ def deploy(
             location,
             settings.logs.retention_days,
             guard,
-            settings.hours,
             endpoint_services(settings),
+            settings.hours,
         ),
         opts,
     )

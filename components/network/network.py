@@ -35,9 +35,10 @@ class NetworkArgs:
     location: Location
     log_retention_days: int
     guard: ReplacementGuard
-    hours: Hours | None = None
     endpoint_services: Sequence[str] = ()
     """AWS's services that are all the way out there is, as their endpoints' names end."""
+    hours: Hours | None = None
+    """When a NAT instance runs; None: always."""
 
 
 class Network(pulumi.ComponentResource):
