@@ -39,6 +39,10 @@ from tests.provider.gaps import (
 from tests.provider.readback import COPY_REGION, Account, Ports, main_container
 from tests.refused import refused
 
+SEEN_AFTER_A_NIGHT = {("aws:ecs/service:Service", "desiredCount")}
+"""The provider is run here without Pulumi's bridge, which leaves out what is ignored also where an
+update has read another value back than it was given.
+https://github.com/pulumi/pulumi-terraform-bridge/blob/main/pkg/tfbridge/schema.go (processIgnoreChanges)"""
 FEWEST_RESOURCES = 100
 DATABASE = "aws:rds/instance:Instance"
 MAIL = "ops@example.com"
@@ -144,7 +148,7 @@ def check_that_it_sleeps_and_wakes(
     assert (told["state"], told["url"]) == ("awake", outputs["url"])
     assert running(account, outputs) == before
     seen = {(change.type, change.property) for change in deployment.changes()}
-    assert seen <= SEEN_BY_PREVIEW | SEEN_BY_PREVIEW_OF_RDS, "the next preview shows no change"
+    assert seen <= SEEN_BY_PREVIEW | SEEN_BY_PREVIEW_OF_RDS | SEEN_AFTER_A_NIGHT
 
 
 def running(account: Account, outputs: dict[str, Any]) -> list[Any]:
