@@ -42,7 +42,7 @@ from tests.refused import refused
 SEEN_AFTER_A_NIGHT = {("aws:ecs/service:Service", "desiredCount")}
 """The provider is run here without Pulumi's bridge, which leaves out what is ignored also where an
 update has read another value back than it was given.
-https://github.com/pulumi/pulumi-terraform-bridge/blob/main/pkg/tfbridge/schema.go (processIgnoreChanges)"""
+https://github.com/pulumi/pulumi-terraform-bridge (processIgnoreChanges)"""
 FEWEST_RESOURCES = 100
 DATABASE = "aws:rds/instance:Instance"
 MAIL = "ops@example.com"

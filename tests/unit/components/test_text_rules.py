@@ -212,7 +212,6 @@ WITHOUT: Final[Mapping[str, tuple[str, ...]]] = {
         "ec2/vpcEndpoint serviceName",
         "ecr/pullThroughCacheRule upstreamRegistryUrl",
         "ecs/cluster settings[].value",
-        "ec2/eip domain",
         "ecs/clusterCapacityProviders capacityProviders[]",
         "ecs/service capacityProviderStrategies[].capacityProvider",
         "ecs/service platformVersion",
