@@ -229,6 +229,18 @@ def test_a_secret_that_secrets_manager_does_not_hold_is_refused_unseen(
     assert "xxx" not in line
 
 
+@pytest.mark.parametrize("beyond", [0, 1])
+def test_secrets_by_name_are_stored_as_they_are_given(beyond: int) -> None:
+    frame = '{"github":""}'
+    given = frame.replace('""', f'"{"x" * (SECRET_BYTES - len(frame) + beyond)}"')
+    assert len(given) == SECRET_BYTES + beyond
+    providers = {"auth": {"providers": {"github": {"clientId": "x"}}}}
+    lines = [line for line in refused(**providers, authSecrets=given) if "Secrets Manager" in line]
+    assert [line.partition(" bytes")[0] for line in lines] == [
+        f"langfuse:authSecrets: takes {SECRET_BYTES + 1}"
+    ] * beyond
+
+
 # --- the list
 
 # By the property that a row of langfuse_aws/offline/rules.csv bounds: what holds it.

@@ -222,6 +222,13 @@ def test_two_secrets_in_the_clear_are_not_shown_in_a_contradiction() -> None:
     ] * 2, "and nothing more"
 
 
+def test_a_variable_of_the_move_to_version_4_is_sent_to_its_setting() -> None:
+    name = "LANGFUSE_BACKGROUND_MIGRATION_V4_ENABLE_HISTORIC_BACKFILL"
+    for release in (READ[3], READ[4]):
+        (line,) = problems(release, **own("worker", **{name: "true"}))
+        assert "Use langfuse:v4, which sets all that go together." in line
+
+
 def test_what_a_section_sets_is_not_set_again() -> None:
     google = {"clientId": "g-1", "allowedDomains": ["example.com"]}
     sections: dict[str, Any] = {
