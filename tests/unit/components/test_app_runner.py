@@ -444,6 +444,7 @@ def test_the_stack_keeps_every_policy(graph: Graph) -> None:
 
 
 def test_the_picture_shows_app_runner_open_to_the_internet_and_its_stores() -> None:
+    build_locked("platform", APP_RUNNER)  # run once, with its images locked
     picture = architecture(recorded("platform", APP_RUNNER))
     nodes = list(nodes_of(picture.children))
     (web,) = [node for node in nodes if node.title == "Langfuse web"]
