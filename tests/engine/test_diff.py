@@ -55,6 +55,7 @@ def diff(folder: Path, stack: str, *options: str) -> Result:
     return CliRunner().invoke(app, command, catch_exceptions=False)
 
 
+@pytest.mark.running
 def test_a_resize_is_told_with_its_properties_and_its_price(
     change: Callable[[str, str, str], Path], tmp_path: Path
 ) -> None:
@@ -115,6 +116,7 @@ def test_a_renamed_database_is_told_first_as_data_that_is_lost(
     assert "[secret]" not in section, "no secret changes with the name"
 
 
+@pytest.mark.running
 def test_protection_that_is_removed_is_told_first_and_stops_at_its_gate(
     change: Callable[[str, str, str], Path],
 ) -> None:

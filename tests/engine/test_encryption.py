@@ -38,6 +38,7 @@ MIRRORED: Final = {
 }
 
 
+@pytest.mark.running
 def test_the_switch_replaces_no_store_and_changes_the_rest_in_place(
     environment: dict[str, str], tmp_path: Path
 ) -> None:

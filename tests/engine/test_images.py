@@ -98,6 +98,7 @@ def test_the_next_release_moves_when_it_is_mirrored(mirrored: Deployment) -> Non
     assert f'["{NEXT_RELEASE}"]' in policy
 
 
+@pytest.mark.running
 def test_a_stack_pulls_through_stays_as_it_is_and_goes_back_upstream(
     environment: dict[str, str], tmp_path: Path
 ) -> None:

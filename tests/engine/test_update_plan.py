@@ -107,6 +107,7 @@ def inputs(project: Path) -> dict[str, Any]:
         return {each.name: each.inputs for each in stack.deployed().resources}
 
 
+@pytest.mark.running
 def test_what_was_saved_is_deployed_and_nothing_else(
     project: Path, run: Callable[..., Result]
 ) -> None:
