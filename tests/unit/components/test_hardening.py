@@ -106,3 +106,14 @@ def test_aurora_has_database_insights_where_its_least_capacity_bears_them() -> N
         assert len(members) == 2
         for each in members:
             assert each.inputs.get("performanceInsightsEnabled") is wanted, least
+
+
+def test_every_resource_belongs_to_a_component_of_langfuse() -> None:
+    """Options such as the customer key and the permissions boundary reach what is below one."""
+    strays = {
+        f"{stack}: {each.type} {each.name}"
+        for stack, graph in graphs().items()
+        for each in graph.registrations
+        if each.custom and "langfuse:index:" not in graph.options_of(each).parent
+    }
+    assert strays == set()
