@@ -25,7 +25,7 @@ from langfuse_aws.components.runtime.task import (
     run_task_statements,
 )
 from langfuse_aws.components.shared import iam
-from langfuse_aws.components.shared.bucket import private_bucket, version_objects
+from langfuse_aws.components.shared.bucket import expire_objects, private_bucket
 from langfuse_aws.components.shared.location import Location
 from langfuse_aws.components.shared.metrics import (
     CLICKHOUSE_NAMESPACE,
@@ -53,8 +53,6 @@ MEMORY_MIB: Final = 512
 
 WEEK_DAYS: Final = 7
 """An incremental backup needs the full one of its week, which is up to a week older."""
-OLD_VERSION_DAYS: Final = 7
-ABORT_MULTIPART_DAYS: Final = 7
 
 _SCRIPT: Final = Path(__file__).with_name("backup.sh")
 
@@ -196,24 +194,7 @@ def backup_bucket(
     bucket = private_bucket(
         label, protected=protected, key_arn=None, access_logs=access_logs, opts=opts
     )
-    version_objects(bucket, label, opts)
-    aws.s3.BucketLifecycleConfiguration(
-        label,
-        bucket=bucket.id,
-        rules=[
-            {
-                "id": "expire-backups",
-                "status": "Enabled",
-                "filter": {"prefix": ""},
-                "expiration": {"days": retention_days + WEEK_DAYS},
-                "noncurrent_version_expiration": {"noncurrent_days": OLD_VERSION_DAYS},
-                "abort_incomplete_multipart_upload": {
-                    "days_after_initiation": ABORT_MULTIPART_DAYS
-                },
-            }
-        ],
-        opts=opts,
-    )
+    expire_objects(bucket, label, "expire-backups", retention_days + WEEK_DAYS, opts)
     url = pulumi.Output.all(bucket.domain_name, bucket.name).apply(
         lambda values: f"https://{values[0]}/{FOLDER}"
     )

@@ -162,10 +162,9 @@ class Postgres(pulumi.ComponentResource):
             "apply_immediately": True,
         }
         if args.hours is not None:
-            window = "preferred_" if isinstance(settings, AuroraPostgres) else ""
-            common[f"{window}backup_window"] = args.hours.backup_window
-            maintenance = "preferred_maintenance" if window else "maintenance"
-            common[f"{maintenance}_window"] = args.hours.maintenance_window
+            prefix = "preferred_" if isinstance(settings, AuroraPostgres) else ""
+            common[f"{prefix}backup_window"] = args.hours.backup_window
+            common[f"{prefix}maintenance_window"] = args.hours.maintenance_window
         if isinstance(settings, AuroraPostgres):
             made = _aurora(name, settings, password.current, common, child, kept)
         else:

@@ -10,15 +10,17 @@ import pulumi
 import pulumi_aws as aws
 
 from langfuse_aws.components.environment import EVENTS_PREFIX
-from langfuse_aws.components.shared.bucket import private_bucket, version_objects
+from langfuse_aws.components.shared.bucket import (
+    ABORT_MULTIPART_DAYS,
+    private_bucket,
+    version_objects,
+)
 from langfuse_aws.components.shared.metrics import MetricDimensions
 from langfuse_aws.components.shared.stored_secret import RECOVERY_DAYS
 from langfuse_aws.settings.stores import Storage as StorageSettings
 
 UNPROTECTED_KEY_DAYS: Final = 7
 """KMS's shortest waiting period before a key is gone."""
-
-ABORT_MULTIPART_DAYS: Final = 7
 
 
 @dataclass(frozen=True)

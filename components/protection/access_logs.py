@@ -14,10 +14,9 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import pulumi
-import pulumi_aws as aws
 
 from langfuse_aws.components.shared import iam
-from langfuse_aws.components.shared.bucket import private_bucket, version_objects
+from langfuse_aws.components.shared.bucket import expire_objects, private_bucket
 from langfuse_aws.components.shared.location import Location
 
 LOAD_BALANCER_PREFIX: Final = "load-balancer"
@@ -31,11 +30,6 @@ BALANCERS: Final[Mapping[str, str]] = {
 """Accounts of Elastic Load Balancing that may write in its stead, where nobody has said that its
 own name is enough, as it is in every region of the partition `aws`.
 https://github.com/hashicorp/terraform-provider-aws/blob/main/internal/service/elb/service_account_data_source.go"""
-
-OLD_VERSION_DAYS: Final = 7
-"""How long what somebody has overwritten or deleted can be had back."""
-
-ABORT_MULTIPART_DAYS: Final = 7
 
 
 @dataclass(frozen=True)
@@ -65,24 +59,7 @@ class AccessLogs(pulumi.ComponentResource):
             also=lambda arn: writers(arn, args.location),
             opts=child,
         )
-        version_objects(bucket, name, child)
-        aws.s3.BucketLifecycleConfiguration(
-            name,
-            bucket=bucket.id,
-            rules=[
-                {
-                    "id": "expire-logs",
-                    "status": "Enabled",
-                    "filter": {"prefix": ""},
-                    "expiration": {"days": args.retention_days},
-                    "noncurrent_version_expiration": {"noncurrent_days": OLD_VERSION_DAYS},
-                    "abort_incomplete_multipart_upload": {
-                        "days_after_initiation": ABORT_MULTIPART_DAYS
-                    },
-                }
-            ],
-            opts=child,
-        )
+        expire_objects(bucket, name, "expire-logs", args.retention_days, child)
         self.bucket = bucket.name
         self.register_outputs({"bucket": self.bucket})
 

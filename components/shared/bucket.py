@@ -3,10 +3,14 @@
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import pulumi
 import pulumi_aws as aws
+
+OLD_VERSION_DAYS: Final = 7
+"""How long what somebody has overwritten or deleted can be had back."""
+ABORT_MULTIPART_DAYS: Final = 7
 
 
 def _nobody(_: str) -> Sequence[Mapping[str, Any]]:
@@ -97,6 +101,33 @@ def version_objects(bucket: PrivateBucket, name: str, opts: pulumi.ResourceOptio
     """Keep deleted and overwritten objects, until a lifecycle rule expires them."""
     aws.s3.BucketVersioning(
         name, bucket=bucket.id, versioning_configuration={"status": "Enabled"}, opts=opts
+    )
+
+
+def expire_objects(
+    bucket: PrivateBucket, name: str, rule: str, days: int, opts: pulumi.ResourceOptions
+) -> None:
+    """Keep versions, and delete each object of a bucket `days` after it was written.
+
+    `rule` is the lifecycle rule's name.
+    """
+    version_objects(bucket, name, opts)
+    aws.s3.BucketLifecycleConfiguration(
+        name,
+        bucket=bucket.id,
+        rules=[
+            {
+                "id": rule,
+                "status": "Enabled",
+                "filter": {"prefix": ""},
+                "expiration": {"days": days},
+                "noncurrent_version_expiration": {"noncurrent_days": OLD_VERSION_DAYS},
+                "abort_incomplete_multipart_upload": {
+                    "days_after_initiation": ABORT_MULTIPART_DAYS
+                },
+            }
+        ],
+        opts=opts,
     )
 
 

@@ -12,6 +12,7 @@ from typing import Any, Final, Literal
 from langfuse_aws.automation.aws import worker_script
 from langfuse_aws.automation.engine.deployed import Deployed
 from langfuse_aws.automation.errors import UserError
+from langfuse_aws.automation.hours.acts import Database
 from langfuse_aws.automation.plan import Plan, Step
 from langfuse_aws.automation.restore.postgres import CLUSTER, INSTANCE, identifier
 from langfuse_aws.automation.rotate.counter import Counter
@@ -132,12 +133,8 @@ def plan(deployed: Deployed) -> Plan:
 
 
 def _refuse_unless_available(deployed: Deployed, database: Resource) -> None:
-    rds, name = deployed.aws("rds"), identifier(database)
-    if database.type == CLUSTER:
-        status = rds.describe_db_clusters(DBClusterIdentifier=name)["DBClusters"][0]["Status"]
-    else:
-        found = rds.describe_db_instances(DBInstanceIdentifier=name)["DBInstances"][0]
-        status = found["DBInstanceStatus"]
+    name = identifier(database)
+    status = Database(deployed.aws("rds"), database.type == CLUSTER, name, AVAILABLE).status()
     if status != AVAILABLE:
         raise UserError(
             f"stack {deployed.name}: PostgreSQL {name} is {status}, and must be {AVAILABLE} to get "
