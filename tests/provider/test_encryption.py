@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
+from langfuse_aws.automation.engine.offline_workspace import prepare
 from tests.deployment import Deployment
 from tests.provider.aws import client
 from tests.provider.ecs_scheduler import EcsScheduler
@@ -16,20 +17,23 @@ from tests.provider.gaps import SEEN_BY_PREVIEW, SEEN_BY_PREVIEW_OF_RDS
 from tests.provider.readback import Account
 from tests.provider.test_lifecycle import PARALLEL, WITHOUT_PROVIDER_6, come_up, destroy
 
-STACK: Final = "dev"
+# Roles and buckets belong to the account: no other test at its side may have a stack of this name.
+STACK: Final = "encrypted"
 REGION: Final = "eu-west-3"
 CONFIG: Final = {
-    "encryption": "customerKey",
-    "alarms.email": "ops@example.com",
+    "aws:region": REGION,
+    "langfuse:size": "dev",
+    "langfuse:encryption": "customerKey",
+    "langfuse:alarms": {"email": "ops@example.com"},
 }
 
 
 def test_everything_read_back_has_the_key(tmp_path: Path) -> None:
     make_auto_scaling_role()
     account = Account(f"langfuse-{STACK}", REGION)
-    deployment = Deployment.of(STACK, tmp_path, {"PYTHONPATH": WITHOUT_PROVIDER_6}, PARALLEL)
-    deployment.run("config", "set", "aws:region", REGION, "--stack", STACK)
-    deployment.configure_all(CONFIG, {})
+    prepared = prepare(STACK, tmp_path, config=CONFIG)
+    deployment = Deployment(prepared, {"PYTHONPATH": WITHOUT_PROVIDER_6}, PARALLEL)
+    deployment.run("stack", "init", STACK)
     with EcsScheduler(REGION):
         come_up(account, deployment)
         (key,) = [each for each in deployment.state() if each["type"] == "aws:kms/key:Key"]
