@@ -80,6 +80,10 @@ class OfflineStack:
         """Return what `pulumi` needs in its environment to use this workspace alone."""
         home = self.scratch / "home"
         home.mkdir(parents=True, exist_ok=True)
+        # pulumi keeps a verbose log of each command in a folder of this name, encrypted, unless it
+        # cannot make one; no option says so, and a quarter of a preview's work is the log's:
+        # https://github.com/pulumi/pulumi/blob/v3.250.0/pkg/logging/encrypted.go (StartLogging)
+        (home / "logs").touch()
         return {
             **providers,
             "PULUMI_HOME": str(home),
