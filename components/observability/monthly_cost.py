@@ -65,7 +65,6 @@ async def _read(args: pulumi.ResourceTransformationArgs) -> Resource:
         {
             "urn": _label(args.resource),
             "type": args.type_,
-            "custom": isinstance(args.resource, pulumi.CustomResource),
             "inputs": json_format.MessageToDict(inputs),
             "propertyDependencies": {
                 key: sorted({_label(each) for each in found if not isinstance(each, Elsewhere)})

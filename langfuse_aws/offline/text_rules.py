@@ -43,8 +43,8 @@ class Bound:
     pattern: str = ""
     shortest: int = 0
     longest: int | None = None
-    closed: bool = False
-    """Whether AWS lists the values; they are not held here, since new ones come daily."""
+    values: frozenset[str] = frozenset()
+    """Those that AWS lists, if it does; a text may be a newer one, so it is no fault."""
 
     def fault(self, text: str) -> str:
         """Why AWS refuses the text, or nothing."""
@@ -177,5 +177,5 @@ def _of_shape(name: str, shape: Mapping[str, Any]) -> Bound | None:
     # API Gateway's model says it in the name.
     said = re.fullmatch(r".*WithLengthBetween(\d+)And(\d+)", name)
     shortest, longest = map(int, said.groups()) if said else (shape.get("min", 0), shape.get("max"))
-    bound = Bound(shape.get("pattern", ""), shortest, longest, closed="enum" in shape)
+    bound = Bound(shape.get("pattern", ""), shortest, longest, frozenset(shape.get("enum", ())))
     return None if bound == Bound() else bound

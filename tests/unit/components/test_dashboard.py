@@ -5,6 +5,7 @@ always the same text. How the console draws it, only the console shows.
 """
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -18,6 +19,10 @@ from tests.unit.stack_graph import Graph, shipped, varied
 
 FREE_METRICS = 50
 """What a free dashboard may show. https://aws.amazon.com/cloudwatch/pricing/"""
+
+STATISTICS = {"Average", "Maximum", "Minimum", "SampleCount", "Sum"}
+"""Beside percentiles.
+https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/Statistics-definitions.html"""
 
 GRAPHS = {
     "dev": lambda: shipped("dev"),
@@ -52,6 +57,17 @@ def test_every_line_is_a_metric_of_a_resource_of_the_stack(name: str) -> None:
     for _, metric, dimensions, _ in found:
         for dimension, value in dimensions.items():
             assert value in real_values(graph, dimension), (metric, dimension)
+
+
+@every_graph
+def test_every_line_has_a_statistic_of_cloudwatch_and_a_label_of_its_own(name: str) -> None:
+    for widget in widgets(GRAPHS[name]()):
+        options = [line[-1] for line in widget["properties"].get("metrics", ())]
+        for each in options:
+            assert each["stat"] in STATISTICS or re.fullmatch(r"p\d{1,2}", each["stat"])
+        labels = [each["label"] for each in options]
+        assert all(labels), widget["properties"]["title"]
+        assert len({*labels}) == len(labels), labels
 
 
 @every_graph

@@ -147,6 +147,7 @@ def test_target_groups_go_with_their_load_balancer() -> None:
         assert graph.options_of(group).replace_with == {graph.urns[balancer.type, balancer.name]}, (
             "a target group belongs to one load balancer, and ingress.internal makes another one"
         )
+        assert group.inputs["vpcId"] == graph.one("awsx:ec2:Vpc").outputs["vpcId"]
 
 
 @pytest.mark.parametrize("kind", ["alb", "apiGateway"])

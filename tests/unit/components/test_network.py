@@ -9,7 +9,7 @@ import pulumi
 import pytest
 
 from development.recorded_graph import on_mocks, recorded
-from langfuse_aws.components.network.network import Network, NetworkArgs, first_zones
+from langfuse_aws.components.network.network import Network, NetworkArgs, first_zones, within
 from langfuse_aws.components.protection.replacement_guard import ReplacementGuard
 from langfuse_aws.components.shared.location import Location
 from langfuse_aws.cost.bill import bill
@@ -87,6 +87,19 @@ def default_routes(egress: str, zones: int) -> dict[tuple[str, str], tuple[str, 
         (target,) = [value for name, value in given.items() if name != "region"]
         routes[key] = urns[route.name], target
     return routes
+
+
+def test_what_is_within_a_component_has_a_urn_of_its_types_and_its_name() -> None:
+    found: list[str] = []
+
+    def program() -> pulumi.Output[None]:
+        network = pulumi.ComponentResource("langfuse:index:Network", "network")
+        return within(network, "awsx:ec2:Vpc", "aws:ec2/vpc:Vpc").apply(found.append)
+
+    on_mocks("dev", DEFAULT_REGION, program)
+    # Mocks name the stack among the types.
+    above = "urn:pulumi:dev::langfuse::pulumi:pulumi:Stack$langfuse:index:Network"
+    assert found == [f"{above}$awsx:ec2:Vpc$aws:ec2/vpc:Vpc::network"]
 
 
 def test_each_private_subnet_has_a_route_out_of_its_own() -> None:

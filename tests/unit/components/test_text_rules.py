@@ -16,6 +16,7 @@ from langfuse_aws.offline import naming, text_rules
 from langfuse_aws.offline.text_rules import bound_of, faults, matches, texts
 from langfuse_aws.offline.unknown import UNKNOWN
 from tests.unit.stack_graph import Graph, build, build_locked, shipped_config, varied
+from tests.unit.stacks_of_all import graphs
 
 GROUP: Final = "aws:ec2/securityGroup:SecurityGroup"
 ROLE: Final = "aws:iam/role:Role"
@@ -84,6 +85,20 @@ def test_aws_takes_every_text_of_a_stack(name: str) -> None:
         for fault in faults(token, inputs)
     ]
     assert found == []
+
+
+def test_what_aws_lists_the_values_of_has_one_of_them() -> None:
+    asked, others = set[str](), set[str]()
+    for label, graph in graphs().items():
+        for token, name, inputs in made(graph):
+            for path, text in texts(inputs):
+                bound = bound_of(token, path)
+                if bound and bound.values:
+                    asked.add(f"{token} {path}")
+                    if text not in bound.values:
+                        others.add(f"{label}: {token} {name}: {path} {text!r}")
+    assert len(asked) > 50
+    assert others == set()
 
 
 def test_the_longest_names_are_tried() -> None:

@@ -1,0 +1,68 @@
+"""Snapshots that a database or a volume begins with, looked up in the in-memory AWS.
+
+It proves what is taken from a snapshot and what is said of one that is not there. What the engine
+does with a refusal, tests/engine shows.
+"""
+
+from typing import Final
+
+import pulumi
+import pytest
+
+from development.recorded_graph import on_mocks
+from langfuse_aws.components.protection.snapshots import (
+    DatabaseSnapshot,
+    database_snapshot,
+    volume_obstacle,
+)
+from langfuse_aws.offline.facts import DEFAULT_REGION
+from langfuse_aws.offline.invokes import NO_SNAPSHOT
+
+Found = tuple[DatabaseSnapshot | None, str | None]
+
+OF_ENGINE: Final = {"aurora-postgresql": "db-cluster", "postgres": "db"}
+"""What AWS's command line calls a snapshot of an engine."""
+
+
+def looked_up(identifier: str, engine: str) -> Found:
+    found: list[Found] = []
+    on_mocks(
+        "dev", DEFAULT_REGION, lambda: found.append(database_snapshot(identifier, engine, None))
+    )
+    return found[0]
+
+
+@pytest.mark.parametrize("engine", OF_ENGINE)
+def test_a_database_begins_with_what_its_snapshot_says(engine: str) -> None:
+    snapshot, obstacle = looked_up("nightly", engine)
+    assert obstacle is None
+    assert snapshot == DatabaseSnapshot("nightly", engine, "16.6", "available", True, 20)
+
+
+@pytest.mark.parametrize(("engine", "kind"), OF_ENGINE.items())
+def test_a_snapshot_that_is_not_there_is_named_with_its_key_and_the_list_of_others(
+    engine: str, kind: str
+) -> None:
+    snapshot, obstacle = looked_up(NO_SNAPSHOT, engine)
+    assert snapshot is None
+    assert obstacle is not None
+    assert obstacle.startswith(f"langfuse:postgres.snapshotIdentifier: {NO_SNAPSHOT}: ")
+    assert obstacle.endswith(f" See aws rds describe-{kind}-snapshots.")
+
+
+def test_a_volume_that_is_too_small_for_its_snapshot_is_named_with_its_key() -> None:
+    found: list[str | None] = []
+
+    def program() -> None:
+        parent = pulumi.ComponentResource("langfuse:index:ClickHouse", "clickhouse")
+        found.extend(volume_obstacle("snap-0123456789abcdef0", gib, parent) for gib in (7, 8))
+        found.append(volume_obstacle(NO_SNAPSHOT, 8, parent))
+
+    on_mocks("dev", DEFAULT_REGION, program)
+    small, fits, missing = found
+    key = "langfuse:clickhouse.snapshotId:"
+    assert small is not None
+    assert small.startswith(f"{key} snap-0123456789abcdef0: has 8 GiB, more than the volume's 7 ")
+    assert fits is None
+    assert missing is not None
+    assert missing.startswith(f"{key} {NO_SNAPSHOT}: ")
