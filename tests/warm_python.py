@@ -18,6 +18,7 @@ import gc
 import importlib
 import json
 import os
+import re
 import runpy
 import select
 import signal
@@ -58,7 +59,7 @@ def warm_python() -> Generator[dict[str, str]]:
 
 def serve(path: str) -> None:
     """Fork a child for each connection, until standard input ends."""
-    for name in _third_party():
+    for name in (*_third_party(), *_of_aws()):
         hasattr(importlib.import_module(name), "x")  # AWS's modules load when they are asked
     if threading.active_count() > 1:
         raise RuntimeError("an import has started a thread, which a fork would lose")
@@ -101,6 +102,16 @@ def _third_party() -> list[str]:
         names = pipe.read().split()
     os.waitpid(child, 0)
     return names
+
+
+def _of_aws() -> set[str]:
+    """Name the modules of AWS's SDK that only a running program asks for, a dozen of them."""
+    sources = (path.read_text(encoding="utf-8") for path in ROOT.glob("components/**/*.py"))
+    return {
+        f"pulumi_aws.{name}"
+        for source in sources
+        for name in re.findall(r"\baws\.(\w+)\.[A-Z]", source)
+    }
 
 
 def _run(connection: socket.socket) -> None:
