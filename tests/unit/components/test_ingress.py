@@ -36,6 +36,7 @@ def test_the_load_balancer_redirects_http_and_speaks_tls_1_2_or_later() -> None:
     graph = shipped("prod")
     http = graph.one(LISTENER, "langfuse-prod-http").inputs
     https = graph.one(LISTENER, "langfuse-prod-https").inputs
+    assert (http["port"], https["port"]) == (80, 443)
     assert http["defaultActions"] == [
         {
             "type": "redirect",

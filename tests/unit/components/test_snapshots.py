@@ -4,7 +4,7 @@ It proves what is taken from a snapshot and what is said of one that is not ther
 does with a refusal, tests/engine shows.
 """
 
-from typing import Final
+from typing import Any, Final, cast
 
 import pulumi
 import pytest
@@ -13,6 +13,7 @@ from development.recorded_graph import on_mocks
 from langfuse_aws.components.protection.snapshots import (
     DatabaseSnapshot,
     database_snapshot,
+    only_without,
     volume_obstacle,
 )
 from langfuse_aws.offline.facts import DEFAULT_REGION
@@ -66,3 +67,19 @@ def test_a_volume_that_is_too_small_for_its_snapshot_is_named_with_its_key() -> 
     assert fits is None
     assert missing is not None
     assert missing.startswith(f"{key} {NO_SNAPSHOT}: ")
+
+
+def test_an_obstacle_refuses_the_resource_before_it_is_made_and_in_a_preview() -> None:
+    assert only_without("volume", None) is None
+    hooks: list[pulumi.ResourceHook] = []
+
+    def program() -> None:
+        bound = only_without("volume", "is of another size")
+        hooks.extend(cast("Any", bound and bound.before_create))
+
+    on_mocks("dev", DEFAULT_REGION, program)
+    (hook,) = hooks
+    assert hook.opts is not None
+    assert hook.opts.on_dry_run
+    with pytest.raises(pulumi.RunError, match=r"^is of another size$"):
+        hook.callback(cast("Any", None))

@@ -39,6 +39,11 @@ def strings(text: str) -> Iterator[str]:
             yield node.value
 
 
+def test_each_default_is_a_number_of_a_release() -> None:
+    others = {name: each for name, each in DEFAULTS.items() if not re.fullmatch(r"[\d.]+", each)}
+    assert others == {}
+
+
 def test_no_test_has_the_number_of_a_default() -> None:
     texts = {path: path.read_text(encoding="utf-8") for path in TESTS}
     found = [
