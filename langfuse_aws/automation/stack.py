@@ -288,8 +288,10 @@ class LangfuseStack:
         """Begin to destroy beside the caller."""
 
         def work(command: Command, on_event: OnEvent) -> None:
-            stack = self._existing(command)
-            Destruction.of(self.name, self.deployed())
+            stack, deployed = self._existing(command), self.deployed()
+            Destruction.of(self.name, deployed)
+            if not self.offline:
+                self._start_clusters(deployed)
             stack.destroy(on_event=on_event, show_secrets=False, remove=remove)
 
         return self._start("destroy", self._measured(work, gone=remove))
@@ -364,6 +366,16 @@ class LangfuseStack:
             secrets_provider=self._secrets_provider,
             pulumi_command=command,
         )
+
+    def _start_clusters(self, deployed: ResourceGraph) -> None:
+        """Start what AWS deletes only while it runs. Raises UserError."""
+        from langfuse_aws.automation.hours.before_destroy import start_clusters, stopped_clusters
+
+        try:
+            stopped = stopped_clusters(deployed, self.clients)
+        except UserError:  # nobody but Pulumi ESC knows the region
+            return
+        start_clusters(stopped, lambda _: None)
 
     def _existing(self, command: Command) -> auto.Stack:
         """The stack, which must be there."""

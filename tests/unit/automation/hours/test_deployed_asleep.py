@@ -1,8 +1,10 @@
 """`outputs` and `destroy` of a stack that is asleep. The engine is a script, AWS too, or moto."""
 
 import json
-from collections.abc import Generator
+from collections.abc import Callable, Generator
+from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from botocore.exceptions import NoCredentialsError
@@ -195,3 +197,39 @@ def test_offline_nobody_asks_aws_before_a_destroy(stack: SleepingStack) -> None:
     stack.answers = {}
     assert run("destroy", "--yes", "--offline").exit_code == 0
     assert stack.log == []
+
+
+@pytest.mark.parametrize(
+    ("offline", "said"),
+    [(False, ["DescribeDBClusters", "StartDBCluster"]), (True, [])],
+    ids=["in AWS", "in memory"],
+)
+def test_the_library_starts_it_too(
+    stack: SleepingStack,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    offline: bool,
+    said: list[str],
+) -> None:
+    stack.answers = {
+        "DescribeDBClusters": statuses("stopped", "stopped", "available"),
+        "DescribeDBInstances": {"DBInstances": [{"DBInstanceStatus": "available"}]},
+        "StartDBCluster": {},
+    }
+    library = LangfuseStack("dev", {"size": "dev"}, work_dir=tmp_path, offline=offline)
+    engine = Mock()
+    engine.destroy.side_effect = lambda **_: stack.log.append(("destroyed", {}))
+    works: list[Callable[[Any, Any], None]] = []
+    for name, found in (
+        ("_existing", lambda _: engine),
+        ("deployed", lambda: graph(aurora())),
+        ("clients", stack.clients),
+        ("_measured", lambda work, **_: works.append(work)),
+        ("_start", Mock()),
+    ):
+        monkeypatch.setattr(library, name, found)
+    library.start_destroy()
+    (work,) = works
+    work(None, None)
+    asked = list(dict.fromkeys(name for name, _ in stack.log))
+    assert [name for name in asked if name != "DescribeDBInstances"] == [*said, "destroyed"]
