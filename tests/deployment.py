@@ -121,8 +121,8 @@ class Deployment:
         """List the resources in the stack's state, as `pulumi stack export` does, but at once."""
         stacks = self.stack.scratch / "backend" / ".pulumi" / "stacks"
         (file,) = stacks.glob(f"*/{self.stack.name}.json")
-        kept = json.loads(file.read_text(encoding="utf-8"))["checkpoint"]["latest"] or {}
-        return cast("list[dict[str, Any]]", kept.get("resources") or [])
+        kept = json.loads(file.read_text(encoding="utf-8"))["checkpoint"]["latest"]
+        return cast("list[dict[str, Any]]", (kept and kept.get("resources")) or [])
 
     def destroy(self, *options: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Destroy, as a user does: with a preview first."""

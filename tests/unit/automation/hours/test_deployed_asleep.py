@@ -217,19 +217,19 @@ def test_the_library_starts_it_too(
         "StartDBCluster": {},
     }
     library = LangfuseStack("dev", {"size": "dev"}, work_dir=tmp_path, offline=offline)
-    engine = Mock()
-    engine.destroy.side_effect = lambda **_: stack.log.append(("destroyed", {}))
-    works: list[Callable[[Any, Any], None]] = []
-    for name, found in (
-        ("_existing", lambda _: engine),
-        ("deployed", lambda: graph(aurora())),
-        ("clients", stack.clients),
-        ("_measured", lambda work, **_: works.append(work)),
-        ("_start", Mock()),
-    ):
-        monkeypatch.setattr(library, name, found)
+    engine, begun, measured = Mock(), Mock(), Mock()
+
+    def destroyed(**_: object) -> None:
+        stack.log.append(("destroyed", {}))
+
+    engine.destroy.side_effect = destroyed
+    monkeypatch.setattr(library, "_existing", always(engine))
+    monkeypatch.setattr(library, "deployed", always(graph(aurora())))
+    monkeypatch.setattr(library, "clients", stack.clients)
+    monkeypatch.setattr(library, "_measured", measured)
+    monkeypatch.setattr(library, "_start", begun)
     library.start_destroy()
-    (work,) = works
+    work: Callable[[Any, Any], None] = measured.call_args.args[0]
     work(None, None)
     asked = list(dict.fromkeys(name for name, _ in stack.log))
     assert [name for name in asked if name != "DescribeDBInstances"] == [*said, "destroyed"]
