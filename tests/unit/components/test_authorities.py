@@ -180,7 +180,7 @@ def written(folder: Path, pem: str) -> Path:
         IMAGES_OWN, str(folder / "own.pem")
     )
     env = {"AUTHORITIES": pem, "PATH": "/bin:/usr/bin"}
-    subprocess.run(["sh", "-c", script], env=env, check=True)
+    subprocess.run([*authorities.WRITER["entryPoint"], script], env=env, check=True)
     return folder / Path(FILE).name
 
 
@@ -223,8 +223,9 @@ def test_the_script_fails_where_it_cannot_write_and_bears_an_image_without_autho
 ) -> None:
     nowhere = authorities.SCRIPT.replace(FOLDER, str(tmp_path / "nowhere"))
     env = {"AUTHORITIES": ROOT.pem, "PATH": "/bin:/usr/bin"}
-    done = subprocess.run(["sh", "-c", nowhere], env=env, capture_output=True, check=False)
+    entry_point = authorities.WRITER["entryPoint"]
+    done = subprocess.run([*entry_point, nowhere], env=env, capture_output=True, check=False)
     assert done.returncode != 0
     without = authorities.SCRIPT.replace(FOLDER, str(tmp_path)).replace(IMAGES_OWN, "/nonexistent")
-    subprocess.run(["sh", "-c", without], env=env, capture_output=True, check=True)
+    subprocess.run([*entry_point, without], env=env, capture_output=True, check=True)
     assert (tmp_path / Path(FILE).name).read_text().strip() == ROOT.pem

@@ -293,6 +293,7 @@ def test_a_group_can_be_deleted_whoever_has_added_rules_to_it(stack: str) -> Non
 
 def test_flow_logs_are_made_only_when_asked_for() -> None:
     logged = shipped("prod").one("aws:ec2/flowLog:FlowLog")
+    assert logged.inputs["vpcId"] == shipped("prod").one("awsx:ec2:Vpc").outputs["vpcId"]
     role = shipped("prod").one("aws:iam/role:Role", logged.name)
     assert logged.inputs["trafficType"] == "ALL"
     assert logged.inputs["iamRoleArn"] == role.outputs["arn"], "it writes to no log without one"
