@@ -196,11 +196,8 @@ def _serve(sides: Sides) -> None:
 
 
 def _read_back(sides: Sides, url: str, keys: Keys) -> None:
-    trace = old_trace.oldest(sides, keys)
-    if trace is None:
-        console.print(f"{keys.public}: its project has no trace to read back.", markup=False)
-        return
-    console.print(old_trace.read_back(url, keys, trace), markup=False)
+    for line in old_trace.proof(sides, url, keys):
+        console.print(line, markup=False, soft_wrap=True)
 
 
 def move_in_finish(stack: str, folder: Path, direct: bool, yes: bool) -> None:

@@ -4,16 +4,19 @@ What a single server does with it is in tests/move_in. That a cluster runs it wa
 """
 
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
 import pytest
 
 from langfuse_aws.automation.errors import UserError
+from langfuse_aws.automation.move_in import old_trace
 from langfuse_aws.automation.move_in.clickhouse import ClickHouse, Table, copy_partition
 from langfuse_aws.automation.move_in.old_trace import Trace, read_back
 from langfuse_aws.automation.move_in.sides import Keys
 from langfuse_aws.automation.move_in.source import ClickHouseAddress
+from langfuse_aws.automation.smoke.api import Answer, Api
 
 TRACES = Table("traces", "ReplicatedReplacingMergeTree", "", 9, 9, ("id", "it`s"), None)
 
@@ -103,3 +106,51 @@ def test_an_old_trace_is_read_as_each_major_gives_it(
     answers["/api/public/traces/t"] = (401, '{"message": "Invalid credentials"}')
     with pytest.raises(UserError, match="does not come back: HTTP 401 Unauthorized: Invalid cred"):
         read_back("https://langfuse.example.com", Keys("pk", "hush"), Trace("t", "2026-01-01"))
+
+
+def test_a_name_that_still_leads_to_the_source_proves_nothing_and_is_not_asked(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The second way of the name: its record changes last."""
+    asked: list[str] = []
+
+    def read(url: str, *_: Any) -> str:
+        asked.append(url)
+        return "read back"
+
+    def oldest(*_: Any) -> Trace:
+        return Trace("my trace", "2026-01-01")
+
+    monkeypatch.setattr(old_trace, "oldest", oldest)
+    monkeypatch.setattr(old_trace, "read_back", read)
+
+    def said(url: str, of_source: str | None) -> list[str]:
+        sides: Any = SimpleNamespace(source=SimpleNamespace(url=of_source))
+        return list(old_trace.proof(sides, url, Keys("pk", "hush")))
+
+    url = "https://langfuse.example.com"
+    command = f"python3 -m automation smoke --url {url} --trace 'my trace'"
+    (line,) = said(url, "https://langfuse.example.com:443/")
+    assert line == f"{url} is the source's name too. Once it leads to the stack: {command}"
+    assert asked == []
+    for other in (None, "http://localhost:3000"):
+        assert said(url, other)[0] == "read back"
+    assert asked == [url, url]
+
+
+def test_the_name_of_a_trace_is_a_part_of_the_path_whatever_is_in_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[str] = []
+
+    def get(_: Any, path: str) -> Answer:
+        asked.append(path)
+        return Answer(404, "{}")
+
+    monkeypatch.setattr(Api, "get", get)
+    with pytest.raises(UserError, match="the trace a/b&c=d of 2026 does not come back"):
+        read_back("https://langfuse.example.com", Keys("pk", "hush"), Trace("a/b&c=d", "2026"))
+    assert asked == [
+        "/api/public/traces/a%2Fb%26c%3Dd",
+        "/api/public/v2/observations?traceId=a%2Fb%26c%3Dd",
+    ]
