@@ -88,7 +88,7 @@ def move_in_plan(
             display.show(
                 table,
                 rates,
-                {"Lost": list(display.lost(sides)), "Needs": list(display.needs(sides))},
+                {"Lost": list(display.lost(sides)), "Needs": list(display.needs())},
             )
         if refused:
             raise MistakesError([*refused, "nothing was changed."])

@@ -51,9 +51,11 @@ def copy_objects(sides: Sides, say: Say) -> None:
                 took = max(time.monotonic() - begin, 0.001)
                 update(f"objects of {use}: {done:,} copied, {size(copied)}, {rate(copied / took)}")
 
-            copied = objects.copy(source, target, progress)
+            expected = sides.by_s3[use]
+            copied, by_s3 = objects.copy(source, target, progress, by_s3=expected)
+        how = "by S3 itself, " if by_s3 else "S3 refused to copy by itself, " if expected else ""
         say(
-            f"objects of {use}: {copied.objects:,} copied, {size(copied.bytes)}, "
+            f"objects of {use}: {copied.objects:,} copied, {size(copied.bytes)}, {how}"
             f"in {duration(time.monotonic() - begin)}"
         )
 
