@@ -96,6 +96,7 @@ def copy_clickhouse(sides: Sides, say: Say) -> None:
                     sides.clickhouse,
                     sides.target.clickhouse,
                     table,
+                    sides.target_tables[name],
                     sides.columns(name),
                     each.partition.id,
                     _expressions(sides, name),
@@ -129,7 +130,9 @@ def _drop_what_is_gone(sides: Sides, table: str, moved: Iterable[str]) -> int:
         item for item in moved if item.startswith(prefix) and item.removeprefix(prefix) not in there
     ]
     for item in gone:
-        clickhouse.drop_partition(sides.target.clickhouse, table, item.removeprefix(prefix))
+        clickhouse.drop_partition(
+            sides.target.clickhouse, sides.target_tables[table], item.removeprefix(prefix)
+        )
         sides.progress.forget(item)
     return len(gone)
 
