@@ -63,6 +63,16 @@ class Exported:
         return release_of(f":{said}")
 
     @property
+    def web(self) -> str:
+        """Name of web's Deployment: its own, or what the chart calls it."""
+        for each in self.objects:
+            images = [str(one.get("image", "")) for one in _containers(each)]
+            if any(WEB.fullmatch(image) for image in images):
+                return str(_metadata(each).get("name"))
+        release = self.helm_release or "langfuse"
+        return f"{release}-web" if "langfuse" in release else f"{release}-langfuse-web"
+
+    @property
     def kubectl(self) -> str:
         """What a command begins with."""
         return f"kubectl -n {self.namespace}" if self.namespace else "kubectl"
@@ -76,16 +86,11 @@ class Exported:
     def readings(self, objects: Sequence[Tree], where: str) -> Iterator[Reading]:
         """Give what the Deployments' containers of worker and web get; web's are more."""
         for pattern in (WORKER, WEB):
-            for each in objects:
-                if each.get("kind") in ("Deployment", "StatefulSet", "Pod"):
-                    for container in _containers(each):
-                        image = str(container.get("image", ""))
-                        if pattern.fullmatch(image):
-                            given = (
-                                mappings(container.get("env")),
-                                mappings(container.get("envFrom")),
-                            )
-                            yield self.read(*given, release_of(image), where)
+            for container in (one for each in objects for one in _containers(each)):
+                image = str(container.get("image", ""))
+                if pattern.fullmatch(image):
+                    given = mappings(container.get("env")), mappings(container.get("envFrom"))
+                    yield self.read(*given, release_of(image), where)
 
     def read(
         self,
@@ -196,7 +201,7 @@ class Exported:
     ) -> Iterator[tuple[str, Lack]]:
         for name, host, port in addresses(environment):
             if LOCAL.fullmatch(host):
-                what, to = "in its own pod", "deploy/langfuse-web"
+                what, to = "in its own pod", f"deploy/{self.web}"
             elif self._in_cluster(host):
                 what, to = "a name that only the cluster knows", f"svc/{host.split('.')[0]}"
             else:
@@ -229,10 +234,10 @@ def objects_of(documents: Iterable[Any]) -> Iterator[Tree]:
 
 
 def _containers(each: Tree) -> Iterator[Tree]:
-    spec = _mapping(each, "spec") or NOTHING
-    if each["kind"] != "Pod":
-        spec = _mapping(_mapping(spec, "template") or NOTHING, "spec") or NOTHING
-    yield from mappings(spec.get("containers"))
+    """Those of a Deployment."""
+    if each.get("kind") == "Deployment":
+        template = _mapping(_mapping(each, "spec") or NOTHING, "template") or NOTHING
+        yield from mappings((_mapping(template, "spec") or NOTHING).get("containers"))
 
 
 def mappings(found: Any) -> list[Tree]:

@@ -476,12 +476,12 @@ def test_own_stores_sign_in_and_variables_come_as_the_templates_give_them(tmp_pa
 
 
 def test_deployments_are_read_whatever_chart_has_made_them(tmp_path: Path) -> None:
-    def deployment(image: str, env: list[Any], **more: Any) -> dict[str, Any]:
+    def deployment(name: str, image: str, env: list[Any], **more: Any) -> dict[str, Any]:
         containers = [{"image": "envoy"}, {"image": image, "env": env, **more}]
         return {
             "apiVersion": "apps/v1",
             "kind": "Deployment",
-            "metadata": {"name": "x", "namespace": "ai"},
+            "metadata": {"name": name, "namespace": "ai"},
             "spec": {"template": {"spec": {"containers": containers}}},
         }
 
@@ -501,10 +501,10 @@ def test_deployments_are_read_whatever_chart_has_made_them(tmp_path: Path) -> No
     path = write(
         tmp_path,
         "all.json",
-        deployment("registry.example.com/langfuse/langfuse:3.224.0", [
+        deployment("web-of-ours", "registry.example.com/langfuse/langfuse:3.224.0", [
             *shared, {"name": "NEXTAUTH_SECRET", "value": "of web"}
         ], envFrom=[{"secretRef": {"name": "all"}}]),
-        deployment("langfuse/langfuse-worker:3", shared),
+        deployment("worker", "langfuse/langfuse-worker:3", shared),
         GENERAL,
         all_of,
     )  # fmt: skip
@@ -513,6 +513,12 @@ def test_deployments_are_read_whatever_chart_has_made_them(tmp_path: Path) -> No
     assert source.environment["SALT"] == "hush-nextauth"
     assert source.environment["NEXTAUTH_SECRET"] == "of web"
     assert source.clickhouse.password == "hush-clickhouse"
+    beside = write(tmp_path, "beside.yaml", path.read_text().replace("db.example.com", "localhost"))
+    with pytest.raises(UserError) as caught:
+        read_source([beside], {})
+    (line,) = caught.value.messages
+    assert "DATABASE_URL is at localhost:5432, in its own pod. kubectl -n ai port-forward " in line
+    assert " deploy/web-of-ours 5432:5432 opens it here" in line
 
 
 @pytest.mark.parametrize(
