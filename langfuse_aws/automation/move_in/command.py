@@ -41,7 +41,7 @@ NO_RATES: Final = Rates(None, None, None)
 def move_in_configure(stack: str, sources: Sequence[Path], folder: Path, yes: bool) -> None:
     """Set what must be the source's in the stack's configuration."""
     with one_line_errors():
-        source = read_source(sources, os.environ)
+        source = read_source(sources, os.environ, reached=False)
         deployed = open_stack(stack, folder)
         found = configuration_of(source, version_of(deployed.settings.release)[0])
         console.print(f"From {source.name}, for Pulumi.{deployed.name}.yaml", style="bold")

@@ -156,6 +156,7 @@ def _from_outside(
                 str(file),
                 f"on service {host}, which publishes no port for {wanted}. Add "
                 f'ports: ["127.0.0.1:{wanted}:{wanted}"] to it, and docker compose up -d {host}',
+                unreachable=True,
             )
         elif name == HOST:
             result[name] = outside

@@ -23,6 +23,8 @@ class Lack:
     """The file."""
     said: str
     """Goes after `NAME is`."""
+    unreachable: bool = False
+    """Whether the value is known, and leads nowhere from here."""
 
 
 @dataclass(frozen=True)

@@ -212,6 +212,7 @@ class Exported:
                     where,
                     f"at {host}:{port}, {what}. {self.kubectl} port-forward {to} {port}:{port} "
                     f"opens it here; give it with 127.0.0.1:{port} {LATER}",
+                    unreachable=True,
                 ),
             )
 

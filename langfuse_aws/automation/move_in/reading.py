@@ -18,8 +18,13 @@ LATER: Final = "Give it in a file of NAME=VALUE by another --from, which wins."
 PARTS_OF_URL: Final = (HOST, *(f"DATABASE_{each}" for each in ("USERNAME", "PASSWORD", "NAME")))
 
 
-def read_source(paths: Sequence[Path], around: Mapping[str, str]) -> Source:
-    """Read one or several, of which a later one wins. UserError names all that is wrong."""
+def read_source(
+    paths: Sequence[Path], around: Mapping[str, str], *, reached: bool = True
+) -> Source:
+    """Read one or several, of which a later one wins. UserError names all that is wrong.
+
+    `reached`: its stores are to be reached from here; otherwise their addresses do not matter.
+    """
     environment: dict[str, str] = {}
     release: str | None = None
     lacking: dict[str, Lack] = {}
@@ -28,7 +33,11 @@ def read_source(paths: Sequence[Path], around: Mapping[str, str]) -> Source:
         lacking |= found.lacking
         environment |= found.environment
         release = found.release or release
-    lacking = _needed(lacking, environment)
+    lacking = {
+        name: why
+        for name, why in _needed(lacking, environment).items()
+        if reached or not why.unreachable
+    }
     name = ", ".join(map(str, paths))
     told = list(_lines(lacking))
     try:

@@ -286,6 +286,15 @@ def test_names_of_the_cluster_are_told_with_the_way_to_each_all_at_once(tmp_path
     ]
 
 
+def test_what_only_configures_needs_no_way_to_the_stores(tmp_path: Path) -> None:
+    paths = [write(tmp_path, "values.yaml", OF_1), write(tmp_path, "s.yaml", GENERAL, *OF_STORES)]
+    source = read_source(paths, {}, reached=False)
+    assert source.environment["SALT"] == "hush-salt"
+    write(tmp_path, "values.yaml", merged(OF_1, {"langfuse": {"salt": reference("none", "s")}}))
+    with pytest.raises(UserError, match="SALT is in key s of Secret none, which no file has"):
+        read_source(paths, {}, reached=False)
+
+
 @pytest.mark.parametrize(
     ("host", "to"),
     [

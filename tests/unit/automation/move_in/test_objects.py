@@ -17,6 +17,7 @@ from langfuse_aws.automation.move_in import objects
 from langfuse_aws.automation.move_in.display import rows
 from langfuse_aws.automation.move_in.objects import Prefix, Total, copied_by_s3, copy
 from langfuse_aws.automation.move_in.source import ObjectStore
+from langfuse_aws.settings.versions import LANGFUSE
 from tests.unit.aws_account import session
 
 DENIED: Final = b"<Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>"
@@ -173,9 +174,9 @@ def test_only_buckets_of_one_partition_of_aws_are_copied_by_s3(
 def test_the_plan_says_which_way_they_go(buckets: Buckets) -> None:
     for way, by_s3 in (("by S3 itself", True), ("through this machine", False)):
         sides: Any = SimpleNamespace(
-            source_release="3.225.4",
+            source_release=LANGFUSE,
             target=SimpleNamespace(
-                release="3.225.4",
+                release=LANGFUSE,
                 postgres=Store(),
                 clickhouse=Store(),
                 objects={"events": buckets.target},
