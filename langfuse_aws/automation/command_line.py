@@ -84,8 +84,8 @@ Sources = Annotated[
     list[Path],
     typer.Option(
         "--from",
-        help="File or folder of docker compose, or a file of Langfuse's variables; may be "
-        "repeated, and a later one wins.",
+        help="File or folder of docker compose, values of the Helm chart and exported Secrets, or "
+        "a file of Langfuse's variables; may be repeated, and a later one wins.",
         show_default=False,
     ),
 ]
@@ -885,6 +885,12 @@ def smoke(
             help="sk-lf-…. The variable keeps it out of the list of processes.",
         ),
     ] = None,
+    trace: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ID", help="Of a trace that must be there already, such as one that moved in."
+        ),
+    ] = None,
     timeout: Annotated[
         float, typer.Option(min=0, help="Seconds from sending a trace until it must be readable.")
     ] = 90,
@@ -905,6 +911,7 @@ def smoke(
         url=url,
         public_key=public_key,
         secret_key=secret_key,
+        old_trace=trace,
         timeout=timeout,
         as_json=as_json,
     )

@@ -117,6 +117,39 @@ def test_a_second_run_copies_what_is_new_and_nothing_else(pair: Pair) -> None:
     assert [each for each in verification.compare(sides) if not each.same] == []
 
 
+def test_rows_that_have_expired_come_along_and_are_no_difference(pair: Pair) -> None:
+    """Langfuse 4 keeps observations on their way in a table whose rows go after 48 hours."""
+    source, target = pair.clickhouse(0), pair.clickhouse(1)
+    expiring = "toDateTime(seen) + INTERVAL 48 HOUR"
+    for each, clause in ((source, ""), (target, f"TTL {expiring}")):
+        each.execute(
+            "CREATE TABLE staging (id String, seen DateTime64(3), event_ts DateTime64(3), "
+            "is_deleted UInt8) ENGINE = ReplacingMergeTree(event_ts, is_deleted) "
+            f"PARTITION BY toStartOfInterval(seen, INTERVAL 3 MINUTE) ORDER BY id {clause} "
+            "SETTINGS ttl_only_drop_parts = 1"
+        )
+    source.execute(
+        "INSERT INTO staging SELECT 'old-' || number, now() - INTERVAL 50 HOUR, now(), 0 "
+        "FROM numbers(10)"
+    )
+    source.execute("INSERT INTO staging SELECT 'new', now(), now(), 0")
+    # What has expired goes at some time after; on the source, it has not gone yet.
+    source.execute("SYSTEM STOP TTL MERGES")
+    source.execute(
+        f"ALTER TABLE staging MODIFY TTL {expiring} SETTINGS materialize_ttl_after_modify = 0"
+    )
+    sides = pair.sides()
+    said = move(sides)
+    assert [each for each in said if "staging: 2 partitions, 11 rows" in each], "\n".join(said)
+    target.execute("OPTIMIZE TABLE staging FINAL")
+    assert target.rows("SELECT id FROM staging") == [["new"]]
+    assert "TTL" in target.tables()["staging"].definition
+    compared = {each.what: each for each in verification.compare(sides)}["ClickHouse staging"]
+    assert (compared.source, compared.target, compared.remark) == (11, 1, "rows expire")
+    assert compared.same
+    source.execute("SYSTEM START TTL MERGES")
+
+
 def test_what_differs_is_named_with_its_day(pair: Pair) -> None:
     sides = pair.sides()
     move(sides)

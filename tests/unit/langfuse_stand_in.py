@@ -128,6 +128,11 @@ class LangfuseStandIn:
         (found,) = [request for request in self.requests if request.path == path]
         return found
 
+    def hold(self, trace_id: str, time: str) -> None:
+        """Have a trace, as from a time before it was started."""
+        self._known[trace_id] = 0
+        self._times[trace_id] = {"startTime": time, "endTime": time}
+
     def answer(self, request: Request) -> tuple[int, Body]:
         """Answer as Langfuse does."""
         path = urlsplit(request.path).path

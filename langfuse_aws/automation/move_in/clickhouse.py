@@ -6,6 +6,8 @@ A source is asked by GET alone, which ClickHouse answers without changing anythi
 ClickHouse's own format, and through this process without being kept or unpacked.
 """
 
+import re
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -26,6 +28,18 @@ COPY: Final = "_move_in"
 ANY_SIZE: Final = {"max_table_size_to_drop": "0", "max_partition_size_to_drop": "0"}
 """A partition of more than 50 GB is not replaced otherwise, nor is the table that it came from
 dropped: https://clickhouse.com/docs/operations/settings/settings#max_partition_size_to_drop"""
+INSERTING: Final = {"async_insert": "0", "insert_deduplicate": "0"}
+"""A table that is not replicated keeps blocks that are the same; one that is would lose all but one
+of them: https://clickhouse.com/docs/operations/settings/settings#insert_deduplicate. `async_insert`
+is for many small ones, has a deduplication of its own, and is on by default in 26.9."""
+SYNCHRONIZING: Final = {"receive_timeout": "150"}
+"""Seconds that each server waits for its own queue: less than `distributed_ddl_task_timeout`, 180
+by default, after which ClickHouse says of a statement ON CLUSTER no more than that it goes on."""
+SETTLING_SECONDS: Final = 3600
+"""How long servers may take to have a partition: one of 100 GB at 30 MB/s."""
+TIMED_OUT: Final = ("Code: 159", "TIMEOUT_EXCEEDED")
+FIXED_PATH: Final = re.compile(r"(Replicated\w*MergeTree\(')((?:[^'\\{]|\\.|\{(?!uuid\}))*)(')")
+"""Of a table whose place in Keeper is its own by name: `CREATE … AS` would take the same one."""
 DEDUPLICATING: Final = ("Replacing", "Summing", "Aggregating", "Collapsing", "Coalescing")
 """What the engine's name begins with where parts lose rows as they merge: FINAL counts those that
 stay."""
@@ -44,6 +58,18 @@ class Table:
     """Those that hold data, in their order."""
     day_column: str | None
     """What its rows are counted by day by."""
+    definition: str = ""
+    """Its engine with all that belongs to it, as ClickHouse writes it."""
+
+    @property
+    def replicated(self) -> bool:
+        """Whether each server of a cluster has it."""
+        return self.engine.startswith("Replicated")
+
+    @property
+    def expires(self) -> bool:
+        """Whether its rows go by themselves."""
+        return re.search(r"\bTTL\b", self.definition) is not None
 
     @property
     def final(self) -> str:
@@ -98,11 +124,11 @@ class ClickHouse:
         """Ask for one value."""
         return self.rows(query)[0][0]
 
-    def execute(self, statement: str) -> None:
+    def execute(self, statement: str, settings: Mapping[str, str] = ANY_SIZE) -> None:
         """Change something: never on a source."""
         if self.read_only:
             raise ValueError("a source is only read")
-        self._send(statement, ANY_SIZE)
+        self._send(statement, settings)
 
     def version(self) -> str:
         """Give the server's version."""
@@ -122,8 +148,9 @@ class ClickHouse:
             if default not in ("ALIAS", "MATERIALIZED", "EPHEMERAL"):
                 columns.setdefault(table, []).append((name, kind, in_partition_key == "1"))
         found = self.rows(
-            "SELECT name, engine, partition_key, ifNull(total_bytes, 0), ifNull(total_rows, 0) "
-            f"FROM system.tables WHERE database = {quoted(self.address.database)} "
+            "SELECT name, engine, partition_key, ifNull(total_bytes, 0), ifNull(total_rows, 0), "
+            "replaceAll(engine_full, '\\n', ' ') FROM system.tables "
+            f"WHERE database = {quoted(self.address.database)} "
             "AND engine LIKE '%MergeTree' AND NOT is_temporary ORDER BY name"
         )
         return {
@@ -135,8 +162,9 @@ class ClickHouse:
                 int(rows),
                 tuple(column for column, _, _ in columns.get(name, [])),
                 _day_column(columns.get(name, [])),
+                _unescaped(definition),
             )
-            for name, engine, partition_key, size, rows in found
+            for name, engine, partition_key, size, rows, definition in found
             # What a materialized view keeps for itself comes from another table.
             if name not in NOT_COPIED and not name.startswith(".inner") and not name.endswith(COPY)
         }
@@ -194,7 +222,7 @@ class ClickHouse:
         try:
             response = self.client.post(
                 self.address.url,
-                params=self._parameters(statement),
+                params={**self._parameters(statement), **INSERTING},
                 content=blocks,
                 headers=headers,
             )
@@ -202,10 +230,40 @@ class ClickHouse:
             raise self.failed(f"{type(error).__name__}: {error}") from error
         self.check(response)
 
-    def settle(self, table: str) -> None:
-        """Wait until every server of a cluster has what one of them was given."""
-        if self.cluster:
-            self.execute(f"SYSTEM SYNC REPLICA{self.on_cluster} {self.named(table)}")
+    def settle(self, table: Table, name: str | None = None) -> None:
+        """Wait until every server of a cluster has what one of them was given. UserError.
+
+        `name`: of another table of this form.
+        """
+        if not (self.cluster and table.replicated):
+            return
+        name = name or table.name
+        end = time.monotonic() + SETTLING_SECONDS
+        while True:
+            try:
+                self.execute(
+                    f"SYSTEM SYNC REPLICA{self.on_cluster} {self.named(name)}", SYNCHRONIZING
+                )
+            except UserError as error:
+                if not any(each in str(error) for each in TIMED_OUT):
+                    raise
+                if time.monotonic() > end:
+                    raise UserError(
+                        f"ClickHouse of the {self.side}: not every server has {name} yet, after "
+                        f"{SETTLING_SECONDS // 60} minutes. Is each of them up? {error}"
+                    ) from error
+            else:
+                return
+
+    def behind(self) -> list[str]:
+        """List the tables of which this server lacks what other servers of its cluster have."""
+        found = self.rows(
+            "SELECT table FROM system.replicas "
+            f"WHERE database = {quoted(self.address.database)} AND (is_readonly "
+            "OR is_session_expired OR inserts_in_queue > 0 "
+            "OR (log_max_index > 0 AND log_pointer <= log_max_index))"
+        )
+        return [row[0] for row in found]
 
     def named(self, table: str) -> str:
         """Name a table with its database."""
@@ -296,11 +354,14 @@ def copy_partition(
     source: ClickHouse,
     target: ClickHouse,
     table: Table,
+    there: Table,
     columns: Sequence[str],
     partition: str,
     expressions: Mapping[str, str],
 ) -> int:
     """Copy one partition and put it in the place of the target's; gives the bytes sent.
+
+    `table` is the source's, `there` the target's of the same name.
 
     A table of its own is filled first, so no materialized view sees the rows, and what is there
     changes at once or not at all: https://clickhouse.com/docs/sql-reference/statements/alter/partition#replace-partition.
@@ -311,7 +372,12 @@ def copy_partition(
     target.execute(drop)
     target.execute(
         f"CREATE TABLE {target.named(filled)}{target.on_cluster} AS {target.named(table.name)}"
+        f"{_own_place(there.definition)}"
     )
+    if there.expires:
+        # What has expired would not even be written.
+        target.execute(f"ALTER TABLE {target.named(filled)}{target.on_cluster} REMOVE TTL")
+        target.settle(there, filled)
     names = ", ".join(map(_name, columns))
     chosen = ", ".join(
         f"{expressions[each]} AS {_name(each)}" if each in expressions else _name(each)
@@ -334,9 +400,9 @@ def copy_partition(
             counted(response.iter_raw()),
             response.headers.get("Content-Encoding"),
         )
-    target.settle(filled)
+    target.settle(there, filled)
     wanted = source.count(table, partition)
-    arrived = target.count(table, partition, filled)
+    arrived = target.count(there, partition, filled)
     if wanted != arrived:
         raise UserError(
             f"ClickHouse: {table.name}, partition {partition}: the source has {wanted:,} rows and "
@@ -348,14 +414,21 @@ def copy_partition(
             f"ALTER TABLE {target.named(table.name)} REPLACE PARTITION ID {quoted(partition)} "
             f"FROM {target.named(filled)}"
         )
-        target.settle(table.name)
+        target.settle(there)
     target.execute(drop)
     return sent
 
 
-def drop_partition(target: ClickHouse, table: str, partition: str) -> None:
+def _own_place(definition: str) -> str:
+    """Write the engine of a table that is made like one whose place in Keeper is fixed."""
+    engine, found = FIXED_PATH.subn(rf"\g<1>\g<2>{COPY}\g<3>", definition, count=1)
+    return f" ENGINE = {engine}" if found else ""
+
+
+def drop_partition(target: ClickHouse, table: Table, partition: str) -> None:
     """Take away a partition that the source has no more."""
-    target.execute(f"ALTER TABLE {target.named(table)} DROP PARTITION ID {quoted(partition)}")
+    target.execute(f"ALTER TABLE {target.named(table.name)} DROP PARTITION ID {quoted(partition)}")
+    target.settle(table)
 
 
 def moved_paths(prefixes: Mapping[str, str], bucket: str) -> dict[str, str]:
@@ -379,6 +452,11 @@ def _day_column(columns: Sequence[tuple[str, str, bool]]) -> str | None:
 def quoted(value: str) -> str:
     """Write a text as SQL has it."""
     return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
+def _unescaped(value: str) -> str:
+    """Read a text of TSV."""
+    return re.sub(r"\\(.)", r"\1", value)
 
 
 def _name(value: str | None) -> str:

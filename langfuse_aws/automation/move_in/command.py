@@ -41,7 +41,7 @@ NO_RATES: Final = Rates(None, None, None)
 def move_in_configure(stack: str, sources: Sequence[Path], folder: Path, yes: bool) -> None:
     """Set what must be the source's in the stack's configuration."""
     with one_line_errors():
-        source = read_source(sources, os.environ)
+        source = read_source(sources, os.environ, reached=False)
         deployed = open_stack(stack, folder)
         found = configuration_of(source, version_of(deployed.settings.release)[0])
         console.print(f"From {source.name}, for Pulumi.{deployed.name}.yaml", style="bold")
@@ -88,7 +88,7 @@ def move_in_plan(
             display.show(
                 table,
                 rates,
-                {"Lost": list(display.lost(sides)), "Needs": list(display.needs(sides))},
+                {"Lost": list(display.lost(sides)), "Needs": list(display.needs())},
             )
         if refused:
             raise MistakesError([*refused, "nothing was changed."])
@@ -196,11 +196,8 @@ def _serve(sides: Sides) -> None:
 
 
 def _read_back(sides: Sides, url: str, keys: Keys) -> None:
-    trace = old_trace.oldest(sides, keys)
-    if trace is None:
-        console.print(f"{keys.public}: its project has no trace to read back.", markup=False)
-        return
-    console.print(old_trace.read_back(url, keys, trace), markup=False)
+    for line in old_trace.proof(sides, url, keys):
+        console.print(line, markup=False, soft_wrap=True)
 
 
 def move_in_finish(stack: str, folder: Path, direct: bool, yes: bool) -> None:

@@ -8,30 +8,32 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, cast
-from urllib.parse import urlsplit
 
-import yaml
-
-from langfuse_aws.automation.errors import CommandLineError, MistakesError
+from langfuse_aws.automation.errors import CommandLineError
+from langfuse_aws.automation.move_in.containers import (
+    HOST,
+    WEB,
+    WORKER,
+    Lack,
+    Reading,
+    addresses,
+    release_of,
+)
+from langfuse_aws.automation.move_in.documents import read_documents
 from langfuse_aws.automation.move_in.variables import interpolate, read_env_file
 
 NAMES: Final = ("compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml")
 """https://docs.docker.com/compose/intro/compose-application-model/#the-compose-file"""
-WEB: Final = re.compile(r"(?:.*/)?langfuse(?::[\w.-]+)?(?:@sha256:\w+)?")
-WORKER: Final = re.compile(r"(?:.*/)?langfuse-worker(?::[\w.-]+)?(?:@sha256:\w+)?")
-RELEASE: Final = re.compile(r":(\d+\.\d+\.\d+)(?:@|$)")
 PUBLISHED: Final = re.compile(
     r"(?:(?P<address>\[[0-9a-fA-F:]+\]|[0-9.]+):)?(?P<outside>\d+):(?P<inside>\d+)(?:/tcp)?"
 )
-URLS: Final = re.compile(r"(DATABASE|DIRECT|CLICKHOUSE)_URL|LANGFUSE_S3_\w+_ENDPOINT")
-HOSTS: Final = ("DATABASE_HOST",)
 ANYWHERE: Final = ("", "0.0.0.0", "[::]")  # noqa: S104 -- what is compared with
 
 Tree = Mapping[str, Any]
 
 
-def read_compose(path: Path, around: Mapping[str, str]) -> tuple[dict[str, str], str | None]:
-    """Give the variables of its web and worker, and the release of its images, if a tag says it.
+def read_compose(path: Path, around: Mapping[str, str]) -> Reading:
+    """Give the variables of its web and worker.
 
     `around` is the environment of this process, whose values win over those of `.env`. Raises
     UserError; no message has a value in it.
@@ -47,14 +49,13 @@ def read_compose(path: Path, around: Mapping[str, str]) -> tuple[dict[str, str],
             image = str(service.get("image", ""))
             if pattern.fullmatch(image):
                 found |= _environment(service, file.parent, variables)
-                said = RELEASE.search(image)
-                release = said[1] if said else release
+                release = release_of(image) or release
     if not found:
         raise CommandLineError(
             f"{file}: has no service with an image of Langfuse and an environment. Name the file "
             "that runs web and worker, or give a file of their variables."
         )
-    return _from_outside(found, services, file), release
+    return _from_outside(found, services, file, release)
 
 
 def _file(path: Path) -> Path:
@@ -86,15 +87,16 @@ def _services(file: Path, variables: Mapping[str, str]) -> dict[str, dict[str, A
 
 
 def _tree(file: Path) -> Tree:
-    try:
-        tree = yaml.safe_load(file.read_text("utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f", line {mark.line + 1}" if mark else ""
-        raise CommandLineError(f"{file}{where}: cannot be read as YAML.") from None
-    if not isinstance(tree, dict) or not isinstance(tree.get("services"), dict):  # pyright: ignore[reportUnknownMemberType]
+    documents = read_documents(file)
+    tree = documents[0] if len(documents) == 1 else None
+    if not is_compose(tree):
         raise CommandLineError(f"{file}: has no services, so it is no file of docker compose.")
     return cast("Tree", tree)
+
+
+def is_compose(tree: Any) -> bool:
+    """Whether it looks like a file of docker compose."""
+    return isinstance(tree, dict) and isinstance(cast("Tree", tree).get("services"), dict)
 
 
 def _interpolated(value: Any, variables: Mapping[str, str], file: Path) -> Any:
@@ -141,42 +143,27 @@ def _environment(service: Tree, folder: Path, variables: Mapping[str, str]) -> d
 
 
 def _from_outside(
-    environment: Mapping[str, str], services: Mapping[str, Tree], file: Path
-) -> dict[str, str]:
-    mistakes: list[str] = []
+    environment: Mapping[str, str], services: Mapping[str, Tree], file: Path, release: str | None
+) -> Reading:
+    lacking: dict[str, Lack] = {}
     result = dict(environment)
-    for name, value in environment.items():
-        if name in HOSTS:
-            host, _, port = value.partition(":")
-            wanted = int(port) if port.isdigit() else 5432
-        elif URLS.fullmatch(name):
-            try:
-                parts = urlsplit(value)
-                host, wanted = parts.hostname or "", parts.port or _default_port(parts.scheme)
-            except ValueError:
-                continue
-        else:
-            continue
+    for name, host, wanted in addresses(environment):
         if host not in services:
             continue
         outside = next(_published(services[host].get("ports") or [], wanted), None)
         if outside is None:
-            mistakes.append(
-                f"{file}: {name} is on service {host}, which publishes no port for {wanted}. Add "
-                f'ports: ["127.0.0.1:{wanted}:{wanted}"] to it, and docker compose up -d {host}.'
+            lacking[name] = Lack(
+                str(file),
+                f"on service {host}, which publishes no port for {wanted}. Add "
+                f'ports: ["127.0.0.1:{wanted}:{wanted}"] to it, and docker compose up -d {host}',
+                unreachable=True,
             )
-        elif name in HOSTS:
+        elif name == HOST:
             result[name] = outside
         else:
             inside = re.compile(rf"(^\w+://(?:[^@/]*@)?){re.escape(host)}(?::\d+)?", re.IGNORECASE)
-            result[name] = inside.sub(lambda found, at=outside: found[1] + at, value)
-    if mistakes:
-        raise MistakesError(mistakes)
-    return result
-
-
-def _default_port(scheme: str) -> int:
-    return {"http": 80, "https": 443}.get(scheme, 5432)
+            result[name] = inside.sub(lambda found, at=outside: found[1] + at, environment[name])
+    return Reading(result, release, lacking)
 
 
 def _published(ports: Sequence[Any], wanted: int) -> Iterator[str]:

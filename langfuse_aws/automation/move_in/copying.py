@@ -51,9 +51,11 @@ def copy_objects(sides: Sides, say: Say) -> None:
                 took = max(time.monotonic() - begin, 0.001)
                 update(f"objects of {use}: {done:,} copied, {size(copied)}, {rate(copied / took)}")
 
-            copied = objects.copy(source, target, progress)
+            expected = sides.by_s3[use]
+            copied, by_s3 = objects.copy(source, target, progress, by_s3=expected)
+        how = "by S3 itself, " if by_s3 else "S3 refused to copy by itself, " if expected else ""
         say(
-            f"objects of {use}: {copied.objects:,} copied, {size(copied.bytes)}, "
+            f"objects of {use}: {copied.objects:,} copied, {size(copied.bytes)}, {how}"
             f"in {duration(time.monotonic() - begin)}"
         )
 
@@ -94,6 +96,7 @@ def copy_clickhouse(sides: Sides, say: Say) -> None:
                     sides.clickhouse,
                     sides.target.clickhouse,
                     table,
+                    sides.target_tables[name],
                     sides.columns(name),
                     each.partition.id,
                     _expressions(sides, name),
@@ -127,7 +130,9 @@ def _drop_what_is_gone(sides: Sides, table: str, moved: Iterable[str]) -> int:
         item for item in moved if item.startswith(prefix) and item.removeprefix(prefix) not in there
     ]
     for item in gone:
-        clickhouse.drop_partition(sides.target.clickhouse, table, item.removeprefix(prefix))
+        clickhouse.drop_partition(
+            sides.target.clickhouse, sides.target_tables[table], item.removeprefix(prefix)
+        )
         sides.progress.forget(item)
     return len(gone)
 

@@ -68,7 +68,7 @@ def rows(sides: Sides, rates: Rates) -> Iterator[Row]:
             f"Objects {use}",
             f"{total.objects:,}, {size(total.bytes)}",
             f"{here.objects:,}, {size(here.bytes)}",
-            "by S3 itself" if prefix.of_aws else "through this machine",
+            "by S3 itself" if sides.by_s3[use] else "through this machine",
         )
     for name in SECRETS:
         here = name in target.secrets
@@ -94,12 +94,11 @@ def lost(sides: Sides) -> Iterator[str]:
             yield f"ClickHouse's {name}: {', '.join(gone)}, which the target has no more."
 
 
-def needs(sides: Sides) -> Iterator[str]:
+def needs() -> Iterator[str]:
     """Say what must be so."""
     yield "The source's web and worker stopped for the last run; before that it may go on."
     yield "The target's worker stopped: run stops it, and starts it at the end."
-    if any(not each.of_aws for each in sides.objects.values()):
-        yield "This machine for as long as it copies; what is done stays done if it stops."
+    yield "This machine for as long as it copies; what is done stays done if it stops."
 
 
 def show(table: Sequence[Row], rates: Rates, parts: Mapping[str, Sequence[str]]) -> None:

@@ -11,6 +11,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import boto3
 from botocore.config import Config
@@ -18,12 +19,26 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from langfuse_aws.automation.errors import UserError
 from langfuse_aws.automation.move_in.source import ObjectStore, Use
+from langfuse_aws.automation.smoke.checks import S3_HOST
 
 AT_ONCE: Final = 16
 SAMPLE: Final = 32
 """Objects whose content is compared after a copy."""
 BLOCK: Final = 1 << 20
 MOST_WAITING: Final = 10 * AT_ONCE
+MOST_BYTES_AT_ONCE: Final = 5 * 2**30
+"""What CopyObject copies; a larger one is copied in parts.
+https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html"""
+KEPT: Final = (
+    "CacheControl",
+    "ContentDisposition",
+    "ContentEncoding",
+    "ContentLanguage",
+    "ContentType",
+    "Metadata",
+)
+"""Of an object besides its content; S3 keeps them by itself."""
+REFUSED: Final = ("AccessDenied", "403")
 _RETRIES: Any = {"mode": "standard", "total_max_attempts": 5}
 
 
@@ -56,7 +71,7 @@ class Prefix:
     others: tuple[str, ...] = ()
     """Prefixes below this one that are of another use."""
     of_aws: bool = False
-    """Whether its bucket is in S3 itself and opened by the credentials of the target."""
+    """Whether its bucket is in S3 itself."""
 
     def objects(self) -> Iterator[Found]:
         """List them in the order of their keys."""
@@ -120,8 +135,9 @@ def _below(store: ObjectStore, all_of_them: Iterable[ObjectStore]) -> tuple[str,
 
 
 def _open(store: ObjectStore, others: tuple[str, ...], own: Callable[[str | None], Any]) -> Prefix:
-    if store.endpoint is None and store.access_key is None:
-        return Prefix(own(store.region), store.bucket, store.prefix, "source", others, of_aws=True)
+    of_aws = store.endpoint is None or _of_s3(store.endpoint)
+    if of_aws and store.access_key is None:
+        return Prefix(own(store.region), store.bucket, store.prefix, "source", others, of_aws)
     session: Any = boto3.Session()
     client = session.client(
         "s3",
@@ -135,7 +151,31 @@ def _open(store: ObjectStore, others: tuple[str, ...], own: Callable[[str | None
             s3={"addressing_style": "path" if store.path_style else "auto"},
         ),
     )
-    return Prefix(client, store.bucket, store.prefix, "source", others)
+    return Prefix(client, store.bucket, store.prefix, "source", others, of_aws)
+
+
+def _of_s3(endpoint: str) -> bool:
+    return S3_HOST.fullmatch(urlsplit(endpoint).hostname or "") is not None
+
+
+def copied_by_s3(source: Prefix, target: Prefix) -> bool:
+    """Whether S3 copies by itself: in one partition, if the target's user may read the source.
+
+    Found out with the first object, by reading.
+    """
+    if not (source.of_aws and target.of_aws):
+        return False
+    if source.s3.meta.partition != target.s3.meta.partition:
+        return False
+    first = next(source.objects(), None)
+    if first is None:
+        return True
+    try:
+        key = source.prefix + first.key
+        target.s3.get_object(Bucket=source.bucket, Key=key)["Body"].close()
+    except (ClientError, BotoCoreError):
+        return False
+    return True
 
 
 def missing(source: Prefix, target: Prefix) -> Iterator[Found]:
@@ -160,9 +200,16 @@ def _order(key: str) -> bytes:
     return key.encode()
 
 
-def copy(source: Prefix, target: Prefix, progress: Callable[[int, int], None]) -> Total:
-    """Copy what is missing; `progress` gets objects and bytes done."""
+def copy(
+    source: Prefix, target: Prefix, progress: Callable[[int, int], None], *, by_s3: bool
+) -> tuple[Total, bool]:
+    """Copy what is missing; gives what was, and whether S3 did all of it by itself.
+
+    `progress` gets objects and bytes done. `by_s3`: begin so; what S3 refuses to copy, and all that
+    comes after it, goes through this process.
+    """
     done = size = 0
+    way = _Way(source, target, by_s3)
     running: dict[Future[None], Found] = {}
     # Left to themselves, threads would go on after Ctrl-C until all that waits is done.
     pool = ThreadPoolExecutor(AT_ONCE)
@@ -175,7 +222,7 @@ def copy(source: Prefix, target: Prefix, progress: Callable[[int, int], None]) -
                 if each is None:
                     ended = True
                 else:
-                    running[pool.submit(_copy, source, target, each)] = each
+                    running[pool.submit(way.copy, each)] = each
             finished, _ = wait(running, return_when=FIRST_COMPLETED)
             for future in finished:
                 each = running.pop(future)
@@ -184,27 +231,57 @@ def copy(source: Prefix, target: Prefix, progress: Callable[[int, int], None]) -
             progress(done, size)
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
-    return Total(done, size)
+    return Total(done, size), way.by_s3
 
 
-def _copy(source: Prefix, target: Prefix, found: Found) -> None:
-    key, new = source.prefix + found.key, target.prefix + found.key
-    try:
-        if source.of_aws:
-            # S3 copies by itself, in parts if it is large.
-            target.s3.copy(
-                {"Bucket": source.bucket, "Key": key}, target.bucket, new, SourceClient=source.s3
-            )
-            return
-        answer = source.s3.get_object(Bucket=source.bucket, Key=key)
-        kept = {
-            name: answer[name]
-            for name in ("ContentType", "ContentEncoding", "Metadata")
-            if answer.get(name)
-        }
-        target.s3.upload_fileobj(answer["Body"], target.bucket, new, ExtraArgs=kept)
-    except (ClientError, BotoCoreError) as error:
-        raise UserError(f"object s3://{source.bucket}/{key}: {error}") from error
+@dataclass
+class _Way:
+    """How objects go from one prefix to another."""
+
+    source: Prefix
+    target: Prefix
+    by_s3: bool
+
+    def copy(self, found: Found) -> None:
+        """Copy one. UserError."""
+        key, new = self.source.prefix + found.key, self.target.prefix + found.key
+        try:
+            if not (self.by_s3 and self._by_s3(key, new, found.size)):
+                self._through(key, new)
+        except (ClientError, BotoCoreError) as error:
+            raise UserError(f"object s3://{self.source.bucket}/{key}: {error}") from error
+
+    def _by_s3(self, key: str, new: str, size: int) -> bool:
+        """Have S3 copy it; whether it did.
+
+        Without a word on encryption: the copy gets what the target's bucket encrypts with by
+        default (https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html).
+        """
+        origin = {"Bucket": self.source.bucket, "Key": key}
+        client = self.target.s3
+        try:
+            if size <= MOST_BYTES_AT_ONCE:
+                client.copy_object(CopySource=origin, Bucket=self.target.bucket, Key=new)
+            else:
+                head = self.source.s3.head_object(**origin)
+                client.copy(origin, self.target.bucket, new, _kept(head), None, self.source.s3)
+        except ClientError as error:
+            details: Any = error.response
+            if details["Error"]["Code"] not in REFUSED:
+                raise
+            self.by_s3 = False
+            return False
+        return True
+
+    def _through(self, key: str, new: str) -> None:
+        answer = self.source.s3.get_object(Bucket=self.source.bucket, Key=key)
+        self.target.s3.upload_fileobj(
+            answer["Body"], self.target.bucket, new, ExtraArgs=_kept(answer)
+        )
+
+
+def _kept(answer: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: answer[name] for name in KEPT if answer.get(name)}
 
 
 def differing(source: Prefix, target: Prefix, seed: int = 0) -> tuple[int, list[str]]:

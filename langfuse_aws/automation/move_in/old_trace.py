@@ -3,7 +3,10 @@
 It goes the way that users go: the key's hash by SALT, PostgreSQL's project, ClickHouse's rows.
 """
 
+import shlex
+from collections.abc import Iterator
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from langfuse_aws.automation.errors import UserError
 from langfuse_aws.automation.move_in.clickhouse import quoted
@@ -11,6 +14,8 @@ from langfuse_aws.automation.move_in.postgres import literal
 from langfuse_aws.automation.move_in.sides import Keys, Sides
 from langfuse_aws.automation.smoke.api import Api
 from langfuse_aws.automation.smoke.api import Target as Served
+from langfuse_aws.automation.smoke.checks import read_trace, visible
+from langfuse_aws.settings.installation import COMMAND
 
 PLACES = (
     # Table, its column of the trace, its time.
@@ -49,22 +54,31 @@ def oldest(sides: Sides, keys: Keys) -> Trace | None:
     return None
 
 
+def proof(sides: Sides, url: str, keys: Keys) -> Iterator[str]:
+    """Read one back, where the name leads to the target already; gives what to say. UserError."""
+    trace = oldest(sides, keys)
+    if trace is None:
+        yield f"{keys.public}: its project has no trace to read back."
+        return
+    later = f"{COMMAND} smoke --url {url} --trace {shlex.quote(trace.id)}"
+    if urlsplit(url).hostname == urlsplit(sides.source.url or "").hostname:
+        yield f"{url} is the source's name too. Once it leads to the stack: {later}"
+        return
+    yield read_back(url, keys, trace)
+    yield f"The same under the name that it gets: {later}"
+
+
 def read_back(url: str, keys: Keys, trace: Trace) -> str:
     """Read it by the API; gives what to say. UserError if it does not come."""
     api = Api(Served(url, keys.public, keys.secret))
     try:
-        answer = api.get(f"/api/public/traces/{trace.id}")
-        if answer.status == 404:
-            # Closed where Langfuse 4 writes its new tables alone.
-            answer = api.get(f"/api/public/v2/observations?traceId={trace.id}")
-            there = answer.ok and bool(answer.json.get("data"))
-        else:
-            there = answer.ok and answer.json.get("id") == trace.id
+        answer = read_trace(api, trace.id)
     finally:
         api.close()
-    if not there:
+    if not visible(answer):
         raise UserError(
             f"{url}: the trace {trace.id} of {trace.time} does not come back: {answer.short}. 401 "
-            "is a SALT that web does not have yet: pulumi up; anything else is in its log."
+            "is a SALT that web does not have yet: pulumi up; no connection, a name that does not "
+            "lead to the stack yet; anything else is in web's log."
         )
     return f"{url} gives the trace {trace.id} of {trace.time} back."

@@ -9,7 +9,7 @@ from typing import Final
 import httpx
 
 from langfuse_aws.automation.move_in.clickhouse import ClickHouse, Table
-from langfuse_aws.automation.move_in.objects import Prefix
+from langfuse_aws.automation.move_in.objects import Prefix, copied_by_s3
 from langfuse_aws.automation.move_in.postgres import Postgres
 from langfuse_aws.automation.move_in.progress import Progress
 from langfuse_aws.automation.move_in.source import Source, Use
@@ -89,6 +89,14 @@ class Sides:
     def common_tables(self) -> Mapping[str, Table]:
         """Those that are copied: the source's that the target has too."""
         return {name: each for name, each in self.tables.items() if name in self.target_tables}
+
+    @cached_property
+    def by_s3(self) -> Mapping[Use, bool]:
+        """Which objects S3 copies by itself; the others go through this machine."""
+        return {
+            use: copied_by_s3(prefix, self.target.objects[use])
+            for use, prefix in self.objects.items()
+        }
 
     @property
     def left_tables(self) -> list[str]:

@@ -5,7 +5,7 @@ docker compose, a Helm chart and a file of URLs come down to.
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -19,8 +19,11 @@ VARIABLES_OF_USE: Final[Mapping[Use, str]] = {
     "media": "LANGFUSE_S3_MEDIA_UPLOAD",
     "exports": "LANGFUSE_S3_BATCH_EXPORT",
 }
+POSTGRES_URLS: Final = ("DIRECT_URL", "DATABASE_URL")
+"""Of which the first that is set is where PostgreSQL is, whatever else says."""
 POSTGRES_PORT: Final = 5432
 PORTS: Final = {"http": 80, "https": 443}
+OTHER_STORAGES: Final = ("LANGFUSE_USE_AZURE_BLOB", "LANGFUSE_USE_GOOGLE_CLOUD_STORAGE")
 Mistaken = Callable[[str, str], None]
 """Takes a variable, and what is wrong with it."""
 HEX_KEY: Final = re.compile(r"[0-9a-fA-F]{64}")
@@ -103,15 +106,23 @@ class Source:
 
 
 def source_of(
-    name: str, environment: Mapping[str, str], release: str | None = None, hint: str = ""
+    name: str,
+    environment: Mapping[str, str],
+    release: str | None = None,
+    hint: str = "",
+    lacking: Sequence[str] = (),
 ) -> Source:
-    """Read the variables. MistakesError names all that is missing or wrong; `hint` ends each."""
+    """Read the variables. MistakesError names all that is missing or wrong; `hint` ends each.
+
+    `lacking`: those of which it is known, and told elsewhere, why they are missing.
+    """
     # Langfuse takes an empty text for none.
     given = {key: value for key, value in environment.items() if value != ""}
     mistakes: list[str] = []
 
     def mistaken(variable: str, what: str) -> None:
-        mistakes.append(" ".join(filter(None, (f"{name}: {variable} {what}.", hint))))
+        if not lacking or not {*variable.split(", ")} <= {*lacking}:
+            mistakes.append(" ".join(filter(None, (f"{name}: {variable} {what}.", hint))))
 
     postgres = _postgres(given, mistaken)
     clickhouse = _clickhouse(given, mistaken)
@@ -128,10 +139,10 @@ def source_of(
 
 
 def _postgres(given: Mapping[str, str], mistaken: Mistaken) -> PostgresAddress | None:
-    if "DATABASE_URL" not in given:
-        return _postgres_in_parts(given, mistaken)
     # Migrations go past a pooler by DIRECT_URL, and a dump has to as well.
-    variable = "DIRECT_URL" if "DIRECT_URL" in given else "DATABASE_URL"
+    variable = next((each for each in POSTGRES_URLS if each in given), None)
+    if variable is None:
+        return _postgres_in_parts(given, mistaken)
     try:
         parts = urlsplit(given[variable])
         port = parts.port or POSTGRES_PORT
@@ -161,6 +172,7 @@ def _postgres_in_parts(given: Mapping[str, str], mistaken: Mistaken) -> Postgres
         mistaken("DATABASE_URL" if len(missing) == len(names) else ", ".join(missing), "is not set")
         return None
     host, _, port = given["DATABASE_HOST"].partition(":")
+    port = port or given.get("DATABASE_PORT", "")
     options = parse_qs(given.get("DATABASE_ARGS", ""))
     return PostgresAddress(
         host,
@@ -200,8 +212,9 @@ def _host(name: str) -> str:
 
 
 def _objects(given: Mapping[str, str], mistaken: Mistaken) -> Iterator[tuple[Use, ObjectStore]]:
-    if given.get("LANGFUSE_USE_AZURE_BLOB") == "true":
-        mistaken("LANGFUSE_USE_AZURE_BLOB", "is true: objects are copied from S3's API only")
+    for other in OTHER_STORAGES:
+        if given.get(other) == "true":
+            mistaken(other, "is true: objects are copied from S3's API only")
     for use, variables in VARIABLES_OF_USE.items():
         bucket = given.get(f"{variables}_BUCKET")
         if bucket is None:

@@ -92,7 +92,9 @@ def _target(
             clickhouse, "target", cluster=CLUSTER if settings.clickhouse.clustered else None
         ),
         objects={
-            use: Prefix(s3, told[f"{name}_BUCKET"], told.get(f"{name}_PREFIX", ""), "target")
+            use: Prefix(
+                s3, told[f"{name}_BUCKET"], told.get(f"{name}_PREFIX", ""), "target", of_aws=True
+            )
             for use, name in VARIABLES_OF_USE.items()
         },
         secrets={**_of_web(deployed), **secrets},

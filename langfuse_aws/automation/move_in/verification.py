@@ -1,11 +1,17 @@
 """Counts both sides of a move: rows by table and day, objects, bytes, and a sample's checksums."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from langfuse_aws.automation.move_in import objects
 from langfuse_aws.automation.move_in.amounts import counted
 from langfuse_aws.automation.move_in.sides import Sides
+
+BEHIND: Final = (
+    "the source's server that answers lacks what others of its cluster have, so it was copied "
+    "without that: wait, or name another one by CLICKHOUSE_URL"
+)
 
 
 @dataclass(frozen=True)
@@ -20,11 +26,13 @@ class Comparison:
     differing: tuple[str, ...] = ()
     """Days or keys that differ, and how."""
     remark: str = ""
+    expires: bool = False
+    """Whether each side takes rows away by itself: each partition was counted as it was copied."""
 
     @property
     def same(self) -> bool:
         """Whether nothing differs."""
-        return self.source == self.target and not self.differing
+        return (self.source == self.target or self.expires) and not self.differing
 
 
 def compare(sides: Sides) -> Iterator[Comparison]:
@@ -42,23 +50,33 @@ def compare_postgres(sides: Sides) -> Iterator[Comparison]:
 
 
 def compare_clickhouse(sides: Sides) -> Iterator[Comparison]:
-    """Count the rows of each table by day."""
+    """Count the rows of each table by day, once each server has all of them."""
+    replicated = any(table.replicated for table in sides.tables.values())
+    behind = sides.clickhouse.behind() if replicated else []
     for name, table in sides.common_tables.items():
+        sides.target.clickhouse.settle(sides.target_tables[name])
         there = sides.clickhouse.days(table)
         here = sides.target.clickhouse.days(sides.target_tables[name])
         days = sorted({*there, *here})
+        expires = table.expires or sides.target_tables[name].expires
+        lacking = [BEHIND] if name in behind else []
         yield Comparison(
             f"ClickHouse {name}",
             sum(there.values()),
             sum(here.values()),
             "rows",
-            tuple(
-                f"{day}: {there.get(day, 0):,} and {here.get(day, 0):,}"
-                for day in days
-                if there.get(day, 0) != here.get(day, 0)
-            ),
-            counted(len(days), "day") if table.day_column else "",
+            (*lacking, *([] if expires else _differing(there, here, days))),
+            "rows expire" if expires else counted(len(days), "day") if table.day_column else "",
+            expires,
         )
+
+
+def _differing(
+    there: Mapping[str, int], here: Mapping[str, int], days: Sequence[str]
+) -> Iterator[str]:
+    for day in days:
+        if there.get(day, 0) != here.get(day, 0):
+            yield f"{day}: {there.get(day, 0):,} and {here.get(day, 0):,}"
 
 
 def compare_objects(sides: Sides) -> Iterator[Comparison]:

@@ -82,8 +82,11 @@ class Sent:
 class Checks:
     """A run on one Langfuse."""
 
-    def __init__(self, api: Api, target: Target, seconds: float, report: Report) -> None:
+    def __init__(
+        self, api: Api, target: Target, seconds: float, report: Report, old_trace: str | None
+    ) -> None:
         self._api = api
+        self._old_trace = old_trace
         self._target = target
         self._seconds = seconds
         self._report = report
@@ -96,6 +99,8 @@ class Checks:
         yield "health", self._health
         yield "ready", self._ready
         yield "keys", self._keys
+        if (old := self._old_trace) is not None:
+            yield "read an old trace", lambda: self._read_old(old)
         traced = self._new("otel_ingestion")
         yield "send by OTLP", lambda: self._send_otlp(traced)
         batched = self._new("ingestion")
@@ -140,6 +145,12 @@ class Checks:
             raise diagnosis.keys(answer)
         return f"project {projects[0].get('name')}"
 
+    def _read_old(self, trace_id: str) -> str:
+        answer = read_trace(self._api, trace_id)
+        if not visible(answer):
+            raise diagnosis.old_trace(answer, trace_id)
+        return f"trace {trace_id}"
+
     def _new(self, queue: str) -> Sent:
         return Sent(payloads.new_trace_id(), payloads.began(), time.monotonic(), queue)
 
@@ -167,13 +178,13 @@ class Checks:
     def _read(self, sent: Sent, *, other_way_works: bool = False) -> str:
         end = sent.at + self._seconds
         attempts = Retrying(
-            retry=retry_if_result(lambda answer: not _visible(answer) and not _closed(answer)),
+            retry=retry_if_result(lambda answer: not visible(answer) and not _closed(answer)),
             stop=stop_after_delay(end - time.monotonic()),
             wait=wait_fixed(POLL_SECONDS),
             retry_error_callback=_last,
         )
         answer = attempts(self._look, sent.trace_id, end)
-        if _visible(answer):
+        if visible(answer):
             seconds = time.monotonic() - sent.at
             _compare(answer, sent.began)
             return f"visible after {seconds:.1f} s"
@@ -249,12 +260,20 @@ class Checks:
         raise diagnosis.prompt_in_folder(answer, encoded)
 
 
-def run(target: Target, seconds: float, begins: Callable[[str], object]) -> Report:
-    """Take the steps until one fails. `begins` is told the name of each."""
+def run(
+    target: Target,
+    seconds: float,
+    begins: Callable[[str], object],
+    old_trace: str | None = None,
+) -> Report:
+    """Take the steps until one fails. `begins` is told the name of each.
+
+    `old_trace`: ID of a trace that has to be there already.
+    """
     report = Report()
     api = Api(target)
     try:
-        for what, action in Checks(api, target, seconds, report).steps():
+        for what, action in Checks(api, target, seconds, report, old_trace).steps():
             begins(what)
             begin = time.monotonic()
             try:
@@ -272,11 +291,22 @@ def run(target: Target, seconds: float, begins: Callable[[str], object]) -> Repo
     return report
 
 
+def read_trace(api: Api, trace_id: str) -> Answer:
+    """Read a trace that has been there for long, by the API that its write mode leaves open."""
+    name = quote(trace_id, safe="")
+    answer = api.get(f"{TRACES}/{name}")
+    if answer.status != 404:
+        return answer
+    # Closed where Langfuse 4 writes its new tables alone.
+    newer = api.get(f"{OBSERVATIONS}?traceId={name}")
+    return newer if visible(newer) else answer
+
+
 def _no_connection(answer: Answer) -> bool:
     return answer.status is None and not answer.late
 
 
-def _visible(answer: Answer) -> bool:
+def visible(answer: Answer) -> bool:
     """Whether it shows the trace: itself, or its observations."""
     return answer.status == 200 and bool(answer.json.get("id") or answer.json.get("data"))
 

@@ -37,6 +37,7 @@ def smoke(
     url: str | None,
     public_key: str | None,
     secret_key: str | None,
+    old_trace: str | None,
     timeout: float,
     as_json: bool,
 ) -> None:
@@ -63,7 +64,7 @@ def smoke(
         _show_asleep(str(asleep), as_json=as_json)
         raise typer.Exit(1)
     with waits.silent(as_json), waits("asking Langfuse") as update:
-        report = run(target, timeout, update)
+        report = run(target, timeout, update, old_trace)
         lag = lag_seconds(deployed) if deployed else None
     _show_json(report, lag) if as_json else _show(report, target, lag)
     if not report.ok:

@@ -167,6 +167,21 @@ def closed(answer: Answer) -> CheckError:
     return _other(answer)
 
 
+def old_trace(answer: Answer, trace_id: str) -> CheckError:
+    """Stores and keys are well, so this one is of another project, or was never here."""
+    if answer.status in (401, 403):
+        return keys(answer)
+    if answer.status is not None and answer.status < 500:
+        return _failed(
+            answer,
+            "data",
+            f"the trace {trace_id} is not there: {answer.short}. Either it is of another project "
+            "than the keys, or ClickHouse's tables have not come along, or the name still leads "
+            "to another Langfuse.",
+        )
+    return _other(answer)
+
+
 def timeless(answer: Answer) -> CheckError:
     """What was read back says nothing of when it was."""
     return _failed(

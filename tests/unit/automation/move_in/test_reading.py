@@ -161,6 +161,27 @@ def test_ports_that_are_not_published_are_told_together(tmp_path: Path) -> None:
     assert "LANGFUSE_S3_EVENT_UPLOAD_ENDPOINT is on service minio" in objects
 
 
+def test_a_later_file_gives_another_way_to_what_publishes_no_port(tmp_path: Path) -> None:
+    write(tmp_path, {**SERVICES, "db": {"image": "postgres"}})
+    urls = tmp_path / "urls.env"
+    urls.write_text("DATABASE_URL=postgresql://me:hush@127.0.0.1:6000/langfuse\n")
+    assert str(read_source([tmp_path, urls], {}).postgres) == "postgresql://127.0.0.1:6000/langfuse"
+    urls.write_text("DIRECT_URL=postgresql://me:hush@127.0.0.1:6001/langfuse\n")
+    assert str(read_source([tmp_path, urls], {}).postgres) == "postgresql://127.0.0.1:6001/langfuse"
+
+
+def test_past_a_pooler_whatever_names_it(tmp_path: Path) -> None:
+    """As migrations go; parts of a URL are as Langfuse's entrypoint joins them."""
+    file = tmp_path / "my.env"
+    file.write_text(
+        "DATABASE_HOST=pooler\nDATABASE_USERNAME=me\nDATABASE_PASSWORD=hush\nDATABASE_NAME=x\n"
+        "DIRECT_URL=postgresql://me:hush@db:5433/x\nCLICKHOUSE_URL=http://c:8123\n"
+        "CLICKHOUSE_USER=me\nCLICKHOUSE_PASSWORD=hush\nSALT=hush\nNEXTAUTH_SECRET=hush\n"
+        "LANGFUSE_S3_EVENT_UPLOAD_BUCKET=langfuse\n"
+    )
+    assert str(read_source([file], {}).postgres) == "postgresql://db:5433/x"
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [

@@ -263,6 +263,41 @@ def test_waiting_for_a_trace_ends(version: str, path: str) -> None:
     assert len([each for each in langfuse.paths if each.startswith(path)]) == 6
 
 
+@pytest.mark.parametrize(
+    ("version", "write_mode", "asked"),
+    [
+        (V3, "legacy", [f"{TRACES}0"]),
+        (V4, "dual", [f"{TRACES}0"]),
+        (V4, "events_only", [f"{TRACES}0", f"{OBSERVATIONS}?traceId=0"]),
+    ],
+)
+def test_an_old_trace_is_read_before_anything_is_sent(
+    version: str, write_mode: WriteMode, asked: list[str]
+) -> None:
+    with LangfuseStandIn(version, write_mode=write_mode) as langfuse:
+        langfuse.hold("0", "2026-01-01T00:00:00.000Z")
+        found = report(langfuse.url, "--trace", "0")
+        assert [each["what"] for each in found["steps"]][3:5] == [
+            "read an old trace",
+            "send by OTLP",
+        ]
+        assert found["steps"][3]["result"] == "trace 0"
+        assert langfuse.paths[3 : 3 + len(asked)] == asked
+
+
+@pytest.mark.parametrize(("version", "write_mode"), [(V3, "legacy"), (V4, "events_only")])
+def test_an_old_trace_that_is_not_there_fails_with_what_may_be_why(
+    version: str, write_mode: WriteMode
+) -> None:
+    with LangfuseStandIn(version, write_mode=write_mode) as langfuse:
+        result = smoke("--url", langfuse.url, "--trace", "gone")
+        assert OTLP not in langfuse.paths
+    assert result.exit_code == 1
+    said = " ".join(result.output.split())
+    assert "error: data: the trace gone is not there: HTTP 404 Not Found" in said
+    assert "is of another project than the keys" in said
+
+
 def test_waiting_is_90_seconds_unless_told() -> None:
     clock = Clock()
     with LangfuseStandIn(V4, Fault(works=())) as langfuse:
