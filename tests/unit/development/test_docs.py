@@ -281,3 +281,21 @@ def test_every_fault_says_where_it_is_tested_and_every_test_that_is_named_exists
     assert missing == []
     silent = [row[0] for row in rows if not re.search(r"test_[a-z_]+\*?\.py", row[2])]
     assert silent == [], "a fault without a test"
+
+
+def test_each_row_of_a_table_is_under_its_head_and_has_its_columns() -> None:
+    """GitHub shows other rows as text, or leaves their last cells out."""
+    strays: list[str] = []
+    for document in DOCUMENTS:
+        columns = 0
+        lines = FENCE.sub("", text_of(document)).splitlines()
+        for line, following in zip(lines, [*lines[1:], ""], strict=True):
+            if not line.startswith("|"):
+                columns = 0
+                continue
+            cells = len(re.findall(r"(?<!\\)\|", line)) - 1
+            if not columns and re.fullmatch(r"(\| :?-+:? )+\|", following):
+                columns = cells
+            if cells != columns:
+                strays.append(f"{document.name}: {line[:60]}")
+    assert strays == []
