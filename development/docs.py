@@ -36,7 +36,7 @@ from development.cost_tables import (
 from development.peer_costs import peer_table
 from development.plugin_arguments import source
 from development.policy_tables import anywhere_table, narrower_table, rule_tables
-from development.posture_tables import posture_counts, posture_rules
+from development.posture_tables import posture_counts, posture_further, posture_rules
 from development.scaling_tables import spike_by_busy_cpu, spike_inputs, spike_results, web_spikes
 from development.store_tables import store_table
 from development.trap_tables import trap_table
@@ -74,7 +74,11 @@ PARTS: Final[Mapping[str, Mapping[str, Callable[[], str]]]] = {
         "busy-cpu": spike_by_busy_cpu,
         "web": web_spikes,
     },
-    "docs/security.md": {"counts": posture_counts, "rules": posture_rules},
+    "docs/security.md": {
+        "counts": posture_counts,
+        "rules": posture_rules,
+        "further": posture_further,
+    },
     "docs/upgrade.md": {"traps": trap_table},
 }
 """The generated parts of each file, by the name in the markers."""

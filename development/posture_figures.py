@@ -27,10 +27,42 @@ KEYS: Final[Mapping[str, Mapping[str, Any]]] = {
 }
 """What a stack file has besides, by whether there is a customer key."""
 
+_PULL_THROUGH: Final = "arn:aws:secretsmanager:us-east-1:123456789012:secret:ecr-pullthroughcache"
+FURTHER: Final[Mapping[str, tuple[str, Mapping[str, Any]]]] = {
+    "grafana.enabled": ("prod", {"grafana": {"enabled": True}}),
+    "images.source": (
+        "dev",
+        {
+            "images": {
+                "source": "pullThrough",
+                "githubSecretArn": f"{_PULL_THROUGH}/github-AbCdEf",
+                "dockerHubSecretArn": f"{_PULL_THROUGH}/docker-hub-AbCdEf",
+            }
+        },
+    ),
+    "ingress.waf": ("prod", {"ingress": {"waf": {}}}),
+    "storage.kms": ("dev", {"storage": {"kms": True}}),
+}
+"""Settings that no stack file has and that make what further rules look at, each with the stack
+file that it is added to."""
+
+UNSEEN: Final[Mapping[str, Mapping[str, str]]] = {
+    "web.platform": {"CKV2_AWS_23": "Route53 A Record has Attached Resource"}
+}
+"""The same, where the images of a stack must be locked, and so none is recorded here."""
+
 
 def graph(stack: str, key: str) -> ResourceGraph:
     """The resources of a stack file, `with` or `without` a customer key."""
     return recorded(stack, {**shipped_config(stack), **KEYS[key]})
+
+
+def further_graph(setting: str) -> ResourceGraph:
+    """The resources of the stack file that one of `FURTHER` is added to."""
+    stack, added = FURTHER[setting]
+    config = shipped_config(stack)
+    sections = {key: {**config.get(key, {}), **value} for key, value in added.items()}
+    return recorded(stack, {**config, **sections})
 
 
 def resources(graph: ResourceGraph) -> int:
@@ -38,13 +70,23 @@ def resources(graph: ResourceGraph) -> int:
     return sum(each.custom and each.type.startswith("aws:") for each in graph.resources)
 
 
-def figures(scans: Mapping[str, Mapping[str, Scan]]) -> dict[str, Any]:
-    """What the file holds, from the scans of each stack `with` and `without` a key."""
+def figures(scans: Mapping[str, Mapping[str, Scan]], further: Mapping[str, Scan]) -> dict[str, Any]:
+    """What the file holds, from the scans of each stack `with` and `without` a key, and by setting.
+
+    Of a setting, only rules count that no stack file fails.
+    """
     found = [each for of_stack in scans.values() for each in of_stack.values()]
     (version,) = {each.version for each in found}
+    rules = {failed.rule: failed.what for each in found for failed in each.failed}
     return {
         "checkov": version,
-        "rules": {failed.rule: failed.what for each in found for failed in each.failed},
+        "further": {
+            setting: {
+                failed.rule: failed.what for failed in each.failed if failed.rule not in rules
+            }
+            for setting, each in further.items()
+        },
+        "rules": rules,
         "stacks": {
             stack: {
                 key: {
@@ -77,10 +119,11 @@ def main() -> int:
         return 1
     try:
         scans = {stack: {key: scan(graph(stack, key), checkov) for key in KEYS} for stack in STACKS}
+        further = {setting: scan(further_graph(setting), checkov) for setting in FURTHER}
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    text = json.dumps(figures(scans), ensure_ascii=False, indent=1, sort_keys=True)
+    text = json.dumps(figures(scans, further), ensure_ascii=False, indent=1, sort_keys=True)
     FILE.write_text(f"{text}\n", encoding="utf-8")
     print(f"wrote development/{FILE.name}; make docs writes docs/security.md")
     return 0

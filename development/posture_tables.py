@@ -6,7 +6,7 @@ import json
 from functools import cache
 from typing import Any
 
-from development.posture_figures import FILE, STACKS
+from development.posture_figures import FILE, STACKS, UNSEEN
 from langfuse_aws.policy.accepted import accepted
 from langfuse_aws.review.markdown import table
 
@@ -45,6 +45,22 @@ def posture_rules() -> str:
         (f"`{rule}`", what, *(_cell(stack, rule) for stack in STACKS), accepted()[rule])
         for rule, what in sorted(kept()["rules"].items())
     ]
+    return table(head, rows)
+
+
+def further() -> dict[str, dict[str, str]]:
+    """What each rule asks that a stack fails with a setting alone, by the setting."""
+    return {**kept()["further"], **{setting: dict(rules) for setting, rules in UNSEEN.items()}}
+
+
+def posture_further() -> str:
+    """Each rule that fails with a setting alone, and why that is accepted."""
+    head = ("Rule", "What it asks", "With", "Accepted because")
+    rows = sorted(
+        (f"`{rule}`", what, f"`{setting}`", accepted()[rule])
+        for setting, rules in further().items()
+        for rule, what in rules.items()
+    )
     return table(head, rows)
 
 

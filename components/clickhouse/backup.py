@@ -119,6 +119,9 @@ class ClickHouseBackup(pulumi.ComponentResource):
                 network=args.network,
                 log_retention_days=args.log_retention_days,
                 without=UNUSED_BY_CLICKHOUSE,
+                # The client keeps a history of what is typed, and of no query that it is given:
+                # https://github.com/ClickHouse/ClickHouse/blob/master/src/Client/ClientBase.cpp
+                read_only=True,
                 more={
                     "entryPoint": ["/bin/bash", "-euc"],
                     "command": [_SCRIPT.read_text(encoding="utf-8")],

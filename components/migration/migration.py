@@ -92,6 +92,10 @@ class Migration(pulumi.ComponentResource):
                 network=parts.network,
                 log_retention_days=parts.settings.logs.record_days,
                 authorities=parts.authorities,
+                # Prisma 6.17.1 and 6.19.3 were tried: they would keep a time and a cache in the
+                # home of a user who has none, and go on. golang-migrate writes in `create` only:
+                # https://github.com/golang-migrate/migrate/blob/v4.19.1/internal/cli/commands.go
+                read_only=True,
                 more={"command": command(first_start=parts.first_start is not None)},
             ),
             child,

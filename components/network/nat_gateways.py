@@ -31,7 +31,7 @@ class NatGateways(pulumi.ComponentResource):
         self.ids = []
         for number, subnet_id in enumerate(args.subnet_ids, start=1):
             label = f"{name}-{number}"
-            address = aws.ec2.Eip(label, tags={"Name": label}, opts=child)
+            address = aws.ec2.Eip(label, domain="vpc", tags={"Name": label}, opts=child)
             gateway = aws.ec2.NatGateway(
                 label,
                 allocation_id=address.id,

@@ -121,7 +121,9 @@ class NatInstance(pulumi.ComponentResource):
             opts=child,
         )
         self.network_interface_id = interface.id
-        address = aws.ec2.Eip(name, network_interface=interface.id, tags={"Name": name}, opts=child)
+        address = aws.ec2.Eip(
+            name, domain="vpc", network_interface=interface.id, tags={"Name": name}, opts=child
+        )
         # The instance must know the name of its group, and its role be narrowed to it, before there
         # is a group.
         group_name = interface.id.apply(lambda interface_id: f"{name}-{interface_id}")

@@ -86,14 +86,15 @@ ENCRYPTED: Final[Mapping[str, Callable[[Props, Key], dict[str, Any]]]] = {
     "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration": (
         _bucket
     ),
+    "aws:scheduler/schedule:Schedule": _input("kms_key_arn"),
     "aws:secretsmanager/secret:Secret": _input("kms_key_id"),
     "aws:sns/topic:Topic": _input("kms_master_key_id"),
 }
 """What gives a resource the key, by type: its inputs, from those that it has and the key's ARN.
 
-Not schedules, of which a key encrypts the payload alone, and the stack's have none
-(https://docs.aws.amazon.com/scheduler/latest/UserGuide/encryption-rest.html); nor the function,
-which has no environment."""
+Not the function, which has no environment."""
+
+SCHEDULER: Final = "scheduler.amazonaws.com"
 
 
 def has_own_key(settings: Settings) -> bool:
@@ -122,6 +123,7 @@ class Encryption(pulumi.ComponentResource):
         self._location = args.location
         settings = args.settings
         self._copies: Key | None = None
+        self._roles_of_schedules: set[str] = set()
         if settings.encryption is not None and not has_own_key(settings):
             self.key_arn = pulumi.Output.from_input(_given(settings.encryption, args.location))
         else:
@@ -156,9 +158,15 @@ class Encryption(pulumi.ComponentResource):
     ) -> pulumi.ResourceTransformationResult | None:
         props: dict[str, Any] = dict(args.props)
         opts = args.opts
+        if args.type_ == "aws:iam/role:Role":
+            # Its policy has the same name, and says nothing of whose it is.
+            if SCHEDULER in str(props.get("assume_role_policy")):
+                self._roles_of_schedules.add(args.name)
+            return None
         if args.type_ == "aws:iam/rolePolicy:RolePolicy":
+            schedules = args.name in self._roles_of_schedules
             props["policy"] = pulumi.Output.all(props["policy"], self.key_arn).apply(
-                lambda found: with_key(found[0], found[1], self._location)
+                lambda found: with_key(found[0], found[1], self._location, schedules=schedules)
             )
         elif args.type_ in ENCRYPTED:
             if props.get("region") not in (None, self._location.region):
@@ -281,16 +289,29 @@ def _host(service: str, location: Location) -> str:
     return f"{service}.{location.region}.{suffix}"
 
 
-def with_key(policy: str, key_arn: str, location: Location) -> str:
+def with_key(policy: str, key_arn: str, location: Location, *, schedules: bool = False) -> str:
     """Add to a role's policy what its other statements need of the key, and no more.
 
-    Each way leads through the service that has encrypted, and for its own things only.
+    Each way leads through the service that has encrypted, and for its own things only. A role of
+    `schedules` decrypts them in its own name, before it does what they say.
     """
     document = json.loads(policy)
     statements = cast("list[dict[str, Any]]", document["Statement"])
     for each in list(statements):
         statements += _follows(each, key_arn, location)
+    if schedules:
+        statements += [_decrypt_schedules(key_arn, location)]
     return json.dumps(document, sort_keys=True)
+
+
+def _decrypt_schedules(key_arn: str, location: Location) -> dict[str, Any]:
+    """Let a schedule's role have what AWS asks of it, for schedules of this account alone.
+
+    https://docs.aws.amazon.com/scheduler/latest/UserGuide/encryption-rest.html
+    """
+    prefix = f"arn:{location.partition}:scheduler:{location.region}:{location.account}"
+    context = {"kms:EncryptionContext:aws:scheduler:schedule:arn": f"{prefix}:schedule/default/*"}
+    return {**iam.allow(["kms:Decrypt"], [key_arn], {"StringLike": context})}
 
 
 def _follows(statement: dict[str, Any], key_arn: str, location: Location) -> list[iam.Statement]:

@@ -1,7 +1,9 @@
 """What differs between old and new inputs, and whether it takes a replacement.
 
 Compares inputs with inputs, so that what AWS adds by itself is never a difference; but for the few
-inputs that the provider reads back.
+inputs that the provider reads back, and for those that a program begins to write: the provider
+compares them with what AWS has, and plans nothing where it is the same.
+https://github.com/pulumi/pulumi-terraform-bridge/blob/main/pkg/tfbridge/provider.go (Diff)
 """
 
 import re
@@ -71,7 +73,7 @@ def compare(
         for name in read_back(token)
         if state and name in new and state.get(name) is not None
     }
-    old = {**old, **read}
+    old = _with_what_is_there({**old, **read}, new, state or {})
     conditional = {
         name
         for rule in rules_of(token, "replaces")
@@ -117,6 +119,22 @@ def differences(old: Any, new: Any, path: str = "") -> list[tuple[str, Kind]]:
         kind = Kind.ADD if old is None else Kind.DELETE if new is None else Kind.UPDATE
         return [(path, kind)]
     return [found for pair in pairs for found in differences(pair[1], pair[2], pair[0])]
+
+
+def _with_what_is_there(old: Any, new: Any, state: Any) -> Any:
+    """The old inputs, and those that AWS has just as the new ones begin to write them."""
+    if all(isinstance(each, Mapping) for each in (old, new, state)):
+        olds, news, there = (cast("Mapping[str, Any]", each) for each in (old, new, state))
+        of_new = {
+            key: _with_what_is_there(olds.get(key), value, there.get(key))
+            for key, value in news.items()
+        }
+        return {**olds, **{key: value for key, value in of_new.items() if value is not None}}
+    if all(isinstance(each, list) for each in (old, new, state)):
+        before = cast("list[Any]", old)
+        of_new = list(map(_with_what_is_there, before, new, state))
+        return [*of_new, *before[len(of_new) :]]
+    return state if old is None and state == new else old
 
 
 def _joined(path: str, key: str) -> str:

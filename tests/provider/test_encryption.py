@@ -53,6 +53,7 @@ def test_everything_read_back_has_the_key(tmp_path: Path) -> None:
             "database",
             "disk",
             "logs",
+            "schedule",
             "secret",
             "topic",
             "vault",
@@ -102,6 +103,10 @@ def keys(account: Account) -> Iterator[tuple[str, Any]]:
         yield f"cache {cache['ReplicationGroupId']}", cache.get("KmsKeyId")
     for vault in account.client("backup").list_backup_vaults()["BackupVaultList"]:
         yield f"vault {vault['BackupVaultName']}", vault.get("EncryptionKeyArn")
+    scheduler = account.client("scheduler")
+    for schedule in scheduler.list_schedules(NamePrefix=prefix)["Schedules"]:
+        said = scheduler.get_schedule(Name=schedule["Name"])
+        yield f"schedule {schedule['Name']}", said.get("KmsKeyArn")
     sns = account.client("sns")
     for topic in sns.list_topics()["Topics"]:
         attributes = sns.get_topic_attributes(TopicArn=topic["TopicArn"])["Attributes"]

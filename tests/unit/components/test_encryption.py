@@ -19,6 +19,7 @@ from langfuse_aws.offline.facts import ACCOUNT
 from langfuse_aws.settings.loading import SettingsError, load_without_secrets
 from tests.image_lock import locked
 from tests.unit.components.test_app_runner import APP_RUNNER
+from tests.unit.components.test_hours import SMALL
 from tests.unit.cost.test_cost import EVERYTHING
 from tests.unit.stack_graph import Graph, build, shipped, shipped_config, unshared
 
@@ -42,6 +43,7 @@ PLACES: Final[Mapping[str, tuple[str | int, ...]]] = {
     "aws:rds/clusterInstance:ClusterInstance": ("performanceInsightsKmsKeyId",),
     "aws:rds/instance:Instance": ("kmsKeyId",),
     SSE: ("rules", 0, "applyServerSideEncryptionByDefault", "kmsMasterKeyId"),
+    "aws:scheduler/schedule:Schedule": ("kmsKeyArn",),
     "aws:secretsmanager/secret:Secret": ("kmsKeyId",),
     "aws:sns/topic:Topic": ("kmsMasterKeyId",),
 }
@@ -213,10 +215,34 @@ def test_a_role_may_use_the_key_for_what_it_reads_and_writes_already(
         ["kms:CreateGrant"],
     ]
     assert volumes[1]["Condition"]["Bool"] == {"kms:GrantIsForAWSResource": "true"}
+    schedules = f"arn:aws:scheduler:us-east-1:{ACCOUNT}:schedule/default/*"
+    (schedule,) = about_keys("langfuse-dev-clickhouse-backup-scheduler")
+    assert (schedule["Action"], schedule["Condition"]) == (
+        ["kms:Decrypt"],
+        {"StringLike": {"kms:EncryptionContext:aws:scheduler:schedule:arn": schedules}},
+    )
+    assert about_keys("langfuse-dev-migration-gate") == [], "it runs tasks too, and no schedule"
     for role in graph.of_type(POLICY):
         for each in about_keys(role.name):
             assert each["Resource"] == [key]
-            assert "kms:ViaService" in each["Condition"]["StringEquals"], role.name
+            through = each["Condition"].get("StringEquals", {})
+            assert "kms:ViaService" in through or each == schedule, role.name
+
+
+def test_the_role_of_each_schedule_may_decrypt_it_and_no_other_role(
+    stacks: dict[str, Graph],
+) -> None:
+    for label, graph in {**stacks, "hours": encrypted("dev", SMALL)}.items():
+        schedules = graph.of_type("aws:scheduler/schedule:Schedule")
+        roles = {role.outputs["arn"]: role.name for role in graph.of_type("aws:iam/role:Role")}
+        assert schedules, label
+        run_them = {roles[each.inputs["target"]["roleArn"]] for each in schedules}
+        may = {
+            role.name
+            for role in graph.of_type(POLICY)
+            if "kms:EncryptionContext:aws:scheduler" in role.inputs["policy"]
+        }
+        assert may == run_them, label
 
 
 def test_a_role_that_reads_nothing_encrypted_gets_nothing_of_the_key() -> None:

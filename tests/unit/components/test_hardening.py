@@ -47,7 +47,7 @@ def test_a_shell_needs_capabilities_that_aws_does_not_name() -> None:
 
 
 def test_what_writes_no_file_cannot_write_one() -> None:
-    read_only = {"web", "worker", "queue-probe", "write-certificates"}
+    read_only = {"web", "worker", "queue-probe", "write-certificates", "migration", "backup"}
     found = dict(containers())
     assert read_only < {each["name"] for each in found.values()}
     for where, each in found.items():

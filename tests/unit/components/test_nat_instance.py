@@ -244,7 +244,8 @@ def test_a_lost_instance_is_replaced_at_the_same_interface_and_address() -> None
     assert template["networkInterfaces"] == [
         {"deviceIndex": 0, "networkInterfaceId": interface.id}
     ], "no other interface, address or security group: EC2 refuses them beside it"
-    assert graph.one("aws:ec2/eip:Eip").inputs["networkInterface"] == interface.id
+    address = graph.one("aws:ec2/eip:Eip").inputs
+    assert (address["networkInterface"], address["domain"]) == (interface.id, "vpc")
     assert (group["availabilityZones"], "vpcZoneIdentifiers" in group) == (["us-east-1a"], False)
     subnets = graph.one("awsx:ec2:Vpc").outputs["publicSubnetIds"]
     assert interface.inputs["subnetId"] == subnets[0], "in the group's zone"

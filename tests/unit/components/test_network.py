@@ -130,8 +130,10 @@ def test_private_subnets_lead_to_their_own_zones_gateway_or_to_the_only_one() ->
         assert [route.inputs["natGatewayId"] for route in routes] == (made * 4)[:4]
         subnets = graph.one("awsx:ec2:Vpc").outputs["publicSubnetIds"]
         assert [each.inputs["subnetId"] for each in found] == subnets[:gateways]
-        addresses = {address.id for address in graph.of_type("aws:ec2/eip:Eip")}
-        assert {each.inputs["allocationId"] for each in found} == addresses, "one each"
+        addresses = graph.of_type("aws:ec2/eip:Eip")
+        named = {address.id for address in addresses}
+        assert {each.inputs["allocationId"] for each in found} == named, "one each"
+        assert {each.inputs["domain"] for each in addresses} == {"vpc"}
 
 
 def test_only_egress_none_puts_tasks_in_public_subnets() -> None:

@@ -9,8 +9,14 @@ from typing import Any
 
 import pytest
 
-from development.posture_figures import KEYS, STACKS, figures, graph, resources
-from development.posture_tables import kept, posture_counts, posture_rules
+from development.posture_figures import FURTHER, KEYS, STACKS, figures, graph, resources
+from development.posture_tables import (
+    further,
+    kept,
+    posture_counts,
+    posture_further,
+    posture_rules,
+)
 from langfuse_aws.automation.posture.checkov import Failed, Scan
 from langfuse_aws.cost.prices import HOURS, price_list, rows
 from langfuse_aws.policy.accepted import accepted
@@ -36,7 +42,19 @@ def test_the_stacks_are_those_that_checkov_has_seen() -> None:
 def test_each_rule_that_fails_has_a_reason_and_each_reason_a_rule() -> None:
     failing = {rule for _, _, each in every_scan() for rule in each["failed"]}
     assert failing == kept()["rules"].keys()
-    assert failing == accepted().keys(), "langfuse_aws/policy/accepted.csv"
+    assert FURTHER.keys() == kept()["further"].keys(), AGAIN
+    assert all(kept()["further"].values()), "a setting with which no further rule fails"
+    with_a_setting = {rule for rules in further().values() for rule in rules}
+    assert not failing & with_a_setting
+    assert failing | with_a_setting == accepted().keys(), "langfuse_aws/policy/accepted.csv"
+
+
+def test_a_rule_that_fails_with_a_setting_alone_names_it() -> None:
+    rows = posture_further().splitlines()
+    (waf,) = [row for row in rows if "`CKV2_AWS_76`" in row]
+    assert "| `ingress.waf` |" in waf
+    (platform,) = [row for row in rows if "`CKV2_AWS_23`" in row]
+    assert "| `web.platform` |" in platform
 
 
 def test_a_reason_names_prices_of_the_price_list() -> None:
@@ -74,7 +92,9 @@ def test_the_tables_count_what_failed() -> None:
 def test_a_scan_is_kept_by_its_rules() -> None:
     resource = graph("dev", "without").of_type("aws:s3/bucket:Bucket")[0]
     scanned = Scan("3.3.30", 4, (Failed("CKV_A", "a is so", resource),) * 2)
-    found = figures({"dev": {"without": scanned}})
+    more = Scan("3.3.30", 4, (*scanned.failed, Failed("CKV_B", "b is so", resource)))
+    found = figures({"dev": {"without": scanned}}, {"ingress.waf": more})
+    assert found["further"] == {"ingress.waf": {"CKV_B": "b is so"}}
     assert found["checkov"] == "3.3.30"
     assert found["rules"] == {"CKV_A": "a is so"}
     assert found["stacks"]["dev"]["without"] == {

@@ -218,6 +218,41 @@ def test_what_forces_a_replacement() -> None:
     assert replaced(lock, {"maxRetentionDays": 7}, {"maxRetentionDays": 9}) == ["maxRetentionDays"]
 
 
+def test_a_program_can_begin_to_write_what_aws_has_already() -> None:
+    address, group = "aws:ec2/eip:Eip", "aws:autoscaling/group:Group"
+    for token, old, state, new, expected in (
+        (address, {}, {"domain": "vpc"}, {"domain": "vpc"}, []),
+        (address, {}, {"domain": "standard"}, {"domain": "vpc"}, ["domain"]),
+        (address, {}, {"domain": "vpc"}, {"domain": UNKNOWN}, ["domain"]),
+        (address, {}, {}, {"domain": "vpc"}, ["domain"]),
+        (address, {}, {"domain": None}, {"domain": "vpc"}, ["domain"]),
+        (SUBNET, {}, {"mapPublicIpOnLaunch": False}, {"mapPublicIpOnLaunch": False}, []),
+        (
+            SUBNET,
+            {},
+            {"mapPublicIpOnLaunch": False},
+            {"mapPublicIpOnLaunch": True},
+            ["mapPublicIpOnLaunch"],
+        ),
+        (
+            TASK,
+            {"runtimePlatform": {"cpuArchitecture": "ARM64"}},
+            {"runtimePlatform": {"cpuArchitecture": "ARM64", "operatingSystemFamily": "LINUX"}},
+            {"runtimePlatform": {"cpuArchitecture": "ARM64", "operatingSystemFamily": "LINUX"}},
+            [],
+        ),
+        (
+            group,
+            {"tags": [{"key": "a"}]},
+            {"tags": [{"key": "a", "value": "b"}]},
+            {"tags": [{"key": "a", "value": "b"}]},
+            [],
+        ),
+    ):
+        found = changes.compare(token, old, new, {**old, **state})
+        assert [each.path for each in found.changes] == expected, (token, old, state, new)
+
+
 def test_a_part_of_an_object_can_force_a_replacement() -> None:
     token = "aws:servicediscovery/service:Service"
     old = {"dnsConfig": {"namespaceId": "a", "dnsRecords": [{"ttl": 1, "type": "A"}]}}
