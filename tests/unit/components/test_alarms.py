@@ -617,6 +617,18 @@ def test_the_bill_counts_the_alarms_that_are_made() -> None:
     assert alarm_count(load(LARGE)) == len(mailing(large()))
 
 
+@pytest.mark.parametrize(
+    ("least", "most", "label"),
+    [(9, 9.5, "postgres-capacity"), (9.5, 10, "postgres-cpu"), (10, 10, "postgres-cpu")],
+)
+def test_capacity_is_watched_where_an_idle_cluster_has_less_than_the_bound(
+    least: float, most: float, label: str
+) -> None:
+    aurora = {"mode": "auroraServerless", "minAcu": least, "maxAcu": most}
+    labels = {row.label for row in alarm_rows(load({"size": "dev", "postgres": aurora}), STACK)}
+    assert labels & {"postgres-capacity", "postgres-cpu"} == {label}
+
+
 def connections(**postgres: Any) -> float | None:
     rows = alarm_rows(load({"size": "dev", "postgres": postgres}), STACK)
     found = [row.threshold for row in rows if row.label == "postgres-connections"]

@@ -8,10 +8,17 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final
 
+import pulumi
 import pytest
 
-from development.recorded_graph import recorded
-from langfuse_aws.components.protection.encryption import ENCRYPTED, KEPT, with_key
+from development.recorded_graph import on_mocks, recorded
+from langfuse_aws.components.protection.encryption import (
+    ENCRYPTED,
+    KEPT,
+    Encryption,
+    EncryptionArgs,
+    with_key,
+)
 from langfuse_aws.components.shared.location import Location
 from langfuse_aws.cost.bill import idle_cost
 from langfuse_aws.offline import invokes
@@ -62,6 +69,20 @@ def key_of(found: Any) -> Any:
 
 def encrypted(stack: str, config: Mapping[str, Any], key: str = "customerKey") -> Graph:
     return build(stack, {**config, "encryption": key})
+
+
+def test_the_key_belongs_to_what_the_stack_belongs_to() -> None:
+    """So that options of a component for other programs, such as its provider, reach it."""
+
+    def program() -> None:
+        settings = load_without_secrets({"size": "dev", "encryption": "customerKey"})
+        top = pulumi.ComponentResource("langfuse:index:Langfuse", "top")
+        args = EncryptionArgs(settings, Location.current())
+        Encryption("key", args, pulumi.ResourceOptions(parent=top))
+
+    requests = on_mocks("dev", "us-east-1", program).monitor.requests
+    (urn,) = [urn for urn, each in requests.items() if each.name == "top"]
+    assert [each.name for each in requests.values() if each.parent == urn] == ["key"]
 
 
 @pytest.fixture(scope="module")

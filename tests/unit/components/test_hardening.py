@@ -40,6 +40,29 @@ def test_a_container_has_no_linux_capability_that_it_can_do_without() -> None:
     assert not needed & {*UNUSED_BY_CLICKHOUSE}
 
 
+def test_a_generated_password_has_no_character_that_means_something_elsewhere() -> None:
+    """In a URL, in a shell, in JSON, or to RDS; a user types `-_.!`, which mean nothing there."""
+    passwords = [
+        (f"{stack}: {each.name}", each.inputs)
+        for stack, graph in graphs().items()
+        for each in graph.of_type("random:index/randomPassword:RandomPassword")
+    ]
+    assert len(passwords) > 20
+    for name, inputs in passwords:
+        if name.endswith("-user-password"):
+            assert inputs["overrideSpecial"] == "-_.!", name
+        else:
+            assert inputs.get("special") is False, name
+
+
+def test_container_insights_is_off_by_its_name() -> None:
+    """It is paid by the metric. ECS takes any text for a setting's value."""
+    for stack, graph in graphs().items():
+        for each in graph.of_type("aws:ecs/cluster:Cluster"):
+            setting = {"name": "containerInsights", "value": "disabled"}
+            assert each.inputs["settings"] == [setting], stack
+
+
 def test_a_shell_needs_capabilities_that_aws_does_not_name() -> None:
     graph = build("dev", {"size": "dev", "exec": True})
     for name in ("web", "worker"):

@@ -151,6 +151,11 @@ def test_target_groups_go_with_their_load_balancer() -> None:
         assert group.inputs["vpcId"] == graph.one("awsx:ec2:Vpc").outputs["vpcId"]
 
 
+def test_a_rule_of_the_load_balancer_has_a_place_with_room_before_it() -> None:
+    (rule,) = everything().of_type("aws:lb/listenerRule:ListenerRule")
+    assert rule.inputs["priority"] == 10, "without one it comes after whatever somebody has added"
+
+
 @pytest.mark.parametrize("kind", ["alb", "apiGateway"])
 def test_a_service_that_is_reached_otherwise_is_another_service(kind: str) -> None:
     graph = {"alb": everything, "apiGateway": varied}[kind]()

@@ -42,6 +42,15 @@ def test_instances_volumes_and_network_interfaces_get_the_default_tags(stack: st
 
 
 @pytest.mark.parametrize("stack", STACKS)
+def test_the_root_volume_is_the_one_that_amazon_linux_starts_from(stack: str) -> None:
+    """Another device would be a second volume, beside a root of the image's own size and key."""
+    for template in shipped(stack).of_type("aws:ec2/launchTemplate:LaunchTemplate"):
+        (mapping,) = template.inputs["blockDeviceMappings"]
+        # https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/device_naming.html
+        assert mapping["deviceName"] == "/dev/xvda"
+
+
+@pytest.mark.parametrize("stack", STACKS)
 def test_a_group_has_the_default_tags_and_passes_them_on(stack: str) -> None:
     for group in shipped(stack).of_type("aws:autoscaling/group:Group"):
         assert group.inputs["tags"] == [

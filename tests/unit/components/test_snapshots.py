@@ -4,6 +4,7 @@ It proves what is taken from a snapshot and what is said of one that is not ther
 does with a refusal, tests/engine shows.
 """
 
+from collections.abc import Mapping
 from typing import Any, Final, cast
 
 import pulumi
@@ -18,6 +19,7 @@ from langfuse_aws.components.protection.snapshots import (
 )
 from langfuse_aws.offline.facts import DEFAULT_REGION
 from langfuse_aws.offline.invokes import NO_SNAPSHOT
+from langfuse_aws.offline.mocks import OfflineMocks
 
 Found = tuple[DatabaseSnapshot | None, str | None]
 
@@ -38,6 +40,21 @@ def test_a_database_begins_with_what_its_snapshot_says(engine: str) -> None:
     snapshot, obstacle = looked_up("nightly", engine)
     assert obstacle is None
     assert snapshot == DatabaseSnapshot("nightly", engine, "16.6", "available", True, 20)
+
+
+@pytest.mark.parametrize("engine", OF_ENGINE)
+def test_a_snapshot_that_another_account_shares_is_found_too(
+    engine: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Mapping[str, Any]] = []
+
+    def call(_: OfflineMocks, args: pulumi.runtime.MockCallArgs) -> tuple[Any, list[Any]]:
+        asked.append(cast("Mapping[str, Any]", args.args))
+        return {}, [("", "not told")]
+
+    monkeypatch.setattr(OfflineMocks, "call", call)
+    looked_up("nightly", engine)
+    assert [each["includeShared"] for each in asked] == [True]
 
 
 @pytest.mark.parametrize(("engine", "kind"), OF_ENGINE.items())

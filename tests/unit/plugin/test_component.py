@@ -24,7 +24,7 @@ from langfuse_aws.offline.facts import DEFAULT_REGION
 from langfuse_aws.settings.versions import LANGFUSE, LANGFUSE_3
 from plugin.component import Langfuse
 from plugin.provider import LangfuseProvider
-from tests.unit.stack_graph import VARIED, Options, varied
+from tests.unit.stack_graph import VARIED, Options, unshared, varied
 
 TOKEN = "langfuse:index:Langfuse"
 STACK = "pulumi:pulumi:Stack"
@@ -89,6 +89,18 @@ def test_every_output_that_is_declared_is_there_and_is_the_programs() -> None:
     assert len(state["logGroupNames"]) == 5
     program = bill(recorded("dev", VARIED), DEFAULT_REGION)
     assert state["monthlyCostUsd"] == round(program.sums.configured, 2)
+
+
+def test_the_program_exports_the_same_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    exported: list[str] = []
+
+    def export(name: str, _: object) -> None:
+        exported.append(name)
+
+    monkeypatch.setattr("langfuse_aws.components.program.pulumi.export", export)
+    with unshared():
+        varied()
+    assert sorted(exported) == sorted(get_annotations(Langfuse))
 
 
 def test_what_does_not_fit_aws_is_one_message_and_other_failures_keep_their_traceback(
