@@ -49,7 +49,7 @@ def test_a_snapshot_that_another_account_shares_is_found_too(
     asked: list[Mapping[str, Any]] = []
 
     def call(_: OfflineMocks, args: pulumi.runtime.MockCallArgs) -> tuple[Any, list[Any]]:
-        asked.append(cast("Mapping[str, Any]", args.args))
+        asked.append(cast("Any", args).args)
         return {}, [("", "not told")]
 
     monkeypatch.setattr(OfflineMocks, "call", call)

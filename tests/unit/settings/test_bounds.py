@@ -33,6 +33,36 @@ def refused(**keys: Any) -> list[str]:
     return []
 
 
+@pytest.mark.parametrize(
+    ("section", "key", "least", "most"),
+    [
+        ("postgres", "connectionLimit", 1, 500),
+        ("postgres", "connectTimeoutSeconds", 1, 300),
+        ("ingress", "burstLimit", 1, 5_000),
+        ("ingress", "rateLimit", 1, 10_000),
+    ],
+)
+def test_a_number_may_be_its_bounds_and_nothing_beyond(
+    section: str, key: str, least: int, most: int
+) -> None:
+    def problems(value: int) -> list[str]:
+        return [line for line in refused(**{section: {key: value}}) if f"{section}.{key}: " in line]
+
+    assert [bool(problems(value)) for value in (least - 1, least, most, most + 1)] == [
+        True,
+        False,
+        False,
+        True,
+    ]
+
+
+def test_logs_are_kept_for_a_time_that_cloudwatch_takes() -> None:
+    # https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html
+    days = {1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731}
+    taken = {day for day in range(1, 732) if not refused(logs={"retentionDays": day})}
+    assert taken == days
+
+
 # --- networks
 
 
