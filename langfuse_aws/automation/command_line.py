@@ -683,7 +683,7 @@ def import_stores(
 
     Nothing is imported or changed in AWS: docs/migrate-from-terraform.md has the whole way.
     """
-    from langfuse_aws.automation.moving_in import command as import_command
+    from langfuse_aws.automation.from_terraform import command as import_command
 
     import_command.import_stores(
         state=state, stack=stack, to=to, configure=configure, folder=folder

@@ -7,7 +7,7 @@ owner keeps it.
 from collections.abc import Container, Mapping
 from typing import Final, Literal, NamedTuple
 
-from langfuse_aws.automation.moving_in.terraform_state import Managed
+from langfuse_aws.automation.from_terraform.terraform_state import Managed
 from langfuse_aws.settings.model import AdoptedStore
 
 TERRAFORM_REPOSITORY: Final = "tubone24/langfuse-v3-terraform"

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from langfuse_aws.automation.moving_in.terraform_resources import Treatment
+from langfuse_aws.automation.from_terraform.terraform_resources import Treatment
 
 
 class Left(NamedTuple):

@@ -19,10 +19,10 @@ from langfuse_aws.automation.engine.offline_workspace import own_name
 from langfuse_aws.automation.engine.operation import Command
 from langfuse_aws.automation.engine.workspace import search_path
 from langfuse_aws.automation.errors import CommandLineError
-from langfuse_aws.automation.moving_in.move import Move
-from langfuse_aws.automation.moving_in.plan import move_in
-from langfuse_aws.automation.moving_in.terraform_resources import GUIDE
-from langfuse_aws.automation.moving_in.terraform_state import read_terraform_state
+from langfuse_aws.automation.from_terraform.move import Move
+from langfuse_aws.automation.from_terraform.plan import move_in
+from langfuse_aws.automation.from_terraform.terraform_resources import GUIDE
+from langfuse_aws.automation.from_terraform.terraform_state import read_terraform_state
 from langfuse_aws.automation.terminal import console, one_line_errors
 from langfuse_aws.components.shared.names import resource_prefix
 from langfuse_aws.settings.messages import NAMESPACE

@@ -8,15 +8,15 @@ from importlib.metadata import version
 from typing import Any, Final, cast
 
 from langfuse_aws.automation.errors import MistakesError, UserError
-from langfuse_aws.automation.moving_in.move import Left, Move
-from langfuse_aws.automation.moving_in.stores import (
+from langfuse_aws.automation.from_terraform.move import Left, Move
+from langfuse_aws.automation.from_terraform.stores import (
     adopt_network,
     adopt_postgres,
     adopt_redis,
     fits,
     use_postgres,
 )
-from langfuse_aws.automation.moving_in.terraform_resources import (
+from langfuse_aws.automation.from_terraform.terraform_resources import (
     CACHE,
     CLUSTER,
     DATABASE_GROUP,
@@ -29,7 +29,7 @@ from langfuse_aws.automation.moving_in.terraform_resources import (
     WEB,
     treatment,
 )
-from langfuse_aws.automation.moving_in.terraform_state import Managed
+from langfuse_aws.automation.from_terraform.terraform_state import Managed
 from langfuse_aws.components.protection.adoption import ADOPTABLE
 from langfuse_aws.settings.model import AdoptedStore
 

@@ -35,7 +35,7 @@ def adopted(deployment: Deployment) -> dict[str, str]:
 
 
 @pytest.mark.running
-@pytest.mark.xdist_group("moving in")
+@pytest.mark.xdist_group("from terraform")
 def test_what_is_imported_stays_what_it_is(environment: dict[str, str], tmp_path: Path) -> None:
     deployment = Deployment.of("prod", tmp_path, environment)
     told = {**deployment.environment, "PYTHONPATH": str(REPOSITORY)}

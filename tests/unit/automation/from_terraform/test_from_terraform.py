@@ -18,11 +18,11 @@ from typer.testing import CliRunner
 
 from langfuse_aws.automation.__main__ import app
 from langfuse_aws.automation.errors import UserError, messages
-from langfuse_aws.automation.moving_in import command as import_command
-from langfuse_aws.automation.moving_in.move import Move
-from langfuse_aws.automation.moving_in.plan import move_in
-from langfuse_aws.automation.moving_in.terraform_resources import UNLISTED
-from langfuse_aws.automation.moving_in.terraform_state import read_terraform_state
+from langfuse_aws.automation.from_terraform import command as import_command
+from langfuse_aws.automation.from_terraform.move import Move
+from langfuse_aws.automation.from_terraform.plan import move_in
+from langfuse_aws.automation.from_terraform.terraform_resources import UNLISTED
+from langfuse_aws.automation.from_terraform.terraform_state import read_terraform_state
 from langfuse_aws.components.protection import adoption
 from langfuse_aws.components.protection.adoption import ADOPTABLE, Adoption
 from langfuse_aws.components.protection.replacement_guard import INITIAL_INPUTS, REPLACEMENT_INPUTS

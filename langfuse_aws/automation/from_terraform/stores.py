@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from langfuse_aws.automation.moving_in.move import Move
-from langfuse_aws.automation.moving_in.terraform_resources import (
+from langfuse_aws.automation.from_terraform.move import Move
+from langfuse_aws.automation.from_terraform.terraform_resources import (
     CACHE,
     CLUSTER,
     DATABASE_GROUP,
@@ -12,7 +12,7 @@ from langfuse_aws.automation.moving_in.terraform_resources import (
     INSTANCE,
     SUBNETS,
 )
-from langfuse_aws.automation.moving_in.terraform_state import Managed
+from langfuse_aws.automation.from_terraform.terraform_state import Managed
 from langfuse_aws.components.data_plane.postgres import DATABASE, USER
 from langfuse_aws.settings.versions import POSTGRES_MAJOR, VALKEY
 
