@@ -261,6 +261,18 @@ def test_the_architecture_page_has_the_token_of_every_component() -> None:
             assert row in page, f"docs/architecture.md lacks the row {row}"
 
 
+def test_the_architecture_page_names_each_folder() -> None:
+    named = set(re.findall(r"([a-z_]+)/", "".join(code_of(ROOT / "docs/architecture.md"))))
+    rooms = ("", "components", "langfuse_aws", "langfuse_aws/automation", "tests")
+    there = {
+        path.name
+        for room in rooms
+        for path in (ROOT / room).iterdir()
+        if path.is_dir() and any(path.glob("*.py"))
+    }
+    assert there - named == set()
+
+
 def test_the_architecture_page_names_no_component_that_is_gone() -> None:
     page = text_of(ROOT / "docs/architecture.md")
     gone = [
