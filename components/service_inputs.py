@@ -11,11 +11,11 @@ from langfuse_aws.components.clickhouse.clickhouse import ClickHouse
 from langfuse_aws.components.data_plane.data_plane import DataPlane
 from langfuse_aws.components.environment import Credentials, Endpoints, Environment
 from langfuse_aws.components.network.network import Network
-from langfuse_aws.components.network.security_groups import IngressRule
 from langfuse_aws.components.runtime.cluster import Cluster
 from langfuse_aws.components.runtime.images import Images
 from langfuse_aws.components.shared import iam
 from langfuse_aws.components.shared.location import Location
+from langfuse_aws.components.shared.security_groups import IngressRule
 from langfuse_aws.components.shared.stored_secret import SecretReference
 from langfuse_aws.contract import metrics
 from langfuse_aws.settings.model import Settings

@@ -48,8 +48,8 @@ PARTS: Final[Mapping[str, Mapping[str, Callable[[], str]]]] = {
     "docs/architecture.md": {
         "largest": partial(flowchart, "prod"),
         "smallest": partial(flowchart, "dev"),
-        "doors": doors_table,
     },
+    "docs/alarms.md": {"alarms": alarm_table},
     "docs/configuration.md": {"configuration": full_configuration},
     "docs/cost.md": {
         "cost": full_cost,
@@ -62,7 +62,8 @@ PARTS: Final[Mapping[str, Mapping[str, Callable[[], str]]]] = {
         "prices": price_table,
     },
     "docs/hours.md": {"cost": sleeping_cost},
-    "docs/operations.md": {"alarms": alarm_table, "changes": change_table, "stores": store_table},
+    "docs/network.md": {"doors": doors_table},
+    "docs/operations.md": {"changes": change_table, "stores": store_table},
     "docs/policies.md": {
         "rules": rule_tables,
         "anywhere": anywhere_table,

@@ -15,7 +15,6 @@ import pulumi_aws as aws
 from langfuse_aws.components.clickhouse.config import CLUSTER
 from langfuse_aws.components.environment import Environment
 from langfuse_aws.components.network.network import Network
-from langfuse_aws.components.network.security_groups import IngressRule
 from langfuse_aws.components.runtime.cluster import Cluster
 from langfuse_aws.components.runtime.images import ContainerImage
 from langfuse_aws.components.runtime.task import (
@@ -32,6 +31,7 @@ from langfuse_aws.components.shared.metrics import (
     MetricDimensions,
     backups_created,
 )
+from langfuse_aws.components.shared.security_groups import IngressRule
 from langfuse_aws.components.shared.stored_secret import SecretReference
 from langfuse_aws.settings.hours import Hours
 

@@ -30,7 +30,6 @@ from langfuse_aws.components.clickhouse.task import (
     service_timeouts,
 )
 from langfuse_aws.components.network.network import Network
-from langfuse_aws.components.network.security_groups import IngressRule, allow_self, security_group
 from langfuse_aws.components.runtime.cluster import Cluster
 from langfuse_aws.components.runtime.discovery import discovery_service
 from langfuse_aws.components.runtime.images import Images
@@ -38,6 +37,7 @@ from langfuse_aws.components.runtime.read_back import running_service
 from langfuse_aws.components.shared.hours import SERVICE_NUMBERS, left_alone, schedule_service
 from langfuse_aws.components.shared.location import Location
 from langfuse_aws.components.shared.metrics import MetricDimensions
+from langfuse_aws.components.shared.security_groups import IngressRule, allow_self, security_group
 from langfuse_aws.components.shared.stored_secret import (
     SecretReference,
     StoredSecret,

@@ -10,7 +10,6 @@ import pulumi_aws as aws
 
 from langfuse_aws.components.clickhouse.config import user_data
 from langfuse_aws.components.clickhouse.volume import DEVICE, MOUNT_POINT, data_volumes
-from langfuse_aws.components.network.security_groups import allow_egress, security_group
 from langfuse_aws.components.runtime.cluster import Cluster
 from langfuse_aws.components.runtime.discovery import discovery_service
 from langfuse_aws.components.runtime.read_back import current_instances
@@ -25,6 +24,7 @@ from langfuse_aws.components.shared.launch_template import (
 )
 from langfuse_aws.components.shared.location import Location
 from langfuse_aws.components.shared.metrics import CLICKHOUSE_NAMESPACE, MetricDimensions
+from langfuse_aws.components.shared.security_groups import allow_egress, security_group
 from langfuse_aws.settings.hours import Hours
 from langfuse_aws.settings.stores import ClickHouseOnEc2
 

@@ -12,9 +12,9 @@ from langfuse_aws.components.data_plane.bootstrap import Bootstrap, BootstrapArg
 from langfuse_aws.components.data_plane.postgres import Postgres, PostgresArgs
 from langfuse_aws.components.data_plane.storage import Storage, StorageArgs
 from langfuse_aws.components.data_plane.valkey import Redis, RedisArgs
-from langfuse_aws.components.network.security_groups import IngressRule
 from langfuse_aws.components.shared.location import Location
 from langfuse_aws.components.shared.metrics import MetricDimensions
+from langfuse_aws.components.shared.security_groups import IngressRule
 from langfuse_aws.components.shared.stored_secret import (
     SecretReference,
     StoredSecret,

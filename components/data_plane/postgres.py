@@ -7,7 +7,6 @@ from typing import Any, Final, Literal, NamedTuple
 import pulumi
 import pulumi_aws as aws
 
-from langfuse_aws.components.network.security_groups import IngressRule, security_group
 from langfuse_aws.components.protection.backups import BackedUpDatabase
 from langfuse_aws.components.protection.snapshots import (
     DATABASE,
@@ -22,6 +21,7 @@ from langfuse_aws.components.protection.snapshots import (
 from langfuse_aws.components.shared.hours import schedule_database
 from langfuse_aws.components.shared.location import Location
 from langfuse_aws.components.shared.metrics import MetricDimensions
+from langfuse_aws.components.shared.security_groups import IngressRule, security_group
 from langfuse_aws.components.shared.stored_secret import (
     SecretReference,
     StoredSecret,

@@ -10,9 +10,9 @@ from typing import Final
 import pulumi
 import pulumi_aws as aws
 
-from langfuse_aws.components.network.security_groups import IngressRule, security_group
 from langfuse_aws.components.protection.snapshots import final_snapshot_name
 from langfuse_aws.components.shared.metrics import MetricDimensions
+from langfuse_aws.components.shared.security_groups import IngressRule, security_group
 from langfuse_aws.components.shared.stored_secret import (
     SecretReference,
     StoredSecret,

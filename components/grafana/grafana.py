@@ -13,7 +13,6 @@ import pulumi
 from langfuse_aws.components.environment import Environment
 from langfuse_aws.components.grafana import files as grafana_files
 from langfuse_aws.components.ingress.ingress import Ingress
-from langfuse_aws.components.network.security_groups import let_ingress_in
 from langfuse_aws.components.runtime.container_service import capacity_provider, fargate_service
 from langfuse_aws.components.runtime.read_back import running_service
 from langfuse_aws.components.runtime.task import FargateTaskArgs, HealthCheck, fargate_task
@@ -23,6 +22,7 @@ from langfuse_aws.components.shared.generated_secret import GeneratedSecret, Gen
 from langfuse_aws.components.shared.hours import SERVICE_NUMBERS, left_alone, schedule_service
 from langfuse_aws.components.shared.metrics import MetricDimensions
 from langfuse_aws.components.shared.path_part import GRAFANA_PATH, PathPart
+from langfuse_aws.components.shared.security_groups import let_ingress_in
 from langfuse_aws.contract.ports_and_health import health_command
 from langfuse_aws.settings.model import Settings
 from langfuse_aws.settings.versions import GRAFANA_CLICKHOUSE

@@ -14,11 +14,11 @@ import pulumi_aws as aws
 
 from langfuse_aws.components.ingress.certificate import Certificate
 from langfuse_aws.components.network.network import Network
-from langfuse_aws.components.network.security_groups import security_group
 from langfuse_aws.components.runtime.cluster import Cluster
 from langfuse_aws.components.runtime.discovery import discovery_service
 from langfuse_aws.components.shared.metrics import MetricDimensions
 from langfuse_aws.components.shared.path_part import PathPart
+from langfuse_aws.components.shared.security_groups import security_group
 from langfuse_aws.contract.ports_and_health import WEB_PORT
 from langfuse_aws.contract.timeouts import HTTP_API_SECONDS
 from langfuse_aws.settings.services import ApiGatewayIngress

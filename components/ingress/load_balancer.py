@@ -8,10 +8,10 @@ import pulumi
 import pulumi_aws as aws
 
 from langfuse_aws.components.network.network import Network
-from langfuse_aws.components.network.security_groups import security_group
 from langfuse_aws.components.protection.access_logs import LOAD_BALANCER_PREFIX
 from langfuse_aws.components.shared.metrics import MetricDimensions
 from langfuse_aws.components.shared.path_part import PathPart
+from langfuse_aws.components.shared.security_groups import security_group
 from langfuse_aws.contract.ports_and_health import WEB_HEALTH_PATH, WEB_PORT
 from langfuse_aws.contract.start_and_stop import START_LIMIT_SECONDS, WEB_DRAIN_SECONDS
 from langfuse_aws.contract.timeouts import LOAD_BALANCER_IDLE_SECONDS

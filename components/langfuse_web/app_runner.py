@@ -14,17 +14,17 @@ import pulumi
 import pulumi_aws as aws
 
 from langfuse_aws.components.environment import Environment
-from langfuse_aws.components.network.security_groups import (
-    allow_egress,
-    allow_ingress,
-    security_group,
-)
 from langfuse_aws.components.runtime.images import ContainerImage
 from langfuse_aws.components.runtime.task import read_secrets
 from langfuse_aws.components.service_inputs import ServiceInputs
 from langfuse_aws.components.shared import iam
 from langfuse_aws.components.shared.location import Location
 from langfuse_aws.components.shared.metrics import MetricDimensions
+from langfuse_aws.components.shared.security_groups import (
+    allow_egress,
+    allow_ingress,
+    security_group,
+)
 from langfuse_aws.components.shared.stored_secret import SecretReference
 from langfuse_aws.contract.ports_and_health import WEB_HEALTH_PATH, WEB_PORT
 from langfuse_aws.contract.start_and_stop import WEB_START_SECONDS, start_seconds

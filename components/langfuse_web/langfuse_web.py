@@ -13,11 +13,11 @@ from langfuse_aws.components.langfuse_web.app_runner_domain import (
     AppRunnerDomainArgs,
 )
 from langfuse_aws.components.migration.migration import Migration
-from langfuse_aws.components.network.security_groups import let_ingress_in
 from langfuse_aws.components.runtime.container_service import ContainerService, ContainerServiceArgs
 from langfuse_aws.components.runtime.task import HealthCheck
 from langfuse_aws.components.service_inputs import ServiceInputs
 from langfuse_aws.components.shared.metrics import MetricDimensions
+from langfuse_aws.components.shared.security_groups import let_ingress_in
 from langfuse_aws.components.shared.stored_secret import SecretReference
 from langfuse_aws.contract.ports_and_health import WEB_HEALTH_PATH, WEB_PORT, health_command
 from langfuse_aws.contract.start_and_stop import (

@@ -7,7 +7,7 @@ from typing import Final
 import pulumi
 import pulumi_aws as aws
 
-from langfuse_aws.components.network.security_groups import security_group
+from langfuse_aws.components.shared.security_groups import security_group
 
 HTTPS_PORT: Final = 443
 

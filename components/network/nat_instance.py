@@ -15,7 +15,6 @@ from typing import Final
 import pulumi
 import pulumi_aws as aws
 
-from langfuse_aws.components.network.security_groups import allow_egress, security_group
 from langfuse_aws.components.shared import iam
 from langfuse_aws.components.shared.hours import GROUP_NUMBERS, left_alone, schedule_group
 from langfuse_aws.components.shared.launch_template import (
@@ -26,6 +25,7 @@ from langfuse_aws.components.shared.launch_template import (
     tag_specifications,
 )
 from langfuse_aws.components.shared.location import Location
+from langfuse_aws.components.shared.security_groups import allow_egress, security_group
 from langfuse_aws.settings.hours import Hours
 
 COMPONENT: Final = "langfuse:index:NatInstance"

@@ -13,7 +13,6 @@ import pulumi_aws as aws
 from langfuse_aws.components.authorities import Authorities
 from langfuse_aws.components.environment import Environment
 from langfuse_aws.components.network.network import Network
-from langfuse_aws.components.network.security_groups import IngressRule
 from langfuse_aws.components.runtime.cluster import Cluster
 from langfuse_aws.components.runtime.images import ContainerImage
 from langfuse_aws.components.runtime.lag_scaling import LagScaling, scale_on_lag
@@ -30,6 +29,7 @@ from langfuse_aws.components.shared import iam
 from langfuse_aws.components.shared.hours import TARGET_NUMBERS, left_alone, schedule_tasks
 from langfuse_aws.components.shared.location import Location
 from langfuse_aws.components.shared.metrics import MetricDimensions
+from langfuse_aws.components.shared.security_groups import IngressRule
 from langfuse_aws.components.shared.stored_secret import SecretReference
 from langfuse_aws.settings.hours import Hours
 from langfuse_aws.settings.scaling import CPU_SCALE_IN_COOLDOWN_SECONDS as SCALE_IN_COOLDOWN_SECONDS

@@ -19,16 +19,16 @@ from langfuse_aws.components import authorities
 from langfuse_aws.components.authorities import Authorities
 from langfuse_aws.components.environment import Environment
 from langfuse_aws.components.network.network import Network
-from langfuse_aws.components.network.security_groups import (
+from langfuse_aws.components.runtime.cluster import Cluster
+from langfuse_aws.components.runtime.images import ContainerImage
+from langfuse_aws.components.shared import iam
+from langfuse_aws.components.shared.location import Location
+from langfuse_aws.components.shared.security_groups import (
     IngressRule,
     allow_egress,
     allow_ingress,
     security_group,
 )
-from langfuse_aws.components.runtime.cluster import Cluster
-from langfuse_aws.components.runtime.images import ContainerImage
-from langfuse_aws.components.shared import iam
-from langfuse_aws.components.shared.location import Location
 from langfuse_aws.components.shared.stored_secret import SecretReference
 from langfuse_aws.contract.start_and_stop import START_LIMIT_SECONDS, STOP_TIMEOUT_SECONDS
 

@@ -1,6 +1,8 @@
 """Turns pydantic's errors into lines for the user: key, value, what is allowed, what to do.
 
-`loading.SettingsError` puts their number above them; commands put file and line before each.
+As in `langfuse:network.zones: 7: must be 4 at the most. Set it with pulumi config set …`.
+`loading.SettingsError` puts their number above them; commands put file and line before each
+(engine/stack_file.py). A whole wrong stack file with its lines is in README.md, Configuration.
 """
 
 import re

@@ -1,5 +1,8 @@
 """The settings of sign-in by other accounts, `auth.providers`, and of mail, `smtp`.
 
+A stack adds a provider as docs/sign-in.md says: any of OpenID Connect is `custom`, without code.
+One with a name of its own is a class here, a field of `Providers` and a row of `PROVIDERS`;
+sign_in_variables.py names its variables `AUTH_<PROVIDER>_<FIELD>`.
 Client secrets and the SMTP URL are secret keys, which settings/secret_keys.py checks.
 """
 

@@ -83,7 +83,7 @@ def test_a_port_that_is_opened_to_the_internet_stops_at_its_gate(
 ) -> None:
     line = "            referenced_security_group_id=group_id,\n"
     folder = change(
-        "components/network/security_groups.py", line, '            cidr_ipv4="0.0.0.0/0",\n'
+        "components/shared/security_groups.py", line, '            cidr_ipv4="0.0.0.0/0",\n'
     )
     done = diff(folder, "dev", "--fail-on", "public-ingress")
     assert done.exit_code == STOPPED

@@ -1,7 +1,7 @@
 """Security groups: closed when made; whoever connects adds the ingress rule, in its own name.
 
-Who may reach what, such as ClickHouse: the table in docs/architecture.md, "Who may talk to whom",
-which is made of the components' `ingress_rules`.
+Who may reach what, such as ClickHouse: docs/network.md, which is made of the components'
+`ingress_rules`.
 """
 
 from collections.abc import Mapping
