@@ -23,6 +23,8 @@ from langfuse_aws.offline.serving import providers
 from langfuse_aws.settings.versions import LANGFUSE
 from tests.deployment import NEXT_RELEASE, Deployment
 
+pytestmark = pytest.mark.running
+
 INVOCATION = "aws:lambda/invocation:Invocation"
 SERVICE = "aws:ecs/service:Service"
 LONGEST_WAIT = 120
@@ -123,7 +125,6 @@ def test_a_failed_migration_fails_up_and_leaves_the_services_alone(
     assert deployment.changes() == set()
 
 
-@pytest.mark.running
 def test_a_first_deployment_whose_migration_fails_starts_no_service(
     aws: FailingAws, environment: dict[str, str], tmp_path: Path
 ) -> None:
@@ -136,7 +137,6 @@ def test_a_first_deployment_whose_migration_fails_starts_no_service(
     assert there == ["langfuse-dev-clickhouse"]
 
 
-@pytest.mark.running
 def test_an_update_whose_engine_is_killed_goes_on_without_a_duplicate(
     aws: FailingAws, environment: dict[str, str], tmp_path: Path
 ) -> None:

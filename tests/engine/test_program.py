@@ -49,6 +49,10 @@ def test_a_stack_comes_up_and_then_has_nothing_to_change(
     ]
     tags = {"Project": "langfuse", "Stack": stack, "Name": f"langfuse-{stack}-clickhouse"}
     assert [each["tags"] for each in template["tagSpecifications"]] == [tags] * 3
+    subnets = [each["inputs"] for each in state if each["type"] == "aws:ec2/subnet:Subnet"]
+    assert len(subnets) >= 4, "awsx makes them in a process of its own"
+    given = {each.get("mapPublicIpOnLaunch", False) for each in subnets}
+    assert given == {False}, "tasks and instances that need an address ask for it"
     costs = bill(ResourceGraph.of_state({"resources": state}), "us-east-1")
     assert costs.unpriced == ()
     assert outputs["monthly_cost_usd"] == round(costs.sums.configured, 2)
