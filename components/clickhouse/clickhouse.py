@@ -1,7 +1,7 @@
 """Creates ClickHouse: one server or three, each on an instance and a volume of its own.
 
 Or adopts one that exists. Why so: docs/adr/0002-clickhouse-on-ec2-with-its-own-volume.md, and
-docs/adr/0008-three-clickhouse-servers.md.
+docs/adr/0008-three-clickhouse-servers.md. Who may reach it, at which port: docs/network.md.
 """
 
 from collections.abc import Mapping

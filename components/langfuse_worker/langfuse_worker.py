@@ -1,4 +1,7 @@
-"""Creates Langfuse's worker service, which drains the queues into ClickHouse."""
+"""Creates Langfuse's worker service, which drains the queues into ClickHouse.
+
+Its variables, and the references by which ECS hands it secrets, are of components/environment.py.
+"""
 
 from dataclasses import dataclass
 
