@@ -640,8 +640,9 @@ def test_the_alarm_on_connections_follows_the_databases_memory() -> None:
     assert postgres_connections(64) == 5000, "and its cap"
     assert connections(mode="instance", instanceClass="db.t4g.micro") == 67
     rows = alarm_rows(load({"size": "dev"}), STACK)
-    (told,) = [row.bound for row in rows if row.label == "postgres-connections"]
-    assert told == "60 % of max_connections", "as status and operations.md say it"
+    told = {row.label: row.bound for row in rows}
+    assert told["postgres-connections"] == "60 % of max_connections", "as status and alarms.md say"
+    assert told["postgres-storage"] == "2 GiB", "and not in bytes"
     assert connections(mode="instance", instanceClass="db.r7g.large") == 1081
     assert connections(mode="auroraServerless", minAcu=1, maxAcu=2) == 270
     assert connections(mode="auroraServerless", minAcu=1, maxAcu=64) == 3000
