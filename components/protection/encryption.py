@@ -304,14 +304,14 @@ def with_key(policy: str, key_arn: str, location: Location, *, schedules: bool =
     return json.dumps(document, sort_keys=True)
 
 
-def _decrypt_schedules(key_arn: str, location: Location) -> dict[str, Any]:
+def _decrypt_schedules(key_arn: str, location: Location) -> iam.Statement:
     """Let a schedule's role have what AWS asks of it, for schedules of this account alone.
 
     https://docs.aws.amazon.com/scheduler/latest/UserGuide/encryption-rest.html
     """
     prefix = f"arn:{location.partition}:scheduler:{location.region}:{location.account}"
     context = {"kms:EncryptionContext:aws:scheduler:schedule:arn": f"{prefix}:schedule/default/*"}
-    return {**iam.allow(["kms:Decrypt"], [key_arn], {"StringLike": context})}
+    return iam.allow(["kms:Decrypt"], [key_arn], {"StringLike": context})
 
 
 def _follows(statement: dict[str, Any], key_arn: str, location: Location) -> list[iam.Statement]:
