@@ -1,8 +1,13 @@
 """Turns pydantic's errors into lines for the user: key, value, what is allowed, what to do.
 
-As in `langfuse:network.zones: 7: must be 4 at the most. Set it with pulumi config set …`.
-`loading.SettingsError` puts their number above them; commands put file and line before each
-(engine/stack_file.py). A whole wrong stack file with its lines is in README.md, Configuration.
+A stack file with two mistakes prints, below a count (`loading.SettingsError`):
+
+    langfuse:network.zones: 7: must be 4 at the most. Set it with pulumi config set --path \
+'langfuse:network.zones' VALUE.
+    langfuse:clickhouse.volumeGib: "300Gi": must be an integer, without a unit. Set it with \
+pulumi config set --path 'langfuse:clickhouse.volumeGib' VALUE.
+
+Commands put file and line before each (`engine/stack_file.py`): docs/errors.md.
 """
 
 import re
@@ -223,6 +228,7 @@ def _bound_and_remedy(error: ErrorDetails, path: str, value: Any, how: HowToSet)
 def _must_be(kind: str, context: dict[str, Any]) -> str:
     words = _MUST_BE.get(kind, "is not what this key takes")
     told = {key: _whole(value) for key, value in context.items()}
+    told["expected_tags"] = " or ".join(context.get("expected_tags", "").rsplit(", ", 1))
     return words.format(**told).rstrip(".")
 
 

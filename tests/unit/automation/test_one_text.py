@@ -22,6 +22,7 @@ from langfuse_aws.automation.engine.folders import REPOSITORY
 from langfuse_aws.automation.engine.offline_workspace import read_yaml
 from langfuse_aws.automation.errors import NOT_LOGGED_IN, UserError, messages
 from langfuse_aws.automation.stack import LangfuseStack
+from langfuse_aws.settings.loading import SettingsError, load, of_namespace
 from langfuse_aws.settings.stack import read
 
 RIGHT: Final = {"aws:region": "eu-west-1", "langfuse:size": "dev"}
@@ -178,6 +179,18 @@ def test_a_mistake_in_the_settings_has_one_text(
     said["pulumi up"] = by_the_program(project)
     other = {who: lines for who, lines in said.items() if sorted(lines) != sorted(first)}
     assert other == {}, first
+
+
+def test_the_page_of_errors_shows_what_its_stack_file_prints(tmp_path: Path) -> None:
+    page = (REPOSITORY / "docs/errors.md").read_text(encoding="utf-8")
+    wrong, by_validate, by_up = re.findall(r"```(?:yaml|text)\n(.*?)```", page, re.DOTALL)
+    (tmp_path / "Pulumi.yaml").write_text("name: langfuse\nruntime: python\n")
+    (tmp_path / "Pulumi.acme.yaml").write_text(wrong)
+    done = CliRunner().invoke(app, ["validate", "--dir", str(tmp_path), "--stack", "acme"])
+    assert done.output == by_validate
+    with pytest.raises(SettingsError) as refused:
+        load(of_namespace(read_yaml(tmp_path / "Pulumi.acme.yaml")["config"]))
+    assert f"{refused.value}\n" == by_up
 
 
 @pytest.mark.parametrize("mistake", FILES)

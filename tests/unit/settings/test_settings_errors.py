@@ -15,7 +15,7 @@ import pulumi
 import pytest
 
 from langfuse_aws.offline import text_rules
-from langfuse_aws.settings import provider_keys
+from langfuse_aws.settings import messages, provider_keys
 from langfuse_aws.settings.loading import SettingsError, load
 from langfuse_aws.settings.model import RETENTION_DAYS
 from langfuse_aws.settings.stack import read
@@ -388,12 +388,12 @@ def test_a_clickhouse_volume_below_20_gib_or_above_gp3s_most_is_refused(
         (
             "clickhouse",
             {"mode": "cloud"},
-            "clickhouse.mode: \"cloud\": must be 'ec2', 'external'.",
+            "clickhouse.mode: \"cloud\": must be 'ec2' or 'external'.",
         ),
         (
             "redis",
             {"mode": "memorydb"},
-            "redis.mode: \"memorydb\": must be 'elasticache', 'external'.",
+            "redis.mode: \"memorydb\": must be 'elasticache' or 'external'.",
         ),
         (
             "clickhouse",
@@ -506,8 +506,8 @@ def test_a_value_of_the_row_that_contradicts_the_stack_file_is_told() -> None:
 @pytest.mark.parametrize(
     ("section", "key", "value", "allowed"),
     [
-        ("postgres", "mode", "aurora", "'auroraServerless', 'instance', 'external'"),
-        ("ingress", "kind", "nlb", "'alb', 'apiGateway', 'appRunner'"),
+        ("postgres", "mode", "aurora", "'auroraServerless', 'instance' or 'external'"),
+        ("ingress", "kind", "nlb", "'alb', 'apiGateway' or 'appRunner'"),
     ],
 )
 def test_an_unknown_shape_of_a_section_is_refused_under_the_key_that_chooses_it(
@@ -1685,6 +1685,7 @@ def test_the_first_page_shows_what_a_wrong_stack_file_prints() -> None:
     with pytest.raises(SettingsError) as refused:
         load({"size": "dev", **wrong})
     assert str(refused.value) == shown
+    assert all(line in str(messages.__doc__) for line in shown.splitlines()[1:])
 
 
 POLICY: Final = "arn:aws:iam::123456789012:policy/team/evaluators"
