@@ -1,7 +1,10 @@
 """Creates ClickHouse: one server or three, each on an instance and a volume of its own.
 
 Or adopts one that exists. Why so: docs/adr/0002-clickhouse-on-ec2-with-its-own-volume.md, and
-docs/adr/0008-three-clickhouse-servers.md. Who may reach it, at which port: docs/network.md.
+docs/adr/0008-three-clickhouse-servers.md.
+
+Who may reach it: at port 8123 (HTTP) web, worker and Grafana; at port 9000 (native) the migration,
+the backup and the server itself. Nobody else: docs/network.md has every door of a stack.
 """
 
 from collections.abc import Mapping

@@ -1,6 +1,8 @@
 """Creates Langfuse's worker service, which drains the queues into ClickHouse.
 
-Its variables, and the references by which ECS hands it secrets, are of components/environment.py.
+Secrets reach it as variables: its container definition names a secret of Secrets Manager for each
+(`secrets`, `valueFrom`), and ECS reads it with the execution role when a task starts
+(runtime/task.py). Which variable has which secret: components/environment.py.
 """
 
 from dataclasses import dataclass

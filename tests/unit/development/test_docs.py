@@ -8,6 +8,7 @@ import ast
 import fnmatch
 import re
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
@@ -285,11 +286,29 @@ def test_the_architecture_page_names_no_component_that_is_gone() -> None:
     assert not gone
 
 
+def test_clickhouse_says_who_may_reach_it() -> None:
+    page = (ROOT / "docs/network.md").read_text(encoding="utf-8")
+    source = (ROOT / "components/clickhouse/clickhouse.py").read_text(encoding="utf-8")
+    said = dict(re.findall(r"at port (\d+) \(\w+\) ([^;.]+)", " ".join(source.split())))
+    row = re.compile(r"^\| ([^|]+) \| ClickHouse server \| (8123|9000) \|", re.MULTILINE)
+    callers = {
+        port: {name.split()[-1].lower() for name in names.split(", ")}
+        for names, port in row.findall(page)
+    }
+    words = {
+        port: set(re.findall(r"\w+", text.lower())) - {"the", "and", "itself"}
+        for port, text in said.items()
+    }
+    assert words == callers
+
+
 def test_every_fault_says_where_it_is_tested_and_every_test_that_is_named_exists() -> None:
     text = (ROOT / "docs/reliability.md").read_text(encoding="utf-8")
     table = text.split("| --- | --- | --- |")[1].split("\n\n")[0].strip().splitlines()
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in table]
     assert len(rows) >= 12
+    twice = [fault for fault, times in Counter(row[0] for row in rows).items() if times > 1]
+    assert twice == []
     assert all(len(row) == 3 and all(row) for row in rows)
     named = {name for row in rows for name in re.findall(r"test_[a-z_]+\*?\.py", row[2])}
     there = [path.name for path in (ROOT / "tests").rglob("test_*.py")]
