@@ -98,9 +98,15 @@ def schedule_group(
     count: int,
     opts: pulumi.ResourceOptions,
 ) -> None:
-    """Have an Auto Scaling group run `count` instances while it is awake, and none otherwise."""
+    """Have an Auto Scaling group run `count` instances while it is awake, and none otherwise.
+
+    A change makes another schedule of the same name: an update would send the start time that AWS
+    has worked out for the old one, which is refused once it is past.
+    https://github.com/hashicorp/terraform-provider-aws/issues/38983
+    """
     if hours is None:
         return
+    anew = pulumi.ResourceOptions(replace_on_changes=["*"], delete_before_replace=True)
     moments = {SLEEP: (hours.sleeps(part), 0), WAKE: (hours.wakes(part), count)}
     for label, (weekly, size) in moments.items():
         aws.autoscaling.Schedule(
@@ -112,7 +118,7 @@ def schedule_group(
             min_size=size,
             max_size=size,
             desired_capacity=size,
-            opts=opts,
+            opts=pulumi.ResourceOptions.merge(opts, anew),
         )
 
 

@@ -382,6 +382,13 @@ def _reserved_block(_rule: Rule, request: Request) -> str | None:
     return None
 
 
+def _start_time_of_before(rule: Rule, request: Request) -> str | None:
+    if request.new.get("startTime"):
+        return None
+    changed = [name for name in rule.properties if request.old.get(name) != request.new.get(name)]
+    return f"{', '.join(changed)} without startTime" if changed else None
+
+
 REFUSALS: Mapping[str, Callable[[Rule, Request], str | None]] = {
     "grace_period_without_balancers": _grace_period_without_balancers,
     "is_set": _is_set,
@@ -397,6 +404,7 @@ REFUSALS: Mapping[str, Callable[[Rule, Request], str | None]] = {
     "smaller": _smaller,
     "smaller_than_snapshot": _smaller_than_snapshot,
     "snapshot_exists": _snapshot_exists,
+    "start_time_of_before": _start_time_of_before,
     "subnet_in_use": _subnet_in_use,
     "target_group_elsewhere": _target_group_elsewhere,
     "tiering_missing": _tiering_missing,

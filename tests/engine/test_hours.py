@@ -20,6 +20,7 @@ pytestmark = pytest.mark.running
 
 TARGET = "aws:appautoscaling/target:Target"
 SCHEDULE = "aws:appautoscaling/scheduledAction:ScheduledAction"
+OF_INSTANCES = "aws:autoscaling/schedule:Schedule"
 NUMBERS = {
     ECS: ("desiredCount",),
     TARGET: ("minCapacity", "maxCapacity"),
@@ -99,6 +100,17 @@ def test_no_update_wakes_a_sleeping_stack(deployment: Deployment, aws: AwsProvid
     assert wake == {"minCapacity": 1, "maxCapacity": 3}
     deployment.destroy()
     assert deployment.state() == []
+
+
+def test_other_hours_reach_the_schedules_of_instances(deployment: Deployment) -> None:
+    deployment.configure("hours.to", "20:00")
+    deployment.up()
+    times = {
+        each["urn"].rpartition("-")[2]: each["inputs"]["recurrence"]
+        for each in deployment.state()
+        if each["type"] == OF_INSTANCES
+    }
+    assert times == {"sleep": "15 20 * * 1,2,3,4,5", "wake": "36 7 * * 1,2,3,4,5"}
 
 
 def test_a_migration_waits_for_the_stores_and_hours_are_not_taken_away_from_a_sleeper(

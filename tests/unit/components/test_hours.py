@@ -123,6 +123,15 @@ def test_every_schedule_has_the_zone_and_every_service_and_group_has_schedules()
         assert len(grouped) == len(graph.of_type(GROUP))
 
 
+def test_other_hours_replace_the_schedules_of_a_group_by_deleting_them_first() -> None:
+    schedules = large().of_type(INSTANCES)
+    assert schedules
+    for each in schedules:
+        options = large().options_of(each)
+        assert options.replace_on_changes == {"*"}, "an update sends the old start time"
+        assert options.delete_before_replace, "they have the same name"
+
+
 def test_updates_leave_alone_what_a_schedule_sets() -> None:
     for graph in (small(), large()):
         ignored = {

@@ -541,6 +541,15 @@ CASES: Mapping[str, Callable[[Rule], Case]] = {
         {**FINAL, "finalSnapshotIdentifier": "another"},
         [(snapshots.OF_TYPE[rule.type][0], {"id": "last"})],
     ),
+    "start_time_of_before": lambda _: Case(
+        {"scheduledActionName": "sleep", "recurrence": "0 19 * * 1"},
+        {"scheduledActionName": "sleep", "recurrence": "0 20 * * 1"},
+        {
+            "scheduledActionName": "sleep",
+            "recurrence": "0 20 * * 1",
+            "startTime": "2030-01-07T20:00:00Z",
+        },
+    ),
     "subnet_in_use": lambda rule: Case(
         {"name": "group", "subnetIds": ["subnet-1", "subnet-2"]},
         {"name": "group", "subnetIds": ["subnet-1"]},
