@@ -267,8 +267,10 @@ def read_any_yaml(path: Path) -> Any:
             f"{path}: is not YAML: {where}{error.problem}. Correct it"
             + (f":\n{snippet}" if snippet else ".")
         ) from None
-    except yaml.YAMLError as error:
-        raise NotYamlError(f"{path}: is not YAML: {error}. Correct it.") from None
+    except (yaml.YAMLError, RecursionError) as error:
+        endless = isinstance(error, RecursionError)
+        why = "it has parts within parts without end" if endless else error
+        raise NotYamlError(f"{path}: is not YAML: {why}. Correct it.") from None
 
 
 def write_yaml(path: Path, content: dict[str, Any]) -> None:
