@@ -216,8 +216,19 @@ def _settings(
     return kept, replaced
 
 
+def full_key(key: str, project: str) -> str:
+    """A key of `config` as Pulumi hands it to the program of a project.
+
+    Pulumi takes `langfuse:config:size` for `langfuse:size`, and so in every namespace.
+    """
+    namespace, legacy, name = key.partition(":config:")
+    if legacy and ":" not in namespace + name:
+        return f"{namespace}:{name}"
+    return key if ":" in key else f"{project}:{key}"
+
+
 def _bare(key: str) -> str:
-    return key.removeprefix(f"{NAMESPACE}:")
+    return full_key(key, NAMESPACE).removeprefix(f"{NAMESPACE}:")
 
 
 def _has_secret(value: Any) -> bool:

@@ -5,7 +5,6 @@ Secrets stay encrypted. Values that come from Pulumi ESC (`environment:`) are no
 
 import json
 import os
-import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ from langfuse_aws.automation.engine.offline_workspace import (
     check_there,
     file_of,
     files_in,
+    full_key,
     mapping,
     own_name,
     read_yaml,
@@ -36,8 +36,6 @@ ESC = "environment"
 """Of a stack file: the environments of Pulumi ESC that it takes further values from."""
 CALL = "langfuse_aws.components.program"
 """What the `__main__.py` of a project imports that deploys by this package."""
-_LEGACY = f"{NAMESPACE}:config:"
-"""Pulumi takes `langfuse:config:size` for `langfuse:size`."""
 _SIZE = f"{NAMESPACE}:size"
 
 
@@ -109,6 +107,8 @@ class _Written:
     path: Path
     config: Mapping[str, Any]
     """By key, with its namespace."""
+    spellings: Mapping[str, Sequence[str]]
+    """The keys as they stand there."""
     astray: Sequence[str]
     """Keys of ours that stand beside `config`."""
     partly: bool
@@ -204,25 +204,21 @@ def check_alone(stack: str, folder: Path) -> bool:
 def _read(name: str, path: Path, project: Mapping[str, Any]) -> _Written:
     content = read_yaml(path)
     namespace = str(project.get("name"))
-    config = {
-        _full_key(key, namespace): value
-        for key, value in mapping(content.get("config"), path).items()
-    }
+    spellings: dict[str, list[str]] = {}
+    config: dict[str, Any] = {}
+    for key, value in mapping(content.get("config"), path).items():
+        full = full_key(key, namespace)
+        spellings.setdefault(full, []).append(key)
+        config[full] = value
     known = (f"{NAMESPACE}:", regions.KEY, provider_keys.TAGS_KEY)
     return _Written(
         name,
         path,
         config,
+        spellings=spellings,
         astray=[key for key in content if key.startswith(known)],
         partly=bool(content.get(ESC) or project.get("config")),
     )
-
-
-def _full_key(key: str, project: str) -> str:
-    """A key as Pulumi hands it to the program."""
-    if ":" not in key:
-        return f"{project}:{key}"
-    return f"{NAMESPACE}:{key.removeprefix(_LEGACY)}" if key.startswith(_LEGACY) else key
 
 
 def _check(
@@ -299,12 +295,21 @@ def _settings(
 
 def _astray(written: _Written) -> list[str]:
     return [
-        f"{key}: stands beside config, where Pulumi does not read it. Move it below config."
-        for key in written.astray
-    ] + [
-        f"{key}: is no key: Pulumi's are NAMESPACE:NAME. Correct it."
-        for key in written.config
-        if not re.fullmatch(r"[^:]*:(config:)?[^:]*", key)
+        *(
+            f"{key}: stands beside config, where Pulumi does not read it. Move it below config."
+            for key in written.astray
+        ),
+        *(
+            f"{key}: is no key: Pulumi's are NAMESPACE:NAME. Correct it."
+            for key in written.config
+            if key.count(":") > 1
+        ),
+        *(
+            f"{key}: is there as {' and as '.join(keys)}, and Pulumi takes any of them. Remove all "
+            "but one."
+            for key, keys in written.spellings.items()
+            if len(keys) > 1
+        ),
     ]
 
 

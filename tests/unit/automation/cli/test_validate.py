@@ -198,6 +198,16 @@ def test_what_only_the_engine_knows_is_said_and_not_guessed(project: Path) -> No
         ("config:\n  aws:region: eu-west-1\n  size: dev\n  wroker: 1\n", ["langfuse:wroker"]),
         ("config:\n  aws:region: eu-west-1\n  size: dev\n  a:b:c: 1\n", ["a:b:c"]),
         ("config:\n  aws:region: eu-west-1\n  langfuse:config:size: huge\n", ["langfuse:size"]),
+        ("config:\n  aws:config:region: eu-west-1\n  size: dev\n", []),
+        ("config:\n  aws:config:region: eu-wst-1\n  size: dev\n", ["aws:region"]),
+        (
+            "config:\n  aws:region: eu-west-1\n  size: prod\n  langfuse:size: dev\n",
+            ["langfuse:size"],
+        ),
+        (
+            "config:\n  size: dev\n  aws:region: eu-west-1\n  aws:config:region: eu-west-1\n",
+            ["aws:region"],
+        ),
     ],
 )  # fmt: skip
 def test_keys_are_read_as_pulumi_reads_them(project: Path, text: str, keys: list[str]) -> None:
