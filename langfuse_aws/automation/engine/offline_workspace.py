@@ -237,10 +237,18 @@ def _has_secret(value: Any) -> bool:
     return bool(found)
 
 
+def is_seal(value: Any) -> bool:
+    """Whether a value is one of Pulumi's secrets: no other key beside `secure`, which is text."""
+    if not isinstance(value, Mapping):
+        return False
+    parts = cast("Mapping[str, Any]", value)
+    return set(parts) == {"secure"} and isinstance(parts["secure"], str)
+
+
 def _readable(value: Any, path: str, replaced: list[str]) -> Any:
     if isinstance(value, dict):
         branch = cast("dict[str, Any]", value)
-        if set(branch) == {"secure"}:
+        if is_seal(branch):
             replaced.append(path)
             return PLACEHOLDER
         return {key: _readable(item, f"{path}.{key}", replaced) for key, item in branch.items()}

@@ -16,6 +16,7 @@ from langfuse_aws.automation.engine.offline_workspace import (
     file_of,
     files_in,
     full_key,
+    is_seal,
     mapping,
     own_name,
     read_yaml,
@@ -256,7 +257,7 @@ def _settings(
     """
     there = [key for key in SECRET_KEYS if f"{NAMESPACE}:{key}" in written.config]
     in_the_clear = written.secrets_in_the_clear(given)
-    unread = {key for key in there if key not in in_the_clear}.union(given)
+    unread = {key for key in there if is_seal(written.config[f"{NAMESPACE}:{key}"])}.union(given)
     plain = {
         key: value
         for key, value in written.checked_part.items()
@@ -278,7 +279,7 @@ def _settings(
                 {**plain, **stand_ins},
                 in_the_clear,
                 environment,
-                sealed_environment=ENVIRONMENT_KEY in unread,
+                sealed_environment=ENVIRONMENT_KEY in {*there, *given}.difference(in_the_clear),
             )
         if not problems:
             return found
@@ -326,10 +327,10 @@ def _as_pulumi_hands_it(value: Any) -> Any:
 
 def _with_seals(value: Any) -> Any:
     """A value with SEALED for each part that is one of Pulumi's secrets."""
+    if is_seal(value):
+        return SEALED
     if isinstance(value, Mapping):
         parts = cast("Mapping[str, Any]", value)
-        if set(parts) == {"secure"}:
-            return SEALED
         return {key: _with_seals(part) for key, part in parts.items()}
     if isinstance(value, list):
         return [_with_seals(part) for part in cast("list[Any]", value)]
@@ -338,9 +339,10 @@ def _with_seals(value: Any) -> Any:
 
 def _sealed(value: Any) -> bool:
     """Whether a value, or a part of it, is one of Pulumi's secrets."""
+    if is_seal(value):
+        return True
     if isinstance(value, Mapping):
-        parts = cast("Mapping[str, Any]", value)
-        return "secure" in parts or any(_sealed(part) for part in parts.values())
+        return any(_sealed(part) for part in cast("Mapping[str, Any]", value).values())
     if isinstance(value, list):
         return any(_sealed(part) for part in cast("list[Any]", value))
     return False

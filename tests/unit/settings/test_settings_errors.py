@@ -788,7 +788,7 @@ def test_a_misspelt_way_of_mail_does_not_bring_an_error_of_its_url_along() -> No
 
 def test_a_password_that_is_no_text_is_refused_and_not_crashed_on() -> None:
     (line,) = problems(clickhouse=CLICKHOUSE, clickhousePassword={"secure": "hunter2"})
-    assert line.startswith("langfuse:clickhousePassword: may have letters, digits"), "of YAML's own"
+    assert line.startswith("langfuse:clickhousePassword: must be one text"), "of YAML's own"
     assert "hunter2" not in line, "not even encrypted"
 
 

@@ -168,6 +168,26 @@ SEALED = "{secure: v1:of-its-owner}"
         (f"aws:defaultTags: {SEALED}", []),
         (f"langfuse:size: {SEALED}\n  langfuse:redisPassword: hush", ["langfuse:redisPassword"]),
         (f"langfuse:release: {SEALED}\n  langfuse:v4: {{writeMode: dual}}", []),
+        (f"langfuse:secretEnvironment: {{LANGFUSE_EE_LICENSE_KEY: {SEALED}}}", []),
+        (
+            f"langfuse:secretEnvironment: {{LANGFUSE_EE_LICENCE_KEY: {SEALED}}}",
+            ["langfuse:secretEnvironment.LANGFUSE_EE_LICENCE_KEY"],
+        ),
+        (
+            "langfuse:auth: {providers: {google: {clientId: a}}}\n"
+            f"  langfuse:authSecrets: {{google: {SEALED}}}",
+            [],
+        ),
+        (
+            "langfuse:auth: {providers: {google: {clientId: a}}}\n"
+            f"  langfuse:authSecrets: {{github: {SEALED}}}",
+            ["langfuse:authSecrets.google", "langfuse:authSecrets.github"],
+        ),
+        (
+            "langfuse:redis: {mode: external, host: redis.example.com}\n"
+            f"  langfuse:redisPassword: {{password: {SEALED}}}",
+            ["langfuse:redisPassword"],
+        ),
     ],
 )  # fmt: skip
 def test_what_is_encrypted_is_taken_for_right_and_the_rest_is_checked(
@@ -232,6 +252,18 @@ def test_the_region_may_be_said_elsewhere(
     profiles.write_text("[profile acme]\nregion = eu-wst-2\n")
     if variable in ("AWS_PROFILE", ""):
         assert keys_of(project) == ["aws:region"], "a region that is none is none from there too"
+
+
+@pytest.mark.parametrize(
+    "value", ["{secure: hush, more: hush}", "{secure: }", "{secure: 5}", "{secure: {a: hush}}"]
+)
+def test_what_pulumi_takes_for_no_secret_is_in_the_clear(project: Path, value: str) -> None:
+    write(project, dev=f"{RIGHT}  langfuse:secretEnvironment: {value}\n")
+    first = validate(project).stdout.splitlines()[0]
+    assert first.startswith(
+        "Pulumi.dev.yaml:4: langfuse:secretEnvironment: is stored in the clear, and must be a"
+    )
+    assert "hush" not in validate(project).output
 
 
 def test_no_secret_is_printed(project: Path) -> None:
