@@ -189,9 +189,21 @@ def check_project(folder: Path) -> None:
         )
 
 
+def read_project(folder: Path) -> dict[str, Any]:
+    """What a project's Pulumi.yaml has. Raises OfflineStackError."""
+    file = folder / "Pulumi.yaml"
+    project = read_yaml(file)
+    name = project.get("name")
+    if not (isinstance(name, str) and name):
+        raise OfflineStackError(
+            f"{file}: has no name, which is the project's. Add one, such as name: {NAMESPACE}."
+        )
+    return project
+
+
 def write_project(folder: Path, repository: Path, without: Sequence[str] = (), **more: str) -> None:
     """Write a project file that points at the program of `repository`, with `more` keys."""
-    project = read_yaml(repository / "Pulumi.yaml")
+    project = read_project(repository)
     kept = {key: value for key, value in project.items() if key not in without}
     runtime = {"name": "python", "options": {"virtualenv": sys.prefix}}
     write_yaml(
@@ -216,7 +228,7 @@ def _settings(
     return kept, replaced
 
 
-def full_key(key: str, project: str) -> str:
+def namespaced(key: str, project: str) -> str:
     """A key of `config` as Pulumi hands it to the program of a project.
 
     Pulumi takes `langfuse:config:size` for `langfuse:size`, and so in every namespace.
@@ -228,7 +240,7 @@ def full_key(key: str, project: str) -> str:
 
 
 def _bare(key: str) -> str:
-    return full_key(key, NAMESPACE).removeprefix(f"{NAMESPACE}:")
+    return namespaced(key, NAMESPACE).removeprefix(f"{NAMESPACE}:")
 
 
 def _has_secret(value: Any) -> bool:

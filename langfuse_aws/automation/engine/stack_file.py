@@ -15,10 +15,11 @@ from langfuse_aws.automation.engine.offline_workspace import (
     check_there,
     file_of,
     files_in,
-    full_key,
     is_seal,
     mapping,
+    namespaced,
     own_name,
+    read_project,
     read_yaml,
     stacks,
 )
@@ -152,7 +153,7 @@ def read_stack_file(stack: str | None, folder: Path) -> StackFile:
         raise CommandLineError(f"--stack: is missing. {files_in(folder)}; name one of these.")
     name, path = own_name(stack), file_of(stack, folder)
     check_there(stack, path, folder)
-    project = read_yaml(folder / "Pulumi.yaml")
+    project = read_project(folder)
     written = _read(name, path, project)
     if written.sealed:
         raise UserError(
@@ -161,7 +162,7 @@ def read_stack_file(stack: str | None, folder: Path) -> StackFile:
         )
     return StackFile(
         name=name,
-        prefix=resource_prefix(str(project.get("name")), name),
+        prefix=resource_prefix(project["name"], name),
         region=written.config.get(regions.KEY),
         provider={key: each for key, each in written.config.items() if key.startswith("aws:")},
         settings=_settings(written, secrets_later=True),
@@ -181,10 +182,9 @@ def check_stack_file(
     `given` are secret keys that the file needs not have. Nothing is said where the program is
     another one, such as that of another commit.
     """
-    described = project / "Pulumi.yaml"
-    if not described.is_file() or not path.is_file():
+    if not (project / "Pulumi.yaml").is_file() or not path.is_file():
         return
-    own = read_yaml(described)
+    own = read_project(project)
     program = (project / str(own.get("main", "."))).resolve()
     if not _is_another(program):
         _check(_read(name, path, own), given, environment)
@@ -197,18 +197,18 @@ def check_alone(stack: str, folder: Path) -> bool:
     """
     name, path = own_name(stack), file_of(stack, folder)
     check_there(stack, path, folder)
-    written = _read(name, path, read_yaml(folder / "Pulumi.yaml"))
+    written = _read(name, path, read_project(folder))
     _check(written)
     return not written.partly
 
 
 def _read(name: str, path: Path, project: Mapping[str, Any]) -> _Written:
     content = read_yaml(path)
-    namespace = str(project.get("name"))
+    namespace = project["name"]
     spellings: dict[str, list[str]] = {}
     config: dict[str, Any] = {}
     for key, value in mapping(content.get("config"), path).items():
-        full = full_key(key, namespace)
+        full = namespaced(key, namespace)
         spellings.setdefault(full, []).append(key)
         config[full] = value
     known = (f"{NAMESPACE}:", regions.KEY, provider_keys.TAGS_KEY)
