@@ -10,6 +10,7 @@ starts no provider and no engine.
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -29,6 +30,11 @@ from langfuse_aws.settings.secret_keys import SECRET_KEYS
 SECRETS_PROVIDER = "passphrase"
 PASSPHRASE = "offline"  # noqa: S105  protects nothing but the values of in-memory resources
 PLACEHOLDER = "offline-placeholder"
+STACK_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
+"""https://www.pulumi.com/docs/iac/concepts/stacks/#create-stack"""
+STACK_NAME_BOUND = (
+    "has letters, digits, -, _ and . only, a letter or digit first, and 100 characters at the most"
+)
 SALT = "encryptionsalt"
 FOREIGN_SETTINGS = ("secretsprovider", "encryptedkey", "environment", SALT)
 """What ties a stack file to somebody's key or account, which is neither here nor needed."""
@@ -168,6 +174,11 @@ def check_there(name: str, settings_file: Path, repository: Path) -> None:
         check_project(repository)
     if settings_file.parent.resolve() != repository.resolve():
         raise NoStackFileError(f"stack {name}: {settings_file} does not exist.")
+    if not STACK_NAME.fullmatch(own := own_name(name)):
+        raise NoStackFileError(
+            f'--stack "{own}": is no name of a stack: it {STACK_NAME_BOUND}. '
+            f"{files_in(repository)}; name one of these."
+        )
     raise NoStackFileError(
         f"--stack {name}: {files_in(repository)}, and no {settings_file.name}. pulumi stack init "
         f"{name}, then pulumi config set {NAMESPACE}:size dev --stack {name} makes it."

@@ -107,6 +107,20 @@ def test_a_project_that_is_none_is_told_by_its_file(
     assert told in done.output
 
 
+@pytest.mark.parametrize("name", ["", "acme/langfuse/", "a b", "*", "x" * 101])
+@pytest.mark.parametrize("command", ["validate", "preview --offline", "cost", "preflight"])
+def test_nobody_is_told_to_make_a_stack_of_a_name_that_pulumi_refuses(
+    tmp_path: Path, command: str, name: str
+) -> None:
+    (tmp_path / "Pulumi.yaml").write_text("name: langfuse\nruntime: python\n")
+    (tmp_path / "Pulumi.dev.yaml").touch()
+    done = CliRunner().invoke(app, [*command.split(), "--dir", str(tmp_path), "--stack", name])
+    assert done.exit_code == 2
+    own = name.rpartition("/")[2]
+    assert f'--stack "{own}": is no name of a stack: it has letters, digits' in done.output
+    assert f"{tmp_path} has Pulumi.dev.yaml; name one of these." in done.output
+
+
 def test_a_file_that_is_no_text_is_still_one_line(tmp_path: Path) -> None:
     (tmp_path / "Pulumi.yaml").write_text("name: langfuse\nruntime: python\n")
     (tmp_path / "Pulumi.dev.yaml").write_bytes(b"config: \xff\n")
