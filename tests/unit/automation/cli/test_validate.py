@@ -200,6 +200,24 @@ def test_what_is_encrypted_is_taken_for_right_and_the_rest_is_checked(
     assert keys_of(project) == keys
 
 
+@pytest.mark.parametrize(
+    ("lines", "keys"),
+    [
+        ("  aws:region: eu-west-1\n", ["langfuse:backups.copyRegion"]),
+        ("", ["langfuse:backups.copyRegion"]),
+        ("  aws:region: eu-west-2\n", []),
+        (f"  aws:region: {SEALED}\n", []),
+    ],
+)
+def test_copies_in_the_region_of_the_stack_are_a_mistake(
+    project: Path, lines: str, keys: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_REGION", "eu-west-1")
+    copied = "  langfuse:backups: {copyRegion: eu-west-1}\n"
+    write(project, dev=f"config:\n{lines}  langfuse:size: dev\n{copied}")
+    assert keys_of(project) == keys
+
+
 def test_what_only_the_engine_knows_is_said_and_not_guessed(project: Path) -> None:
     plain = "  langfuse:redisPassword: hush\n"
     write(project, dev=f"environment: [of-esc]\nconfig:\n{plain}", prod="environment: [of-esc]\n")
