@@ -3,6 +3,7 @@
 import os
 import sys
 from io import TextIOWrapper
+from typing import cast
 
 from langfuse_aws.automation.command_line import app as app
 from langfuse_aws.automation.engine.engines import end_engines, engines_change
@@ -19,8 +20,9 @@ def main() -> None:
 
 def _print_everywhere() -> None:
     """Lose no line to an encoding that lacks a character, nor to a terminal without columns."""
-    if isinstance(sys.stdout, TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")
+    stdout: object = sys.stdout
+    if isinstance(stdout, TextIOWrapper):  # None where it is closed
+        cast("TextIOWrapper", stdout).reconfigure(errors="backslashreplace")
     if os.environ.get("COLUMNS") == "0":  # rich prints nothing then, nor does pip, by rich
         del os.environ["COLUMNS"]
 

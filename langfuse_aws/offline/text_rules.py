@@ -120,7 +120,9 @@ def _tag_faults(inputs: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     bound = Bound(f"(?!aws:){_TAG_CHARACTERS}", 1, TAG_KEY_LONGEST)
     for property_name in ("tags", "tagsAll"):
         given = inputs.get(property_name)
-        tags = cast("Mapping[str, Any]", given) if isinstance(given, Mapping) else {}
+        if not isinstance(given, Mapping):
+            continue
+        tags = cast("Mapping[str, Any]", given)
         if len(tags) > MOST_TAGS:
             yield property_name, f"{len(tags)} tags, at most {MOST_TAGS}"
         for key in tags:

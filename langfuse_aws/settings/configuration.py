@@ -5,7 +5,7 @@ The program reads what Pulumi hands it, the commands read the file: both check i
 
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, cast
 
 from langfuse_aws.settings import provider_keys, regions
 from langfuse_aws.settings.how_to_set import IN_CONFIGURATION
@@ -46,7 +46,9 @@ def without_settings(config: Mapping[str, Any], in_the_clear: Iterable[str]) -> 
 
 def _copied_into_itself(config: Mapping[str, Any], environment: Mapping[str, str]) -> Iterator[str]:
     backups: Any = parsed(config.get(f"{NAMESPACE}:backups"))
-    copy: Any = backups.get("copyRegion") if isinstance(backups, Mapping) else None  # pyright: ignore[reportUnknownMemberType]
+    if not isinstance(backups, Mapping):
+        return
+    copy = cast("Mapping[str, Any]", backups).get("copyRegion")
     if isinstance(copy, str):
         profile = config.get(regions.PROFILE_KEY)
         if copy == (config.get(regions.KEY) or regions.of_environment(profile, environment)):

@@ -54,7 +54,7 @@ class Loader(yaml.SafeLoader):
                 problem=f"that is no {kind}", problem_mark=node.start_mark
             ) from None
 
-    def construct_scalar(self, node: yaml.ScalarNode) -> Any:
+    def construct_scalar(self, node: yaml.ScalarNode | yaml.MappingNode) -> Any:
         """Check that it is text."""
         found: Any = super().construct_scalar(node)  # pyright: ignore
         if not str(found).isascii() and re.search("[\ud800-\udfff]", found):
