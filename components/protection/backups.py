@@ -13,6 +13,7 @@ import pulumi_aws as aws
 from langfuse_aws.components.shared import iam
 from langfuse_aws.components.shared.location import Location
 from langfuse_aws.components.shared.metrics import Dimensions, MetricDimensions
+from langfuse_aws.settings import regions
 from langfuse_aws.settings.model import Backups as BackupSettings
 
 HOURLY: Final = "cron(15 * ? * * *)"
@@ -62,10 +63,7 @@ class Backups(pulumi.ComponentResource):
         copy = None
         if settings.copy_region is not None:
             if settings.copy_region == args.location.region:
-                raise pulumi.RunError(
-                    f'langfuse:backups.copyRegion: "{settings.copy_region}": is the region of the '
-                    "stack itself. Name another one."
-                )
+                raise pulumi.RunError(regions.copied_into_itself(settings.copy_region))
             copy = self._vault(f"{name}-copy", args, settings.copy_region, child)
         role = iam.service_role(
             name,

@@ -1,5 +1,10 @@
 """Runs the command line of this process: `langfuse-aws`, or `python3 -m automation` in a clone."""
 
+import os
+import sys
+from io import TextIOWrapper
+from typing import cast
+
 from langfuse_aws.automation.command_line import app as app
 from langfuse_aws.automation.engine.engines import end_engines, engines_change
 from langfuse_aws.automation.engine.stopping import stopped_by_signals
@@ -8,8 +13,18 @@ from langfuse_aws.settings.installation import COMMAND
 
 def main() -> None:
     """Run it, and end at the first signal."""
+    _print_everywhere()
     with stopped_by_signals(engines_change, end_engines):
         app(prog_name=COMMAND)
+
+
+def _print_everywhere() -> None:
+    """Lose no line to an encoding that lacks a character, nor to a terminal without columns."""
+    stdout: object = sys.stdout
+    if isinstance(stdout, TextIOWrapper):  # None where it is closed
+        cast("TextIOWrapper", stdout).reconfigure(errors="backslashreplace")
+    if os.environ.get("COLUMNS") == "0":  # rich prints nothing then, nor does pip, by rich
+        del os.environ["COLUMNS"]
 
 
 if __name__ == "__main__":

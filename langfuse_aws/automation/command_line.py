@@ -409,7 +409,7 @@ def diff(
         list[str] | None, typer.Option(help="Only this stack; may be repeated.")
     ] = None,
     output: Annotated[
-        Path | None, typer.Option(help="Write the Markdown to this file as well.")
+        Path | None, typer.Option(dir_okay=False, help="Write the Markdown to this file as well.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, not Markdown.")] = False,
     fail_on: Annotated[

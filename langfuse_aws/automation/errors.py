@@ -72,7 +72,8 @@ class WrongOptionsError(MistakesError, CommandLineError):
 def is_expected(error: BaseException) -> bool:
     """Whether it needs no traceback: the message says it all."""
     ours = isinstance(error, (UserError, SettingsError))
-    return ours or isinstance(error, _of_sdks())
+    of_file = isinstance(error, OSError) and error.filename is not None
+    return ours or of_file or isinstance(error, _of_sdks())
 
 
 def messages(error: BaseException) -> Sequence[str]:
@@ -94,6 +95,8 @@ def of_passphrase(error: BaseException) -> str | None:
 
 def one_line(error: BaseException) -> str:
     """Say what an error is about."""
+    if isinstance(error, OSError) and error.filename is not None:
+        return f"{error.filename}: {error.strerror}."
     text = str(error)
     if not isinstance(error, UserError) and isinstance(error, _of_sdks()[-1]):
         # Its text is the command's exit code, stdout and stderr.

@@ -31,6 +31,7 @@ from langfuse_aws.automation.engine.offline_workspace import (
     file_of,
     own_name,
     prepare,
+    read_project,
     read_yaml,
 )
 from langfuse_aws.automation.engine.operation import Command, OnEvent, Operation
@@ -421,7 +422,7 @@ class LangfuseStack:
             raise UserError(NOTHING_TO_PLAN.format(self.name))
         project, stack_file, config = self._origin
         own = stack_file or file_of(self.name, project)
-        main = (project / str(read_yaml(project / "Pulumi.yaml").get("main", "."))).resolve()
+        main = (project / str(read_project(project).get("main", "."))).resolve()
         return Origin(
             stack=self.name,
             backend=self.backend(),

@@ -13,8 +13,20 @@ SECONDS: Final = 730 * 3600
 """Of a month."""
 
 
-def _figure(default: float, meaning: str, unit: str) -> Any:
-    return field(default=default, metadata={"meaning": meaning, "unit": unit})
+PART: Final = "part of 1"
+MOST: Final = 1e12
+"""Of any figure: far beyond a month of anybody's, and no bill overflows by it."""
+LEAST_DIVISOR: Final = 0.001
+"""Of a figure that another is divided by."""
+
+
+def _figure(default: float, meaning: str, unit: str, least: float = 0) -> Any:
+    bounds = {"least": least, "most": 1 if unit == PART else MOST}
+    return field(default=default, metadata={"meaning": meaning, "unit": unit, **bounds})
+
+
+def _divisor(default: float, meaning: str, unit: str) -> Any:
+    return _figure(default, meaning, unit, least=LEAST_DIVISOR)
 
 
 @dataclass(frozen=True)
@@ -23,7 +35,7 @@ class Usage:
 
     events_per_month: float = _figure(0, "Traces, observations and scores that come in", "a month")
     event_kb: float = _figure(5, "Size of an event with its input and output", "KB")
-    events_per_request: float = _figure(
+    events_per_request: float = _divisor(
         15, "Events that an SDK sends at once; a request is one job of the worker", "events"
     )
     writes_per_event: float = _figure(
@@ -32,21 +44,21 @@ class Usage:
     reads_per_event: float = _figure(1, "Objects read from S3", "objects")
     kept_months: float = _figure(3, "Months of events that are stored", "months")
     clickhouse_share: float = _figure(
-        0.25, "What ClickHouse stores of an event's size, compressed", "part of 1"
+        0.25, "What ClickHouse stores of an event's size, compressed", PART
     )
-    volume_share: float = _figure(0.8, "How full a ClickHouse volume may be", "part of 1")
+    volume_share: float = _divisor(0.8, "How full a ClickHouse volume may be", PART)
     backup_copies: float = _figure(2, "Copies of ClickHouse's data in its backup bucket", "copies")
     cross_zone_share: float = _figure(
-        0.5, "What the worker sends to ClickHouse in another zone", "part of 1"
+        0.5, "What the worker sends to ClickHouse in another zone", PART
     )
     log_kb: float = _figure(1, "Log of a request, in web, in the worker and in the HTTP API", "KB")
     access_log_kb: float = _figure(
         0.6, "Line of a request to S3, in the access logs of the buckets", "KB"
     )
-    jobs_per_vcpu: float = _figure(
+    jobs_per_vcpu: float = _divisor(
         5, "Jobs that a busy worker finishes on a vCPU; simulate-spike assumes 10 on two", "jobs/s"
     )
-    busy_share: float = _figure(0.5, "How busy autoscaling keeps the workers", "part of 1")
+    busy_share: float = _divisor(0.5, "How busy autoscaling keeps the workers", PART)
 
     @property
     def requests(self) -> float:
@@ -85,11 +97,15 @@ class Usage:
         return self.requests / SECONDS
 
     def with_figures(self, given: Mapping[str, float]) -> "Usage":
-        """The same with other figures; raises KeyError for a name that is none."""
-        names = [each.name for each in fields(self)]
-        for name in given:
-            if name not in names:
-                raise KeyError(name)
+        """The same with other figures.
+
+        Raises KeyError for a name that is none, ValueError for a number that no bill can be of.
+        """
+        known = {each.name: each.metadata for each in fields(self)}
+        for name, number in given.items():
+            least, most = known[name]["least"], known[name]["most"]
+            if not least <= number <= most:
+                raise ValueError(f"{name}: must be from {least:g} to {most:g}")
         return replace(self, **dict(given))
 
 

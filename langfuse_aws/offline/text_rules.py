@@ -22,6 +22,7 @@ from langfuse_aws.offline.unknown import UNKNOWN
 # https://docs.aws.amazon.com/tag-editor/latest/userguide/best-practices-and-strats.html
 TAG_KEY_LONGEST: Final = 128
 TAG_VALUE_LONGEST: Final = 256
+MOST_TAGS: Final = 50
 
 _RULES: Final = Path(__file__).with_suffix(".csv")
 _TAGS: Final = re.compile(r"(^|\.)(tags|tagsAll)(\.|\[\]\.(key|value)$)")
@@ -63,7 +64,7 @@ def faults(token: str, inputs: Mapping[str, Any]) -> list[str]:
         f"{path} {text!r}: {fault}"
         for path, text in texts(inputs)
         if (bound := bound_of(token, path)) and (fault := bound.fault(text))
-    ] + [f"{path}: {fault}" for path, fault in _tag_key_faults(inputs)]
+    ] + [f"{path}: {fault}" for path, fault in _tag_faults(inputs)]
 
 
 def texts(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
@@ -115,11 +116,16 @@ def matches(pattern: str, text: str) -> bool:
     return re.fullmatch(pattern, text, re.ASCII) is not None
 
 
-def _tag_key_faults(inputs: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def _tag_faults(inputs: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     bound = Bound(f"(?!aws:){_TAG_CHARACTERS}", 1, TAG_KEY_LONGEST)
     for property_name in ("tags", "tagsAll"):
-        tags = inputs.get(property_name)
-        for key in cast("Mapping[str, Any]", tags) if isinstance(tags, Mapping) else ():
+        given = inputs.get(property_name)
+        if not isinstance(given, Mapping):
+            continue
+        tags = cast("Mapping[str, Any]", given)
+        if len(tags) > MOST_TAGS:
+            yield property_name, f"{len(tags)} tags, at most {MOST_TAGS}"
+        for key in tags:
             if fault := bound.fault(key):
                 yield f"{property_name} {key!r}", fault
 

@@ -144,6 +144,9 @@ def _need_problems(
         elif not value:
             set_it = how.secretly(key, secret.argument)
             yield f"{full}: is not set, and {shape} needs it. Set it {set_it}."
+        elif isinstance(value, Mapping | list):
+            set_it = how.secretly(key, secret.argument)
+            yield f"{full}: must be one text, which is encrypted as a whole. Set it {set_it}."
         elif secret.form and not secret.form.fits(str(value)):
             yield f"{full}: {secret.form.bound}. {messages.sentence(secret.form.remedy)}."
 

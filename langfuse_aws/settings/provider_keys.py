@@ -15,6 +15,9 @@ ROLE_KEYS: Final = ("aws:assumeRoles", "aws:assumeRole")
 # https://docs.aws.amazon.com/tag-editor/latest/userguide/best-practices-and-strats.html
 LONGEST_KEY: Final = 128
 LONGEST_VALUE: Final = 256
+MOST_TAGS: Final = 50
+OWN_TAGS: Final = 1
+"""Of the program's own on a resource, at the most: Name, or Image of a task definition."""
 _PUNCTUATION: Final = "_.:/=+-@"
 _CHARACTERS: Final = f"letters, digits, spaces and {_PUNCTUATION}"
 
@@ -28,9 +31,14 @@ def tag_problems(value: Any) -> list[str]:
     tags = given.get("tags") if isinstance(given, Mapping) else None  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
     if not isinstance(tags, Mapping):
         return []
-    return [
-        line for name, text in cast("Mapping[str, Any]", tags).items() for line in _of(name, text)
-    ]
+    given_tags = cast("Mapping[str, Any]", tags)
+    lines = [line for name, text in given_tags.items() for line in _of(name, text)]
+    if (over := len(given_tags) + OWN_TAGS - MOST_TAGS) > 0:
+        lines.append(
+            f"{TAGS_KEY}.tags: has {len(given_tags)} tags, and AWS takes {MOST_TAGS} on a "
+            f"resource, of which the program writes one itself. Leave out {over}."
+        )
+    return lines
 
 
 def _of(name: str, value: Any) -> Iterator[str]:

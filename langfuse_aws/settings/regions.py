@@ -48,6 +48,14 @@ def message(region: str) -> str | None:
     return None
 
 
+def copied_into_itself(region: str) -> str:
+    """The line of an error for backups that are copied into the region of the stack."""
+    return (
+        f'langfuse:backups.copyRegion: "{region}": is the region of the stack itself. '
+        "Name another one."
+    )
+
+
 def missing(
     config: Mapping[str, Any], environment: Mapping[str, str], how: HowToSet = IN_CONFIGURATION
 ) -> list[str]:

@@ -12,6 +12,7 @@ from typing import Any, Final, cast
 
 from pydantic import TypeAdapter, ValidationError
 
+from langfuse_aws.settings import sealed
 from langfuse_aws.settings.how_to_set import HowToSet
 from langfuse_aws.settings.section import Form
 from langfuse_aws.settings.sign_in import PROVIDERS
@@ -58,11 +59,16 @@ class SecretKey:
     def texts(self, value: Any) -> Mapping[str, str | None]:
         """What is in a JSON object, or in a mapping that has None for what is not known yet.
 
-        Raises `pydantic.ValidationError` if that is not what it is; None is an empty one.
+        SEALED is not known either. Raises `pydantic.ValidationError` if that is not what it is;
+        None is an empty one.
         """
-        if value is None or isinstance(value, Mapping):
-            return cast("Mapping[str, str | None]", value or {})
-        return _TEXTS.validate_json(value)
+        if value is None:
+            return {}
+        if not isinstance(value, Mapping):
+            return _TEXTS.validate_json(value)
+        parts = cast("Mapping[str, Any]", value)
+        known = {key: each for key, each in parts.items() if each not in (None, sealed.SEALED)}
+        return {**dict.fromkeys(parts), **_TEXTS.validate_python(known)}
 
 
 def auth_providers(given: Mapping[str, Any]) -> list[str]:

@@ -107,11 +107,9 @@ def _usage(events_per_month: float, assumed: list[str]) -> Usage:
         name, _, number = each.partition("=")
         try:
             given[name] = float(number)
-            if given[name] < 0:
-                raise ValueError
         except ValueError:
             raise CommandLineError(
-                f"--assume {each}: is not FIGURE=NUMBER, with a number from 0, such as event_kb=20."
+                f"--assume {each}: is not FIGURE=NUMBER, such as event_kb=20."
             ) from None
     try:
         return Usage().with_figures(given)
@@ -119,3 +117,5 @@ def _usage(events_per_month: float, assumed: list[str]) -> Usage:
         raise CommandLineError(
             f"--assume {error.args[0]}: is no figure. docs/cost.md, Traffic, lists them."
         ) from None
+    except ValueError as error:
+        raise CommandLineError(f"{error}. Give another.") from None

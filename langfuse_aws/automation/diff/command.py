@@ -42,6 +42,12 @@ def diff(
     """Show what a change does to each stack: data at risk, ports, permissions, resources, cost."""
     with waits.silent(as_json), one_line_errors(), ExitStack() as checkouts:
         gates = _gates(fail_on)
+        if not base:
+            raise CommandLineError("--base: is empty. Name a commit, a branch or a tag.")
+        if output and not output.absolute().parent.is_dir():
+            raise CommandLineError(
+                f"--output {output}: there is no folder {output.parent}. Make it."
+            )
         with waits("git"):
             begin = merge_base(base, head or "HEAD", folder)
             before = checkouts.enter_context(checked_out(begin, folder))
@@ -50,10 +56,10 @@ def diff(
         chosen, notes = _chosen(sources, stack or [], folder)
         _check(chosen, after)
         differences = _compared(chosen, sources)
-    stops = tripped(gates, differences)
-    text = report(differences, stops, notes)
-    if output:
-        output.write_text(text, encoding="utf-8")
+        stops = tripped(gates, differences)
+        text = report(differences, stops, notes)
+        if output:
+            output.write_text(text, encoding="utf-8")
     typer.echo(_json(differences, stops) if as_json else text)
     if stops:
         raise typer.Exit(STOPPED)

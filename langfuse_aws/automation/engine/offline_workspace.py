@@ -10,6 +10,7 @@ starts no provider and no engine.
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -29,6 +30,11 @@ from langfuse_aws.settings.secret_keys import SECRET_KEYS
 SECRETS_PROVIDER = "passphrase"
 PASSPHRASE = "offline"  # noqa: S105  protects nothing but the values of in-memory resources
 PLACEHOLDER = "offline-placeholder"
+STACK_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
+"""https://www.pulumi.com/docs/iac/concepts/stacks/#create-stack"""
+STACK_NAME_BOUND = (
+    "has letters, digits, -, _ and . only, a letter or digit first, and 100 characters at the most"
+)
 SALT = "encryptionsalt"
 FOREIGN_SETTINGS = ("secretsprovider", "encryptedkey", "environment", SALT)
 """What ties a stack file to somebody's key or account, which is neither here nor needed."""
@@ -168,6 +174,11 @@ def check_there(name: str, settings_file: Path, repository: Path) -> None:
         check_project(repository)
     if settings_file.parent.resolve() != repository.resolve():
         raise NoStackFileError(f"stack {name}: {settings_file} does not exist.")
+    if not STACK_NAME.fullmatch(own := own_name(name)):
+        raise NoStackFileError(
+            f'--stack "{own}": is no name of a stack: it {STACK_NAME_BOUND}. '
+            f"{files_in(repository)}; name one of these."
+        )
     raise NoStackFileError(
         f"--stack {name}: {files_in(repository)}, and no {settings_file.name}. pulumi stack init "
         f"{name}, then pulumi config set {NAMESPACE}:size dev --stack {name} makes it."
@@ -189,9 +200,21 @@ def check_project(folder: Path) -> None:
         )
 
 
+def read_project(folder: Path) -> dict[str, Any]:
+    """What a project's Pulumi.yaml has. Raises OfflineStackError."""
+    file = folder / "Pulumi.yaml"
+    project = read_yaml(file)
+    name = project.get("name")
+    if not (isinstance(name, str) and name):
+        raise OfflineStackError(
+            f"{file}: has no name, which is the project's. Add one, such as name: {NAMESPACE}."
+        )
+    return project
+
+
 def write_project(folder: Path, repository: Path, without: Sequence[str] = (), **more: str) -> None:
     """Write a project file that points at the program of `repository`, with `more` keys."""
-    project = read_yaml(repository / "Pulumi.yaml")
+    project = read_project(repository)
     kept = {key: value for key, value in project.items() if key not in without}
     runtime = {"name": "python", "options": {"virtualenv": sys.prefix}}
     write_yaml(
@@ -216,8 +239,19 @@ def _settings(
     return kept, replaced
 
 
+def namespaced(key: str, project: str) -> str:
+    """A key of `config` as Pulumi hands it to the program of a project.
+
+    Pulumi takes `langfuse:config:size` for `langfuse:size`, and so in every namespace.
+    """
+    namespace, legacy, name = key.partition(":config:")
+    if legacy and ":" not in namespace + name:
+        return f"{namespace}:{name}"
+    return key if ":" in key else f"{project}:{key}"
+
+
 def _bare(key: str) -> str:
-    return key.removeprefix(f"{NAMESPACE}:")
+    return namespaced(key, NAMESPACE).removeprefix(f"{NAMESPACE}:")
 
 
 def _has_secret(value: Any) -> bool:
@@ -226,10 +260,18 @@ def _has_secret(value: Any) -> bool:
     return bool(found)
 
 
+def is_seal(value: Any) -> bool:
+    """Whether a value is one of Pulumi's secrets: no other key beside `secure`, which is text."""
+    if not isinstance(value, Mapping):
+        return False
+    parts = cast("Mapping[str, Any]", value)
+    return set(parts) == {"secure"} and isinstance(parts["secure"], str)
+
+
 def _readable(value: Any, path: str, replaced: list[str]) -> Any:
     if isinstance(value, dict):
         branch = cast("dict[str, Any]", value)
-        if set(branch) == {"secure"}:
+        if is_seal(branch):
             replaced.append(path)
             return PLACEHOLDER
         return {key: _readable(item, f"{path}.{key}", replaced) for key, item in branch.items()}
@@ -267,8 +309,10 @@ def read_any_yaml(path: Path) -> Any:
             f"{path}: is not YAML: {where}{error.problem}. Correct it"
             + (f":\n{snippet}" if snippet else ".")
         ) from None
-    except yaml.YAMLError as error:
-        raise NotYamlError(f"{path}: is not YAML: {error}. Correct it.") from None
+    except (yaml.YAMLError, RecursionError) as error:
+        endless = isinstance(error, RecursionError)
+        why = "it has parts within parts without end" if endless else error
+        raise NotYamlError(f"{path}: is not YAML: {why}. Correct it.") from None
 
 
 def write_yaml(path: Path, content: dict[str, Any]) -> None:

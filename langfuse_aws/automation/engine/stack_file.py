@@ -5,7 +5,6 @@ Secrets stay encrypted. Values that come from Pulumi ESC (`environment:`) are no
 
 import json
 import os
-import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,8 +15,11 @@ from langfuse_aws.automation.engine.offline_workspace import (
     check_there,
     file_of,
     files_in,
+    is_seal,
     mapping,
+    namespaced,
     own_name,
+    read_project,
     read_yaml,
     stacks,
 )
@@ -36,8 +38,6 @@ ESC = "environment"
 """Of a stack file: the environments of Pulumi ESC that it takes further values from."""
 CALL = "langfuse_aws.components.program"
 """What the `__main__.py` of a project imports that deploys by this package."""
-_LEGACY = f"{NAMESPACE}:config:"
-"""Pulumi takes `langfuse:config:size` for `langfuse:size`."""
 _SIZE = f"{NAMESPACE}:size"
 
 
@@ -109,6 +109,8 @@ class _Written:
     path: Path
     config: Mapping[str, Any]
     """By key, with its namespace."""
+    spellings: Mapping[str, Sequence[str]]
+    """The keys as they stand there."""
     astray: Sequence[str]
     """Keys of ours that stand beside `config`."""
     partly: bool
@@ -151,7 +153,7 @@ def read_stack_file(stack: str | None, folder: Path) -> StackFile:
         raise CommandLineError(f"--stack: is missing. {files_in(folder)}; name one of these.")
     name, path = own_name(stack), file_of(stack, folder)
     check_there(stack, path, folder)
-    project = read_yaml(folder / "Pulumi.yaml")
+    project = read_project(folder)
     written = _read(name, path, project)
     if written.sealed:
         raise UserError(
@@ -160,7 +162,7 @@ def read_stack_file(stack: str | None, folder: Path) -> StackFile:
         )
     return StackFile(
         name=name,
-        prefix=resource_prefix(str(project.get("name")), name),
+        prefix=resource_prefix(project["name"], name),
         region=written.config.get(regions.KEY),
         provider={key: each for key, each in written.config.items() if key.startswith("aws:")},
         settings=_settings(written, secrets_later=True),
@@ -180,10 +182,9 @@ def check_stack_file(
     `given` are secret keys that the file needs not have. Nothing is said where the program is
     another one, such as that of another commit.
     """
-    described = project / "Pulumi.yaml"
-    if not described.is_file() or not path.is_file():
+    if not (project / "Pulumi.yaml").is_file() or not path.is_file():
         return
-    own = read_yaml(described)
+    own = read_project(project)
     program = (project / str(own.get("main", "."))).resolve()
     if not _is_another(program):
         _check(_read(name, path, own), given, environment)
@@ -196,33 +197,29 @@ def check_alone(stack: str, folder: Path) -> bool:
     """
     name, path = own_name(stack), file_of(stack, folder)
     check_there(stack, path, folder)
-    written = _read(name, path, read_yaml(folder / "Pulumi.yaml"))
+    written = _read(name, path, read_project(folder))
     _check(written)
     return not written.partly
 
 
 def _read(name: str, path: Path, project: Mapping[str, Any]) -> _Written:
     content = read_yaml(path)
-    namespace = str(project.get("name"))
-    config = {
-        _full_key(key, namespace): value
-        for key, value in mapping(content.get("config"), path).items()
-    }
+    namespace = project["name"]
+    spellings: dict[str, list[str]] = {}
+    config: dict[str, Any] = {}
+    for key, value in mapping(content.get("config"), path).items():
+        full = namespaced(key, namespace)
+        spellings.setdefault(full, []).append(key)
+        config[full] = value
     known = (f"{NAMESPACE}:", regions.KEY, provider_keys.TAGS_KEY)
     return _Written(
         name,
         path,
         config,
+        spellings=spellings,
         astray=[key for key in content if key.startswith(known)],
         partly=bool(content.get(ESC) or project.get("config")),
     )
-
-
-def _full_key(key: str, project: str) -> str:
-    """A key as Pulumi hands it to the program."""
-    if ":" not in key:
-        return f"{project}:{key}"
-    return f"{NAMESPACE}:{key.removeprefix(_LEGACY)}" if key.startswith(_LEGACY) else key
 
 
 def _check(
@@ -260,7 +257,7 @@ def _settings(
     """
     there = [key for key in SECRET_KEYS if f"{NAMESPACE}:{key}" in written.config]
     in_the_clear = written.secrets_in_the_clear(given)
-    unread = {key for key in there if key not in in_the_clear}.union(given)
+    unread = {key for key in there if is_seal(written.config[f"{NAMESPACE}:{key}"])}.union(given)
     plain = {
         key: value
         for key, value in written.checked_part.items()
@@ -282,7 +279,7 @@ def _settings(
                 {**plain, **stand_ins},
                 in_the_clear,
                 environment,
-                sealed_environment=ENVIRONMENT_KEY in unread,
+                sealed_environment=ENVIRONMENT_KEY in {*there, *given}.difference(in_the_clear),
             )
         if not problems:
             return found
@@ -299,12 +296,21 @@ def _settings(
 
 def _astray(written: _Written) -> list[str]:
     return [
-        f"{key}: stands beside config, where Pulumi does not read it. Move it below config."
-        for key in written.astray
-    ] + [
-        f"{key}: is no key: Pulumi's are NAMESPACE:NAME. Correct it."
-        for key in written.config
-        if not re.fullmatch(r"[^:]*:(config:)?[^:]*", key)
+        *(
+            f"{key}: stands beside config, where Pulumi does not read it. Move it below config."
+            for key in written.astray
+        ),
+        *(
+            f"{key}: is no key: Pulumi's are NAMESPACE:NAME. Correct it."
+            for key in written.config
+            if key.count(":") > 1
+        ),
+        *(
+            f"{key}: is there as {' and as '.join(keys)}, and Pulumi takes any of them. Remove all "
+            "but one."
+            for key, keys in written.spellings.items()
+            if len(keys) > 1
+        ),
     ]
 
 
@@ -321,10 +327,10 @@ def _as_pulumi_hands_it(value: Any) -> Any:
 
 def _with_seals(value: Any) -> Any:
     """A value with SEALED for each part that is one of Pulumi's secrets."""
+    if is_seal(value):
+        return SEALED
     if isinstance(value, Mapping):
         parts = cast("Mapping[str, Any]", value)
-        if set(parts) == {"secure"}:
-            return SEALED
         return {key: _with_seals(part) for key, part in parts.items()}
     if isinstance(value, list):
         return [_with_seals(part) for part in cast("list[Any]", value)]
@@ -333,9 +339,10 @@ def _with_seals(value: Any) -> Any:
 
 def _sealed(value: Any) -> bool:
     """Whether a value, or a part of it, is one of Pulumi's secrets."""
+    if is_seal(value):
+        return True
     if isinstance(value, Mapping):
-        parts = cast("Mapping[str, Any]", value)
-        return "secure" in parts or any(_sealed(part) for part in parts.values())
+        return any(_sealed(part) for part in cast("Mapping[str, Any]", value).values())
     if isinstance(value, list):
         return any(_sealed(part) for part in cast("list[Any]", value))
     return False

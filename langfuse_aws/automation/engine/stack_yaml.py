@@ -11,7 +11,10 @@ from langfuse_aws.settings.messages import NAMESPACE, ONE_KEY
 
 _SCALARS: Final = {
     "bool": ("tTfF", r"true|True|TRUE|false|False|FALSE"),
-    "int": ("-+0123456789", r"[-+]?(0b[01_]+|0o?[0-7_]*|[1-9][0-9_]*|0x[0-9a-fA-F_]+)"),
+    "int": (
+        "-+0123456789",
+        r"[-+]?(0b_*[01][01_]*|0[0-7_]*|0o_*[0-7][0-7_]*|[1-9][0-9_]*|0x_*[0-9a-fA-F][0-9a-fA-F_]*)",
+    ),
     "float": (
         "-+0123456789.",
         r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?"
@@ -26,7 +29,39 @@ _STEP: Final = re.compile(r"(\.[^.\[]+|\[\d+\])$")
 
 
 class Loader(yaml.SafeLoader):
-    """Reads what Pulumi would, and refuses a key that is there twice, as Pulumi does."""
+    """Reads what Pulumi would, and refuses what Pulumi does.
+
+    That is a key that is there twice, a value that is not what its tag says, an anchor within
+    itself, and half of a character.
+    """
+
+    def __init__(self, stream: str) -> None:
+        """Make each part complete before what it is in, which finds an anchor within itself."""
+        super().__init__(stream)
+        self.deep_construct = True
+
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
+        """Say where the value stands that SafeLoader makes nothing of."""
+        if node in self.recursive_objects:
+            raise yaml.constructor.ConstructorError(
+                problem="the anchor is within itself", problem_mark=node.start_mark
+            )
+        try:
+            return super().construct_object(node, deep)  # pyright: ignore
+        except (ValueError, KeyError, AttributeError):
+            kind = node.tag.rpartition(":")[2]
+            raise yaml.constructor.ConstructorError(
+                problem=f"that is no {kind}", problem_mark=node.start_mark
+            ) from None
+
+    def construct_scalar(self, node: yaml.ScalarNode | yaml.MappingNode) -> Any:
+        """Check that it is text."""
+        found: Any = super().construct_scalar(node)  # pyright: ignore
+        if not str(found).isascii() and re.search("[\ud800-\udfff]", found):
+            raise yaml.constructor.ConstructorError(
+                problem="half of a character, by \\u or \\U", problem_mark=node.start_mark
+            )
+        return found
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         """Check the keys first."""

@@ -15,10 +15,13 @@ from typing import Any, Final, cast
 import yaml
 from pulumi import automation as auto
 
-from langfuse_aws.automation.engine.offline_workspace import own_name
+from langfuse_aws.automation.engine.offline_workspace import (
+    check_project,
+    own_name,
+    read_project,
+)
 from langfuse_aws.automation.engine.operation import Command
 from langfuse_aws.automation.engine.workspace import search_path
-from langfuse_aws.automation.errors import CommandLineError
 from langfuse_aws.automation.from_terraform.move import Move
 from langfuse_aws.automation.from_terraform.plan import move_in
 from langfuse_aws.automation.from_terraform.terraform_resources import GUIDE
@@ -36,23 +39,14 @@ _ORDER: Final = ("moved", "kept", "made anew")
 def import_stores(state: Path, stack: str, to: Path, configure: bool, folder: Path) -> None:
     """Write what adopts the stores of a Langfuse of tubone24/langfuse-v3-terraform."""
     with one_line_errors():
-        prefix = resource_prefix(_project(folder), own_name(stack))
+        check_project(folder)
+        prefix = resource_prefix(read_project(folder)["name"], own_name(stack))
         move = move_in(read_terraform_state(state), prefix)
         file = to / FILE
         file.write_text(json.dumps({"resources": move.imports}, indent=2) + "\n", encoding="utf-8")
         if configure:
             _configure(move, stack, folder)
         _show(move, stack, file, configured=configure)
-
-
-def _project(folder: Path) -> str:
-    try:
-        project = yaml.safe_load((folder / "Pulumi.yaml").read_text(encoding="utf-8"))
-    except OSError:
-        raise CommandLineError(
-            f"--dir {folder}: has no Pulumi.yaml. Name the program's folder."
-        ) from None
-    return str(project["name"])
 
 
 def _configure(move: Move, stack: str, folder: Path) -> None:

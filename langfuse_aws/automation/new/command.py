@@ -5,7 +5,6 @@ command line is wrong.
 """
 
 import os
-import re
 import shlex
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
@@ -16,6 +15,7 @@ from typing import Any, Final
 import yaml
 
 from langfuse_aws.automation.engine.folders import REPOSITORY
+from langfuse_aws.automation.engine.offline_workspace import STACK_NAME, STACK_NAME_BOUND
 from langfuse_aws.automation.errors import UserError, WrongOptionsError
 from langfuse_aws.automation.new.pin import FILE, requirement
 from langfuse_aws.automation.terminal import console, one_line_errors
@@ -33,8 +33,6 @@ AS_THEY_ARE: Final[Mapping[str, str]] = {
     ".github/workflows/preview.yml": "preview.yml",
 }
 """Files of a project, and what they are called in the template: a wheel has no hidden files."""
-STACK_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
-"""https://www.pulumi.com/docs/iac/concepts/stacks/#create-stack"""
 WITH_AN_OPTION: Final = HowToSet(
     plain="with --{path}", for_secrets="with pulumi config set --secret"
 )
@@ -59,10 +57,7 @@ def _config(stack: str, size: str | None, region: str, domain: str | None) -> di
     """The stack's configuration. Raises WrongOptionsError with every mistake there is."""
     mistakes: list[str] = []
     if not STACK_NAME.fullmatch(stack):
-        mistakes.append(
-            f"--stack {stack}: has letters, digits, -, _ and . only, a letter or digit first, and "
-            "100 characters at the most. Name another."
-        )
+        mistakes.append(f"--stack {stack}: {STACK_NAME_BOUND}. Name another.")
     size = size or (stack if stack in SIZING else None)
     if size is None or size not in SIZING:
         what = "--size: is missing" if size is None else f"--size {size}: is no size"

@@ -21,6 +21,7 @@ from langfuse_aws.settings.model import RETENTION_DAYS
 from langfuse_aws.settings.stack import read
 from langfuse_aws.settings.versions import LANGFUSE, LANGFUSE_3
 from tests.releases import READ
+from tests.unit.stack_graph import shipped
 
 DOMAIN: Final = "langfuse.example.com"
 CERTIFICATE: Final = "arn:aws:acm:us-east-1:123456789012:certificate/0a1b2c3d"
@@ -788,7 +789,7 @@ def test_a_misspelt_way_of_mail_does_not_bring_an_error_of_its_url_along() -> No
 
 def test_a_password_that_is_no_text_is_refused_and_not_crashed_on() -> None:
     (line,) = problems(clickhouse=CLICKHOUSE, clickhousePassword={"secure": "hunter2"})
-    assert line.startswith("langfuse:clickhousePassword: may have letters, digits"), "of YAML's own"
+    assert line.startswith("langfuse:clickhousePassword: must be one text"), "of YAML's own"
     assert "hunter2" not in line, "not even encrypted"
 
 
@@ -1660,6 +1661,28 @@ def test_default_tags_that_aws_refuses_are_named_with_all_other_errors() -> None
         "has made it. Name it otherwise.",
     ]
     assert lines[4].startswith("  aws:defaultTags.tags.Long: ")
+
+
+def test_as_many_default_tags_are_taken_as_leave_room_for_the_programs_own() -> None:
+    tags = {f"Tag{number}": "x" for number in range(50)}
+    assert text_rules.faults(
+        "aws:ec2/securityGroup:SecurityGroup", {"tagsAll": {**tags, "Name": ""}}
+    )
+    assert provider_keys.tag_problems({"tags": tags}) == [
+        "aws:defaultTags.tags: has 50 tags, and AWS takes 50 on a resource, of which the program "
+        "writes one itself. Leave out 1."
+    ]
+    del tags["Tag0"]
+    assert provider_keys.tag_problems({"tags": tags}) == []
+
+
+def test_the_program_writes_one_tag_at_the_most_on_a_resource() -> None:
+    for stack in ("dev", "staging", "prod"):
+        for each in shipped(stack).registrations:
+            tags: Any = each.inputs.get("tags") or {}
+            of_group = each.type == "aws:autoscaling/group:Group"
+            names: set[str] = {tag["key"] for tag in tags} if of_group else {*tags}
+            assert len(names - {"Project", "Stack"}) <= provider_keys.OWN_TAGS, each.name
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,9 @@ WRONG_COMMAND_LINES = [
     "cost --region eu-wst-1",
     "diff --base HEAD --fail-on nonsense",
     "diff --base HEAD --stack nowhere",
+    "diff --base HEAD --output /nowhere/report.md",
+    "diff --base HEAD --output /",
+    "diff --base= --stack dev",
     "graph --format png",
     "graph --output x.doc",
     "graph --stack nowhere",
@@ -69,6 +72,53 @@ def test_an_error_of_yaml_has_a_place_and_a_caret(tmp_path: Path, command: str) 
         "    langfuse:worker: {cpu: 512}",
         f"{' ' * 19}^",
     ]
+
+
+@pytest.mark.parametrize(
+    ("project", "told"),
+    [
+        ("name: [\n", "is not YAML: line 2, column 1: "),
+        ("- langfuse\n", "is not what Pulumi writes: keys and values are missing."),
+        ("runtime: python\n", "has no name, which is the project's. Add one, such as name: "),
+        ("name: {a: b}\n", "has no name, which is the project's. Add one, such as name: "),
+    ],
+)
+@pytest.mark.parametrize(
+    "command",
+    [
+        "validate",
+        "preview --offline",
+        "preview",
+        "cost",
+        "preflight",
+        "images lock",
+        "import --from-terraform-state nowhere.json",
+    ],
+)
+def test_a_project_that_is_none_is_told_by_its_file(
+    tmp_path: Path, command: str, project: str, told: str
+) -> None:
+    file = tmp_path / "Pulumi.yaml"
+    file.write_text(project)
+    (tmp_path / "Pulumi.dev.yaml").write_text("config:\n  aws:region: us-east-1\n  size: dev\n")
+    done = CliRunner().invoke(app, [*command.split(), "--dir", str(tmp_path), "--stack", "dev"])
+    assert done.exit_code in (1, 2)
+    assert str(file) in done.output
+    assert told in done.output
+
+
+@pytest.mark.parametrize("name", ["", "acme/langfuse/", "a b", "*", "x" * 101])
+@pytest.mark.parametrize("command", ["validate", "preview --offline", "cost", "preflight"])
+def test_nobody_is_told_to_make_a_stack_of_a_name_that_pulumi_refuses(
+    tmp_path: Path, command: str, name: str
+) -> None:
+    (tmp_path / "Pulumi.yaml").write_text("name: langfuse\nruntime: python\n")
+    (tmp_path / "Pulumi.dev.yaml").touch()
+    done = CliRunner().invoke(app, [*command.split(), "--dir", str(tmp_path), "--stack", name])
+    assert done.exit_code == 2
+    own = name.rpartition("/")[2]
+    assert f'--stack "{own}": is no name of a stack: it has letters, digits' in done.output
+    assert f"{tmp_path} has Pulumi.dev.yaml; name one of these." in done.output
 
 
 def test_a_file_that_is_no_text_is_still_one_line(tmp_path: Path) -> None:

@@ -543,7 +543,7 @@ def test_a_folder_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
     (tmp_path / ".state").touch()
     found = run("outputs", "--offline", "--dir", str(tmp_path))
     assert (found.exit_code, found.stdout) == (1, "")
-    assert found.stderr == f"error: [Errno 17] File exists: '{tmp_path}/.state'\n"
+    assert found.stderr == f"error: {tmp_path}/.state: File exists.\n"
 
 
 def test_a_reader_that_has_gone_is_not_told_why(

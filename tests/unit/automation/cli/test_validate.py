@@ -168,6 +168,26 @@ SEALED = "{secure: v1:of-its-owner}"
         (f"aws:defaultTags: {SEALED}", []),
         (f"langfuse:size: {SEALED}\n  langfuse:redisPassword: hush", ["langfuse:redisPassword"]),
         (f"langfuse:release: {SEALED}\n  langfuse:v4: {{writeMode: dual}}", []),
+        (f"langfuse:secretEnvironment: {{LANGFUSE_EE_LICENSE_KEY: {SEALED}}}", []),
+        (
+            f"langfuse:secretEnvironment: {{LANGFUSE_EE_LICENCE_KEY: {SEALED}}}",
+            ["langfuse:secretEnvironment.LANGFUSE_EE_LICENCE_KEY"],
+        ),
+        (
+            "langfuse:auth: {providers: {google: {clientId: a}}}\n"
+            f"  langfuse:authSecrets: {{google: {SEALED}}}",
+            [],
+        ),
+        (
+            "langfuse:auth: {providers: {google: {clientId: a}}}\n"
+            f"  langfuse:authSecrets: {{github: {SEALED}}}",
+            ["langfuse:authSecrets.google", "langfuse:authSecrets.github"],
+        ),
+        (
+            "langfuse:redis: {mode: external, host: redis.example.com}\n"
+            f"  langfuse:redisPassword: {{password: {SEALED}}}",
+            ["langfuse:redisPassword"],
+        ),
     ],
 )  # fmt: skip
 def test_what_is_encrypted_is_taken_for_right_and_the_rest_is_checked(
@@ -177,6 +197,24 @@ def test_what_is_encrypted_is_taken_for_right_and_the_rest_is_checked(
     rest = {"aws:region": "eu-west-1", "langfuse:size": "dev"}
     text = "".join(f"  {key}: {value}\n" for key, value in rest.items() if key not in names)
     write(project, dev=f"config:\n  {lines}\n{text}")
+    assert keys_of(project) == keys
+
+
+@pytest.mark.parametrize(
+    ("lines", "keys"),
+    [
+        ("  aws:region: eu-west-1\n", ["langfuse:backups.copyRegion"]),
+        ("", ["langfuse:backups.copyRegion"]),
+        ("  aws:region: eu-west-2\n", []),
+        (f"  aws:region: {SEALED}\n", []),
+    ],
+)
+def test_copies_in_the_region_of_the_stack_are_a_mistake(
+    project: Path, lines: str, keys: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_REGION", "eu-west-1")
+    copied = "  langfuse:backups: {copyRegion: eu-west-1}\n"
+    write(project, dev=f"config:\n{lines}  langfuse:size: dev\n{copied}")
     assert keys_of(project) == keys
 
 
@@ -198,6 +236,16 @@ def test_what_only_the_engine_knows_is_said_and_not_guessed(project: Path) -> No
         ("config:\n  aws:region: eu-west-1\n  size: dev\n  wroker: 1\n", ["langfuse:wroker"]),
         ("config:\n  aws:region: eu-west-1\n  size: dev\n  a:b:c: 1\n", ["a:b:c"]),
         ("config:\n  aws:region: eu-west-1\n  langfuse:config:size: huge\n", ["langfuse:size"]),
+        ("config:\n  aws:config:region: eu-west-1\n  size: dev\n", []),
+        ("config:\n  aws:config:region: eu-wst-1\n  size: dev\n", ["aws:region"]),
+        (
+            "config:\n  aws:region: eu-west-1\n  size: prod\n  langfuse:size: dev\n",
+            ["langfuse:size"],
+        ),
+        (
+            "config:\n  size: dev\n  aws:region: eu-west-1\n  aws:config:region: eu-west-1\n",
+            ["aws:region"],
+        ),
     ],
 )  # fmt: skip
 def test_keys_are_read_as_pulumi_reads_them(project: Path, text: str, keys: list[str]) -> None:
@@ -222,6 +270,18 @@ def test_the_region_may_be_said_elsewhere(
     profiles.write_text("[profile acme]\nregion = eu-wst-2\n")
     if variable in ("AWS_PROFILE", ""):
         assert keys_of(project) == ["aws:region"], "a region that is none is none from there too"
+
+
+@pytest.mark.parametrize(
+    "value", ["{secure: hush, more: hush}", "{secure: }", "{secure: 5}", "{secure: {a: hush}}"]
+)
+def test_what_pulumi_takes_for_no_secret_is_in_the_clear(project: Path, value: str) -> None:
+    write(project, dev=f"{RIGHT}  langfuse:secretEnvironment: {value}\n")
+    first = validate(project).stdout.splitlines()[0]
+    assert first.startswith(
+        "Pulumi.dev.yaml:4: langfuse:secretEnvironment: is stored in the clear, and must be a"
+    )
+    assert "hush" not in validate(project).output
 
 
 def test_no_secret_is_printed(project: Path) -> None:

@@ -5,7 +5,8 @@ engine's has the same sum.
 """
 
 import json
-from dataclasses import replace
+import math
+from dataclasses import fields, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from langfuse_aws.automation.cost import command as cost_command
 from langfuse_aws.cost.bill import Bill, bill
 from langfuse_aws.cost.prices import rows
 from langfuse_aws.cost.rounding import shares
+from langfuse_aws.cost.usage import Usage
 from langfuse_aws.graph.model import Resource, ResourceGraph
 
 STRANGER = Resource("x::queue", "aws:sqs/queue:Queue")
@@ -152,11 +154,44 @@ def test_a_region_without_prices_is_refused_before_anything_is_previewed(
     assert offline == []
 
 
-@pytest.mark.parametrize("given", ["event_kb", "event_kb=x", "event_kb=-1"])
+@pytest.mark.parametrize("given", ["event_kb", "event_kb=x", "event_kb=", "event_kb=1,5"])
 def test_a_figure_that_is_no_number_is_refused(given: str) -> None:
     assert refused("--assume", given, exit_code=2) == (
-        f"error: --assume {given}: is not FIGURE=NUMBER, with a number from 0, such as event_kb=20."
+        f"error: --assume {given}: is not FIGURE=NUMBER, such as event_kb=20."
     )
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (("--assume", "event_kb=-1"), "event_kb: must be from 0 to 1e+12"),
+        (("--assume", "event_kb=nan"), "event_kb: must be from 0 to 1e+12"),
+        (("--assume", "event_kb=inf"), "event_kb: must be from 0 to 1e+12"),
+        (("--assume", "kept_months=1e13"), "kept_months: must be from 0 to 1e+12"),
+        (("--assume", "events_per_request=0"), "events_per_request: must be from 0.001 to 1e+12"),
+        (("--assume", "jobs_per_vcpu=0"), "jobs_per_vcpu: must be from 0.001 to 1e+12"),
+        (("--assume", "busy_share=0"), "busy_share: must be from 0.001 to 1"),
+        (("--assume", "volume_share=0"), "volume_share: must be from 0.001 to 1"),
+        (("--assume", "cross_zone_share=1.1"), "cross_zone_share: must be from 0 to 1"),
+        (("--events-per-month", "inf"), "events_per_month: must be from 0 to 1e+12"),
+        (("--events-per-month", "1e13"), "events_per_month: must be from 0 to 1e+12"),
+    ],
+)
+def test_a_figure_that_no_bill_could_be_made_of_is_refused(
+    options: tuple[str, str], told: str
+) -> None:
+    given = ("--events-per-month", "1e6") if "--assume" in options else ()
+    assert refused(*given, *options, exit_code=2) == f"error: {told}. Give another."
+
+
+@pytest.mark.parametrize("figure", [each.name for each in fields(Usage)])
+@pytest.mark.parametrize("end", ["least", "most"])
+def test_every_figure_makes_a_bill_at_both_its_ends(figure: str, end: str) -> None:
+    (metadata,) = [each.metadata for each in fields(Usage) if each.name == figure]
+    others = () if figure == "events_per_month" else ("--events-per-month", "1e12")
+    found = report(*others, "--assume", f"{figure}={metadata[end]}")
+    assert found["usage"][figure] == metadata[end]
+    assert math.isfinite(found["usd"]["configured"])
 
 
 def test_a_figure_that_does_not_exist_is_refused() -> None:

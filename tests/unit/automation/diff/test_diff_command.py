@@ -106,6 +106,14 @@ def test_a_base_that_is_not_there_is_one_line_with_the_remedy(
     assert "\n" not in str(caught.value)
 
 
+def test_a_base_is_not_looked_for_outside_of_git(tmp_path: Path) -> None:
+    with pytest.raises(UserError) as caught:
+        merge_base("main", "HEAD", tmp_path)
+    assert str(caught.value).startswith(f"{tmp_path}: is not in a git repository: fatal: ")
+    assert "shallow" not in str(caught.value), "no history would help"
+    assert "--dir" in str(caught.value)
+
+
 def test_a_folder_outside_of_git_is_one_line(tmp_path: Path) -> None:
     with (
         pytest.raises(UserError, match="is not in a git repository: fatal: "),

@@ -73,7 +73,9 @@ def read_by_the_program(
     return asyncio.get_event_loop().run_until_complete(run())
 
 
-@pytest.mark.parametrize("key", ["langfuse:secretEnvironment", "secretEnvironment"])
+@pytest.mark.parametrize(
+    "key", ["langfuse:secretEnvironment", "secretEnvironment", "langfuse:config:secretEnvironment"]
+)
 @pytest.mark.parametrize(
     "value", [FOREIGN, {"ADMIN_API_KEY": FOREIGN, "LANGFUSE_LOG_LEVEL": "info"}]
 )

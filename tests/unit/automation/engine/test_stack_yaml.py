@@ -21,6 +21,7 @@ from langfuse_aws.automation.engine.stack_yaml import Loader, lines_of_keys, pla
         ("0x1F", 31), ("0o17", 15), ("017", 15), ("08", 8.0), ("0", 0), ("1.50", 1.5), (".5", 0.5),
         ("1e3", 1000.0), ("300Gi", "300Gi"), ("3.1.4", "3.1.4"), ("~", None), ("", None),
         ("'300'", "300"), ("1.", 1.0), (".inf", float("inf")), ("+", "+"), (".", "."),
+        ("0b__", "0b__"), ("0x_", "0x_"), ("0o", "0o"), ("0b_1_0", 2), ("0x_F", 15),
     ],
 )  # fmt: skip
 def test_a_value_is_what_pulumi_makes_of_it(text: str, value: Any) -> None:
@@ -36,6 +37,31 @@ def test_a_value_is_what_pulumi_makes_of_it(text: str, value: Any) -> None:
     ],
 )
 def test_a_key_that_is_there_twice_is_told_with_both_lines(
+    tmp_path: Path, text: str, told: str
+) -> None:
+    path = tmp_path / "Pulumi.dev.yaml"
+    path.write_text(text)
+    with pytest.raises(OfflineStackError) as caught:
+        read_any_yaml(path)
+    assert str(caught.value).startswith(f"{path}: is not YAML: {told}")
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("a:\n  b: !!int three\n", "line 2, column 6: that is no int. Correct it:\n"),
+        ("a: !!bool maybe", "line 1, column 4: that is no bool."),
+        ("a: !!float 1,5", "line 1, column 4: that is no float."),
+        ("a: !!timestamp today", "line 1, column 4: that is no timestamp."),
+        (f"a: {'9' * 5000}", "line 1, column 4: that is no int."),
+        ("a: &x {b: *x}", "line 1, column 4: the anchor is within itself."),
+        ("a: &x [1, *x]", "line 1, column 4: the anchor is within itself."),
+        ("a: " + "[" * 5000 + "]" * 5000, "it has parts within parts without end. Correct it."),
+        (r'a: "\ud800"', "line 1, column 4: half of a character, by \\u or \\U."),
+    ],
+    ids=lambda text: text[:20],
+)
+def test_what_no_value_can_be_made_of_is_told_with_its_line(
     tmp_path: Path, text: str, told: str
 ) -> None:
     path = tmp_path / "Pulumi.dev.yaml"
