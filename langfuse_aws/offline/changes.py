@@ -15,7 +15,7 @@ from typing import Any, cast
 from langfuse_aws.offline.catalog import EVERYTHING, resource_type
 from langfuse_aws.offline.naming import is_automatic
 from langfuse_aws.offline.rules import read_back, rules_of
-from langfuse_aws.offline.versions import is_older
+from langfuse_aws.offline.version_order import is_older
 
 _REGION = "region"
 

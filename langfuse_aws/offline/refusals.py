@@ -15,7 +15,7 @@ from langfuse_aws.offline import snapshots
 from langfuse_aws.offline.account import Account, Existing
 from langfuse_aws.offline.rules import Rule, rules_of
 from langfuse_aws.offline.unknown import UNKNOWN, any_unknown
-from langfuse_aws.offline.versions import is_older, parts
+from langfuse_aws.offline.version_order import is_older, parts
 
 Properties = Mapping[str, Any]
 

@@ -1,4 +1,4 @@
-"""Versions of database engines."""
+"""The order of versions of database engines."""
 
 from typing import Any
 
