@@ -134,6 +134,18 @@ def too_large(snapshot_gib: int, volume_gib: int) -> str:
     )
 
 
+def snapshot_type(identifier: str, engine: str) -> str | None:
+    """Give the type that RDS must be asked for to tell of a snapshot; None: of any.
+
+    By its name or its ARN: RDS's own daily ones, and an instance's that AWS Backup has made.
+    https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_DescribeDBSnapshots.html
+    """
+    name = identifier.split(":", 6)[-1] if identifier.startswith("arn:") else identifier
+    if name.startswith("rds:"):
+        return "automated"
+    return "awsbackup" if name.startswith("awsbackup:") and engine == "postgres" else None
+
+
 Found = TypeVar("Found")
 
 _PREAMBLE: Final = re.compile(r".*aws:\w+/\w+:\w+( returned an error)?: ")
@@ -152,16 +164,23 @@ def database_snapshot(
     setting = f"langfuse:postgres.snapshotIdentifier: {identifier}"
 
     aurora = engine == "aurora-postgresql"
+    kind = snapshot_type(identifier, engine)
 
     def look_up() -> DatabaseSnapshot:
         if aurora:
             found = aws.rds.get_cluster_snapshot(
-                db_cluster_snapshot_identifier=identifier, include_shared=True, opts=invoke_opts
+                db_cluster_snapshot_identifier=identifier,
+                snapshot_type=kind,
+                include_shared=True,
+                opts=invoke_opts,
             )
             encrypted = found.storage_encrypted
         else:
             found = aws.rds.get_snapshot(
-                db_snapshot_identifier=identifier, include_shared=True, opts=invoke_opts
+                db_snapshot_identifier=identifier,
+                snapshot_type=kind,
+                include_shared=True,
+                opts=invoke_opts,
             )
             encrypted = found.encrypted
         return DatabaseSnapshot(
@@ -175,8 +194,8 @@ def database_snapshot(
 
     snapshot, missing = _found(look_up)
     if snapshot is None:
-        kind = "db-cluster" if aurora else "db"
-        return None, f"{setting}: {missing}. See aws rds describe-{kind}-snapshots."
+        word = "db-cluster" if aurora else "db"
+        return None, f"{setting}: {missing}. See aws rds describe-{word}-snapshots."
     obstacle = snapshot.obstacle(engine)
     return snapshot, obstacle and f"{setting}: {obstacle}"
 
