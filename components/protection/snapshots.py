@@ -18,6 +18,7 @@ import pulumi
 import pulumi_aws as aws
 import pulumi_random as random
 
+from langfuse_aws.components.shared.names import DATABASE_SNAPSHOT_LIMIT
 from langfuse_aws.settings.versions import POSTGRES_MAJOR
 
 USER: Final = "langfuse"
@@ -38,6 +39,10 @@ MODES: Final = {"aurora-postgresql": "auroraServerless", "postgres": "instance"}
 """`langfuse:postgres.mode` by the engine that it makes."""
 
 DEFAULT_KEY: Final = "alias/aws/rds"
+
+_FINAL: Final = "-final-"
+_RANDOM_BYTES: Final = 4
+"""Of the name of a final snapshot: 8 hexadecimal digits."""
 
 
 @dataclass(frozen=True)
@@ -239,9 +244,15 @@ def _found(look_up: Callable[[], Found]) -> tuple[Found | None, str]:
 
 
 def final_snapshot_name(
-    name: str, *, replaceable: bool, opts: pulumi.ResourceOptions
+    name: str,
+    *,
+    replaceable: bool,
+    opts: pulumi.ResourceOptions,
+    longest: int = DATABASE_SNAPSHOT_LIMIT,
 ) -> pulumi.Output[str]:
     """`<name>-final-<8 hex digits>`; the random part lets a stack be made and destroyed twice.
+
+    Of a name that is too long for `longest` characters, as much as fits.
 
     AWS deletes no store whose final snapshot would have the name of one that is there. So the name
     changes with every update that may replace the store: it is deleted under the old one, and its
@@ -249,8 +260,9 @@ def final_snapshot_name(
     """
     suffix = random.RandomId(
         f"{name}-final-snapshot",
-        byte_length=4,
+        byte_length=_RANDOM_BYTES,
         keepers={"update": secrets.token_hex(4)} if replaceable else None,
         opts=opts,
     )
-    return pulumi.Output.concat(name, "-final-", suffix.hex)
+    begins = name[: longest - len(_FINAL) - 2 * _RANDOM_BYTES].rstrip("-")
+    return pulumi.Output.concat(begins, _FINAL, suffix.hex)
