@@ -31,7 +31,7 @@ def _parameters(facts: Facts) -> Any:
     usual = _FAMILY_DEFAULTS.get(str(facts.get("family")).rstrip("0123456789"), {})
     return [
         {**each, "applyMethod": "pending-reboot"}
-        if usual.get(each.get("name")) == each.get("value")
+        if usual.get(str(each.get("name"))) == each.get("value")
         else each
         for each in cast("list[Mapping[str, Any]]", given)
     ]
