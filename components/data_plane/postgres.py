@@ -39,7 +39,16 @@ from langfuse_aws.settings.versions import POSTGRES_MAJOR
 
 PASSWORD_LENGTH: Final = 32
 
-PARAMETERS: Final = {"rds.force_ssl": "1", "timezone": "UTC"}
+FORCE_TLS: Final = {"name": "rds.force_ssl", "value": "1"}
+"""The only one: a parameter that is given the value that it has without, as UTC is the time zone,
+is told by RDS with another method than it was given, and so changed again by every update.
+https://github.com/hashicorp/terraform-provider-aws/issues/39252"""
+
+FORCE_TLS_AS_USUAL: Final = {**FORCE_TLS, "apply_method": "pending-reboot"}
+"""With the method that RDS tells of it where it is 1 already, as in an instance of PostgreSQL 15 or
+later. Aurora begins with it at 17.
+https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/PostgreSQL.Concepts.General.SSL.html
+https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/AuroraPostgreSQL.Security.html"""
 
 INSIGHTS_DAYS: Final = 7
 """How long Database Insights keeps what sessions waited for, for nothing.
@@ -246,10 +255,7 @@ def _aurora(
     parameters = aws.rds.ClusterParameterGroup(
         name,
         family=f"aurora-postgresql{POSTGRES_MAJOR}",
-        parameters=[
-            aws.rds.ClusterParameterGroupParameterArgs(name=key, value=value)
-            for key, value in PARAMETERS.items()
-        ],
+        parameters=[aws.rds.ClusterParameterGroupParameterArgs(**FORCE_TLS)],
         opts=child,
     )
     engine = "aurora-postgresql"
@@ -318,10 +324,7 @@ def _instance(
     parameters = aws.rds.ParameterGroup(
         name,
         family=f"postgres{POSTGRES_MAJOR}",
-        parameters=[
-            aws.rds.ParameterGroupParameterArgs(name=key, value=value)
-            for key, value in PARAMETERS.items()
-        ],
+        parameters=[aws.rds.ParameterGroupParameterArgs(**FORCE_TLS_AS_USUAL)],
         opts=child,
     )
     engine = "postgres"

@@ -12,6 +12,7 @@ import pulumi_aws as aws
 
 from langfuse_aws.components.protection.snapshots import final_snapshot_name
 from langfuse_aws.components.shared.metrics import MetricDimensions
+from langfuse_aws.components.shared.names import CACHE_SNAPSHOT_LIMIT
 from langfuse_aws.components.shared.security_groups import IngressRule, security_group
 from langfuse_aws.components.shared.stored_secret import (
     SecretReference,
@@ -105,7 +106,9 @@ class Redis(pulumi.ComponentResource):
             parameters=[{"name": "maxmemory-policy", "value": "noeviction"}],
             opts=child,
         )
-        snapshot = final_snapshot_name(name, replaceable=args.replaceable, opts=child)
+        snapshot = final_snapshot_name(
+            name, replaceable=args.replaceable, opts=child, longest=CACHE_SNAPSHOT_LIMIT
+        )
         replicated = settings.replicas > 0
         cache = aws.elasticache.ReplicationGroup(
             name,

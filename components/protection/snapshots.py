@@ -18,6 +18,7 @@ import pulumi
 import pulumi_aws as aws
 import pulumi_random as random
 
+from langfuse_aws.components.shared.names import DATABASE_SNAPSHOT_LIMIT
 from langfuse_aws.settings.versions import POSTGRES_MAJOR
 
 USER: Final = "langfuse"
@@ -38,6 +39,10 @@ MODES: Final = {"aurora-postgresql": "auroraServerless", "postgres": "instance"}
 """`langfuse:postgres.mode` by the engine that it makes."""
 
 DEFAULT_KEY: Final = "alias/aws/rds"
+
+_FINAL: Final = "-final-"
+_RANDOM_BYTES: Final = 4
+"""Of the name of a final snapshot: 8 hexadecimal digits."""
 
 
 @dataclass(frozen=True)
@@ -134,6 +139,18 @@ def too_large(snapshot_gib: int, volume_gib: int) -> str:
     )
 
 
+def snapshot_type(identifier: str, engine: str) -> str | None:
+    """Give the type that RDS must be asked for to tell of a snapshot; None: of any.
+
+    By its name or its ARN: RDS's own daily ones, and an instance's that AWS Backup has made.
+    https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_DescribeDBSnapshots.html
+    """
+    name = identifier.split(":", 6)[-1] if identifier.startswith("arn:") else identifier
+    if name.startswith("rds:"):
+        return "automated"
+    return "awsbackup" if name.startswith("awsbackup:") and engine == "postgres" else None
+
+
 Found = TypeVar("Found")
 
 _PREAMBLE: Final = re.compile(r".*aws:\w+/\w+:\w+( returned an error)?: ")
@@ -152,16 +169,23 @@ def database_snapshot(
     setting = f"langfuse:postgres.snapshotIdentifier: {identifier}"
 
     aurora = engine == "aurora-postgresql"
+    kind = snapshot_type(identifier, engine)
 
     def look_up() -> DatabaseSnapshot:
         if aurora:
             found = aws.rds.get_cluster_snapshot(
-                db_cluster_snapshot_identifier=identifier, include_shared=True, opts=invoke_opts
+                db_cluster_snapshot_identifier=identifier,
+                snapshot_type=kind,
+                include_shared=True,
+                opts=invoke_opts,
             )
             encrypted = found.storage_encrypted
         else:
             found = aws.rds.get_snapshot(
-                db_snapshot_identifier=identifier, include_shared=True, opts=invoke_opts
+                db_snapshot_identifier=identifier,
+                snapshot_type=kind,
+                include_shared=True,
+                opts=invoke_opts,
             )
             encrypted = found.encrypted
         return DatabaseSnapshot(
@@ -175,8 +199,8 @@ def database_snapshot(
 
     snapshot, missing = _found(look_up)
     if snapshot is None:
-        kind = "db-cluster" if aurora else "db"
-        return None, f"{setting}: {missing}. See aws rds describe-{kind}-snapshots."
+        word = "db-cluster" if aurora else "db"
+        return None, f"{setting}: {missing}. See aws rds describe-{word}-snapshots."
     obstacle = snapshot.obstacle(engine)
     return snapshot, obstacle and f"{setting}: {obstacle}"
 
@@ -220,9 +244,15 @@ def _found(look_up: Callable[[], Found]) -> tuple[Found | None, str]:
 
 
 def final_snapshot_name(
-    name: str, *, replaceable: bool, opts: pulumi.ResourceOptions
+    name: str,
+    *,
+    replaceable: bool,
+    opts: pulumi.ResourceOptions,
+    longest: int = DATABASE_SNAPSHOT_LIMIT,
 ) -> pulumi.Output[str]:
     """`<name>-final-<8 hex digits>`; the random part lets a stack be made and destroyed twice.
+
+    Of a name that is too long for `longest` characters, as much as fits.
 
     AWS deletes no store whose final snapshot would have the name of one that is there. So the name
     changes with every update that may replace the store: it is deleted under the old one, and its
@@ -230,8 +260,9 @@ def final_snapshot_name(
     """
     suffix = random.RandomId(
         f"{name}-final-snapshot",
-        byte_length=4,
+        byte_length=_RANDOM_BYTES,
         keepers={"update": secrets.token_hex(4)} if replaceable else None,
         opts=opts,
     )
-    return pulumi.Output.concat(name, "-final-", suffix.hex)
+    begins = name[: longest - len(_FINAL) - 2 * _RANDOM_BYTES].rstrip("-")
+    return pulumi.Output.concat(begins, _FINAL, suffix.hex)

@@ -8,6 +8,12 @@ PREFIX_LIMIT: Final = 24
 """A load balancer's name has 32 characters at the most, of which Pulumi's auto-naming takes 8.
 https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_CreateLoadBalancer.html"""
 
+DATABASE_SNAPSHOT_LIMIT: Final = 63
+"""Characters of a cluster snapshot's name; an instance's may have 255.
+https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_CreateDBClusterSnapshot.html"""
+CACHE_SNAPSHOT_LIMIT: Final = 40
+"""https://docs.aws.amazon.com/AmazonElastiCache/latest/dg/backups-manual.html"""
+
 _HASH_LENGTH: Final = 5
 
 

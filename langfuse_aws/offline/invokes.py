@@ -47,6 +47,14 @@ _SNAPSHOTS: dict[str, tuple[str, str, Arguments]] = {
 }
 """For each data source of snapshots: their type, what names one, and what most of them have."""
 
+_ONLY_OF_TYPE = {
+    ("aws:rds/getClusterSnapshot", "rds"): "automated",
+    ("aws:rds/getSnapshot", "rds"): "automated",
+    ("aws:rds/getSnapshot", "awsbackup"): "awsbackup",
+}
+"""By the data source and what a name begins with, the type that RDS wants to be asked for with it.
+https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_DescribeDBSnapshots.html"""
+
 NO_SNAPSHOT = "snap-00000000000000000"
 """The ID of a snapshot that does not exist; any other one does, unless the account knows better."""
 
@@ -219,8 +227,10 @@ def _snapshot(name: str, arguments: Arguments, find: FindSnapshot) -> Answer:
     kind, key, usual = _SNAPSHOTS[name]
     given = arguments[key]
     wanted = str(cast("list[str]", given)[0] if isinstance(given, list) else given)
-    found = find(kind, wanted.rpartition(":")[2] if wanted.startswith("arn:") else wanted)
-    if found is None:
+    own = wanted.split(":", 6)[-1] if wanted.startswith("arn:") else wanted
+    found = find(kind, own)
+    of_type = _ONLY_OF_TYPE.get((name, own.partition(":")[0] if ":" in own else ""))
+    if found is None or of_type not in (None, arguments.get("snapshotType")):
         message = f"no snapshot {wanted}"
         raise ValueError(message)
     told = {**usual, **found, "id": wanted}

@@ -71,8 +71,8 @@ def _facts(entry: ResourceType, token: str, name: str, inputs: Properties, regio
 def _outputs(
     entry: ResourceType, facts: Facts, known: Mapping[str, Any] | None = None
 ) -> Properties:
-    """Inputs, defaults and computed outputs; `known` replaces the working out of some."""
-    outputs = dict(facts.inputs)
+    """Inputs, defaults, decided and computed outputs; `known` replaces the working out of some."""
+    outputs = {**facts.inputs, **{key: tell(facts) for key, tell in entry.decided.items()}}
     if entry.tagged:
         outputs.setdefault("tagsAll", facts.get("tags", {}))
     if entry.regional:

@@ -13,12 +13,6 @@ STACK_TAG: Final = "langfuse-stack"
 """Its value is what the names of the stack's resources begin with, such as `langfuse-prod`."""
 LABEL_TAG: Final = "langfuse-label"
 
-DATABASE_NAME: Final = 63
-"""Characters of a cluster snapshot's name; an instance's may have 255.
-https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_CreateDBClusterSnapshot.html"""
-CACHE_NAME: Final = 40
-"""https://docs.aws.amazon.com/AmazonElastiCache/latest/dg/backups-manual.html"""
-
 
 def checked_label(label: str) -> str:
     """The label. Raises CommandLineError unless a tag and the rest of a name can have it."""

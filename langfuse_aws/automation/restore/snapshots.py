@@ -8,7 +8,11 @@ from botocore.exceptions import ClientError
 
 from langfuse_aws.automation.engine.deployed import Deployed
 from langfuse_aws.automation.errors import UserError
-from langfuse_aws.components.protection.snapshots import DatabaseSnapshot, too_large
+from langfuse_aws.components.protection.snapshots import (
+    DatabaseSnapshot,
+    snapshot_type,
+    too_large,
+)
 
 SNAPSHOT_ID: Final = re.compile(r"snap-[0-9a-f]{8,17}")
 
@@ -99,19 +103,27 @@ def _first_database(rds: Any, snapshot: dict[str, Any], *, aurora: bool) -> str 
 
 
 def _of_cluster(rds: Any, identifier: str) -> dict[str, Any] | None:
+    asked = {
+        "DBClusterSnapshotIdentifier": identifier,
+        **_of_type(identifier, "aurora-postgresql"),
+    }
     return _found(
-        lambda: rds.describe_db_cluster_snapshots(DBClusterSnapshotIdentifier=identifier)[
-            "DBClusterSnapshots"
-        ],
+        lambda: rds.describe_db_cluster_snapshots(**asked)["DBClusterSnapshots"],
         "DBClusterSnapshotNotFoundFault",
     )
 
 
 def _of_instance(rds: Any, identifier: str) -> dict[str, Any] | None:
+    asked = {"DBSnapshotIdentifier": identifier, **_of_type(identifier, "postgres")}
     return _found(
-        lambda: rds.describe_db_snapshots(DBSnapshotIdentifier=identifier)["DBSnapshots"],
+        lambda: rds.describe_db_snapshots(**asked)["DBSnapshots"],
         "DBSnapshotNotFound",
     )
+
+
+def _of_type(identifier: str, engine: str) -> dict[str, str]:
+    kind = snapshot_type(identifier, engine)
+    return {"SnapshotType": kind} if kind else {}
 
 
 def _found(describe: Callable[[], list[dict[str, Any]]], unknown: str) -> dict[str, Any] | None:

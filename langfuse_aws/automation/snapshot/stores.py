@@ -17,6 +17,7 @@ from langfuse_aws.automation.engine.deployed import Deployed
 from langfuse_aws.automation.errors import UserError
 from langfuse_aws.automation.restore import backup as own_backup
 from langfuse_aws.automation.restore import postgres, volume
+from langfuse_aws.components.shared.names import CACHE_SNAPSHOT_LIMIT, DATABASE_SNAPSHOT_LIMIT
 from langfuse_aws.settings.external_stores import (
     ExternalClickHouse,
     ExternalPostgres,
@@ -108,7 +109,7 @@ class DatabaseSnapshot:
 
     def start(self) -> str:
         """Begin it."""
-        name, tags = self.occasion.name(snapshot_names.DATABASE_NAME), self.occasion.tags()
+        name, tags = self.occasion.name(DATABASE_SNAPSHOT_LIMIT), self.occasion.tags()
         if self.aurora:
             self.rds.create_db_cluster_snapshot(
                 DBClusterIdentifier=self.database, DBClusterSnapshotIdentifier=name, Tags=tags
@@ -154,7 +155,7 @@ class CacheSnapshot:
 
     def start(self) -> str:
         """Begin it."""
-        name = self.occasion.name(snapshot_names.CACHE_NAME)
+        name = self.occasion.name(CACHE_SNAPSHOT_LIMIT)
         (found,) = self.cache.describe_replication_groups(ReplicationGroupId=self.group)[
             "ReplicationGroups"
         ]

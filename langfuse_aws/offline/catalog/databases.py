@@ -1,6 +1,7 @@
 """Databases and caches, with host names as AWS gives them, made up of names and a digest."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any, cast
 
 from langfuse_aws.offline.catalog.resource_type import Naming, ResourceType
 from langfuse_aws.offline.facts import Facts, digest
@@ -8,6 +9,32 @@ from langfuse_aws.offline.facts import Facts, digest
 _RDS = "arn:{partition}:rds:{region}:{account}:"
 _CACHE = "arn:{partition}:elasticache:{region}:{account}:"
 _PORTS = {"mysql": 3306, "mariadb": 3306, "postgres": 5432, "postgresql": 5432}
+
+
+_FAMILY_DEFAULTS = {
+    "postgres": {"rds.force_ssl": "1", "timezone": "UTC"},
+    "aurora-postgresql": {"timezone": "UTC"},
+}
+"""Values that a parameter of a family has before anybody sets it, by the engine; from PostgreSQL 15
+on, and of Aurora until 16. Only parameters that a program is likely to set.
+https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/PostgreSQL.Concepts.General.SSL.html"""
+
+
+def _parameters(facts: Facts) -> Any:
+    """Parameters as RDS tells them: what has the family's value is as if nobody had set it.
+
+    Then its method is `pending-reboot`, and not what the provider asked for.
+    """
+    given: Any = facts.get("parameters", [])
+    if not isinstance(given, list):
+        return given
+    usual = _FAMILY_DEFAULTS.get(str(facts.get("family")).rstrip("0123456789"), {})
+    return [
+        {**each, "applyMethod": "pending-reboot"}
+        if usual.get(str(each.get("name"))) == each.get("value")
+        else each
+        for each in cast("list[Mapping[str, Any]]", given)
+    ]
 
 
 def _host_part(facts: Facts, length: int) -> str:
@@ -79,6 +106,7 @@ def _parameter_group(service: str, kind: str) -> ResourceType:
         {"arn": f"{service}{kind}:{{name}}"},
         defaults={"description": "Managed by Pulumi"},
         naming=Naming(lowercase=True),
+        decided={"parameters": _parameters} if service == _RDS else {},
     )
 
 

@@ -1,10 +1,10 @@
 """The shape of a catalog entry: everything the model knows about one resource type."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from langfuse_aws.offline.facts import Value
+from langfuse_aws.offline.facts import Facts, Value
 
 EVERYTHING = frozenset({"*"})
 """Every input but the tags forces a replacement."""
@@ -31,8 +31,9 @@ class ResourceType:
 
     `identity` gives the id. `computed` are the outputs that AWS tells only after creation (a
     dotted key is a field of an object input); inputs win over them. `defaults` are known before.
-    `restated` are computed outputs that AWS tells anew on every update. What replaces a resource is
-    in `rules.csv`, and is put in when the catalog is put together.
+    `restated` are computed outputs that AWS tells anew on every update, `decided` those that it
+    tells in its own words, whatever was asked for. What replaces a resource is in `rules.csv`, and
+    is put in when the catalog is put together.
     """
 
     identity: Value
@@ -41,5 +42,8 @@ class ResourceType:
     naming: Naming | None = None
     replaced_by: frozenset[str] = frozenset()
     restated: frozenset[str] = frozenset()
+    decided: Mapping[str, Callable[[Facts], Any]] = field(
+        default_factory=dict[str, Callable[[Facts], Any]]
+    )
     tagged: bool = True
     regional: bool = True

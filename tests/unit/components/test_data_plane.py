@@ -98,14 +98,14 @@ def test_postgres_is_encrypted_backed_up_and_not_public(stack: str) -> None:
         ),
     ],
 )
-def test_postgres_forces_tls_and_utc_by_a_group_that_is_attached(
+def test_postgres_forces_tls_by_a_group_that_is_attached(
     stack: str, token: str, family: str
 ) -> None:
     graph = shipped(stack)
     group = graph.one(token)
     values = {each["name"]: each["value"] for each in group.inputs["parameters"]}
     assert group.inputs["family"] == family
-    assert values == {"rds.force_ssl": "1", "timezone": "UTC"}
+    assert values == {"rds.force_ssl": "1"}
     inputs = database(graph)
     attached = inputs.get("parameterGroupName") or inputs.get("dbClusterParameterGroupName")
     assert attached == group.outputs["name"], (

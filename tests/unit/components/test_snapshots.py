@@ -43,6 +43,24 @@ def test_a_database_begins_with_what_its_snapshot_says(engine: str) -> None:
 
 
 @pytest.mark.parametrize("engine", OF_ENGINE)
+@pytest.mark.parametrize(
+    "identifier",
+    [
+        "rds:langfuse-2026-11-01-03-07",
+        "arn:aws:rds:eu-west-1:123456789012:snapshot:rds:langfuse-2026-11-01-03-07",
+        "awsbackup:job-0a1b",
+    ],
+)
+def test_a_database_may_begin_with_a_snapshot_that_a_service_took(
+    engine: str, identifier: str
+) -> None:
+    snapshot, obstacle = looked_up(identifier, engine)
+    assert obstacle is None
+    assert snapshot is not None
+    assert snapshot.identifier == identifier
+
+
+@pytest.mark.parametrize("engine", OF_ENGINE)
 def test_a_snapshot_that_another_account_shares_is_found_too(
     engine: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

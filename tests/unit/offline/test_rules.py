@@ -697,6 +697,52 @@ def test_what_happens_to_services_is_in_the_table() -> None:
     }
 
 
+# --- parameter groups
+
+
+@pytest.mark.parametrize(
+    ("token", "family", "parameter", "kept"),
+    [
+        ("aws:rds/parameterGroup:ParameterGroup", "postgres16", ("rds.force_ssl", "1"), False),
+        ("aws:rds/parameterGroup:ParameterGroup", "postgres16", ("rds.force_ssl", "0"), True),
+        (
+            "aws:rds/clusterParameterGroup:ClusterParameterGroup",
+            "aurora-postgresql16",
+            ("timezone", "UTC"),
+            False,
+        ),
+        (
+            "aws:rds/clusterParameterGroup:ClusterParameterGroup",
+            "aurora-postgresql16",
+            ("rds.force_ssl", "1"),
+            True,
+        ),
+    ],
+)
+def test_a_parameter_with_its_familys_value_changes_with_every_update(
+    token: str, family: str, parameter: tuple[str, str], kept: bool
+) -> None:
+    given = dict(zip(("name", "value"), parameter, strict=True))
+    asked = engine()
+    asked.create(token, {"family": family, "parameters": [given]})
+    found = asked.diff(token, {"family": family, "parameters": [given]}).diffs
+    assert list(found) == ([] if kept else ["parameters"])
+    later = {"family": family, "parameters": [{**given, "applyMethod": "pending-reboot"}]}
+    asked.create(token, later, "two")
+    assert not asked.diff(token, later, "two").diffs
+
+
+@pytest.mark.parametrize("stack", ["dev", "staging", "prod"])
+def test_a_second_up_changes_no_parameter_group(stack: str) -> None:
+    groups = [each for each in shipped(stack).registrations if "ParameterGroup" in each.type]
+    assert any(each.type.startswith("aws:rds/") for each in groups)
+    asked = engine()
+    for each in groups:
+        asked.create(each.type, each.inputs, each.name)
+        changed = asked.diff(each.type, each.inputs, each.name).detailedDiff
+        assert not changed, f"{each.name}: {list(changed)}"
+
+
 # --- snapshots
 
 

@@ -285,6 +285,30 @@ def test_a_snapshot_of_a_database_that_is_gone_or_another_one_now_is_taken_at_it
         assert result.exit_code == 0, result.output
 
 
+@pytest.mark.parametrize(
+    ("kind", "identifier", "wanted"),
+    [
+        (CLUSTER_TYPE, "nightly", None),
+        (CLUSTER_TYPE, "rds:old-2026-11-01-03-07", "automated"),
+        (CLUSTER_TYPE, "awsbackup:job-0a1b", None),
+        (INSTANCE_TYPE, "rds:old-2026-11-01-03-07", "automated"),
+        (INSTANCE_TYPE, "awsbackup:job-0a1b", "awsbackup"),
+    ],
+)
+def test_rds_is_asked_for_the_type_of_a_snapshot_that_it_tells_of_only_then(
+    kind: str, identifier: str, wanted: str | None
+) -> None:
+    aurora = kind == CLUSTER_TYPE
+    world = Restoring(
+        database("old", kind=kind),
+        postgres=AURORA if aurora else INSTANCE,
+        answers={} if aurora else {"DescribeDBSnapshots": of_instance()},
+    )
+    restore_postgres.plan(world.deployed, identifier)
+    (asked,) = world.params("DescribeDBClusterSnapshots" if aurora else "DescribeDBSnapshots")
+    assert asked.get("SnapshotType") == wanted
+
+
 def test_an_unprotected_database_is_replaced_without_a_snapshot_and_the_plan_says_so() -> None:
     world = Restoring(database("old", protected=False), protected=False)
     result = world.run()

@@ -24,7 +24,11 @@ from langfuse_aws.automation.restore import command as restore_command
 from langfuse_aws.automation.restore import volume
 from langfuse_aws.automation.snapshot import command as snapshot_command
 from langfuse_aws.automation.snapshot import taking
-from langfuse_aws.components.shared.names import PREFIX_LIMIT
+from langfuse_aws.components.shared.names import (
+    CACHE_SNAPSHOT_LIMIT,
+    DATABASE_SNAPSHOT_LIMIT,
+    PREFIX_LIMIT,
+)
 from tests.unit.automation.restore import test_clickhouse as clickhouse
 from tests.unit.automation.restore.test_restore import (
     REGION,
@@ -381,7 +385,7 @@ def test_a_label_that_no_tag_or_name_takes_is_refused_before_anything(label: str
 
 @pytest.mark.parametrize("label", ["a", "4.17.0", "a--b", "a.-_b", "X" * 63, "before-4.17"])
 @pytest.mark.parametrize("prefix", ["l", "langfuse-prod", "p" * PREFIX_LIMIT])
-@pytest.mark.parametrize("most", [snapshot_names.CACHE_NAME, snapshot_names.DATABASE_NAME])
+@pytest.mark.parametrize("most", [CACHE_SNAPSHOT_LIMIT, DATABASE_SNAPSHOT_LIMIT])
 def test_names_keep_awss_rules_for_any_label(label: str, prefix: str, most: int) -> None:
     assert snapshot_names.checked_label(label) == label
     name = snapshot_name(prefix, label, MOMENT, most)
