@@ -454,7 +454,7 @@ def test_mail_needs_a_way_and_an_address() -> None:
         f"langfuse:smtp.mode: is not set, and must be ses or smtp. {set_it('smtp.mode')}"
     ]
     assert problems(smtp={"mode": "sendmail"}) == [
-        f"langfuse:smtp.mode: \"sendmail\": must be 'ses', 'smtp'. {set_it('smtp.mode')}"
+        f"langfuse:smtp.mode: \"sendmail\": must be 'ses' or 'smtp'. {set_it('smtp.mode')}"
     ]
     assert problems(smtp={"mode": "ses"}) == [
         f"langfuse:smtp.from: is not set, and must be. {set_it('smtp.from')}"
