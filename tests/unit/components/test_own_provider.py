@@ -14,6 +14,7 @@ import pytest
 
 from development.recorded_graph import Recording, on_mocks
 from langfuse_aws.components import langfuse
+from langfuse_aws.components.runtime import images
 from langfuse_aws.offline.facts import DEFAULT_REGION
 from langfuse_aws.offline.mocks import OfflineMocks
 from langfuse_aws.settings.loading import load
@@ -49,7 +50,7 @@ def run(config: Mapping[str, Any], monkeypatch: pytest.MonkeyPatch) -> tuple[Rec
         return answer(mocks, args)
 
     monkeypatch.setattr(OfflineMocks, "call", call)
-    monkeypatch.setattr("langfuse_aws.components.runtime.images.read_lock", lambda _: locked(config))
+    monkeypatch.setattr(images, "read_lock", lambda _: locked(config))
 
     def program() -> None:
         provider = aws.Provider(OWN, region="eu-central-1")
