@@ -181,7 +181,7 @@ class ClickHouseHost(pulumi.ComponentResource):
         It may join the cluster, be managed by SSM, attach these volumes, register these names or
         say why it cannot, and report how full its volume is.
         """
-        instances = self.volume_arns[0].apply(lambda arn: f"{arn.rsplit(':', 1)[0]}:instance/*")
+        instances = self.volume_arns[0].apply(lambda arn: f"{arn.rpartition(':')[0]}:instance/*")
         return iam.service_role(
             name,
             "ec2.amazonaws.com",

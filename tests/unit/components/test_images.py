@@ -344,7 +344,7 @@ def test_wrong_settings_are_refused_by_their_keys(settings: dict[str, str], line
 
 
 def test_grafana_needs_docker_hub_beside_an_external_clickhouse_too() -> None:
-    with pytest.raises(SettingsError, match="images.dockerHubSecretArn: null: is not set"):
+    with pytest.raises(SettingsError, match=r"images\.dockerHubSecretArn: null: is not set"):
         load_without_secrets(
             {
                 "size": "dev",

@@ -15,10 +15,16 @@ from development.recorded_graph import on_mocks
 from langfuse_aws.components.observability.budget import Budget, BudgetArgs
 from langfuse_aws.contract.variables import known
 from langfuse_aws.offline.facts import DEFAULT_REGION
-from langfuse_aws.settings.byte_limits import OWN_ENVIRONMENT_BYTES, SECRET_BYTES
+from langfuse_aws.settings.byte_limits import (
+    OWN_ENVIRONMENT_BYTES,
+    REFERENCE_BYTES,
+    SECRET_BYTES,
+)
 from langfuse_aws.settings.loading import SettingsError, load
 from langfuse_aws.settings.versions import LANGFUSE, LANGFUSE_3
+from tests.unit.certificates import issue
 from tests.unit.stack_graph import ROOT, VARIED, build, unshared, varied
+from tests.unit.stacks_of_all import graphs
 
 DOMAIN: Final = "langfuse.example.com"
 ALARMS: Final = {"email": "ops@example.com"}
@@ -202,6 +208,34 @@ def test_references_to_secrets_count_too() -> None:
         "web.environment",
         "worker.environment",
     ]
+
+
+def test_what_goes_into_both_definitions_leaves_that_much_less_room() -> None:
+    name, trusted = a_variable("web"), issue("ca.example.com", authority=True).pem
+    secrets = {"LANGFUSE_A": "x", "LANGFUSE_LONGER": "x"}
+    room = OWN_ENVIRONMENT_BYTES - entry(name, "")
+    room -= len(json.dumps(trusted))
+    room -= sum(REFERENCE_BYTES + 2 * len(each) for each in secrets)
+
+    def with_length(length: int) -> list[str]:
+        found = refused(
+            web={"environment": {name: "x" * length}},
+            trustedCertificates=trusted,
+            secretEnvironment=json.dumps(secrets),
+        )
+        return [line for line in found if "task definition" in line]
+
+    assert with_length(room) == []
+    assert len(with_length(room + 1)) == 1
+
+
+def test_no_reference_to_a_secret_takes_more_than_is_kept_for_it() -> None:
+    for stack, graph in graphs().items():
+        for task in graph.of_type(TASK):
+            for container in json.loads(task.inputs["containerDefinitions"]):
+                for secret in container.get("secrets", []):
+                    size = len(json.dumps(secret, separators=(",", ":"))) + 1
+                    assert size <= REFERENCE_BYTES + 2 * len(secret["name"]), (stack, secret)
 
 
 def test_the_largest_that_is_taken_fits_into_a_task_definition() -> None:
