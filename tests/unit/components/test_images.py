@@ -151,6 +151,10 @@ def test_no_rule_lets_the_deployed_release_expire() -> None:
     policy = mirrored().one(POLICY, "langfuse-mirror-worker").inputs
     assert policy["repository"] == "langfuse-mirror/langfuse-worker"
     first, second = json.loads(policy["policy"])["rules"]
+    # https://docs.aws.amazon.com/AmazonECR/latest/userguide/lifecycle_policy_parameters.html
+    for rule in (first, second):
+        assert rule.keys() == {"rulePriority", "description", "selection", "action"}
+        assert rule["action"] == {"type": "expire"}
     assert first["rulePriority"] < second["rulePriority"]
     assert first["selection"]["tagPatternList"] == [LANGFUSE]
     assert first["selection"]["countNumber"] == 1

@@ -1,5 +1,8 @@
 """The two ways in and the domain's certificate: what is registered, and who may pass."""
 
+import json
+import re
+
 import pytest
 
 from tests.unit.components.test_web_acl import with_waf
@@ -286,6 +289,18 @@ def test_with_a_domain_the_api_is_mapped_to_it_and_has_no_other_name() -> None:
 def test_the_access_log_holds_no_header() -> None:
     text = shipped("dev").one(STAGE).inputs["accessLogSettings"]["format"]
     assert "header" not in text.lower(), "the Authorization header carries API keys"
+
+
+def test_the_access_log_holds_what_api_gateway_knows_below_words_that_a_query_can_say() -> None:
+    # https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-logging-variables.html
+    known = {
+        "requestId", "requestTimeEpoch", "identity.sourceIp", "httpMethod", "path", "status",
+        "responseLatency", "integrationErrorMessage",
+    }  # fmt: skip
+    logged = json.loads(shipped("dev").one(STAGE).inputs["accessLogSettings"]["format"])
+    assert set(logged.values()) == {f"$context.{name}" for name in known}
+    assert "$context.requestId" in logged.values(), "API Gateway refuses a format without it"
+    assert all(re.fullmatch("[a-z]+", key) for key in logged), "a query would have to quote it"
 
 
 def test_a_certificate_is_issued_validated_and_used_in_one_run() -> None:
