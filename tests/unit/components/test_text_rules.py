@@ -101,6 +101,37 @@ def test_what_aws_lists_the_values_of_has_one_of_them() -> None:
     assert others == set()
 
 
+SAY_IT: Final = (
+    "aws:cloudwatch/alarmMuteRule:AlarmMuteRule description",
+    "aws:cloudwatch/metricAlarm:MetricAlarm alarmDescription",
+    "aws:ec2/securityGroup:SecurityGroup description",
+    "aws:elasticache/replicationGroup:ReplicationGroup description",
+    "aws:kms/key:Key description",
+    "aws:scheduler/schedule:Schedule description",
+    "aws:secretsmanager/secret:Secret description",
+    "aws:servicediscovery/privateDnsNamespace:PrivateDnsNamespace description",
+    "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule description",
+    "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule description",
+)
+"""What whoever reads AWS's console meets by itself, without the resources around it."""
+
+
+def test_a_resource_that_is_met_by_itself_says_what_it_is_for() -> None:
+    found = {
+        each: {
+            (stack, resource.name): resource.inputs.get(each.split()[1])
+            for stack, graph in graphs().items()
+            for resource in graph.of_type(each.split()[0])
+        }
+        for each in SAY_IT
+    }
+    assert [each for each, said in found.items() if not said] == []
+    silent = {name for said in found.values() for name, text in said.items() if not text}
+    assert silent == set()
+    default = {name for said in found.values() for name, text in said.items() if "Pulumi" in text}
+    assert default == set(), "AWS's provider says so where the program says nothing"
+
+
 def test_the_longest_names_are_tried() -> None:
     names = [name for _, name, _ in made(stack("long, everything"))]
     prefixes = [name for name in names if name.startswith("langfuse-an-unusua")]
