@@ -136,7 +136,7 @@ class ClickHouseHost(pulumi.ComponentResource):
             "volumes": [{"VolumeId": volume} for volume in self.volume_ids],
             "hosts": [{"AutoScalingGroupName": instances.name}],
         }
-        self.register_outputs({"groupName": instances.name, "volumeIds": self.volume_ids})
+        self.register_outputs({"volumeIds": self.volume_ids})
 
     def _template(
         self,
