@@ -307,6 +307,7 @@ def test_a_certificate_is_issued_validated_and_used_in_one_run() -> None:
     graph = shipped("prod")
     certificate = graph.one("aws:acm/certificate:Certificate")
     validation = graph.one("aws:acm/certificateValidation:CertificateValidation")
+    assert certificate.inputs["domainName"] == "langfuse.example.com"
     assert certificate.inputs["validationMethod"] == "DNS"
     assert validation.inputs["certificateArn"] == certificate.outputs["arn"]
     record = graph.one(RECORD, "langfuse-prod-validation").inputs
