@@ -18,7 +18,7 @@ from langfuse_aws.components.shared.names import PREFIX_LIMIT
 from langfuse_aws.offline.invokes import NO_IMAGE
 from langfuse_aws.settings.image_lock import Lock, LockedImage, read_lock, write_lock
 from langfuse_aws.settings.loading import SettingsError, load_without_secrets
-from langfuse_aws.settings.stack_images import images_of
+from langfuse_aws.settings.stack_images import Image, images_of
 from langfuse_aws.settings.versions import CLICKHOUSE, GRAFANA, GRAFANA_DIGEST, LANGFUSE, LANGFUSE_3
 from tests.image_lock import digest
 from tests.image_lock import locked as locked_images
@@ -84,6 +84,12 @@ def mirrored() -> Graph:
             lambda _: lock("arm64", "amd64"),  # pyright: ignore
         )
         return build("mirror", MIRROR)
+
+
+def test_a_registry_may_have_a_port() -> None:
+    image = Image("web", "registry.example.com:5000/acme/langfuse:3.225.4", "arm64", ("web",))
+    parts = (image.registry, image.repository, image.tag)
+    assert parts == ("registry.example.com:5000", "acme/langfuse", "3.225.4")
 
 
 def images(graph: Graph) -> dict[str, str]:
