@@ -165,6 +165,8 @@ def test_no_two_widgets_lie_on_one_another(name: str) -> None:
         assert not cells & taken, widget["properties"]["title"]
         assert widget["x"] + widget["width"] <= COLUMNS
         taken |= cells
+    rows = {y for _, y in taken}
+    assert rows == {*range(len(rows))}, "no row is empty"
 
 
 def test_the_states_of_all_alarms_are_on_top() -> None:

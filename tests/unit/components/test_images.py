@@ -87,9 +87,9 @@ def mirrored() -> Graph:
 
 
 def test_a_registry_may_have_a_port() -> None:
-    image = Image("web", "registry.example.com:5000/acme/langfuse:3.225.4", "arm64", ("web",))
+    image = Image("web", "registry.example.com:5000/acme/langfuse:1.2.3", "arm64", ("web",))
     parts = (image.registry, image.repository, image.tag)
-    assert parts == ("registry.example.com:5000", "acme/langfuse", "3.225.4")
+    assert parts == ("registry.example.com:5000", "acme/langfuse", "1.2.3")
 
 
 def images(graph: Graph) -> dict[str, str]:

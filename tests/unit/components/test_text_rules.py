@@ -132,6 +132,28 @@ def test_a_resource_that_is_met_by_itself_says_what_it_is_for() -> None:
     assert default == set(), "AWS's provider says so where the program says nothing"
 
 
+NAMED_BY_TAG: Final = {
+    "aws:ebs/volume:Volume",
+    "aws:ec2/eip:Eip",
+    "aws:ec2/natGateway:NatGateway",
+    "aws:ec2/networkInterface:NetworkInterface",
+    "aws:ec2/securityGroup:SecurityGroup",
+    "aws:ec2/vpcEndpoint:VpcEndpoint",
+}
+"""EC2's console shows this tag as their name, and an ID where there is none."""
+
+
+def test_what_ec2_knows_by_an_id_has_its_name_in_a_tag() -> None:
+    found = [
+        (each.type, each.name, (each.inputs.get("tags") or {}).get("Name"))
+        for graph in graphs().values()
+        for each in graph.registrations
+        if each.type in NAMED_BY_TAG
+    ]
+    assert {token for token, _, _ in found} == NAMED_BY_TAG
+    assert {each for each in found if each[1] != each[2]} == set()
+
+
 def test_the_longest_names_are_tried() -> None:
     names = [name for _, name, _ in made(stack("long, everything"))]
     prefixes = [name for name in names if name.startswith("langfuse-an-unusua")]

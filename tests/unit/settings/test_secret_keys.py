@@ -130,6 +130,8 @@ def test_a_wrong_value_of_what_decides_brings_no_error_of_the_secret_along(key: 
 def test_what_langfuse_puts_into_a_url_has_a_form() -> None:
     formed = {key for key, row in SECRET_KEYS.items() if row.form}
     assert formed == {"clickhousePassword", "postgresPassword", "smtpUrl"}
+    passwords = {key: row.value for key, row in SECRET_KEYS.items() if key.endswith("Password")}
+    assert {key for key, value in passwords.items() if value == "text"} == {*passwords} - formed
 
 
 @pytest.mark.parametrize("key", [key for key, row in SECRET_KEYS.items() if row.form])
