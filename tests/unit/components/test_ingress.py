@@ -310,6 +310,9 @@ def test_a_certificate_is_issued_validated_and_used_in_one_run() -> None:
     assert certificate.inputs["domainName"] == "langfuse.example.com"
     assert certificate.inputs["validationMethod"] == "DNS"
     assert validation.inputs["certificateArn"] == certificate.outputs["arn"]
+    assert graph.options_of(validation).timeouts["create"] == "15m", (
+        "a zone that nobody has delegated is told in time: the provider waits for 75 minutes"
+    )
     record = graph.one(RECORD, "langfuse-prod-validation").inputs
     assert record["allowOverwrite"] is True, "a second run must not stop at the first one's record"
     https = graph.one(LISTENER, "langfuse-prod-https")
