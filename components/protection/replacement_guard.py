@@ -181,7 +181,7 @@ class ReplacementGuard:
         old: dict[str, Any] = (args.old_inputs or {}).get("input") or {}
         new: dict[str, Any] = (args.new_inputs or {}).get("input") or {}
         if args.name == self._stores and self._release is not None:
-            gone = [resource.split(" ") for resource in sorted(set(old) - set(new))]
+            gone = [resource.split() for resource in sorted(set(old) - set(new))]
             lines = sorted(self._refused)
             lines += [
                 f"{_deleted(kind, name)} {self._way_out(kind, name)}"

@@ -10,6 +10,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 import pytest
+from botocore import loaders
+from botocore.model import ServiceModel
 
 from langfuse_aws.components.shared.names import PREFIX_LIMIT
 from langfuse_aws.offline import naming, text_rules
@@ -99,6 +101,47 @@ def test_what_aws_lists_the_values_of_has_one_of_them() -> None:
                         others.add(f"{label}: {token} {name}: {path} {text!r}")
     assert len(asked) > 50
     assert others == set()
+
+
+OTHERWISE: Final = {
+    "AccountId": "",  # the provider knows it
+    "AutoScalingGroupName": "name",
+    "BackupPlanId": "planId",
+    "DBClusterIdentifier": "clusterIdentifier",
+    "DBInstanceClass": "instanceClass",
+    "DBInstanceIdentifier": "identifier",
+    "ReplicationGroupDescription": "description",
+    "ResourceIds": "vpcId",
+    "ResourceType": "vpcId",
+    "filterPattern": "pattern",
+    "metricTransformations": "metricTransformation",
+}
+"""What the provider calls it that AWS's models call so, beside `name` for the resource's name."""
+
+
+def test_what_aws_requires_is_there() -> None:
+    """The provider requires less, since some of it may come from elsewhere."""
+    loader: Any = loaders.create_loader()  # pyright: ignore[reportUnknownMemberType]
+    asked, missing = set[str](), set[str]()
+    for (kind, path), row in text_rules.rows().items():
+        service, _, operation = row["api"].partition(".")
+        operation, _, wrapper = operation.partition(".")
+        model: Any = None if path else ServiceModel(loader.load_service_model(service, "service-2"))
+        if model is None or operation not in model.operation_names:
+            continue
+        for graph in graphs().values():
+            for token, name, inputs in made(graph):
+                if token.split(":")[1] != kind:
+                    continue
+                there = {key.lower() for key, value in inputs.items() if value is not None}
+                for member in model.operation_model(operation).input_shape.required_members:
+                    asked.add(f"{kind} {member}")
+                    known = OTHERWISE.get(member, member).lower()
+                    named = member.endswith("Name") and "name" in there
+                    if known and member != wrapper and known not in there and not named:
+                        missing.add(f"{kind} {member}: {name}")
+    assert missing == set()
+    assert len(asked) > 80
 
 
 SAY_IT: Final = (
