@@ -96,7 +96,7 @@ def pytest_runtest_protocol() -> Generator[None, object, object]:
     loop.set_task_factory(begin)
     asyncio.set_event_loop(loop)
     ROOT.set(None)  # the stack resource of an earlier test belongs to that test's loop
-    SETTINGS.dry_run = False  # and so does its preview
+    SETTINGS.dry_run = False  # pyright: ignore -- and so does its preview
     try:
         return (yield)
     finally:

@@ -50,7 +50,8 @@ def run(config: Mapping[str, Any], monkeypatch: pytest.MonkeyPatch) -> tuple[Rec
         return answer(mocks, args)
 
     monkeypatch.setattr(OfflineMocks, "call", call)
-    monkeypatch.setattr(images, "read_lock", lambda _: locked(config))
+    lock = locked(config)
+    monkeypatch.setattr(images, "read_lock", lambda _: lock)  # pyright: ignore
 
     def program() -> None:
         provider = aws.Provider(OWN, region="eu-central-1")

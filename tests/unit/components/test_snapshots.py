@@ -90,7 +90,7 @@ def test_a_volume_that_is_too_small_for_its_snapshot_is_named_with_its_key() -> 
 def test_a_snapshot_that_is_not_complete_yet_is_named_with_what_it_is(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(invokes, "usual_snapshot", lambda *_: {"state": "pending"})
+    monkeypatch.setattr(invokes, "usual_snapshot", lambda *_: {"state": "pending"})  # pyright: ignore
     found: list[str | None] = []
 
     def program() -> None:

@@ -50,8 +50,10 @@ def test_a_service_sends_to_a_port_that_its_container_has() -> None:
                 for each in containers[service.inputs["taskDefinition"]]
                 for port in each["portMappings"]
             }
-            targets = service.inputs.get("loadBalancers") or []
-            targets = [*targets, service.inputs.get("serviceRegistries") or {}]
+            targets: list[dict[str, Any]] = [
+                *(service.inputs.get("loadBalancers") or []),
+                service.inputs.get("serviceRegistries") or {},
+            ]
             named = {
                 (each["containerName"], each["containerPort"]) for each in targets if len(each) > 1
             }

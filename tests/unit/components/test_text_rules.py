@@ -7,7 +7,7 @@ prove that AWS's pages say all that AWS refuses.
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import pytest
 from botocore import loaders
@@ -136,7 +136,7 @@ def test_what_aws_requires_is_there() -> None:
                 there = {key.lower() for key, value in inputs.items() if value is not None}
                 for member in model.operation_model(operation).input_shape.required_members:
                     asked.add(f"{kind} {member}")
-                    known = OTHERWISE.get(member, member).lower()
+                    known = str(OTHERWISE.get(member, member)).lower()
                     named = member.endswith("Name") and "name" in there
                     if known and member != wrapper and known not in there and not named:
                         missing.add(f"{kind} {member}: {name}")
@@ -171,7 +171,9 @@ def test_a_resource_that_is_met_by_itself_says_what_it_is_for() -> None:
     assert [each for each, said in found.items() if not said] == []
     silent = {name for said in found.values() for name, text in said.items() if not text}
     assert silent == set()
-    default = {name for said in found.values() for name, text in said.items() if "Pulumi" in text}
+    default = {
+        name for said in found.values() for name, text in said.items() if "Pulumi" in str(text)
+    }
     assert default == set(), "AWS's provider says so where the program says nothing"
 
 
@@ -188,7 +190,7 @@ NAMED_BY_TAG: Final = {
 
 def test_what_ec2_knows_by_an_id_has_its_name_in_a_tag() -> None:
     found = [
-        (each.type, each.name, (each.inputs.get("tags") or {}).get("Name"))
+        (each.type, each.name, cast("dict[str, str]", each.inputs.get("tags") or {}).get("Name"))
         for graph in graphs().values()
         for each in graph.registrations
         if each.type in NAMED_BY_TAG
