@@ -126,6 +126,7 @@ def test_the_load_balancer_sends_the_path_and_what_is_below_it_to_grafana() -> N
     found, prefix = graph("prod", protected=True), PREFIXES[True]
     rule = found.one("aws:lb/listenerRule:ListenerRule").inputs
     targets = found.one("aws:lb/targetGroup:TargetGroup", f"{prefix}-grafana")
+    assert targets.inputs["deregistrationDelay"] == 10, "each deploy would wait for AWS's 300 s"
     assert rule["listenerArn"] == found.one("aws:lb/listener:Listener", f"{prefix}-https").id
     assert rule["conditions"] == [{"pathPattern": {"values": ["/grafana", "/grafana/*"]}}]
     assert rule["actions"] == [{"type": "forward", "targetGroupArn": targets.outputs["arn"]}]
