@@ -101,7 +101,11 @@ def _is_no_behaviour(node: cst.CSTNode) -> bool:
             return " " in node.value or node.value.startswith(('"""', 'r"""'))
         case cst.Arg():
             return _is_description(node)
-        case cst.Call(func=cst.Name(value="cast")):
+        case cst.Call(func=cst.Name(value="cast" | "TypeVar")):
+            return True
+        case cst.Assign(value=cst.Call(func=cst.Name(value="TypeVar"))):
+            return True
+        case cst.Assign(value=cst.Subscript(value=cst.Name(value="Callable" | "Mapping" | "dict"))):
             return True
     return isinstance(node, _TYPES_AND_WORDS)
 

@@ -153,7 +153,7 @@ class ClickHouse(pulumi.ComponentResource):
         self.http_ingress = {"clickhouse-http": IngressRule(group.id, CLICKHOUSE_HTTP_PORT)}
         self.native_ingress = {"clickhouse-native": IngressRule(group.id, CLICKHOUSE_NATIVE_PORT)}
         depends_on: list[pulumi.Resource] = [_way_to_s3(name, group.id, args.location, child)]
-        if len(servers) > 1:
+        if settings.clustered:
             ports = {
                 "native": CLICKHOUSE_NATIVE_PORT,
                 "interserver": INTERSERVER_PORT,
@@ -265,7 +265,7 @@ class ClickHouse(pulumi.ComponentResource):
                 user=USER,
                 password=self.password,
                 image=image,
-                replicated=len(servers) > 1,
+                replicated=settings.clustered,
                 ingress_rules=self.native_ingress,
                 hours=args.settings.hours,
             ),

@@ -136,7 +136,7 @@ class ClickHouseHost(pulumi.ComponentResource):
             "volumes": [{"VolumeId": volume} for volume in self.volume_ids],
             "hosts": [{"AutoScalingGroupName": instances.name}],
         }
-        self.register_outputs({"groupName": instances.name, "volumeIds": self.volume_ids})
+        self.register_outputs({"volumeIds": self.volume_ids})
 
     def _template(
         self,
@@ -181,7 +181,7 @@ class ClickHouseHost(pulumi.ComponentResource):
         It may join the cluster, be managed by SSM, attach these volumes, register these names or
         say why it cannot, and report how full its volume is.
         """
-        instances = self.volume_arns[0].apply(lambda arn: f"{arn.rsplit(':', 1)[0]}:instance/*")
+        instances = self.volume_arns[0].apply(lambda arn: f"{arn.rpartition(':')[0]}:instance/*")
         return iam.service_role(
             name,
             "ec2.amazonaws.com",

@@ -121,7 +121,7 @@ class DataPlane(pulumi.ComponentResource):
             self.bootstrap = Bootstrap(
                 f"{name}-bootstrap", BootstrapArgs(settings.bootstrap, name, protected), child
             )
-        self.register_outputs({"bucket": self.storage.bucket})
+        self.register_outputs({})
 
     @property
     def ingress_rules(self) -> dict[str, IngressRule]:

@@ -101,7 +101,7 @@ class Redis(pulumi.ComponentResource):
         subnets = aws.elasticache.SubnetGroup(name, subnet_ids=args.subnet_ids, opts=child)
         parameters = aws.elasticache.ParameterGroup(
             name,
-            family=f"valkey{VALKEY.split('.', 1)[0]}",
+            family=f"valkey{VALKEY.partition('.')[0]}",
             # BullMQ loses jobs when keys are evicted; every default group of AWS's evicts.
             parameters=[{"name": "maxmemory-policy", "value": "noeviction"}],
             opts=child,

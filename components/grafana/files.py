@@ -38,7 +38,7 @@ def text(variable: str, values: Mapping[str, str]) -> str:
     """The text of a file. `values` are for the hidden variables of the dashboards."""
     if variable in _YAML:
         return (FOLDER / _YAML[variable][0]).read_text(encoding="utf-8")
-    name = paths()[variable].rsplit("/", 1)[-1]
+    name = paths()[variable].rpartition("/")[2]
     source = json.loads((FOLDER / "dashboards" / name).read_text(encoding="utf-8"))
     return json.dumps(filled(source, values), separators=(",", ":"), sort_keys=True)
 

@@ -167,7 +167,7 @@ class LoadBalancer(pulumi.ComponentResource):
             ],
             "health_check_grace_period_seconds": args.start_seconds + HEALTHY_SECONDS,
         }
-        self.register_outputs({"dnsName": self.target_name})
+        self.register_outputs({"targetName": self.target_name})
 
     def attach(self, name: str, part: PathPart, opts: pulumi.ResourceOptions) -> Mapping[str, Any]:
         """Send a path's requests to another service; returns what attaches that one."""

@@ -141,7 +141,7 @@ class Migration(pulumi.ComponentResource):
         # Worked out, not asked for: the task definition comes after the databases, and the role
         # had better be old enough by then to be known everywhere.
         family = parts.cluster.arn.apply(
-            lambda arn: f"{arn.rsplit(':', 1)[0]}:task-definition/{name}:*"
+            lambda arn: f"{arn.rpartition(':')[0]}:task-definition/{name}:*"
         )
         role = iam.service_role(
             label,

@@ -87,7 +87,7 @@ class Backups(pulumi.ComponentResource):
         if copy is not None and args.database is not None:
             self._plan(f"{name}-database", [daily], [args.database.arn], role, child)
         self.metric_dimensions = _watched(vault, args, copied=copy is not None)
-        self.register_outputs({"vaultName": vault.name})
+        self.register_outputs({})
 
     @staticmethod
     def _vault(

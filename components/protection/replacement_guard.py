@@ -100,7 +100,7 @@ class ReplacementGuard:
     ) -> pulumi.Resource:
         """Guard what a component makes in another process; it must depend on what is returned."""
         kind = component.pulumi_resource_type
-        label = f"{name}-{kind.rsplit(':', 1)[-1].lower()}"
+        label = f"{name}-{kind.rpartition(':')[2].lower()}"
         self._guarded[label] = (kind, name)
         return self._stash(label, value, component)
 
@@ -153,7 +153,7 @@ class ReplacementGuard:
         if isinstance(args.resource, RotatedPassword):
             return None
         # A bucket and its key have the same name.
-        label = f"{args.name}-{args.type_.rsplit(':', 1)[-1].lower()}"
+        label = f"{args.name}-{args.type_.rpartition(':')[2].lower()}"
         self._guarded[label] = (args.type_, args.name)
         options = {"protect": args.opts.protect, "retainOnDelete": args.opts.retain_on_delete}
         self._keeping[args.type_, args.name] = [key for key, value in options.items() if value]
@@ -181,7 +181,7 @@ class ReplacementGuard:
         old: dict[str, Any] = (args.old_inputs or {}).get("input") or {}
         new: dict[str, Any] = (args.new_inputs or {}).get("input") or {}
         if args.name == self._stores and self._release is not None:
-            gone = [resource.split(" ") for resource in sorted(set(old) - set(new))]
+            gone = [resource.split() for resource in sorted(set(old) - set(new))]
             lines = sorted(self._refused)
             lines += [
                 f"{_deleted(kind, name)} {self._way_out(kind, name)}"

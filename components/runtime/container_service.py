@@ -150,7 +150,7 @@ class ContainerService(pulumi.ComponentResource):
             args.container: [{"ClusterName": args.cluster.name, "ServiceName": self.service.name}]
         }
         self._scale(name, args, child)
-        self.register_outputs({"serviceName": self.service.name, "groupId": self.group_id})
+        self.register_outputs({"groupId": self.group_id})
 
     def _scale(self, name: str, args: ContainerServiceArgs, child: pulumi.ResourceOptions) -> None:
         target = aws.appautoscaling.Target(

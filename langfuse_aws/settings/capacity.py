@@ -6,12 +6,12 @@ from typing import Final
 # https://docs.aws.amazon.com/AmazonECS/latest/developerguide/fargate-tasks-services.html
 FARGATE_MEMORY_MIB: Final[dict[int, tuple[int, ...]]] = {
     256: (512, 1024, 2048),
-    512: tuple(range(1024, 4096 + 1, 1024)),
-    1024: tuple(range(2048, 8192 + 1, 1024)),
-    2048: tuple(range(4096, 16384 + 1, 1024)),
-    4096: tuple(range(8192, 30720 + 1, 1024)),
-    8192: tuple(range(16384, 61440 + 1, 4096)),
-    16384: tuple(range(32768, 122880 + 1, 8192)),
+    512: tuple(1024 * gib for gib in range(1, 5)),
+    1024: tuple(1024 * gib for gib in range(2, 9)),
+    2048: tuple(1024 * gib for gib in range(4, 17)),
+    4096: tuple(1024 * gib for gib in range(8, 31)),
+    8192: tuple(4096 * steps for steps in range(4, 16)),
+    16384: tuple(8192 * steps for steps in range(4, 16)),
 }
 """CPU units (1024 = one vCPU) → the memory sizes (MiB) Fargate sells with them."""
 

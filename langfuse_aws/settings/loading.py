@@ -188,7 +188,7 @@ def parsed(value: Any) -> Any:
 
 def _over_row(section: str, row: Row, given: Mapping[str, Any]) -> dict[str, Any]:
     """The row's values under the given ones, without those of another shape of the section."""
-    variant = messages.variant(section, {**row, **given} if section != "network" else given)
+    variant = messages.variant(section, {**row, **given})
     if variant is None:
         return {**row, **given}
     keys = messages.keys(variant)

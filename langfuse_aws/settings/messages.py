@@ -189,7 +189,7 @@ def _meant_as_secret(path: str) -> bool:
 
 def sentence(text: str) -> str:
     """Begin with a capital, unless the first word is a name such as `t4g.medium`."""
-    return text[:1].upper() + text[1:] if text.split(" ", 1)[0].isalpha() else text
+    return text[:1].upper() + text[1:] if text.partition(" ")[0].isalpha() else text
 
 
 def _path(location: Sequence[int | str]) -> str:

@@ -379,4 +379,4 @@ class Settings(Section):
             return None
         if self.ingress.hosted_zone or self.ingress.certificate_arn:
             return self.ingress.hosted_zone
-        return self.domain.split(".", 1)[1]
+        return self.domain.partition(".")[2]

@@ -43,7 +43,7 @@ class Form:
     pattern: str
     """Of the whole text, with ^ and $."""
     bound: str
-    remedy: str = "correct it"
+    remedy: str
     why: Callable[[str], tuple[str, str] | None] = lambda _: None
     """A bound and a remedy that say more of a wrong text; None: there is no more to say."""
 

@@ -41,7 +41,7 @@ class Image:
     @property
     def repository(self) -> str:
         """Its name at the registry, such as `langfuse/langfuse`."""
-        return self.reference.partition("/")[2].rpartition(":")[0]
+        return self.reference.removeprefix(f"{self.registry}/").removesuffix(f":{self.tag}")
 
     @property
     def tag(self) -> str:

@@ -84,7 +84,7 @@ def no_aws() -> Iterator[None]:
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol() -> Generator[None, object, object]:
     """Give each test a loop that no other test has touched. A fixture would take longer."""
-    from pulumi.runtime.settings import ROOT
+    from pulumi.runtime.settings import ROOT, SETTINGS
 
     loop = asyncio.new_event_loop()
     begun: list[asyncio.Task[Any]] = []
@@ -96,6 +96,7 @@ def pytest_runtest_protocol() -> Generator[None, object, object]:
     loop.set_task_factory(begin)
     asyncio.set_event_loop(loop)
     ROOT.set(None)  # the stack resource of an earlier test belongs to that test's loop
+    SETTINGS.dry_run = False  # pyright: ignore -- and so does its preview
     try:
         return (yield)
     finally:

@@ -133,7 +133,7 @@ def _single_server(deployed: Deployed) -> ClickHouseOnEc2:
             f"stack {deployed.name}: langfuse:clickhouse.mode is external, so it has no volume "
             "here. Restore it where it runs."
         )
-    if settings.replicas > 1:
+    if settings.clustered:
         raise UserError(
             f"stack {deployed.name}: langfuse:clickhouse.replicas is {settings.replicas}, and a "
             "snapshot holds one server's place in their agreement; copies of it would disagree "

@@ -286,7 +286,7 @@ def _clickhouse(occasion: Occasion) -> Snapshot | NotTaken:
     settings = deployed.settings.clickhouse
     if isinstance(settings, ExternalClickHouse):
         return NotTaken("ClickHouse", _external(settings.url))
-    if settings.replicas > 1:
+    if settings.clustered:
         return OwnBackup(occasion, own_backup.task(deployed))
     name = f"{deployed.prefix}-clickhouse"
     return VolumeSnapshot(

@@ -245,7 +245,7 @@ class Upgrade:
         if not isinstance(settings.postgres, ExternalPostgres):
             listed["PostgreSQL"] = postgres.points
         if not isinstance(settings.clickhouse, ExternalClickHouse):
-            if settings.clickhouse.replicas > 1:
+            if settings.clickhouse.clustered:
                 return {}  # ClickHouse's own backups have no label
             listed["ClickHouse"] = volume.points
         found: dict[str, str] = {}

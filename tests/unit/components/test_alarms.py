@@ -9,7 +9,7 @@ import json
 import re
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pytest
 
@@ -20,10 +20,11 @@ from langfuse_aws.components.observability.alarms import alarm_rows
 from langfuse_aws.offline.facts import ACCOUNT
 from langfuse_aws.offline.mocks import Registration
 from langfuse_aws.settings.capacity import postgres_connections
-from langfuse_aws.settings.loading import SettingsError, load
+from langfuse_aws.settings.loading import SettingsError, load, load_without_secrets
 from langfuse_aws.settings.model import LONGEST_RUNBOOK_URL, RUNBOOK_URL, Settings
 from tests.unit.published_metrics import of_alarm
 from tests.unit.stack_graph import Graph, build, shipped, varied
+from tests.unit.stacks_of_all import STACKS
 
 ALARM = "aws:cloudwatch/metricAlarm:MetricAlarm"
 ROOT = Path(__file__).parents[3]
@@ -639,10 +640,6 @@ def test_the_alarm_on_connections_follows_the_databases_memory() -> None:
     assert postgres_connections(1) == 112, "AWS's formula for 1 GiB"
     assert postgres_connections(64) == 5000, "and its cap"
     assert connections(mode="instance", instanceClass="db.t4g.micro") == 67
-    rows = alarm_rows(load({"size": "dev"}), STACK)
-    told = {row.label: row.bound for row in rows}
-    assert told["postgres-connections"] == "60 % of max_connections", "as status and alarms.md say"
-    assert told["postgres-storage"] == "2 GiB", "and not in bytes"
     assert connections(mode="instance", instanceClass="db.r7g.large") == 1081
     assert connections(mode="auroraServerless", minAcu=1, maxAcu=2) == 270
     assert connections(mode="auroraServerless", minAcu=1, maxAcu=64) == 3000
@@ -678,3 +675,29 @@ def test_a_budget_mails_at_eighty_percent_and_when_a_month_is_forecast_above_it(
         ("ACTUAL", 80, "PERCENTAGE", "GREATER_THAN"),
         ("FORECASTED", 100, "PERCENTAGE", "GREATER_THAN"),
     ], "an ABSOLUTE_VALUE would be dollars"
+
+
+IN_WORDS: Final = {
+    "balancer-latency": "5 s", "api-latency": "5 s", "app-runner-latency": "5 s",
+    "web-tasks": "web.minTasks", "worker-tasks": "worker.minTasks",
+    "ingestion-lag": "5 min", "other-lag": "1 h",
+    "clickhouse-tasks": "clickhouse.replicas",
+    "clickhouse-volume-iops": "half of the minutes",
+    "clickhouse-volume-throughput": "half of the minutes",
+    "postgres-storage": "2 GiB",
+    "postgres-connections": "60 % of max_connections",
+}  # fmt: skip
+"""The bound of an alarm where a number says too little, or settings decide it."""
+
+
+def test_what_settings_decide_or_a_bare_number_does_not_tell_is_told_in_words() -> None:
+    """As `status`, the runbook and docs/alarms.md show it: not in bytes, nor in milliseconds."""
+    bounds: dict[str, set[float]] = {}
+    words: dict[str, set[str]] = {}
+    for _, config in STACKS.values():
+        for row in alarm_rows(load_without_secrets(config), STACK):
+            bounds.setdefault(row.label, set()).add(row.threshold)
+            words.setdefault(row.label, set()).add(row.bound)
+    assert {label: told for label, (told,) in words.items() if told} == IN_WORDS
+    decided = {label for label, found in bounds.items() if len(found) > 1}
+    assert decided - {*IN_WORDS} == set()

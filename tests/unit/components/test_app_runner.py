@@ -5,6 +5,7 @@ It proves that web gets on App Runner what it gets on Fargate, by comparing two 
 """
 
 from collections.abc import Iterator
+from hashlib import sha256
 from typing import Any
 
 import pulumi
@@ -181,6 +182,14 @@ def test_a_connector_of_other_subnets_has_another_name(graph: Graph, other: Grap
     for found in (name(graph), graph.one(SERVICE).inputs["serviceName"]):
         assert found.startswith(f"{WEB}-")
         assert len(found) <= 40
+
+
+def test_a_connectors_name_is_the_one_that_running_stacks_have(graph: Graph) -> None:
+    """Another one, in the next version, would replace it, and have App Runner deploy web again."""
+    connector = graph.one("aws:apprunner/vpcConnector:VpcConnector").inputs
+    reached = " ".join([*connector["securityGroups"], *sorted(connector["subnets"])])
+    digest = sha256(reached.encode()).hexdigest()
+    assert connector["vpcConnectorName"] == f"{WEB}-{digest[:8]}"
 
 
 def test_the_instance_role_has_what_the_task_role_has_and_reads_webs_secrets(

@@ -6,12 +6,14 @@ always the same text. How the console draws it, only the console shows.
 
 import json
 import re
-from typing import Any
+from typing import Any, Final
 
 import pytest
 
 from langfuse_aws.components.observability.dashboard import COLUMNS, console_url, dashboard_body
+from langfuse_aws.components.shared import metrics
 from langfuse_aws.components.shared.location import Location
+from langfuse_aws.components.shared.metrics import Metric
 from langfuse_aws.offline.facts import ACCOUNT
 from tests.unit.components.test_alarms import copied, large, mailing, real_values
 from tests.unit.settings.test_external_stores import EXTERNAL, stack
@@ -70,6 +72,65 @@ def test_every_line_has_a_statistic_of_cloudwatch_and_a_label_of_its_own(name: s
         assert len({*labels}) == len(labels), labels
 
 
+READ: Final[dict[str, tuple[str, ...]]] = {
+    "what happens is counted": (
+        "Sum",
+        "5xx", "5xxStatusResponses", "Count", "Evictions", "HTTPCode_ELB_5XX_Count",
+        "HTTPCode_Target_5XX_Count", "NumberOfBackupJobsCompleted", "NumberOfBackupJobsExpired",
+        "NumberOfBackupJobsFailed", "NumberOfCopyJobsCompleted", "NumberOfCopyJobsFailed",
+        "RequestCount", "Requests",
+    ),
+    "what runs over does so at its highest, and what several send alike is no more than one": (
+        "Maximum",
+        "ACUUtilization", "ActiveInstances", "CPUSurplusCreditsCharged", "DatabaseConnections",
+        "DatabaseMemoryUsagePercentage", "DiskUsedPercent", "FailedJobs", "MemoryUsed",
+        "MemoryUtilization", "OldestJobAge", "OtherOldestJobAge", "UnHealthyHostCount",
+        "WaitingJobs",
+    ),
+    "what runs out does so at its lowest": (
+        "Minimum", "DaysToExpiry", "EBSByteBalance%", "EBSIOBalance%", "FreeStorageSpace",
+    ),
+    "tasks share their load; a check is 0 or 1; a size is told once a day": (
+        "Average",
+        "BucketSizeBytes", "CPUUtilization", "MemoryUtilization", "VolumeIOPSExceededCheck",
+        "VolumeThroughputExceededCheck",
+    ),
+    "users notice the slowest requests, but not the one in twenty": (
+        "p95", "Latency", "RequestLatency", "TargetResponseTime",
+    ),
+    "each task sends one sample a minute": ("SampleCount", "CPUUtilization", "MemoryUtilization"),
+}  # fmt: skip
+"""The statistic that metrics are read by, and which, by the reason."""
+
+
+def test_a_metric_is_read_by_the_statistic_that_shows_what_is_wrong() -> None:
+    known = {(name, statistic) for statistic, *names in READ.values() for name in names}
+    constants = {
+        (each.name, each.statistic): each.period
+        for each in vars(metrics).values()
+        if isinstance(each, Metric)
+    }
+    assert constants.keys() <= known
+    assert set(constants.values()) <= {60, 300, 3600, 86_400}, "or CloudWatch keeps no such period"
+    drawn = {
+        (metric, options["stat"])
+        for name in GRAPHS
+        for namespace, metric, _, options in lines(GRAPHS[name]())
+        if namespace.startswith("AWS/")
+    }
+    assert drawn <= known
+    idle = known - drawn - constants.keys()
+    assert idle == set()
+
+
+def test_a_metric_of_a_subject_has_a_title_and_a_name_of_its_own() -> None:
+    found = [each for each in vars(metrics).values() if isinstance(each, Metric)]
+    for each in found:
+        others = [other for other in found if other.subject == each.subject and other != each]
+        assert each.title not in [other.title for other in others], each
+        assert each.name not in [other.name for other in others], each
+
+
 @every_graph
 def test_the_dashboard_is_a_free_one(name: str) -> None:
     assert len(lines(GRAPHS[name]())) <= FREE_METRICS
@@ -104,6 +165,8 @@ def test_no_two_widgets_lie_on_one_another(name: str) -> None:
         assert not cells & taken, widget["properties"]["title"]
         assert widget["x"] + widget["width"] <= COLUMNS
         taken |= cells
+    rows = {y for _, y in taken}
+    assert rows == {*range(len(rows))}, "no row is empty"
 
 
 def test_the_states_of_all_alarms_are_on_top() -> None:

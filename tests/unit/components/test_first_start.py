@@ -19,7 +19,13 @@ import pytest
 
 from langfuse_aws.components.authorities import OPENSSL_VARIABLE
 from langfuse_aws.components.environment import NO_MIGRATIONS
-from langfuse_aws.components.migration.migration import ATTEMPTS, FUNCTION_SECONDS, command
+from langfuse_aws.components.migration.migration import (
+    ATTEMPTS,
+    CPU_UNITS,
+    FUNCTION_SECONDS,
+    command,
+)
+from langfuse_aws.contract.start_and_stop import WEB_START_SECONDS, start_seconds
 from langfuse_aws.contract.variables import known
 from langfuse_aws.settings.versions import LANGFUSE, LANGFUSE_3
 from tests.unit.components.test_app_runner import APP_RUNNER
@@ -264,6 +270,7 @@ def test_a_web_that_answers_500_for_good_fails_the_task(tmp_path: Path) -> None:
     assert "are not made: web did not answer with 200" in done.output
     assert (tmp_path / "slept").read_text().split() == ["2"] * ATTEMPTS
     assert 12 * ATTEMPTS < FUNCTION_SECONDS, "each may take 10 s, and the function waits"
+    assert start_seconds(WEB_START_SECONDS, CPU_UNITS) < 2 * ATTEMPTS == 2 * 60, "two minutes"
 
 
 def test_a_web_that_ends_is_not_waited_for(tmp_path: Path) -> None:

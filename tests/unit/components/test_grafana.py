@@ -23,6 +23,7 @@ from langfuse_aws.components.clickhouse.reader import SYSTEM_TABLES
 from langfuse_aws.components.grafana import files as grafana_files
 from langfuse_aws.components.grafana.grafana import configuration, tables
 from langfuse_aws.settings.loading import SettingsError, load
+from langfuse_aws.settings.stores import CLICKHOUSE_MINIMUM_MEMORY_GIB
 from langfuse_aws.settings.versions import (
     GRAFANA,
     GRAFANA_CLICKHOUSE,
@@ -125,6 +126,7 @@ def test_the_load_balancer_sends_the_path_and_what_is_below_it_to_grafana() -> N
     found, prefix = graph("prod", protected=True), PREFIXES[True]
     rule = found.one("aws:lb/listenerRule:ListenerRule").inputs
     targets = found.one("aws:lb/targetGroup:TargetGroup", f"{prefix}-grafana")
+    assert targets.inputs["deregistrationDelay"] == 10, "each deploy would wait for AWS's 300 s"
     assert rule["listenerArn"] == found.one("aws:lb/listener:Listener", f"{prefix}-https").id
     assert rule["conditions"] == [{"pathPattern": {"values": ["/grafana", "/grafana/*"]}}]
     assert rule["actions"] == [{"type": "forward", "targetGroupArn": targets.outputs["arn"]}]
@@ -278,6 +280,41 @@ def test_three_servers_all_get_the_reader_and_keep_their_numbers() -> None:
     assert start_command(["a", "b", "c"], reader=True)[-1].startswith(
         without.removesuffix(" && exec /entrypoint.sh")
     ), "what it did before stays as it was"
+
+
+def test_the_reader_reads_some_tables_and_nothing_it_asks_for_slows_langfuse_down() -> None:
+    # https://clickhouse.com/docs/operations/settings/settings-users
+    found = varied()
+    config = json.loads(found.environment("clickhouse")["CLICKHOUSE_READER_YAML"])
+    most = {
+        "max_execution_time": 60,  # the data source gives up after 30 s and 5 more
+        "max_memory_usage_for_user": CLICKHOUSE_MINIMUM_MEMORY_GIB * 2**30 / 4,
+        "max_concurrent_queries_for_user": 50,  # three views of the dashboard
+    }
+    assert config["profiles"] == {
+        "grafana": {
+            "readonly": 2,  # with 1 the data source could set no limit of its own
+            **most,
+            # 0 is none at all
+            "constraints": {name: {"min": 1, "max": bound} for name, bound in most.items()},
+        }
+    }
+    hour = 3600
+    assert config["quotas"] == {"grafana": {"interval": {"duration": hour, "execution_time": hour}}}
+    grants = config["users"]["grafana"].pop("grants")["query"]
+    assert grants == [
+        "GRANT SELECT ON default.*",
+        *(f"GRANT SELECT ON system.{table}" for table in SYSTEM_TABLES),
+    ]
+    assert config["users"] == {
+        "grafana": {
+            "password": {"@from_env": "CLICKHOUSE_GRAFANA_PASSWORD"},
+            "networks": {"ip": "::/0"},  # ClickHouse's word for everywhere
+            "profile": "grafana",
+            "quota": "grafana",
+        }
+    }
+    assert "CLICKHOUSE_GRAFANA_PASSWORD" in found.secrets("clickhouse")
 
 
 # --- the files

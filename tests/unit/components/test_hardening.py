@@ -122,6 +122,23 @@ def test_postgres_lets_iam_sign_in_and_keeps_what_sessions_wait_for() -> None:
     assert shipped("prod").one(CLUSTER).inputs["iamDatabaseAuthenticationEnabled"] is True
 
 
+def test_a_database_is_made_for_whom_langfuse_connects_as() -> None:
+    """RDS makes none without an owner; one of another name would let nobody in."""
+    words = (("username", "dbName"), ("masterUsername", "databaseName"))
+    made = 0
+    for stack, graph in graphs().items():
+        worker = graph.environment("worker")
+        wanted = (worker["DATABASE_USERNAME"], worker["DATABASE_NAME"])
+        for token, (owner, database) in zip((INSTANCE, CLUSTER), words, strict=True):
+            for each in graph.of_type(token):
+                assert (each.inputs[owner], each.inputs[database]) == wanted, stack
+                host = worker["DATABASE_HOST"]
+                assert host == f"{each.outputs.get('endpoint', '').split(':')[0]}:5432", stack
+                assert each.inputs["port"] == 5432, stack
+                made += 1
+    assert made > 8
+
+
 def test_aurora_has_database_insights_where_its_least_capacity_bears_them() -> None:
     for least, wanted in ((0.5, None), (1.5, None), (2, True)):
         config = {**shipped_config("prod"), "postgres": {"minAcu": least, "maxAcu": 8}}

@@ -228,6 +228,8 @@ def test_the_load_balancer_gives_web_its_start_and_no_more() -> None:
     start = graph.container("web")["healthCheck"]["startPeriod"]
     assert start < 60, "one that started without PostgreSQL answers 500 until it is replaced"
     assert grace == start + check["interval"] * check["healthyThreshold"]
+    # https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_CreateTargetGroup.html
+    assert check["healthyThreshold"] == 2, "the least that AWS takes: every more delays each deploy"
 
 
 def test_web_has_its_drain_to_stop_and_the_worker_what_a_job_of_ingestion_needs() -> None:

@@ -6,10 +6,18 @@ alone knows.
 
 import json
 import re
-from typing import Any, Final
+from typing import Any, Final, cast
 
+import pulumi
+import pulumi_aws as aws
+import pytest
+
+from development.recorded_graph import on_mocks
 from langfuse_aws.components.observability.alarms import alarm_rows
 from langfuse_aws.components.runtime.read_back import Finding, service_finding
+from langfuse_aws.components.shared.hours import only_awake
+from langfuse_aws.offline.facts import DEFAULT_REGION
+from langfuse_aws.offline.mocks import OfflineMocks
 from langfuse_aws.settings.loading import load
 from tests.unit.components.test_read_back import OURS, URN, service
 from tests.unit.stack_graph import Graph, build, shipped
@@ -211,6 +219,54 @@ def test_external_stores_do_not_sleep() -> None:
     assert set(times(graph)) == {
         f"tasks of {name}-{end}" for name in ("web", "worker") for end in ("sleep", "wake")
     }
+
+
+@pytest.mark.parametrize("tasks", [0, 1])
+def test_a_migration_of_a_stack_asleep_is_refused_before_it_begins(tasks: int) -> None:
+    """Through the provider of the stack, which may be that of another account."""
+    told: list[str] = []
+
+    async def ask(hook: pulumi.ResourceHook) -> None:
+        try:
+            await cast("Any", hook.callback(cast("Any", None)))
+        except pulumi.RunError as error:
+            told.append(str(error))
+
+    def program() -> pulumi.Output[None]:
+        provider = aws.Provider("own", region="eu-central-1")
+        service = aws.ecs.Service(
+            "clickhouse",
+            cluster="langfuse",
+            name="clickhouse",
+            task_definition="clickhouse:1",
+            desired_count=tasks,
+            opts=pulumi.ResourceOptions(provider=provider),
+        )
+        bound = only_awake("migration", service, load(SMALL).hours)
+        assert bound is not None
+        assert bound.before_create == bound.before_update
+        (hook,) = cast("list[pulumi.ResourceHook]", bound.before_create)
+        return service.id.apply(lambda _: ask(hook))
+
+    asked: list[str] = []
+    call = OfflineMocks.call
+
+    def heard(mocks: OfflineMocks, args: pulumi.runtime.MockCallArgs) -> Any:
+        asked.append(args.provider or "")
+        return call(mocks, args)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(OfflineMocks, "call", heard)
+        on_mocks("dev", DEFAULT_REGION, program)
+    assert ["::own::" in each for each in asked] == [True]
+    assert told == [
+        "migration: the stack is asleep, and a migration needs its databases. Run python3 -m "
+        "automation resume, then pulumi up again; what it has changed until here stays."
+    ] * (tasks == 0)
+
+
+def test_what_is_migrated_elsewhere_is_not_asked_about() -> None:
+    assert only_awake("migration", None, load(SMALL).hours) is None
 
 
 def test_backups_and_maintenance_fall_into_the_hours() -> None:

@@ -16,9 +16,9 @@ import pytest
 from langfuse_aws.components.runtime.images import UPSTREAMS
 from langfuse_aws.components.shared.names import PREFIX_LIMIT
 from langfuse_aws.offline.invokes import NO_IMAGE
-from langfuse_aws.settings.image_lock import LockedImage, read_lock, write_lock
+from langfuse_aws.settings.image_lock import Lock, LockedImage, read_lock, write_lock
 from langfuse_aws.settings.loading import SettingsError, load_without_secrets
-from langfuse_aws.settings.stack_images import images_of
+from langfuse_aws.settings.stack_images import Image, images_of
 from langfuse_aws.settings.versions import CLICKHOUSE, GRAFANA, GRAFANA_DIGEST, LANGFUSE, LANGFUSE_3
 from tests.image_lock import digest
 from tests.image_lock import locked as locked_images
@@ -86,6 +86,12 @@ def mirrored() -> Graph:
         return build("mirror", MIRROR)
 
 
+def test_a_registry_may_have_a_port() -> None:
+    image = Image("web", "registry.example.com:5000/acme/langfuse:1.2.3", "arm64", ("web",))
+    parts = (image.registry, image.repository, image.tag)
+    assert parts == ("registry.example.com:5000", "acme/langfuse", "1.2.3")
+
+
 def images(graph: Graph) -> dict[str, str]:
     return {name: graph.container(name)["image"] for name in CONTAINERS}
 
@@ -151,6 +157,10 @@ def test_no_rule_lets_the_deployed_release_expire() -> None:
     policy = mirrored().one(POLICY, "langfuse-mirror-worker").inputs
     assert policy["repository"] == "langfuse-mirror/langfuse-worker"
     first, second = json.loads(policy["policy"])["rules"]
+    # https://docs.aws.amazon.com/AmazonECR/latest/userguide/lifecycle_policy_parameters.html
+    for rule in (first, second):
+        assert rule.keys() == {"rulePriority", "description", "selection", "action"}
+        assert rule["action"] == {"type": "expire"}
     assert first["rulePriority"] < second["rulePriority"]
     assert first["selection"]["tagPatternList"] == [LANGFUSE]
     assert first["selection"]["countNumber"] == 1
@@ -254,6 +264,17 @@ def test_a_mirror_without_a_lock_is_refused_for_each_image(
     )
 
 
+def test_a_lock_that_cannot_be_read_is_told_without_a_traceback(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def spoilt(_: Path) -> Lock:
+        raise ValueError("images.lock.json: is not what images lock writes")
+
+    monkeypatch.setattr("langfuse_aws.components.runtime.images.read_lock", spoilt)
+    with pytest.raises(pulumi.RunError, match=r"^images.lock.json: is not what images lock writes"):
+        build("refused", {**MIRROR, "images": {"source": "upstream"}})
+
+
 @pytest.mark.parametrize("source", ["upstream", "mirror"])
 def test_a_lock_without_the_workers_cpu_is_refused(
     locked: Callable[[Mapping[str, LockedImage]], None], source: str
@@ -330,6 +351,23 @@ def test_wrong_settings_are_refused_by_their_keys(settings: dict[str, str], line
     with pytest.raises(SettingsError) as caught:
         load_without_secrets({"size": "dev", "images": settings})
     assert any(line in problem for problem in caught.value.problems), caught.value.problems
+
+
+def test_grafana_needs_docker_hub_beside_an_external_clickhouse_too() -> None:
+    with pytest.raises(SettingsError, match=r"images\.dockerHubSecretArn: null: is not set"):
+        load_without_secrets(
+            {
+                "size": "dev",
+                "clickhouse": {
+                    "mode": "external",
+                    "url": "https://abc.clickhouse.cloud:8443",
+                    "migrationUrl": "clickhouse://abc.clickhouse.cloud:9440",
+                    "user": "langfuse",
+                },
+                "grafana": {"enabled": True, "clickhouseUser": "reader"},
+                "images": {"source": "pullThrough", "githubSecretArn": f"{PREFIX}/github-AbCdEf"},
+            }
+        )
 
 
 def test_an_external_clickhouse_needs_no_docker_hub() -> None:

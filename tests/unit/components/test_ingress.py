@@ -1,5 +1,8 @@
 """The two ways in and the domain's certificate: what is registered, and who may pass."""
 
+import json
+import re
+
 import pytest
 
 from tests.unit.components.test_web_acl import with_waf
@@ -288,12 +291,28 @@ def test_the_access_log_holds_no_header() -> None:
     assert "header" not in text.lower(), "the Authorization header carries API keys"
 
 
+def test_the_access_log_holds_what_api_gateway_knows_below_words_that_a_query_can_say() -> None:
+    # https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-logging-variables.html
+    known = {
+        "requestId", "requestTimeEpoch", "identity.sourceIp", "httpMethod", "path", "status",
+        "responseLatency", "integrationErrorMessage",
+    }  # fmt: skip
+    logged = json.loads(shipped("dev").one(STAGE).inputs["accessLogSettings"]["format"])
+    assert set(logged.values()) == {f"$context.{name}" for name in known}
+    assert "$context.requestId" in logged.values(), "API Gateway refuses a format without it"
+    assert all(re.fullmatch("[a-z]+", key) for key in logged), "a query would have to quote it"
+
+
 def test_a_certificate_is_issued_validated_and_used_in_one_run() -> None:
     graph = shipped("prod")
     certificate = graph.one("aws:acm/certificate:Certificate")
     validation = graph.one("aws:acm/certificateValidation:CertificateValidation")
+    assert certificate.inputs["domainName"] == "langfuse.example.com"
     assert certificate.inputs["validationMethod"] == "DNS"
     assert validation.inputs["certificateArn"] == certificate.outputs["arn"]
+    assert graph.options_of(validation).timeouts["create"] == "15m", (
+        "a zone that nobody has delegated is told in time: the provider waits for 75 minutes"
+    )
     record = graph.one(RECORD, "langfuse-prod-validation").inputs
     assert record["allowOverwrite"] is True, "a second run must not stop at the first one's record"
     https = graph.one(LISTENER, "langfuse-prod-https")

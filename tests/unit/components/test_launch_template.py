@@ -48,6 +48,9 @@ def test_the_root_volume_is_the_one_that_amazon_linux_starts_from(stack: str) ->
         (mapping,) = template.inputs["blockDeviceMappings"]
         # https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/device_naming.html
         assert mapping["deviceName"] == "/dev/xvda"
+        # The size of the images' snapshots, which is the least: a byte more is paid for.
+        # https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs-ami-storage-config.html
+        assert mapping["ebs"]["volumeSize"] == (8 if template.name.endswith("-nat") else 30)
 
 
 @pytest.mark.parametrize("stack", STACKS)

@@ -370,6 +370,13 @@ def test_another_revision_has_another_token() -> None:
     assert older.client_token([]) != JOB.client_token([]), "ECS would refuse it as a conflict"
 
 
+def test_a_newer_function_has_the_tokens_of_the_one_before() -> None:
+    """Lambda may call the old code first and the new one again: two tokens start two migrations."""
+    # printf '%s\n%s\n%s' $OURS a b | sha256sum
+    token = "078dd21865b6f3c50bf31e3135bf0502f27df7738858a5659031a7e5ded88a07"
+    assert JOB.client_token([{"taskArn": "b"}, {"taskArn": "a"}]) == token
+
+
 def test_tasks_beyond_the_first_page_are_found() -> None:
     older = Task("c3", definition=OLD)
     ended = [Task(f"b{number}", ["STOPPED"]) for number in range(3)]

@@ -370,6 +370,9 @@ def test_a_closed_network_has_an_endpoint_in_each_private_subnet_and_no_other_wa
         assert inputs["subnetIds"] == subnets, service
         assert inputs["securityGroupIds"] == [group.id], service
         assert inputs["privateDnsEnabled"] is True, "or the SDKs would look for the public address"
+    # Both, or it is not: https://docs.aws.amazon.com/vpc/latest/privatelink/interface-endpoints.html
+    vpc = graph.one("awsx:ec2:Vpc").inputs
+    assert (vpc["enableDnsSupport"], vpc["enableDnsHostnames"]) == (True, True)
     for token in (ROUTE, GATEWAY, "aws:ec2/eip:Eip", "aws:ec2/networkInterface:NetworkInterface"):
         assert graph.of_type(token) == [], token
     assert len(graph.of_type(ENDPOINT)) == len(interface_endpoints(graph)) + 1, "S3 has a gateway"

@@ -173,6 +173,12 @@ def test_up_does_not_wait_for_ever(naps: list[float]) -> None:
     assert sum(naps) == 60
 
 
+def test_a_service_is_waited_for_as_long_as_the_provider_waits_for_its_start() -> None:
+    # https://registry.terraform.io/providers/hashicorp/aws/6.58.0/docs/resources/ecs_service
+    # #timeouts: create, 20 minutes
+    assert read_back.SERVICE_SECONDS == 20 * 60
+
+
 def test_a_preview_depends_on_all_that_the_update_will_ask_about() -> None:
     """Or the engine refuses the update, which it holds to the dependencies of its plan."""
     pulumi.runtime.set_mocks(OfflineMocks(), project="langfuse", stack="dev", preview=True)

@@ -17,6 +17,7 @@ from langfuse_aws.components.protection.snapshots import (
     only_without,
     volume_obstacle,
 )
+from langfuse_aws.offline import invokes
 from langfuse_aws.offline.facts import DEFAULT_REGION
 from langfuse_aws.offline.invokes import NO_SNAPSHOT
 from langfuse_aws.offline.mocks import OfflineMocks
@@ -102,6 +103,23 @@ def test_a_volume_that_is_too_small_for_its_snapshot_is_named_with_its_key() -> 
     assert fits is None
     assert missing is not None
     assert missing.startswith(f"{key} {NO_SNAPSHOT}: ")
+
+
+def test_a_snapshot_that_is_not_complete_yet_is_named_with_what_it_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(invokes, "usual_snapshot", lambda *_: {"state": "pending"})  # pyright: ignore
+    found: list[str | None] = []
+
+    def program() -> None:
+        parent = pulumi.ComponentResource("langfuse:index:ClickHouse", "clickhouse")
+        found.append(volume_obstacle("snap-1", 8, parent))
+
+    on_mocks("dev", DEFAULT_REGION, program)
+    assert found == [
+        "langfuse:clickhouse.snapshotId: snap-1: is pending, not completed. "
+        "Wait for it, or take another one."
+    ]
 
 
 def test_an_obstacle_refuses_the_resource_before_it_is_made_and_in_a_preview() -> None:

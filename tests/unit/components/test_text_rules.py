@@ -7,9 +7,11 @@ prove that AWS's pages say all that AWS refuses.
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import pytest
+from botocore import loaders
+from botocore.model import ServiceModel
 
 from langfuse_aws.components.shared.names import PREFIX_LIMIT
 from langfuse_aws.offline import naming, text_rules
@@ -99,6 +101,102 @@ def test_what_aws_lists_the_values_of_has_one_of_them() -> None:
                         others.add(f"{label}: {token} {name}: {path} {text!r}")
     assert len(asked) > 50
     assert others == set()
+
+
+OTHERWISE: Final = {
+    "AccountId": "",  # the provider knows it
+    "AutoScalingGroupName": "name",
+    "BackupPlanId": "planId",
+    "DBClusterIdentifier": "clusterIdentifier",
+    "DBInstanceClass": "instanceClass",
+    "DBInstanceIdentifier": "identifier",
+    "ReplicationGroupDescription": "description",
+    "ResourceIds": "vpcId",
+    "ResourceType": "vpcId",
+    "filterPattern": "pattern",
+    "metricTransformations": "metricTransformation",
+}
+"""What the provider calls it that AWS's models call so, beside `name` for the resource's name."""
+
+
+def test_what_aws_requires_is_there() -> None:
+    """The provider requires less, since some of it may come from elsewhere."""
+    loader: Any = loaders.create_loader()  # pyright: ignore[reportUnknownMemberType]
+    asked, missing = set[str](), set[str]()
+    for (kind, path), row in text_rules.rows().items():
+        service, _, operation = row["api"].partition(".")
+        operation, _, wrapper = operation.partition(".")
+        model: Any = None if path else ServiceModel(loader.load_service_model(service, "service-2"))
+        if model is None or operation not in model.operation_names:
+            continue
+        for graph in graphs().values():
+            for token, name, inputs in made(graph):
+                if token.split(":")[1] != kind:
+                    continue
+                there = {key.lower() for key, value in inputs.items() if value is not None}
+                for member in model.operation_model(operation).input_shape.required_members:
+                    asked.add(f"{kind} {member}")
+                    known = str(OTHERWISE.get(member, member)).lower()
+                    named = member.endswith("Name") and "name" in there
+                    if known and member != wrapper and known not in there and not named:
+                        missing.add(f"{kind} {member}: {name}")
+    assert missing == set()
+    assert len(asked) > 80
+
+
+SAY_IT: Final = (
+    "aws:cloudwatch/alarmMuteRule:AlarmMuteRule description",
+    "aws:cloudwatch/metricAlarm:MetricAlarm alarmDescription",
+    "aws:ec2/securityGroup:SecurityGroup description",
+    "aws:elasticache/replicationGroup:ReplicationGroup description",
+    "aws:kms/key:Key description",
+    "aws:scheduler/schedule:Schedule description",
+    "aws:secretsmanager/secret:Secret description",
+    "aws:servicediscovery/privateDnsNamespace:PrivateDnsNamespace description",
+    "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule description",
+    "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule description",
+)
+"""What whoever reads AWS's console meets by itself, without the resources around it."""
+
+
+def test_a_resource_that_is_met_by_itself_says_what_it_is_for() -> None:
+    found = {
+        each: {
+            (stack, resource.name): resource.inputs.get(each.split()[1])
+            for stack, graph in graphs().items()
+            for resource in graph.of_type(each.split()[0])
+        }
+        for each in SAY_IT
+    }
+    assert [each for each, said in found.items() if not said] == []
+    silent = {name for said in found.values() for name, text in said.items() if not text}
+    assert silent == set()
+    default = {
+        name for said in found.values() for name, text in said.items() if "Pulumi" in str(text)
+    }
+    assert default == set(), "AWS's provider says so where the program says nothing"
+
+
+NAMED_BY_TAG: Final = {
+    "aws:ebs/volume:Volume",
+    "aws:ec2/eip:Eip",
+    "aws:ec2/natGateway:NatGateway",
+    "aws:ec2/networkInterface:NetworkInterface",
+    "aws:ec2/securityGroup:SecurityGroup",
+    "aws:ec2/vpcEndpoint:VpcEndpoint",
+}
+"""EC2's console shows this tag as their name, and an ID where there is none."""
+
+
+def test_what_ec2_knows_by_an_id_has_its_name_in_a_tag() -> None:
+    found = [
+        (each.type, each.name, cast("dict[str, str]", each.inputs.get("tags") or {}).get("Name"))
+        for graph in graphs().values()
+        for each in graph.registrations
+        if each.type in NAMED_BY_TAG
+    ]
+    assert {token for token, _, _ in found} == NAMED_BY_TAG
+    assert {each for each in found if each[1] != each[2]} == set()
 
 
 def test_the_longest_names_are_tried() -> None:

@@ -15,13 +15,22 @@ from development.recorded_graph import on_mocks
 from langfuse_aws.components.observability.budget import Budget, BudgetArgs
 from langfuse_aws.contract.variables import known
 from langfuse_aws.offline.facts import DEFAULT_REGION
-from langfuse_aws.settings.byte_limits import OWN_ENVIRONMENT_BYTES, SECRET_BYTES
+from langfuse_aws.settings.byte_limits import (
+    OWN_ENVIRONMENT_BYTES,
+    REFERENCE_BYTES,
+    SECRET_BYTES,
+)
 from langfuse_aws.settings.loading import SettingsError, load
+from langfuse_aws.settings.model import Settings
 from langfuse_aws.settings.versions import LANGFUSE, LANGFUSE_3
+from tests.unit.certificates import issue
 from tests.unit.stack_graph import ROOT, VARIED, build, unshared, varied
+from tests.unit.stacks_of_all import graphs
 
 DOMAIN: Final = "langfuse.example.com"
 ALARMS: Final = {"email": "ops@example.com"}
+CPU_MEMORY: Final = ("cpu", "memory")
+"""Fargate sells a list of pairs."""
 TASK: Final = "aws:ecs/taskDefinition:TaskDefinition"
 
 
@@ -54,6 +63,99 @@ def test_a_number_may_be_its_bounds_and_nothing_beyond(
         False,
         True,
     ]
+
+
+WHY: Final[dict[str, dict[str, tuple[float, float | None]]]] = {
+    "API Gateway gives a region of an account 10,000 a second and 5,000 at once: "
+    "https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html": {
+        "ApiGatewayIngress.rateLimit": (1, 10_000),
+        "ApiGatewayIngress.burstLimit": (1, 5_000),
+    },
+    "a cluster has a writer and 15 readers, its capacity ends at 256 ACU, begins with 0, which "
+    "pauses it, and grows to 1 at the least: https://docs.aws.amazon.com/AmazonRDS/latest/"
+    "AuroraUserGuide/aurora-serverless-v2.setting-capacity.html": {
+        "AuroraPostgres.instances": (1, 16),
+        "AuroraPostgres.minAcu": (0, 256),
+        "AuroraPostgres.maxAcu": (1, 256),
+    },
+    "RDS keeps automated backups for 35 days, and without any there is no way back to a point in "
+    "time: https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/"
+    "USER_WorkingWithAutomatedBackups.BackupRetention.html": {
+        "AuroraPostgres.backupRetentionDays": (1, 35),
+        "PostgresInstance.backupRetentionDays": (1, 35),
+    },
+    "a primary has up to 5 replicas: "
+    "https://docs.aws.amazon.com/AmazonElastiCache/latest/dg/Replication.html": {
+        "ElastiCacheRedis.replicas": (0, 5),
+    },
+    "gp3 ends at 16 TiB, and images and logs of ClickHouse need room: "
+    "https://docs.aws.amazon.com/ebs/latest/userguide/general-purpose.html": {
+        "ClickHouseOnEc2.volumeGib": (20, 16 * 1024),
+    },
+    "a number of 32 bits in S3, and a week to read what has arrived: "
+    "https://docs.aws.amazon.com/AmazonS3/latest/API/API_LifecycleExpiration.html": {
+        "Storage.eventsRetentionDays": (7, 2**31 - 1),
+        "Storage.versioningDays": (1, 2**31 - 1),
+    },
+    "WAF counts from 10 to two thousand million: "
+    "https://docs.aws.amazon.com/waf/latest/APIReference/API_RateBasedStatement.html": {
+        "Waf.rateLimitPerFiveMinutes": (10, 2_000_000_000),
+    },
+    "a load balancer and a cluster of databases need two zones; a VPC has room for four": {
+        "CreatedNetwork.zones": (2, 4),
+    },
+    "TCP has no other ports": {
+        "ExternalPostgres.port": (1, 65_535),
+        "ExternalRedis.port": (1, 65_535),
+    },
+    "a guard against typing errors: hourly for at most a month, daily for at most ten years": {
+        "Backups.hourlyRetentionDays": (0, 35),
+        "Backups.dailyRetentionDays": (1, 10 * 365),
+        "ClickHouseOnEc2.backupRetentionDays": (1, 365),
+    },
+    "a guard against typing errors; with 0 there would be no task, and no connection": {
+        **{
+            f"{service}.{key}": (1, 100)
+            for service in ("Web", "Worker")
+            for key in ("minTasks", "maxTasks")
+        },
+        **{
+            f"{mode}.{key}": (1, most)
+            for mode in ("AuroraPostgres", "PostgresInstance", "ExternalPostgres")
+            for key, most in (("connectionLimit", 500), ("connectTimeoutSeconds", 300))
+        },
+        "Alarms.monthlyBudgetUsd": (0, 10**9),
+    },
+    "the lag is a metric of 10 s; whoever lets jobs wait for more than an hour needs no scaling": {
+        "Worker.maxLagSeconds": (10, 3600),
+    },
+    "a worker that is well may begin nothing for 20 minutes, and fill the new tables for 10; a "
+    "day has 1440": {
+        "Worker.queueConsumptionStuckMinutes": (30, 1440),
+        "Worker.eventPropagationStuckMinutes": (11, 1440),
+    },
+    "they begin with 1, and `rotate` raises them as often as anybody likes": {
+        "Bootstrap.keyVersion": (1, None),
+        "Rotation.databaseVersion": (1, None),
+        "Rotation.redisVersion": (1, None),
+        "Rotation.nextauthVersion": (1, None),
+    },
+}
+"""Least and most of each number of a stack file, by the reason."""
+
+
+def test_every_number_has_its_bounds_for_a_reason() -> None:
+    found: dict[str, tuple[float, float | None]] = {}
+    for model, definition in Settings.model_json_schema()["$defs"].items():
+        for key, each in definition["properties"].items():
+            for shape in each.get("anyOf", [each]):
+                least = shape.get("minimum", shape.get("exclusiveMinimum"))
+                if shape.get("type") in ("integer", "number") and "enum" not in shape:
+                    found[f"{model}.{key}"] = (least, shape.get("maximum"))
+    of_a_list = {"Logs.retentionDays", *(f"{a}.{b}" for a in ("Web", "Worker") for b in CPU_MEMORY)}
+    assert {key for key, (least, _) in found.items() if least is None} == of_a_list
+    reasons = {key: bounds for each in WHY.values() for key, bounds in each.items()}
+    assert {key: bounds for key, bounds in found.items() if key not in of_a_list} == reasons
 
 
 def test_logs_are_kept_for_a_time_that_cloudwatch_takes() -> None:
@@ -202,6 +304,34 @@ def test_references_to_secrets_count_too() -> None:
         "web.environment",
         "worker.environment",
     ]
+
+
+def test_what_goes_into_both_definitions_leaves_that_much_less_room() -> None:
+    name, trusted = a_variable("web"), issue("ca.example.com", authority=True).pem
+    secrets = {"LANGFUSE_A": "x", "LANGFUSE_LONGER": "x"}
+    room = OWN_ENVIRONMENT_BYTES - entry(name, "")
+    room -= len(json.dumps(trusted))
+    room -= sum(REFERENCE_BYTES + 2 * len(each) for each in secrets)
+
+    def with_length(length: int) -> list[str]:
+        found = refused(
+            web={"environment": {name: "x" * length}},
+            trustedCertificates=trusted,
+            secretEnvironment=json.dumps(secrets),
+        )
+        return [line for line in found if "task definition" in line]
+
+    assert with_length(room) == []
+    assert len(with_length(room + 1)) == 1
+
+
+def test_no_reference_to_a_secret_takes_more_than_is_kept_for_it() -> None:
+    for stack, graph in graphs().items():
+        for task in graph.of_type(TASK):
+            for container in json.loads(task.inputs["containerDefinitions"]):
+                for secret in container.get("secrets", []):
+                    size = len(json.dumps(secret, separators=(",", ":"))) + 1
+                    assert size <= REFERENCE_BYTES + 2 * len(secret["name"]), (stack, secret)
 
 
 def test_the_largest_that_is_taken_fits_into_a_task_definition() -> None:

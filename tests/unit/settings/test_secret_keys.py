@@ -127,6 +127,13 @@ def test_a_wrong_value_of_what_decides_brings_no_error_of_the_secret_along(key: 
     assert all(key not in line for line in problems(given))
 
 
+def test_what_langfuse_puts_into_a_url_has_a_form() -> None:
+    formed = {key for key, row in SECRET_KEYS.items() if row.form}
+    assert formed == {"clickhousePassword", "postgresPassword", "smtpUrl"}
+    passwords = {key: row.value for key, row in SECRET_KEYS.items() if key.endswith("Password")}
+    assert {key for key, value in passwords.items() if value == "text"} == {*passwords} - formed
+
+
 @pytest.mark.parametrize("key", [key for key, row in SECRET_KEYS.items() if row.form])
 def test_a_secret_of_another_form_is_refused_unseen(key: str) -> None:
     form = SECRET_KEYS[key].form

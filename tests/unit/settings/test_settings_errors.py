@@ -343,6 +343,13 @@ def test_a_wrong_network_does_not_bring_an_error_of_the_replicas_along() -> None
     assert line.startswith("langfuse:network.zones: 9: "), "how many zones there are, nobody knows"
 
 
+def test_an_endpoint_that_is_named_twice_is_refused() -> None:
+    assert problems(network={"egress": "endpoints", "endpoints": ["lambda", "lambda"]})[0] == (
+        'langfuse:network.endpoints: ["lambda", "lambda"]: has a service twice. '
+        "Name each service once."
+    ), "AWS refuses a second endpoint with the same private name"
+
+
 @pytest.mark.parametrize("replicas", [0, 2, 4, 5])
 def test_a_number_of_clickhouse_replicas_other_than_1_or_3_is_refused(replicas: int) -> None:
     assert problems(clickhouse={"replicas": replicas}) == [
