@@ -41,7 +41,7 @@ from langfuse_aws.components.runtime.cluster import Cluster, ClusterArgs
 from langfuse_aws.components.runtime.images import Images, ImagesArgs
 from langfuse_aws.components.service_inputs import ServiceInputs
 from langfuse_aws.components.shared import iam
-from langfuse_aws.components.shared.location import Location, refuse_partition
+from langfuse_aws.components.shared.location import Location, refuse_partition, refuse_regions
 from langfuse_aws.components.shared.metrics import merge_dimensions
 from langfuse_aws.contract.ports_and_health import WEB_HEALTH_PATH
 from langfuse_aws.settings.agreement import doubts
@@ -71,6 +71,7 @@ def deploy(
     location = Location.current(parent)
     refuse_region(settings, location)
     refuse_partition(settings, location)
+    refuse_regions(settings, location)
     if doubt := unverified(settings, location.region):
         pulumi.log.warn(doubt)
     guard = ReplacementGuard(

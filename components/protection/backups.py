@@ -13,7 +13,6 @@ import pulumi_aws as aws
 from langfuse_aws.components.shared import iam
 from langfuse_aws.components.shared.location import Location
 from langfuse_aws.components.shared.metrics import Dimensions, MetricDimensions
-from langfuse_aws.settings import regions
 from langfuse_aws.settings.model import Backups as BackupSettings
 
 HOURLY: Final = "cron(15 * ? * * *)"
@@ -62,8 +61,6 @@ class Backups(pulumi.ComponentResource):
         vault = self._vault(name, args, None, child)
         copy = None
         if settings.copy_region is not None:
-            if settings.copy_region == args.location.region:
-                raise pulumi.RunError(regions.copied_into_itself(settings.copy_region))
             copy = self._vault(f"{name}-copy", args, settings.copy_region, child)
         role = iam.service_role(
             name,

@@ -125,7 +125,7 @@ class Encryption(pulumi.ComponentResource):
         self._copies: Key | None = None
         self._roles_of_schedules: set[str] = set()
         if settings.encryption is not None and not has_own_key(settings):
-            self.key_arn = pulumi.Output.from_input(_given(settings.encryption, args.location))
+            self.key_arn = pulumi.Output.from_input(settings.encryption)
         else:
             self.key_arn = self._key(name, settings, None)
             if settings.backups.copy_region is not None:
@@ -190,16 +190,6 @@ def launches(settings: Settings) -> bool:
     return isinstance(settings.clickhouse, ClickHouseOnEc2) or (
         isinstance(settings.network, CreatedNetwork) and settings.network.egress == "natInstance"
     )
-
-
-def _given(arn: str, location: Location) -> str:
-    region = arn.split(":")[3]
-    if region != location.region:
-        raise pulumi.RunError(
-            f"langfuse:encryption: {arn}: is a key of {region}, and the stack is in "
-            f"{location.region}. Name a key of that region, or {CUSTOMER_KEY}."
-        )
-    return arn
 
 
 def _require_auto_scaling_role(parent: pulumi.Resource) -> None:

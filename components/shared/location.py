@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_aws as aws
 
+from langfuse_aws.settings import own_region
+from langfuse_aws.settings.messages import conflict_message
 from langfuse_aws.settings.model import Settings
 from langfuse_aws.settings.partitions import missing_services
 
@@ -36,3 +38,14 @@ def refuse_partition(settings: Settings, location: Location) -> None:
     missing = [" ".join(each) for each in missing_services(settings, location.partition)]
     if missing:
         raise pulumi.RunError("\n".join(missing))
+
+
+def refuse_regions(settings: Settings, location: Location) -> None:
+    """Stop before the first resource where something wanted is not of the stack's region."""
+    found = [
+        conflict_message(conflict, settings)
+        for check in own_region.CHECKS
+        for conflict in check(settings, location.region)
+    ]
+    if found:
+        raise pulumi.RunError("\n".join(found))

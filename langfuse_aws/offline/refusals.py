@@ -351,6 +351,16 @@ def _tiering_missing(_rule: Rule, request: Request) -> str | None:
     return kind if ".r6gd." in kind and not request.new.get("dataTieringEnabled") else None
 
 
+def _of_another_region(rule: Rule, request: Request) -> str | None:
+    region = request.new.get("region")
+    for name in rule.properties:
+        for value in _at(request.new, name.split(".")):
+            prefix, *rest = str(value).split(":", 4)
+            if region and prefix == "arn" and len(rest) > 3 and rest[2] not in ("", region):
+                return f"{value} is not of {region}"
+    return None
+
+
 def _block(value: Any) -> ipaddress.IPv4Network | None:
     """A block that is written as the provider wants it."""
     try:
@@ -397,6 +407,7 @@ REFUSALS: Mapping[str, Callable[[Rule, Request], str | None]] = {
     "modified_too_often": _modified_too_often,
     "not_a_vpc_block": _not_a_vpc_block,
     "not_canonical": _not_canonical,
+    "of_another_region": _of_another_region,
     "older_than_snapshot": _older_than_snapshot,
     "older_version": _older_version,
     "record_exists": _record_exists,

@@ -6,9 +6,10 @@ its attribute is missing (`settings.known_part`), and the checks that read it sa
 
 from collections.abc import Iterator
 from contextlib import suppress
+from functools import partial
 from typing import Final
 
-from langfuse_aws.settings import app_runner, closed_network, messages, totals, way_in
+from langfuse_aws.settings import app_runner, closed_network, messages, own_region, totals, way_in
 from langfuse_aws.settings.app_runner import APP_RUNNER, FARGATE
 from langfuse_aws.settings.external_stores import (
     ExternalClickHouse,
@@ -42,10 +43,14 @@ def doubts(settings: Settings, secrets: way_in.Own) -> list[str]:
     ]
 
 
-def conflicts(settings: Settings, *, complete: bool) -> list[Conflict]:
-    """Everything that does not go together; without `complete`, of what of `settings` is right."""
+def conflicts(settings: Settings, *, complete: bool, region: str | None = None) -> list[Conflict]:
+    """Everything that does not go together; without `complete`, of what of `settings` is right.
+
+    Without a `region`, nothing is said about what is of one.
+    """
+    of_region = own_region.CHECKS if region else ()
     found: dict[Conflict, None] = {}
-    for check in CHECKS:
+    for check in (*CHECKS, *(partial(each, region=region) for each in of_region)):
         with suppress(*(() if complete else (AttributeError,))):
             found |= dict.fromkeys(check(settings))
     return list(found)

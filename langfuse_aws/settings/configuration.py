@@ -4,12 +4,12 @@ The program reads what Pulumi hands it, the commands read the file: both check i
 """
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, cast
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from langfuse_aws.settings import provider_keys, regions
 from langfuse_aws.settings.how_to_set import IN_CONFIGURATION
-from langfuse_aws.settings.loading import SettingsError, load, of_namespace, parsed
+from langfuse_aws.settings.loading import SettingsError, load, of_namespace
 from langfuse_aws.settings.messages import NAMESPACE
 from langfuse_aws.settings.model import Settings
 
@@ -29,9 +29,12 @@ def checked(
     """
     problems = without_settings(config, in_the_clear)
     problems += regions.missing(config, environment)
-    problems += _copied_into_itself(config, environment)
     try:
-        settings = load(of_namespace(config), sealed_environment=sealed_environment)
+        settings = load(
+            of_namespace(config),
+            region=regions.known(config, environment),
+            sealed_environment=sealed_environment,
+        )
     except SettingsError as error:
         raise SettingsError([*problems, *error.problems]) from None
     if problems:
@@ -42,17 +45,6 @@ def checked(
 def without_settings(config: Mapping[str, Any], in_the_clear: Iterable[str]) -> list[str]:
     """A line for each error that can be seen where not all keys are there."""
     return [*map(_in_the_clear, in_the_clear), *provider_keys.problems(config)]
-
-
-def _copied_into_itself(config: Mapping[str, Any], environment: Mapping[str, str]) -> Iterator[str]:
-    backups: Any = parsed(config.get(f"{NAMESPACE}:backups"))
-    if not isinstance(backups, Mapping):
-        return
-    copy = cast("Mapping[str, Any]", backups).get("copyRegion")
-    if isinstance(copy, str):
-        profile = config.get(regions.PROFILE_KEY)
-        if copy == (config.get(regions.KEY) or regions.of_environment(profile, environment)):
-            yield regions.copied_into_itself(copy)
 
 
 def _in_the_clear(key: str) -> str:

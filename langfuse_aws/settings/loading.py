@@ -48,18 +48,23 @@ def of_namespace(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def load(
-    values: Mapping[str, Any], how: HowToSet = IN_CONFIGURATION, *, sealed_environment: bool = False
+    values: Mapping[str, Any],
+    how: HowToSet = IN_CONFIGURATION,
+    *,
+    region: str | None = None,
+    sealed_environment: bool = False,
 ) -> Settings:
     """The settings that `values` (keys without the namespace) stand for.
 
     Values are YAML's own, or the text that Pulumi hands to a program. A secret that is a JSON
     object may also be a mapping, in which None stands for a value that is not known yet. `how` is
-    what the errors say of setting a value. `sealed_environment`: there is a `secretEnvironment`
-    that cannot be decrypted here. It is taken for right, as is SEALED in place of any plain value,
-    whose attribute the settings then lack. Raises SettingsError.
+    what the errors say of setting a value, `region` the stack's, if it is known.
+    `sealed_environment`: there is a `secretEnvironment` that cannot be decrypted here. It is taken
+    for right, as is SEALED in place of any plain value, whose attribute the settings then lack.
+    Raises SettingsError.
     """
     given, merged = _merged(values)
-    settings, problems, complete = _of_sections(merged, how)
+    settings, problems, complete = _of_sections(merged, how, region)
     secrets, unreadable = _secret_environment(values, how)
     problems += unreadable
     given = sealed.without(given)
@@ -83,7 +88,9 @@ def load_without_secrets(values: Mapping[str, Any]) -> Settings:
     return settings
 
 
-def _of_sections(merged: Mapping[str, Any], how: HowToSet) -> tuple[Settings, list[str], bool]:
+def _of_sections(
+    merged: Mapping[str, Any], how: HowToSet, region: str | None = None
+) -> tuple[Settings, list[str], bool]:
     """The settings, or what of them is right; a line for each problem; whether all is known."""
     lines: list[str] = []
     complete = True
@@ -94,7 +101,7 @@ def _of_sections(merged: Mapping[str, Any], how: HowToSet) -> tuple[Settings, li
         complete = False
         lines = [messages.message(each, how) for each in details if not sealed.holds(each["input"])]
         settings = known_part.of(merged, [detail["loc"] for detail in details])
-    conflicts = agreement.conflicts(settings, complete=complete)
+    conflicts = agreement.conflicts(settings, complete=complete, region=region)
     lines += [messages.conflict_message(conflict, settings) for conflict in conflicts]
     return settings, sorted(lines, key=messages.place), complete
 

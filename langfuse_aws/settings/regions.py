@@ -48,12 +48,13 @@ def message(region: str) -> str | None:
     return None
 
 
-def copied_into_itself(region: str) -> str:
-    """The line of an error for backups that are copied into the region of the stack."""
-    return (
-        f'langfuse:backups.copyRegion: "{region}": is the region of the stack itself. '
-        "Name another one."
-    )
+def known(config: Mapping[str, Any], environment: Mapping[str, str]) -> str | None:
+    """The region that the configuration or the environment says; None if AWS has none of the name.
+
+    Keys of `config` have their namespaces.
+    """
+    region = config.get(KEY) or of_environment(config.get(PROFILE_KEY), environment)
+    return region if isinstance(region, str) and region in names() else None
 
 
 def missing(

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, cast
 
-from langfuse_aws.settings import provider_keys
+from langfuse_aws.settings import provider_keys, regions
 from langfuse_aws.settings.how_to_set import IN_SETTINGS
 from langfuse_aws.settings.loading import SettingsError, load
 from langfuse_aws.settings.messages import NAMESPACE
@@ -48,7 +48,8 @@ def checked(settings: Mapping[str, Any] | None, secrets: Mapping[str, Any]) -> G
     if settings is not None and not misplaced:
         passed = {name: text for name, text in texts.items() if ":" not in name}
         try:
-            load({**own, **passed}, IN_SETTINGS)
+            region = regions.known(given, {}) if regions.KEY in given else None
+            load({**own, **passed}, IN_SETTINGS, region=region)
         except SettingsError as error:
             problems += error.problems
     if problems:

@@ -320,7 +320,7 @@ def test_a_key_that_is_given_is_used_and_none_is_made() -> None:
 
 def test_a_key_of_another_region_is_refused_before_the_first_resource() -> None:
     elsewhere = GIVEN.replace("us-east-1", "eu-west-1")
-    with pytest.raises(Exception, match="is a key of eu-west-1, and the stack is in us-east-1"):
+    with pytest.raises(Exception, match="is of eu-west-1, the stack is in us-east-1"):
         encrypted("dev", shipped_config("dev"), elsewhere)
 
 

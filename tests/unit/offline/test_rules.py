@@ -481,6 +481,20 @@ GROUP_USERS: Mapping[str, tuple[str, Properties]] = {
     "aws:elasticache/subnetGroup:SubnetGroup": (CACHE, {"subnetGroupName": "group"}),
 }
 
+HERE = "us-east-1"
+
+
+def of_region(rule: Rule, region: str) -> dict[str, Any]:
+    """The rule's properties, with things of the region."""
+    found: dict[str, Any] = {"region": HERE}
+    for path in rule.properties:
+        value: Any = f"arn:aws:service:{region}:123456789012:thing/1"
+        for key in reversed(path.split(".")[1:]):
+            value = {key: value}
+        found[path.split(".")[0]] = value
+    return found
+
+
 CASES: Mapping[str, Callable[[Rule], Case]] = {
     "grace_period_without_balancers": lambda rule: (
         Case({"taskDefinition": "a"}, {**BEHIND, **GRACE}, {**BEHIND})
@@ -509,6 +523,9 @@ CASES: Mapping[str, Callable[[Rule], Case]] = {
     ),
     "not_canonical": lambda _: Case(
         None, {**RULE, "cidrIpv4": "203.0.113.7"}, {**RULE, "cidrIpv4": "203.0.113.7/32"}
+    ),
+    "of_another_region": lambda rule: Case(
+        None, of_region(rule, "eu-west-1"), of_region(rule, HERE)
     ),
     "older_than_snapshot": lambda _: Case(
         None,
