@@ -1,5 +1,6 @@
 """Errors that need no traceback, and their words: one line for each mistake."""
 
+import errno
 from collections.abc import Sequence
 from typing import Final
 
@@ -65,6 +66,10 @@ def no_such_stack(name: str) -> str:
     )
 
 
+_FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""What a write fails with for want of room; it names no file."""
+
+
 class WrongOptionsError(MistakesError, CommandLineError):
     """Several options are wrong, a line for each."""
 
@@ -72,7 +77,7 @@ class WrongOptionsError(MistakesError, CommandLineError):
 def is_expected(error: BaseException) -> bool:
     """Whether it needs no traceback: the message says it all."""
     ours = isinstance(error, (UserError, SettingsError))
-    of_file = isinstance(error, OSError) and error.filename is not None
+    of_file = isinstance(error, OSError) and (error.filename is not None or error.errno in _FULL)
     return ours or of_file or isinstance(error, _of_sdks())
 
 
@@ -97,6 +102,8 @@ def one_line(error: BaseException) -> str:
     """Say what an error is about."""
     if isinstance(error, OSError) and error.filename is not None:
         return f"{error.filename}: {error.strerror}."
+    if isinstance(error, OSError) and error.errno in _FULL:
+        return f"{error.strerror}: what is written is not complete. Make room, and run it again."
     text = str(error)
     if not isinstance(error, UserError) and isinstance(error, _of_sdks()[-1]):
         # Its text is the command's exit code, stdout and stderr.

@@ -29,6 +29,8 @@ from langfuse_aws.automation.engine.offline_workspace import (
     SECRETS_PROVIDER,
     alone,
     file_of,
+    mapping,
+    namespaced,
     own_name,
     prepare,
     read_project,
@@ -254,16 +256,14 @@ class LangfuseStack:
 
     def target(self) -> Target:
         """Where `up` and `destroy` change something. Asks STS for the account."""
-        region, account = region_and_account(
-            self.name, read_yaml(self._stack_file), offline=self.offline
-        )
+        file = {**read_yaml(self._stack_file), "config": self._config()}
+        region, account = region_and_account(self.name, file, offline=self.offline)
         return Target(self.name, region, account, self.backend())
 
     @property
     def sleeps(self) -> bool:
         """Whether its stack file has `hours`, or may have them from Pulumi ESC."""
-        file = read_yaml(self._stack_file)
-        return bool(file.get(ESC)) or full_key("hours") in (file.get("config") or {})
+        return bool(read_yaml(self._stack_file).get(ESC)) or full_key("hours") in self._config()
 
     def clients(self) -> Callable[..., Any]:
         """Give what makes a client of a service of AWS, with the credentials of its stack file.
@@ -273,9 +273,15 @@ class LangfuseStack:
         # It loads boto3, and few ask.
         from langfuse_aws.automation.aws.clients import Clients
 
-        config = cast("dict[str, Any]", read_yaml(self._stack_file).get("config") or {})
+        config = self._config()
         profile = config.get(regions.PROFILE_KEY)
         return Clients(region_of(self.name, config.get(regions.KEY), profile), config)
+
+    def _config(self) -> dict[str, Any]:
+        """The keys of its stack file as the program gets them, with their namespaces."""
+        project = str(read_project(self._folder)["name"])
+        given = mapping(read_yaml(self._stack_file).get("config"), self._stack_file)
+        return {namespaced(key, project): value for key, value in given.items()}
 
     def start_refresh(self) -> Operation[Result]:
         """Begin a refresh beside the caller."""

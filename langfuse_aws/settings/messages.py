@@ -90,6 +90,7 @@ _MUST_BE: Final[Mapping[str, str]] = {
     "float_parsing": "must be a number, without a unit",
     "finite_number": "must be a finite number",
     "string_type": "must be a text",
+    "string_unicode": "must be Unicode, and has half of a surrogate pair",
     "list_type": "must be a list",
     "dict_type": "must be names with texts",
     "literal_error": "must be {expected}",
@@ -124,8 +125,8 @@ _OWN_VARIABLES: Final = ".environment."
 def message(error: ErrorDetails, how: HowToSet = IN_CONFIGURATION) -> str:
     """One line for one error."""
     context: dict[str, Any] = error.get("ctx") or {}
-    location = [*error["loc"]]
     value = error["input"]
+    location = [*error["loc"]] or [shown(value).strip('"')]  # a key that is no Unicode
     if error["type"] in ("union_tag_invalid", "union_tag_not_found"):
         location.append(str(context["discriminator"]).strip("'"))
         value = value.get(location[-1]) if isinstance(value, Mapping) else None  # pyright: ignore
@@ -213,7 +214,7 @@ def _bound_and_remedy(error: ErrorDetails, path: str, value: Any, how: HowToSet)
         return "is not set, and must be", remedy
     if kind == "union_tag_not_found":
         return f"is not set, and must be {' or '.join(VARIANTS[path.split('.')[0]])}", remedy
-    if kind == "invalid_key" or error["loc"][-1] == _NAME:
+    if kind == "invalid_key" or error["loc"][-1:] == (_NAME,):
         return "is a name that is no text", "write it in quotes"
     bound = _must_be(kind, context)
     if kind in _UNSHAPED:

@@ -1,12 +1,12 @@
 """The AWS provider's own keys, which a stack file has beside those of `langfuse:`."""
 
-import json
 import re
 import unicodedata
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, cast
 
 from langfuse_aws.settings import regions, sealed
+from langfuse_aws.settings.loading import parsed
 from langfuse_aws.settings.wording import shown
 
 TAGS_KEY: Final = "aws:defaultTags"
@@ -24,10 +24,7 @@ _CHARACTERS: Final = f"letters, digits, spaces and {_PUNCTUATION}"
 
 def tag_problems(value: Any) -> list[str]:
     """A line for each tag that AWS would refuse; `value` is YAML's own, or Pulumi's JSON text."""
-    try:
-        given = json.loads(value) if isinstance(value, str) else value
-    except json.JSONDecodeError:
-        return []  # the provider says so itself
+    given = parsed(value)  # of a text that is no JSON, the provider says so itself
     tags = given.get("tags") if isinstance(given, Mapping) else None  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
     if not isinstance(tags, Mapping):
         return []
@@ -79,8 +76,7 @@ def assumed_roles(config: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     encrypted is passed over.
     """
     for key in ROLE_KEYS:
-        given: Any = config.get(key) or []
-        given = json.loads(given) if isinstance(given, str) else given
+        given = parsed(config.get(key) or [])
         for each in cast("list[Any]", given if isinstance(given, list) else [given]):
             if isinstance(each, Mapping) and isinstance(each.get("roleArn"), str):  # pyright: ignore[reportUnknownMemberType]
                 yield cast("Mapping[str, Any]", each)

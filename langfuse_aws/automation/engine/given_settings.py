@@ -42,6 +42,9 @@ def checked(settings: Mapping[str, Any] | None, secrets: Mapping[str, Any]) -> G
         text, problem = _text(name, value)
         texts[name] = text
         problems += problem
+    for name, value in given.items():
+        given[name], problem = _as_yaml(name, value)
+        problems += problem
     misplaced = bool(problems)
     problems += provider_keys.problems(given)
     own = {name: value for name, value in given.items() if ":" not in name}
@@ -62,7 +65,8 @@ def _by_name(values: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
     """Values without our namespace, and a line for each that is given more than once."""
     found: dict[str, Any] = {}
     twice: list[str] = []
-    for key, value in values.items():
+    for given, value in values.items():
+        key = str(given)
         prefix = next((each for each in _NAMESPACES if key.startswith(each)), "")
         name = key.removeprefix(prefix)
         if name in found:
@@ -71,6 +75,19 @@ def _by_name(values: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
             )
         found[name] = value
     return found, twice
+
+
+def _as_yaml(name: str, value: Any) -> tuple[Any, list[str]]:
+    """A value as a stack file has it, or a line that says why none can."""
+    try:
+        return json.loads(json.dumps(value)), []
+    except (TypeError, ValueError, RecursionError) as error:
+        deep = not isinstance(error, TypeError)
+        why = "it has parts within parts without end" if deep else error
+        return None, [
+            f"{full_key(name)}: is nothing that a stack file can hold: {why}. Give text, numbers, "
+            "true or false, and lists and mappings of them."
+        ]
 
 
 def _is_secret(name: str) -> bool:

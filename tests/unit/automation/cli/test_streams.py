@@ -53,3 +53,27 @@ def test_no_line_is_lost_in_a_terminal_of_no_columns(tmp_path: Path) -> None:
     done = validated(tmp_path, COLUMNS="0")
     assert done.stdout.startswith(b"Pulumi.dev.yaml:4: ")
     assert done.stderr == b"error: 1 mistake.\n"
+
+
+FULL = Path("/dev/full")
+
+
+@pytest.mark.skipif(not FULL.exists(), reason="it is Linux's")
+@pytest.mark.parametrize("arguments", [["--help"], ["validate"], ["validate", "--json"]])
+def test_a_full_disk_is_one_line_and_no_success(tmp_path: Path, arguments: list[str]) -> None:
+    validated(tmp_path)
+    with FULL.open("wb") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "automation", *arguments],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            cwd=REPOSITORY,
+            env={**os.environ, "PYTHONIOENCODING": "utf-8"},
+            check=False,
+        )
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1:] == [
+        b"error: No space left on device: what is written is not complete. Make room, and run it "
+        b"again."
+    ]
+    assert b"Traceback" not in done.stderr

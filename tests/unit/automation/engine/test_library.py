@@ -9,7 +9,9 @@ import logging
 import os
 import sys
 import time
+from collections import OrderedDict
 from collections.abc import Mapping
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -215,6 +217,64 @@ def test_settings_and_secrets_are_checked_together() -> None:
     external = {"mode": "external", "host": "db.example.com"}
     (line,) = problems({"size": "dev", "postgres": external})
     assert line.startswith("langfuse:postgresPassword: is not set")
+
+
+DEEP = "[" * 100_000 + "]" * 100_000
+
+
+def endless() -> list[Any]:
+    found: list[Any] = []
+    found.append(found)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"web": DEEP}, ["langfuse:web: ", "must be a section with keys of its own"]),
+        ({"aws:assumeRoles": DEEP, "logs": 1}, ["langfuse:logs: 1: must be a section"]),
+        ({"aws:defaultTags": DEEP, "logs": 1}, ["langfuse:logs: 1: must be a section"]),
+        ({"web": endless()}, ["langfuse:web: ", "parts within parts without end"]),
+        ({"domain": b"langfuse.example.com"}, ["langfuse:domain: ", "type bytes", "Give text"]),
+        ({"aws:region": Decimal(1)}, ["aws:region: ", "type Decimal", "Give text"]),
+        ({"\ud800x": 1}, ["langfuse:\\ud800x: ", "half of a surrogate pair"]),
+        (
+            {"bootstrap": {"userEmail": "a@example.com", "project": "\ud800"}},
+            ["langfuse:bootstrap.project: ", "half of a surrogate pair"],
+        ),
+        ({3: 4}, ["langfuse:3: 4: unknown key"]),
+    ],
+)
+def test_what_no_stack_file_can_hold_is_one_line(
+    settings: dict[Any, Any], words: list[str], tmp_path: Path
+) -> None:
+    with pytest.raises(InvalidSettingsError) as caught:
+        LangfuseStack("dev", {"size": "dev", **settings}, work_dir=tmp_path / "work")
+    (problem,) = caught.value.problems
+    assert all(word in problem for word in words), problem
+    assert not (tmp_path / "work").exists()
+
+
+def test_a_mapping_or_a_text_of_another_class_is_written_as_yaml_has_it(
+    project: Path, tmp_path: Path
+) -> None:
+    class Text(str):
+        __slots__ = ()
+
+    settings = {"size": Text("dev"), "logs": OrderedDict(retentionDays=7)}
+    LangfuseStack("dev", settings, work_dir=tmp_path / "work", project=project)
+    written = loaded(tmp_path / "work/Pulumi.dev.yaml")["config"]
+    assert written == {"langfuse:size": "dev", "langfuse:logs": {"retentionDays": 7}}
+
+
+@pytest.mark.parametrize("key", ["langfuse:config:hours", "langfuse:hours", "hours"])
+def test_hours_and_a_region_are_known_by_each_of_their_names(project: Path, key: str) -> None:
+    (project / "Pulumi.dev.yaml").write_text(
+        f"config: {{'langfuse:size': dev, '{key}': {{}}, 'aws:config:region': eu-west-3}}\n"
+    )
+    stack = LangfuseStack("dev", project=project)
+    assert stack.sleeps
+    assert stack.clients()("sns").meta.region_name == "eu-west-3"
 
 
 def test_settings_and_a_stack_file_exclude_each_other(tmp_path: Path) -> None:
