@@ -81,6 +81,16 @@ def _way_in_without_a_domain(settings: Settings) -> Iterator[Conflict]:
         )
 
 
+def _zone_without_a_domain(settings: Settings) -> Iterator[Conflict]:
+    zone = settings.ingress.hosted_zone
+    if settings.domain is None and settings.ingress.kind == "apiGateway" and zone is not None:
+        yield Conflict(
+            "ingress.hostedZone",
+            "the records in a zone are the domain's, and none is set",
+            "set langfuse:domain, or remove it",
+        )
+
+
 def _name_of_the_certificate(settings: Settings) -> Iterator[Conflict]:
     domain = settings.domain
     if not domain or settings.ingress.kind == APP_RUNNER or settings.ingress.certificate_arn:
@@ -273,6 +283,7 @@ def _rotation_elsewhere(target: str, rotated: Rotated, store: str) -> Iterator[C
 
 CHECKS: Final = (
     _way_in_without_a_domain,
+    _zone_without_a_domain,
     _name_of_the_certificate,
     _zone_of_the_domain,
     *app_runner.CHECKS,

@@ -19,11 +19,14 @@ from langfuse_aws.automation.engine.engines import RUNNING
 from langfuse_aws.automation.engine.events import DiagnosticEvent, Event, read
 from langfuse_aws.automation.engine.redaction import Redaction
 from langfuse_aws.automation.errors import NOT_LOGGED_IN, UserError, is_logged_out, of_passphrase
+from langfuse_aws.settings.installation import COMMAND
 
 Result = TypeVar("Result")
 OnEvent = Callable[[auto.EngineEvent], None]
 
 ERRORS_QUOTED = 8
+NO_PROGRAM: Final = "unable to find main python program"
+NEW_PROGRAM: Final = f". Name the folder that has it with --dir; {COMMAND} new makes one."
 ENDED: Final = re.compile(r"program exited with non-zero exit code: \d+\W*$", re.IGNORECASE)
 """What the engine says after a program has said why."""
 STOPPING = "stopping: nothing was changed."
@@ -249,6 +252,7 @@ class Operation(Generic[Result]):
         said = self._redaction.text(str(error).rpartition("stderr: ")[2].strip())
         lines = tuple(self._errors) or tuple(said.splitlines()) or (f"exit code {error}",)
         lines = tuple(line for line in lines if not ENDED.search(line)) or lines
+        lines = tuple(line + NEW_PROGRAM * (NO_PROGRAM in line) for line in lines)
         quoted = "\n".join(lines[:ERRORS_QUOTED])
         more = len(lines) - ERRORS_QUOTED
         rest = f"\n… and {more} more errors." if more > 0 else ""

@@ -32,7 +32,8 @@ MODELINE: Final = "# yaml-language-server: $schema="
 SEALED: Final = {"secure": "v1:of-its-owner"}
 SECTION: Final = re.compile(r"^langfuse:(\w+)")
 BETWEEN: Final = re.compile(
-    r"needs a domain|^langfuse:\w+\.memory: |needs it\. Set it with pulumi config set --secret"
+    r"needs a domain|and none is set\. Set langfuse:domain|^langfuse:\w+\.memory: "
+    r"|needs it\. Set it with pulumi config set --secret"
     r"|exists only for grafana\.enabled|nobody (has an account|could sign in)"
 )
 """Lines about what one key is to another."""

@@ -126,6 +126,7 @@ FAULTS: Final[list[Keys]] = [
     {"release": "3.125.0", "smtp": {"mode": "ses", "from": "a@example.com"}},
     {"ingress": {"kind": "alb"}, "domain": None},
     {"ingress": {"kind": "apiGateway", "certificateArn": CERTIFICATE}, "domain": None},
+    {"ingress": {"kind": "apiGateway", "hostedZone": "example.com"}, "domain": None},
     {"ingress": {"kind": "apiGateway", "certificateArn": None}, "domain": LONG_DOMAIN},
     {"ingress": {"kind": "alb", "hostedZone": "example.org"}, "domain": DOMAIN},
     {"ingress": {"kind": "appRunner"}, "web": {"platform": "fargate"}, "domain": DOMAIN},

@@ -1096,6 +1096,13 @@ def test_an_empty_list_of_allowed_networks_is_refused() -> None:
     assert line.startswith("langfuse:ingress.allowedCidrs: []: "), "nobody could connect"
 
 
+def test_a_hosted_zone_without_a_domain_is_refused() -> None:
+    assert problems(ingress={"kind": "apiGateway", "hostedZone": "example.com"}) == [
+        'langfuse:ingress.hostedZone: "example.com": the records in a zone are the domain\'s, and '
+        "none is set. Set langfuse:domain, or remove it."
+    ]
+
+
 def test_a_certificate_without_a_domain_is_refused() -> None:
     (line,) = problems(ingress={"certificateArn": CERTIFICATE})
     assert line == (

@@ -595,6 +595,19 @@ def test_a_failure_before_the_engine_says_anything_quotes_the_command() -> None:
 
 
 @pytest.mark.usefixtures("pulumi")
+def test_a_folder_without_a_program_is_told_what_makes_one() -> None:
+    def work(_command: Command, _on_event: OnEvent) -> None:
+        raise failing("error: unable to find main python program `__main__.py` in `/a`")
+
+    with pytest.raises(OperationError) as caught:
+        start(work).result()
+    assert str(caught.value) == (
+        "up of stack a failed:\nerror: unable to find main python program `__main__.py` in `/a`. "
+        "Name the folder that has it with --dir; python3 -m automation new makes one."
+    )
+
+
+@pytest.mark.usefixtures("pulumi")
 def test_a_stack_that_another_update_holds_is_said_to_be_so() -> None:
     def work(_command: Command, _on_event: OnEvent) -> None:
         raise auto.errors.ConcurrentUpdateError(auto.CommandResult("", "locked", 255))
