@@ -9,7 +9,7 @@ import inspect
 import os
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib import util
 from pathlib import Path
 from typing import Any, Final, NoReturn, cast
@@ -71,16 +71,36 @@ def _checked(transform: Transform, file: Path) -> pulumi.ResourceTransform:
             result = transform(args)
             if inspect.isawaitable(result):
                 result = await result
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             _stop(f"{_place(file, error)}: {what}: {_said(error)}. {REMEDY}")
-        if result is not None and not isinstance(result, pulumi.ResourceTransformResult):
-            _stop(
-                f"{file}: {what}: transform returns {type(result).__name__}, and must return a "
-                f"pulumi.ResourceTransformResult, or None to leave it as it is. {REMEDY}"
-            )
-        return result
+        if fault := _fault(result):
+            _stop(f"{file}: {what}: transform returns {fault}. {REMEDY}")
+        return cast("pulumi.ResourceTransformResult | None", result)
 
     return checked
+
+
+def _fault(result: Any) -> str | None:
+    """What is wrong with the answer of a transform."""
+    if result is None:
+        return None
+    if not isinstance(result, pulumi.ResourceTransformResult):
+        return (
+            f"{type(result).__name__}, and must return a pulumi.ResourceTransformResult, or None "
+            "to leave it as it is"
+        )
+    props, opts = cast("Any", result.props), cast("Any", result.opts)
+    if not isinstance(props, Mapping):
+        return (
+            f"{type(props).__name__} as the inputs, and must return all of them, args.props with "
+            "what is changed"
+        )
+    if not isinstance(opts, pulumi.ResourceOptions | None):
+        return (
+            f"{type(opts).__name__} as the options, and must return args.opts, or a "
+            "pulumi.ResourceOptions"
+        )
+    return None
 
 
 def _stop(message: str) -> NoReturn:

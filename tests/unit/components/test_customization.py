@@ -118,6 +118,20 @@ def test_a_transform_is_asked_about_each_resource(
             'return args.props["tags"]',
             ", line 2: aws:sns/topic:Topic langfuse-dev-alarms: KeyError: 'tags'",
         ),
+        (
+            "raise SystemExit(3)",
+            ", line 2: aws:sns/topic:Topic langfuse-dev-alarms: SystemExit: 3",
+        ),
+        (
+            "import pulumi; return pulumi.ResourceTransformResult(None, args.opts)",
+            ": aws:sns/topic:Topic langfuse-dev-alarms: transform returns NoneType as the inputs, "
+            "and must return all of them, args.props with what is changed",
+        ),
+        (
+            "import pulumi; return pulumi.ResourceTransformResult({}, {})",
+            ": aws:sns/topic:Topic langfuse-dev-alarms: transform returns dict as the options, and "
+            "must return args.opts, or a pulumi.ResourceOptions",
+        ),
     ],
 )
 def test_a_transform_that_fails_ends_the_program_with_one_message(
