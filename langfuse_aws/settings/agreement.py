@@ -48,9 +48,9 @@ def conflicts(settings: Settings, *, complete: bool, region: str | None = None) 
 
     Without a `region`, nothing is said about what is of one.
     """
-    of_region = own_region.CHECKS if region else ()
+    of_region = [partial(each, region=region) for each in own_region.CHECKS] if region else []
     found: dict[Conflict, None] = {}
-    for check in (*CHECKS, *(partial(each, region=region) for each in of_region)):
+    for check in (*CHECKS, *of_region):
         with suppress(*(() if complete else (AttributeError,))):
             found |= dict.fromkeys(check(settings))
     return list(found)

@@ -261,7 +261,7 @@ def test_a_mapping_or_a_text_of_another_class_is_written_as_yaml_has_it(
     class Text(str):
         __slots__ = ()
 
-    settings = {"size": Text("dev"), "logs": OrderedDict(retentionDays=7)}
+    settings: dict[str, Any] = {"size": Text("dev"), "logs": OrderedDict(retentionDays=7)}
     LangfuseStack("dev", settings, work_dir=tmp_path / "work", project=project)
     written = loaded(tmp_path / "work/Pulumi.dev.yaml")["config"]
     assert written == {"langfuse:size": "dev", "langfuse:logs": {"retentionDays": 7}}
