@@ -87,7 +87,9 @@ def deploy(
         unguarded,
     ).bucket
     if settings.encryption is not None:
-        encryption = Encryption(f"{name}-encryption", EncryptionArgs(settings, location), opts)
+        encryption = Encryption(
+            f"{name}-encryption", EncryptionArgs(settings, location, guard), opts
+        )
         opts = pulumi.ResourceOptions.merge(encryption.options(), opts)
     adoption = Adoption(name, settings.adopted, settings.allow_replace)
     stores = pulumi.ResourceOptions.merge(adoption.options(), opts)

@@ -15,6 +15,7 @@ from typing import Any, Final, cast
 import pulumi
 import pulumi_aws as aws
 
+from langfuse_aws.components.protection.replacement_guard import ReplacementGuard
 from langfuse_aws.components.shared import iam
 from langfuse_aws.components.shared.location import Location
 from langfuse_aws.components.shared.stored_secret import RECOVERY_DAYS
@@ -108,6 +109,7 @@ class EncryptionArgs:
 
     settings: Settings
     location: Location
+    guard: ReplacementGuard
 
 
 class Encryption(pulumi.ComponentResource):
@@ -125,7 +127,10 @@ class Encryption(pulumi.ComponentResource):
         self._copies: Key | None = None
         self._roles_of_schedules: set[str] = set()
         if settings.encryption is not None and not has_own_key(settings):
-            self.key_arn = pulumi.Output.from_input(_given(settings.encryption, args.location))
+            given = _given(settings.encryption, args.location)
+            # A key of the stack's own is guarded as a resource.
+            args.guard.remember(self, name, {"encryption": given})
+            self.key_arn = pulumi.Output.from_input(given)
         else:
             self.key_arn = self._key(name, settings, None)
             if settings.backups.copy_region is not None:

@@ -19,6 +19,7 @@ from langfuse_aws.components.protection.encryption import (
     EncryptionArgs,
     with_key,
 )
+from langfuse_aws.components.protection.replacement_guard import ReplacementGuard
 from langfuse_aws.components.shared.location import Location
 from langfuse_aws.cost.bill import idle_cost
 from langfuse_aws.offline import invokes
@@ -77,7 +78,7 @@ def test_the_key_belongs_to_what_the_stack_belongs_to() -> None:
     def program() -> None:
         settings = load_without_secrets({"size": "dev", "encryption": "customerKey"})
         top = pulumi.ComponentResource("langfuse:index:Langfuse", "top")
-        args = EncryptionArgs(settings, Location.current())
+        args = EncryptionArgs(settings, Location.current(), ReplacementGuard("key", []))
         Encryption("key", args, pulumi.ResourceOptions(parent=top))
 
     requests = on_mocks("dev", "us-east-1", program).monitor.requests
