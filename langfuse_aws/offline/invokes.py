@@ -155,6 +155,19 @@ def _subnet(arguments: Arguments, region: str) -> Answer:
     }
 
 
+def _vpc(arguments: Arguments, region: str) -> Answer:
+    vpc = str(arguments.get("id") or EXISTING_VPC_ID)
+    return {
+        "id": vpc,
+        "arn": _arn("ec2", region, f"vpc/{vpc}"),
+        "cidrBlock": "10.0.0.0/16",
+        "enableDnsHostnames": True,
+        "enableDnsSupport": True,
+        "ownerId": ACCOUNT,
+        "tags": {},
+    }
+
+
 def _route_table(arguments: Arguments, region: str) -> Answer:
     subnet = arguments.get("subnetId") or ""
     table = arguments.get("routeTableId") or derived("rtb-", subnet)
@@ -236,6 +249,7 @@ _FUNCTIONS: dict[str, Callable[[Arguments, str], Answer]] = {
     "aws:ec2/getManagedPrefixList": _prefix_list,
     "aws:ec2/getRouteTable": _route_table,
     "aws:ec2/getSubnet": _subnet,
+    "aws:ec2/getVpc": _vpc,
     "aws:ecr/getImage": _image,
     "aws:iam/getRoles": _roles,
     "aws:route53/getZone": _zone,

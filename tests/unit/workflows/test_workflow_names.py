@@ -43,6 +43,7 @@ ASKED: Final = {
     "get_service_output": None,
     "get_snapshot": "rds:DescribeDBSnapshots",
     "get_subnet": "ec2:DescribeSubnets",
+    "get_vpc": "ec2:DescribeVpcAttribute",
     "get_zone_output": "route53:GetHostedZone",
 }
 """The data sources of the program, and the right that each takes in a preview.
