@@ -222,6 +222,19 @@ def _image(arguments: Arguments, region: str) -> Answer:
     return {"id": digest_, "imageUri": uri, "imageTags": [], "registryId": ACCOUNT}
 
 
+def _key(arguments: Arguments, _region: str) -> Answer:
+    key = str(arguments["keyId"])
+    return {
+        "id": key.rpartition("/")[2],
+        "arn": key,
+        "keyId": key,
+        "enabled": True,
+        "keySpec": "SYMMETRIC_DEFAULT",
+        "keyState": "Enabled",
+        "keyUsage": "ENCRYPT_DECRYPT",
+    }
+
+
 def _roles(arguments: Arguments, _region: str) -> Answer:
     """The roles that services make for themselves are there, as in an account that was used."""
     names = [str(arguments.get("nameRegex", "")).strip("^$")]
@@ -252,5 +265,6 @@ _FUNCTIONS: dict[str, Callable[[Arguments, str], Answer]] = {
     "aws:ec2/getVpc": _vpc,
     "aws:ecr/getImage": _image,
     "aws:iam/getRoles": _roles,
+    "aws:kms/getKey": _key,
     "aws:route53/getZone": _zone,
 }

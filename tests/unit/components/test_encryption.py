@@ -325,6 +325,28 @@ def test_a_key_of_another_region_is_refused_before_the_first_resource() -> None:
         encrypted("dev", shipped_config("dev"), elsewhere)
 
 
+@pytest.mark.parametrize(
+    ("told", "why"),
+    [
+        ({"keyState": "PendingDeletion"}, "its key_state is PendingDeletion, not Enabled"),
+        ({"keyUsage": "SIGN_VERIFY"}, "its key_usage is SIGN_VERIFY, not ENCRYPT_DECRYPT"),
+        ({"keySpec": "RSA_4096"}, "its key_spec is RSA_4096, not SYMMETRIC_DEFAULT"),
+    ],
+)
+def test_a_key_that_encrypts_nothing_is_refused_before_the_first_resource(
+    told: dict[str, str], why: str
+) -> None:
+    usual = invokes._FUNCTIONS["aws:kms/getKey"]  # pyright: ignore[reportPrivateUsage]
+
+    def other(arguments: Mapping[str, Any], region: str) -> dict[str, Any]:
+        return {**usual(arguments, region), **told}
+
+    with pytest.MonkeyPatch.context() as patch, unshared():
+        patch.setitem(invokes._FUNCTIONS, "aws:kms/getKey", other)  # pyright: ignore[reportPrivateUsage]
+        with pytest.raises(pulumi.RunError, match=f"langfuse:encryption: {GIVEN}: {why}"):
+            encrypted("dev", shipped_config("dev"), GIVEN)
+
+
 def test_an_account_where_auto_scaling_was_never_used_is_told_what_to_run() -> None:
     def none(_arguments: Mapping[str, Any], _region: str) -> dict[str, Any]:
         return {"id": "", "names": [], "arns": []}

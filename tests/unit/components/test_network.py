@@ -1,6 +1,7 @@
 """The VPC, its way out and its adoption: what is registered. Routes in a real VPC are not tried."""
 
 import re
+from collections.abc import Mapping
 from functools import cache
 from itertools import permutations, product
 from typing import Any, Final
@@ -350,17 +351,14 @@ def test_adopted_subnets_of_another_vpc_are_refused() -> None:
 
 
 @pytest.mark.parametrize("missing", ["enableDnsHostnames", "enableDnsSupport"])
-def test_a_vpc_in_which_clickhouse_s_name_would_not_resolve_is_refused(
-    missing: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    answer = invokes.invoke
+def test_a_vpc_in_which_clickhouse_s_name_would_not_resolve_is_refused(missing: str) -> None:
+    usual = invokes._FUNCTIONS["aws:ec2/getVpc"]  # pyright: ignore[reportPrivateUsage]
 
-    def without(token: str, *others: Any) -> Any:
-        told = answer(token, *others)
-        return {**told, missing: False} if token == "aws:ec2/getVpc:getVpc" else told
+    def without(arguments: Mapping[str, Any], region: str) -> dict[str, Any]:
+        return {**usual(arguments, region), missing: False}
 
-    monkeypatch.setattr(invokes, "invoke", without)
-    with unshared():
+    with pytest.MonkeyPatch.context() as patch, unshared():
+        patch.setitem(invokes._FUNCTIONS, "aws:ec2/getVpc", without)  # pyright: ignore[reportPrivateUsage]
         with pytest.raises(pulumi.RunError, match=f"{VPC_ID} has {missing} off, and ClickHouse"):
             build("dev", dev(ADOPTED))
         external = {"clickhouse": EXTERNAL["clickhouse"], "clickhousePassword": "x"}

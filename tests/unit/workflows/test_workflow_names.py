@@ -37,6 +37,7 @@ ASKED: Final = {
     "get_cluster_snapshot": "rds:DescribeDBClusterSnapshots",
     "get_image": "ecr:DescribeImages",
     "get_instances_output": None,
+    "get_key": "kms:DescribeKey",
     "get_managed_prefix_list": "ec2:GetManagedPrefixListEntries",
     "get_route_table_output": "ec2:DescribeRouteTables",
     "get_roles": "iam:ListRoles",
