@@ -15,6 +15,7 @@ from typing import Any, Final, cast
 import pulumi
 import pulumi_aws as aws
 
+from langfuse_aws.components.protection.replacement_guard import ReplacementGuard
 from langfuse_aws.components.shared import iam
 from langfuse_aws.components.shared.location import Location
 from langfuse_aws.components.shared.stored_secret import RECOVERY_DAYS
@@ -96,6 +97,14 @@ Not the function, which has no environment."""
 
 SCHEDULER: Final = "scheduler.amazonaws.com"
 
+ENCRYPTING: Final[Mapping[str, str]] = {
+    "key_state": "Enabled",
+    "key_usage": "ENCRYPT_DECRYPT",
+    "key_spec": "SYMMETRIC_DEFAULT",
+}
+"""What a key must be for AWS's services to encrypt with it.
+https://docs.aws.amazon.com/kms/latest/developerguide/service-integration.html"""
+
 
 def has_own_key(settings: Settings) -> bool:
     """Whether the stack makes its key, and is not given one."""
@@ -108,6 +117,7 @@ class EncryptionArgs:
 
     settings: Settings
     location: Location
+    guard: ReplacementGuard
 
 
 class Encryption(pulumi.ComponentResource):
@@ -125,7 +135,10 @@ class Encryption(pulumi.ComponentResource):
         self._copies: Key | None = None
         self._roles_of_schedules: set[str] = set()
         if settings.encryption is not None and not has_own_key(settings):
-            self.key_arn = pulumi.Output.from_input(_given(settings.encryption, args.location))
+            given = _given(settings.encryption, args.location, self)
+            # A key of the stack's own is guarded as a resource.
+            args.guard.remember(self, name, {"encryption": given})
+            self.key_arn = pulumi.Output.from_input(given)
         else:
             self.key_arn = self._key(name, settings, None)
             if settings.backups.copy_region is not None:
@@ -192,13 +205,21 @@ def launches(settings: Settings) -> bool:
     )
 
 
-def _given(arn: str, location: Location) -> str:
+def _given(arn: str, location: Location, parent: pulumi.Resource) -> str:
+    """Check that a key is in the stack's region and can encrypt; returns it."""
     region = arn.split(":")[3]
     if region != location.region:
         raise pulumi.RunError(
             f"langfuse:encryption: {arn}: is a key of {region}, and the stack is in "
             f"{location.region}. Name a key of that region, or {CUSTOMER_KEY}."
         )
+    found = aws.kms.get_key(key_id=arn, opts=pulumi.InvokeOptions(parent=parent))
+    for name, wanted in ENCRYPTING.items():
+        if (told := getattr(found, name)) != wanted:
+            raise pulumi.RunError(
+                f"langfuse:encryption: {arn}: its {name} is {told}, not {wanted}, and nothing of "
+                f"the stack could be encrypted with it. Name another key, or {CUSTOMER_KEY}."
+            )
     return arn
 
 

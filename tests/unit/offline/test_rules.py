@@ -451,6 +451,7 @@ class Case:
 
 RESTORED = {"snapshotIdentifier": "arn:aws:rds:us-east-1:123456789012:snapshot:kept"}
 FINAL = {"finalSnapshotIdentifier": "last", "identifier": "db", "clusterIdentifier": "db"}
+ATTACHED = {"role": "host", "policyArn": "arn:aws:iam::123456789012:policy/of-somebody-else"}
 RULE = {"securityGroupId": "sg-1", "ipProtocol": "tcp"}
 BEHIND = {"loadBalancers": [{"containerPort": 3000}]}
 GRACE = {"healthCheckGracePeriodSeconds": 60}
@@ -482,6 +483,12 @@ GROUP_USERS: Mapping[str, tuple[str, Properties]] = {
 }
 
 CASES: Mapping[str, Callable[[Rule], Case]] = {
+    "attached_policies": lambda _: Case(
+        {"name": "host"},
+        {},
+        {"name": "host", "forceDetachPolicies": True},
+        beside=[("aws:iam/rolePolicyAttachment:RolePolicyAttachment", ATTACHED)],
+    ),
     "grace_period_without_balancers": lambda rule: (
         Case({"taskDefinition": "a"}, {**BEHIND, **GRACE}, {**BEHIND})
         if "update" in rule.at
