@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+from langfuse_aws.automation.aws.stopping_tasks import wait_until_stopped
 from langfuse_aws.automation.engine.deployed import Deployed
 from langfuse_aws.automation.errors import UserError
 
@@ -46,6 +47,7 @@ class Worker:
         """Hold its autoscaling, and wait for the end of its tasks."""
         self._hold_scaling(True)
         self._set_tasks(0)
+        wait_until_stopped(self.ecs, [(self.cluster, self.service)])
 
     def start(self) -> None:
         """Start the tasks, wait until they run, and let its autoscaling go on."""

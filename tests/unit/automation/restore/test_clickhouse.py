@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import pytest
 
+from langfuse_aws.automation.aws import stopping_tasks
 from langfuse_aws.automation.restore import backup as restore_backup
 from langfuse_aws.automation.restore import volume as restore_volume
 from langfuse_aws.components.clickhouse.backup import CONTAINER
@@ -139,6 +140,7 @@ def aws(**changed: Answer | list[Answer]) -> dict[str, Answer | list[Answer]]:
         "DescribeServices": service,
         "RegisterScalableTarget": {},
         "UpdateService": {},
+        "ListTasks": {"taskArns": []},
         "DescribeInstanceRefreshes": list(REFRESHING),
         "StartInstanceRefresh": {"InstanceRefreshId": "another"},
         "DescribeVolumes": {"Volumes": [{"State": "in-use"}]},
@@ -297,6 +299,29 @@ def test_the_volume_is_restored_with_the_worker_stopped_and_migrated_before_it_s
     assert [each["id"] for each in world.volumes] == ["vol-new"]
     assert world.stack.config["langfuse:clickhouse"] == {"snapshotId": SNAPSHOT}
     assert ALLOW not in world.stack.config
+
+
+def test_nothing_is_changed_while_the_worker_still_writes(monkeypatch: pytest.MonkeyPatch) -> None:
+    waited: list[float] = []
+    monkeypatch.setattr(stopping_tasks.time, "sleep", waited.append)
+    task = f"{CLUSTER.replace(':cluster/', ':task/')}/0a1b"
+    looks: list[Answer] = [
+        {"tasks": [{"taskArn": task, "lastStatus": status}]} for status in ("STOPPING", "STOPPED")
+    ]
+    world = Restoring(ListTasks={"taskArns": [task]}, DescribeTasks=looks)
+    assert world.run().exit_code == 0
+    names = world.calls
+    assert names[names.index("UpdateService") : names.index("config set")] == [
+        "UpdateService",
+        "DescribeServices",
+        *["ListTasks", "DescribeTasks"] * 2,
+    ]
+    assert world.params("ListTasks")[0] == {
+        "cluster": CLUSTER,
+        "serviceName": WORKER,
+        "desiredStatus": "STOPPED",
+    }
+    assert waited[0] == stopping_tasks.POLL_SECONDS
 
 
 def test_it_waits_for_the_instance_the_volume_and_the_service_before_it_migrates() -> None:
