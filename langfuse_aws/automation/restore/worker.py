@@ -55,14 +55,22 @@ class Worker:
         self._hold_scaling(False)
 
     def _hold_scaling(self, held: bool) -> None:
+        """Hold it, or let it go on, unless that is so already.
+
+        Whatever is registered, AWS brings the tasks within their numbers: a second `stop` would
+        start some. https://docs.aws.amazon.com/autoscaling/application/APIReference/API_RegisterScalableTarget.html
+        """
+        wanted = {"DynamicScalingInSuspended": held, "DynamicScalingOutSuspended": held}
+        found = self.scaling.describe_scalable_targets(
+            ServiceNamespace="ecs", ResourceIds=[self.resource_id]
+        )["ScalableTargets"]
+        if any(wanted.items() <= each.get("SuspendedState", {}).items() for each in found):
+            return
         self.scaling.register_scalable_target(
             ServiceNamespace="ecs",
             ResourceId=self.resource_id,
             ScalableDimension="ecs:service:DesiredCount",
-            SuspendedState={
-                "DynamicScalingInSuspended": held,
-                "DynamicScalingOutSuspended": held,
-            },
+            SuspendedState=wanted,
         )
 
     def _set_tasks(self, count: int) -> None:

@@ -134,11 +134,25 @@ REFRESHING: Final[list[Answer]] = [
 ]
 
 
+def autoscaling() -> dict[str, Answer]:
+    """Application Auto Scaling, which knows whether the worker's is held."""
+    target: dict[str, Any] = {"SuspendedState": {"ScheduledScalingSuspended": False}}
+
+    def register(params: dict[str, Any]) -> dict[str, Any]:
+        target["SuspendedState"] |= params["SuspendedState"]
+        return {}
+
+    return {
+        "DescribeScalableTargets": lambda _: {"ScalableTargets": [target]},
+        "RegisterScalableTarget": register,
+    }
+
+
 def aws(**changed: Answer | list[Answer]) -> dict[str, Answer | list[Answer]]:
     return {
         "DescribeSnapshots": snapshot(),
         "DescribeServices": service,
-        "RegisterScalableTarget": {},
+        **autoscaling(),
         "UpdateService": {},
         "ListTasks": {"taskArns": []},
         "DescribeInstanceRefreshes": list(REFRESHING),
@@ -397,7 +411,13 @@ def test_an_update_that_fails_leaves_the_worker_stopped_says_so_and_can_be_repea
     assert world.params("UpdateService")[-1]["desiredCount"] == 0
     world.stack.on_up = world.replace
     world.aws.answers["DescribeServices"] = stopped_service
+    before = len(world.params("RegisterScalableTarget"))
     assert world.run().exit_code == 0
+    held = [
+        each["SuspendedState"]["DynamicScalingOutSuspended"]
+        for each in world.params("RegisterScalableTarget")[before:]
+    ]
+    assert held == [False], "to register a target starts tasks of a service that has fewer"
     assert world.params("UpdateService")[-1]["desiredCount"] == 2, "the least that it scales to"
     assert [each["id"] for each in world.volumes] == ["vol-new"], "made once"
     assert ALLOW not in world.stack.config
