@@ -49,6 +49,7 @@ from langfuse_aws.settings.closed_network import endpoint_services
 from langfuse_aws.settings.installation import PROJECT
 from langfuse_aws.settings.model import Settings
 from langfuse_aws.settings.stack import Secrets
+from langfuse_aws.settings.stores import ClickHouseOnEc2
 
 
 def deploy(
@@ -88,7 +89,9 @@ def deploy(
         unguarded,
     ).bucket
     if settings.encryption is not None:
-        encryption = Encryption(f"{name}-encryption", EncryptionArgs(settings, location), opts)
+        encryption = Encryption(
+            f"{name}-encryption", EncryptionArgs(settings, location, guard), opts
+        )
         opts = pulumi.ResourceOptions.merge(encryption.options(), opts)
     adoption = Adoption(name, settings.adopted, settings.allow_replace)
     stores = pulumi.ResourceOptions.merge(adoption.options(), opts)
@@ -103,6 +106,7 @@ def deploy(
             guard,
             endpoint_services(settings),
             settings.hours,
+            named=isinstance(settings.clickhouse, ClickHouseOnEc2),
         ),
         opts,
     )

@@ -349,7 +349,8 @@ def _instance(
     )
     host = _host(name, instance.address, instance.username, instance.db_name)
     metric_dimensions = {"database": [{"DBInstanceIdentifier": instance.identifier}]}
-    backed_up = BackedUpDatabase(instance.arn, "RDS")
+    windows = [instance.backup_window, instance.maintenance_window]
+    backed_up = BackedUpDatabase(instance.arn, "RDS", windows)
     return Database(
         host, instance.resource_id, backed_up, metric_dimensions, "DBInstance", instance.identifier
     )

@@ -4,6 +4,7 @@ A private subnet's default route is one resource whatever it leads to, so that a
 `network.egress` gives it another target: AWS allows one route for a destination in a table.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -39,6 +40,8 @@ class NetworkArgs:
     """AWS's services that are all the way out there is, as their endpoints' names end."""
     hours: Hours | None = None
     """When a NAT instance runs; None: always."""
+    named: bool = True
+    """Whether something in the VPC is found by its name, as a ClickHouse of the stack's is."""
 
 
 class Network(pulumi.ComponentResource):
@@ -71,7 +74,7 @@ class Network(pulumi.ComponentResource):
         if isinstance(args.settings, CreatedNetwork):
             routes = self._create(name, args.settings, args, agreed, child)
         else:
-            self._adopt(args.settings)
+            self._adopt(args.settings, named=args.named)
         self.task_subnet_ids = (
             self.public_subnet_ids
             if self.public_tasks
@@ -241,8 +244,10 @@ class Network(pulumi.ComponentResource):
             opts=child,
         )
 
-    def _adopt(self, settings: ExistingNetwork) -> None:
+    def _adopt(self, settings: ExistingNetwork, *, named: bool) -> None:
         vpc_id, private = settings.vpc_id, settings.private_subnet_ids
+        if named:
+            _require_names(vpc_id, self)
         adopted_zones(vpc_id, settings.public_subnet_ids, "publicSubnetIds", self)
         self.zones = adopted_zones(vpc_id, private, "privateSubnetIds", self)
         self.vpc_id = pulumi.Output.from_input(settings.vpc_id)
@@ -303,6 +308,27 @@ def first_zones(count: int, parent: pulumi.Resource) -> list[Zone]:
             f"zones ({', '.join(zone.name for zone in zones)}). Lower it, or choose another region."
         )
     return zones[:count]
+
+
+def _require_names(vpc_id: str, parent: pulumi.Resource) -> None:
+    """Stop before the first resource where names of a private zone do not resolve.
+
+    A VPC has no DNS hostnames unless it is the default one, or somebody has turned them on.
+    https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/hosted-zone-private-considerations.html
+    """
+    vpc = aws.ec2.get_vpc(id=vpc_id, opts=pulumi.InvokeOptions(parent=parent))
+    attributes = {
+        "enableDnsSupport": vpc.enable_dns_support,
+        "enableDnsHostnames": vpc.enable_dns_hostnames,
+    }
+    for attribute, on in attributes.items():
+        if not on:
+            option = re.sub("[A-Z]", lambda letter: f"-{letter[0].lower()}", attribute)
+            raise pulumi.RunError(
+                f"langfuse:network.vpcId: {vpc_id} has {attribute} off, and ClickHouse's name "
+                f"would not resolve. aws ec2 modify-vpc-attribute --vpc-id {vpc_id} --{option} "
+                "turns it on."
+            )
 
 
 def adopted_zones(

@@ -16,8 +16,14 @@ from langfuse_aws.components.shared.metrics import Dimensions, MetricDimensions
 from langfuse_aws.settings.model import Backups as BackupSettings
 
 HOURLY: Final = "cron(15 * ? * * *)"
-DAILY: Final = "cron(45 1 ? * * *)"
-"""UTC; before ClickHouse's own backup, which keeps the volumes busy."""
+DAILY_MINUTE: Final = 105
+"""Of the day in UTC: before ClickHouse's own backup, which keeps the volumes busy."""
+
+DAY_MINUTES: Final = 24 * 60
+STEP_MINUTES: Final = 30
+
+BEFORE_WINDOW_MINUTES: Final = 60
+"""For how long before a window of RDS's AWS Backup begins no job."""
 
 VOLUMES: Final = "EBS"
 """AWS Backup's name of their type."""
@@ -32,6 +38,8 @@ class BackedUpDatabase:
 
     arn: pulumi.Output[str]
     resource_type: Literal["Aurora", "RDS"]
+    windows: Sequence[pulumi.Output[str]] = ()
+    """When RDS lets no backup begin, in UTC: `hh:mm-hh:mm`, or `ddd:hh:mm-ddd:hh:mm`."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +90,9 @@ class Backups(pulumi.ComponentResource):
         if args.volume_arns:
             self._plan(f"{name}-volumes", rules, args.volume_arns, role, child)
         if copy is not None and args.database is not None:
-            self._plan(f"{name}-database", [daily], [args.database.arn], role, child)
+            schedule = pulumi.Output.all(*args.database.windows).apply(clear_of)
+            rule = {**daily, "schedule": schedule}
+            self._plan(f"{name}-database", [rule], [args.database.arn], role, child)
         self.metric_dimensions = _watched(vault, args, copied=copy is not None)
         self.register_outputs({})
 
@@ -125,6 +135,43 @@ class Backups(pulumi.ComponentResource):
         aws.backup.Selection(
             name, plan_id=plan.id, iam_role_arn=role.arn, resources=list(arns), opts=child
         )
+
+
+def _cron(minute: int) -> str:
+    return f"cron({minute % 60} {minute // 60} ? * * *)"
+
+
+DAILY: Final = _cron(DAILY_MINUTE)
+"""As AWS Backup writes it."""
+
+
+def clear_of(windows: Sequence[str]) -> str:
+    """Give the first time of day from DAILY on, by half hours, at which a job may begin every day.
+
+    A job fails that begins in an instance's window for maintenance or backups, or in the hour
+    before, and it begins at some time of its start window. AWS chooses both windows, by the
+    region's nights. If no time is clear, it is DAILY. Aurora has no such times.
+    https://docs.aws.amazon.com/aws-backup/latest/devguide/plan-options-and-configuration.html
+    """
+    closed: list[tuple[int, int]] = []
+    for window in windows:
+        begin, end = (_minute(each) for each in window.split("-"))
+        closed.append((begin - BEFORE_WINDOW_MINUTES, (end - begin) % DAY_MINUTES))
+    for later in range(0, DAY_MINUTES, STEP_MINUTES):
+        minute = (DAILY_MINUTE + later) % DAY_MINUTES
+        if all(
+            (begin - minute) % DAY_MINUTES > START_WINDOW_MINUTES
+            and (minute - begin) % DAY_MINUTES > BEFORE_WINDOW_MINUTES + minutes
+            for begin, minutes in closed
+        ):
+            return _cron(minute)
+    return DAILY
+
+
+def _minute(text: str) -> int:
+    """The minute of the day of `hh:mm`, behind a weekday or not."""
+    hours, minutes = text.split(":")[-2:]
+    return int(hours) * 60 + int(minutes)
 
 
 def _watched(vault: aws.backup.Vault, args: BackupsArgs, *, copied: bool) -> MetricDimensions:

@@ -15,6 +15,7 @@ from typing import Any, Final, cast
 import pulumi
 import pulumi_aws as aws
 
+from langfuse_aws.components.protection.replacement_guard import ReplacementGuard
 from langfuse_aws.components.shared import iam
 from langfuse_aws.components.shared.location import Location
 from langfuse_aws.components.shared.stored_secret import RECOVERY_DAYS
@@ -96,6 +97,14 @@ Not the function, which has no environment."""
 
 SCHEDULER: Final = "scheduler.amazonaws.com"
 
+ENCRYPTING: Final[Mapping[str, str]] = {
+    "key_state": "Enabled",
+    "key_usage": "ENCRYPT_DECRYPT",
+    "key_spec": "SYMMETRIC_DEFAULT",
+}
+"""What a key must be for AWS's services to encrypt with it.
+https://docs.aws.amazon.com/kms/latest/developerguide/service-integration.html"""
+
 
 def has_own_key(settings: Settings) -> bool:
     """Whether the stack makes its key, and is not given one."""
@@ -108,6 +117,7 @@ class EncryptionArgs:
 
     settings: Settings
     location: Location
+    guard: ReplacementGuard
 
 
 class Encryption(pulumi.ComponentResource):
@@ -125,6 +135,9 @@ class Encryption(pulumi.ComponentResource):
         self._copies: Key | None = None
         self._roles_of_schedules: set[str] = set()
         if settings.encryption is not None and not has_own_key(settings):
+            _require_encrypting(settings.encryption, self)
+            # A key of the stack's own is guarded as a resource.
+            args.guard.remember(self, name, {"encryption": settings.encryption})
             self.key_arn = pulumi.Output.from_input(settings.encryption)
         else:
             self.key_arn = self._key(name, settings, None)
@@ -190,6 +203,17 @@ def launches(settings: Settings) -> bool:
     return isinstance(settings.clickhouse, ClickHouseOnEc2) or (
         isinstance(settings.network, CreatedNetwork) and settings.network.egress == "natInstance"
     )
+
+
+def _require_encrypting(arn: str, parent: pulumi.Resource) -> None:
+    """Stop before the first resource where nothing could be encrypted with a key."""
+    found = aws.kms.get_key(key_id=arn, opts=pulumi.InvokeOptions(parent=parent))
+    for name, wanted in ENCRYPTING.items():
+        if (told := getattr(found, name)) != wanted:
+            raise pulumi.RunError(
+                f"langfuse:encryption: {arn}: its {name} is {told}, not {wanted}, and nothing of "
+                f"the stack could be encrypted with it. Name another key, or {CUSTOMER_KEY}."
+            )
 
 
 def _require_auto_scaling_role(parent: pulumi.Resource) -> None:

@@ -53,6 +53,11 @@ REMEDIES: Final[Mapping[str, str]] = {
 }
 """What to say besides of a resource that would be deleted."""
 
+AFTERWARDS: Final[Mapping[str, str]] = {
+    "langfuse:index:Encryption": "What the key has encrypted stays so, and the stack's roles may "
+    "decrypt it no longer (docs/operations.md, Another key, or none).",
+}
+"""What becomes of the data, by type, where nothing is replaced by an empty one."""
 
 WAYS_OUT: Final[Mapping[str, str]] = {
     # Neither does a VPC become another one, nor a store move into another VPC, whatever is allowed.
@@ -229,6 +234,8 @@ def _changed(kind: str, name: str, key: str, old: Any, new: Any) -> str:
     change = f"{key} changes from {_shown(old)} to {_shown(new)}."
     if key in GROWING.get(kind, {}):
         return f"{name} ({kind}) cannot shrink: {change} {GROWING[kind][key]}"
+    if kind in AFTERWARDS:
+        return f"{name} ({kind}) would be another one: {change} {AFTERWARDS[kind]}"
     return f"{name} ({kind}) would be replaced by an empty one: {change}"
 
 
@@ -240,5 +247,5 @@ def _shown(value: Any) -> str:
 
 
 def _deleted(kind: str, name: str) -> str:
-    hint = f" {REMEDIES[kind]}" if kind in REMEDIES else ""
-    return f"{name} ({kind}) would be deleted: this configuration no longer has it.{hint}"
+    hints = [f" {found[kind]}" for found in (REMEDIES, AFTERWARDS) if kind in found]
+    return f"{name} ({kind}) would be deleted: this configuration no longer has it.{''.join(hints)}"

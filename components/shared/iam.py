@@ -192,7 +192,9 @@ def service_role(
     this role, its trust does not ask.
     """
     policy = trust(service, location, tells=tells)
-    role = aws.iam.Role(name, assume_role_policy=policy, opts=opts)
+    # What others attach is in no state: SSM's Quick Setup does it to the roles of instances. The
+    # provider reads this when it deletes, and nowhere else.
+    role = aws.iam.Role(name, assume_role_policy=policy, force_detach_policies=True, opts=opts)
     policies: list[pulumi.CustomResource] = []
     if statements:
         policies.append(

@@ -163,6 +163,19 @@ def _subnet(arguments: Arguments, region: str) -> Answer:
     }
 
 
+def _vpc(arguments: Arguments, region: str) -> Answer:
+    vpc = str(arguments.get("id") or EXISTING_VPC_ID)
+    return {
+        "id": vpc,
+        "arn": _arn("ec2", region, f"vpc/{vpc}"),
+        "cidrBlock": "10.0.0.0/16",
+        "enableDnsHostnames": True,
+        "enableDnsSupport": True,
+        "ownerId": ACCOUNT,
+        "tags": {},
+    }
+
+
 def _route_table(arguments: Arguments, region: str) -> Answer:
     subnet = arguments.get("subnetId") or ""
     table = arguments.get("routeTableId") or derived("rtb-", subnet)
@@ -217,6 +230,19 @@ def _image(arguments: Arguments, region: str) -> Answer:
     return {"id": digest_, "imageUri": uri, "imageTags": [], "registryId": ACCOUNT}
 
 
+def _key(arguments: Arguments, _region: str) -> Answer:
+    key = str(arguments["keyId"])
+    return {
+        "id": key.rpartition("/")[2],
+        "arn": key,
+        "keyId": key,
+        "enabled": True,
+        "keySpec": "SYMMETRIC_DEFAULT",
+        "keyState": "Enabled",
+        "keyUsage": "ENCRYPT_DECRYPT",
+    }
+
+
 def _roles(arguments: Arguments, _region: str) -> Answer:
     """The roles that services make for themselves are there, as in an account that was used."""
     names = [str(arguments.get("nameRegex", "")).strip("^$")]
@@ -246,7 +272,9 @@ _FUNCTIONS: dict[str, Callable[[Arguments, str], Answer]] = {
     "aws:ec2/getManagedPrefixList": _prefix_list,
     "aws:ec2/getRouteTable": _route_table,
     "aws:ec2/getSubnet": _subnet,
+    "aws:ec2/getVpc": _vpc,
     "aws:ecr/getImage": _image,
     "aws:iam/getRoles": _roles,
+    "aws:kms/getKey": _key,
     "aws:route53/getZone": _zone,
 }

@@ -25,6 +25,10 @@ CLUSTER = "aws:rds/cluster:Cluster"
 INSTANCE = "aws:rds/instance:Instance"
 CLUSTER_INSTANCE = "aws:rds/clusterInstance:ClusterInstance"
 CACHE = "aws:elasticache/replicationGroup:ReplicationGroup"
+ROLE_POLICIES = (
+    "aws:iam/rolePolicy:RolePolicy",
+    "aws:iam/rolePolicyAttachment:RolePolicyAttachment",
+)
 
 DEFAULT_MINOR = 6
 """What a bare major version of PostgreSQL means here. AWS's own default moves."""
@@ -188,6 +192,16 @@ def _texts(value: Any) -> Iterable[str]:
 def _is_set(rule: Rule, request: Request) -> str | None:
     (name,) = rule.properties
     return f"{name} is true" if request.old.get(name) else None
+
+
+def _attached_policies(_rule: Rule, request: Request) -> str | None:
+    names = request.subject.names if request.subject else frozenset[str]()
+    if request.old.get("forceDetachPolicies"):
+        return None
+    return next(
+        (f"by {each.id}" for each in request.others(*ROLE_POLICIES) if each.get("role") in names),
+        None,
+    )
 
 
 def _without_new_deployment(_rule: Rule, request: Request) -> str | None:
@@ -400,6 +414,7 @@ def _start_time_of_before(rule: Rule, request: Request) -> str | None:
 
 
 REFUSALS: Mapping[str, Callable[[Rule, Request], str | None]] = {
+    "attached_policies": _attached_policies,
     "grace_period_without_balancers": _grace_period_without_balancers,
     "is_set": _is_set,
     "less_storage": _less_storage,

@@ -5,6 +5,7 @@ the stores of one without, and type by type what the switch does where that is a
 in-memory one, which replaces what `langfuse_aws/offline/rules.csv` says.
 """
 
+import json
 from pathlib import Path
 from typing import Final
 
@@ -12,6 +13,7 @@ import pytest
 
 from langfuse_aws.components.protection.encryption import ENCRYPTED
 from tests.deployment import Deployment
+from tests.unit.settings.test_external_stores import EXTERNAL, password
 
 STORES: Final = {
     "aws:backup/vault:Vault": "langfuse-dev-backups",
@@ -86,3 +88,35 @@ def test_a_stack_with_the_key_comes_up_and_stays_as_it_is(
     assert "langfuse-prod-encryption (aws:kms/key:Key) would be deleted" in (
         refused.stdout + refused.stderr
     )
+
+
+@pytest.mark.running
+def test_a_key_of_the_users_is_neither_taken_away_nor_exchanged(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    """Without a store of its own a stack has nothing else that would refuse it."""
+    key = "arn:aws:kms:us-east-1:123456789012:key/00000000-0000-0000-0000-00000000000"
+    deployment = Deployment.of("dev", tmp_path, environment)
+    plain = {
+        f"{store}.{field}": value if isinstance(value, str) else json.dumps(value)
+        for store, fields in EXTERNAL.items()
+        for field, value in fields.items()
+    }
+    secret = {f"{store}Password": password(store) for store in EXTERNAL}
+    deployment.configure_all({**plain, "encryption": f"{key}1"}, secret)
+    deployment.up()
+    assert deployment.changes() == set()
+    deployment.configure("encryption", f"{key}2")
+    assert "encryption changes from" in _refused(deployment)
+    deployment.run("config", "rm", "--path", "langfuse:encryption", "--stack", "dev")
+    assert "langfuse-dev-encryption (langfuse:index:Encryption) would be deleted" in _refused(
+        deployment
+    )
+    deployment.configure("allowReplace[0]", "langfuse-dev-encryption")
+    deployment.up()
+
+
+def _refused(deployment: Deployment) -> str:
+    done = deployment.run("preview", "--stack", "dev", check=False)
+    assert done.returncode != 0, done.stdout
+    return done.stdout + done.stderr

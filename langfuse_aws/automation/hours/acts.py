@@ -11,6 +11,7 @@ from typing import Any, Final, Protocol
 from botocore.exceptions import ClientError
 
 from langfuse_aws.automation.aws.answers import error_code
+from langfuse_aws.automation.aws.stopping_tasks import stopping_tasks
 from langfuse_aws.automation.errors import UserError
 from langfuse_aws.automation.hours.schedules import Schedule
 from langfuse_aws.settings.hours import Part
@@ -125,9 +126,11 @@ class Tasks:
         desired, running, pending = (
             found[0][key] for key in ("desiredCount", "runningCount", "pendingCount")
         )
-        text = f"{running} of {desired} tasks" if most else f"{running + pending} tasks"
-        so = running >= desired >= least if most else not desired + running + pending
-        return Look(self.asked and so, text)
+        if most:
+            so = running >= desired >= least
+            return Look(self.asked and so, f"{running} of {desired} tasks")
+        left = running + pending or len([*stopping_tasks(self.ecs, cluster, name)])
+        return Look(self.asked and not desired + left, f"{left} tasks")
 
 
 @dataclass

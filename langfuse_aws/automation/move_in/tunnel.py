@@ -11,6 +11,7 @@ import subprocess
 import time
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
+from threading import Event, Thread
 from typing import Final
 
 from langfuse_aws.automation.aws.one_off_task import OneOffTask
@@ -33,6 +34,10 @@ LIFETIME_SECONDS: Final = 12 * 3600
 START_SECONDS: Final = 300
 FORWARD_SECONDS: Final = 30
 POLL_SECONDS: Final = 3
+USE_SECONDS: Final = 30
+"""Between two connections that nobody needs: Session Manager ends a session whose client sends
+nothing for 20 minutes, or for as few as 1 if the account says so, and objects take hours.
+https://docs.aws.amazon.com/systems-manager/latest/userguide/session-preferences-timeout.html"""
 
 Place = tuple[str, int]
 """A host name and a port."""
@@ -117,12 +122,31 @@ def _forwarded(deployed: Deployed, plugin: str, target: str, place: Place) -> Ge
     )
     try:
         _wait_for(local, process, place)
-        yield local
+        with _in_use(local):
+            yield local
     finally:
         process.terminate()
         process.wait()
         with suppress(Exception):
             ssm.terminate_session(SessionId=response["SessionId"])
+
+
+@contextmanager
+def _in_use(port: int) -> Generator[None]:
+    ended = Event()
+
+    def use() -> None:
+        while not ended.wait(USE_SECONDS):
+            with suppress(OSError):
+                socket.create_connection(("127.0.0.1", port), timeout=1).close()
+
+    thread = Thread(target=use, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
 
 
 def _free_port() -> int:

@@ -113,14 +113,13 @@ def _database(stack: RunningStack, database: Resource) -> Iterator[Finding]:
 
 
 def _cache(stack: RunningStack, cache: Resource) -> Iterator[Finding]:
-    pages = (
-        stack.aws("elasticache")
-        .get_paginator("describe_snapshots")
-        .paginate(ReplicationGroupId=cache.outputs["replicationGroupId"])
-    )
+    # With cluster mode off, a snapshot is of a node, and names no replication group:
+    # https://docs.aws.amazon.com/cli/latest/reference/elasticache/describe-snapshots.html#examples
+    pages = stack.aws("elasticache").get_paginator("describe_snapshots")
     taken: list[datetime] = [
         node["SnapshotCreateTime"]
-        for page in pages
+        for member in cache.outputs["memberClusters"]
+        for page in pages.paginate(CacheClusterId=member)
         for each in page["Snapshots"]
         if each["SnapshotStatus"] == "available"
         for node in each.get("NodeSnapshots", [])

@@ -24,6 +24,8 @@ ORDER: Final = ("web", "worker", "clickhouse")
 """Along the way of an event; others come after."""
 TASKS_AT_ONCE: Final = 100
 """Of DescribeTasks."""
+DEPLOYMENTS_AT_ONCE: Final = 100
+"""Of ListServiceDeployments, which gives 20 unless it is asked."""
 SCALING: Final = "Scaling activity initiated by"
 """How ECS begins the reason of a task that it stopped for a deployment or to scale in."""
 SPOT: Final = "SpotInterruption"
@@ -71,10 +73,10 @@ class Service:
     def deployments(self) -> list[Mapping[str, Any]]:
         """Its deployments of the last 90 days. botocore has no paginator of these."""
         found: list[Mapping[str, Any]] = []
-        more: dict[str, str] = {}
+        more: dict[str, Any] = {}
         while True:
             answer = self.ecs.list_service_deployments(
-                cluster=self.cluster, service=self.name, **more
+                cluster=self.cluster, service=self.name, maxResults=DEPLOYMENTS_AT_ONCE, **more
             )
             found += answer["serviceDeployments"]
             if not answer.get("nextToken"):

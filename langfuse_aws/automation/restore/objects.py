@@ -20,11 +20,19 @@ BATCH: Final = 1000
 
 @dataclass(frozen=True)
 class Marker:
-    """The delete marker of an object that is deleted."""
+    """A delete marker of an object that is deleted."""
 
     key: str
     version_id: str
     time: datetime
+
+
+Markers = Sequence[Marker]
+"""All that lie on the newest version of one object, newest first.
+
+Each deletion of an object that is deleted already makes one more:
+https://docs.aws.amazon.com/AmazonS3/latest/userguide/DeleteMarker.html
+"""
 
 
 @dataclass(frozen=True)
@@ -74,9 +82,10 @@ def deleted(deployed: Deployed, prefix: str) -> Sequence[Deleted]:
     """List what can come back, newest first: by folder and day, in UTC. UserError."""
     s3, bucket = _versioned(deployed)
     groups: dict[tuple[str, date], list[datetime]] = defaultdict(list)
-    for marker in _markers(s3, bucket, prefix, EVER):
-        folder, slash, _ = marker.key.partition("/")
-        time = marker.time.astimezone(timezone.utc)
+    for markers in _deleted_objects(s3, bucket, prefix, EVER):
+        first = markers[-1]
+        folder, slash, _ = first.key.partition("/")
+        time = first.time.astimezone(timezone.utc)
         groups[f"{folder}{slash}", time.date()].append(time)
     found = [Deleted(key, min(times), max(times), len(times)) for (key, _), times in groups.items()]
     return sorted(found, key=lambda each: each.until, reverse=True)
@@ -98,7 +107,8 @@ def _versioned(deployed: Deployed) -> tuple[Any, str]:
 def plan(deployed: Deployed, prefix: str, since: datetime) -> Plan:
     """Work out what to bring back, or refuse it."""
     s3, bucket = _versioned(deployed)
-    markers = _markers(s3, bucket, prefix, since)
+    objects = _deleted_objects(s3, bucket, prefix, since)
+    markers = [marker for each in objects for marker in each]
     time = f"{since.astimezone(timezone.utc):%Y-%m-%d %H:%M:%S} UTC"
     if not markers:
         raise UserError(
@@ -110,7 +120,7 @@ def plan(deployed: Deployed, prefix: str, since: datetime) -> Plan:
     return Plan(
         found=[
             f"Stack {deployed.name} in {deployed.region}.",
-            f"{len(markers):,} objects of s3://{bucket}/{prefix} were deleted since {time}, and "
+            f"{len(objects):,} objects of s3://{bucket}/{prefix} were deleted since {time}, and "
             "not written again.",
             f"S3 drops the content of a deleted object after {days or 'some'} days "
             "(langfuse:storage.versioningDays): what it dropped does not come back.",
@@ -126,11 +136,22 @@ def plan(deployed: Deployed, prefix: str, since: datetime) -> Plan:
     )
 
 
-def _markers(s3: Any, bucket: str, prefix: str, since: datetime) -> Sequence[Marker]:
-    pages = s3.get_paginator("list_object_versions").paginate(Bucket=bucket, Prefix=prefix)
-    return [
-        Marker(each["Key"], each["VersionId"], each["LastModified"])
-        for page in pages
-        for each in page.get("DeleteMarkers", [])
-        if each["IsLatest"] and each["LastModified"] >= since
+def _deleted_objects(s3: Any, bucket: str, prefix: str, since: datetime) -> Sequence[Markers]:
+    """Those that were there until `since` at the least, and were not written again."""
+    markers: dict[str, list[Marker]] = {}
+    written: dict[str, datetime] = {}
+    # S3 lists a key's versions newest first.
+    for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket, Prefix=prefix):
+        for each in page.get("DeleteMarkers", []):
+            key = each["Key"]
+            if each["IsLatest"] or key in markers:
+                marker = Marker(key, each["VersionId"], each["LastModified"])
+                markers.setdefault(key, []).append(marker)
+        for each in page.get("Versions", []):
+            if each["Key"] in markers:
+                written.setdefault(each["Key"], each["LastModified"])
+    found = [
+        [marker for marker in each if marker.time >= written.get(key, EVER)]
+        for key, each in markers.items()
     ]
+    return [each for each in found if each[-1].time >= since]

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+from langfuse_aws.automation.aws.stopping_tasks import wait_until_stopped
 from langfuse_aws.automation.engine.deployed import Deployed
 from langfuse_aws.automation.errors import UserError
 
@@ -46,6 +47,7 @@ class Worker:
         """Hold its autoscaling, and wait for the end of its tasks."""
         self._hold_scaling(True)
         self._set_tasks(0)
+        wait_until_stopped(self.ecs, [(self.cluster, self.service)])
 
     def start(self) -> None:
         """Start the tasks, wait until they run, and let its autoscaling go on."""
@@ -53,14 +55,22 @@ class Worker:
         self._hold_scaling(False)
 
     def _hold_scaling(self, held: bool) -> None:
+        """Hold it, or let it go on, unless that is so already.
+
+        Whatever is registered, AWS brings the tasks within their numbers: a second `stop` would
+        start some. https://docs.aws.amazon.com/autoscaling/application/APIReference/API_RegisterScalableTarget.html
+        """
+        wanted = {"DynamicScalingInSuspended": held, "DynamicScalingOutSuspended": held}
+        found = self.scaling.describe_scalable_targets(
+            ServiceNamespace="ecs", ResourceIds=[self.resource_id]
+        )["ScalableTargets"]
+        if any(wanted.items() <= each.get("SuspendedState", {}).items() for each in found):
+            return
         self.scaling.register_scalable_target(
             ServiceNamespace="ecs",
             ResourceId=self.resource_id,
             ScalableDimension="ecs:service:DesiredCount",
-            SuspendedState={
-                "DynamicScalingInSuspended": held,
-                "DynamicScalingOutSuspended": held,
-            },
+            SuspendedState=wanted,
         )
 
     def _set_tasks(self, count: int) -> None:

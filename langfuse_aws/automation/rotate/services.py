@@ -2,17 +2,15 @@
 
 import time
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Final
 
+from langfuse_aws.automation.aws.stopping_tasks import wait_until_stopped
 from langfuse_aws.automation.engine.deployed import Deployed
 from langfuse_aws.automation.engine.waiting import waits
 from langfuse_aws.automation.errors import UserError
 from langfuse_aws.settings.app_runner import APP_RUNNER
 
 SERVICE: Final = "aws:ecs/service:Service"
-POLL_SECONDS: Final = 5
-LONGEST_SECONDS: Final = 600
-"""A task has 120 s to stop in, and some more to leave its target group."""
 APP_RUNNER_SECONDS: Final = 120
 """The longest a request to App Runner may take; its old instances are not to be seen.
 https://docs.aws.amazon.com/apprunner/latest/dg/develop.html"""
@@ -38,27 +36,8 @@ def wait_for_old_tasks(deployed: Deployed) -> None:
     with waits("the last tasks that were replaced"):
         if deployed.settings.web.platform == APP_RUNNER:
             time.sleep(APP_RUNNER_SECONDS)
-        end = time.monotonic() + LONGEST_SECONDS
-        while left := list(_stopping(deployed)):
-            if time.monotonic() > end:
-                raise UserError(
-                    f"stack {deployed.name}: {', '.join(left)} should have stopped "
-                    f"{LONGEST_SECONDS // 60} min ago. aws ecs describe-tasks says more."
-                )
-            time.sleep(POLL_SECONDS)
-
-
-def _stopping(deployed: Deployed) -> Iterator[str]:
-    ecs = deployed.aws("ecs")
-    for _, cluster, service in _services(deployed):
-        pages = ecs.get_paginator("list_tasks").paginate(
-            cluster=cluster, serviceName=service, desiredStatus="STOPPED"
-        )
-        for arns in (page["taskArns"] for page in pages):
-            tasks: list[dict[str, Any]] = (
-                ecs.describe_tasks(cluster=cluster, tasks=arns)["tasks"] if arns else []
-            )
-            yield from (each["taskArn"] for each in tasks if each["lastStatus"] != "STOPPED")
+        services = [(cluster, service) for _, cluster, service in _services(deployed)]
+        wait_until_stopped(deployed.aws("ecs"), services)
 
 
 def _services(deployed: Deployed) -> Iterator[tuple[str, str, str]]:

@@ -236,6 +236,8 @@ class OwnBackup:
 
     occasion: Occasion
     task: OneOffTask
+    before: frozenset[str]
+    """The names of those that are there already. Their times are of another clock than ours."""
     store: str = "ClickHouse"
 
     def start(self) -> str:
@@ -252,11 +254,10 @@ class OwnBackup:
             self.task.check_end(task)
         except UserError as error:
             return Look("failed", str(error))
-        begun = f"{self.occasion.moment:%Y%m%dT%H%M%SZ}"
-        made = [each for each in own_backup.backups(self.occasion.deployed) if each.time >= begun]
-        if not made:
-            return Look("failed", f"the task ended well, and S3 has no new backup. {self.task.log}")
-        return Look("complete", identifier=made[-1].name)
+        for each in own_backup.backups(self.occasion.deployed):
+            if each.name not in self.before:
+                return Look("complete", identifier=each.name)
+        return Look("failed", f"the task ended well, and S3 has no new backup. {self.task.log}")
 
     def restore(self, identifier: str) -> str:
         """`restore clickhouse-backup`."""
@@ -287,7 +288,8 @@ def _clickhouse(occasion: Occasion) -> Snapshot | NotTaken:
     if isinstance(settings, ExternalClickHouse):
         return NotTaken("ClickHouse", _external(settings.url))
     if settings.clustered:
-        return OwnBackup(occasion, own_backup.task(deployed))
+        before = frozenset(each.name for each in own_backup.backups(deployed))
+        return OwnBackup(occasion, own_backup.task(deployed), before)
     name = f"{deployed.prefix}-clickhouse"
     return VolumeSnapshot(
         occasion, deployed.aws("ec2"), deployed.resource(volume.VOLUME, name).id, name

@@ -164,6 +164,9 @@ TYPES: dict[str, ResourceType] = {
             "address": _instance_host,
             "arn": f"{_RDS}db:{{identifier}}",
             "availabilityZone": "{region}a",
+            # Two that AWS may choose in us-east-1.
+            "backupWindow": "03:00-03:30",
+            "maintenanceWindow": "sun:03:40-sun:04:10",
             "endpoint": lambda facts: f"{_instance_host(facts)}:{_database_port(facts)}",
             "engineVersionActual": lambda facts: facts.get("engineVersion"),
             "hostedZoneId": "Z2R2ITUGPM61AM",

@@ -5,11 +5,14 @@ AWS's pages ask for.
 """
 
 import json
+import re
 from typing import Any, Final
 
 import pytest
+from botocore.loaders import create_loader
 
 from development.recorded_graph import recorded, shipped_config
+from langfuse_aws.components.protection.access_logs import BALANCERS
 from langfuse_aws.cost.bill import bill
 from langfuse_aws.cost.usage import IDLE
 from tests.unit.stack_graph import Graph, build, shipped
@@ -82,6 +85,19 @@ def test_elsewhere_the_load_balancers_account_may_write_too() -> None:
         "Service": "logdelivery.elasticloadbalancing.amazonaws.com",
         "AWS": "arn:aws-us-gov:iam::048591011584:root",
     }
+
+
+def test_each_region_elsewhere_has_its_account() -> None:
+    endpoints = create_loader().load_data("endpoints")
+    elsewhere = {
+        region
+        for partition in endpoints["partitions"]
+        if partition["partition"] in ("aws-us-gov", "aws-cn")
+        for region in partition["regions"]
+    }
+    assert BALANCERS.keys() == elsewhere
+    assert all(re.fullmatch(r"\d{12}", account) for account in BALANCERS.values())
+    assert len(set(BALANCERS.values())) == len(BALANCERS)
 
 
 def test_logs_expire_with_all_others_and_a_deleted_one_can_be_had_back() -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import pulumi
 import pytest
 
-from langfuse_aws.components.protection.backups import Backups, BackupsArgs
+from langfuse_aws.components.protection.backups import DAILY, Backups, BackupsArgs, clear_of
 from langfuse_aws.components.shared.location import Location
 from langfuse_aws.offline.mocks import OfflineMocks, Registration
 from langfuse_aws.settings.model import Backups as BackupSettings
@@ -298,3 +298,33 @@ def test_a_lock_goes_before_the_one_that_takes_its_place() -> None:
     assert alone(COPY_REGION).deleted_first == {(LOCK, "backups"), (LOCK, "backups-copy")}, (
         "deleting the old one afterwards would take the lock from the vault"
     )
+
+
+@pytest.mark.parametrize(
+    ("windows", "begins"),
+    [
+        ((), "cron(45 1 ? * * *)"),
+        (("06:20-06:50", "sun:10:02-sun:10:32"), "cron(45 1 ? * * *)"),
+        (("03:46-04:16",), "cron(45 1 ? * * *)"),
+        (("03:45-04:15",), "cron(45 4 ? * * *)"),
+        (("23:59-01:44",), "cron(45 1 ? * * *)"),
+        (("23:50-01:45",), "cron(15 2 ? * * *)"),
+        (("01:14-01:44", "tue:03:20-tue:03:50"), "cron(15 4 ? * * *)"),
+    ],
+)
+def test_a_copy_of_an_instance_begins_outside_of_its_windows(
+    windows: tuple[str, ...], begins: str
+) -> None:
+    assert clear_of(windows) == begins
+
+
+def test_the_plan_of_an_instance_goes_by_the_windows_that_aws_has_given_it() -> None:
+    graph = build("dev", {"size": "dev", "backups": {"copyRegion": COPY_REGION}})
+    database = graph.one("aws:rds/instance:Instance").outputs
+    windows = database["backupWindow"], database["maintenanceWindow"]
+    plans = {
+        label: rules(graph, f"langfuse-dev-backups-{label}")["daily"]["schedule"]
+        for label in ("database", "volumes")
+    }
+    assert plans == {"database": clear_of(windows), "volumes": DAILY}
+    assert clear_of(windows) != DAILY, "or this proves nothing"

@@ -19,6 +19,7 @@ from langfuse_aws.components.protection.encryption import (
     EncryptionArgs,
     with_key,
 )
+from langfuse_aws.components.protection.replacement_guard import ReplacementGuard
 from langfuse_aws.components.shared.location import Location
 from langfuse_aws.cost.bill import idle_cost
 from langfuse_aws.offline import invokes
@@ -77,7 +78,7 @@ def test_the_key_belongs_to_what_the_stack_belongs_to() -> None:
     def program() -> None:
         settings = load_without_secrets({"size": "dev", "encryption": "customerKey"})
         top = pulumi.ComponentResource("langfuse:index:Langfuse", "top")
-        args = EncryptionArgs(settings, Location.current())
+        args = EncryptionArgs(settings, Location.current(), ReplacementGuard("key", []))
         Encryption("key", args, pulumi.ResourceOptions(parent=top))
 
     requests = on_mocks("dev", "us-east-1", program).monitor.requests
@@ -322,6 +323,28 @@ def test_a_key_of_another_region_is_refused_before_the_first_resource() -> None:
     elsewhere = GIVEN.replace("us-east-1", "eu-west-1")
     with pytest.raises(Exception, match="is of eu-west-1, the stack is in us-east-1"):
         encrypted("dev", shipped_config("dev"), elsewhere)
+
+
+@pytest.mark.parametrize(
+    ("told", "why"),
+    [
+        ({"keyState": "PendingDeletion"}, "its key_state is PendingDeletion, not Enabled"),
+        ({"keyUsage": "SIGN_VERIFY"}, "its key_usage is SIGN_VERIFY, not ENCRYPT_DECRYPT"),
+        ({"keySpec": "RSA_4096"}, "its key_spec is RSA_4096, not SYMMETRIC_DEFAULT"),
+    ],
+)
+def test_a_key_that_encrypts_nothing_is_refused_before_the_first_resource(
+    told: dict[str, str], why: str
+) -> None:
+    usual = invokes._FUNCTIONS["aws:kms/getKey"]  # pyright: ignore[reportPrivateUsage]
+
+    def other(arguments: Mapping[str, Any], region: str) -> dict[str, Any]:
+        return {**usual(arguments, region), **told}
+
+    with pytest.MonkeyPatch.context() as patch, unshared():
+        patch.setitem(invokes._FUNCTIONS, "aws:kms/getKey", other)  # pyright: ignore[reportPrivateUsage]
+        with pytest.raises(pulumi.RunError, match=f"langfuse:encryption: {GIVEN}: {why}"):
+            encrypted("dev", shipped_config("dev"), GIVEN)
 
 
 def test_an_account_where_auto_scaling_was_never_used_is_told_what_to_run() -> None:

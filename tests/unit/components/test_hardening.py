@@ -139,6 +139,18 @@ def test_a_database_is_made_for_whom_langfuse_connects_as() -> None:
     assert made > 8
 
 
+def test_a_snapshot_of_a_database_is_tagged_as_its_database_is() -> None:
+    """Cost allocation, and policies that go by tags, know a snapshot by nothing else."""
+    databases = [
+        each
+        for graph in graphs().values()
+        for token in (INSTANCE, CLUSTER)
+        for each in graph.of_type(token)
+    ]
+    assert len(databases) > 8
+    assert all(each.inputs["copyTagsToSnapshot"] is True for each in databases)
+
+
 def test_aurora_has_database_insights_where_its_least_capacity_bears_them() -> None:
     for least, wanted in ((0.5, None), (1.5, None), (2, True)):
         config = {**shipped_config("prod"), "postgres": {"minAcu": least, "maxAcu": 8}}

@@ -230,6 +230,8 @@ def test_the_load_balancer_gives_web_its_start_and_no_more() -> None:
     assert grace == start + check["interval"] * check["healthyThreshold"]
     # https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_CreateTargetGroup.html
     assert check["healthyThreshold"] == 2, "the least that AWS takes: every more delays each deploy"
+    away = check["interval"] * check["unhealthyThreshold"]
+    assert check["timeout"] * 2 <= away <= 60, "a task that hangs has its share of requests so long"
 
 
 def test_web_has_its_drain_to_stop_and_the_worker_what_a_job_of_ingestion_needs() -> None:

@@ -1,6 +1,7 @@
 """The VPC, its way out and its adoption: what is registered. Routes in a real VPC are not tried."""
 
 import re
+from collections.abc import Mapping
 from functools import cache
 from itertools import permutations, product
 from typing import Any, Final
@@ -13,6 +14,7 @@ from langfuse_aws.components.network.network import Network, NetworkArgs, first_
 from langfuse_aws.components.protection.replacement_guard import ReplacementGuard
 from langfuse_aws.components.shared.location import Location
 from langfuse_aws.cost.bill import bill
+from langfuse_aws.offline import invokes
 from langfuse_aws.offline.facts import DEFAULT_REGION
 from langfuse_aws.offline.invokes import EXISTING_VPC_ID
 from langfuse_aws.settings.closed_network import endpoint_services
@@ -23,6 +25,7 @@ from langfuse_aws.settings.sizing import SIZING
 from langfuse_aws.settings.zones import UNFIT_ZONES, VPC_LINK_ZONES
 from tests.image_lock import locked
 from tests.unit.components.test_app_runner import APP_RUNNER
+from tests.unit.settings.test_external_stores import EXTERNAL
 from tests.unit.stack_graph import ROOT, Graph, build, shipped, unshared
 from tests.unit.stacks_of_all import STACKS, graphs
 
@@ -345,6 +348,21 @@ def test_adopted_subnets_of_one_zone_are_refused() -> None:
 def test_adopted_subnets_of_another_vpc_are_refused() -> None:
     with pytest.raises(pulumi.RunError, match=r"subnet-0\d+.* not in vpc-0fffffffffffffff0"):
         build("dev", dev({**ADOPTED, "vpcId": "vpc-0fffffffffffffff0"}))
+
+
+@pytest.mark.parametrize("missing", ["enableDnsHostnames", "enableDnsSupport"])
+def test_a_vpc_in_which_clickhouse_s_name_would_not_resolve_is_refused(missing: str) -> None:
+    usual = invokes._FUNCTIONS["aws:ec2/getVpc"]  # pyright: ignore[reportPrivateUsage]
+
+    def without(arguments: Mapping[str, Any], region: str) -> dict[str, Any]:
+        return {**usual(arguments, region), missing: False}
+
+    with pytest.MonkeyPatch.context() as patch, unshared():
+        patch.setitem(invokes._FUNCTIONS, "aws:ec2/getVpc", without)  # pyright: ignore[reportPrivateUsage]
+        with pytest.raises(pulumi.RunError, match=f"{VPC_ID} has {missing} off, and ClickHouse"):
+            build("dev", dev(ADOPTED))
+        external = {"clickhouse": EXTERNAL["clickhouse"], "clickhousePassword": "x"}
+        build("dev", {**dev(ADOPTED), **external})
 
 
 ENDPOINT: Final = "aws:ec2/vpcEndpoint:VpcEndpoint"

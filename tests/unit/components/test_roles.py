@@ -80,6 +80,17 @@ def test_every_role_has_the_boundary_and_none_has_one_unasked() -> None:
     assert unasked == []
 
 
+def test_what_others_attach_to_a_role_does_not_keep_it_from_being_deleted() -> None:
+    """SSM's Quick Setup, for one, attaches policies of its own to the roles of instances."""
+    held = [
+        f"{label}: {role.name}"
+        for label, graph in graphs().items()
+        for role in graph.of_type(ROLE)
+        if role.inputs.get("forceDetachPolicies") is not True
+    ]
+    assert held == []
+
+
 def test_policies_of_the_operator_are_attached_to_the_role_of_the_container_and_no_other() -> None:
     given = {LAMBDA, AWS_LAMBDA, EXPORT}
     for label, graph in bounded().items():

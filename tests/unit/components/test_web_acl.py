@@ -5,6 +5,7 @@ What a managed rule finds in a request is AWS's secret, so labels are given, not
 """
 
 import posixpath
+import re
 from collections.abc import Iterable
 from typing import Any
 from urllib.parse import unquote
@@ -241,6 +242,21 @@ def counted_of(waf: Waf) -> dict[str, set[str]]:
             assert all(each["action_to_use"] == {"count": {}} for each in overrides)
             found[group["name"]] = {each["name"] for each in overrides}
     return found
+
+
+def test_the_rules_that_can_be_named_are_those_of_awss_pages() -> None:
+    """AWS takes any name, and counts nothing by one that it does not know.
+
+    https://docs.aws.amazon.com/waf/latest/developerguide/aws-managed-rule-groups-ip-rep.html
+    """
+    assert set(MANAGED_RULES[REPUTATION]) == {
+        "AWSManagedIPReputationList",
+        "AWSManagedReconnaissanceList",
+        "AWSManagedIPDDoSList",
+    }
+    place = r"(HEADER|BODY|COOKIE|URIPATH|QUERYSTRING|QUERYARGUMENTS|METHOD)"
+    for group in (COMMON, BAD_INPUTS):
+        assert all(re.fullmatch(rf"\w+_{place}", rule) for rule in MANAGED_RULES[group])
 
 
 def test_a_false_positive_can_be_made_to_count_only() -> None:

@@ -451,6 +451,7 @@ class Case:
 
 RESTORED = {"snapshotIdentifier": "arn:aws:rds:us-east-1:123456789012:snapshot:kept"}
 FINAL = {"finalSnapshotIdentifier": "last", "identifier": "db", "clusterIdentifier": "db"}
+ATTACHED = {"role": "host", "policyArn": "arn:aws:iam::123456789012:policy/of-somebody-else"}
 RULE = {"securityGroupId": "sg-1", "ipProtocol": "tcp"}
 BEHIND = {"loadBalancers": [{"containerPort": 3000}]}
 GRACE = {"healthCheckGracePeriodSeconds": 60}
@@ -496,6 +497,12 @@ def of_region(rule: Rule, region: str) -> dict[str, Any]:
 
 
 CASES: Mapping[str, Callable[[Rule], Case]] = {
+    "attached_policies": lambda _: Case(
+        {"name": "host"},
+        {},
+        {"name": "host", "forceDetachPolicies": True},
+        beside=[("aws:iam/rolePolicyAttachment:RolePolicyAttachment", ATTACHED)],
+    ),
     "grace_period_without_balancers": lambda rule: (
         Case({"taskDefinition": "a"}, {**BEHIND, **GRACE}, {**BEHIND})
         if "update" in rule.at

@@ -37,12 +37,14 @@ ASKED: Final = {
     "get_cluster_snapshot": "rds:DescribeDBClusterSnapshots",
     "get_image": "ecr:DescribeImages",
     "get_instances_output": None,
+    "get_key": "kms:DescribeKey",
     "get_managed_prefix_list": "ec2:GetManagedPrefixListEntries",
     "get_route_table_output": "ec2:DescribeRouteTables",
     "get_roles": "iam:ListRoles",
     "get_service_output": None,
     "get_snapshot": "rds:DescribeDBSnapshots",
     "get_subnet": "ec2:DescribeSubnets",
+    "get_vpc": "ec2:DescribeVpcAttribute",
     "get_zone_output": "route53:GetHostedZone",
 }
 """The data sources of the program, and the right that each takes in a preview.

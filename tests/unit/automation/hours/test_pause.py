@@ -217,6 +217,7 @@ class Scripted:
         plain: dict[str, Answer | list[Answer]] = {
             "RegisterScalableTarget": {},
             "UpdateAutoScalingGroup": {},
+            "ListTasks": {"taskArns": []},
             "DescribeServices": {"services": [tasks]},
             "DescribeAutoScalingGroups": group(*instances),
             "DescribeDBInstances": database(status),
@@ -275,20 +276,33 @@ def services(*counts: tuple[int, int, int]) -> list[Answer]:
     ]
 
 
+STOPPING = ("ListTasks", "DescribeTasks")
+"""A look at tasks that their service counts no more."""
+
+
 def test_nothing_stops_before_what_writes_to_it_has_stopped() -> None:
     stack = Scripted(
         "sleep",
         DescribeServices=services((1, 1, 0), (0, 1, 0), (0, 0, 0), (0, 1, 0), (0, 0, 1), (0, 0, 0)),
         DescribeDBInstances=[database("available"), database("stopping"), database("stopped")],
         DescribeAutoScalingGroups=[group(instance("Terminating:Wait")), group()],
+        ListTasks=[
+            {"taskArns": []}, {"taskArns": ["arn:task/1"]}, {"taskArns": ["arn:task/1"]},
+            {"taskArns": []},
+        ],
+        DescribeTasks=[
+            {"tasks": [{"taskArn": "arn:task/1", "lastStatus": each}]}
+            for each in ("STOPPING", "STOPPED")
+        ],
         StopDBInstance={},
-    )
+    )  # fmt: skip
     result = run("pause", stack.deployed)
     assert result.exit_code == 0, result.output
     assert [name for name, _ in stack.log] == [
-        "RegisterScalableTarget", *["DescribeServices"] * 3,
-        "RegisterScalableTarget", *["DescribeServices"] * 3,
-        "RegisterScalableTarget", "DescribeServices",
+        "RegisterScalableTarget", *["DescribeServices"] * 3, "ListTasks",
+        "RegisterScalableTarget", *["DescribeServices"] * 3, *STOPPING,
+        "DescribeServices", *STOPPING,
+        "RegisterScalableTarget", "DescribeServices", "ListTasks",
         "UpdateAutoScalingGroup", "DescribeAutoScalingGroups",
         "DescribeDBInstances", "StopDBInstance",
         "DescribeAutoScalingGroups", *["DescribeDBInstances"] * 2,

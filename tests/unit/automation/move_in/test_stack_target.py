@@ -8,6 +8,7 @@ import json
 import os
 import signal
 import sys
+import time
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -38,6 +39,8 @@ if found["Parameters"]["portNumber"] == [os.environ.get("REFUSED")]:
 server = socket.create_server(("127.0.0.1", int(found["Parameters"]["localPortNumber"][0])))
 while True:
     server.accept()
+    with open(os.environ["NOTES"] + "-used", "a") as used:
+        print(found["Parameters"]["portNumber"][0], file=used)
 """
 
 
@@ -148,6 +151,23 @@ def test_the_stores_are_reached_through_a_task_that_sleeps_and_ends_with_the_mov
             os.kill(process, signal.SIG_DFL)
     assert [each["task"] for each in world.calls("StopTask")] == [TASK]
     assert len(world.calls("TerminateSession")) == 2
+
+
+def test_a_way_that_nobody_needs_for_long_does_not_end_as_idle(
+    notes: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tunnel, "USE_SECONDS", 0.05, raising=False)
+    used, wanted = notes.with_name("notes-used"), 4
+    with stack_target.opened(stack().deployed, direct=False):
+        end = time.monotonic() + 10
+        ports: list[str] = []
+        while time.monotonic() < end and min(map(ports.count, ("5432", "8123"))) < wanted:
+            time.sleep(0.05)
+            ports = used.read_text().split()
+    assert {port: ports.count(port) >= wanted for port in ("5432", "8123")} == {
+        "5432": True,
+        "8123": True,
+    }, "each is used again and again, whoever else does"
 
 
 def test_everything_is_what_the_worker_is_told() -> None:

@@ -226,6 +226,13 @@ def well(graph: Graph) -> dict[str, Answer]:
             return {"Contents": [{"Key": f"{folder}.backup", "LastModified": ago(hours=10)}]}
         return {"CommonPrefixes": [{"Prefix": folder}]}
 
+    def cache_snapshots(params: dict[str, Any]) -> dict[str, Any]:
+        # Of a node: with cluster mode off a snapshot has no ReplicationGroupId to be found by.
+        if "CacheClusterId" not in params:
+            return {"Snapshots": []}
+        nodes = [{"SnapshotCreateTime": ago(hours=8)}]
+        return {"Snapshots": [{"SnapshotStatus": "available", "NodeSnapshots": nodes}]}
+
     def describe_alarms(params: dict[str, Any]) -> dict[str, Any]:
         quiet = {"StateValue": "OK", "StateUpdatedTimestamp": ago(days=9), "ActionsEnabled": True}
         return {"MetricAlarms": [{**quiet, "AlarmName": each} for each in params["AlarmNames"]]}
@@ -254,14 +261,7 @@ def well(graph: Graph) -> dict[str, Answer]:
                 {"DBInstanceStatus": "available", "LatestRestorableTime": ago(minutes=4)}
             ]
         },
-        "DescribeSnapshots": {
-            "Snapshots": [
-                {
-                    "SnapshotStatus": "available",
-                    "NodeSnapshots": [{"SnapshotCreateTime": ago(hours=8)}],
-                }
-            ]
-        },
+        "DescribeSnapshots": cache_snapshots,
         "DescribeCertificate": {"Certificate": certificate()},
     }
 

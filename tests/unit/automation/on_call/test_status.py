@@ -460,6 +460,30 @@ def test_an_old_backup_and_a_bad_certificate_are_wrong(
     assert found(world)[subject].remedy
 
 
+def test_a_service_that_is_deployed_often_is_read_in_few_pages() -> None:
+    """20 a day of 90 days are 90 pages by default, 18 of the longest; status waits 15 s at most."""
+    asked: list[dict[str, Any]] = []
+
+    def deployments(params: dict[str, Any]) -> dict[str, Any]:
+        asked.append(params)
+        return {"serviceDeployments": [deployment()]}
+
+    assert not_ok(on_call(ListServiceDeployments=deployments)) == {}
+    assert {each.get("maxResults") for each in asked} == {100}
+
+
+def test_the_newest_snapshot_of_any_node_of_the_cache_counts() -> None:
+    def snapshots(params: dict[str, Any]) -> dict[str, Any]:
+        hours = {"001": 90, "002": 5}[params["CacheClusterId"].rpartition("-")[2]]
+        nodes = [{"SnapshotCreateTime": ago(hours=hours)}]
+        return {"Snapshots": [{"SnapshotStatus": "available", "NodeSnapshots": nodes}]}
+
+    world = on_call(DescribeSnapshots=snapshots)
+    assert not_ok(world) == {}
+    assert found(world)["backups/redis"].text == "5 h old: snapshot"
+    assert {tuple(each) for each in world.calls("DescribeSnapshots")} == {("CacheClusterId",)}
+
+
 def test_what_is_wrong_is_named_first_and_ends_with_3() -> None:
     result = run(on_call(DescribeServices=of_web({"runningCount": 1}), ListObjectsV2={}))
     assert result.exit_code == 3

@@ -333,3 +333,14 @@ def test_each_floor_has_a_ceiling_and_the_stacks_own_stores_are_between() -> Non
         assert numbers[: len(bounds.newest)] <= bounds.newest, (
             f"{store}: try it, run the engine's tests on it, then raise the ceiling"
         )
+
+
+def test_the_floors_are_langfuses_own() -> None:
+    # https://langfuse.com/self-hosting/upgrade/upgrade-guides/upgrade-v3-to-v4
+    floors = {store: bounds.least for store, bounds in STORE_VERSIONS.items()}
+    assert floors == {
+        "ClickHouse": (25, 12),
+        "PostgreSQL": (15,),
+        "Redis": (7, 0),
+        "Valkey": (7, 2),
+    }

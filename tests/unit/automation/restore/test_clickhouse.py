@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import pytest
 
+from langfuse_aws.automation.aws import stopping_tasks
 from langfuse_aws.automation.restore import backup as restore_backup
 from langfuse_aws.automation.restore import volume as restore_volume
 from langfuse_aws.components.clickhouse.backup import CONTAINER
@@ -133,12 +134,27 @@ REFRESHING: Final[list[Answer]] = [
 ]
 
 
+def autoscaling() -> dict[str, Answer]:
+    """Application Auto Scaling, which knows whether the worker's is held."""
+    target: dict[str, Any] = {"SuspendedState": {"ScheduledScalingSuspended": False}}
+
+    def register(params: dict[str, Any]) -> dict[str, Any]:
+        target["SuspendedState"] |= params["SuspendedState"]
+        return {}
+
+    return {
+        "DescribeScalableTargets": lambda _: {"ScalableTargets": [target]},
+        "RegisterScalableTarget": register,
+    }
+
+
 def aws(**changed: Answer | list[Answer]) -> dict[str, Answer | list[Answer]]:
     return {
         "DescribeSnapshots": snapshot(),
         "DescribeServices": service,
-        "RegisterScalableTarget": {},
+        **autoscaling(),
         "UpdateService": {},
+        "ListTasks": {"taskArns": []},
         "DescribeInstanceRefreshes": list(REFRESHING),
         "StartInstanceRefresh": {"InstanceRefreshId": "another"},
         "DescribeVolumes": {"Volumes": [{"State": "in-use"}]},
@@ -299,6 +315,29 @@ def test_the_volume_is_restored_with_the_worker_stopped_and_migrated_before_it_s
     assert ALLOW not in world.stack.config
 
 
+def test_nothing_is_changed_while_the_worker_still_writes(monkeypatch: pytest.MonkeyPatch) -> None:
+    waited: list[float] = []
+    monkeypatch.setattr(stopping_tasks.time, "sleep", waited.append)
+    task = f"{CLUSTER.replace(':cluster/', ':task/')}/0a1b"
+    looks: list[Answer] = [
+        {"tasks": [{"taskArn": task, "lastStatus": status}]} for status in ("STOPPING", "STOPPED")
+    ]
+    world = Restoring(ListTasks={"taskArns": [task]}, DescribeTasks=looks)
+    assert world.run().exit_code == 0
+    names = world.calls
+    assert names[names.index("UpdateService") : names.index("config set")] == [
+        "UpdateService",
+        "DescribeServices",
+        *["ListTasks", "DescribeTasks"] * 2,
+    ]
+    assert world.params("ListTasks")[0] == {
+        "cluster": CLUSTER,
+        "serviceName": WORKER,
+        "desiredStatus": "STOPPED",
+    }
+    assert waited[0] == stopping_tasks.POLL_SECONDS
+
+
 def test_it_waits_for_the_instance_the_volume_and_the_service_before_it_migrates() -> None:
     world = Restoring()
     world.run()
@@ -372,7 +411,13 @@ def test_an_update_that_fails_leaves_the_worker_stopped_says_so_and_can_be_repea
     assert world.params("UpdateService")[-1]["desiredCount"] == 0
     world.stack.on_up = world.replace
     world.aws.answers["DescribeServices"] = stopped_service
+    before = len(world.params("RegisterScalableTarget"))
     assert world.run().exit_code == 0
+    held = [
+        each["SuspendedState"]["DynamicScalingOutSuspended"]
+        for each in world.params("RegisterScalableTarget")[before:]
+    ]
+    assert held == [False], "to register a target starts tasks of a service that has fewer"
     assert world.params("UpdateService")[-1]["desiredCount"] == 2, "the least that it scales to"
     assert [each["id"] for each in world.volumes] == ["vol-new"], "made once"
     assert ALLOW not in world.stack.config

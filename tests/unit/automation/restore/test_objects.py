@@ -1,8 +1,8 @@
 """`restore objects`.
 
-It proves, on a bucket in memory, that only delete markers go, and of those only the newest of their
-key, below the prefix and not older than asked for. It does not prove that S3 shows an object again
-when its delete marker is gone: its documentation says so.
+It proves, on a bucket in memory, that only delete markers go, and of those only the ones on the
+newest version of their key, below the prefix and not older than asked for. It does not prove that
+S3 shows an object again when its delete marker is gone: its documentation says so.
 """
 
 import json
@@ -67,14 +67,16 @@ ENTRIES: Final = (
     ("media/kept", "m1", NOON, False),
     ("media/now", "m1", NOON - 2 * HOUR, False),
     ("media/now", "m2", NOON, True),
-    ("media/twice", "m1", NOON - 2 * HOUR, False),
-    ("media/twice", "m2", NOON + HOUR, True),
-    ("media/twice", "m3", NOON + 2 * HOUR, True),
+    ("media/twice", "m5", NOON + 2 * HOUR, True),
+    ("media/twice", "m4", NOON + HOUR, True),
+    ("media/twice", "m3", NOON - HOUR, False),
+    ("media/twice", "m2", NOON - 2 * HOUR, True),
+    ("media/twice", "m1", NOON - 3 * HOUR, False),
 )
-GONE: Final = {("media/now", "m2"), ("media/twice", "m3")}
+GONE: Final = {("media/now", "m2"), ("media/twice", "m4"), ("media/twice", "m5")}
 
 
-def world(bucket: Bucket, **answers: Answer) -> World:
+def world(bucket: Bucket, **answers: Answer | list[Answer]) -> World:
     return World(
         [resource("aws:s3/bucket:Bucket", "langfuse-prod-storage", outputs={"bucket": BUCKET})],
         {"langfuse:storage": {"versioningDays": 30}},
@@ -114,7 +116,7 @@ def test_what_was_deleted_is_listed_by_folder_and_day_newest_first_and_restores_
             {
                 "prefix": "media/",
                 "since": "2026-11-20T11:59:59+0000",
-                "until": "2026-11-20T14:00:00+0000",
+                "until": "2026-11-20T13:00:00+0000",
                 "objects": 3,
             },
             {
@@ -134,7 +136,7 @@ def test_what_was_deleted_is_listed_by_folder_and_day_newest_first_and_restores_
     assert found.changes() == []
     heading, first, *_ = run(found, "objects", "--list").stdout.splitlines()
     assert heading.startswith("For --prefix  For --since")
-    assert first.split()[:4] == ["media/", "2026-11-20T11:59:59+0000", "2026-11-20", "14:00"]
+    assert first.split()[:4] == ["media/", "2026-11-20T11:59:59+0000", "2026-11-20", "13:00"]
     only = json.loads(run(found, "objects", "--list", "--prefix", "events/", "--json").stdout)
     assert [each["prefix"] for each in only["deleted"]] == ["events/"]
     result = bring_back(found, listed["deleted"][0]["since"])
@@ -163,6 +165,26 @@ def test_a_list_or_a_time_with_a_prefix_is_wanted(options: tuple[str, ...], word
     result = run(found, "objects", *options)
     assert (result.exit_code, found.calls) == (2, [])
     assert words in result.stderr
+
+
+def test_what_was_deleted_before_and_again_since_then_stays_deleted() -> None:
+    found = world(Bucket(*ENTRIES))
+    late = NOON + timedelta(minutes=90)
+    line = refusal(lambda: restore_objects.plan(found.deployed, "media/twice", late))
+    assert "no object there was deleted since 2026-11-20 13:30:00 UTC" in line
+
+
+def test_versions_of_one_object_may_be_on_two_pages() -> None:
+    bucket = Bucket(*(entry for entry in ENTRIES if entry[0] == "media/twice"))
+    whole = bucket.list({"Bucket": BUCKET, "Prefix": ""})
+    markers = whole["DeleteMarkers"]
+    pages: list[Answer] = [
+        {"DeleteMarkers": markers[:1], "IsTruncated": True, "NextKeyMarker": "media/twice"},
+        {"DeleteMarkers": markers[1:], "Versions": whole["Versions"], "IsTruncated": False},
+    ]
+    result = bring_back(world(bucket, ListObjectVersions=pages))
+    assert result.exit_code == 0, result.output
+    assert [entry[1] for entry in bucket.entries] == ["m3", "m2", "m1"]
 
 
 def test_planning_deletes_nothing() -> None:

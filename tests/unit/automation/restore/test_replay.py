@@ -304,8 +304,8 @@ def test_the_documentation_names_every_permission_that_it_takes() -> None:
     page = (REPOSITORY / "docs/operations.md").read_text("utf-8")
     (line,) = [line for line in page.splitlines() if line.startswith("Who runs it needs `ecs:")]
     named = set(re.findall(r"`(\w+:\w+)`", line))
-    # Starting a task hands it its roles: no call of its own.
-    assert named == {*asked, "iam:PassRole"}
+    # Starting a task hands it its roles, and its definition's tags: no calls of their own.
+    assert named == {*asked, "iam:PassRole", "ecs:TagResource"}
 
 
 def test_the_orders_fit_into_what_ecs_takes() -> None:

@@ -227,3 +227,18 @@ def test_a_migration_is_not_taken_for_done_by_the_end_of_the_task(runs: list[Run
             assert "ecs wait tasks-stopped" in block
             return
     raise AssertionError(f"no block among {len(runs)} runs the migration's definition")
+
+
+def test_whoever_may_start_a_task_may_tag_it() -> None:
+    """A command's tasks get the tags of their definition, for which ECS asks of ecs:TagResource.
+
+    https://docs.aws.amazon.com/AmazonECS/latest/developerguide/supported-iam-actions-tagging.html
+    """
+    lines = [
+        (document, line)
+        for document in DOCUMENTS
+        for line in text_of(document).splitlines()
+        if "`ecs:RunTask`" in line
+    ]
+    lacking = {document for document, line in lines if "`ecs:TagResource`" not in line}
+    assert (len(lines) >= 5, lacking) == (True, set())

@@ -12,10 +12,10 @@ import pytest
 from typer.testing import CliRunner
 
 from langfuse_aws.automation.__main__ import app
-from langfuse_aws.automation.aws import worker_script
+from langfuse_aws.automation.aws import stopping_tasks, worker_script
 from langfuse_aws.automation.cli.words import Target
 from langfuse_aws.automation.restore import postgres as restore_postgres
-from langfuse_aws.automation.rotate import command, services
+from langfuse_aws.automation.rotate import command
 from langfuse_aws.automation.rotate.command import PLANS
 from langfuse_aws.automation.rotate.database import orders
 from langfuse_aws.components.protection.snapshots import ROTATION_USER
@@ -40,7 +40,7 @@ EXTERNAL: Final = {"mode": "external", "host": "db.example.com", "user": "u", "d
 @pytest.fixture(autouse=True)
 def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     """Look again at once."""
-    for module in (worker_script, services):
+    for module in (worker_script, stopping_tasks):
         monkeypatch.setattr(module.time, "sleep", always(None))
 
 
@@ -325,7 +325,7 @@ def test_the_owner_gets_another_password_after_the_last_old_task() -> None:
 
 
 def test_a_task_that_does_not_stop_keeps_the_old_password(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(services, "LONGEST_SECONDS", -1)
+    monkeypatch.setattr(stopping_tasks, "LONGEST_SECONDS", -1)
     stopping = {"tasks": [{"taskArn": OLD_TASK, "lastStatus": "DEACTIVATING"}]}
     world = Rotating(
         answers={"ListTasks": {"taskArns": [OLD_TASK]}, "DescribeTasks": stopping},

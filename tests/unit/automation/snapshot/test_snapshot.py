@@ -281,9 +281,15 @@ def three_servers(**answers: Answer | list[Answer]) -> World:
 
 
 def test_three_servers_are_backed_up_by_the_nightly_task_and_its_end_is_waited_for() -> None:
-    made = "2099-W01/full-20990101T023000Z"
-    bucket = clickhouse.Bucket(*clickhouse.KEYS, f"{made}/.backup")
-    world = three_servers(ListObjectsV2=bucket.list)
+    # Of a time before this machine's: a clock that is some minutes ahead is not refused by AWS.
+    made = "2020-W01/full-20200101T023000Z"
+    before = clickhouse.Bucket(*clickhouse.KEYS)
+    after = clickhouse.Bucket(*clickhouse.KEYS, f"{made}/.backup")
+
+    def listed(params: dict[str, Any]) -> dict[str, Any]:
+        return (after if "RunTask" in world.calls else before).list(params)
+
+    world = three_servers(ListObjectsV2=listed)
     result = invoke(world)
     assert result.exit_code == 0, result.output
     assert world.changes() == ["RunTask"]
