@@ -8,7 +8,6 @@ from typing import cast
 from langfuse_aws.automation.command_line import app as app
 from langfuse_aws.automation.engine.engines import end_engines, engines_change
 from langfuse_aws.automation.engine.stopping import stopped_by_signals
-from langfuse_aws.automation.errors import is_expected, messages
 from langfuse_aws.settings.installation import COMMAND
 
 
@@ -19,11 +18,12 @@ def main() -> None:
         with stopped_by_signals(engines_change, end_engines):
             app(prog_name=COMMAND)
     except OSError as error:  # of what is printed, perhaps
-        if not is_expected(error):
-            raise
-        # Its consoles know the terminal's columns from when they are made.
+        # Help needs neither, and the consoles know the terminal's columns from when they are made.
+        from langfuse_aws.automation.errors import is_expected, messages
         from langfuse_aws.automation.terminal import tell
 
+        if not is_expected(error):
+            raise
         tell(messages(error))
         sys.exit(1)
 

@@ -9,7 +9,7 @@ import re
 from typing import Any, Final
 
 import pytest
-from botocore.loaders import create_loader
+from botocore import loaders
 
 from development.recorded_graph import recorded, shipped_config
 from langfuse_aws.components.protection.access_logs import BALANCERS
@@ -88,7 +88,8 @@ def test_elsewhere_the_load_balancers_account_may_write_too() -> None:
 
 
 def test_each_region_elsewhere_has_its_account() -> None:
-    endpoints = create_loader().load_data("endpoints")
+    loader: Any = loaders.create_loader()  # pyright: ignore[reportUnknownMemberType]
+    endpoints = loader.load_data("endpoints")
     elsewhere = {
         region
         for partition in endpoints["partitions"]

@@ -54,7 +54,7 @@ def run(config: Mapping[str, Any], monkeypatch: pytest.MonkeyPatch) -> tuple[Rec
     monkeypatch.setattr(images, "read_lock", lambda _: lock)  # pyright: ignore
 
     def program() -> None:
-        provider = aws.Provider(OWN, region="eu-central-1")
+        provider = aws.Provider(OWN, region="us-east-1")
         top = pulumi.ComponentResource(
             "langfuse:index:Langfuse", "top", opts=pulumi.ResourceOptions(providers=[provider])
         )
