@@ -67,7 +67,7 @@ move-in: $(ENGINE_STAMP) ## tests of a move between real PostgreSQL and ClickHou
 	$(RUN) pytest tests/move_in -q -n $(WORKERS) --dist loadgroup
 
 provider-test: $(STAMP) ## tests with the AWS provider that the calling environment offers
-	$(WITH_CLI) $(RUN) pytest tests/provider -q -n 4 --dist loadgroup
+	$(WITH_CLI) $(RUN) pytest tests/provider -q -n 3 --dist loadgroup
 
 mutants: $(MUTANTS_STAMP) ## change the program in COUNT places, drawn by SEED: what does no unit test notice?
 	@$(RUN) development.mutants --count $(COUNT) --seed $(SEED) --workers $(WORKERS)

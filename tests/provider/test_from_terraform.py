@@ -36,6 +36,7 @@ def make_network() -> Mapping[str, Any]:
     """A VPC with two private and two public subnets."""
     ec2 = client("ec2", REGION)
     vpc = ec2.create_vpc(CidrBlock="10.9.0.0/16")["Vpc"]["VpcId"]
+    ec2.modify_vpc_attribute(VpcId=vpc, EnableDnsHostnames={"Value": True})
     subnets = [
         ec2.create_subnet(
             VpcId=vpc,

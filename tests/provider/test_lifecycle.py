@@ -46,8 +46,8 @@ https://github.com/pulumi/pulumi-terraform-bridge (processIgnoreChanges)"""
 FEWEST_RESOURCES = 100
 DATABASE = "aws:rds/instance:Instance"
 MAIL = "ops@example.com"
-PARALLEL = "3"
-"""More, with four stacks side by side, overruns the simulated AWS: it loses answers then."""
+PARALLEL = "4"
+"""More, with three stacks side by side, overruns the simulated AWS: it loses answers then."""
 
 WITHOUT_PROVIDER_6 = str(Path(__file__).with_name("without_provider_6"))
 """What the program's Python imports at its start."""

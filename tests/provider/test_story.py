@@ -29,6 +29,8 @@ from tests.unit.langfuse_stand_in import V4, LangfuseStandIn
 ZONE = "example.com"
 
 
+# One after the other: the simulation confuses the databases of one region.
+@pytest.mark.xdist_group("story")
 @pytest.mark.parametrize("platform", ["fargate", "appRunner"])
 def test_every_command_prints_what_the_page_says(platform: Platform, tmp_path: Path) -> None:
     route53 = client("route53")
