@@ -4,7 +4,6 @@ A private subnet's default route is one resource whatever it leads to, so that a
 `network.egress` gives it another target: AWS allows one route for a destination in a table.
 """
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -317,16 +316,14 @@ def _require_names(vpc_id: str, parent: pulumi.Resource) -> None:
     https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/hosted-zone-private-considerations.html
     """
     vpc = aws.ec2.get_vpc(id=vpc_id, opts=pulumi.InvokeOptions(parent=parent))
-    attributes = {
-        "enableDnsSupport": vpc.enable_dns_support,
-        "enableDnsHostnames": vpc.enable_dns_hostnames,
-    }
-    for attribute, on in attributes.items():
+    for attribute, option, on in (
+        ("enableDnsSupport", "--enable-dns-support", vpc.enable_dns_support),
+        ("enableDnsHostnames", "--enable-dns-hostnames", vpc.enable_dns_hostnames),
+    ):
         if not on:
-            option = re.sub("[A-Z]", lambda letter: f"-{letter[0].lower()}", attribute)
             raise pulumi.RunError(
                 f"langfuse:network.vpcId: {vpc_id} has {attribute} off, and ClickHouse's name "
-                f"would not resolve. aws ec2 modify-vpc-attribute --vpc-id {vpc_id} --{option} "
+                f"would not resolve. aws ec2 modify-vpc-attribute --vpc-id {vpc_id} {option} "
                 "turns it on."
             )
 

@@ -256,14 +256,14 @@ class LangfuseStack:
 
     def target(self) -> Target:
         """Where `up` and `destroy` change something. Asks STS for the account."""
-        file = {**read_yaml(self._stack_file), "config": self._config()}
-        region, account = region_and_account(self.name, file, offline=self.offline)
+        region, account = region_and_account(self.name, self._file(), offline=self.offline)
         return Target(self.name, region, account, self.backend())
 
     @property
     def sleeps(self) -> bool:
         """Whether its stack file has `hours`, or may have them from Pulumi ESC."""
-        return bool(read_yaml(self._stack_file).get(ESC)) or full_key("hours") in self._config()
+        file = self._file()
+        return bool(file.get(ESC)) or full_key("hours") in file["config"]
 
     def clients(self) -> Callable[..., Any]:
         """Give what makes a client of a service of AWS, with the credentials of its stack file.
@@ -273,15 +273,17 @@ class LangfuseStack:
         # It loads boto3, and few ask.
         from langfuse_aws.automation.aws.clients import Clients
 
-        config = self._config()
+        config = self._file()["config"]
         profile = config.get(regions.PROFILE_KEY)
         return Clients(region_of(self.name, config.get(regions.KEY), profile), config)
 
-    def _config(self) -> dict[str, Any]:
-        """The keys of its stack file as the program gets them, with their namespaces."""
+    def _file(self) -> dict[str, Any]:
+        """Its stack file, with the keys of `config` as the program gets them."""
         project = str(read_project(self._folder)["name"])
-        given = mapping(read_yaml(self._stack_file).get("config"), self._stack_file)
-        return {namespaced(key, project): value for key, value in given.items()}
+        content = read_yaml(self._stack_file)
+        given = mapping(content.get("config"), self._stack_file)
+        config = {namespaced(key, project): value for key, value in given.items()}
+        return {**content, "config": config}
 
     def start_refresh(self) -> Operation[Result]:
         """Begin a refresh beside the caller."""

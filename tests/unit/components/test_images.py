@@ -353,17 +353,20 @@ def test_wrong_settings_are_refused_by_their_keys(settings: dict[str, str], line
     assert any(line in problem for problem in caught.value.problems), caught.value.problems
 
 
+EXTERNAL_CLICKHOUSE = {
+    "mode": "external",
+    "url": "https://abc.clickhouse.cloud:8443",
+    "migrationUrl": "clickhouse://abc.clickhouse.cloud:9440",
+    "user": "langfuse",
+}
+
+
 def test_grafana_needs_docker_hub_beside_an_external_clickhouse_too() -> None:
     with pytest.raises(SettingsError, match=r"images\.dockerHubSecretArn: null: is not set"):
         load_without_secrets(
             {
                 "size": "dev",
-                "clickhouse": {
-                    "mode": "external",
-                    "url": "https://abc.clickhouse.cloud:8443",
-                    "migrationUrl": "clickhouse://abc.clickhouse.cloud:9440",
-                    "user": "langfuse",
-                },
+                "clickhouse": EXTERNAL_CLICKHOUSE,
                 "grafana": {"enabled": True, "clickhouseUser": "reader"},
                 "images": {"source": "pullThrough", "githubSecretArn": f"{PREFIX}/github-AbCdEf"},
             }
@@ -374,12 +377,7 @@ def test_an_external_clickhouse_needs_no_docker_hub() -> None:
     loaded = load_without_secrets(
         {
             "size": "dev",
-            "clickhouse": {
-                "mode": "external",
-                "url": "https://abc.clickhouse.cloud:8443",
-                "migrationUrl": "clickhouse://abc.clickhouse.cloud:9440",
-                "user": "langfuse",
-            },
+            "clickhouse": EXTERNAL_CLICKHOUSE,
             "images": {"source": "pullThrough", "githubSecretArn": f"{PREFIX}/github-AbCdEf"},
         }
     )
