@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
 import typer
 from rich.console import Console
@@ -72,6 +73,12 @@ def tell(what: Sequence[str]) -> None:
     """Print the messages of an error."""
     for message in what:
         error_console.print(f"error: {message}", markup=False)
+
+
+def need_folder_of(option: str, file: Path | None) -> None:
+    """Raise CommandLineError if the file that an option names cannot be written for want of one."""
+    if file is not None and not file.absolute().parent.is_dir():
+        raise CommandLineError(f"{option} {file}: there is no folder {file.parent}. Make it.")
 
 
 def clock_time(seconds: float) -> str:

@@ -23,7 +23,13 @@ from langfuse_aws.automation.engine.waiting import waits
 from langfuse_aws.automation.errors import CommandLineError, UserError, is_expected, messages
 from langfuse_aws.automation.new.pin import check_release
 from langfuse_aws.automation.stack import LangfuseStack, NoStackError
-from langfuse_aws.automation.terminal import ask, ask_for, exit_code_of, need_terminal
+from langfuse_aws.automation.terminal import (
+    ask,
+    ask_for,
+    exit_code_of,
+    need_folder_of,
+    need_terminal,
+)
 from langfuse_aws.graph.model import Resource, ResourceGraph
 
 if TYPE_CHECKING:
@@ -39,8 +45,7 @@ def preview(
 ) -> None:
     """Show what `up` would change, and save it as a plan if `save` says where."""
     with _opened(name, folder, offline, as_json) as (stack, display):
-        if save is not None and not save.absolute().parent.is_dir():
-            raise CommandLineError(f"--save {save}: there is no folder {save.parent}. Make it.")
+        need_folder_of("--save", save)
         display.preview(lambda: stack.start_preview(save), alone=True)
         if save is not None:
             display.note(f"saved: up --stack {name} {save} does this and nothing else")

@@ -18,7 +18,7 @@ from langfuse_aws.automation.engine.offline_workspace import check_there
 from langfuse_aws.automation.engine.stack_file import check_stack_file
 from langfuse_aws.automation.engine.waiting import waits
 from langfuse_aws.automation.errors import CommandLineError, MistakesError, UserError
-from langfuse_aws.automation.terminal import one_line_errors
+from langfuse_aws.automation.terminal import need_folder_of, one_line_errors
 from langfuse_aws.review.difference import Difference
 from langfuse_aws.review.gates import Gate, GateError, parse, tripped
 from langfuse_aws.review.markdown import code
@@ -44,10 +44,7 @@ def diff(
         gates = _gates(fail_on)
         if not base:
             raise CommandLineError("--base: is empty. Name a commit, a branch or a tag.")
-        if output and not output.absolute().parent.is_dir():
-            raise CommandLineError(
-                f"--output {output}: there is no folder {output.parent}. Make it."
-            )
+        need_folder_of("--output", output)
         with waits("git"):
             begin = merge_base(base, head or "HEAD", folder)
             before = checkouts.enter_context(checked_out(begin, folder))
