@@ -39,10 +39,16 @@ def answer(token: str, arguments: Properties, existing: Iterable[Running]) -> di
 
 
 def _service(arguments: Properties, existing: list[Running]) -> dict[str, Any]:
-    name = arguments["serviceName"]
-    found = [each for each in existing if each.type == ECS and each.properties.get("name") == name]
+    name, cluster = arguments["serviceName"], _short(arguments["clusterArn"])
+    found = [
+        each
+        for each in existing
+        if each.type == ECS
+        and each.properties.get("name") == name
+        and _short(each.properties["cluster"]) == cluster
+    ]
     if not found:
-        message = f"no ECS service {name}"
+        message = f"no ECS service {name} in the cluster {cluster}"
         raise ValueError(message)
     service, properties = found[-1], found[-1].properties
     desired = int(properties.get("desiredCount", 1))
@@ -65,6 +71,11 @@ def _service(arguments: Properties, existing: list[Running]) -> dict[str, Any]:
         "events": [{"id": "1", "createdAt": _TIME, "message": message} for message in said],
         "capacityProviderStrategies": properties.get("capacityProviderStrategies", []),
     }
+
+
+def _short(arn: str) -> str:
+    """The name at the end of an ARN, or a name: AWS takes both."""
+    return arn.rpartition("/")[2]
 
 
 def _instances(arguments: Properties, existing: list[Running]) -> dict[str, Any]:

@@ -105,7 +105,9 @@ class Options:
     custom: bool
     replace_with: frozenset[str]
     aliases: tuple[str, ...]
-    """Names that it had before, in the same place."""
+    """Names that it had before; empty: the same."""
+    earlier_parents: tuple[str, ...]
+    """The URN of what each of them was in; empty: the same."""
     timeouts: Mapping[str, str]
     """How long the engine waits, by `create`, `update`, `delete`; empty: as the provider does."""
 
@@ -126,6 +128,7 @@ class Options:
             custom=request.custom,
             replace_with=frozenset(request.replace_with),
             aliases=tuple(each.spec.name for each in request.aliases),
+            earlier_parents=tuple(each.spec.parentUrn for each in request.aliases),
             timeouts={
                 kind: getattr(request.customTimeouts, kind)
                 for kind in ("create", "update", "delete")
@@ -140,6 +143,8 @@ class Graph:
     registrations: tuple[Registration, ...]
     options: Mapping[tuple[str, str], Options]
     urns: Mapping[tuple[str, str], str]
+    registered: Mapping[str, Mapping[str, Any]]
+    """The outputs of components and of the stack, by URN."""
 
     def of_type(self, token: str) -> list[Registration]:
         """Every resource of a type, such as `aws:ecs/service:Service`."""
@@ -247,6 +252,7 @@ def _build(stack: str, config_json: str, region: str) -> Graph:
         tuple(done.mocks.registrations),
         {key: Options.of(request) for key, (_, request) in named.items()},
         {key: urn for key, (urn, _) in named.items()},
+        done.monitor.outputs,
     )
 
 

@@ -639,6 +639,7 @@ def connections(**postgres: Any) -> float | None:
 def test_the_alarm_on_connections_follows_the_databases_memory() -> None:
     assert postgres_connections(1) == 112, "AWS's formula for 1 GiB"
     assert postgres_connections(64) == 5000, "and its cap"
+    assert postgres_connections(112 * 9_531_392 / 2**30) == 112, "its bytes a connection, exactly"
     assert connections(mode="instance", instanceClass="db.t4g.micro") == 67
     assert connections(mode="instance", instanceClass="db.r7g.large") == 1081
     assert connections(mode="auroraServerless", minAcu=1, maxAcu=2) == 270

@@ -141,7 +141,7 @@ def test_a_transform_that_fails_ends_the_program_with_one_message(
     customize(tmp_path)
     with pytest.raises(InterruptedError):
         asked(registered[0])
-    assert stopped == [f"{file}{said}. Correct it, or take the file away.", customization.TOLD]
+    assert stopped == [f"{file}{said}. Correct it, or take the file away.", 32]
 
 
 def test_the_example_is_one_that_is_taken(tmp_path: Path, registered: list[Any]) -> None:

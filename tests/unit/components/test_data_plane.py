@@ -177,6 +177,13 @@ def test_passwords_are_alphanumeric(stack: str) -> None:
         assert password.inputs["length"] >= 32, password.name
 
 
+def test_the_session_secret_is_the_shortest_with_256_bits() -> None:
+    # contract: `openssl rand -base64 32` is what Langfuse asks for
+    secret = shipped("dev").one(PASSWORD, "langfuse-dev-nextauth-secret")
+    length = secret.inputs["length"]
+    assert 62 ** (length - 1) < 2**256 < 62**length
+
+
 def test_the_encryption_key_is_64_hexadecimal_digits() -> None:
     graph = shipped("dev")
     key = graph.one("random:index/randomBytes:RandomBytes")
@@ -224,12 +231,20 @@ def test_each_bucket_is_private_encrypted_owned_and_tls_only(label: str, stack: 
     allowed = [each for each in policy["Statement"] if each["Effect"] != "Deny"]
     assert bool(allowed) is (label == "access-logs")
     policy["Statement"] = [each for each in policy["Statement"] if each not in allowed]
-    conditions = [statement["Condition"] for statement in policy["Statement"]]
-    assert {"Bool": {"aws:SecureTransport": "false"}} in conditions
-    assert all(
-        statement["Resource"] == [bucket.outputs["arn"], f"{bucket.outputs['arn']}/*"]
-        for statement in policy["Statement"]
-    )
+    every = [bucket.outputs["arn"], f"{bucket.outputs['arn']}/*"]
+    denied = {"Effect": "Deny", "Principal": "*", "Action": "s3:*", "Resource": every}
+    assert policy["Statement"] == [
+        {
+            **denied,
+            "Sid": "DenyPlainHttp",
+            "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+        },
+        {
+            **denied,
+            "Sid": "DenyOldTls",
+            "Condition": {"NumericLessThan": {"s3:TlsVersion": "1.2"}},
+        },
+    ]
 
 
 def test_uploads_from_the_browser_are_allowed_from_the_stacks_own_origin_only() -> None:

@@ -460,6 +460,17 @@ def test_what_a_stack_has_not_is_left_out_with_its_row() -> None:
     assert ["ServerlessDatabaseCapacity" in each for each in named] == [False, True]
 
 
+def test_a_variable_that_its_reader_chooses_keeps_its_query() -> None:
+    chosen = {each["name"]: each for each in SOURCE["templating"]["list"] if not each.get("hide")}
+    found = {
+        each["name"]: each
+        for each in dashboard_of(varied())["templating"]["list"]
+        if not each.get("hide")
+    }
+    assert found == chosen
+    assert all(each["query"] for each in chosen.values())
+
+
 @pytest.mark.parametrize("found", [varied, largest, external], ids=["api", "alb", "external"])
 def test_every_variable_that_a_query_names_has_a_value_and_no_other_is_there(found: Any) -> None:
     dashboard = dashboard_of(found())

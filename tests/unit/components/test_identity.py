@@ -24,6 +24,24 @@ def test_no_released_resource_changes_its_urn(stack: str) -> None:
     assert urns == golden.read_text(encoding="utf-8").splitlines()
 
 
+def test_no_resource_forgets_what_it_was_called_before() -> None:
+    """Without its alias, a stack of an earlier release would have it made anew."""
+    found = {
+        f"{urn.partition('::langfuse::')[2]} was {name or 'the same'} in {where or 'the same'}"
+        for graph in (shipped("staging"), shipped("prod"))
+        for key, urn in graph.urns.items()
+        for name, parent in zip(
+            graph.options[key].aliases, graph.options[key].earlier_parents, strict=True
+        )
+        for where in [parent.partition("::langfuse::pulumi:pulumi:Stack$")[2]]
+        if name or where  # or another type: the provider's own
+    }
+    golden = GOLDEN / "aliases.txt"
+    if os.environ.get("UPDATE_GOLDEN"):
+        golden.write_text("\n".join(sorted(found)) + "\n", encoding="utf-8")
+    assert sorted(found) == golden.read_text(encoding="utf-8").splitlines()
+
+
 def test_components_have_tokens_of_the_langfuse_package() -> None:
     graph = shipped("staging")
     components = {each.type for each in graph.registrations if not each.custom} - {"awsx:ec2:Vpc"}

@@ -315,6 +315,7 @@ def test_a_certificate_is_issued_validated_and_used_in_one_run() -> None:
     )
     record = graph.one(RECORD, "langfuse-prod-validation").inputs
     assert record["allowOverwrite"] is True, "a second run must not stop at the first one's record"
+    assert record["ttl"] == 300, "seconds: AWS's own records of a validation have it"
     https = graph.one(LISTENER, "langfuse-prod-https")
     assert https.inputs["certificateArn"] == validation.outputs["certificateArn"]
     waits_for = graph.options_of(https).dependencies

@@ -10,7 +10,13 @@ import pulumi
 import pytest
 
 from development.recorded_graph import on_mocks, recorded
-from langfuse_aws.components.network.network import Network, NetworkArgs, first_zones, within
+from langfuse_aws.components.network.network import (
+    Network,
+    NetworkArgs,
+    first_zones,
+    within,
+    without_addresses,
+)
 from langfuse_aws.components.protection.replacement_guard import ReplacementGuard
 from langfuse_aws.components.shared.location import Location
 from langfuse_aws.cost.bill import bill
@@ -103,6 +109,21 @@ def test_what_is_within_a_component_has_a_urn_of_its_types_and_its_name() -> Non
     # Mocks name the stack among the types.
     above = "urn:pulumi:dev::langfuse::pulumi:pulumi:Stack$langfuse:index:Network"
     assert found == [f"{above}$awsx:ec2:Vpc$aws:ec2/vpc:Vpc::network"]
+
+
+def test_a_subnet_keeps_its_options_when_it_gives_out_no_addresses() -> None:
+    options = pulumi.ResourceOptions(protect=True)
+    args = pulumi.ResourceTransformArgs(
+        custom=True,
+        type_="aws:ec2/subnet:Subnet",
+        name="network-public-1",
+        props={"cidrBlock": "10.0.0.0/20", "mapPublicIpOnLaunch": True},
+        opts=options,
+    )
+    found = without_addresses(args)
+    assert found is not None
+    assert found.props == {"cidrBlock": "10.0.0.0/20", "mapPublicIpOnLaunch": False}
+    assert found.opts is options
 
 
 def test_each_private_subnet_has_a_route_out_of_its_own() -> None:

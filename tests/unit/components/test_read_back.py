@@ -5,16 +5,20 @@ The engine's part, and that each remedy works, is proven in tests/engine/test_re
 """
 
 import asyncio
+from typing import Any, cast
 
 import pulumi
 import pulumi_aws as aws
 import pytest
+from botocore import loaders
+from botocore.model import ServiceModel, StringShape
 from pulumi_aws.ecs.outputs import (
     GetServiceCapacityProviderStrategyResult,
     GetServiceDeploymentResult,
     GetServiceEventResult,
 )
 
+from development.recorded_graph import on_mocks
 from langfuse_aws.components.runtime import read_back
 from langfuse_aws.components.runtime.read_back import (
     Finding,
@@ -22,6 +26,7 @@ from langfuse_aws.components.runtime.read_back import (
     service_finding,
     settled,
 )
+from langfuse_aws.offline.facts import DEFAULT_REGION
 from langfuse_aws.offline.mocks import OfflineMocks
 from tests.unit.stack_graph import shipped
 
@@ -202,6 +207,45 @@ def test_a_preview_depends_on_all_that_the_update_will_ask_about() -> None:
 
     program()
     assert told == [({"Group", "LaunchTemplate"}, True)]
+
+
+def test_up_asks_for_the_instances_of_a_group_that_run_or_have_not_ended() -> None:
+    asked: list[Any] = []
+    call = OfflineMocks.call
+
+    def heard(mocks: OfflineMocks, args: pulumi.runtime.MockCallArgs) -> Any:
+        asked.append(args.args)
+        return call(mocks, args)
+
+    def program() -> pulumi.Output[str]:
+        group = aws.autoscaling.Group(
+            "group",
+            name="group-1",
+            min_size=1,
+            max_size=1,
+            desired_capacity=1,
+            launch_template={"id": "lt-1", "version": "7"},
+        )
+        return read_back.current_instances(group, pulumi.Output.from_input("7"), 1)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(OfflineMocks, "call", heard)
+        on_mocks("dev", DEFAULT_REGION, program)
+    loader: Any = loaders.create_loader()  # pyright: ignore[reportUnknownMemberType]
+    states = ServiceModel(loader.load_service_model("ec2", "service-2")).shape_for(
+        "InstanceStateName"
+    )
+    version = {"aws:ec2launchtemplate:version": "7"}
+    wanted = {*cast("StringShape", states).enum} - {"stopped", "terminated"}
+    assert [{**each, "instanceStateNames": {*each["instanceStateNames"]}} for each in asked] == [
+        {
+            # An instance without it was launched by hand.
+            "filters": [{"name": "tag-key", "values": [*version]}],
+            "instanceTags": {"aws:autoscaling:groupName": "group-1", **more},
+            "instanceStateNames": wanted,
+        }
+        for more in ({}, version)
+    ]
 
 
 @pytest.mark.parametrize("stack", ["dev", "staging", "prod"])

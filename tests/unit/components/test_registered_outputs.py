@@ -14,6 +14,7 @@ import pulumi
 import pytest
 from pydantic.alias_generators import to_camel
 
+from langfuse_aws.graph.model import STACK_TYPE
 from tests.unit.stack_graph import ROOT, build, build_locked, unshared
 from tests.unit.stacks_of_all import LOCKED, STACKS
 
@@ -48,6 +49,15 @@ def test_every_component_is_finished_once() -> None:
     }
     assert classes - {type(each).__name__ for each, _ in registered()} == set()
     assert len(registered()) == len({id(each) for each, _ in registered()})
+
+
+def test_the_token_of_a_component_is_the_name_of_its_class() -> None:
+    wrong = {
+        f"{type(each).__name__}: {each.pulumi_resource_type}"
+        for each, _ in registered()
+        if each.pulumi_resource_type not in (STACK_TYPE, f"langfuse:index:{type(each).__name__}")
+    }
+    assert wrong == set()
 
 
 def test_a_component_registers_what_its_class_offers_by_the_same_name() -> None:

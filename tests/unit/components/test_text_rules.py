@@ -5,6 +5,7 @@ extremes of what users may write, and that no property is without a bound or a r
 prove that AWS's pages say all that AWS refuses.
 """
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, cast
@@ -101,6 +102,46 @@ def test_what_aws_lists_the_values_of_has_one_of_them() -> None:
                         others.add(f"{label}: {token} {name}: {path} {text!r}")
     assert len(asked) > 50
     assert others == set()
+
+
+WORDS_OF_PYTHON: Final = re.compile(r"\b(None|True|False)\b|Output\[|<\w+(\.\w+)* (object )?at 0x")
+"""What a value becomes in a text that was not meant for it."""
+
+PROGRAMS: Final = ("command", "entryPoint")
+"""What of a container is a program, some in Python."""
+
+
+def leaves(value: Any) -> Iterator[str]:
+    """Every text within a value, JSON in texts included."""
+    match value:
+        case str() if value[:1] in ("{", "["):
+            try:
+                yield from leaves(json.loads(value))
+            except ValueError:
+                yield value
+        case str():
+            yield value
+        case Mapping():
+            for key, each in cast("Mapping[str, Any]", value).items():
+                if key not in PROGRAMS:
+                    yield from (key, *leaves(each))
+        case list():
+            for each in cast("list[Any]", value):
+                yield from leaves(each)
+        case _:
+            pass
+
+
+def test_no_text_tells_what_only_python_says() -> None:
+    said, read = set[str](), 0
+    for label, graph in graphs().items():
+        for token, name, inputs in made(graph):
+            for text in leaves(inputs):
+                read += 1
+                if WORDS_OF_PYTHON.search(text):
+                    said.add(f"{label}: {token} {name}: {text[:80]}")
+    assert said == set()
+    assert read > 10_000
 
 
 OTHERWISE: Final = {

@@ -29,6 +29,12 @@ from tests.unit.stack_graph import VARIED, Options, unshared, varied
 TOKEN = "langfuse:index:Langfuse"
 STACK = "pulumi:pulumi:Stack"
 STASH = "pulumi:index:Stash"
+SERVICE = "aws:ecs/service:Service"
+UUID = "random:index/randomUuid:RandomUuid"
+SECRET = "aws:secretsmanager/secret:Secret"
+
+ORIGINS: dict[str, set[str]] = {}
+"""The resources that each output of the component waits for."""
 
 
 @cache
@@ -39,7 +45,16 @@ def made() -> tuple[dict[str, Any], Recording]:
     def program() -> Any:
         provider = LangfuseProvider()
         found.update(provider.construct("tracing", TOKEN, ARGUMENTS, None).state)
-        return pulumi.Output.all(**found).apply(found.update)
+        waited = [pulumi.Output.from_input(origins(key, each)) for key, each in found.items()]
+        return pulumi.Output.all(*waited).apply(
+            lambda _: pulumi.Output.all(**found).apply(found.update)
+        )
+
+    async def origins(key: str, output: pulumi.Output[Any]) -> None:
+        ORIGINS[key] = {
+            f"{each.pulumi_resource_type} {each.pulumi_resource_name}"
+            for each in await output.resources()
+        }
 
     return found, on_mocks("dev", DEFAULT_REGION, program, project="platform")
 
@@ -84,11 +99,40 @@ def test_every_output_that_is_declared_is_there_and_is_the_programs() -> None:
     declared = set(get_annotations(Langfuse))
     state = made()[0]
     assert set(state) == {to_camel(name) for name in declared}
-    assert state["organization"] == "platform-dev-tracing"
-    assert state["healthUrl"] == "https://langfuse.example.com/api/public/health"
-    assert len(state["logGroupNames"]) == 5
     program = bill(recorded("dev", VARIED), DEFAULT_REGION)
-    assert state["monthlyCostUsd"] == round(program.sums.configured, 2)
+
+    def told(kind: str, label: str, output: str) -> str:
+        return made()[1].mocks.one(kind, f"platform-dev-tracing{label}").outputs[output]
+
+    assert state == {
+        "url": "https://langfuse.example.com",
+        "healthUrl": "https://langfuse.example.com/api/public/health",
+        "organization": "platform-dev-tracing",
+        "project": "platform-dev-tracing",
+        "publicKey": f"pk-lf-{told(UUID, '-bootstrap-public-key', 'result')}",
+        "secretKeySecretArn": told(SECRET, "-bootstrap", "arn"),
+        "clusterName": told("aws:ecs/cluster:Cluster", "", "name"),
+        "webServiceName": told(SERVICE, "-web", "name"),
+        "workerServiceName": told(SERVICE, "-worker", "name"),
+        "dashboardUrl": "https://us-east-1.console.aws.amazon.com/cloudwatch/home?region=us-east-1"
+        "#dashboards/dashboard/platform-dev-tracing-us-east-1",
+        "monthlyCostUsd": round(program.sums.configured, 2),
+        "logGroupNames": [
+            told("aws:cloudwatch/logGroup:LogGroup", f"-{label}", "name")
+            for label in ("web", "worker", "migration", "clickhouse", "clickhouse-backup")
+        ],
+        "grafanaUrl": "https://langfuse.example.com/grafana",
+        "grafanaPasswordSecretArn": told(SECRET, "-grafana", "arn"),
+    }
+
+
+@pytest.mark.parametrize(
+    ("output", "service"),
+    [("webServiceName", "-web"), ("workerServiceName", "-worker"), ("grafanaUrl", "-grafana")],
+)
+def test_an_output_of_a_service_is_told_when_the_service_runs(output: str, service: str) -> None:
+    made()
+    assert f"{SERVICE} platform-dev-tracing{service}" in ORIGINS[output]
 
 
 def test_the_program_exports_the_same_names(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,6 +8,7 @@ that AWS would accept what is not refused here.
 
 import asyncio
 import json
+from datetime import date
 from pathlib import Path
 from typing import Any, Final
 
@@ -133,6 +134,11 @@ def test_an_unknown_key_is_refused_with_the_nearest_known_one(
         f"langfuse:{path}: {value}: unknown key; the nearest known one is {nearest}. "
         "Remove it, or correct its spelling."
     ], "a misspelt key that is ignored leaves the default in place, unnoticed"
+
+
+def test_a_date_of_yaml_is_shown_as_it_was_written() -> None:
+    (line,) = problems(domain=date(2026, 1, 2))
+    assert line == 'langfuse:domain: "2026-01-02": must be a text. Write it in quotes.'
 
 
 @pytest.mark.parametrize(
