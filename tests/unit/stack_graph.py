@@ -108,6 +108,8 @@ class Options:
     """Names that it had before; empty: the same."""
     earlier_parents: tuple[str, ...]
     """The URN of what each of them was in; empty: the same."""
+    asks_before: frozenset[str]
+    """Of create, update and delete: before which of them a hook may refuse it."""
     timeouts: Mapping[str, str]
     """How long the engine waits, by `create`, `update`, `delete`; empty: as the provider does."""
 
@@ -129,6 +131,11 @@ class Options:
             replace_with=frozenset(request.replace_with),
             aliases=tuple(each.spec.name for each in request.aliases),
             earlier_parents=tuple(each.spec.parentUrn for each in request.aliases),
+            asks_before=frozenset(
+                kind
+                for kind in ("create", "update", "delete")
+                if getattr(request.hooks, f"before_{kind}")
+            ),
             timeouts={
                 kind: getattr(request.customTimeouts, kind)
                 for kind in ("create", "update", "delete")

@@ -187,6 +187,8 @@ def test_external_stores_have_no_line() -> None:
     assert namespaces == {"AWS/ApiGateway", "AWS/ECS", "AWS/S3", "Langfuse/Queues"}
     services = {line[2].get("ServiceName") for line in lines(stack(frozenset(EXTERNAL)))}
     assert len(services - {None}) == 2, "web and worker"
+    of_redis = [line for line in lines(stack(frozenset(EXTERNAL))) if line[1] == "MemoryUsed"]
+    assert len(of_redis) == 1, "what only the queue probe can tell of an external Redis"
 
 
 def test_several_servers_have_a_line_each_with_a_number() -> None:

@@ -60,6 +60,10 @@ def test_dev_has_one_instance_and_the_others_aurora() -> None:
         assert {each.inputs["instanceClass"] for each in found} == {"db.serverless"}
         assert len(found) == instances, stack
     prod = sorted(shipped("prod").of_type(AURORA_INSTANCE), key=lambda each: each.name)
+    assert [each.inputs["identifierPrefix"] for each in prod] == [
+        "langfuse-prod-postgres-1-",
+        "langfuse-prod-postgres-2-",
+    ]
     tiers = [each.inputs["promotionTier"] for each in prod]
     assert tiers == [0, 1], "a reader of a lower tier would not keep the writer's capacity"
 

@@ -7,6 +7,7 @@ from itertools import permutations, product
 from typing import Any, Final
 
 import pulumi
+import pulumi_awsx as awsx
 import pytest
 
 from development.recorded_graph import on_mocks, recorded
@@ -124,6 +125,22 @@ def test_a_subnet_keeps_its_options_when_it_gives_out_no_addresses() -> None:
     assert found is not None
     assert found.props == {"cidrBlock": "10.0.0.0/20", "mapPublicIpOnLaunch": False}
     assert found.opts is options
+    role = pulumi.ResourceTransformArgs(True, "aws:iam/role:Role", "role", {}, options)
+    assert without_addresses(role) is None
+
+
+def test_a_vpc_has_its_subnets_give_out_no_addresses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Mocks run no transform."""
+    asked: list[pulumi.ResourceOptions] = []
+    vpc = awsx.ec2.Vpc
+
+    def heard(*args: Any, opts: pulumi.ResourceOptions, **inputs: Any) -> awsx.ec2.Vpc:
+        asked.append(opts)
+        return vpc(*args, opts=opts, **inputs)
+
+    monkeypatch.setattr(awsx.ec2, "Vpc", heard)
+    default_routes.__wrapped__("natGateway", 2)
+    assert [each.transforms for each in asked] == [[without_addresses]]
 
 
 def test_each_private_subnet_has_a_route_out_of_its_own() -> None:

@@ -21,6 +21,7 @@ from langfuse_aws.offline import invokes
 from langfuse_aws.offline.facts import DEFAULT_REGION
 from langfuse_aws.offline.invokes import NO_SNAPSHOT
 from langfuse_aws.offline.mocks import OfflineMocks
+from tests.unit.stack_graph import build
 
 Found = tuple[DatabaseSnapshot | None, str | None]
 
@@ -120,6 +121,27 @@ def test_a_snapshot_that_is_not_complete_yet_is_named_with_what_it_is(
         "langfuse:clickhouse.snapshotId: snap-1: is pending, not completed. "
         "Wait for it, or take another one."
     ]
+
+
+@pytest.mark.parametrize(
+    ("section", "kind"),
+    [
+        ({"clickhouse": {"snapshotId": NO_SNAPSHOT}}, "aws:ebs/volume:Volume"),
+        ({"postgres": {"snapshotIdentifier": NO_SNAPSHOT}}, "aws:rds/instance:Instance"),
+        (
+            {"postgres": {"mode": "auroraServerless", "snapshotIdentifier": NO_SNAPSHOT}},
+            "aws:rds/cluster:Cluster",
+        ),
+    ],
+)
+def test_a_store_is_not_made_while_there_is_an_obstacle(section: dict[str, Any], kind: str) -> None:
+    graph = build("dev", {"size": "dev", **section})
+    refused = {
+        each.type
+        for each in graph.registrations
+        if graph.options_of(each).asks_before == {"create"}
+    }
+    assert refused == {kind}
 
 
 def test_an_obstacle_refuses_the_resource_before_it_is_made_and_in_a_preview() -> None:

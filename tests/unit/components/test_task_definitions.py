@@ -39,6 +39,17 @@ def test_ecs_knows_every_word_of_a_container_definition() -> None:
     assert checked > 40
 
 
+def test_every_task_has_an_address_of_its_own() -> None:
+    """Fargate takes no other network mode, and Cloud Map's records of ClickHouse need one."""
+    modes = {
+        (task.name, task.inputs["networkMode"])
+        for graph in graphs().values()
+        for task in graph.of_type(TASK)
+    }
+    assert len(modes) > 10
+    assert {mode for _, mode in modes} == {"awsvpc"}
+
+
 def test_a_service_sends_to_a_port_that_its_container_has() -> None:
     """ECS refuses another one, when everything before the service is made."""
     asked = 0

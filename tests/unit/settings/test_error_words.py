@@ -98,6 +98,14 @@ def test_no_wrong_value_is_answered_in_pydantics_words() -> None:
     assert not said, f"{len(said)} lines, such as {sorted(said)[:3]}"
 
 
+def test_an_error_that_pydantic_has_not_had_yet_is_told_in_words_of_ours_too() -> None:
+    unknown: Any = {"type": "of_tomorrow", "loc": ("domain",), "msg": "Input should", "input": "a"}
+    assert messages.message(unknown) == (
+        'langfuse:domain: "a": is not what this key takes. Set it with pulumi config set '
+        "--path 'langfuse:domain' VALUE."
+    )
+
+
 def test_every_type_of_error_that_a_value_can_raise_has_words() -> None:
     raised = {kind for values in wrong_files() for kind in errors_of(values)}
     assert len(raised) > 15, "the battery raises what it is made for"

@@ -11,7 +11,7 @@ import ipaddress
 import itertools
 import json
 from collections.abc import Callable, Coroutine, Mapping
-from typing import Any, Final, TypeVar, cast
+from typing import Any, Final, TypeVar, cast, get_args
 
 import pulumi
 import pytest
@@ -705,6 +705,16 @@ def test_the_walk_over_the_models_finds_every_section_and_every_shape_of_one() -
         "Web",
         "Worker",
     ], "a section that the walk misses would go unchecked"
+
+
+@pytest.mark.parametrize("model", MODELS, ids=name_of)
+def test_every_key_is_described_and_what_has_no_value_may_have_none(model: type[BaseModel]) -> None:
+    for name, field in model.model_fields.items():
+        below = every_model(model) - {model}
+        sections = [each for each in below if each.__name__ in str(field.annotation)]
+        assert field.description or sections, f"{model.__name__}.{name}"
+        if field.default is None:
+            assert type(None) in get_args(field.annotation), f"{model.__name__}.{name}"
 
 
 @pytest.mark.parametrize(("section", "key"), [("", "release"), ("web", "cpu"), ("alarms", "email")])
