@@ -45,7 +45,7 @@ from langfuse_aws.settings.capacity import FARGATE_MEMORY_MIB
 from langfuse_aws.settings.loading import SettingsError, load_without_secrets
 from langfuse_aws.settings.versions import LANGFUSE
 from tests.unit.aws_account import Account, stubbed
-from tests.unit.stack_graph import ROOT, Graph, build_locked
+from tests.unit.stack_graph import ROOT, Graph, build_locked, unshared
 from tests.unit.state import as_state, shipped_tags
 
 DOMAIN = "langfuse.example.com"
@@ -152,6 +152,24 @@ def test_web_enters_the_stores_that_it_enters_from_fargate_and_nobody_enters_web
     ]
     assert groups[0]["description"] == groups[1]["description"] == "Langfuse web"
     assert [len(egress(each)) for each in (graph, fargate)] == [1, 1]
+
+
+def test_the_log_of_web_is_the_one_that_app_runner_makes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    told: dict[str, Any] = {}
+
+    def export(name: str, value: pulumi.Output[Any]) -> None:
+        value.apply(lambda found: told.update({name: found}))
+
+    monkeypatch.setattr("langfuse_aws.components.program.pulumi.export", export)
+    with unshared():
+        service = build_locked("platform", APP_RUNNER).one(SERVICE).outputs
+    # https://docs.aws.amazon.com/apprunner/latest/dg/monitor-cwl.html
+    assert told["log_group_names"][0] == (
+        f"/aws/apprunner/{service['serviceName']}/{service['serviceId']}/application"
+    )
+    assert told["web_service_name"] == service["serviceName"]
 
 
 def test_the_connector_goes_through_private_subnets_with_webs_group(graph: Graph) -> None:

@@ -260,15 +260,30 @@ def test_uploads_from_the_browser_are_allowed_from_the_stacks_own_origin_only() 
 
 
 def test_only_events_can_expire_and_only_when_asked_to() -> None:
-    abort, old = rules(shipped("dev"), "dev")
-    assert "expiration" not in abort
-    assert old["expiration"] == {"expiredObjectDeleteMarker": True}
-    assert old["noncurrentVersionExpiration"] == {"noncurrentDays": 1}, (
-        "a bucket that was versioned once would keep its old versions for ever"
-    )
+    assert rules(shipped("dev"), "dev") == [
+        {
+            "id": "abort-multipart-uploads",
+            "status": "Enabled",
+            "filter": {"prefix": ""},
+            "abortIncompleteMultipartUpload": {"daysAfterInitiation": 7},
+        },
+        {
+            # A bucket that was versioned once would keep its old versions for ever.
+            "id": "expire-old-versions",
+            "status": "Enabled",
+            "filter": {"prefix": ""},
+            "noncurrentVersionExpiration": {"noncurrentDays": 1},
+            "expiration": {"expiredObjectDeleteMarker": True},
+        },
+    ]
     graph = changed()
     _, _, expire = rules(graph, "dev")
-    assert (expire["filter"], expire["expiration"]) == ({"prefix": "events/"}, {"days": 30})
+    assert expire == {
+        "id": "expire-events",
+        "status": "Enabled",
+        "filter": {"prefix": "events/"},
+        "expiration": {"days": 30},
+    }
     assert graph.environment("web")["LANGFUSE_ENABLE_BLOB_STORAGE_FILE_LOG"] == "false"
 
 

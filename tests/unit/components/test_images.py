@@ -390,7 +390,10 @@ def test_a_lock_is_read_as_it_was_written(tmp_path: Path) -> None:
     found = lock("arm64", "amd64")
     write_lock(found, path)
     assert read_lock(path) == found
-    assert list(json.loads(path.read_text())) == sorted(found)
+    text = path.read_text()
+    assert text == json.dumps(json.loads(text), indent=2, sort_keys=True) + "\n", (
+        "or a change shows as more lines than it has"
+    )
     assert list(tmp_path.iterdir()) == [path]
 
 

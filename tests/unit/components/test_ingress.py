@@ -83,6 +83,13 @@ def test_an_internal_load_balancer_stays_in_private_subnets() -> None:
     assert balancer["subnets"] == graph.one("awsx:ec2:Vpc").outputs["privateSubnetIds"]
 
 
+def test_a_load_balancer_for_all_is_in_public_subnets() -> None:
+    graph = shipped("prod")
+    balancer = graph.one("aws:lb/loadBalancer:LoadBalancer").inputs
+    assert balancer["internal"] is False
+    assert balancer["subnets"] == graph.one("awsx:ec2:Vpc").outputs["publicSubnetIds"]
+
+
 def test_only_allowed_networks_may_connect() -> None:
     graph = varied_prod()
     entering = {(source, port) for source, group, port in graph.doors() if group.endswith("-alb")}

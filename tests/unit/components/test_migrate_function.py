@@ -388,10 +388,14 @@ def test_tasks_beyond_the_first_page_are_found() -> None:
     assert ecs.tokens == [JOB.client_token(arns)], "every stopped task counts for the token"
 
 
-def test_a_task_that_ecs_does_not_know_yet_is_waited_for() -> None:
+def test_a_task_that_ecs_does_not_know_yet_is_waited_for(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     clock = Clock()
     assert run(Ecs(Task("a1", ["MISSING"] * 12 + ["PENDING", "STOPPED"])), clock)["exit_code"] == 0
     assert sum(clock.slept) == 65, "a minute, and one look at what came then"
+    states = [line.rpartition(": ")[2] for line in capsys.readouterr().out.splitlines()]
+    assert states[-4:] == ["MISSING", "PENDING", "STOPPED", "succeeded"], "each is logged once"
 
 
 def test_a_task_that_ecs_never_knows_is_a_failure_after_a_minute() -> None:

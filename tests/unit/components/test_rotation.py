@@ -50,6 +50,15 @@ def graph(step: int, size: str = "prod") -> Graph:
     return build(size, {"size": size, **mail, "rotation": STEPS[step]})
 
 
+@pytest.mark.parametrize("step", range(1, len(STEPS)))
+def test_a_later_password_is_as_long_as_the_first_and_of_letters_and_digits(step: int) -> None:
+    first = {each.name: each.inputs for each in graph(0).of_type(PASSWORD)}
+    later = [each for each in graph(step).of_type(PASSWORD) if each.name not in first]
+    assert len(later) >= 2
+    for each in later:
+        assert each.inputs == first[each.name.rpartition("-")[0]], each.name
+
+
 def stored(found: Graph, secret: str) -> dict[str, str]:
     """The values of a secret, each by the name of the password that it is."""
     text = found.one(VERSION, secret).inputs["secretString"]

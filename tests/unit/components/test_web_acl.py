@@ -74,8 +74,38 @@ PAGES = ("/project/p1/traces", "/organization/o1/settings", "/grafana/explore")
 OPEN_PAGES = ("/", "/auth/sign-in", "/auth/sign-up", "/apix", "/projects", "/grafanas")
 
 
+# By the pages that settings/firewall.py cites, as AWS's console lists them.
+AWS_RULES = {
+    "AWSManagedRulesAmazonIpReputationList": """
+        AWSManagedIPReputationList AWSManagedReconnaissanceList AWSManagedIPDDoSList
+    """,
+    "AWSManagedRulesCommonRuleSet": """
+        NoUserAgent_HEADER UserAgent_BadBots_HEADER SizeRestrictions_QUERYSTRING
+        SizeRestrictions_Cookie_HEADER SizeRestrictions_BODY SizeRestrictions_URIPATH
+        EC2MetaDataSSRF_BODY EC2MetaDataSSRF_COOKIE EC2MetaDataSSRF_URIPATH
+        EC2MetaDataSSRF_QUERYARGUMENTS GenericLFI_QUERYARGUMENTS GenericLFI_URIPATH GenericLFI_BODY
+        RestrictedExtensions_URIPATH RestrictedExtensions_QUERYARGUMENTS GenericRFI_QUERYARGUMENTS
+        GenericRFI_BODY GenericRFI_URIPATH CrossSiteScripting_COOKIE
+        CrossSiteScripting_QUERYARGUMENTS CrossSiteScripting_BODY CrossSiteScripting_URIPATH
+    """,
+    "AWSManagedRulesKnownBadInputsRuleSet": """
+        JavaDeserializationRCE_HEADER JavaDeserializationRCE_BODY JavaDeserializationRCE_URIPATH
+        JavaDeserializationRCE_QUERYSTRING Host_localhost_HEADER PROPFIND_METHOD
+        ExploitablePaths_URIPATH Log4JRCE_HEADER Log4JRCE_QUERYSTRING Log4JRCE_BODY
+        Log4JRCE_URIPATH ReactJSRCE_BODY
+    """,
+}
+
+
 def config(**keys: Any) -> Waf:
     return Waf.model_validate(keys)
+
+
+def test_managed_rules_have_the_names_that_aws_has() -> None:
+    """AWS WAF refuses an override of a rule that its group does not have."""
+    assert {group: [*rules] for group, rules in MANAGED_RULES.items()} == {
+        group: rules.split() for group, rules in AWS_RULES.items()
+    }
 
 
 def with_waf() -> Graph:

@@ -7,6 +7,7 @@ every key. It does not prove that a sentence is a good one.
 """
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -96,6 +97,17 @@ def test_no_wrong_value_is_answered_in_pydantics_words() -> None:
         if word in line.lower() and word not in json.dumps(values, ensure_ascii=False).lower()
     }
     assert not said, f"{len(said)} lines, such as {sorted(said)[:3]}"
+
+
+LINE: Final = re.compile(r"langfuse:\S+: .*\S\. \S.*[^. ]\.")
+"""The key, what is wrong or the bound, and the remedy."""
+
+
+def test_every_line_tells_key_bound_and_remedy_and_no_word_of_python() -> None:
+    said = {line for values in wrong_together() for line in lines_of(values)}
+    assert len(said) > 1000
+    assert {line for line in said if not LINE.fullmatch(line)} == set()
+    assert {line for line in said if re.search(r"\b(None|True|False|XX)\b", line)} == set()
 
 
 def test_an_error_that_pydantic_has_not_had_yet_is_told_in_words_of_ours_too() -> None:
