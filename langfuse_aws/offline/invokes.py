@@ -144,7 +144,19 @@ def _availability_zones(arguments: Arguments, region: str) -> Answer:
     return {"id": region, "names": zones, "zoneIds": ids, "groupNames": [region]}
 
 
+def _only(arguments: Arguments, what: str) -> None:
+    """Refuse a search that finds all of an account, as the provider does where it finds several.
+
+    https://github.com/hashicorp/terraform-provider-aws/tree/main/internal/tfresource,
+    SingularDataSourceFindError
+    """
+    if not {key for key, value in arguments.items() if value} - {"region", "tags"}:
+        message = f"multiple EC2 {what} matched; use additional constraints to reduce matches to a "
+        raise ValueError(message + f"single EC2 {what[:-1]}")
+
+
 def _subnet(arguments: Arguments, region: str) -> Answer:
+    _only(arguments, "Subnets")
     subnet = str(arguments.get("id") or derived("subnet-", arguments))
     zones = zone_names(region)
     number = int(digest(subnet)[:2], 16) if not subnet[-1:].isdigit() else int(subnet[-1])
@@ -164,6 +176,7 @@ def _subnet(arguments: Arguments, region: str) -> Answer:
 
 
 def _vpc(arguments: Arguments, region: str) -> Answer:
+    _only(arguments, "VPCs")
     vpc = str(arguments.get("id") or EXISTING_VPC_ID)
     return {
         "id": vpc,
@@ -177,6 +190,7 @@ def _vpc(arguments: Arguments, region: str) -> Answer:
 
 
 def _route_table(arguments: Arguments, region: str) -> Answer:
+    _only(arguments, "Route Tables")
     subnet = arguments.get("subnetId") or ""
     table = arguments.get("routeTableId") or derived("rtb-", subnet)
     return {

@@ -57,6 +57,22 @@ def test_the_load_balancer_logs_its_requests() -> None:
     }
 
 
+@pytest.mark.parametrize("stack", ["dev", "prod"])
+def test_they_go_after_the_days_of_all_logs(stack: str) -> None:
+    graph = shipped(stack)
+    token = "aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration"
+    (rule,) = graph.one(token, f"langfuse-{stack}-access-logs").inputs["rules"]
+    group = graph.one("aws:cloudwatch/logGroup:LogGroup", f"langfuse-{stack}-web").inputs
+    assert rule == {
+        "id": "expire-logs",
+        "status": "Enabled",
+        "filter": {"prefix": ""},
+        "expiration": {"days": group["retentionInDays"]},
+        "noncurrentVersionExpiration": {"noncurrentDays": 7},
+        "abortIncompleteMultipartUpload": {"daysAfterInitiation": 7},
+    }
+
+
 def test_s3_and_load_balancers_may_write_and_nobody_may_read() -> None:
     graph = shipped("prod")
     arn = graph.one(BUCKET, "langfuse-prod-access-logs").outputs["arn"]

@@ -460,6 +460,14 @@ def test_what_a_stack_has_not_is_left_out_with_its_row() -> None:
     assert ["ServerlessDatabaseCapacity" in each for each in named] == [False, True]
 
 
+@pytest.mark.parametrize(
+    "variable", [each for each in grafana_files.paths() if each.startswith("DASHBOARD_")]
+)
+def test_a_dashboard_takes_no_more_of_a_definition_than_it_needs(variable: str) -> None:
+    text = grafana_files.text(variable, {})
+    assert text == json.dumps(json.loads(text), separators=(",", ":"), sort_keys=True)
+
+
 def test_a_variable_that_its_reader_chooses_keeps_its_query() -> None:
     chosen = {each["name"]: each for each in SOURCE["templating"]["list"] if not each.get("hide")}
     found = {

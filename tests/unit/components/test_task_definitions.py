@@ -39,18 +39,6 @@ def test_ecs_knows_every_word_of_a_container_definition() -> None:
     assert checked > 40
 
 
-def test_a_service_waits_for_its_clusters_capacity_providers() -> None:
-    """ECS refuses one that its cluster does not have yet."""
-    providers, asked = "aws:ecs/clusterCapacityProviders:ClusterCapacityProviders", 0
-    for stack, graph in graphs().items():
-        for service in graph.of_type(SERVICE):
-            known = graph.one(providers)
-            origins = graph.options_of(service).origins["cluster"]
-            assert graph.urns[known.type, known.name] in origins, (stack, service.name)
-            asked += 1
-    assert asked > 20
-
-
 def test_every_task_has_an_address_of_its_own() -> None:
     """Fargate takes no other network mode, and Cloud Map's records of ClickHouse need one."""
     modes = {

@@ -360,6 +360,12 @@ def test_the_last_digit_of_a_subnet_says_its_zone() -> None:
     assert zones == ["us-east-1a", "us-east-1b", "us-east-1c"]
 
 
+@pytest.mark.parametrize("kind", ["Vpc", "Subnet", "RouteTable"])
+def test_a_search_for_one_thing_that_finds_all_is_refused(kind: str) -> None:
+    with pytest.raises(ValueError, match="^multiple EC2 .* matched; use additional constraints"):
+        invokes.invoke(f"aws:ec2/get{kind}:get{kind}", {"region": REGION}, REGION)
+
+
 def test_an_unknown_data_source_is_refused_by_name() -> None:
     with pytest.raises(ValueError, match=r"aws:x/getY:getY .* langfuse_aws/offline/invokes.py"):
         invokes.invoke("aws:x/getY:getY", {}, REGION)

@@ -277,6 +277,14 @@ def test_what_no_section_sets_may_still_be_set_as_a_variable() -> None:
 
 # --- what is refused
 
+
+def test_nobody_gets_in_by_every_provider_either_while_sign_up_is_closed() -> None:
+    assert [
+        line.partition(": true: nobody could sign in")[0]
+        for line in problems(**with_providers(*PROVIDERS, disableSignup=True))
+    ] == ["langfuse:auth.disableSignup"]
+
+
 NO_WAY_IN: Final = "since there is no provider. Set langfuse:auth.providers, or remove it."
 SET_SECRETS: Final = (
     "Set it with pulumi config set --secret langfuse:authSecrets JSON, "
