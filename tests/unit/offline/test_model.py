@@ -362,7 +362,7 @@ def test_the_last_digit_of_a_subnet_says_its_zone() -> None:
 
 @pytest.mark.parametrize("kind", ["Vpc", "Subnet", "RouteTable"])
 def test_a_search_for_one_thing_that_finds_all_is_refused(kind: str) -> None:
-    with pytest.raises(ValueError, match="^multiple EC2 .* matched; use additional constraints"):
+    with pytest.raises(ValueError, match=r"^multiple EC2 .* matched; use additional constraints"):
         invokes.invoke(f"aws:ec2/get{kind}:get{kind}", {"region": REGION}, REGION)
 
 
