@@ -468,6 +468,15 @@ def test_a_dashboard_takes_no_more_of_a_definition_than_it_needs(variable: str) 
     assert text == json.dumps(json.loads(text), separators=(",", ":"), sort_keys=True)
 
 
+def test_each_file_has_a_variable() -> None:
+    below = "/tmp/provisioning"  # noqa: S108 -- the container's own
+    assert grafana_files.paths() == {
+        "DATA_SOURCES": f"{below}/datasources/langfuse.yaml",
+        "DASHBOARDS": f"{below}/dashboards/langfuse.yaml",
+        "DASHBOARD_LANGFUSE": f"{below}/dashboards/langfuse.json",
+    }
+
+
 def test_a_variable_that_its_reader_chooses_keeps_its_query() -> None:
     chosen = {each["name"]: each for each in SOURCE["templating"]["list"] if not each.get("hide")}
     found = {

@@ -342,7 +342,23 @@ def test_the_domain_points_at_the_way_in() -> None:
     balancer = graph.one("aws:lb/loadBalancer:LoadBalancer").outputs
     assert (alias["name"], alias["type"]) == ("langfuse.example.com", "A")
     assert alias["aliases"][0]["name"] == balancer["dnsName"]
-    assert alias["aliases"][0]["zoneId"] == balancer["zoneId"]
+    assert alias["aliases"] == [
+        {
+            "name": balancer["dnsName"],
+            "zoneId": balancer["zoneId"],
+            "evaluateTargetHealth": False,
+        }
+    ]
+    graph = varied()
+    alias = graph.one(RECORD, "langfuse-dev").inputs
+    domain = graph.one("aws:apigatewayv2/domainName:DomainName").outputs["domainNameConfiguration"]
+    assert alias["aliases"] == [
+        {
+            "name": domain["targetDomainName"],
+            "zoneId": domain["hostedZoneId"],
+            "evaluateTargetHealth": False,
+        }
+    ]
 
 
 def test_ones_own_certificate_makes_no_certificate_and_no_record() -> None:

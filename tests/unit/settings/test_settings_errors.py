@@ -19,6 +19,7 @@ from langfuse_aws.offline import text_rules
 from langfuse_aws.settings import messages, provider_keys
 from langfuse_aws.settings.loading import SettingsError, load
 from langfuse_aws.settings.model import RETENTION_DAYS
+from langfuse_aws.settings.sealed import SEALED
 from langfuse_aws.settings.stack import read
 from langfuse_aws.settings.versions import LANGFUSE, LANGFUSE_3
 from tests.releases import READ
@@ -212,6 +213,18 @@ def test_a_snake_case_key_is_unknown_and_told_as_it_was_written(
         f"langfuse:{section}.{key}: {json.dumps(value)}: unknown key; the nearest known one is "
         f"{nearest}. Remove it, or correct its spelling."
     ], "a line about a key that is not in the file sends its author on a hunt"
+
+
+def test_a_snake_case_key_of_an_adopted_vpc_is_told_with_what_the_vpc_needs() -> None:
+    missing = ["vpcId", "privateSubnetIds", "publicSubnetIds"]
+    assert problems(network={"vpc_id": "vpc-00000001"}) == [
+        *(
+            f"langfuse:network.{key}: is not set, and must be. {set_it(f'network.{key}')}"
+            for key in missing
+        ),
+        'langfuse:network.vpc_id: "vpc-00000001": unknown key; the nearest known one is vpcId. '
+        "Remove it, or correct its spelling.",
+    ]
 
 
 # --- release
@@ -1719,6 +1732,13 @@ def test_a_default_tag_is_judged_as_the_in_memory_aws_judges_it(text: str) -> No
 )
 def test_default_tags_may_be_absent(value: Any) -> None:
     assert provider_keys.tag_problems(value) == []
+
+
+def test_a_region_that_is_sealed_is_taken_for_right_and_another_one_is_not() -> None:
+    assert provider_keys.problems({"aws:region": SEALED}) == []
+    assert provider_keys.problems({}) == []
+    (line,) = provider_keys.problems({"aws:region": "eu-central-11"})
+    assert line.startswith("aws:region: eu-central-11: ")
 
 
 def test_the_first_page_shows_what_a_wrong_stack_file_prints() -> None:
