@@ -69,7 +69,7 @@ move-in: $(ENGINE_STAMP) ## tests of a move between real PostgreSQL and ClickHou
 provider-test: $(STAMP) ## tests with the AWS provider that the calling environment offers
 	$(WITH_CLI) $(RUN) pytest tests/provider -q -n 3 --dist loadgroup
 
-mutants: $(MUTANTS_STAMP) ## change the program in COUNT places, drawn by SEED: what does no unit test notice?
+mutants: $(MUTANTS_STAMP) ## change the program in COUNT places, drawn by SEED: what does no check notice?
 	@$(RUN) development.mutants --count $(COUNT) --seed $(SEED) --workers $(WORKERS)
 
 bench: $(STAMP) ## measure the preview, the cost of a resource and the unit tests

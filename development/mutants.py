@@ -1,11 +1,12 @@
 # pyright: basic, reportMissingImports=false
 # What it imports is in requirements-mutants.txt, which `make mutants` alone installs.
-"""Changes the program in one place at a time and tells which changes no unit test notices.
+"""Changes the program in one place at a time and tells which changes no check notices.
 
 `make mutants COUNT=60 SEED=1` draws a sample of all mutants of components/ and settings/, makes
 each in a copy of the repository, and runs the unit tests there until one fails, the likely ones
-first. It prints each mutant with the test that killed it, names those that lived, and fails if
-more than LIVING_SHARE of them did. The same seed draws the same mutants of the same sources.
+first. One that no test notices is given to pyright, as mutmut's `type_check_command` does: it could
+not be merged either. It prints each mutant with what killed it, names those that lived, and fails
+if more than LIVING_SHARE of them did. The same seed draws the same mutants of the same sources.
 
 The mutants are mutmut's: a number plus one, True for False, an argument left out or None, another
 operator, another branch. Left out is what no test should be about: types, decorators, sentences
@@ -47,6 +48,9 @@ DESELECTED: Final = (
 LIVING_SHARE: Final = 0.03
 LIKELY: Final = 7
 """How many files of tests are run first, since a run of all collects for many seconds."""
+
+TYPES: Final = "pyright: "
+"""What begins the killer of a mutant that no test has noticed."""
 
 SECONDS: Final = 1200
 """After which a mutant counts as killed: it never ends."""
@@ -184,13 +188,17 @@ class Tests:
 
 
 def run(mutant: Mutant, copy: Path, tests: Tests) -> str | None:
-    """Tell which test fails first; None: the mutant lives."""
+    """Tell which test fails first, or what pyright says; None: the mutant lives."""
     source = copy / mutant.file
     before = source.read_text(encoding="utf-8")
     source.write_text(mutant.text, encoding="utf-8")
     try:
         files = tests.for_mutant(mutant)
-        killer = first_failure(copy, files[:LIKELY]) or first_failure(copy, files[LIKELY:])
+        killer = (
+            first_failure(copy, files[:LIKELY])
+            or first_failure(copy, files[LIKELY:])
+            or type_error(copy, mutant.file)
+        )
     finally:
         source.write_text(before, encoding="utf-8")
     tests.killers[(killer or "").partition("::")[0]] += 1
@@ -217,6 +225,15 @@ def first_failure(copy: Path, files: Sequence[str]) -> str | None:
         return None
     failed = re.search(r"^(?:FAILED|ERROR) (.+?)(?: - |$)", done.stdout, re.MULTILINE)
     return failed[1] if failed else _last_line(done.stdout + done.stderr)
+
+
+def type_error(copy: Path, file: str) -> str | None:
+    """Tell what pyright says first of a file, after TYPES; None: nothing."""
+    python = ("--pythonpath", sys.executable)  # a copy has no virtual environment
+    command = [sys.executable, "-m", "pyright", *python, file]
+    done = subprocess.run(command, cwd=copy, capture_output=True, text=True, check=False)
+    said = re.search(r" - error: (.*)", done.stdout)
+    return f"{TYPES}{said[1]}" if said else None
 
 
 def _last_line(text: str) -> str:
@@ -257,12 +274,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     tests = Tests(REPOSITORY)
     drawn = [each for each in sample(options.count, options.seed) if options.only in each.name]
     lived: list[str] = []
+    by_types: list[str] = []
     with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
         copies: SimpleQueue[Path] = SimpleQueue()
         for number in range(options.workers):
             copies.put(repository_copy(Path(folder, str(number))))
         if failing := first_failure(Path(folder, "0"), list(tests.words)):
             raise SystemExit(f"error: {failing} fails without any mutant: mend that first")
+        for folder_of_sources in MUTATED:
+            if error := type_error(Path(folder, "0"), folder_of_sources):
+                raise SystemExit(f"error: {error} without any mutant: mend that first")
         printing = threading.Lock()
 
         def judge(mutant: Mutant) -> None:
@@ -276,10 +297,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 print(f"       by {killer}" if killer else "", flush=True)
                 if not killer:
                     lived.append(mutant.name)
+                elif killer.startswith(TYPES):
+                    by_types.append(mutant.name)
 
         with ThreadPoolExecutor(options.workers) as pool:
             list(pool.map(judge, drawn))
     print(f"{len(lived)} of {len(drawn)} lived, seed {options.seed}")
+    print(f"{len(by_types)} more were noticed by types alone")
     print("\n".join(sorted(lived)))
     return int(len(lived) > LIVING_SHARE * len(drawn))
 
