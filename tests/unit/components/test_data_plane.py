@@ -5,8 +5,10 @@ from typing import Any
 
 import pytest
 
+from langfuse_aws.offline import invokes
 from langfuse_aws.settings.versions import POSTGRES_MAJOR
-from tests.unit.stack_graph import Graph, build, shipped
+from tests.unit.stack_graph import Graph, build, shipped, unshared
+from tests.unit.stacks_of_all import graphs
 
 AURORA = "aws:rds/cluster:Cluster"
 AURORA_INSTANCE = "aws:rds/clusterInstance:ClusterInstance"
@@ -359,6 +361,43 @@ def test_an_instances_storage_grows_ten_times_before_it_is_full() -> None:
         "without a most RDS does not grow it at all: https://docs.aws.amazon.com/AmazonRDS/latest/"
         "UserGuide/USER_PIOPS.Autoscaling.html"
     )
+
+
+def test_a_database_of_a_larger_snapshot_has_the_storage_of_that(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """RDS lowers no storage."""
+    told: Any = {"allocatedStorage": 150, "engineVersion": "16.4"}
+    monkeypatch.setattr(invokes, "usual_snapshot", lambda *_: told)  # pyright: ignore
+    with unshared():
+        graph = build("dev", {"size": "dev", "postgres": {"snapshotIdentifier": "before"}})
+    inputs = graph.one(RDS).inputs
+    assert (inputs["allocatedStorage"], inputs["maxAllocatedStorage"]) == (150, 200)
+    assert inputs["engineVersion"] == "16.4"
+
+
+KEYS: Any = {
+    "auth": [{"azureAd", "google"}],
+    "bootstrap": [{"public_key", "secret_key", "user_password"}],
+    "clickhouse-credentials": [{"password"}, {"password", "interserver"}],
+    "clickhouse-reader": [{"password"}],
+    "grafana": [{"password", "secret-key"}],
+    "keys": [{"ENCRYPTION_KEY", "NEXTAUTH_SECRET", "SALT"}],
+    "postgres-credentials": [{"password"}],
+    "redis-credentials": [{"token"}],
+}
+"""What a secret holds, by what follows the stack's prefix in its name."""
+
+
+def test_the_values_of_a_secret_have_the_names_that_running_stacks_read() -> None:
+    """A task that starts anew reads them by these names, by its definition of another release."""
+    seen = set[str]()
+    for graph in graphs().values():
+        for version in graph.of_type(SECRET_VERSION):
+            label = version.name.split("-", 2)[2]
+            seen.add(label)
+            assert set(json.loads(version.inputs["secretString"])) in KEYS[label], version.name
+    assert seen == set(KEYS)
 
 
 def test_a_bucket_with_a_kms_key_asks_it_once_for_many_objects() -> None:
