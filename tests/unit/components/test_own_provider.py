@@ -21,6 +21,7 @@ from langfuse_aws.settings.loading import load
 from langfuse_aws.settings.stack import Secrets
 from tests.image_lock import locked
 from tests.unit.components.test_network import ADOPTED
+from tests.unit.components.test_provider_schema import data_source, faults
 from tests.unit.stacks_of_all import STACKS
 
 OWN: Final = "own"
@@ -87,3 +88,9 @@ def test_all_of_aws_is_reached_through_the_components_own_provider(
     strays = {f"{each.type} {each.name}" for each in made if f"::{OWN}::" not in each.provider}
     strays |= {each.token for each in looked_up if f"::{OWN}::" not in (each.provider or "")}
     assert strays == set()
+    unknown = {
+        fault
+        for each in looked_up
+        for fault in faults(data_source(each.token), each.args, each.token)
+    }
+    assert unknown == set()

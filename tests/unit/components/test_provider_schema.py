@@ -37,17 +37,28 @@ def resource_class(token: str) -> Any:
 
 @cache
 def members(kind: Any) -> Mapping[str, Any]:
-    """The types of what a resource or a dictionary may have, by the provider's names."""
-    hints = get_type_hints(kind if is_typeddict(kind) else kind._internal_init, localns=INPUT)
+    """The types of what a resource, data source or dictionary may have, by the provider's names."""
+    typed = getattr(kind, "_internal_init", kind)  # of a resource; the others are typed themselves
+    hints = get_type_hints(typed, localns=INPUT)
     return {camel(name): hint for name, hint in hints.items()}
+
+
+def data_source(token: str) -> Any:
+    """`aws:ec2/getVpc:getVpc` → `pulumi_aws.ec2.get_vpc_output`."""
+    _, place, name = token.split(":")
+    module = place.partition("/")[0]
+    function = re.sub("([A-Z])", lambda found: f"_{found[1].lower()}", name)
+    return getattr(aws if module == "index" else getattr(aws, module), f"{function}_output")
 
 
 def dictionary(hint: Any) -> Any:
     """The dictionary that a value may be, or each value of a list; None: it is of another kind."""
     if is_typeddict(hint):
         return hint
-    found: list[Any] = [dictionary(each) for each in get_args(hint)]
-    return next(filter(None, found), None)
+    for each in get_args(hint):
+        if below := dictionary(each):
+            return below
+    return None
 
 
 def faults(kind: Any, value: Properties, path: str) -> Iterator[str]:
