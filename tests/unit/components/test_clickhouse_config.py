@@ -810,6 +810,13 @@ def test_a_log_table_of_the_image_is_off_or_has_an_end(name: str) -> None:
     ), "ClickHouse's way to delete an element of a default; what has no end fills the disk"
 
 
+def test_a_section_that_goes_is_one_of_a_table_that_clickhouse_has() -> None:
+    """A misspelt one would go, and its table stay; no server says so."""
+    gone = [name for name, section in config().items() if section == {"@remove": "1"}]
+    assert len(gone) > 20
+    assert [name for name in gone if not re.fullmatch(r"[a-z0-9_]+_(log|queue)", name)] == []
+
+
 def test_what_helps_at_night_is_kept() -> None:
     kept = {name: section for name, section in config().items() if name.endswith("_log")}
     kept = {name: section for name, section in kept.items() if "ttl" in section}

@@ -347,6 +347,17 @@ def test_a_store_is_behind_its_own_group_and_no_other(stack: str) -> None:
     )
 
 
+def test_a_store_is_in_the_stacks_own_subnets() -> None:
+    """Without a group of its own AWS takes that of the default VPC, and refuses the stack's."""
+    for graph in graphs().values():
+        for found in (*graph.of_type(AURORA), *graph.of_type(AURORA_INSTANCE), *graph.of_type(RDS)):
+            (group,) = graph.of_type("aws:rds/subnetGroup:SubnetGroup")
+            assert found.inputs["dbSubnetGroupName"] == group.outputs["name"], found.name
+        for found in graph.of_type(CACHE):
+            (group,) = graph.of_type("aws:elasticache/subnetGroup:SubnetGroup")
+            assert found.inputs["subnetGroupName"] == group.outputs["name"], found.name
+
+
 @pytest.mark.parametrize("stack", ALL)
 def test_langfuses_database_is_made_with_the_server(stack: str) -> None:
     graph = shipped(stack)
