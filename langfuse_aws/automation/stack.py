@@ -133,7 +133,7 @@ class LangfuseStack:
         )
         self._origin = project, stack_file, given.config
         self._disposable = offline and self._own_dir is not None
-        self._folder, self._stack_file = prepared.folder, prepared.stack_file
+        self._prepared, self._stack_file = prepared.folder, prepared.stack_file
         self._placeholders = prepared.placeholders
         self.replaced_secrets = prepared.replaced_secrets
         """Offline: settings that only the stack file's owner can decrypt. They are left out, or
@@ -159,7 +159,10 @@ class LangfuseStack:
         self.close()
 
     def close(self) -> None:
-        """Remove the temporary folder, if there is one. What is deployed stays."""
+        """Remove the temporary folder, if there is one. What is deployed stays.
+
+        Whatever is asked of the stack then raises UserError.
+        """
         if self._own_dir:
             self._own_dir.cleanup()
 
@@ -363,6 +366,16 @@ class LangfuseStack:
     def unprotect(self) -> None:
         """Take Pulumi's protection off every resource in the state, until the next `up`."""
         self._query("state", "unprotect", "--all", "--yes")
+
+    @property
+    def _folder(self) -> Path:
+        """Where Pulumi is called. Raises UserError after `close`."""
+        if self._own_dir and not self._prepared.exists():
+            raise UserError(
+                f"stack {self.name}: is closed, and what was written for its settings is gone. Do "
+                "all within the with block, or make another LangfuseStack."
+            )
+        return self._prepared
 
     @cached_property
     def _command(self) -> Command:

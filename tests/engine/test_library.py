@@ -6,7 +6,7 @@ leaves, and that nothing piles up in the process. Providers and engine are the o
 
 import gc
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -149,6 +149,32 @@ def test_a_preview_changes_neither_the_backend_nor_the_stack_file(
         assert stack.up().changes == new
         assert set(previewed()) == {"same"}
         assert "encryptionsalt" in file.read_text(), "up writes it"
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        LangfuseStack.preview,
+        LangfuseStack.up,
+        LangfuseStack.refresh,
+        LangfuseStack.destroy,
+        LangfuseStack.outputs,
+        LangfuseStack.deployed,
+        LangfuseStack.exists,
+        LangfuseStack.backend,
+        LangfuseStack.unprotect,
+    ],
+)
+def test_a_stack_that_is_closed_says_so(ask: Callable[[LangfuseStack], Any]) -> None:
+    with LangfuseStack("dev", settings("eu-west-1"), offline=True) as stack:
+        pass
+    stack.close()
+    with pytest.raises(UserError) as refused:
+        ask(stack)
+    assert str(refused.value) == (
+        "stack dev: is closed, and what was written for its settings is gone. Do all within the "
+        "with block, or make another LangfuseStack."
+    )
 
 
 def test_what_the_engine_says_of_a_broken_program_is_the_error(tmp_path: Path) -> None:
