@@ -289,7 +289,6 @@ def _aurora(
             # Readers of tier 0 and 1 keep the writer's capacity, so failover finds it warm.
             promotion_tier=min(index - 1, 1),
             **(INSIGHTS if settings.min_acu >= INSIGHTS_LEAST_ACU else {}),
-            copy_tags_to_snapshot=True,
             auto_minor_version_upgrade=True,
             apply_immediately=True,
             # The data is the cluster's: readers may come and go.

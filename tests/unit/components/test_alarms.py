@@ -691,6 +691,18 @@ IN_WORDS: Final = {
 """The bound of an alarm where a number says too little, or settings decide it."""
 
 
+def test_an_alarm_on_what_comes_daily_says_what_grace_its_hours_have() -> None:
+    why = {
+        (row.label.rpartition("-")[0].rpartition("-")[2], row.periods): row.why
+        for _, config in STACKS.values()
+        for row in alarm_rows(load_without_secrets(config), STACK)
+        if row.label.endswith(("copy-missing", "snapshot-missing"))
+    }
+    assert set(why) == {("snapshot", 26), ("copy", 36)}, "hours, of which a day has 24"
+    assert "two hours of grace" in why["snapshot", 26]
+    assert "twelve hours of grace" in why["copy", 36]
+
+
 def test_what_settings_decide_or_a_bare_number_does_not_tell_is_told_in_words() -> None:
     """As `status`, the runbook and docs/alarms.md show it: not in bytes, nor in milliseconds."""
     bounds: dict[str, set[float]] = {}
