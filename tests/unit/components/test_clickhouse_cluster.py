@@ -121,6 +121,7 @@ def test_each_instance_finds_its_number_its_volume_and_its_name_by_its_zone(serv
     ]
     assert between(script, "VOLUMES") == volumes
     assert between(script, "NAMES") == names
+    assert re.findall(r"AWS_DEFAULT_REGION=(\S*)", script) == ["us-east-1"] * 3
 
 
 def between(script: str, word: str) -> list[str]:

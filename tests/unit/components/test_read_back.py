@@ -99,6 +99,13 @@ def test_a_rolled_back_service_is_told_at_once_with_what_runs_and_the_way_out() 
     )
 
 
+def test_nothing_is_quoted_of_an_ecs_that_has_said_nothing() -> None:
+    assert service_finding(service(deployment(OURS), running=1), URN, OURS).problem == (
+        "langfuse-dev-web: 1 of 2 tasks run, and ECS goes on trying. Correct the cause, and run "
+        "pulumi up again: it waits for them."
+    )
+
+
 def test_a_rollback_of_the_capacity_provider_alone_is_told_too() -> None:
     on_spot = service(deployment(OURS), provider="FARGATE_SPOT")
     found = service_finding(on_spot, URN, OURS, "FARGATE")

@@ -122,3 +122,13 @@ def test_a_program_that_gives_settings_is_sent_to_them_for_a_region(offline: boo
     given = {"AWS_REGION": "eu-west-1"}
     with LangfuseStack("a", {"size": "dev"}, environment=given, offline=offline) as stack:
         stack.check()
+
+
+def test_the_region_of_a_profile_is_known(tmp_path: Path) -> None:
+    profiles = tmp_path / "profiles"
+    profiles.write_text("[profile acme]\nregion = eu-west-2\n[profile typo]\nregion = eu-wst-2\n")
+    files = {"AWS_CONFIG_FILE": str(profiles)}
+    assert regions.known({"aws:profile": "acme"}, files) == "eu-west-2"
+    assert regions.known({"aws:profile": "acme", "aws:region": "eu-west-1"}, files) == "eu-west-1"
+    assert regions.known({"aws:profile": "typo"}, files) is None
+    assert regions.known({}, files) is None
