@@ -44,20 +44,14 @@ def text(variable: str, values: Mapping[str, str]) -> str:
 
 
 def filled(dashboard: Mapping[str, Any], values: Mapping[str, str]) -> dict[str, Any]:
-    """Give a dashboard's hidden variables their values.
+    """Give a dashboard's variables, all of them hidden, their values.
 
-    A hidden variable without a value goes, with the panels that name it and the rows that are left
+    A variable without a value goes, with the panels that name it and the rows that are left
     empty: no stack has everything that the dashboard knows of.
     """
     variables = dashboard["templating"]["list"]
-    missing = {
-        each["name"] for each in variables if each.get("hide") and each["name"] not in values
-    }
-    kept = [
-        {**each, "query": values.get(each["name"], each["query"])}
-        for each in variables
-        if each["name"] not in missing
-    ]
+    missing = {each["name"] for each in variables} - values.keys()
+    kept = [{**each, "query": values[each["name"]]} for each in variables if each["name"] in values]
     panels: list[dict[str, Any]] = []
     for panel in dashboard["panels"]:
         if _names(panel, missing):

@@ -10,7 +10,8 @@ import pytest
 
 from langfuse_aws.components.ingress.load_balancer_protection import LoadBalancerProtection
 from langfuse_aws.components.protection.replacement_guard import IN_CONFIGURATION
-from tests.unit.stack_graph import Graph, build, shipped
+from langfuse_aws.offline.invokes import NO_SNAPSHOT
+from tests.unit.stack_graph import Graph, build, shipped, unshared
 
 STASH = "pulumi:index:Stash"
 NAME = "langfuse-prod-alb"
@@ -44,6 +45,28 @@ def test_every_stack_remembers_which_load_balancer_it_has(stack: str) -> None:
         "prod": PUBLIC,
     }
     assert remembered(shipped(stack), stack) == wanted[stack]
+
+
+def test_a_preview_is_refused_as_the_update_would_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: dict[str, bool | None] = {}
+    hook = pulumi.ResourceHook
+
+    def heard(name: str, call: Any, opts: Any = None) -> pulumi.ResourceHook:
+        asked[name] = opts and opts.on_dry_run
+        return hook(name, call, opts)
+
+    monkeypatch.setattr(pulumi, "ResourceHook", heard)
+    config = {
+        "size": "dev",
+        "hours": {"from": "08:00", "to": "19:00", "timezone": "Etc/UTC"},
+        "clickhouse": {"snapshotId": NO_SNAPSHOT},
+        "postgres": {"snapshotIdentifier": NO_SNAPSHOT},
+    }
+    with unshared():
+        build("dev", config)
+    assert asked.pop("langfuse-dev-migration-awake") is None, "a preview may well be made at night"
+    assert len(asked) >= 4
+    assert set(asked.values()) == {True}, asked
 
 
 def test_the_way_in_waits_until_the_change_is_agreed_to() -> None:

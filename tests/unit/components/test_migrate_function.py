@@ -270,6 +270,9 @@ def test_attempts_to_place_a_task_end_before_the_call_does() -> None:
     clock = Clock(left=60)
     assert "in 3 attempts: ECS gave no reason." in failure(Ecs([], [], []), clock)[1]
     assert clock.left == 30, "a third pause would leave less than 20 s"
+    clock = Clock(left=50)
+    assert "in 3 attempts" in failure(Ecs([], [], []), clock)[1]
+    assert clock.left == 20, "which is enough"
 
 
 def test_a_task_that_another_call_starts_between_two_attempts_is_waited_for() -> None:

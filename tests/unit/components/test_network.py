@@ -319,7 +319,9 @@ def test_the_s3_gateway_endpoint_serves_every_subnet(stack: str) -> None:
 @pytest.mark.parametrize("stack", ["dev", "staging", "prod"])
 def test_the_default_security_group_is_closed(stack: str) -> None:
     group = shipped(stack).one("aws:ec2/defaultSecurityGroup:DefaultSecurityGroup").inputs
-    assert (group["ingress"], group["egress"]) == ([], [])
+    vpc = shipped(stack).one("awsx:ec2:Vpc").outputs["vpcId"]
+    name = f"langfuse-{stack}-default-closed"
+    assert group == {"vpcId": vpc, "ingress": [], "egress": [], "tags": {"Name": name}}
 
 
 @pytest.mark.parametrize("stack", ["dev", "staging", "prod"])
@@ -332,6 +334,23 @@ def test_a_group_can_be_deleted_whoever_has_added_rules_to_it(stack: str) -> Non
             "somebody added would end a destroy half-way: https://registry.terraform.io/providers/"
             "hashicorp/aws/latest/docs/resources/emr_cluster"
         )
+
+
+def test_a_vpc_is_of_the_networks_own_block_and_resolves_names() -> None:
+    config = {"size": "dev", "network": {"cidr": "10.9.0.0/16"}}
+    inputs = build("dev", config).one("awsx:ec2:Vpc").inputs
+    assert inputs == {
+        "cidrBlock": "10.9.0.0/16",
+        "availabilityZoneNames": ["us-east-1a", "us-east-1b"],
+        "enableDnsHostnames": True,
+        "enableDnsSupport": True,
+        "natGateways": {"strategy": "None"},
+        "subnetStrategy": "Auto",
+        "subnetSpecs": [
+            {"type": "Public", "cidrBlocks": ["10.9.32.0/19", "10.9.96.0/19"]},
+            {"type": "Private", "cidrBlocks": ["10.9.0.0/19", "10.9.64.0/19"]},
+        ],
+    }
 
 
 def test_flow_logs_are_made_only_when_asked_for() -> None:

@@ -17,6 +17,7 @@ from langfuse_aws.settings.hours import (
     WAKES_BEFORE,
     WINDOW_MINUTES,
     Hours,
+    Mute,
     Weekly,
 )
 from langfuse_aws.settings.loading import SettingsError, load
@@ -189,6 +190,11 @@ def test_alarms_are_quiet_from_the_end_of_a_day_until_an_hour_of_the_next() -> N
         "P2DT12H",
         "P3DT12H",
     ]
+
+
+def test_a_rest_of_whole_days_has_no_hours() -> None:
+    assert Mute(Weekly(0, (4,)), 2 * 24 * 60).duration == "P2D"
+    assert Mute(Weekly(0, (4,)), 24 * 60 + 1).duration == "P1DT1M"
 
 
 def test_backups_are_as_far_apart_as_the_longest_rest() -> None:

@@ -409,7 +409,10 @@ def test_the_discovery_document_is_not_taken_for_the_issuer() -> None:
     ), "Langfuse appends it a second time"
 
 
-@pytest.mark.parametrize("issuer", [f"{ISSUER}/", "https://ID.example.com:8443/a_b/~c.d%20/"])
+@pytest.mark.parametrize(
+    "issuer",
+    [f"{ISSUER}/", "https://ID.example.com:8443/a_b/~c.d%20/", "https://id.example.com/X/"],
+)
 def test_an_issuer_has_no_slash_at_its_end_once_it_is_loaded(issuer: str) -> None:
     okta = {"clientId": "x", "issuer": issuer}
     settings = load(
