@@ -60,8 +60,7 @@ def _disks(props: Props, key: Key) -> dict[str, Any]:
 
 
 def _database(props: Props, key: Key) -> dict[str, Any]:
-    insights = props.get("performance_insights_enabled")
-    return {"kms_key_id": key, **_insights(props, key)} if insights else {"kms_key_id": key}
+    return {"kms_key_id": key, **_insights(props, key)}
 
 
 def _insights(props: Props, key: Key) -> dict[str, Any]:

@@ -127,6 +127,7 @@ def test_a_metric_of_a_subject_has_a_title_and_a_name_of_its_own() -> None:
     found = [each for each in vars(metrics).values() if isinstance(each, Metric)]
     for each in found:
         others = [other for other in found if other.subject == each.subject and other != each]
+        assert each.title
         assert each.title not in [other.title for other in others], each
         assert each.name not in [other.name for other in others], each
 

@@ -122,6 +122,20 @@ def test_everything_that_takes_a_key_has_the_stacks(stacks: dict[str, Graph]) ->
     assert seen == {*PLACES} == {*ENCRYPTED}, "a type that no stack here makes, or nobody encrypts"
 
 
+def test_what_insights_keep_has_the_key_of_the_database(stacks: dict[str, Graph]) -> None:
+    """An instance always has them; they have statements, and values in them."""
+    asked = 0
+    for graph in stacks.values():
+        for found in graph.of_type("aws:rds/instance:Instance"):
+            assert found.inputs["performanceInsightsKmsKeyId"] == found.inputs["kmsKeyId"]
+            asked += 1
+    assert asked >= 2
+    (prod,) = stacks["prod"].of_type("aws:rds/cluster:Cluster")
+    members = stacks["prod"].of_type("aws:rds/clusterInstance:ClusterInstance")
+    assert prod.inputs["kmsKeyId"]
+    assert ["performanceInsightsKmsKeyId" in each.inputs for each in members] == [False, False]
+
+
 def test_without_the_switch_nothing_has_a_key() -> None:
     for stack in ("dev", "prod"):
         graph = shipped(stack)
