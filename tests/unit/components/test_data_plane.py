@@ -7,7 +7,7 @@ import pytest
 
 from langfuse_aws.offline import invokes
 from langfuse_aws.settings.versions import POSTGRES_MAJOR
-from tests.unit.stack_graph import Graph, build, shipped, unshared
+from tests.unit.stack_graph import Graph, build, shipped, shipped_config, unshared
 from tests.unit.stacks_of_all import graphs
 
 AURORA = "aws:rds/cluster:Cluster"
@@ -385,6 +385,20 @@ def test_a_database_of_a_larger_snapshot_has_the_storage_of_that(
     inputs = graph.one(RDS).inputs
     assert (inputs["allocatedStorage"], inputs["maxAllocatedStorage"]) == (150, 200)
     assert inputs["engineVersion"] == "16.4"
+
+
+@pytest.mark.parametrize("allowed", [[], ["postgres"], ["redis"], ["postgres", "redis"]])
+def test_a_final_snapshot_has_a_new_name_only_where_the_store_may_be_replaced(
+    allowed: list[str],
+) -> None:
+    names = [f"langfuse-prod-{store}" for store in allowed]
+    graph = build("prod", {**shipped_config("prod"), "allowReplace": names})
+    renamed = {
+        each.name.removesuffix("-final-snapshot")
+        for each in graph.of_type("random:index/randomId:RandomId")
+        if each.inputs.get("keepers")
+    }
+    assert renamed == set(names)
 
 
 KEYS: Any = {
