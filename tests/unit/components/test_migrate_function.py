@@ -59,8 +59,8 @@ class Task:
     stop_code: str = "EssentialContainerExited"
     stopped_reason: str = "Essential container in task exited"
     container_reason: str = ""
-    command: list[str] | None = None
-    """What somebody has it run instead of the definition's command."""
+    overrides: dict[str, Any] = field(default_factory=dict[str, Any])
+    """What somebody has changed of the container for this task, such as its command."""
 
     @property
     def arn(self) -> str:
@@ -78,10 +78,8 @@ class Task:
             "taskDefinitionArn": self.definition,
             "lastStatus": status,
             "containers": [{"name": "sidecar", "exitCode": 3}, container],
-            "overrides": {"containerOverrides": [{"name": "migration"}]},
+            "overrides": {"containerOverrides": [{"name": "migration", **self.overrides}]},
         }
-        if self.command is not None:
-            answer["overrides"]["containerOverrides"][0]["command"] = self.command
         if status == "STOPPED":
             answer |= {"stopCode": self.stop_code, "stoppedReason": self.stopped_reason}
             if self.exit_code is not None:
@@ -316,8 +314,17 @@ def test_the_result_of_an_earlier_calls_task_counts() -> None:
     assert not ecs.tokens, "one failure a call is enough"
 
 
-def test_a_command_that_somebody_runs_with_the_definition_is_no_migration() -> None:
-    resolving = Task("resolve", command=["prisma", "migrate", "resolve"])
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        {"command": ["prisma", "migrate", "resolve"]},
+        {"environment": [{"name": "DATABASE_URL", "value": "postgres://elsewhere"}]},
+    ],
+)
+def test_what_somebody_runs_otherwise_with_the_definition_is_no_migration(
+    overrides: dict[str, Any],
+) -> None:
+    resolving = Task("resolve", overrides=overrides)
     ours = Task("ours")
     ecs = Ecs(ours, tasks=[resolving])
     assert run(ecs)["task"] == ours.arn, "web would move to databases that nobody migrated"

@@ -169,6 +169,13 @@ def test_every_type_of_error_that_a_value_can_raise_has_words() -> None:
             "langfuse:auth.providers.okta.clientSecret: is a secret, and stored in the clear here. "
             "Remove it, and put it into the secret key langfuse:authSecrets.",
         ),
+        (
+            "auth.clientSecret",
+            "hush",
+            "langfuse:auth.clientSecret: is one key with a dot in its name, as pulumi config set "
+            "writes it without --path. Mend it with pulumi config rm 'langfuse:auth.clientSecret' "
+            "and pulumi config set --path 'langfuse:auth.clientSecret' VALUE.",
+        ),
     ],
 )  # fmt: skip
 def test_a_key_that_was_set_without_path_is_told_with_the_command_that_mends_it(

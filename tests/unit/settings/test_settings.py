@@ -660,6 +660,7 @@ MODELS: Final = sorted(every_model(Settings), key=name_of)
 def test_every_section_is_frozen_and_forbids_what_it_does_not_know(model: type[BaseModel]) -> None:
     assert issubclass(model, Section), "the base is where both are decided"
     config = model.model_config
+    assert config.get("validate_default") is True, "what the program itself sets is checked too"
     assert (config.get("frozen"), config.get("extra")) == (True, "forbid"), (
         f"{model.__name__} overrides its base"
     )
