@@ -10,15 +10,16 @@ from pathlib import Path
 import pytest
 
 from tests.unit.stack_graph import shipped, varied
+from tests.unit.stacks_of_all import STACKS, graphs
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 
 
-@pytest.mark.parametrize("stack", ["dev", "staging", "prod"])
+@pytest.mark.parametrize("stack", ["dev", "staging", "prod", "everything", "App Runner", "asleep"])
 def test_no_released_resource_changes_its_urn(stack: str) -> None:
-    prefix = f"urn:pulumi:{stack}::langfuse::"
-    urns = sorted(urn.removeprefix(prefix) for urn in shipped(stack).urns.values())
-    golden = GOLDEN / f"urns-{stack}.txt"
+    prefix = f"urn:pulumi:{STACKS[stack][0]}::langfuse::"
+    urns = sorted(urn.removeprefix(prefix) for urn in graphs()[stack].urns.values())
+    golden = GOLDEN / f"urns-{stack.lower().replace(' ', '-')}.txt"
     if os.environ.get("UPDATE_GOLDEN"):
         golden.write_text("\n".join(urns) + "\n", encoding="utf-8")
     assert urns == golden.read_text(encoding="utf-8").splitlines()
