@@ -170,3 +170,26 @@ def test_a_named_resource_may_be_replaced_and_only_that_one(
     deployment.up()
     (kept,) = [each for each in deployment.state() if each["type"] == "aws:ebs/volume:Volume"]
     assert (kept["id"], kept["protect"]) == (volume["id"], True)
+
+
+def test_one_broken_volume_of_three_is_replaced_by_its_name(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    """As docs/operations.md has it. AWS in memory gives the new volume the same ID."""
+    label = "langfuse-staging-clickhouse-2"
+    deployment = Deployment.of("staging", tmp_path, environment)
+    deployment.configure_all(
+        {"clickhouse.replicas": "3", "network.zones": "3", "deletionProtection": "true"}, {}
+    )
+    deployment.up()
+    (urn,) = [
+        each["urn"]
+        for each in deployment.state()
+        if each["type"] == "aws:ebs/volume:Volume" and each["urn"].endswith(f"::{label}")
+    ]
+    refusal = deployment.up("--replace", urn, check=False)
+    assert refusal.returncode, "the name is missing"
+    deployment.configure("allowReplace[0]", label)
+    done = deployment.up("--replace", urn)
+    assert "+-1 replaced" in done.stdout
+    assert "[retain]" in done.stdout, "a protected stack's old volume stays in AWS"
