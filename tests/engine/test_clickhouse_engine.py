@@ -637,3 +637,21 @@ def test_a_lost_server_gets_its_tables_with_the_identity_they_have_in_keeper(
     again = ask(second, "{}", ["CREATE DATABASE lost ENGINE = Atomic", *statements, query])
     assert [each.text for each in again if not each.done] == []
     assert again[-1].text == printed.text
+
+
+def test_a_database_of_large_tables_is_dropped_as_the_page_has_it(tmp_path: Path) -> None:
+    """A server refuses tables of more than 50 GB without the setting: here, of more than a byte."""
+    (query,) = [
+        each.replace(" ON CLUSTER default", "").replace("default", "whole")
+        for each in queries_of(ROOT / "docs/operations.md")
+        if each.startswith("DROP DATABASE default")
+    ]
+    create = [
+        "CREATE DATABASE whole ENGINE = Atomic",
+        "CREATE TABLE whole.rows ENGINE = MergeTree ORDER BY id AS SELECT number AS id "
+        "FROM numbers(1000)",
+    ]
+    plain = query.partition(" SETTINGS")[0]
+    answers = ask(tmp_path, json.dumps({"max_table_size_to_drop": 1}), [*create, plain, query])
+    assert [each.done for each in answers] == [True, True, False, True], answers[-1].text
+    assert "TABLE_SIZE_EXCEEDS_MAX_DROP_SIZE_LIMIT" in answers[2].text
