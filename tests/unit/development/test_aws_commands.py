@@ -14,13 +14,12 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final, cast
 
+import botocore
 import jmespath
 import pytest
-from botocore import xform_name
 from botocore.exceptions import UnknownServiceError
 from botocore.loaders import Loader
-from botocore.model import ListShape, MapShape, ServiceModel, Shape, StringShape, StructureShape
-from botocore.waiter import WaiterModel
+from botocore.model import ServiceModel
 
 from tests.unit.development.test_docs import DOCUMENTS, ROOT, code_of
 from tests.unit.stack_graph import build, shipped, shipped_config
@@ -47,6 +46,9 @@ OWN_OPTIONS: Final[Mapping[str, set[str]]] = {
     "cloudwatch put-metric-data": {"metric-name", "unit", "dimensions", "value"}
 }
 """What the CLI adds to an operation."""
+
+DEPTH: Final = 12
+"""How far a sample follows structures, some of which have themselves in them."""
 
 NOT_COMMANDS: Final = {"aws and random", "aws provider says", "aws by its", "aws need not"}
 """Sentences about the provider `aws`."""
@@ -140,21 +142,26 @@ def model(service: str) -> Any:
     return ServiceModel(loader.load_service_model(name, "service-2"))
 
 
+def option(name: str) -> str:
+    """What the CLI calls an operation or a member."""
+    sdk: Any = botocore
+    return sdk.xform_name(name, "-")
+
+
 @cache
 def operations(service: str) -> dict[str, Any]:
     """By the CLI's names; waiters are the operation that they repeat."""
     found = {
-        cast("str", xform_name(each, "-")): model(service).operation_model(each)
+        option(each): model(service).operation_model(each)
         for each in model(service).operation_names
     }
     loader: Any = Loader()
     try:
-        waiters = WaiterModel(loader.load_service_model(service, "waiters-2"))
+        waiters = loader.load_service_model(service, "waiters-2")["waiters"]
     except UnknownServiceError:
         return found
-    for each in waiters.waiter_names:
-        operation = waiters.get_waiter(each).operation
-        found[f"wait {xform_name(each, '-')}"] = model(service).operation_model(operation)
+    for each, waiter in waiters.items():
+        found[f"wait {option(each)}"] = model(service).operation_model(waiter["operation"])
     return found
 
 
@@ -166,10 +173,9 @@ def operation(command: Command) -> Any:
         return None
 
 
-def members(shape: Shape | None) -> dict[str, Shape]:
+def members(shape: Any) -> dict[str, Any]:
     """The members of an operation's input, by the CLI's options."""
-    found = cast("Mapping[str, Shape]", shape.members) if shape else {}  # type: ignore[union-attr]
-    return {cast("str", xform_name(name, "-")): each for name, each in found.items()}
+    return {option(name): each for name, each in shape.members.items()} if shape else {}
 
 
 def needed(command: Command) -> set[str]:
@@ -179,40 +185,33 @@ def needed(command: Command) -> set[str]:
     """
     shape = operation(command).input_shape
     required: list[str] = shape.required_members if shape else []
-    found = {cast("str", xform_name(name, "-")) for name in required}
+    found = {option(name) for name in required}
     if command.name.startswith("ecs ") and "cluster" in members(shape):
         found.add("cluster")
     return found
 
 
-def wrong_value(shape: Shape, value: str) -> str | None:
+def wrong_value(shape: Any, value: str) -> str | None:
     """What is wrong with one word of an option's value."""
-    if isinstance(shape, ListShape):
-        return wrong_value(cast("Shape", shape.member), value)
-    if isinstance(shape, StringShape):
-        enumeration = cast("list[str]", shape.enum)
-        given = value.isascii() and "$" not in value and FILLED_IN not in value
-        return (
-            f"{value} is none of {enumeration}"
-            if enumeration and given and (value not in enumeration)
-            else None
-        )
-    if isinstance(shape, StructureShape) and re.match(r"\w+=", value):
-        known = cast("Mapping[str, Shape]", shape.members)
-        unknown = set(re.findall(r"(?:^|,)(\w+)=", re.sub(r"\{.*\}", "", value))) - set(known)
-        return f"{value}: no member {', '.join(sorted(unknown))}" if unknown else None
+    if shape.type_name == "list":
+        return wrong_value(shape.member, value)
+    if shape.type_name == "string" and shape.enum:
+        filled_in = "$" in value or FILLED_IN in value or not value.isascii()
+        return None if filled_in or value in shape.enum else f"{value} is none of {shape.enum}"
+    if shape.type_name == "structure" and re.match(r"\w+=", value):
+        named = re.findall(r"(?:^|,)(\w+)=", re.sub(r"\{.*\}", "", value))
+        unknown = sorted(set(named) - set(shape.members))
+        return f"{value}: no member {', '.join(unknown)}" if unknown else None
     return None
 
 
-def sample(shape: Shape, depth: int = 0) -> Any:
+def sample(shape: Any, depth: int = 0) -> Any:
     """An answer with one of everything."""
-    if isinstance(shape, StructureShape):
-        known = cast("Mapping[str, Shape]", shape.members)
-        return {name: sample(each, depth + 1) for name, each in known.items() if depth < 12}
-    if isinstance(shape, ListShape):
-        return [sample(cast("Shape", shape.member), depth + 1)]
-    if isinstance(shape, MapShape):
-        return {"key": sample(cast("Shape", shape.value), depth + 1)}
+    if shape.type_name == "structure":
+        inner = shape.members.items() if depth < DEPTH else ()
+        return {name: sample(each, depth + 1) for name, each in inner}
+    if shape.type_name == "list":
+        return [sample(shape.member, depth + 1)]
     return "text"
 
 
@@ -246,7 +245,7 @@ def faults(command: Command) -> Iterator[str]:
     if options and "…" not in command.text and (missing := needed(command) - set(options)):
         yield f"without --{', --'.join(sorted(missing))}"
     for query in options.get("query", [])[:1]:
-        if empty(jmespath.search(query, sample(found.output_shape))):  # type: ignore[no-untyped-call]
+        if empty(jmespath.search(query, sample(found.output_shape))):
             yield f"{query} finds nothing"
 
 
@@ -299,27 +298,23 @@ def test_a_right_command_passes(text: str) -> None:
 def test_what_a_command_looks_for_by_name_is_there() -> None:
     """Names that the program gives, without what Pulumi appends: tags, families, prefixes."""
     three = {**shipped_config("prod"), "clickhouse": {"replicas": 3}}
-    waf = {"alarms": {"email": "you@example.com"}, "ingress": {"kind": "alb", "waf": {}}}
-    stacks = [build("prod", {**three, **waf}), shipped("prod"), shipped("staging")]
+    waf: dict[str, Any] = {"ingress": {"kind": "alb", "waf": {}}}
+    alarms = {"alarms": {"email": "you@example.com"}}
+    stacks = [build("prod", {**three, **waf, **alarms}), shipped("prod"), shipped("staging")]
     registered = [each for stack in stacks for each in stack.registrations]
-    tags = {
-        tag["Name"]
-        for each in registered
-        for tag in (
-            each.inputs.get("tags") or {},
-            *(part["tags"] for part in each.inputs.get("tagSpecifications") or ()),
-        )
-        if "Name" in tag
-    }
     names = {each.name for each in registered}
+    tagged: list[Mapping[str, Any]] = [each.inputs for each in registered]
+    tagged += [part for each in tagged for part in each.get("tagSpecifications") or ()]
+    tags: set[str] = {each["tags"]["Name"] for each in tagged if "Name" in each.get("tags", {})}
     looked_for = {
         r"Name=tag:Name,Values=(\S+)": tags,
         r"--family (\S+)": names,
         r"--task-definition (langfuse-\S+)": names,
-        r"--alarm-name-prefix (\S+)": {each.rpartition("-")[0] for each in names} | names,
+        r"--alarm-name-prefix (\S+)": {each.rpartition("-")[0] for each in names},
         r"--log-group-name-prefix (\S+)": names,
+        r"--name-prefix (\S+)": names,
     }
     for pattern, known in looked_for.items():
-        told = {name for each in commands() for name in re.findall(pattern, each.text)}
-        told = {each for each in told if FILLED_IN not in each}
+        found: list[str] = [name for each in commands() for name in re.findall(pattern, each.text)]
+        told = {each for each in found if FILLED_IN not in each}
         assert (told - known, bool(told)) == (set(), True), pattern
