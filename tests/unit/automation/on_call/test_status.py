@@ -576,6 +576,17 @@ def test_a_stack_that_is_not_up_is_one_line_and_1() -> None:
     assert result.stderr == "error: stack prod: nothing is deployed. pulumi up first.\n"
 
 
+def test_a_database_that_broke_hours_ago_is_asked_for_the_events_of_then() -> None:
+    """RDS gives those of an hour to who names no time."""
+    broken = {"Status": "inaccessible-encryption-credentials", "LatestRestorableTime": ago(hours=9)}
+    world = on_call(DescribeDBClusters={"DBClusters": [broken]})
+    (cluster,) = [each for each in world.deployed.state if each.type == "aws:rds/cluster:Cluster"]
+    assert found(world)["backups/postgres"].remedy == (
+        "Its events of a day say why: aws rds describe-events --source-type db-cluster "
+        f"--source-identifier {cluster.outputs['clusterIdentifier']} --duration 1440."
+    )
+
+
 def test_credentials_of_another_account_are_one_line_and_1() -> None:
     """Else every part of the stack would seem to be gone, and `pulumi up --refresh` the remedy."""
     other = {"Account": "210987654321", "Arn": "arn", "UserId": "me"}
