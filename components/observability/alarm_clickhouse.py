@@ -56,7 +56,7 @@ def clickhouse_alarms(clickhouse: ClickHouseOnEc2 | ExternalClickHouse) -> list[
             period=FIVE_MINUTES,
             periods=3,
             summary="A ClickHouse volume is filling up, or nobody says how full it is.",
-            why="merges need room, and growing a volume can be done once in six hours",
+            why="merges need room, and a volume grows again only once its last growth is complete",
             runbook="ClickHouse disk",
             missing="breaching",
         ),

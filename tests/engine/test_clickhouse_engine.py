@@ -18,6 +18,7 @@ that S3 behaves as its stand-in here.
 
 import json
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -43,6 +44,8 @@ from langfuse_aws.components.clickhouse.config import (
 )
 
 pytestmark = pytest.mark.xdist_group("ClickHouse")  # they share what the engine answers
+
+ROOT: Final = Path(__file__).resolve().parents[2]
 
 SERVERS: Final = ("127.0.0.1", "127.0.0.2", "127.0.0.3")
 """Names that need no DNS, and where no Keeper listens."""
@@ -580,3 +583,75 @@ def test_the_disk_check_before_langfuse_4_compares_what_is_used_with_what_is_fre
     assert (used, needed, free) != ("0.00 B", "0.00 B", "0.00 B")
     assert verdict == "enough", "a scratch disk has more than some megabytes free"
     assert used.split()[1] in ("KiB", "MiB")
+
+
+# --- what the pages have an operator ask
+
+DOCUMENTS: Final = [
+    path for path in sorted((ROOT / "docs").glob("*.md")) if path.name != "configuration.md"
+]
+QUERY: Final = re.compile(r"(SELECT|INSERT|SYSTEM|ALTER|EXCHANGE|DROP|CREATE) [^`]*")
+
+
+def queries_of(document: Path) -> list[str]:
+    """The statements for ClickHouse: of blocks of SQL, and in the text."""
+    text = document.read_text(encoding="utf-8")
+    blocks = re.findall(r"```sql\n(.*?)```", text, re.DOTALL)
+    spans = re.findall(r"`([^`\n]+)`", re.sub(r"```.*?```", "", text, flags=re.DOTALL))
+    found = [each.strip() for block in blocks for each in f"{block}\n".split(";\n")]
+    found += [each for each in spans if QUERY.fullmatch(each) and " " in each]
+    return [each for each in found if each and "pg_stat" not in each and "…" not in each]
+
+
+def test_clickhouse_parses_every_statement_of_the_pages(tmp_path: Path) -> None:
+    told = [(path.name, query) for path in DOCUMENTS for query in queries_of(path)]
+    answers = ask(tmp_path, "{}", [f"EXPLAIN AST {query}" for _, query in told])
+    wrong = [(*each, a.text) for each, a in zip(told, answers, strict=True) if not a.done]
+    assert (wrong, len(told) > 10) == ([], True)
+
+
+def test_a_lost_server_gets_its_tables_with_the_identity_they_have_in_keeper(
+    tmp_path: Path,
+) -> None:
+    """The statement of docs/operations.md, and what it prints, run on an empty server."""
+    (query,) = [
+        each
+        for each in queries_of(ROOT / "docs/operations.md")
+        if each.startswith("SELECT create_table_query")
+    ]
+    (first := tmp_path / "first").mkdir()
+    (second := tmp_path / "second").mkdir()
+    query = query.replace("'default'", "'lost'")
+    before = [
+        "CREATE DATABASE lost ENGINE = Atomic",
+        "CREATE VIEW lost.a_view AS SELECT 1 AS id",
+        "CREATE TABLE lost.kept (id UInt8) ENGINE = MergeTree ORDER BY id",
+        "CREATE MATERIALIZED VIEW lost.a_copy TO lost.kept AS SELECT id FROM lost.a_view",
+        query,
+    ]
+    printed = ask(first, "{}", before)[-1]
+    assert printed.done, printed.text
+    statements = [each.strip() for each in printed.text.split(";\n") if each.strip()]
+    assert len(statements) == 3
+    assert " TABLE lost.kept UUID '" in statements[0], "views come last"
+    again = ask(second, "{}", ["CREATE DATABASE lost ENGINE = Atomic", *statements, query])
+    assert [each.text for each in again if not each.done] == []
+    assert again[-1].text == printed.text
+
+
+def test_a_database_of_large_tables_is_dropped_as_the_page_has_it(tmp_path: Path) -> None:
+    """A server refuses tables of more than 50 GB without the setting: here, of more than a byte."""
+    (query,) = [
+        each.replace(" ON CLUSTER default", "").replace("default", "whole")
+        for each in queries_of(ROOT / "docs/operations.md")
+        if each.startswith("DROP DATABASE default")
+    ]
+    create = [
+        "CREATE DATABASE whole ENGINE = Atomic",
+        "CREATE TABLE whole.rows ENGINE = MergeTree ORDER BY id AS SELECT number AS id "
+        "FROM numbers(1000)",
+    ]
+    plain = query.partition(" SETTINGS")[0]
+    answers = ask(tmp_path, json.dumps({"max_table_size_to_drop": 1}), [*create, plain, query])
+    assert [each.done for each in answers] == [True, True, False, True], answers[-1].text
+    assert "TABLE_SIZE_EXCEEDS_MAX_DROP_SIZE_LIMIT" in answers[2].text

@@ -170,3 +170,54 @@ def test_a_named_resource_may_be_replaced_and_only_that_one(
     deployment.up()
     (kept,) = [each for each in deployment.state() if each["type"] == "aws:ebs/volume:Volume"]
     assert (kept["id"], kept["protect"]) == (volume["id"], True)
+
+
+def test_one_broken_volume_of_three_is_replaced_by_its_name(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    """As docs/operations.md has it. AWS in memory gives the new volume the same ID."""
+    label = "langfuse-staging-clickhouse-2"
+    deployment = Deployment.of("staging", tmp_path, environment)
+    deployment.configure_all(
+        {"clickhouse.replicas": "3", "network.zones": "3", "deletionProtection": "true"}, {}
+    )
+    deployment.up()
+    (urn,) = [
+        each["urn"]
+        for each in deployment.state()
+        if each["type"] == "aws:ebs/volume:Volume" and each["urn"].endswith(f"::{label}")
+    ]
+    refusal = deployment.up("--replace", urn, check=False)
+    assert refusal.returncode, "the name is missing"
+    deployment.configure("allowReplace[0]", label)
+    done = deployment.up("--replace", urn)
+    assert "+-1 replaced" in done.stdout
+    assert "[retain]" in done.stdout, "a protected stack's old volume stays in AWS"
+
+
+def test_what_aws_does_not_delete_is_kept_once_all_else_has_gone(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    """The order of docs/operations.md: AWS in memory refuses the load balancer and the database.
+
+    On AWS step 2 frees these two, and it is buckets and vaults that are not empty.
+    """
+    deployment = Deployment.of("staging", tmp_path, environment)
+    deployment.configure("deletionProtection", "true")
+    deployment.up()
+
+    def named(kind: str) -> list[str]:
+        return [each["urn"] for each in deployment.state() if each["type"] == kind]
+
+    def forget(urn: str) -> int:
+        command = ("state", "delete", urn, "--yes", "--stack", "staging")
+        return deployment.run(*command, check=False).returncode
+
+    deployment.run("state", "unprotect", "--all", "--yes", "--stack", "staging")
+    for urn in named("aws:s3/bucket:Bucket") + named("aws:backup/vault:Vault"):
+        assert forget(urn), f"{urn}: others need it"
+    assert deployment.destroy("--continue-on-error", check=False).returncode
+    refused_by_aws = [*named("aws:rds/cluster:Cluster"), *named("aws:lb/loadBalancer:LoadBalancer")]
+    assert len(refused_by_aws) == 2
+    assert [forget(urn) for urn in refused_by_aws] == [0, 0]
+    assert named("aws:ecs/service:Service") == []

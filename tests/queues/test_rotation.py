@@ -9,7 +9,9 @@ What AWS does is played: RDS's change of the owner's password by the superuser, 
 and SET by the passwords of Redis's default user. The owner is no superuser, as RDS's is none.
 """
 
+import json
 import os
+import re
 import socket
 import subprocess
 import threading
@@ -350,3 +352,62 @@ def test_a_token_of_redis_changes_and_no_client_is_refused(redis: Redis) -> None
         client.stop()
     with pytest.raises(PermissionError, match="WRONGPASS"):
         redis_task(redis, REDIS_PASSWORD)
+
+
+OPERATIONS: Final = Path(__file__).parents[2] / "docs/operations.md"
+
+
+def question() -> list[str]:
+    """What the worker's container runs to ask PostgreSQL, without the question."""
+    page = OPERATIONS.read_text(encoding="utf-8")
+    (told,) = re.findall(r"question.json <<'JSON'\n(.*?)\nJSON\n", page, re.DOTALL)
+    (container,) = json.loads(told)["containerOverrides"]
+    assert (container["name"], container["command"][0]) == ("worker", "node")
+    return container["command"][1:-1]
+
+
+@needs_postgres
+def test_an_operator_s_questions_are_answered_in_types_that_langfuse_s_client_reads(
+    database: Database,
+) -> None:
+    """Prisma reads no interval and takes an address for a type of its own.
+
+    https://github.com/prisma/prisma-engines/blob/main/quaint/src/connector/postgres/native/conversion.rs
+    """
+    page = OPERATIONS.read_text(encoding="utf-8")
+    told = re.findall(r"SELECT [^`\"]* FROM pg_stat_activity[^`\"]*", page)
+    assert len(told) == 4
+    for each in told:
+        answer = database.psql(USER, OLD, f"{each} \\gdesc")
+        types = {line.rpartition("|")[2] for line in answer.stdout.splitlines()}
+        assert types, answer.stderr
+        assert types <= {"integer", "bigint", "text", "boolean"}, each
+        done = subprocess.run(
+            [str(NODE), *question(), each],
+            cwd=database.app,
+            env=database.environment(USER, OLD),
+            capture_output=True,
+            text=True,
+            timeout=SECONDS,
+        )
+        assert (done.returncode, done.stderr) == (0, ""), each
+        assert done.stdout or "terminate" in each, "the question is a session itself"
+
+
+@needs_postgres
+def test_sessions_are_ended_but_the_one_that_ends_them(database: Database) -> None:
+    page = OPERATIONS.read_text(encoding="utf-8")
+    (told,) = re.findall(r"SELECT pg_terminate_backend[^`]*", page)
+    sleeping = subprocess.Popen(
+        ["psql", "-Xc", "SELECT pg_sleep(60)"],
+        env=database.environment(USER, OLD),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    others = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep%'"
+    end = time.monotonic() + SECONDS
+    while database.superuser(others) != "1":
+        assert time.monotonic() < end, "the session does not begin"
+    done = database.psql(USER, OLD, told)
+    assert (done.returncode, done.stdout) == (0, "t\n"), done.stderr
+    assert sleeping.wait(SECONDS) != 0

@@ -32,6 +32,7 @@ from langfuse_aws.settings.loading import SettingsError, load, of_namespace
 from langfuse_aws.settings.messages import NAMESPACE
 from langfuse_aws.settings.model import Settings
 
+CLUSTER: Final = "aws:ecs/cluster:Cluster"
 ALLOW_REPLACE: Final = f"{NAMESPACE}:allowReplace"
 
 
@@ -63,7 +64,20 @@ class Deployed:
         found = [Resource.of(each) for each in entries]
         if not found:
             raise UserError(f"stack {self.name}: nothing is deployed. pulumi up first.")
+        if (region := _home(found).get("region", self.region)) != self.region:
+            raise UserError(
+                f"stack {self.name}: it is in {region}, and was looked for in {self.region}. Set "
+                f"the region: pulumi config set {regions.KEY} {region} --stack {self.name}."
+            )
         return found
+
+    def refuse_another_account(self, account: str) -> None:
+        """Raise UserError if the stack is in an account that is not that of the credentials."""
+        if (own := _home(self.state).get("account", account)) != account:
+            raise UserError(
+                f"stack {self.name}: it is in account {own}, and the credentials are of {account}. "
+                "Take those of the stack's account (AWS_PROFILE)."
+            )
 
     def now(self) -> "Deployed":
         """The same stack with the state of now."""
@@ -143,6 +157,15 @@ class Deployed:
 
     def _config(self) -> dict[str, str]:
         return {key: config.value for key, config in self.pulumi.get_all_config().items()}
+
+
+def _home(resources: Sequence[Resource]) -> Mapping[str, str]:
+    """Where the state says that a stack is: its `region` and `account`, by its ECS cluster."""
+    for each in resources:
+        if each.type == CLUSTER and not each.replaced:
+            _, _, _, region, account, _ = each.outputs["arn"].split(":", 5)
+            return {"region": region, "account": account}
+    return {}
 
 
 _RETRIES: Any = {"mode": "standard", "total_max_attempts": 10}

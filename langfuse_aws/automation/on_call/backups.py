@@ -22,6 +22,8 @@ LOOKED_BACK: Final = timedelta(days=8)
 """How far recovery points are looked for: a week, and a day of grace."""
 DAILY: Final = timedelta(hours=BACKUP_HOURS)
 """As old as the newest of a daily backup may be, as the alarms have it."""
+DAY_MINUTES: Final = 1440
+"""RDS gives the events of the last hour, unless it is asked for more."""
 CONTINUOUS: Final = timedelta(hours=1)
 """As old as PostgreSQL's latest restorable time may be; RDS writes its log away every 5 minutes.
 https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_PIT.html"""
@@ -87,11 +89,11 @@ def _clickhouse(stack: RunningStack) -> Iterator[Finding]:
 def _database(stack: RunningStack, database: Resource) -> Iterator[Finding]:
     rds, subject = stack.aws("rds"), stack.part(database)
     if database.type == CLUSTER:
-        name = database.outputs["clusterIdentifier"]
+        kind, name = "db-cluster", database.outputs["clusterIdentifier"]
         (found,) = rds.describe_db_clusters(DBClusterIdentifier=name)["DBClusters"]
         status = found["Status"]
     else:
-        name = database.outputs["identifier"]
+        kind, name = "db-instance", database.outputs["identifier"]
         (found,) = rds.describe_db_instances(DBInstanceIdentifier=name)["DBInstances"]
         status = found["DBInstanceStatus"]
     latest = found.get("LatestRestorableTime")
@@ -105,7 +107,8 @@ def _database(stack: RunningStack, database: Resource) -> Iterator[Finding]:
         subject,
         "wrong" if broken else finding.state,
         f"{status}{' while it is asleep' if sleeps else ''}; {finding.text}",
-        "The events of the database say why: aws rds describe-events."
+        f"Its events of a day say why: aws rds describe-events --source-type {kind} "
+        f"--source-identifier {name} --duration {DAY_MINUTES}."
         if broken
         else finding.remedy,
         {**finding.facts, "status": status, "retention_days": found.get("BackupRetentionPeriod")},

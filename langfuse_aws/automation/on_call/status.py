@@ -49,6 +49,7 @@ def status(stack: str, folder: Path, as_json: bool, watch: int | None, drift: bo
         running = RunningStack.of(open_stack(stack, folder, QUICK))
         with waits("asking AWS who you are"):
             account = running.aws("sts").get_caller_identity()["Account"]
+        running.deployed.refuse_another_account(account)
         if watch is None:
             with waits("asking AWS"):
                 report = read(running, account)

@@ -137,8 +137,9 @@ def _single_server(deployed: Deployed) -> ClickHouseOnEc2:
         raise UserError(
             f"stack {deployed.name}: langfuse:clickhouse.replicas is {settings.replicas}, and a "
             "snapshot holds one server's place in their agreement; copies of it would disagree "
-            "with each other. If one volume is lost, replace that one, and it fills itself from "
-            "the others (docs/operations.md); otherwise restore clickhouse-backup."
+            "with each other. If one volume is lost, give that server an empty one and its tables "
+            "(docs/operations.md, One of three ClickHouse servers); otherwise restore "
+            "clickhouse-backup."
         )
     return settings
 

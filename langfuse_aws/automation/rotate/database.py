@@ -16,7 +16,11 @@ from langfuse_aws.automation.hours.acts import Database
 from langfuse_aws.automation.plan import Plan, Step
 from langfuse_aws.automation.restore.postgres import CLUSTER, INSTANCE, identifier
 from langfuse_aws.automation.rotate.counter import Counter
-from langfuse_aws.automation.rotate.services import refuse_unless_steady, wait_for_old_tasks
+from langfuse_aws.automation.rotate.services import (
+    how_to_start_anew,
+    refuse_unless_steady,
+    wait_for_old_tasks,
+)
 from langfuse_aws.components.protection.snapshots import ROTATION_USER, USER
 from langfuse_aws.graph.model import Resource
 from langfuse_aws.settings.external_stores import ExternalPostgres
@@ -81,8 +85,8 @@ def plan(deployed: Deployed) -> Plan:
         raise UserError(
             f"stack {deployed.name}: langfuse:postgres.mode is external, and its password yours. "
             "Change it where it runs, then pulumi config set --secret langfuse:postgresPassword, "
-            "and pulumi up, which starts no task anew: aws ecs update-service "
-            "--force-new-deployment does."
+            "and pulumi up. It starts no task anew; this does: "
+            f"{how_to_start_anew(deployed)}."
         )
     counter = Counter(deployed, "database")
     kind = CLUSTER if isinstance(settings, AuroraPostgres) else INSTANCE

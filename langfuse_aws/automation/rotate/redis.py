@@ -7,7 +7,11 @@ from langfuse_aws.automation.engine.deployed import Deployed
 from langfuse_aws.automation.errors import UserError
 from langfuse_aws.automation.plan import Plan, Step
 from langfuse_aws.automation.rotate.counter import Counter
-from langfuse_aws.automation.rotate.services import refuse_unless_steady, wait_for_old_tasks
+from langfuse_aws.automation.rotate.services import (
+    how_to_start_anew,
+    refuse_unless_steady,
+    wait_for_old_tasks,
+)
 from langfuse_aws.settings.external_stores import ExternalRedis
 
 CACHE: Final = "aws:elasticache/replicationGroup:ReplicationGroup"
@@ -41,8 +45,8 @@ def plan(deployed: Deployed) -> Plan:
         raise UserError(
             f"stack {deployed.name}: langfuse:redis.mode is external, and its password yours. Have "
             "it take another one too where it runs, then pulumi config set --secret "
-            "langfuse:redisPassword, and pulumi up, which starts no task anew: aws ecs "
-            "update-service --force-new-deployment does."
+            "langfuse:redisPassword, and pulumi up. It starts no task anew; this does: "
+            f"{how_to_start_anew(deployed)}."
         )
     counter = Counter(deployed, "redis")
     cache = deployed.resource(CACHE, f"{deployed.prefix}-redis").outputs["replicationGroupId"]

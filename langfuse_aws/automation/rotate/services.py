@@ -11,6 +11,7 @@ from langfuse_aws.automation.errors import UserError
 from langfuse_aws.settings.app_runner import APP_RUNNER
 
 SERVICE: Final = "aws:ecs/service:Service"
+APP_RUNNER_SERVICE: Final = "aws:apprunner/service:Service"
 APP_RUNNER_SECONDS: Final = 120
 """The longest a request to App Runner may take; its old instances are not to be seen.
 https://docs.aws.amazon.com/apprunner/latest/dg/develop.html"""
@@ -26,6 +27,23 @@ def refuse_unless_steady(deployed: Deployed) -> None:
                 f"stack {deployed.name}: ECS is deploying {name}. Wait until that has ended: aws "
                 f"ecs wait services-stable --cluster {cluster} --services {service}."
             )
+
+
+def how_to_start_anew(deployed: Deployed) -> str:
+    """Give the commands after which web and worker read their secrets again.
+
+    App Runner pulls them at a deployment only.
+    https://docs.aws.amazon.com/apprunner/latest/dg/env-variable.html
+    """
+    commands = [
+        f"aws ecs update-service --cluster {cluster} --service {service} --force-new-deployment"
+        for _, cluster, service in _services(deployed)
+    ] + [
+        f"aws apprunner start-deployment --service-arn {each.outputs['arn']}"
+        for each in deployed.state
+        if each.type == APP_RUNNER_SERVICE and not each.replaced
+    ]
+    return ", and ".join(commands)
 
 
 def wait_for_old_tasks(deployed: Deployed) -> None:

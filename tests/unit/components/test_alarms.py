@@ -19,6 +19,7 @@ from langfuse_aws.components.observability.alarm_row import OPERATORS
 from langfuse_aws.components.observability.alarms import alarm_rows
 from langfuse_aws.offline.facts import ACCOUNT
 from langfuse_aws.offline.mocks import Registration
+from langfuse_aws.offline.rules import rules_of
 from langfuse_aws.settings.capacity import postgres_connections
 from langfuse_aws.settings.loading import SettingsError, load, load_without_secrets
 from langfuse_aws.settings.model import LONGEST_RUNBOOK_URL, RUNBOOK_URL, Settings
@@ -326,7 +327,7 @@ WHEN: dict[str, tuple[str, float, int, int, int]] = {
     "ingestion-lag": (">=", 300, 60, 10, 10),
     "other-lag": (">=", 3600, 300, 3, 3),
     "dead-letters": (">", 0, 300, 1, 1),
-    # EBS lets a volume grow once in six hours, so a fifth has to be left:
+    # EBS begins no change before the last one is complete, which may take hours: a fifth is left.
     # https://docs.aws.amazon.com/ebs/latest/userguide/modify-volume-requirements.html
     "clickhouse-disk": (">", 80, 300, 3, 3),
     # 1 while EBS throttles, and 0 otherwise; an average over half is most of five minutes.
@@ -714,3 +715,17 @@ def test_what_settings_decide_or_a_bare_number_does_not_tell_is_told_in_words() 
     assert {label: told for label, (told,) in words.items() if told} == IN_WORDS
     decided = {label for label, found in bounds.items() if len(found) > 1}
     assert decided - {*IN_WORDS} == set()
+
+
+def test_the_page_says_how_often_a_volume_grows_as_the_rules_have_it() -> None:
+    """Who believes in a wait of hours looks on while the disk fills."""
+    (bound,) = [
+        each.condition
+        for each in rules_of("aws:ebs/volume:Volume", "refuses")
+        if each.by == "modified_too_often"
+    ]
+    assert bound == "more than four times in 24 hours"
+    page = (ROOT / "docs/operations.md").read_text(encoding="utf-8")
+    for heading in ("### ClickHouse disk\n", "## Growing the ClickHouse volume\n"):
+        text = page.partition(heading)[2].partition("\n#")[0]
+        assert ("four times in 24 hours" in text, "six hours" in text) == (True, False), heading

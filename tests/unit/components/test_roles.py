@@ -1,11 +1,14 @@
 """Roles: the permissions boundary of each, and the policies that a stack file attaches.
 
-Proves that no role of any stack is made without the boundary, and which roles get `policyArns`. It
-does not prove what IAM lets them do: docs/operations.md says what a boundary must allow.
+Proves that no role of any stack is made without the boundary, which roles get `policyArns`, and
+that docs/operations.md has each service that a role calls. It does not prove what IAM lets them do.
 """
 
+import json
+import re
 from collections.abc import Mapping
 from functools import cache
+from pathlib import Path
 from typing import Any, Final
 
 import pytest
@@ -22,6 +25,21 @@ EXPORT: Final = "arn:aws:iam::123456789012:policy/export"
 
 ROLE: Final = "aws:iam/role:Role"
 ATTACHMENT: Final = "aws:iam/rolePolicyAttachment:RolePolicyAttachment"
+
+PAGE: Final = Path(__file__).parents[3] / "docs/operations.md"
+
+ON_THE_PAGE: Final[Mapping[str, str]] = {
+    "clickhouse": "the ClickHouse instance",
+    "clickhouse-backup-scheduler": "the schedule of ClickHouse's backups",
+    "flow-logs": "the flow logs",
+    "migration-gate": "the migration's function",
+    "nat": "the NAT instance",
+    "postgres-hours": "the schedules of PostgreSQL",
+    "web-access": "App Runner",
+    "web-instance": "App Runner",
+}
+"""What the page calls a role; one of a task is among all tasks, or has its container's name."""
+TASKS: Final = {"clickhouse": "ClickHouse", "grafana": "Grafana", "web": "web", "worker": "worker"}
 
 WITH_ALL_ROLES: Final = ("everything", "varied", "App Runner", "external", "asleep")
 """Stacks that together have every role that the program makes."""
@@ -78,6 +96,34 @@ def test_every_role_has_the_boundary_and_none_has_one_unasked() -> None:
         if "permissionsBoundary" in role.inputs
     ]
     assert unasked == []
+
+
+def called(stacks: Mapping[str, Graph]) -> set[tuple[str, str]]:
+    """Each role, without the prefix of its name, with each service that its own policies allow."""
+    return {
+        (policy.name.split("-", 2)[2].removesuffix("-log"), action.partition(":")[0])
+        for graph in stacks.values()
+        for policy in graph.of_type("aws:iam/rolePolicy:RolePolicy")
+        for statement in json.loads(policy.inputs["policy"])["Statement"]
+        for action in (
+            [statement["Action"]] if isinstance(statement["Action"], str) else statement["Action"]
+        )
+    }
+
+
+def test_the_page_has_what_a_boundary_must_allow() -> None:
+    """What it leaves out is missing without a word: a database that never goes to sleep."""
+    table = PAGE.read_text(encoding="utf-8").partition("| Service | Which roles |")[2]
+    rows = re.findall(r"^\| (.+?) \| (.+) \|$", table.partition("\n\n")[0], re.MULTILINE)[1:]
+    told = [(set(re.findall(r"`([a-z0-9]+)", what)), set(who.split(", "))) for what, who in rows]
+    extra = build("prod", {**STACKS["everything"][1], "exec": True, "encryption": "customerKey"})
+    lacking: set[str] = set()
+    for role, service in called({**bounded(), "extra": extra}):
+        task = role.endswith(("-task", "-execution"))
+        names = {"all tasks", TASKS.get(role.split("-")[0], role)} if task else {ON_THE_PAGE[role]}
+        if not any(service in services and names & who for services, who in told):
+            lacking.add(f"{service}: {role}")
+    assert sorted(lacking) == []
 
 
 def test_what_others_attach_to_a_role_does_not_keep_it_from_being_deleted() -> None:

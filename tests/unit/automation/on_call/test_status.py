@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 import pytest
@@ -573,6 +574,44 @@ def test_a_stack_that_is_not_up_is_one_line_and_1() -> None:
     result = run(world)
     assert (result.exit_code, result.stdout) == (1, "")
     assert result.stderr == "error: stack prod: nothing is deployed. pulumi up first.\n"
+
+
+def test_a_database_that_broke_hours_ago_is_asked_for_the_events_of_then() -> None:
+    """RDS gives those of an hour to who names no time."""
+    broken = {"Status": "inaccessible-encryption-credentials", "LatestRestorableTime": ago(hours=9)}
+    world = on_call(DescribeDBClusters={"DBClusters": [broken]})
+    (cluster,) = [each for each in world.deployed.state if each.type == "aws:rds/cluster:Cluster"]
+    assert found(world)["backups/postgres"].remedy == (
+        "Its events of a day say why: aws rds describe-events --source-type db-cluster "
+        f"--source-identifier {cluster.outputs['clusterIdentifier']} --duration 1440."
+    )
+
+
+def test_credentials_of_another_account_are_one_line_and_1() -> None:
+    """Else every part of the stack would seem to be gone, and `pulumi up --refresh` the remedy."""
+    other = {"Account": "210987654321", "Arn": "arn", "UserId": "me"}
+    world = on_call(GetCallerIdentity=other)
+    result = run(world)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr == (
+        f"error: stack prod: it is in account {ACCOUNT}, and the credentials are of 210987654321. "
+        "Take those of the stack's account (AWS_PROFILE).\n"
+    )
+    assert [name for name, _ in world.aws.asked] == ["GetCallerIdentity"]
+
+
+def test_another_region_is_one_line_and_1() -> None:
+    """As `AWS_REGION` has it, where the stack file names none."""
+    world = on_call()
+    deployed = replace(world.deployed, region="eu-west-1")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(status_module, "open_stack", always(deployed))
+        result = CliRunner().invoke(app, ["status", "--stack", "prod"])
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr == (
+        "error: stack prod: it is in us-east-1, and was looked for in eu-west-1. Set the region: "
+        "pulumi config set aws:region us-east-1 --stack prod.\n"
+    )
 
 
 def test_settings_that_are_wrong_cost_only_the_lines_that_need_them() -> None:

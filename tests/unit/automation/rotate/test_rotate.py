@@ -284,6 +284,25 @@ def test_what_cannot_be_rotated_is_refused_in_one_line() -> None:
         assert words in rejected(target, make()), target
 
 
+@pytest.mark.parametrize("target", ["database", "redis"])
+def test_who_changes_a_password_elsewhere_is_told_how_its_tasks_start_anew(target: Target) -> None:
+    """By commands that can be copied: ECS looks for a service in the cluster that is named."""
+    make = next(make for each, make, words in REFUSALS if each == target and "external" in words)
+    world = make()
+    command = "aws ecs update-service --cluster {} --service {} --force-new-deployment"
+    said = rejected(target, world)
+    for service in ("web-1a2b3c4", replaying.WORKER):
+        assert command.format(CLUSTER, service) in said
+
+    runner = "arn:aws:apprunner:eu-west-1:123456789012:service/web/1"
+    world.stack.resources[0] = resource(
+        "aws:apprunner/service:Service", "langfuse-prod-web", {}, {"arn": runner}
+    )
+    said = rejected(target, world)
+    assert f"aws apprunner start-deployment --service-arn {runner}." in said
+    assert "web-1a2b3c4" not in said
+
+
 def test_another_update_is_told() -> None:
     world = Rotating()
 

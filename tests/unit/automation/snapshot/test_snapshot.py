@@ -9,6 +9,7 @@ snapshot holds what it should: no account was used.
 import json
 from collections.abc import Mapping
 from datetime import datetime, timezone
+from pathlib import Path
 from typing import Any, Final, cast
 
 import pytest
@@ -41,6 +42,7 @@ from tests.unit.automation.restore.test_restore import (
 )
 from tests.unit.aws_account import aws
 
+ROOT: Final = Path(__file__).parents[4]
 AURORA: Final = {"mode": "auroraServerless", "instances": 1, "minAcu": 0.5, "maxAcu": 2}
 CLUSTER: Final = "langfuse-prod-postgres-20261101"
 INSTANCE: Final = "langfuse-prod-postgres362b9d7"
@@ -300,6 +302,10 @@ def test_three_servers_are_backed_up_by_the_nightly_task_and_its_end_is_waited_f
         "  ClickHouse: python3 -m automation restore clickhouse-backup --stack prod --from "
         f"{made} --as restored" in result.stdout.splitlines()
     )
+    page = (ROOT / "docs/operations.md").read_text(encoding="utf-8")
+    rights = page.partition("\n### Snapshots\n")[2].partition("\n## ")[0]
+    asked = {{"ListObjectsV2": "ListBucket"}.get(each, each) for each in world.calls}
+    assert {each for each in asked if f":{each}`" not in rights} == set()
 
 
 @pytest.mark.parametrize(
