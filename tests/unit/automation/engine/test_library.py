@@ -28,6 +28,7 @@ from langfuse_aws.automation.engine.events import (
     counted,
     read,
 )
+from langfuse_aws.automation.engine.folders import REPOSITORY
 from langfuse_aws.automation.engine.operation import (
     CancelledError,
     Command,
@@ -37,7 +38,7 @@ from langfuse_aws.automation.engine.operation import (
 )
 from langfuse_aws.automation.engine.redaction import Redaction
 from langfuse_aws.automation.engine.results import Result
-from langfuse_aws.automation.engine.workspace import place
+from langfuse_aws.automation.engine.workspace import offline_place, place
 from langfuse_aws.automation.errors import UserError
 from langfuse_aws.automation.stack import InvalidSettingsError, LangfuseStack, NoStackError
 from langfuse_aws.graph.model import SECRET
@@ -307,6 +308,19 @@ def test_a_stack_file_of_the_project_is_used_where_it_is(project: Path, tmp_path
     assert first == str(Path(sys.executable).parent)
     assert rest == os.environ["PATH"].split(os.pathsep)
     assert not (tmp_path / "Pulumi.yaml").exists()
+
+
+def test_a_program_elsewhere_imports_that_of_the_clone_after_what_its_user_names(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONPATH", "/a:/b")
+    for found in (
+        place("dev", tmp_path, project, None, None),
+        offline_place("dev", tmp_path, project, None, None),
+    ):
+        assert found.environment["PYTHONPATH"] == f"/a:/b:{REPOSITORY}"
+    monkeypatch.delenv("PYTHONPATH")
+    assert place("dev", tmp_path, project, None, None).environment["PYTHONPATH"] == str(REPOSITORY)
 
 
 def test_a_stack_file_elsewhere_is_left_there_and_the_program_stays_the_same(
