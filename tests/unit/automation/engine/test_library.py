@@ -80,6 +80,20 @@ def test_a_stack_with_settings_has_no_file_to_configure(tmp_path: Path) -> None:
         stack.configure("release", LANGFUSE)
 
 
+@pytest.mark.usefixtures("pulumi")
+def test_a_folder_may_be_a_text_and_relative_to_where_the_caller_runs(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    settings = {"size": "dev", "aws:region": "eu-west-1"}
+    stack = LangfuseStack("dev", settings, project="project", work_dir="states", offline=True)
+    assert loaded(tmp_path / "states/work/Pulumi.yaml")["main"] == str(project)
+    with pytest.raises(UserError, match="not-there: "):
+        stack.read_plan("not-there")
+    with pytest.raises(UserError, match=r"not-there/Pulumi\.dev\.yaml"):
+        LangfuseStack("dev", stack_file="not-there/Pulumi.dev.yaml", project="project")
+
+
 def test_a_secret_among_the_settings_is_refused_and_not_shown() -> None:
     (line,) = problems({"size": "dev", "postgresPassword": HUSH})
     assert line == "langfuse:postgresPassword: is a secret: give it in secrets, not in settings."
