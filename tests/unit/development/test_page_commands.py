@@ -275,3 +275,20 @@ def can_be_had(name: str) -> bool:
     except (ImportError, AttributeError):
         return False
     return True
+
+
+def test_every_source_that_is_named_is_there() -> None:
+    """By its path, or by the end of it."""
+    sources = [
+        f"/{path.relative_to(ROOT)}"
+        for pattern in ("**/*.py", "**/*.csv", "**/*.js")
+        for path in ROOT.glob(pattern)
+        if ".venv" not in path.parts
+    ]
+    found = {
+        (page, span)
+        for page, span in spans()
+        if re.fullmatch(r"[\w.-]+(/[\w.-]+)*\.(py|csv|js)", span)
+        and not any(source.endswith(f"/{span}") for source in sources)
+    }
+    assert found == set()
