@@ -193,6 +193,20 @@ def test_the_page_of_errors_shows_what_its_stack_file_prints(tmp_path: Path) -> 
     assert f"{refused.value}\n" == by_up
 
 
+def test_the_page_of_errors_says_with_what_the_commands_end(project: Path) -> None:
+    page = (REPOSITORY / "docs/errors.md").read_text(encoding="utf-8")
+    (sentence,) = re.findall(r"and ends with 1; (.+) end with 2", page)
+    with_2 = {"validate", *re.findall(r"`(\w+)`", sentence)}
+    given = {**RIGHT, **MISTAKES["an unknown key"]}
+    (project / "Pulumi.dev.yaml").write_text(yaml.safe_dump({"config": given}))
+    options = ["--stack", "dev", "--dir", str(project)]
+    ended = {
+        command: CliRunner().invoke(app, [*command.split(), *options]).exit_code
+        for command in (*READERS[:-1], "posture", "upgrade 4.99.0 --dry-run")
+    }
+    assert ended == {command: 2 if command in with_2 else 1 for command in ended}
+
+
 @pytest.mark.parametrize("mistake", FILES)
 def test_a_file_that_cannot_be_read_has_one_text(
     mistake: str, project: Path, pulumi_says: Callable[[str], None]
