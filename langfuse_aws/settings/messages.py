@@ -70,6 +70,9 @@ DISCRIMINATORS: Final = {
 REPLACED: Final = {"worker.backlogPerTask": "worker.maxLagSeconds"}
 """Keys of before, and what took their place. A value of the one means nothing to the other."""
 
+_NAMESPACES: Final = {NAMESPACE: f"{NAMESPACE}:size", "aws": "aws:region"}
+"""What is before the colon, and may be written as a section; with a key of each."""
+
 _PROVIDER: Final = "auth.providers."
 
 _BESIDE_SECRETS: Final = ("auth.providers", "smtp")
@@ -300,6 +303,9 @@ def _secret_of(path: str) -> str | None:
 def _unknown_key(path: str, how: HowToSet) -> tuple[str, str]:
     if new := REPLACED.get(path):
         return f"is no key any more: {new} took its place", f"remove it, and set {new} if need be"
+    if example := _NAMESPACES.get(path):
+        how_written = f"write each of its keys as {path}:KEY, such as {example}"
+        return "is a namespace, and no section", how_written
     section, _, key = path.rpartition(".")
     having = [tag for tag, model in VARIANTS.get(section, {}).items() if key in keys(model)]
     if having:

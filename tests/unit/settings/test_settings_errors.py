@@ -182,6 +182,19 @@ def test_an_unknown_key_that_resembles_nothing_gets_no_guess() -> None:
     ], "a wild guess is worse than none"
 
 
+@pytest.mark.parametrize(
+    ("namespace", "key", "example"),
+    [("langfuse", "size", "langfuse:size"), ("aws", "region", "aws:region")],
+)
+def test_a_namespace_that_is_written_as_a_section_is_told_to_be_one(
+    namespace: str, key: str, example: str
+) -> None:
+    assert problems(**{namespace: {key: "x"}}) == [
+        f'langfuse:{namespace}: {{"{key}": "x"}}: is a namespace, and no section. Write each of '
+        f"its keys as {namespace}:KEY, such as {example}."
+    ]
+
+
 def test_a_misspelt_key_of_an_optional_section_is_told_along_with_what_is_missing() -> None:
     assert problems(alarms={"emial": "ops@example.com", "monthlyBudgetUsd": 5}) == [
         f"langfuse:alarms.email: is not set, and must be. {set_it('alarms.email')}",
