@@ -12,7 +12,7 @@ Commands put file and line before each (`engine/stack_file.py`): docs/errors.md.
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from pydantic import BaseModel
 from pydantic.alias_generators import to_snake
@@ -26,6 +26,7 @@ from langfuse_aws.settings.external_stores import (
 from langfuse_aws.settings.how_to_set import IN_CONFIGURATION, HowToSet
 from langfuse_aws.settings.model import Settings
 from langfuse_aws.settings.network import CreatedNetwork, ExistingNetwork, network_kind
+from langfuse_aws.settings.own_environment import is_secret
 from langfuse_aws.settings.secret_keys import PASSWORD_KEYS, SECRET_KEYS
 from langfuse_aws.settings.section import Conflict
 from langfuse_aws.settings.services import ApiGatewayIngress, AppRunnerIngress, LoadBalancerIngress
@@ -143,6 +144,7 @@ def message(error: ErrorDetails, how: HowToSet = IN_CONFIGURATION) -> str:
         or (error["type"] == "extra_forbidden" and _meant_as_secret(path))
         or (error["type"] in _WRONG_SHAPES and path.startswith(_BESIDE_SECRETS))
         or (undotted and (_first(path) in SECRET_KEYS or _OWN_VARIABLES in path))
+        or _has_secrets(value)
     )
     if undotted:
         bound, remedy = _dotted_key(path, value, how, hidden=hidden)
@@ -188,7 +190,21 @@ def _meant_as_secret(path: str) -> bool:
     section, _, key = path.rpartition(".")
     if section.startswith(_BESIDE_SECRETS) or _secret_of(path):
         return True
+    if key in SECRET_KEYS or is_secret(to_snake(key).upper()):  # as a variable is called
+        return True
     return bool(nearest(key, SECRET_KEYS if section in ("", "auth") else PASSWORD_KEYS.values()))
+
+
+def _has_secrets(value: Any) -> bool:
+    """Whether something in it is called like a secret."""
+    if isinstance(value, list):
+        return any(_has_secrets(each) for each in cast("list[Any]", value))
+    if not isinstance(value, Mapping):
+        return False
+    return any(
+        _meant_as_secret(str(key)) or _has_secrets(below)
+        for key, below in cast("Mapping[Any, Any]", value).items()
+    )
 
 
 def sentence(text: str) -> str:

@@ -195,6 +195,26 @@ def test_a_namespace_that_is_written_as_a_section_is_told_to_be_one(
     ]
 
 
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"postgresPassword": "hush"},
+        {"postgresPasword": "hush"},
+        {"secretEnvironment": {"A": "hush"}},
+        {"postgres": {"password": "hush"}},
+        {"accessKey": "AKIA", "secretKey": "hush"},
+        {"MY_TOKEN": "hush"},
+        [{"token": "hush"}],
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("key", ["langfuse", "aws", "kubernetes", "domain", "web"])
+def test_what_is_in_the_wrong_place_is_not_shown_if_it_has_secrets(key: str, value: Any) -> None:
+    lines = problems(**{key: value})
+    assert lines
+    assert not [line for line in lines if "hush" in line]
+
+
 def test_a_misspelt_key_of_an_optional_section_is_told_along_with_what_is_missing() -> None:
     assert problems(alarms={"emial": "ops@example.com", "monthlyBudgetUsd": 5}) == [
         f"langfuse:alarms.email: is not set, and must be. {set_it('alarms.email')}",
