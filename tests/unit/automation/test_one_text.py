@@ -45,6 +45,7 @@ MISTAKES: Final[dict[str, dict[str, Any]]] = {
     "a region that is none": {"aws:region": "eu-wst-1"},
     "no region": {"aws:region": None},
     "a tag that AWS refuses": {"aws:defaultTags": {"tags": {"a?": "b"}}},
+    "a tag beside tags": {"aws:defaultTags": {"Team": "a"}},
     "a secret in the clear": {
         "langfuse:postgresPassword": "hush",
         "langfuse:postgres": {"mode": "external", "host": "db.example.com"},

@@ -1767,6 +1767,14 @@ def test_default_tags_may_be_absent(value: Any) -> None:
     assert provider_keys.tag_problems(value) == []
 
 
+@pytest.mark.parametrize("value", [{"Team": "a"}, '{"Team": "a"}', {"Team": "a", "tags": {"b": 1}}])
+def test_a_tag_beside_tags_is_told_where_it_belongs(value: Any) -> None:
+    assert provider_keys.tag_problems(value) == [
+        'aws:defaultTags.Team: "a": stands beside tags, and the provider refuses it. Write it as '
+        "aws:defaultTags.tags.Team."
+    ]
+
+
 def test_a_region_that_is_sealed_is_taken_for_right_and_another_one_is_not() -> None:
     assert provider_keys.problems({"aws:region": SEALED}) == []
     assert provider_keys.problems({}) == []
