@@ -5,6 +5,8 @@ It proves that names, options and keys exist and that values are accepted. Nothi
 what a command does is not looked at; the commands of docs/story.md are run by tests of their own.
 """
 
+import ast
+import inspect
 import pkgutil
 import re
 import shlex
@@ -19,6 +21,7 @@ import yaml
 from typer.exceptions import Exit, TyperException
 
 from langfuse_aws.automation.__main__ import app
+from langfuse_aws.automation.stack import LangfuseStack
 from langfuse_aws.settings.loading import SettingsError, load, of_namespace
 from langfuse_aws.settings.secret_keys import SECRET_KEYS
 from tests.unit.development.test_docs import DOCUMENTS, FENCE, ROOT, SPAN, text_of
@@ -82,7 +85,7 @@ def words_of(line: str) -> list[str]:
 
 def refused(words: list[str]) -> str | None:
     """What the program's parser says of a command line."""
-    command: Any = typer.main.get_command(app)
+    command = command_line()
     context = None
     while commands := getattr(command, "commands", None):
         if not words or words[0].startswith("-"):
@@ -138,7 +141,7 @@ def test_every_command_line_in_a_sentence_exists_with_its_options() -> None:
 
 
 def test_every_option_that_is_named_alone_is_ours_or_listed() -> None:
-    ours = set(options_of(typer.main.get_group(app)))
+    ours = set(options_of(command_line()))
     found = {
         (page, span)
         for page, span in spans()
@@ -147,9 +150,14 @@ def test_every_option_that_is_named_alone_is_ours_or_listed() -> None:
     assert found == set()
 
 
+@cache
+def command_line() -> Any:
+    return typer.main.get_group(app)
+
+
 def commands() -> Mapping[str, Any]:
     """The program's commands, by their names."""
-    return typer.main.get_group(app).commands
+    return command_line().commands
 
 
 def options_of(command: Any) -> Iterator[str]:
@@ -292,3 +300,57 @@ def test_every_source_that_is_named_is_there() -> None:
         and not any(source.endswith(f"/{span}") for source in sources)
     }
     assert found == set()
+
+
+def test_every_example_in_python_imports_and_calls_what_there_is() -> None:
+    wrong: list[str] = []
+    looked_at = 0
+    for document in DOCUMENTS:
+        for match in FENCE.finditer(text_of(document)):
+            if match[1] != "python":
+                continue
+            looked_at += 1
+            tree = ast.parse(match[2])
+            names: dict[str, Any] = {}
+            imports = [node for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom)]
+            exec(compile(ast.Module([*imports], []), document.name, "exec"), names)  # noqa: S102
+            wrong += [f"{document.name}: {line}" for line in unfit_calls(tree, names)]
+    assert wrong == []
+    assert looked_at >= 3
+
+
+def unfit_calls(tree: ast.AST, names: dict[str, Any]) -> Iterator[str]:
+    """Calls of imported names, and of the stack that they make, with other arguments than those."""
+    known: dict[str, Any] = {**names, "stack": LangfuseStack}
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Call):
+            continue
+        text = ast.unparse(node.func)
+        first, *attributes = text.split(".")
+        if first not in known:
+            continue
+        called = known[first]
+        for attribute in attributes:
+            called = getattr(called, attribute, "no such thing")
+        itself = [None] if first == "stack" else []
+        by_name = {each.arg or "": None for each in node.keywords}
+        try:
+            inspect.signature(cast("Any", called)).bind(*itself, *node.args, **by_name)
+        except TypeError as error:
+            yield f"{text}: {error}"
+
+
+def test_the_page_of_the_library_has_its_arguments_and_methods() -> None:
+    page = text_of(ROOT / "docs/automation.md")
+    arguments, methods = (
+        re.search(rf"^\| {head} \|.*\n((?:\|.*\n)+)", page, re.MULTILINE)
+        for head in ("`LangfuseStack`", "Method")
+    )
+    assert arguments
+    assert methods
+    cells = [line.split(" | ")[0] for line in arguments[1].splitlines()[1:]]
+    named = {name for cell in cells for name in re.findall(r"`(\w+)`", cell)}
+    assert named == set(inspect.signature(LangfuseStack).parameters) - {"name"}
+    cells = [line.split(" | ")[0] for line in methods[1].splitlines()[1:]]
+    calls = [f"stack.{code}" for cell in cells for code in re.findall(r"`([^`]+)`", cell)]
+    assert list(unfit_calls(ast.parse("\n".join(calls)), {})) == []
