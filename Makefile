@@ -27,7 +27,7 @@ unexport PYTHONDONTWRITEBYTECODE
 .PHONY: help demo test lint types unit installed registry engine running queues move-in provider-test mutants bench posture posture-figures docs package lock format clean
 
 help: ## list these targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-15s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
 demo: $(STAMP) ## bring a stack up offline with the real engine (STACK=dev|staging|prod, DESTROY=1)
 	@$(WITH_CLI) $(RUN) development.demo --stack "$(STACK)" $(if $(DESTROY),--destroy)

@@ -22,7 +22,8 @@ EVERY_DOOR: Final[Mapping[str, Any]] = {
     "clickhouse": {"replicas": 3},
     "grafana": {"enabled": True},
 }
-"""With BY_API, every door that the program knows."""
+"""With BY_API, every door that the program knows but that of `egress: endpoints`, whose images must
+be locked: the page has a sentence of it."""
 
 WHY: Final[Mapping[tuple[str, str], str]] = {
     ("Load balancer", "80"): "redirected to https; `ingress.allowedCidrs` narrows it",
@@ -50,7 +51,7 @@ def flowchart(stack: str) -> str:
 
 
 def doors_table() -> str:
-    """Who may talk to whom, over everything that a stack may have. Raises LookupError."""
+    """Who may talk to whom, in these two stacks. Raises LookupError."""
     sources: dict[tuple[str, str], set[str]] = {}
     closed: set[str] = set()
     for graph in (recorded("by-api", BY_API), recorded("every-door", EVERY_DOOR)):

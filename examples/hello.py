@@ -57,8 +57,12 @@ if __name__ == "__main__":
         url and os.environ.get("LANGFUSE_PUBLIC_KEY") and os.environ.get("LANGFUSE_SECRET_KEY")
     ):
         sys.exit("error: set LANGFUSE_BASE_URL, LANGFUSE_PUBLIC_KEY and LANGFUSE_SECRET_KEY.")
-    story, trace_id = hello("a lost span")
     client = get_client()
+    try:
+        client.auth_check()  # What cannot be sent, the SDK logs at its end, and goes on.
+    except Exception as error:
+        sys.exit(f"error: {url}: {type(error).__name__}. Is that Langfuse, and are these its keys?")
+    story, trace_id = hello("a lost span")
     client.flush()  # Sends what waits, before the process ends or is frozen.
     print(story)
     print("Trace:", client.get_trace_url(trace_id=trace_id) or trace_id)

@@ -14,10 +14,10 @@ from langfuse_aws import __version__
 from langfuse_aws.automation.cli.words import (
     DEFAULT_REGION,
     DEFAULT_STACK,
-    TIME_FORMAT,
     By,
     Format,
     Target,
+    point_in_time,
 )
 from langfuse_aws.automation.engine.folders import REPOSITORY, STATE_FOLDER
 from langfuse_aws.automation.spike.inputs import (
@@ -611,7 +611,8 @@ def restore_objects(
     since: Annotated[
         datetime | None,
         typer.Option(
-            formats=[TIME_FORMAT],
+            parser=point_in_time,
+            metavar="TIME",
             help="Deleted then or later, such as 2026-11-20T10:00:00Z.",
         ),
     ] = None,
@@ -923,13 +924,19 @@ def replay(
     since: Annotated[
         datetime,
         typer.Option(
-            formats=[TIME_FORMAT],
+            parser=point_in_time,
+            metavar="TIME",
             help="Events that came in then or later, such as 2026-11-20T10:00:00Z.",
         ),
     ],
     until: Annotated[
         datetime | None,
-        typer.Option(formats=[TIME_FORMAT], help="And not later than this.", show_default="now"),
+        typer.Option(
+            parser=point_in_time,
+            metavar="TIME",
+            help="And not later than this.",
+            show_default="now",
+        ),
     ] = None,
     project: Annotated[
         str | None, typer.Option(help="ID of the one project to load.", show_default="all")

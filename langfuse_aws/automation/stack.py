@@ -104,12 +104,12 @@ class LangfuseStack:
         name: str,
         settings: Mapping[str, Any] | None = None,
         *,
-        stack_file: Path | None = None,
+        stack_file: Path | str | None = None,
         secrets: Mapping[str, str | Mapping[str, str]] | None = None,
         backend: str | None = None,
         secrets_provider: str | None = None,
-        work_dir: Path | None = None,
-        project: Path = PROGRAM,
+        work_dir: Path | str | None = None,
+        project: Path | str = PROGRAM,
         environment: Mapping[str, str] | None = None,
         offline: bool = False,
     ) -> None:
@@ -126,7 +126,9 @@ class LangfuseStack:
         self._own_dir = None
         if work_dir is None:
             self._own_dir = tempfile.TemporaryDirectory(prefix="langfuse-stack-")
-            work_dir = Path(self._own_dir.name)
+            work_dir = self._own_dir.name
+        work_dir, project = Path(work_dir).absolute(), Path(project).absolute()
+        stack_file = None if stack_file is None else Path(stack_file)
         work_dir.mkdir(parents=True, exist_ok=True)
         prepared = (offline_place if offline else place)(
             name, work_dir, project, stack_file, given.config
@@ -206,7 +208,7 @@ class LangfuseStack:
         elif missing := regions.missing(config, environment, IN_SETTINGS):
             raise InvalidSettingsError(self.name, missing)
 
-    def start_preview(self, save: Path | None = None) -> Operation[Preview]:
+    def start_preview(self, save: Path | str | None = None) -> Operation[Preview]:
         """Begin a preview beside the caller, and save its plan if `save` says where.
 
         Raises InvalidSettingsError.
@@ -232,7 +234,7 @@ class LangfuseStack:
                 found = Preview.of(json.loads(done.stdout), seconds, before())
                 if save is not None and origin is not None:
                     saved = datetime.now(timezone.utc).isoformat(timespec="seconds")
-                    write(save, engines, origin, saved, planned(found.steps), found.changes)
+                    write(Path(save), engines, origin, saved, planned(found.steps), found.changes)
             return found
 
         return self._start("preview", work, changes=False)
@@ -251,9 +253,9 @@ class LangfuseStack:
 
         return self._start("up", self._measured(work))
 
-    def read_plan(self, path: Path) -> UpdatePlan:
+    def read_plan(self, path: Path | str) -> UpdatePlan:
         """Read a plan that a preview of this stack has saved. Raises PlanError."""
-        plan = UpdatePlan.read(path)
+        plan = UpdatePlan.read(Path(path))
         plan.check(self._origin_of_plan(self._command))
         return plan
 

@@ -12,7 +12,7 @@ Commands put file and line before each (`engine/stack_file.py`): docs/errors.md.
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from pydantic import BaseModel
 from pydantic.alias_generators import to_snake
@@ -26,6 +26,7 @@ from langfuse_aws.settings.external_stores import (
 from langfuse_aws.settings.how_to_set import IN_CONFIGURATION, HowToSet
 from langfuse_aws.settings.model import Settings
 from langfuse_aws.settings.network import CreatedNetwork, ExistingNetwork, network_kind
+from langfuse_aws.settings.own_environment import is_secret
 from langfuse_aws.settings.secret_keys import PASSWORD_KEYS, SECRET_KEYS
 from langfuse_aws.settings.section import Conflict
 from langfuse_aws.settings.services import ApiGatewayIngress, AppRunnerIngress, LoadBalancerIngress
@@ -69,6 +70,9 @@ DISCRIMINATORS: Final = {
 
 REPLACED: Final = {"worker.backlogPerTask": "worker.maxLagSeconds"}
 """Keys of before, and what took their place. A value of the one means nothing to the other."""
+
+_NAMESPACES: Final = {NAMESPACE: f"{NAMESPACE}:size", "aws": "aws:region"}
+"""What is before the colon, and may be written as a section; with a key of each."""
 
 _PROVIDER: Final = "auth.providers."
 
@@ -140,6 +144,7 @@ def message(error: ErrorDetails, how: HowToSet = IN_CONFIGURATION) -> str:
         or (error["type"] == "extra_forbidden" and _meant_as_secret(path))
         or (error["type"] in _WRONG_SHAPES and path.startswith(_BESIDE_SECRETS))
         or (undotted and (_first(path) in SECRET_KEYS or _OWN_VARIABLES in path))
+        or _has_secrets(value)
     )
     if undotted:
         bound, remedy = _dotted_key(path, value, how, hidden=hidden)
@@ -185,7 +190,21 @@ def _meant_as_secret(path: str) -> bool:
     section, _, key = path.rpartition(".")
     if section.startswith(_BESIDE_SECRETS) or _secret_of(path):
         return True
+    if key in SECRET_KEYS or is_secret(to_snake(key).upper()):  # as a variable is called
+        return True
     return bool(nearest(key, SECRET_KEYS if section in ("", "auth") else PASSWORD_KEYS.values()))
+
+
+def _has_secrets(value: Any) -> bool:
+    """Whether something in it is called like a secret."""
+    if isinstance(value, list):
+        return any(_has_secrets(each) for each in cast("list[Any]", value))
+    if not isinstance(value, Mapping):
+        return False
+    return any(
+        _meant_as_secret(str(key)) or _has_secrets(below)
+        for key, below in cast("Mapping[Any, Any]", value).items()
+    )
 
 
 def sentence(text: str) -> str:
@@ -300,6 +319,9 @@ def _secret_of(path: str) -> str | None:
 def _unknown_key(path: str, how: HowToSet) -> tuple[str, str]:
     if new := REPLACED.get(path):
         return f"is no key any more: {new} took its place", f"remove it, and set {new} if need be"
+    if example := _NAMESPACES.get(path):
+        how_written = f"write each of its keys as {path}:KEY, such as {example}"
+        return "is a namespace, and no section", how_written
     section, _, key = path.rpartition(".")
     having = [tag for tag, model in VARIANTS.get(section, {}).items() if key in keys(model)]
     if having:

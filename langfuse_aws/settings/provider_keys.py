@@ -23,13 +23,25 @@ _CHARACTERS: Final = f"letters, digits, spaces and {_PUNCTUATION}"
 
 
 def tag_problems(value: Any) -> list[str]:
-    """A line for each tag that AWS would refuse; `value` is YAML's own, or Pulumi's JSON text."""
+    """A line for each tag that AWS or its provider refuses; `value` is YAML's, or Pulumi's JSON.
+
+    https://github.com/pulumi/pulumi-aws/issues/2663 has what the provider says.
+    """
     given = parsed(value)  # of a text that is no JSON, the provider says so itself
-    tags = given.get("tags") if isinstance(given, Mapping) else None  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
-    if not isinstance(tags, Mapping):
+    if not isinstance(given, Mapping):
         return []
+    section = cast("Mapping[str, Any]", given)
+    lines = [
+        f"{TAGS_KEY}.{name}: {shown(text)}: stands beside tags, and the provider refuses it. Write "
+        f"it as {TAGS_KEY}.tags.{name}."
+        for name, text in section.items()
+        if name != "tags"
+    ]
+    tags = section.get("tags")
+    if not isinstance(tags, Mapping):
+        return lines
     given_tags = cast("Mapping[str, Any]", tags)
-    lines = [line for name, text in given_tags.items() for line in _of(name, text)]
+    lines += [line for name, text in given_tags.items() for line in _of(name, text)]
     if (over := len(given_tags) + OWN_TAGS - MOST_TAGS) > 0:
         lines.append(
             f"{TAGS_KEY}.tags: has {len(given_tags)} tags, and AWS takes {MOST_TAGS} on a "

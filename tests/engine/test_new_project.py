@@ -1,18 +1,21 @@
-"""What `langfuse-aws new` writes deploys, where there is no clone, and nothing is activated.
+"""What `new` writes deploys: by a package, where there is no clone, and by a clone.
 
-The wheel is installed into a Python of its own; the packages that it asks for are those of the
-tests. The AWS is in memory.
+Nothing is activated. The wheel is installed into a Python of its own; the packages that it asks for
+are those of the tests. The AWS is in memory.
 """
 
 import os
 import re
+import shlex
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from development import pulumi_cli
-from tests.installed import Installed, build
+from tests.installed import ROOT, Installed, build
 
 pytestmark = pytest.mark.running
 
@@ -59,6 +62,22 @@ def test_a_written_project_is_previewed_deployed_and_destroyed(run: Run, tmp_pat
         "Pulumi.team-a.yaml",
     }
     assert f"{planned} delete" in run("destroy", *stack, "--yes")
+
+
+def test_what_a_clone_says_to_try_works(tmp_path: Path, path: str) -> None:
+    clone = {**os.environ, "PATH": path}
+
+    def command(*words: str) -> str:
+        started = [sys.executable, "-m", "automation", *words]
+        done = subprocess.run(
+            started, cwd=ROOT, env=clone, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    said = command("new", str(tmp_path / "own"), "--stack", "team-a", "--size", "dev")
+    (tried,) = re.findall(r"^  python3 -m automation (up .+ --offline)$", said, re.MULTILINE)
+    assert re.search(r"^url: https://", command(*shlex.split(tried), "--yes"), re.MULTILINE)
 
 
 def test_the_library_deploys_without_a_project(

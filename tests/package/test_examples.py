@@ -66,3 +66,14 @@ def test_hello_sends_nothing_to_a_cloud_that_nobody_named() -> None:
     assert done.stderr == (
         "error: set LANGFUSE_BASE_URL, LANGFUSE_PUBLIC_KEY and LANGFUSE_SECRET_KEY.\n"
     )
+
+
+def test_hello_says_in_a_line_that_nobody_is_there_or_takes_the_keys() -> None:
+    with LangfuseStandIn(V4) as langfuse:
+        url = langfuse.url
+        refused = run("hello.py", {**KEYS, "LANGFUSE_BASE_URL": url, "LANGFUSE_SECRET_KEY": "old"})
+    gone = run("hello.py", {**KEYS, "LANGFUSE_BASE_URL": url})
+    for done in (refused, gone):
+        assert (done.returncode, done.stdout) == (1, "")
+        assert done.stderr.splitlines()[-1].startswith(f"error: {url}: ")
+        assert "Traceback" not in done.stderr

@@ -21,6 +21,7 @@ from langfuse_aws.automation.engine.offline_workspace import (
 )
 from langfuse_aws.automation.errors import UserError
 from langfuse_aws.offline.serving import shared_providers
+from langfuse_aws.settings.installation import CLONE
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,7 @@ def offline_place(
 ) -> Place:
     """Prepare for an AWS that exists in memory only. State and settings stay in `scratch`."""
     stack = prepare(name, scratch, project, stack_file=stack_file, config=config)
-    environment = stack.environment({"PATH": search_path(), **shared_providers()})
+    environment = stack.environment({**search_paths(), **shared_providers()})
     return Place(
         stack.folder,
         stack.stack_file,
@@ -79,7 +80,7 @@ def place(
     config: Mapping[str, Any] | None,
 ) -> Place:
     """Prepare for AWS. `folder` is used only for settings that are not in the project's folder."""
-    environment = {"PATH": search_path()}
+    environment = search_paths()
     own = file_of(name, project).resolve()
     if config is not None:
         write_project(folder, project)
@@ -99,6 +100,16 @@ def place(
         write_project(folder, project, stackConfigDir=settings)
         return Place(folder, given, environment)
     return Place(project, given, environment)
+
+
+def search_paths() -> dict[str, str]:
+    """What `pulumi` finds a program's Python by, and that what it imports.
+
+    The project of a user's own imports this program, which in a clone nothing has installed.
+    """
+    python_path = [os.environ.get("PYTHONPATH"), CLONE and str(CLONE)]
+    found = os.pathsep.join(filter(None, python_path))
+    return {"PATH": search_path(), **({"PYTHONPATH": found} if found else {})}
 
 
 def search_path() -> str:

@@ -27,7 +27,9 @@ KEY_ARN_OUTPUT: Final = "secret_key_secret_arn"
 HTTP_API: Final = "aws:apigatewayv2/api:Api"
 NOTHING_CHECKED: Final = 2
 """Exit code."""
-INSTEAD: Final = "Pass --url, --public-key and --secret-key instead of --stack."
+KEYS: Final = "LANGFUSE_PUBLIC_KEY and LANGFUSE_SECRET_KEY in the environment"
+"""An option's value would stand in the list of processes."""
+INSTEAD: Final = f"Pass --url, with {KEYS}, instead of --stack."
 
 
 def smoke(
@@ -114,9 +116,12 @@ def _secret(deployed: Deployed, arn: str) -> str:
 def _given(values: Mapping[str, str | None]) -> Target:
     missing = [name for name, value in values.items() if not value]
     if len(missing) == len(values):
-        raise UserError("either --stack, or --url with --public-key and --secret-key, is needed.")
+        raise UserError(f"either --stack, or --url with {KEYS}, is needed.")
     if missing:
-        raise UserError(f"missing: {_options(missing)}. Or --stack, instead of all three.")
+        raise UserError(
+            f"missing: {_options(missing)}. Pass --url, with {KEYS}; or --stack, instead of all "
+            "three."
+        )
     address, public_key, secret_key = (value or "" for value in values.values())
     return Target(_checked_url(address), public_key, secret_key)
 

@@ -45,6 +45,7 @@ MISTAKES: Final[dict[str, dict[str, Any]]] = {
     "a region that is none": {"aws:region": "eu-wst-1"},
     "no region": {"aws:region": None},
     "a tag that AWS refuses": {"aws:defaultTags": {"tags": {"a?": "b"}}},
+    "a tag beside tags": {"aws:defaultTags": {"Team": "a"}},
     "a secret in the clear": {
         "langfuse:postgresPassword": "hush",
         "langfuse:postgres": {"mode": "external", "host": "db.example.com"},
@@ -191,6 +192,20 @@ def test_the_page_of_errors_shows_what_its_stack_file_prints(tmp_path: Path) -> 
     with pytest.raises(SettingsError) as refused:
         load(of_namespace(read_yaml(tmp_path / "Pulumi.acme.yaml")["config"]))
     assert f"{refused.value}\n" == by_up
+
+
+def test_the_page_of_errors_says_with_what_the_commands_end(project: Path) -> None:
+    page = (REPOSITORY / "docs/errors.md").read_text(encoding="utf-8")
+    (sentence,) = re.findall(r"and ends with 1; (.+) end with 2", page)
+    with_2 = {"validate", *re.findall(r"`(\w+)`", sentence)}
+    given = {**RIGHT, **MISTAKES["an unknown key"]}
+    (project / "Pulumi.dev.yaml").write_text(yaml.safe_dump({"config": given}))
+    options = ["--stack", "dev", "--dir", str(project)]
+    ended = {
+        command: CliRunner().invoke(app, [*command.split(), *options]).exit_code
+        for command in (*READERS[:-1], "posture", "upgrade 4.99.0 --dry-run")
+    }
+    assert ended == {command: 2 if command in with_2 else 1 for command in ended}
 
 
 @pytest.mark.parametrize("mistake", FILES)

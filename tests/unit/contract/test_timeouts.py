@@ -5,6 +5,7 @@ test_app_runner.py. It does not prove that AWS or Node
 keep to the figures.
 """
 
+import re
 from collections.abc import Callable
 
 import pytest
@@ -13,7 +14,7 @@ from langfuse_aws.automation.smoke.api import ANSWER_SECONDS
 from langfuse_aws.contract import timeouts
 from langfuse_aws.settings.loading import SettingsError, load
 from tests.unit.components.test_ingress import varied_prod
-from tests.unit.stack_graph import Graph, shipped, varied
+from tests.unit.stack_graph import ROOT, Graph, shipped, varied
 
 
 def keep_alive_seconds(graph: Graph) -> float:
@@ -73,3 +74,24 @@ def test_ones_own_variable_may_not_break_the_order(
 def test_what_the_worker_waits_for_passes_no_load_balancer() -> None:
     own = {"LANGFUSE_FETCH_LLM_COMPLETION_TIMEOUT_MS": "900000"}
     assert load({"size": "dev", "worker": {"environment": own}}).worker.environment == own
+
+
+@pytest.mark.parametrize(
+    ("page", "words", "seconds"),
+    [
+        ("README.md", r"(\d+) s for a request", timeouts.HTTP_API_SECONDS),
+        ("README.md", r"itself allows (\d+) s", timeouts.MODEL_CALL_SECONDS),
+        ("docs/app-runner.md", r"A request may take \[(\d+) s\]", timeouts.APP_RUNNER_SECONDS),
+        ("docs/operations.md", r"504 after (\d+) s through the HTTP", timeouts.HTTP_API_SECONDS),
+        ("docs/operations.md", r"(\d+) s of silence", timeouts.LOAD_BALANCER_IDLE_SECONDS),
+        ("docs/reliability.md", r"balancer after (\d+) s", timeouts.LOAD_BALANCER_IDLE_SECONDS),
+        ("docs/reliability.md", r"link after (\d+) s", timeouts.VPC_LINK_IDLE_SECONDS),
+        ("docs/reliability.md", r"web after (\d+) s", timeouts.KEEP_ALIVE_SECONDS),
+        ("docs/scaling.md", r"(\d+) s at the HTTP API", timeouts.HTTP_API_SECONDS),
+        ("docs/scaling.md", r"(\d+) s at App Runner", timeouts.APP_RUNNER_SECONDS),
+        ("docs/scaling.md", r"(\d+) s without a byte", timeouts.LOAD_BALANCER_IDLE_SECONDS),
+    ],
+)
+def test_the_pages_say_the_same(page: str, words: str, seconds: int) -> None:
+    found = re.findall(words, (ROOT / page).read_text(encoding="utf-8"))
+    assert found == [str(seconds)]

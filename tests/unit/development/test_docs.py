@@ -236,6 +236,16 @@ def test_the_outputs_table_has_every_output_and_nothing_else() -> None:
     assert sorted(listed) == sorted(exported_names())
 
 
+def test_every_output_that_is_asked_for_or_named_exists() -> None:
+    asked = in_documents(re.compile(r"pulumi stack output (\w+)").findall)
+    asked |= in_documents(re.compile(r"\boutputs?\.(\w+)").findall)
+    ends = re.compile(r"\w+_(?:url|arn|name|names|usd)")
+    named = in_documents(lambda code: [code] if ends.fullmatch(code) else [])
+    found = {**asked, **named}
+    assert len(found) > 8
+    assert {each: where for each, where in found.items() if each not in exported_names()} == {}
+
+
 def commands_of_the_readme() -> list[list[str]]:
     """Its blocks of commands, in order."""
     return [match[2].splitlines() for match in FENCE.finditer(README) if match[1] == "sh"]

@@ -33,7 +33,8 @@ from langfuse_aws.graph.picture import (
     nodes_of,
 )
 from langfuse_aws.settings.versions import POSTGRES_MAJOR, VALKEY
-from tests.unit.stack_graph import VARIED, build
+from tests.unit import stacks_of_all
+from tests.unit.stack_graph import ROOT, VARIED, build
 from tests.unit.stack_graph import shipped_config as config_of
 
 SIZES = ("dev", "staging", "prod")
@@ -415,3 +416,14 @@ def test_the_table_of_doors_has_every_door_of_every_stack_and_no_other() -> None
     assert listed == registered
     (nobody,) = [row for row in cells if row[0] == "nobody"]
     assert not set(nobody[1].split(", ")) & {target for _, target, _ in registered}
+
+
+def test_the_page_names_every_security_group_that_any_stack_has() -> None:
+    page = (ROOT / "docs/network.md").read_text(encoding="utf-8")
+    descriptions = {
+        group.inputs["description"]
+        for graph in stacks_of_all.graphs().values()
+        for group in graph.of_type(GROUP)
+    }
+    assert len(descriptions) > 10
+    assert {each for each in descriptions if each not in page} == set()

@@ -182,6 +182,39 @@ def test_an_unknown_key_that_resembles_nothing_gets_no_guess() -> None:
     ], "a wild guess is worse than none"
 
 
+@pytest.mark.parametrize(
+    ("namespace", "key", "example"),
+    [("langfuse", "size", "langfuse:size"), ("aws", "region", "aws:region")],
+)
+def test_a_namespace_that_is_written_as_a_section_is_told_to_be_one(
+    namespace: str, key: str, example: str
+) -> None:
+    assert problems(**{namespace: {key: "x"}}) == [
+        f'langfuse:{namespace}: {{"{key}": "x"}}: is a namespace, and no section. Write each of '
+        f"its keys as {namespace}:KEY, such as {example}."
+    ]
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"postgresPassword": "hush"},
+        {"postgresPasword": "hush"},
+        {"secretEnvironment": {"A": "hush"}},
+        {"postgres": {"password": "hush"}},
+        {"accessKey": "AKIA", "secretKey": "hush"},
+        {"MY_TOKEN": "hush"},
+        [{"token": "hush"}],
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("key", ["langfuse", "aws", "kubernetes", "domain", "web"])
+def test_what_is_in_the_wrong_place_is_not_shown_if_it_has_secrets(key: str, value: Any) -> None:
+    lines = problems(**{key: value})
+    assert lines
+    assert not [line for line in lines if "hush" in line]
+
+
 def test_a_misspelt_key_of_an_optional_section_is_told_along_with_what_is_missing() -> None:
     assert problems(alarms={"emial": "ops@example.com", "monthlyBudgetUsd": 5}) == [
         f"langfuse:alarms.email: is not set, and must be. {set_it('alarms.email')}",
@@ -1732,6 +1765,14 @@ def test_a_default_tag_is_judged_as_the_in_memory_aws_judges_it(text: str) -> No
 )
 def test_default_tags_may_be_absent(value: Any) -> None:
     assert provider_keys.tag_problems(value) == []
+
+
+@pytest.mark.parametrize("value", [{"Team": "a"}, '{"Team": "a"}', {"Team": "a", "tags": {"b": 1}}])
+def test_a_tag_beside_tags_is_told_where_it_belongs(value: Any) -> None:
+    assert provider_keys.tag_problems(value) == [
+        'aws:defaultTags.Team: "a": stands beside tags, and the provider refuses it. Write it as '
+        "aws:defaultTags.tags.Team."
+    ]
 
 
 def test_a_region_that_is_sealed_is_taken_for_right_and_another_one_is_not() -> None:

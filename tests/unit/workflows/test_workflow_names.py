@@ -205,6 +205,13 @@ def test_the_page_has_every_workflow() -> None:
     assert len(WORKFLOWS) == 7
 
 
+def test_the_page_has_every_target_that_ci_makes() -> None:
+    (row,) = re.findall(r"^\| `ci\.yml` \|.*$", PAGE, re.MULTILINE)
+    named = [target for code in re.findall(r"`([^`]+)`", row) for target in targets(code)]
+    made = [target for script in scripts(GITHUB / "workflows/ci.yml") for target in targets(script)]
+    assert sorted(named) == sorted(made)
+
+
 def test_the_page_has_every_variable_and_secret_and_no_other() -> None:
     text = "".join(path.read_text(encoding="utf-8") for path in WORKFLOWS)
     used = set(re.findall(r"\b(?:vars|secrets)\.(\w+)", text))

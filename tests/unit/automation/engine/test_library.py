@@ -28,6 +28,7 @@ from langfuse_aws.automation.engine.events import (
     counted,
     read,
 )
+from langfuse_aws.automation.engine.folders import REPOSITORY
 from langfuse_aws.automation.engine.operation import (
     CancelledError,
     Command,
@@ -37,7 +38,7 @@ from langfuse_aws.automation.engine.operation import (
 )
 from langfuse_aws.automation.engine.redaction import Redaction
 from langfuse_aws.automation.engine.results import Result
-from langfuse_aws.automation.engine.workspace import place
+from langfuse_aws.automation.engine.workspace import offline_place, place
 from langfuse_aws.automation.errors import UserError
 from langfuse_aws.automation.stack import InvalidSettingsError, LangfuseStack, NoStackError
 from langfuse_aws.graph.model import SECRET
@@ -77,6 +78,20 @@ def test_a_stack_with_settings_has_no_file_to_configure(tmp_path: Path) -> None:
     stack = LangfuseStack("dev", {"size": "dev"}, work_dir=tmp_path)
     with pytest.raises(UserError, match=words):
         stack.configure("release", LANGFUSE)
+
+
+@pytest.mark.usefixtures("pulumi")
+def test_a_folder_may_be_a_text_and_relative_to_where_the_caller_runs(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    settings = {"size": "dev", "aws:region": "eu-west-1"}
+    stack = LangfuseStack("dev", settings, project="project", work_dir="states", offline=True)
+    assert loaded(tmp_path / "states/work/Pulumi.yaml")["main"] == str(project)
+    with pytest.raises(UserError, match="not-there: "):
+        stack.read_plan("not-there")
+    with pytest.raises(UserError, match=r"not-there/Pulumi\.dev\.yaml"):
+        LangfuseStack("dev", stack_file="not-there/Pulumi.dev.yaml", project="project")
 
 
 def test_a_secret_among_the_settings_is_refused_and_not_shown() -> None:
@@ -307,6 +322,19 @@ def test_a_stack_file_of_the_project_is_used_where_it_is(project: Path, tmp_path
     assert first == str(Path(sys.executable).parent)
     assert rest == os.environ["PATH"].split(os.pathsep)
     assert not (tmp_path / "Pulumi.yaml").exists()
+
+
+def test_a_program_elsewhere_imports_that_of_the_clone_after_what_its_user_names(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONPATH", "/a:/b")
+    for found in (
+        place("dev", tmp_path, project, None, None),
+        offline_place("dev", tmp_path, project, None, None),
+    ):
+        assert found.environment["PYTHONPATH"] == f"/a:/b:{REPOSITORY}"
+    monkeypatch.delenv("PYTHONPATH")
+    assert place("dev", tmp_path, project, None, None).environment["PYTHONPATH"] == str(REPOSITORY)
 
 
 def test_a_stack_file_elsewhere_is_left_there_and_the_program_stays_the_same(

@@ -258,6 +258,16 @@ def test_a_mistake_about_the_time_or_the_project_is_one_line(
     assert stack.changes() == []
 
 
+@pytest.mark.parametrize("time", ["yesterday", "2026-11-20", "2026-11-20T10:00:00"])
+def test_a_time_without_its_zone_is_refused_with_one_that_has_it(time: str) -> None:
+    stack = world()
+    result = run(stack, "--since", time, "--yes")
+    assert result.exit_code == 2
+    said = " ".join(result.stderr.replace("│", "").split())
+    assert f"{time} is no time with its zone. Write it as 2026-11-20T10:00:00Z." in said
+    assert stack.changes() == []
+
+
 @pytest.mark.parametrize(
     ("found", "line"),
     [

@@ -23,7 +23,9 @@ from tests.unit.langfuse_stand_in import PUBLIC_KEY, SECRET_KEY, Fault, Langfuse
 
 ARN: Final = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:langfuse-prod-1a2b3c"
 ALARM: Final = "aws:cloudwatch/metricAlarm:MetricAlarm"
-INSTEAD: Final = "Pass --url, --public-key and --secret-key instead of --stack."
+IN_THE_ENVIRONMENT: Final = "LANGFUSE_PUBLIC_KEY and LANGFUSE_SECRET_KEY in the environment"
+INSTEAD: Final = f"Pass --url, with {IN_THE_ENVIRONMENT}, instead of --stack."
+OR_THE_STACK: Final = f"Pass --url, with {IN_THE_ENVIRONMENT}; or --stack, instead of all three."
 KEYS: Final = ("--public-key", PUBLIC_KEY, "--secret-key", SECRET_KEY)
 
 
@@ -172,11 +174,11 @@ def test_a_stack_and_a_url_or_keys_are_refused(more: tuple[str, ...], named: str
 @pytest.mark.parametrize(
     ("arguments", "line"),
     [
-        ((), "either --stack, or --url with --public-key and --secret-key, is needed."),
-        (KEYS, "missing: --url. Or --stack, instead of all three."),
+        ((), f"either --stack, or --url with {IN_THE_ENVIRONMENT}, is needed."),
+        (KEYS, f"missing: --url. {OR_THE_STACK}"),
         (
             ("--url", "https://a", "--secret-key", ""),
-            "missing: --public-key, --secret-key. Or --stack, instead of all three.",
+            f"missing: --public-key, --secret-key. {OR_THE_STACK}",
         ),
     ],
 )
