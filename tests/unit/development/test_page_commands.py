@@ -1,8 +1,9 @@
-"""What a reader copies from a page works: command lines, AWS's commands, examples of stack files.
+"""What a reader copies from a page works: our command lines, examples of stack files and Python.
 
-Each is held against what reads it: the program's own parser, AWS's service models, the settings.
-It proves that names, options and keys exist and that values are accepted. Nothing is run here, and
-what a command does is not looked at; the commands of docs/story.md are run by tests of their own.
+Each is held against what reads it: the program's own parser, the settings. It proves that names,
+options and keys exist and that values are accepted. Nothing is run here, and what a command does is
+not looked at; the commands of docs/story.md are run by tests of their own. AWS's commands are in
+test_aws_commands.py.
 """
 
 import ast
@@ -14,8 +15,6 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any, Final, cast
 
-import botocore
-import botocore.session
 import typer.main
 import yaml
 from typer.exceptions import Exit, TyperException
@@ -27,9 +26,6 @@ from langfuse_aws.settings.secret_keys import SECRET_KEYS
 from tests.unit.development.test_docs import DOCUMENTS, FENCE, ROOT, SPAN, text_of
 
 OURS: Final = re.compile(r"(?:python3 -m automation|langfuse-aws) +(.+)")
-AWS: Final = re.compile(r"(?<![\w./-])aws ([a-z0-9-]+) ([a-z][a-z0-9-]+)([^\n|;)`]*)")
-SUBSTITUTION: Final = re.compile(r"\$\([^)]*\)")
-OPTION: Final = re.compile(r"(?<=\s)--[a-z][a-z0-9-]*")
 PYTHON: Final = re.compile(r"([a-z_]+(?:\.[A-Za-z_]\w*)+)(?:\(.*\))?")
 """A dotted name, with or without its call."""
 PLACEHOLDER: Final = re.compile(r"…|does not exist")
@@ -44,15 +40,12 @@ OTHERS: Final = {
     "--policy-pack-config": "pulumi preview",
     "--refresh": "pulumi up",
     "--run-program": "pulumi refresh",
+    "--show-urns": "pulumi stack",
     "--skip-preview": "pulumi up",
     "--sse": "aws s3 cp",
 }
 """Options of other programs that a sentence names by themselves."""
 AROUND_AN_EXAMPLE: Final = ({"size": "dev"}, {"size": "prod", "domain": "langfuse.example.com"})
-AWS_MODELS: Final[Any] = botocore.session.Session()
-OF_THE_CLI: Final = {"--query", "--output", "--region", "--profile"}
-CUSTOM: Final = ("s3 ", "logs tail", "configure ", "sso login")
-"""Commands of the AWS CLI that are no operation of a service."""
 
 
 def lines_of_blocks(languages: tuple[str, ...]) -> Iterator[tuple[str, str]]:
@@ -165,55 +158,6 @@ def options_of(command: Any) -> Iterator[str]:
         yield from (*parameter.opts, *parameter.secondary_opts)
     for each in getattr(command, "commands", {}).values():
         yield from options_of(each)
-
-
-def cli_name(name: str) -> str:
-    return cast("Any", botocore).xform_name(name, "-")
-
-
-@cache
-def operations(service: str) -> dict[str, Any]:
-    """A service's operations, by the names that the AWS CLI gives them."""
-    model = AWS_MODELS.get_service_model({"s3api": "s3"}.get(service, service))
-    return {cli_name(name): model.operation_model(name) for name in model.operation_names}
-
-
-@cache
-def waiters(service: str) -> set[str]:
-    found = AWS_MODELS.get_component("data_loader").load_service_model(service, "waiters-2")
-    return {cli_name(name) for name in found["waiters"]}
-
-
-def test_every_command_of_the_aws_cli_exists_with_its_options() -> None:
-    blocks = (
-        (str(document.relative_to(ROOT)), match[2].replace("\\\n", " "))
-        for document in DOCUMENTS
-        for match in FENCE.finditer(text_of(document))
-        if match[1] != "console"  # whose answers look like commands
-    )
-    wrong: list[str] = []
-    looked_at = 0
-    for page, code in (*blocks, *spans()):
-        for service, name, rest in AWS.findall(SUBSTITUTION.sub("…", code)):
-            line = f"{page}: aws {service} {name}{rest}"
-            if f"{service} {name} ".startswith(CUSTOM):
-                continue
-            looked_at += 1
-            if name == "wait":
-                if rest.split()[0] not in waiters(service):
-                    wrong.append(line)
-                continue
-            operation = operations(service).get(name)
-            if operation is None:
-                wrong.append(line)
-                continue
-            members: Any = operation.input_shape.members if operation.input_shape else ()
-            known = {f"--{cli_name(each)}" for each in members} | OF_THE_CLI
-            given = {option.replace("--no-", "--", 1) for option in OPTION.findall(rest)}
-            if given - known:
-                wrong.append(f"{line}: {given - known}")
-    assert wrong == []
-    assert looked_at > 50
 
 
 def test_every_example_of_a_stack_file_is_taken() -> None:
