@@ -16,9 +16,11 @@ import typer.main
 
 from development import actionlint
 from langfuse_aws.automation.__main__ import app
+from langfuse_aws.automation.preflight.actions import rows
 from langfuse_aws.settings import versions
 from langfuse_aws.settings.sizing import SIZING
 from tests.releases import later
+from tests.unit.service_authorization import action_named, covers, managed_actions
 from tests.workflow import GITHUB, ROOT, WORKFLOWS, all_scripts, jobs, load, scripts
 
 COMMAND: Final = re.compile(r"python3 -m automation (.+)")
@@ -258,3 +260,20 @@ def test_the_preview_role_may_ask_what_the_program_asks_and_write_nothing() -> N
     assert statements["SecretsOfTheState"]["Action"] == "kms:Decrypt"
 
     assert all(re.match(r"\w+:(Describe|Get|List)", action) for action in granted)
+
+
+def test_the_drift_role_may_read_all_that_the_program_makes() -> None:
+    reads = {
+        action
+        for row in rows()
+        for action in row.actions
+        if action_named(action).level in ("List", "Read")
+    }
+    assert "secretsmanager:GetSecretValue" in reads
+    allowed = [*managed_actions("ReadOnlyAccess")]
+    for statement in (*policies()[1]["Statement"], *policies()[2]["Statement"]):
+        if statement["Effect"] == "Allow":
+            named = statement["Action"]
+            allowed += [named] if isinstance(named, str) else named
+    refused = [each for each in reads if not any(covers(known, each) for known in allowed)]
+    assert sorted(refused) == []
