@@ -25,10 +25,12 @@ from tests.workflow import GITHUB, ROOT, WORKFLOWS, all_scripts, jobs, load, scr
 
 COMMAND: Final = re.compile(r"python3 -m automation (.+)")
 MAKE: Final = re.compile(r"^make (.+)", re.MULTILINE)
+MAKE_SPAN: Final = re.compile(r"`make ([^`]+)`")
 MARKER: Final = "# renovate: "
 LANGFUSE: Final = "ghcr.io/langfuse/langfuse"
 LAMBDA_PYTHON: Final = "public.ecr.aws/lambda/python"
 PAGE: Final = (ROOT / "docs/pull-requests.md").read_text(encoding="utf-8")
+README: Final = (ROOT / "README.md").read_text(encoding="utf-8")
 
 ASKED: Final = {
     "get_caller_identity": None,
@@ -84,6 +86,15 @@ def test_the_oldest_and_the_newest_python_run_what_make_test_runs() -> None:
     # Where it may not be skipped.
     assert made['make registry WORKERS="$(nproc)"']["env"] == {"MIRROR_TESTS": "required"}
     assert made['make queues WORKERS="$(nproc)"']["env"] == {"QUEUE_TESTS": "required"}
+
+
+def test_the_pages_say_what_ci_makes() -> None:
+    made = {each for script in scripts(GITHUB / "workflows/ci.yml") for each in targets(script)}
+    (row,) = re.findall(r"^\| `ci\.yml` \|.*$", PAGE, re.MULTILINE)
+    (line,) = re.findall(r"; `ci\.yml` runs (.*) besides\.", README)
+    (test,) = re.findall(r"^test:.*\n.* --jobs \d (.+)$", (ROOT / "Makefile").read_text(), re.M)
+    assert {each for words in MAKE_SPAN.findall(row) for each in words.split()} == made
+    assert set(MAKE_SPAN.findall(line)) == made - set(test.split())
 
 
 def targets(script: str) -> list[str]:
