@@ -21,7 +21,18 @@ from langfuse_aws.settings import versions
 from langfuse_aws.settings.sizing import SIZING
 from tests.releases import later
 from tests.unit.service_authorization import action_named, covers, managed_actions
-from tests.workflow import GITHUB, ROOT, WORKFLOWS, all_scripts, jobs, load, scripts
+from tests.workflow import (
+    ACTIONS,
+    GITHUB,
+    OF_A_PROJECT,
+    ROOT,
+    WORKFLOWS,
+    all_scripts,
+    jobs,
+    load,
+    scripts,
+    steps,
+)
 
 COMMAND: Final = re.compile(r"python3 -m automation (.+)")
 MAKE: Final = re.compile(r"^make (.+)", re.MULTILINE)
@@ -86,6 +97,17 @@ def test_the_oldest_and_the_newest_python_run_what_make_test_runs() -> None:
     # Where it may not be skipped.
     assert made['make registry WORKERS="$(nproc)"']["env"] == {"MIRROR_TESTS": "required"}
     assert made['make queues WORKERS="$(nproc)"']["env"] == {"QUEUE_TESTS": "required"}
+
+
+def test_every_other_workflow_runs_on_the_newest_python_that_ci_tries() -> None:
+    rows = jobs(GITHUB / "workflows/ci.yml")["test"]["strategy"]["matrix"]["include"]
+    named = {
+        step["with"]["python-version"]
+        for path in (*WORKFLOWS, *ACTIONS, OF_A_PROJECT)
+        for step in steps(path)
+        if "python-version" in step.get("with", {})
+    }
+    assert named == {rows[-1]["python"], "${{ matrix.python }}"}
 
 
 def test_the_pages_say_what_ci_makes() -> None:
