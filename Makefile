@@ -42,7 +42,7 @@ lint: $(STAMP) ## ruff: rules and format; actionlint and zizmor: the workflows
 	$(VENV)/bin/zizmor --offline --persona auditor --quiet --no-progress .github langfuse_aws/automation/new/project/preview.yml
 	$(RUN) development.actionlint
 
-types: $(STAMP) ## pyright in strict mode
+types: $(ENGINE_STAMP) ## pyright in strict mode
 	$(RUN) pyright
 
 unit: $(STAMP) ## tests without the engine

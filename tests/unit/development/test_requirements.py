@@ -183,6 +183,14 @@ def sources() -> set[str]:
     return {source for lock in LOCKS for source in sources_of(lock)}
 
 
+@pytest.mark.parametrize("target", ["types", "engine", "move-in"])
+def test_what_reads_tests_with_the_clickhouse_engine_installs_it(target: str) -> None:
+    """`make` alone, as CI calls it: pyright knows no package that is not there."""
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    (needs,) = re.findall(rf"^{target}: (\S+) ##", makefile, re.MULTILINE)
+    assert needs == "$(ENGINE_STAMP)"
+
+
 def test_the_builder_of_the_archives_is_that_of_pyproject() -> None:
     text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
     (named,) = re.findall(r'^requires = \["(.+)"\]$', text, re.MULTILINE)
