@@ -42,7 +42,7 @@ lint: $(STAMP) ## ruff: rules and format; actionlint and zizmor: the workflows
 	$(VENV)/bin/zizmor --offline --persona auditor --quiet --no-progress .github langfuse_aws/automation/new/project/preview.yml
 	$(RUN) development.actionlint
 
-types: $(STAMP) ## pyright in strict mode
+types: $(ENGINE_STAMP) ## pyright in strict mode
 	$(RUN) pyright
 
 unit: $(STAMP) ## tests without the engine
@@ -91,11 +91,11 @@ package: $(STAMP) ## build the wheel and the source archive of a release into di
 	$(VENV)/bin/uv build --quiet --no-build-isolation --offline --python $(VENV)/bin/python --out-dir dist
 
 lock: $(STAMP) ## lock the Python packages of requirements*.txt (LOCK_OPTIONS=--upgrade: the newest)
-	$(LOCK) requirements-dev.txt --output-file=requirements-dev.lock
+	$(LOCK) requirements-dev.txt requirements-release.txt requirements.txt --output-file=requirements-dev.lock
 	$(LOCK) requirements.txt --constraints=requirements-dev.lock --output-file=requirements.lock
 	$(LOCK) requirements-release.txt --constraints=requirements-dev.lock --output-file=requirements-release.lock
-	$(LOCK) requirements-engine.txt --constraints=requirements-dev.lock --output-file=requirements-engine.lock
-	$(LOCK) requirements-mutants.txt --constraints=requirements-dev.lock --output-file=requirements-mutants.lock
+	$(LOCK) requirements-engine.txt --output-file=requirements-engine.lock
+	$(LOCK) requirements-mutants.txt --output-file=requirements-mutants.lock
 
 format: $(STAMP) ## let ruff fix and format the code
 	$(RUN) ruff check --fix .

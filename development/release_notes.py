@@ -1,7 +1,8 @@
-"""Prints what CHANGELOG.md says of a release: `python -m development.release_notes v1.2.3`.
+"""Prints what CHANGELOG.md says of a release.
 
-It refuses a tag that is not the program's own release, and one whose section has no date yet. It
-needs nothing but the standard library.
+`python -m development.release_notes v1.2.3 https://github.com/OWNER/NAME` refuses a tag that is not
+the program's own release, one whose section has no date yet, and a repository that is not the one
+which the program says it comes from. It needs nothing but the standard library.
 """
 
 import re
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from langfuse_aws import __version__
+from langfuse_aws.settings.installation import REPOSITORY_URL
 
 CHANGELOG: Final = Path(__file__).resolve().parent.parent / "CHANGELOG.md"
 HEADING: Final = re.compile(r"^## (?P<release>\S+) \N{EN DASH} (?P<date>.+)$", re.MULTILINE)
@@ -40,10 +42,20 @@ def notes(tag: str, changelog: str, version: str = __version__) -> str:
     raise NotReadyError(f"{CHANGELOG.name}: has no section {release}: write one.")
 
 
+def check_repository(repository: str, known: str = REPOSITORY_URL) -> None:
+    """Raise NotReadyError unless it is the repository that the program names in what it writes."""
+    if repository.lower() != known.lower():
+        raise NotReadyError(
+            f"langfuse_aws/settings/installation.py: REPOSITORY_URL is {known}, and this is "
+            f"{repository}: write that there, and run make docs."
+        )
+
+
 def main() -> int:
-    """Print the notes of the tag that is given."""
-    (tag,) = sys.argv[1:]
+    """Print the notes of the tag that is given, if it can be released."""
+    tag, repository = sys.argv[1:]
     try:
+        check_repository(repository)
         print(notes(tag, CHANGELOG.read_text(encoding="utf-8")))
     except NotReadyError as error:
         print(f"error: {error}", file=sys.stderr)

@@ -1,7 +1,12 @@
-"""The workflows of `.github` as data, and their scripts in Node with a GitHub that only records."""
+"""The workflows of `.github` as data, and their scripts as GitHub runs them, with stand-ins.
+
+JavaScript runs in Node with a GitHub that only records, shell in bash with programs that only say
+how they were called.
+"""
 
 import atexit
 import json
+import os
 import subprocess
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -107,6 +112,45 @@ def script_of(name: str) -> str:
         if "script" in step.get("with", {})
     ]
     return script
+
+
+def step_of(name: str, step: str) -> str:
+    """The shell of a workflow's step."""
+    (found,) = [
+        each["run"] for each in steps(GITHUB / "workflows" / name) if each.get("name") == step
+    ]
+    return found
+
+
+def run_shell(
+    script: str, folder: Path, programs: Mapping[str, str], environment: Mapping[str, str]
+) -> "subprocess.CompletedProcess[str]":
+    """Run a step's shell in a folder, as `shell` has it where no step says otherwise.
+
+    Each program is the shell that stands in for it. `called` of the folder gets a line for each
+    call. https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-syntax
+    """
+    stand_ins = folder / "stand-ins"
+    stand_ins.mkdir()
+    for name, does in programs.items():
+        program = stand_ins / name
+        called = f'echo "{name} $*" >> {folder}/called'
+        program.write_text(f"#!/bin/sh\n{called}\n{does}\n", encoding="utf-8")
+        program.chmod(0o755)
+    return subprocess.run(
+        ["bash", "-e", "-c", script],
+        cwd=folder,
+        env={"PATH": f"{stand_ins}{os.pathsep}{os.defpath}", **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def calls_in(folder: Path) -> list[str]:
+    """How the stand-ins of `run_shell` were called."""
+    called = folder / "called"
+    return called.read_text(encoding="utf-8").splitlines() if called.exists() else []
 
 
 def run_script(

@@ -15,8 +15,11 @@ def main() -> None:
     """Run it, and end at the first signal."""
     _print_everywhere()
     try:
-        with stopped_by_signals(engines_change, end_engines):
-            app(prog_name=COMMAND)
+        try:
+            with stopped_by_signals(engines_change, end_engines):
+                app(prog_name=COMMAND)
+        finally:
+            _write_the_rest()
     except OSError as error:  # of what is printed, perhaps
         # Help needs neither, and the consoles know the terminal's columns from when they are made.
         from langfuse_aws.automation.errors import is_expected, messages
@@ -26,6 +29,25 @@ def main() -> None:
             raise
         tell(messages(error))
         sys.exit(1)
+
+
+def _write_the_rest() -> None:
+    """Raise OSError if what was printed cannot be written, unless a failure was told already.
+
+    Python would try once more at its end, and fail with lines and an exit code of its own:
+    https://docs.python.org/3/library/sys.html#sys.exit
+    """
+    stdout: object = sys.stdout
+    ends = sys.exc_info()[1]
+    if not isinstance(stdout, TextIOWrapper):  # None where it is closed
+        return
+    try:
+        stdout.flush()
+    except OSError:
+        with open(os.devnull, "wb") as nowhere:
+            os.dup2(nowhere.fileno(), stdout.fileno())
+        if not (isinstance(ends, SystemExit) and ends.code):
+            raise
 
 
 def _print_everywhere() -> None:

@@ -18,6 +18,7 @@ from zipfile import ZipFile
 import pytest
 
 import langfuse_aws
+from langfuse_aws.settings.installation import REPOSITORY_URL
 from tests.command_lines import Ran
 from tests.installed import PROGRAMS, ROOT, Installed, build, run
 
@@ -220,7 +221,7 @@ with LangfuseStack("team-a", {"size": "dev", "aws:region": "eu-west-1"}) as stac
 
 
 RELEASED = (
-    f"langfuse-aws @ https://github.com/OWNER/langfuse-aws/releases/download/v{VERSION}/"
+    f"langfuse-aws @ {REPOSITORY_URL}/releases/download/v{VERSION}/"
     f"langfuse_aws-{VERSION}-py3-none-any.whl"
 )
 PINS: tuple[tuple[object, str], ...] = (

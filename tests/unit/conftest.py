@@ -16,15 +16,20 @@ if TYPE_CHECKING:
     from tests.unit.aws_account import Account
 
 NOWHERE = "/nonexistent/aws"
+COLORS = ("FORCE_COLOR", "GITHUB_ACTIONS", "PY_COLORS")
+"""What has Typer print to a terminal that is none: `FORCE_TERMINAL` of typer/rich_utils.py."""
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Collect no garbage: all of it is less than a run of the program makes in 20 workers.
 
-    And set no seed before each phase of a test: none draws what it has not seeded.
+    And set no seed before each phase of a test: none draws what it has not seeded. Nor have Typer
+    print help in colors, as it does on GitHub.
     """
     gc.disable()
     config.option.randomly_reset_seed = False
+    for name in COLORS:
+        os.environ.pop(name, None)
 
 
 def pytest_sessionfinish() -> None:

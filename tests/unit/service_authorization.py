@@ -45,6 +45,8 @@ class Action:
 
     name: str
     """For instance `ecs:RunTask`."""
+    level: str
+    """`List`, `Read`, `Write`, `Tagging` or `Permissions management`."""
     resource_types: Mapping[str, bool]
     """Whether a call needs a resource of the type. None at all: only `*` will do."""
     dependents: frozenset[str]
@@ -98,6 +100,7 @@ def _action(service: str, name: str) -> Action:
     found = cast("Mapping[str, Any]", table["privileges"][name]["resource_types"])
     return Action(
         name=f"{service}:{name}",
+        level=table["privileges"][name]["access_level"],
         resource_types={each: row["required"] for each, row in found.items() if each},
         dependents=frozenset(
             dependent.strip() for row in found.values() for dependent in row["dependent_actions"]

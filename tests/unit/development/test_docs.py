@@ -6,7 +6,9 @@ targets, outputs, settings, components. Whether the sentences around them are tr
 
 import ast
 import fnmatch
+import itertools
 import re
+import shlex
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
@@ -344,3 +346,17 @@ def test_each_row_of_a_table_is_under_its_head_and_has_its_columns() -> None:
             if cells != columns:
                 strays.append(f"{document.name}: {line[:60]}")
     assert strays == []
+
+
+def test_a_shell_example_redirects_into_files_only() -> None:
+    """An option such as `cost>10%` is a redirection to a shell, unless it is quoted."""
+    targets: set[str] = set()
+    for document in DOCUMENTS:
+        for language, block in FENCE.findall(text_of(document)):
+            if language == "sh":
+                words = shlex.shlex(block, posix=True, punctuation_chars="<>")
+                words.whitespace_split = True
+                found = list(words)
+                targets |= {file for to, file in itertools.pairwise(found) if to in (">", ">>")}
+    assert targets
+    assert [each for each in targets if not re.fullmatch(r"[\w-]+\.\w+", each)] == []

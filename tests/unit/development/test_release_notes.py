@@ -4,9 +4,16 @@ import re
 
 import pytest
 
-from development.release_notes import CHANGELOG, HEADING, NotReadyError, notes
+from development.release_notes import (
+    CHANGELOG,
+    HEADING,
+    NotReadyError,
+    check_repository,
+    notes,
+)
 from langfuse_aws import __version__
 
+DOCS = CHANGELOG.parent / "docs"
 DASH = "\N{EN DASH}"
 PAGE = f"""# Changelog
 
@@ -57,3 +64,24 @@ def test_the_changelog_begins_with_the_release_that_the_program_is() -> None:
     first = HEADING.search(CHANGELOG.read_text(encoding="utf-8"))
     assert first
     assert first["release"] == __version__
+
+
+def test_the_pages_install_the_release_that_the_program_is() -> None:
+    pages = {path.name: path.read_text(encoding="utf-8") for path in DOCS.glob("*.md")}
+    named = {
+        (name, release)
+        for name, text in pages.items()
+        for release in re.findall(r"langfuse-aws(?:\.git/plugin)?@v([\w.]+)", text)
+    }
+    assert named == {(name, __version__) for name in ("install.md", "other-languages.md")}
+
+
+def test_a_release_is_published_where_the_program_says_it_is() -> None:
+    """Otherwise `new` pins a wheel, and alarms mail a link, that nobody has."""
+    check_repository("https://github.com/Acme/langfuse", "https://github.com/acme/langfuse")
+    said = (
+        "langfuse_aws/settings/installation.py: REPOSITORY_URL is https://github.com/OWNER/a, and "
+        "this is https://github.com/acme/a: write that there, and run make docs."
+    )
+    with pytest.raises(NotReadyError, match=f"^{re.escape(said)}$"):
+        check_repository("https://github.com/acme/a", "https://github.com/OWNER/a")

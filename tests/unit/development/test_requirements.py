@@ -57,7 +57,7 @@ def wanted(file: Path) -> Iterator[Requirement]:
         text = line.split(" #")[0].strip()
         if text.startswith("-r "):
             yield from wanted(file.parent / text.removeprefix("-r "))
-        elif text and not text.startswith("#"):
+        elif text and not text.startswith(("#", "-c ")):
             yield Requirement(text)
 
 
@@ -152,6 +152,43 @@ def test_renovate_can_run_what_wrote_a_lock() -> None:
         assert command.endswith(f" --output-file={lock}")
         sources = command.split("--python-version=3.10 ")[1]
         assert f"$(LOCK) {sources}" in makefile, f"make lock writes {lock} otherwise"
+
+
+def test_renovate_renews_the_locks_so_that_they_agree() -> None:
+    """It renews the locks of a file by their names, and a file after the locks that it names by -c.
+
+    A lock that keeps to another by `--constraints` is renewed before that one, unless each of its
+    files is one of that one's, too. A file that another reads by -r has its locks turned round.
+    https://github.com/renovatebot/renovate/blob/main/lib/modules/manager/pip-compile/extract.ts
+    """
+    for lock, others in LOCKS.items():
+        command = (ROOT / lock).read_text(encoding="utf-8").splitlines()[1]
+        for other in re.findall(r"--constraints=(\S+)", command):
+            assert other < lock
+            assert set(sources_of(lock)) <= set(sources_of(other)), lock
+        for source in sources_of(lock):
+            text = (ROOT / source).read_text(encoding="utf-8")
+            assert not set(re.findall(r"^-r (\S+)$", text, re.MULTILINE)) & sources(), source
+            assert source in others
+
+
+def sources_of(lock: str) -> list[str]:
+    """The files that a lock is made from, by its command; not what these read."""
+    command = (ROOT / lock).read_text(encoding="utf-8").splitlines()[1]
+    return re.findall(r" ([\w-]+\.txt)", command)
+
+
+def sources() -> set[str]:
+    """The files that locks are made from."""
+    return {source for lock in LOCKS for source in sources_of(lock)}
+
+
+@pytest.mark.parametrize("target", ["types", "engine", "move-in"])
+def test_what_reads_tests_with_the_clickhouse_engine_installs_it(target: str) -> None:
+    """`make` alone, as CI calls it: pyright knows no package that is not there."""
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    (needs,) = re.findall(rf"^{target}: (\S+) ##", makefile, re.MULTILINE)
+    assert needs == "$(ENGINE_STAMP)"
 
 
 def test_the_builder_of_the_archives_is_that_of_pyproject() -> None:

@@ -4,14 +4,12 @@ Runs the script of drift.yml in Node with a GitHub that records, and its step in
 `pulumi` that only exits. It does not prove what a refresh finds in AWS.
 """
 
-import os
-import subprocess
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
 
-from tests.workflow import GITHUB, ScriptRun, run_script, script_of, steps
+from tests.workflow import ScriptRun, calls_in, run_script, run_shell, script_of, step_of
 
 REPOSITORY: Final = {"owner": "langfuse", "repo": "aws"}
 CONTEXT: Final = {"repo": REPOSITORY, "serverUrl": "https://github.com", "runId": 5}
@@ -81,25 +79,14 @@ def test_without_drift_and_issue_nothing_is_written(tmp_path: Path) -> None:
 def test_only_pulumis_exit_code_for_unexpected_changes_is_drift(
     tmp_path: Path, pulumi: int, step: int, output: str
 ) -> None:
-    (script,) = [
-        each["run"] for each in steps(GITHUB / "workflows/drift.yml") if each.get("id") == "refresh"
-    ]
-    fake = tmp_path / "pulumi"
-    fake.write_text(f'#!/bin/sh\necho "$@"; exit {pulumi}\n', encoding="utf-8")
-    fake.chmod(0o755)
     outputs = tmp_path / "outputs"
-    done = subprocess.run(
-        ["bash", "-e", "-c", script],
-        cwd=tmp_path,
-        env={
-            "PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}",
-            "STACK": "prod",
-            "GITHUB_OUTPUT": str(outputs),
-        },
-        capture_output=True,
-        text=True,
-        check=False,
+    done = run_shell(
+        step_of("drift.yml", "Compare AWS with the state"),
+        tmp_path,
+        {"pulumi": f"exit {pulumi}"},
+        {"STACK": "prod", "GITHUB_OUTPUT": str(outputs)},
     )
     assert done.returncode == step
     assert outputs.read_text(encoding="utf-8") == output
-    assert "refresh --preview-only --expect-no-changes --stack prod" in done.stdout
+    (call,) = calls_in(tmp_path)
+    assert call.startswith("pulumi refresh --preview-only --expect-no-changes --stack prod ")

@@ -16,17 +16,32 @@ import typer.main
 
 from development import actionlint
 from langfuse_aws.automation.__main__ import app
+from langfuse_aws.automation.preflight.actions import rows
 from langfuse_aws.settings import versions
 from langfuse_aws.settings.sizing import SIZING
 from tests.releases import later
-from tests.workflow import GITHUB, ROOT, WORKFLOWS, all_scripts, jobs, load, scripts
+from tests.unit.service_authorization import action_named, covers, managed_actions
+from tests.workflow import (
+    ACTIONS,
+    GITHUB,
+    OF_A_PROJECT,
+    ROOT,
+    WORKFLOWS,
+    all_scripts,
+    jobs,
+    load,
+    scripts,
+    steps,
+)
 
 COMMAND: Final = re.compile(r"python3 -m automation (.+)")
 MAKE: Final = re.compile(r"^make (.+)", re.MULTILINE)
+MAKE_SPAN: Final = re.compile(r"`make ([^`]+)`")
 MARKER: Final = "# renovate: "
 LANGFUSE: Final = "ghcr.io/langfuse/langfuse"
 LAMBDA_PYTHON: Final = "public.ecr.aws/lambda/python"
 PAGE: Final = (ROOT / "docs/pull-requests.md").read_text(encoding="utf-8")
+README: Final = (ROOT / "README.md").read_text(encoding="utf-8")
 
 ASKED: Final = {
     "get_caller_identity": None,
@@ -82,6 +97,26 @@ def test_the_oldest_and_the_newest_python_run_what_make_test_runs() -> None:
     # Where it may not be skipped.
     assert made['make registry WORKERS="$(nproc)"']["env"] == {"MIRROR_TESTS": "required"}
     assert made['make queues WORKERS="$(nproc)"']["env"] == {"QUEUE_TESTS": "required"}
+
+
+def test_every_other_workflow_runs_on_the_newest_python_that_ci_tries() -> None:
+    rows = jobs(GITHUB / "workflows/ci.yml")["test"]["strategy"]["matrix"]["include"]
+    named = {
+        step["with"]["python-version"]
+        for path in (*WORKFLOWS, *ACTIONS, OF_A_PROJECT)
+        for step in steps(path)
+        if "python-version" in step.get("with", {})
+    }
+    assert named == {rows[-1]["python"], "${{ matrix.python }}"}
+
+
+def test_the_pages_say_what_ci_makes() -> None:
+    made = {each for script in scripts(GITHUB / "workflows/ci.yml") for each in targets(script)}
+    (row,) = re.findall(r"^\| `ci\.yml` \|.*$", PAGE, re.MULTILINE)
+    (line,) = re.findall(r"; `ci\.yml` runs (.*) besides\.", README)
+    (test,) = re.findall(r"^test:.*\n.* --jobs \d (.+)$", (ROOT / "Makefile").read_text(), re.M)
+    assert {each for words in MAKE_SPAN.findall(row) for each in words.split()} == made
+    assert set(MAKE_SPAN.findall(line)) == made - set(test.split())
 
 
 def targets(script: str) -> list[str]:
@@ -265,3 +300,20 @@ def test_the_preview_role_may_ask_what_the_program_asks_and_write_nothing() -> N
     assert statements["SecretsOfTheState"]["Action"] == "kms:Decrypt"
 
     assert all(re.match(r"\w+:(Describe|Get|List)", action) for action in granted)
+
+
+def test_the_drift_role_may_read_all_that_the_program_makes() -> None:
+    reads = {
+        action
+        for row in rows()
+        for action in row.actions
+        if action_named(action).level in ("List", "Read")
+    }
+    assert "secretsmanager:GetSecretValue" in reads
+    allowed = [*managed_actions("ReadOnlyAccess")]
+    for statement in (*policies()[1]["Statement"], *policies()[2]["Statement"]):
+        if statement["Effect"] == "Allow":
+            named = statement["Action"]
+            allowed += [named] if isinstance(named, str) else named
+    refused = [each for each in reads if not any(covers(known, each) for known in allowed)]
+    assert sorted(refused) == []

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import pytest
 
+from langfuse_aws.automation.engine.pulumi_cli import MINIMUM, format_version
 from tests.workflow import (
     ACTIONS,
     GITHUB,
@@ -202,3 +203,11 @@ def test_what_publishes_a_release_runs_nothing_of_the_repository() -> None:
         "gh",
     ]
     assert "secrets." not in json.dumps([build, publish])
+
+
+def test_a_projects_workflow_takes_a_pulumi_that_the_command_takes() -> None:
+    """Without a bound the action keeps any Pulumi 3 that the runner has already."""
+    (step,) = [
+        step for step in steps(OF_A_PROJECT) if step.get("uses", "").startswith("pulumi/actions@")
+    ]
+    assert step["with"] == {"pulumi-version": f"^{format_version(MINIMUM)}"}

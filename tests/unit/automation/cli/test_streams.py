@@ -60,7 +60,11 @@ FULL = Path("/dev/full")
 
 @pytest.mark.skipif(not FULL.exists(), reason="it is Linux's")
 @pytest.mark.parametrize("arguments", [["--help"], ["validate"], ["validate", "--json"]])
-def test_a_full_disk_is_one_line_and_no_success(tmp_path: Path, arguments: list[str]) -> None:
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_full_disk_is_one_line_and_no_success(
+    tmp_path: Path, arguments: list[str], unbuffered: str
+) -> None:
+    """Python tries to write what it has in a buffer once more, when it ends."""
     validated(tmp_path)
     with FULL.open("wb") as full:
         done = subprocess.run(
@@ -68,7 +72,7 @@ def test_a_full_disk_is_one_line_and_no_success(tmp_path: Path, arguments: list[
             stdout=full,
             stderr=subprocess.PIPE,
             cwd=REPOSITORY,
-            env={**os.environ, "PYTHONIOENCODING": "utf-8"},
+            env={**os.environ, "PYTHONIOENCODING": "utf-8", "PYTHONUNBUFFERED": unbuffered},
             check=False,
         )
     assert done.returncode == 1

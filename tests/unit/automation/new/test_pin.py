@@ -10,6 +10,7 @@ from langfuse_aws import __version__
 from langfuse_aws.automation.command_line import app
 from langfuse_aws.automation.errors import CommandLineError
 from langfuse_aws.automation.new import pin
+from langfuse_aws.settings.installation import REPOSITORY_URL
 from tests.installed import ROOT
 
 REPOSITORY = "git+https://git.example.com/langfuse-aws"
@@ -92,6 +93,6 @@ def test_a_clone_names_the_releases_own_wheel_also_where_a_build_has_left_metada
     (information / "METADATA").write_text(f"Name: langfuse-aws\nVersion: {__version__}\n")
     monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
     assert pin.requirement() == (
-        f"langfuse-aws @ https://github.com/OWNER/langfuse-aws/releases/download/v{__version__}/"
+        f"langfuse-aws @ {REPOSITORY_URL}/releases/download/v{__version__}/"
         f"langfuse_aws-{__version__}-py3-none-any.whl"
     )
