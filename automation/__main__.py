@@ -30,9 +30,17 @@ VENV = Path(__file__).resolve().parent.parent / ".venv"
 
 def main() -> None:
     """Run it here, or in the Python that has the packages."""
+    if sys.platform == "win32":
+        from langfuse_aws.settings.installation import NOT_ON_WINDOWS
+
+        sys.exit(f"error: {NOT_ON_WINDOWS}")
     missing = [name for name in PACKAGES if find_spec(name) is None]
     if missing:
         hand_over(missing)
+    try:
+        import langfuse_aws  # noqa: F401
+    except ImportError as error:  # says what the clone lacks
+        sys.exit(f"error: {error}")
     from langfuse_aws.automation.__main__ import main as run
 
     run()
