@@ -74,12 +74,12 @@ del signal.SIGHUP
 """
 """Makes a Python one of Windows, in what this program notices first."""
 PULUMI = """
-import sys
+import shutil, sys, tempfile
 from unittest.mock import MagicMock
 for name in ("pulumi", "pulumi.automation", "pulumi.automation.events"):
     sys.modules[name] = MagicMock()
 """
-"""Has the imports of a package that works on Windows."""
+"""Has the imports of packages that work on Windows."""
 NOT_HERE = (
     "langfuse-aws runs on Linux, on macOS and in WSL, not on Windows itself. Install WSL "
     "(https://learn.microsoft.com/windows/wsl/install), and this program in it."
