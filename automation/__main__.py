@@ -14,6 +14,7 @@ PACKAGES = (
     "dns",
     "email_validator",
     "httpx",
+    "pip",
     "pulumi",
     "pulumi_aws",
     "pulumi_awsx",

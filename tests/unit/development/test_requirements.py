@@ -115,6 +115,14 @@ def test_what_two_locks_have_is_the_same(lock: str) -> None:
             assert ours[name] == developers[name], f"{name}, {environment['python_version']}"
 
 
+def test_the_program_brings_pip_which_environments_of_uv_lack() -> None:
+    """Pulumi's language host lists the packages of an environment by it, and ends without.
+
+    https://github.com/pulumi/pulumi/blob/v3.250.0/sdk/python/toolchain/pip.go
+    """
+    assert "pip" in {each.name for each in wanted(ROOT / "requirements.txt")}
+
+
 def test_every_lock_is_tested() -> None:
     assert {path.name for path in ROOT.glob("*.lock")} == set(LOCKS)
     tested = {file for files in LOCKS.values() for file in files}
