@@ -66,7 +66,7 @@ def test_the_oldest_and_the_newest_python_run_what_make_test_runs() -> None:
     path = GITHUB / "workflows/ci.yml"
     (job,) = jobs(path).values()
     rows = job["strategy"]["matrix"]["include"]
-    assert [(row["python"], row["engine"]) for row in rows] == [("3.10", False), ("3.13", True)]
+    assert [(row["python"], row["engine"]) for row in rows] == [("3.10", False), ("3.14", True)]
     made = [target for script in scripts(path) for target in targets(script)]
     (test,) = re.findall(r"^test:.*\n.* --jobs \d (.+)$", (ROOT / "Makefile").read_text(), re.M)
     wanted = [*test.split(), "running", "queues", "move-in"]
@@ -82,6 +82,19 @@ def test_the_oldest_and_the_newest_python_run_what_make_test_runs() -> None:
     # Where it may not be skipped.
     assert made['make registry WORKERS="$(nproc)"']["env"] == {"MIRROR_TESTS": "required"}
     assert made['make queues WORKERS="$(nproc)"']["env"] == {"QUEUE_TESTS": "required"}
+
+
+def test_every_workflow_runs_in_a_python_that_ci_tries() -> None:
+    (job,) = jobs(GITHUB / "workflows/ci.yml").values()
+    tried = {row["python"] for row in job["strategy"]["matrix"]["include"]}
+    new = ROOT / "langfuse_aws/automation/new/project/preview.yml"
+    named = {
+        path.name: version
+        for path in (*GITHUB.rglob("*.yml"), new)
+        for version in re.findall(r'^ +python-version: "(.+)"$', path.read_text(), re.MULTILINE)
+    }
+    assert named
+    assert {name: version for name, version in named.items() if version not in tried} == {}
 
 
 def targets(script: str) -> list[str]:
