@@ -6,6 +6,7 @@ Any Python starts it, with nothing activated: one that lacks the packages hands 
 
 import os
 import sys
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -39,7 +40,7 @@ def main() -> None:
     if missing:
         hand_over(missing)
     try:
-        import langfuse_aws  # noqa: F401
+        import_module("langfuse_aws")
     except ImportError as error:  # says what the clone lacks
         sys.exit(f"error: {error}")
     from langfuse_aws.automation.__main__ import main as run
