@@ -1,4 +1,4 @@
-# Python 3.10 and make are all that has to be there beforehand: the virtual environment is made here,
+# Python and make are all that has to be there beforehand: the virtual environment is made here,
 # and the Pulumi CLI is found, fetched or built by development/pulumi_cli.py.
 
 PYTHON ?= python3
@@ -106,9 +106,9 @@ clean: ## forget the demonstration's state and the tools' caches; keeps the virt
 	find . -path ./$(VENV) -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(STAMP): requirements-dev.lock
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || { \
-		echo "error: $(PYTHON) is missing or older than 3.10: name a newer one, as in" \
-			"'make PYTHON=python3.12'" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 14))' || { \
+		echo "error: $(PYTHON) is none of Python 3.10 to 3.14, for which the packages are locked:" \
+			"name one, as in 'make PYTHON=python3.12'" >&2; exit 1; }
 	@echo "making $(VENV) with requirements-dev.lock (once, and when it changes)" >&2
 	@$(PYTHON) -m venv $(VENV)
 	@$(INSTALL) requirements-dev.lock

@@ -6,6 +6,7 @@ Any Python starts it, with nothing activated: one that lacks the packages hands 
 
 import os
 import sys
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -14,6 +15,7 @@ PACKAGES = (
     "dns",
     "email_validator",
     "httpx",
+    "pip",
     "pulumi",
     "pulumi_aws",
     "pulumi_awsx",
@@ -30,9 +32,17 @@ VENV = Path(__file__).resolve().parent.parent / ".venv"
 
 def main() -> None:
     """Run it here, or in the Python that has the packages."""
+    if sys.platform == "win32":
+        from langfuse_aws.settings.installation import NOT_ON_WINDOWS
+
+        sys.exit(f"error: {NOT_ON_WINDOWS}")
     missing = [name for name in PACKAGES if find_spec(name) is None]
     if missing:
         hand_over(missing)
+    try:
+        import_module("langfuse_aws")
+    except ImportError as error:  # says what the clone lacks
+        sys.exit(f"error: {error}")
     from langfuse_aws.automation.__main__ import main as run
 
     run()

@@ -198,8 +198,11 @@ def on_mocks(
 
 @contextmanager
 def _event_loop() -> Generator[asyncio.AbstractEventLoop]:
-    """Have a loop of one's own, and give back the one that was there."""
-    before = asyncio.get_event_loop()
+    """Have a loop of one's own, and give back the one that was there, if any."""
+    try:
+        before = asyncio.get_event_loop()
+    except RuntimeError:  # from Python 3.14 on, which makes none
+        before = None
     loop = QuickLoop()
     asyncio.set_event_loop(loop)
     try:

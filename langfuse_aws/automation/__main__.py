@@ -5,10 +5,14 @@ import sys
 from io import TextIOWrapper
 from typing import cast
 
+from langfuse_aws.settings.installation import COMMAND, NOT_ON_WINDOWS
+
+if sys.platform == "win32":
+    sys.exit(f"error: {NOT_ON_WINDOWS}")
+
 from langfuse_aws.automation.command_line import app as app
 from langfuse_aws.automation.engine.engines import end_engines, engines_change
 from langfuse_aws.automation.engine.stopping import stopped_by_signals
-from langfuse_aws.settings.installation import COMMAND
 
 
 def main() -> None:

@@ -45,6 +45,14 @@ SECONDS = 60
 """How long what must happen may take on a busy machine; what must not happen takes 600."""
 
 
+@pytest.fixture(autouse=True)
+def with_terminal() -> Iterator[None]:
+    """What a test starts inherits whether the end of the terminal is ignored, as by nohup."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
 @pytest.fixture
 def pulumi(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder, temporary = tmp_path / "bin", tmp_path / "tmp"

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from langfuse_aws.automation.engine.events import Event
 from langfuse_aws.automation.engine.operation import Operation
-from langfuse_aws.automation.engine.stopping import SIGNALS
+from langfuse_aws.automation.engine.stopping import handled
 
 Result = TypeVar("Result")
 
@@ -52,12 +52,12 @@ def _cancelled_by_signals(
 
 @contextmanager
 def on_signals(act: Callable[[], None]) -> Generator[None]:
-    """Have SIGNALS call `act` instead of ending this process. Works in the main thread only."""
+    """Have what ends a command call `act` instead. Works in the main thread only."""
 
     def handle(_number: int, _frame: FrameType | None) -> None:
         act()
 
-    before = {number: signal.signal(number, handle) for number in SIGNALS}
+    before = {number: signal.signal(number, handle) for number in handled()}
     try:
         yield
     finally:

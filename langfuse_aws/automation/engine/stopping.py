@@ -36,6 +36,15 @@ class Interrupted(SystemExit):
         return f"stopped by {self._name}."
 
 
+def handled() -> list[signal.Signals]:
+    """SIGNALS without the end of the terminal where nohup has had it ignored."""
+    return [
+        number
+        for number in SIGNALS
+        if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN
+    ]
+
+
 @contextmanager
 def stopped_by_signals(
     wait_for: Callable[[], bool], end_all: Callable[[], None]
@@ -72,7 +81,7 @@ def stopped_by_signals(
             said.set()
             _say(str(told[0]))
 
-    before = {number: signal.signal(number, handle) for number in SIGNALS}
+    before = {number: signal.signal(number, handle) for number in handled()}
     try:
         yield
     except Interrupted:

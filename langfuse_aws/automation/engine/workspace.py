@@ -95,8 +95,9 @@ def place(
     check_there(name, given, project)
     read_yaml(given)
     if given != own:
-        # Pulumi joins this path to the project's folder, also if it is absolute.
-        settings = os.path.relpath(given.parent, folder)
+        # Pulumi joins this path to the project's folder, also if it is absolute, and knows that one
+        # without links. On macOS every temporary folder is behind one.
+        settings = os.path.relpath(given.parent, folder.resolve())
         write_project(folder, project, stackConfigDir=settings)
         return Place(folder, given, environment)
     return Place(project, given, environment)

@@ -7,7 +7,7 @@ import json
 import os
 import subprocess
 from base64 import b64decode
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -18,6 +18,9 @@ from langfuse_aws.settings.images import DOCKER_HUB
 
 DOCKER_HUB_KEY: Final = "https://index.docker.io/v1/"
 """What `docker login` calls Docker Hub."""
+PODMANS: Final = "containers/auth.json"
+WITHOUT_SESSION: Final = "/run/containers/{}/auth.json"
+"""Podman's file of a user ID that has no session, such as a container's root."""
 HELPER_SECONDS: Final = 30
 IDENTITY_TOKEN: Final = "<token>"  # noqa: S105  what a helper says in place of a user
 
@@ -33,11 +36,9 @@ class Logins:
     def of_user(cls) -> "Logins":
         """Read them from where the tools look. Raises UserError for a file that is no JSON."""
         docker = Path(os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker")
-        run = os.environ.get("XDG_RUNTIME_DIR")
-        podman = os.environ.get("REGISTRY_AUTH_FILE") or (run and f"{run}/containers/auth.json")
         config = _read(docker / "config.json")
-        others = _read(Path(podman)) if podman else {}
-        auths = {**others.get("auths", {}), **config.get("auths", {})}
+        files = [*map(_read, _podmans()), config]
+        auths = {name: each for file in files for name, each in file.get("auths", {}).items()}
         return cls({**config, "auths": auths})
 
     def at(self, host: str) -> Login | None:
@@ -49,6 +50,21 @@ class Logins:
             if found := found or _in_clear(self.config.get("auths", {}).get(name, {})):
                 return found
         return None
+
+
+def _podmans() -> Iterator[Path]:
+    """The files of Podman and skopeo; what a later one has goes before.
+
+    macOS has the first alone: https://man.archlinux.org/man/containers-auth.json.5
+    """
+    if named := os.environ.get("REGISTRY_AUTH_FILE"):
+        yield Path(named)
+        return
+    yield Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config", PODMANS)
+    if session := os.environ.get("XDG_RUNTIME_DIR"):
+        yield Path(session, PODMANS)
+    else:
+        yield Path(WITHOUT_SESSION.format(os.getuid()))
 
 
 def _read(path: Path) -> dict[str, Any]:

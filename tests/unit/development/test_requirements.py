@@ -5,6 +5,9 @@ hash. It asks no index: whether the archives are still there, an installation te
 """
 
 import re
+import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from functools import cache
 from itertools import product
@@ -29,7 +32,7 @@ LOCKS: Final = {
     "requirements-engine.lock": ("requirements-engine.txt",),
     "requirements-mutants.lock": ("requirements-mutants.txt",),
 }
-PYTHONS: Final = ("3.10", "3.11", "3.12", "3.13")
+PYTHONS: Final = ("3.10", "3.11", "3.12", "3.13", "3.14")
 SYSTEMS: Final = (
     ("linux", "Linux", "x86_64"),
     ("linux", "Linux", "aarch64"),
@@ -115,6 +118,14 @@ def test_what_two_locks_have_is_the_same(lock: str) -> None:
             assert ours[name] == developers[name], f"{name}, {environment['python_version']}"
 
 
+def test_the_program_brings_pip_which_environments_of_uv_lack() -> None:
+    """Pulumi's language host lists the packages of an environment by it, and ends without.
+
+    https://github.com/pulumi/pulumi/blob/v3.250.0/sdk/python/toolchain/pip.go
+    """
+    assert "pip" in {each.name for each in wanted(ROOT / "requirements.txt")}
+
+
 def test_every_lock_is_tested() -> None:
     assert {path.name for path in ROOT.glob("*.lock")} == set(LOCKS)
     tested = {file for files in LOCKS.values() for file in files}
@@ -138,6 +149,39 @@ def test_make_and_the_workflows_install_nothing_that_is_not_locked() -> None:
     assert installing
     for line in installing:
         assert "--require-hashes" in line, line
+
+
+def test_make_takes_the_pythons_that_are_locked_and_tells_others(tmp_path: Path) -> None:
+    """With a newer one pip builds what has no wheel for it yet, and fails somewhere inside."""
+    for name in ("Makefile", "requirements-dev.lock"):
+        shutil.copy2(ROOT / name, tmp_path)
+    told: dict[str, str] = {}
+    for version in ("3.9", *PYTHONS, f"3.{int(PYTHONS[-1].removeprefix('3.')) + 1}"):
+        python = tmp_path / f"python{version}"
+        info = tuple(map(int, [*version.split("."), "1"]))
+        python.write_text(
+            f"#!{sys.executable}\nimport sys\nsys.version_info = {info}\n"
+            "exec(sys.argv[2]) if sys.argv[1] == '-c' else sys.exit('fit')\n"
+        )
+        python.chmod(0o755)
+        done = subprocess.run(
+            ["make", f"PYTHON={python}", ".venv/.stamp"],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        (told[version],) = [
+            line for line in done.stderr.splitlines() if not line.startswith(("make", "making"))
+        ]
+    refused = (
+        f"error: {{}} is none of Python {PYTHONS[0]} to {PYTHONS[-1]}, for which the packages are "
+        "locked: name one, as in 'make PYTHON=python3.12'"
+    )
+    assert told == {
+        version: "fit" if version in PYTHONS else refused.format(tmp_path / f"python{version}")
+        for version in told
+    }
 
 
 def test_renovate_can_run_what_wrote_a_lock() -> None:

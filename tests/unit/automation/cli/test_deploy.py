@@ -9,7 +9,7 @@ import json
 import os
 import signal
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -33,10 +33,11 @@ from langfuse_aws.automation.engine.events import (
     read,
 )
 from langfuse_aws.automation.engine.folders import REPOSITORY
-from langfuse_aws.automation.engine.following import SIGNALS, follow
+from langfuse_aws.automation.engine.following import follow, on_signals
 from langfuse_aws.automation.engine.operation import Command, Operation, OperationError
 from langfuse_aws.automation.engine.redaction import Redaction
 from langfuse_aws.automation.engine.results import Result
+from langfuse_aws.automation.engine.stopping import SIGNALS, stopped_by_signals
 from langfuse_aws.automation.engine.target import Target
 from langfuse_aws.automation.engine.update_plan import Origin, UpdatePlan
 from langfuse_aws.automation.stack import InvalidSettingsError, LangfuseStack, NoStackError
@@ -846,6 +847,24 @@ def test_passwords_by_chance_are_not_counted_as_data() -> None:
 # --- the end that comes from outside
 
 
+@pytest.fixture
+def with_terminal() -> Iterator[None]:
+    """Whoever runs these tests has not had them ignore the end of the terminal."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
+@pytest.mark.usefixtures("with_terminal")
+def test_what_nohup_starts_outlives_its_terminal() -> None:
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup does: what it starts inherits it
+    with stopped_by_signals(lambda: False, lambda: None), on_signals(lambda: None):
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+        assert callable(signal.getsignal(signal.SIGTERM))
+    assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+
+
+@pytest.mark.usefixtures("with_terminal")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_cancels_once_and_a_second_one_is_answered(
     number: int, stack: FakeLangfuseStack, monkeypatch: pytest.MonkeyPatch

@@ -340,14 +340,17 @@ def test_a_program_elsewhere_imports_that_of_the_clone_after_what_its_user_names
 def test_a_stack_file_elsewhere_is_left_there_and_the_program_stays_the_same(
     project: Path, tmp_path: Path
 ) -> None:
+    """In a folder behind a link as well, as macOS has every temporary one behind /var."""
     elsewhere, folder = tmp_path / "teams/a", tmp_path / "work"
     elsewhere.mkdir(parents=True)
-    folder.mkdir()
+    (tmp_path / "private/var").mkdir(parents=True)
+    folder.symlink_to(tmp_path / "private/var")
     (elsewhere / "Pulumi.a.yaml").write_text("config: {'langfuse:size': dev}\n")
     found = place("a", folder, project, elsewhere / "Pulumi.a.yaml", None)
     assert found.folder == folder
     written = loaded(folder / "Pulumi.yaml")
-    assert (folder / written["stackConfigDir"]).resolve() == elsewhere
+    # Where the engine runs, it is in the folder that the link leads to.
+    assert os.path.normpath(folder.resolve() / written["stackConfigDir"]) == str(elsewhere)
     assert written["main"] == str(project)
     assert written["backend"] == {"url": "s3://states"}, "the state is where the project's is"
     assert [path.name for path in folder.iterdir()] == ["Pulumi.yaml"]

@@ -4,12 +4,14 @@ Helpers are scripts here, which speak Docker's protocol for them.
 """
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from langfuse_aws.automation.errors import UserError
+from langfuse_aws.automation.images import registry_login
 from langfuse_aws.automation.images.registry import Login
 from langfuse_aws.automation.images.registry_login import Logins
 from tests.unit.registry_stand_in import LOGIN
@@ -17,9 +19,11 @@ from tests.unit.registry_stand_in import LOGIN
 
 @pytest.fixture(autouse=True)
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    for name in ("DOCKER_CONFIG", "REGISTRY_AUTH_FILE", "XDG_RUNTIME_DIR"):
+    for name in ("DOCKER_CONFIG", "REGISTRY_AUTH_FILE", "XDG_CONFIG_HOME"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("XDG_RUNTIME_DIR", raising=False)
+    monkeypatch.setattr(registry_login, "WITHOUT_SESSION", f"{tmp_path}/{{}}/auth.json")
     return tmp_path
 
 
@@ -72,6 +76,37 @@ def test_podmans_logins_count_below_dockers(
     monkeypatch.setenv(variable, str(home / value))
     logins = Logins.of_user()
     assert (logins.at("ghcr.io"), logins.at("docker.io")) == (LOGIN, theirs)
+
+
+def test_podmans_logins_of_macos_and_of_its_config_folder_count_below_those_of_the_session(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """containers-auth.json(5): macOS has no runtime folder, and keeps them below the home."""
+    theirs, session = Login("podman", "p"), Login("session", "s")
+    write(
+        home / ".config/containers/auth.json",
+        {"auths": {"ghcr.io": entry(theirs), "docker.io": entry(theirs)}},
+    )
+    assert Logins.of_user().at("ghcr.io") == theirs
+    write(home / "run/containers/auth.json", {"auths": {"ghcr.io": entry(session)}})
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(home / "run"))
+    logins = Logins.of_user()
+    assert (logins.at("ghcr.io"), logins.at("docker.io")) == (session, theirs)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(home / "elsewhere"))
+    assert Logins.of_user().at("docker.io") is None
+
+
+def test_podmans_logins_of_a_user_without_a_session_count(home: Path) -> None:
+    write(home / f"{os.getuid()}/auth.json", {"auths": {"ghcr.io": entry(LOGIN)}})
+    assert Logins.of_user().at("ghcr.io") == LOGIN
+
+
+def test_a_file_that_is_named_is_the_only_one_of_podman(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(home / ".config/containers/auth.json", {"auths": {"ghcr.io": entry(LOGIN)}})
+    monkeypatch.setenv("REGISTRY_AUTH_FILE", str(home / "none.json"))
+    assert Logins.of_user().at("ghcr.io") is None
 
 
 def helper(home: Path, monkeypatch: pytest.MonkeyPatch, name: str, answer: str) -> None:
