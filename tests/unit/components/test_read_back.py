@@ -5,13 +5,13 @@ The engine's part, and that each remedy works, is proven in tests/engine/test_re
 """
 
 import asyncio
-from typing import Any, cast
+from typing import Any
 
 import pulumi
 import pulumi_aws as aws
 import pytest
 from botocore import loaders
-from botocore.model import ServiceModel, StringShape
+from botocore.model import ServiceModel
 from pulumi_aws.ecs.outputs import (
     GetServiceCapacityProviderStrategyResult,
     GetServiceDeploymentResult,
@@ -221,7 +221,7 @@ def test_up_asks_for_the_instances_of_a_group_that_run_or_have_not_ended() -> No
     call = OfflineMocks.call
 
     def heard(mocks: OfflineMocks, args: pulumi.runtime.MockCallArgs) -> Any:
-        asked.append(args.args)
+        asked.append(args.args)  # pyright: ignore[reportUnknownMemberType]
         return call(mocks, args)
 
     def program() -> pulumi.Output[str]:
@@ -239,11 +239,10 @@ def test_up_asks_for_the_instances_of_a_group_that_run_or_have_not_ended() -> No
         patch.setattr(OfflineMocks, "call", heard)
         on_mocks("dev", DEFAULT_REGION, program)
     loader: Any = loaders.create_loader()  # pyright: ignore[reportUnknownMemberType]
-    states = ServiceModel(loader.load_service_model("ec2", "service-2")).shape_for(
-        "InstanceStateName"
-    )
+    model: Any = ServiceModel(loader.load_service_model("ec2", "service-2"))
+    states: set[str] = {*model.shape_for("InstanceStateName").enum}
     version = {"aws:ec2launchtemplate:version": "7"}
-    wanted = {*cast("StringShape", states).enum} - {"stopped", "terminated"}
+    wanted = states - {"stopped", "terminated"}
     assert [{**each, "instanceStateNames": {*each["instanceStateNames"]}} for each in asked] == [
         {
             # An instance without it was launched by hand.
