@@ -22,9 +22,7 @@ from langfuse_aws.settings.sizing import SIZING
 from tests.releases import later
 from tests.unit.service_authorization import action_named, covers, managed_actions
 from tests.workflow import (
-    ACTIONS,
     GITHUB,
-    OF_A_PROJECT,
     ROOT,
     WORKFLOWS,
     all_scripts,
@@ -97,17 +95,6 @@ def test_the_oldest_and_the_newest_python_run_what_make_test_runs() -> None:
     # Where it may not be skipped.
     assert made['make registry WORKERS="$(nproc)"']["env"] == {"MIRROR_TESTS": "required"}
     assert made['make queues WORKERS="$(nproc)"']["env"] == {"QUEUE_TESTS": "required"}
-
-
-def test_every_other_workflow_runs_on_the_newest_python_that_ci_tries() -> None:
-    rows = jobs(GITHUB / "workflows/ci.yml")["test"]["strategy"]["matrix"]["include"]
-    named = {
-        step["with"]["python-version"]
-        for path in (*WORKFLOWS, *ACTIONS, OF_A_PROJECT)
-        for step in steps(path)
-        if "python-version" in step.get("with", {})
-    }
-    assert named == {rows[-1]["python"], "${{ matrix.python }}"}
 
 
 def test_the_pages_say_what_ci_makes() -> None:

@@ -52,6 +52,17 @@ def test_these_are_the_workflows() -> None:
     assert [path.parent.name for path in ACTIONS] == ["set-up"]
 
 
+def test_every_other_workflow_runs_on_the_newest_python_that_ci_tries() -> None:
+    rows = jobs(GITHUB / "workflows/ci.yml")["test"]["strategy"]["matrix"]["include"]
+    named = {
+        step["with"]["python-version"]
+        for path in FILES
+        for step in steps(path)
+        if "python-version" in step.get("with", {})
+    }
+    assert named == {rows[-1]["python"], "${{ matrix.python }}"}
+
+
 @workflows
 def test_a_workflow_gives_no_right_and_its_job_only_these(workflow: Path) -> None:
     assert load(workflow)["permissions"] == {}
