@@ -29,7 +29,6 @@ from tests.workflow import (
     jobs,
     load,
     scripts,
-    steps,
 )
 
 COMMAND: Final = re.compile(r"python3 -m automation (.+)")
