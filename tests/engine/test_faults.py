@@ -40,6 +40,8 @@ class FailingAws(AwsProvider):
         self.waits = ""
         self.waiting = threading.Event()
         self.go_on = threading.Event()
+        self.forsaken = threading.Event()
+        """The one who asked for what waits is gone."""
         self.created: Counter[tuple[str, str]] = Counter()
 
     def Create(self, request: Any, context: Any) -> Any:  # noqa: N802
@@ -48,6 +50,7 @@ class FailingAws(AwsProvider):
             if message := self.fails.get(request.type):
                 context.abort(grpc.StatusCode.UNKNOWN, message)
             if f"{request.type} {request.name}" == self.waits:
+                context.add_callback(self.forsaken.set)
                 self.waiting.set()
                 self.go_on.wait(LONGEST_WAIT)
                 if not context.is_active():  # a killed engine's provider asks AWS for nothing more
@@ -156,6 +159,7 @@ def test_an_update_whose_engine_is_killed_goes_on_without_a_duplicate(
         os.killpg(killed.pid, signal.SIGKILL)
     half = {each["urn"] for each in deployment.state()}
     assert half, "the killed update left no state at all"
+    assert aws.forsaken.wait(LONGEST_WAIT), "the provider has not noticed that its engine is gone"
     aws.waits = ""
     aws.go_on.set()
     first = Counter(aws.created)
