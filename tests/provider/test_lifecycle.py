@@ -426,10 +426,10 @@ def check_automatic_names(state: list[dict[str, Any]]) -> None:
 
 
 def come_up(account: Account, deployment: Deployment) -> None:
-    """Deploy; again, if the simulation lost the answer to a rule or a role that it has made.
+    """Deploy; again, if the simulation lost the answer to something that it has made.
 
-    The provider sends such a request a second time, is told that the rule is there, and takes that
-    for an error. Without what Pulumi does not know of, another `up` makes it.
+    The provider sends such a request a second time, is told that it is there, and takes that for an
+    error. Without what Pulumi does not know of, another `up` makes it.
     """
     done = deployment.up(check=False)
     if done.returncode and forget_what_was_made_unseen(
@@ -456,7 +456,8 @@ def forget_what_was_made_unseen(account: Account, said: str, ids: set[str]) -> b
         account.revoke_rules_but(ids)
     if LOST_ROLE in said:
         account.delete_roles_but(ids)
-    return any(each in said for each in (LOST_RULE, LOST_ROLE, *LOST_ANSWERS))
+    again = any(each in said for each in (LOST_RULE, LOST_ROLE, *LOST_ANSWERS))
+    return account.delete_named_in(said) or again
 
 
 def destroy(deployment: Deployment) -> None:
