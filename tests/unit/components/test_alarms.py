@@ -25,7 +25,7 @@ from langfuse_aws.settings.loading import SettingsError, load, load_without_secr
 from langfuse_aws.settings.model import LONGEST_RUNBOOK_URL, RUNBOOK_URL, Settings
 from tests.unit.published_metrics import of_alarm
 from tests.unit.stack_graph import Graph, build, shipped, varied
-from tests.unit.stacks_of_all import STACKS
+from tests.unit.stacks_of_all import STACKS, graphs
 
 ALARM = "aws:cloudwatch/metricAlarm:MetricAlarm"
 ROOT = Path(__file__).parents[3]
@@ -690,6 +690,18 @@ IN_WORDS: Final = {
     "postgres-connections": "60 % of max_connections",
 }  # fmt: skip
 """The bound of an alarm where a number says too little, or settings decide it."""
+
+
+def test_a_query_of_an_alarm_has_an_id_that_cloudwatch_takes() -> None:
+    # https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_MetricDataQuery.html
+    ids = {
+        query["id"]
+        for name in STACKS
+        for alarm in graphs()[name].of_type("aws:cloudwatch/metricAlarm:MetricAlarm")
+        for query in alarm.inputs.get("metricQueries") or []
+    }
+    assert "value" in ids
+    assert {each for each in ids if not re.fullmatch("[a-z][a-zA-Z0-9_]*", each)} == set()
 
 
 def test_an_alarm_on_what_comes_daily_says_what_grace_its_hours_have() -> None:

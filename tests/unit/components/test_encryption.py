@@ -122,6 +122,17 @@ def test_everything_that_takes_a_key_has_the_stacks(stacks: dict[str, Graph]) ->
     assert seen == {*PLACES} == {*ENCRYPTED}, "a type that no stack here makes, or nobody encrypts"
 
 
+def test_a_bucket_with_the_key_says_by_what_it_encrypts(stacks: dict[str, Graph]) -> None:
+    found = {
+        rule["applyServerSideEncryptionByDefault"]["sseAlgorithm"]
+        for graph in stacks.values()
+        for each in graph.of_type(SSE)
+        if key_of(each)
+        for rule in each.inputs["rules"]
+    }
+    assert found == {"aws:kms"}
+
+
 def test_what_insights_keep_has_the_key_of_the_database(stacks: dict[str, Graph]) -> None:
     """An instance always has them; they have statements, and values in them."""
     asked = 0

@@ -73,7 +73,7 @@ def test_the_target_group_asks_langfuse_how_it_is_and_waits_for_it_to_drain() ->
         "unhealthyThreshold": 3,
     }
     assert group["deregistrationDelay"] == 110
-    assert (group["targetType"], group["port"]) == ("ip", 3000)
+    assert (group["targetType"], group["protocol"], group["port"]) == ("ip", "HTTP", 3000)
 
 
 def test_an_internal_load_balancer_stays_in_private_subnets() -> None:

@@ -4,12 +4,14 @@ Proves what launch templates and groups ask for, with default tags as the reposi
 set them. It does not prove that EC2 heeds them.
 """
 
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, cast
 
 import pytest
 
 from langfuse_aws.components.shared.launch_template import LAUNCHED
 from tests.unit.stack_graph import Graph, shipped
+from tests.unit.stacks_of_all import graphs
 
 STACKS = ("dev", "staging", "prod")
 
@@ -71,3 +73,29 @@ def test_whoever_names_no_version_of_a_template_gets_the_newest(stack: str) -> N
             f"{template.name}: version 1 would stay EC2's default, and an instance that somebody "
             "starts by hand in an emergency would have the first boot script and disk"
         )
+
+
+SWITCHES = ("associatePublicIpAddress", "deleteOnTermination", "encrypted", "ebsOptimized")
+"""Which the provider has as texts, `true` and `false`, and reads anything else as not set."""
+
+
+def switches(value: Any) -> Iterator[tuple[str, Any]]:
+    """What of a launch template is a switch, wherever it is."""
+    if isinstance(value, list):
+        for each in cast("list[Any]", value):
+            yield from switches(each)
+    elif isinstance(value, dict):
+        for key, each in cast("dict[str, Any]", value).items():
+            yield from [(key, each)] if key in SWITCHES else switches(each)
+
+
+def test_a_switch_of_a_launch_template_is_on_or_off() -> None:
+    found = [
+        each
+        for graph in graphs().values()
+        for template in graph.of_type("aws:ec2/launchTemplate:LaunchTemplate")
+        for each in switches(template.inputs)
+    ]
+    assert len(found) > 20
+    assert {value for _, value in found} <= {"true", "false"}
+    assert {value for key, value in found if key == "deleteOnTermination"} == {"true"}

@@ -260,6 +260,14 @@ def test_a_snake_case_key_of_an_adopted_vpc_is_told_with_what_the_vpc_needs() ->
     ]
 
 
+@pytest.mark.parametrize("source", ["upstream", "mirror"])
+def test_a_registrys_secret_is_for_pulling_through_only(source: str) -> None:
+    secret = "arn:aws:secretsmanager:us-east-1:123456789012:secret:ecr-pullthroughcache/a-AbCdEf"
+    assert problems(images={"source": source, "githubSecretArn": secret})[0].endswith(
+        ": exists only for images.source pullThrough. Remove it, or choose pullThrough."
+    )
+
+
 # --- release
 
 
