@@ -17,6 +17,7 @@ from development.alarm_tables import STACK, alarm_count, alarm_table
 from langfuse_aws.components.clickhouse.backup import SUCCESS_PATTERN
 from langfuse_aws.components.observability.alarm_row import OPERATORS
 from langfuse_aws.components.observability.alarms import alarm_rows
+from langfuse_aws.cost.inputs import sections
 from langfuse_aws.offline.facts import ACCOUNT
 from langfuse_aws.offline.mocks import Registration
 from langfuse_aws.offline.rules import rules_of
@@ -694,11 +695,11 @@ IN_WORDS: Final = {
 
 def test_a_query_of_an_alarm_has_an_id_that_cloudwatch_takes() -> None:
     # https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_MetricDataQuery.html
-    ids = {
+    ids: set[str] = {
         query["id"]
         for name in STACKS
         for alarm in graphs()[name].of_type("aws:cloudwatch/metricAlarm:MetricAlarm")
-        for query in alarm.inputs.get("metricQueries") or []
+        for query in sections(alarm.inputs, "metricQueries")
     }
     assert "value" in ids
     assert {each for each in ids if not re.fullmatch("[a-z][a-zA-Z0-9_]*", each)} == set()
