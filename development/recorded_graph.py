@@ -42,19 +42,12 @@ class RecordingMonitor(MockMonitor):
         super().__init__(mocks)
         self.requests: dict[str, Any] = {}
         """The registrations as the engine would get them, by URN."""
-        self.outputs: dict[str, dict[str, Any]] = {}
-        """What components and the stack have told of themselves, by URN."""
 
     def RegisterResource(self, request: Any) -> Any:  # noqa: N802
         """Note the request."""
         answer = super().RegisterResource(request)  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
         self.requests[answer.urn] = request
         return answer  # pyright: ignore[reportUnknownVariableType]
-
-    def RegisterResourceOutputs(self, request: Any) -> Any:  # noqa: N802
-        """Note the outputs."""
-        self.outputs[request.urn] = from_struct(request.outputs)
-        return super().RegisterResourceOutputs(request)  # pyright: ignore[reportUnknownMemberType]
 
 
 @dataclass(frozen=True)

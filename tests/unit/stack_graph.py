@@ -17,6 +17,7 @@ from inspect import unwrap
 from pathlib import Path
 from typing import Any, cast
 
+import pulumi
 import pytest
 from pulumi.runtime.proto import resource_pb2
 
@@ -29,7 +30,7 @@ from development.recorded_graph import (
     shipped_config,
 )
 from langfuse_aws.graph.model import STACK_TYPE
-from langfuse_aws.offline.mocks import Registration
+from langfuse_aws.offline.mocks import OfflineMocks, Registration
 from langfuse_aws.settings.versions import LANGFUSE_3
 from tests.image_lock import locked
 
@@ -39,6 +40,7 @@ __all__ = [
     "VARIED",
     "Graph",
     "RecordingMonitor",
+    "asked_of_data_sources",
     "build",
     "build_locked",
     "shipped",
@@ -150,8 +152,6 @@ class Graph:
     registrations: tuple[Registration, ...]
     options: Mapping[tuple[str, str], Options]
     urns: Mapping[tuple[str, str], str]
-    registered: Mapping[str, Mapping[str, Any]]
-    """The outputs of components and of the stack, by URN."""
 
     def of_type(self, token: str) -> list[Registration]:
         """Every resource of a type, such as `aws:ecs/service:Service`."""
@@ -237,6 +237,21 @@ def unshared() -> Generator[None]:
         yield
 
 
+@contextmanager
+def asked_of_data_sources() -> Generator[list[Any]]:
+    """Note what each data source is asked, as a `pulumi.runtime.MockCallArgs`."""
+    asked: list[Any] = []
+    answer = OfflineMocks.call
+
+    def call(mocks: OfflineMocks, args: pulumi.runtime.MockCallArgs) -> Any:
+        asked.append(args)
+        return answer(mocks, args)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(OfflineMocks, "call", call)
+        yield asked
+
+
 def _registration(serialized: bytes) -> Any:
     return resource_pb2.RegisterResourceRequest.FromString(serialized)
 
@@ -259,7 +274,6 @@ def _build(stack: str, config_json: str, region: str) -> Graph:
         tuple(done.mocks.registrations),
         {key: Options.of(request) for key, (_, request) in named.items()},
         {key: urn for key, (urn, _) in named.items()},
-        done.monitor.outputs,
     )
 
 

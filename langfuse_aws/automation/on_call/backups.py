@@ -9,6 +9,7 @@ from langfuse_aws.automation.on_call.findings import Finding, Reading, age, iso,
 from langfuse_aws.automation.on_call.running_stack import RunningStack
 from langfuse_aws.components.observability.alarm_clickhouse import BACKUP_HOURS, DAY_HOURS
 from langfuse_aws.graph.model import Resource
+from langfuse_aws.settings.hours import DAY_MINUTES
 
 SECTION: Final = "backups"
 VAULT: Final = "aws:backup/vault:Vault"
@@ -22,8 +23,6 @@ LOOKED_BACK: Final = timedelta(days=8)
 """How far recovery points are looked for: a week, and a day of grace."""
 DAILY: Final = timedelta(hours=BACKUP_HOURS)
 """As old as the newest of a daily backup may be, as the alarms have it."""
-DAY_MINUTES: Final = 1440
-"""RDS gives the events of the last hour, unless it is asked for more."""
 CONTINUOUS: Final = timedelta(hours=1)
 """As old as PostgreSQL's latest restorable time may be; RDS writes its log away every 5 minutes.
 https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_PIT.html"""
@@ -107,6 +106,7 @@ def _database(stack: RunningStack, database: Resource) -> Iterator[Finding]:
         subject,
         "wrong" if broken else finding.state,
         f"{status}{' while it is asleep' if sleeps else ''}; {finding.text}",
+        # Of the last hour, unless RDS is asked for more.
         f"Its events of a day say why: aws rds describe-events --source-type {kind} "
         f"--source-identifier {name} --duration {DAY_MINUTES}."
         if broken

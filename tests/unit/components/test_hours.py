@@ -17,10 +17,9 @@ from langfuse_aws.components.observability.alarms import alarm_rows
 from langfuse_aws.components.runtime.read_back import Finding, service_finding
 from langfuse_aws.components.shared.hours import only_awake
 from langfuse_aws.offline.facts import DEFAULT_REGION
-from langfuse_aws.offline.mocks import OfflineMocks
 from langfuse_aws.settings.loading import load
 from tests.unit.components.test_read_back import OURS, URN, service
-from tests.unit.stack_graph import Graph, build, shipped
+from tests.unit.stack_graph import Graph, asked_of_data_sources, build, shipped
 
 HOURS: Final = {"from": "08:00", "to": "19:00", "timezone": "Europe/Berlin"}
 EMAIL: Final = {"email": "ops@example.com"}
@@ -248,17 +247,9 @@ def test_a_migration_of_a_stack_asleep_is_refused_before_it_begins(tasks: int) -
         (hook,) = cast("list[pulumi.ResourceHook]", bound.before_create)
         return service.id.apply(lambda _: ask(hook))
 
-    asked: list[str] = []
-    call = OfflineMocks.call
-
-    def heard(mocks: OfflineMocks, args: pulumi.runtime.MockCallArgs) -> Any:
-        asked.append(args.provider or "")
-        return call(mocks, args)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(OfflineMocks, "call", heard)
+    with asked_of_data_sources() as asked:
         on_mocks("dev", DEFAULT_REGION, program)
-    assert ["::own::" in each for each in asked] == [True]
+    assert ["::own::" in (each.provider or "") for each in asked] == [True]
     assert told == [
         "migration: the stack is asleep, and a migration needs its databases. Run python3 -m "
         "automation resume, then pulumi up again; what it has changed until here stays."

@@ -15,14 +15,19 @@ from tests.unit.stacks_of_all import STACKS, graphs
 GOLDEN = Path(__file__).parents[1] / "golden"
 
 
+def golden(name: str, found: list[str]) -> list[str]:
+    """The lines of a golden file, which are written again if that is asked for."""
+    file = GOLDEN / name
+    if os.environ.get("UPDATE_GOLDEN"):
+        file.write_text("\n".join(found) + "\n", encoding="utf-8")
+    return file.read_text(encoding="utf-8").splitlines()
+
+
 @pytest.mark.parametrize("stack", ["dev", "staging", "prod", "everything", "App Runner", "asleep"])
 def test_no_released_resource_changes_its_urn(stack: str) -> None:
     prefix = f"urn:pulumi:{STACKS[stack][0]}::langfuse::"
     urns = sorted(urn.removeprefix(prefix) for urn in graphs()[stack].urns.values())
-    golden = GOLDEN / f"urns-{stack.lower().replace(' ', '-')}.txt"
-    if os.environ.get("UPDATE_GOLDEN"):
-        golden.write_text("\n".join(urns) + "\n", encoding="utf-8")
-    assert urns == golden.read_text(encoding="utf-8").splitlines()
+    assert urns == golden(f"urns-{stack.lower().replace(' ', '-')}.txt", urns)
 
 
 def test_no_resource_forgets_what_it_was_called_before() -> None:
@@ -37,10 +42,7 @@ def test_no_resource_forgets_what_it_was_called_before() -> None:
         for where in [parent.partition("::langfuse::pulumi:pulumi:Stack$")[2]]
         if name or where  # or another type: the provider's own
     }
-    golden = GOLDEN / "aliases.txt"
-    if os.environ.get("UPDATE_GOLDEN"):
-        golden.write_text("\n".join(sorted(found)) + "\n", encoding="utf-8")
-    assert sorted(found) == golden.read_text(encoding="utf-8").splitlines()
+    assert sorted(found) == golden("aliases.txt", sorted(found))
 
 
 def test_components_have_tokens_of_the_langfuse_package() -> None:

@@ -16,12 +16,12 @@ from development.recorded_graph import Recording, on_mocks
 from langfuse_aws.components import langfuse
 from langfuse_aws.components.runtime import images
 from langfuse_aws.offline.facts import DEFAULT_REGION
-from langfuse_aws.offline.mocks import OfflineMocks
 from langfuse_aws.settings.loading import load
 from langfuse_aws.settings.stack import Secrets
 from tests.image_lock import locked
 from tests.unit.components.test_network import ADOPTED
 from tests.unit.components.test_provider_schema import data_source, faults
+from tests.unit.stack_graph import asked_of_data_sources
 from tests.unit.stacks_of_all import STACKS
 
 OWN: Final = "own"
@@ -43,14 +43,6 @@ def text(value: Any) -> pulumi.Output[str]:
 
 
 def run(config: Mapping[str, Any], monkeypatch: pytest.MonkeyPatch) -> tuple[Recording, list[Any]]:
-    asked: list[Any] = []
-    answer = OfflineMocks.call
-
-    def call(mocks: OfflineMocks, args: pulumi.runtime.MockCallArgs) -> Any:
-        asked.append(args)
-        return answer(mocks, args)
-
-    monkeypatch.setattr(OfflineMocks, "call", call)
     lock = locked(config)
     monkeypatch.setattr(images, "read_lock", lambda _: lock)  # pyright: ignore
 
@@ -65,7 +57,8 @@ def run(config: Mapping[str, Any], monkeypatch: pytest.MonkeyPatch) -> tuple[Rec
         )
         langfuse.deploy("langfuse-top", load(config), secrets, top)
 
-    return on_mocks("dev", DEFAULT_REGION, program), asked
+    with asked_of_data_sources() as asked:
+        return on_mocks("dev", DEFAULT_REGION, program), asked
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,7 @@ from langfuse_aws.components.runtime.read_back import (
 )
 from langfuse_aws.offline.facts import DEFAULT_REGION
 from langfuse_aws.offline.mocks import OfflineMocks
-from tests.unit.stack_graph import shipped
+from tests.unit.stack_graph import asked_of_data_sources, shipped
 
 ARN = "arn:aws:ecs:us-east-1:123456789012:task-definition/langfuse-dev-web"
 OURS, OLD = f"{ARN}:7", f"{ARN}:6"
@@ -217,13 +217,6 @@ def test_a_preview_depends_on_all_that_the_update_will_ask_about() -> None:
 
 
 def test_up_asks_for_the_instances_of_a_group_that_run_or_have_not_ended() -> None:
-    asked: list[Any] = []
-    call = OfflineMocks.call
-
-    def heard(mocks: OfflineMocks, args: pulumi.runtime.MockCallArgs) -> Any:
-        asked.append(args.args)  # pyright: ignore[reportUnknownMemberType]
-        return call(mocks, args)
-
     def program() -> pulumi.Output[str]:
         group = aws.autoscaling.Group(
             "group",
@@ -235,9 +228,9 @@ def test_up_asks_for_the_instances_of_a_group_that_run_or_have_not_ended() -> No
         )
         return read_back.current_instances(group, pulumi.Output.from_input("7"), 1)
 
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(OfflineMocks, "call", heard)
+    with asked_of_data_sources() as calls:
         on_mocks("dev", DEFAULT_REGION, program)
+    asked = [each.args for each in calls]
     loader: Any = loaders.create_loader()  # pyright: ignore[reportUnknownMemberType]
     model: Any = ServiceModel(loader.load_service_model("ec2", "service-2"))
     states: set[str] = {*model.shape_for("InstanceStateName").enum}
