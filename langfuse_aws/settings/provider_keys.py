@@ -7,10 +7,75 @@ from typing import Any, Final, cast
 
 from langfuse_aws.settings import regions, sealed
 from langfuse_aws.settings.loading import parsed
-from langfuse_aws.settings.wording import shown
+from langfuse_aws.settings.wording import nearest, shown
 
+NAMESPACE: Final = "aws:"
 TAGS_KEY: Final = "aws:defaultTags"
-ROLE_KEYS: Final = ("aws:assumeRoles", "aws:assumeRole")
+ROLES_KEY: Final = "aws:assumeRoles"
+
+_ANY: Final = frozenset[str]()
+KEYS: Final[Mapping[str, frozenset[str]]] = {
+    "accessKey": _ANY,
+    "allowedAccountIds": _ANY,
+    "assumeRoleWithWebIdentity": frozenset(
+        {
+            "duration",
+            "policy",
+            "policyArns",
+            "roleArn",
+            "sessionName",
+            "webIdentityToken",
+            "webIdentityTokenFile",
+        }
+    ),
+    "assumeRoles": frozenset(
+        {
+            "duration",
+            "externalId",
+            "policy",
+            "policyArns",
+            "roleArn",
+            "sessionName",
+            "sourceIdentity",
+            "tags",
+            "transitiveTagKeys",
+        }
+    ),
+    "customCaBundle": _ANY,
+    "defaultTags": _ANY,
+    "ec2MetadataServiceEndpoint": _ANY,
+    "ec2MetadataServiceEndpointMode": _ANY,
+    "endpoints": _ANY,
+    "forbiddenAccountIds": _ANY,
+    "httpProxy": _ANY,
+    "httpsProxy": _ANY,
+    "ignoreTags": frozenset({"keyPrefixes", "keys"}),
+    "insecure": _ANY,
+    "maxRetries": _ANY,
+    "noProxy": _ANY,
+    "profile": _ANY,
+    "region": _ANY,
+    "retryMode": _ANY,
+    "s3UsEast1RegionalEndpoint": _ANY,
+    "s3UsePathStyle": _ANY,
+    "secretKey": _ANY,
+    "sharedConfigFiles": _ANY,
+    "sharedCredentialsFiles": _ANY,
+    "skipCredentialsValidation": _ANY,
+    "skipMetadataApiCheck": _ANY,
+    "skipRegionValidation": _ANY,
+    "skipRequestingAccountId": _ANY,
+    "stsRegion": _ANY,
+    "tagPolicyCompliance": _ANY,
+    "token": _ANY,
+    "tokenBucketRateLimiterCapacity": _ANY,
+    "useDualstackEndpoint": _ANY,
+    "useFipsEndpoint": _ANY,
+    "userAgents": _ANY,
+}
+"""The provider's keys, as pulumi_aws.config has them; of an object, the keys in it; _ANY: not asked
+for here. The default provider refuses all others, before the first resource of AWS:
+https://github.com/pulumi/pulumi-aws/issues/3360"""
 
 # https://docs.aws.amazon.com/tag-editor/latest/userguide/best-practices-and-strats.html
 LONGEST_KEY: Final = 128
@@ -71,14 +136,54 @@ def _is_taken(text: str) -> bool:
 
 
 def problems(config: Mapping[str, Any]) -> list[str]:
-    """A message for each problem of `aws:region` and `aws:defaultTags`.
+    """A message for each problem of the `aws:` keys that the provider refuses.
 
     Keys of `config` have their namespaces; values are YAML's own, or the text that Pulumi hands to
     a program.
     """
     region = config.get(regions.KEY)
     line = regions.message(str(region)) if region and not sealed.holds(region) else None
-    return [*([line] if line else []), *tag_problems(config.get(TAGS_KEY))]
+    return [
+        *([line] if line else []),
+        *tag_problems(config.get(TAGS_KEY)),
+        *(line for key in config if key.startswith(NAMESPACE) for line in _unknown(key, config)),
+    ]
+
+
+def _unknown(key: str, config: Mapping[str, Any]) -> Iterator[str]:
+    """A line for a key that the provider does not have, and for each such key in its object.
+
+    Values are not shown: who misspells aws:secretKey has written a secret behind it.
+    """
+    name = key.removeprefix(NAMESPACE)
+    if name == "assumeRole":
+        yield (
+            f"{key}: is {ROLES_KEY} since version 7 of pulumi-aws, and a list. Remove it, and "
+            f"write its role into {ROLES_KEY}."
+        )
+    elif re.split(r"[.\[]", name)[0] in KEYS.keys() - {name}:
+        yield (
+            f"{key}: is one key with a dot or a bracket in its name. Remove it with pulumi config "
+            f"rm '{key}', and set it with pulumi config set --path."
+        )
+    elif name not in KEYS and ":" not in name:
+        yield (
+            f"{key}: unknown key{nearest(name, KEYS)}. Remove it, or correct its spelling; keys "
+            "that are not the provider's need another namespace."
+        )
+    elif known := KEYS.get(name):
+        given = parsed(config[key])
+        listed = isinstance(given, list)
+        if key == ROLES_KEY and isinstance(given, Mapping):
+            yield f"{key}: must be a list of roles. Write - before its first key."
+        for number, each in enumerate(cast("list[Any]", given if listed else [given])):
+            place = f"{key}[{number}]" if listed else key
+            if isinstance(each, Mapping):
+                for inner in sorted(cast("Mapping[str, Any]", each).keys() - known):
+                    yield (
+                        f"{place}.{inner}: unknown key{nearest(inner, known)}. Remove it, or "
+                        "correct its spelling."
+                    )
 
 
 def assumed_roles(config: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
@@ -87,8 +192,7 @@ def assumed_roles(config: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     Keys of `config` have their namespaces; values are YAML's own, or Pulumi's JSON text. What is
     encrypted is passed over.
     """
-    for key in ROLE_KEYS:
-        given = parsed(config.get(key) or [])
-        for each in cast("list[Any]", given if isinstance(given, list) else [given]):
-            if isinstance(each, Mapping) and isinstance(each.get("roleArn"), str):  # pyright: ignore[reportUnknownMemberType]
-                yield cast("Mapping[str, Any]", each)
+    given = parsed(config.get(ROLES_KEY) or [])
+    for each in cast("list[Any]", given if isinstance(given, list) else []):
+        if isinstance(each, Mapping) and isinstance(each.get("roleArn"), str):  # pyright: ignore[reportUnknownMemberType]
+            yield cast("Mapping[str, Any]", each)

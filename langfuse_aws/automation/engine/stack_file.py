@@ -39,6 +39,7 @@ ESC = "environment"
 CALL = "langfuse_aws.components.program"
 """What the `__main__.py` of a project imports that deploys by this package."""
 _SIZE = f"{NAMESPACE}:size"
+_CHECKED = (f"{NAMESPACE}:", provider_keys.NAMESPACE)
 
 
 class Mistake(NamedTuple):
@@ -125,11 +126,10 @@ class _Written:
     @property
     def checked_part(self) -> dict[str, Any]:
         """The keys that are checked, as the program gets them."""
-        others = (regions.KEY, regions.PROFILE_KEY, provider_keys.TAGS_KEY)
         return {
             key: _as_pulumi_hands_it(_with_seals(value))
             for key, value in self.config.items()
-            if key.startswith(f"{NAMESPACE}:") or key in others
+            if key.startswith(_CHECKED)
         }
 
     def secrets_in_the_clear(self, given: Collection[str]) -> list[str]:
@@ -164,7 +164,11 @@ def read_stack_file(stack: str | None, folder: Path) -> StackFile:
         name=name,
         prefix=resource_prefix(project["name"], name),
         region=written.config.get(regions.KEY),
-        provider={key: each for key, each in written.config.items() if key.startswith("aws:")},
+        provider={
+            key: each
+            for key, each in written.config.items()
+            if key.startswith(provider_keys.NAMESPACE)
+        },
         settings=_settings(written, secrets_later=True),
         folder=folder,
     )
@@ -211,13 +215,12 @@ def _read(name: str, path: Path, project: Mapping[str, Any]) -> _Written:
         full = namespaced(key, namespace)
         spellings.setdefault(full, []).append(key)
         config[full] = value
-    known = (f"{NAMESPACE}:", regions.KEY, provider_keys.TAGS_KEY)
     return _Written(
         name,
         path,
         config,
         spellings=spellings,
-        astray=[key for key in content if key.startswith(known)],
+        astray=[key for key in content if key.startswith(_CHECKED)],
         partly=bool(content.get(ESC) or project.get("config")),
     )
 

@@ -191,9 +191,16 @@ def test_downloads_are_not_kept_for_jobs_with_credentials() -> None:
         assert bool(cached) == (name in {"ci", "preview"}), name
 
 
-@pytest.mark.parametrize("name", ["ci", "preview", "preview-aws"])
-def test_a_newer_commit_stops_the_older_run(name: str) -> None:
-    group = f"{name}-${{{{ github.ref }}}}"
+@pytest.mark.parametrize(
+    ("name", "of"),
+    [
+        ("ci", "github.event.pull_request.number || github.sha"),
+        ("preview", "github.ref"),
+        ("preview-aws", "github.ref"),
+    ],
+)
+def test_a_newer_commit_of_a_pull_request_stops_the_older_run(name: str, of: str) -> None:
+    group = f"{name}-${{{{ {of} }}}}"
     concurrency = load(GITHUB / f"workflows/{name}.yml")["concurrency"]
     assert concurrency == {"group": group, "cancel-in-progress": True}
 

@@ -32,12 +32,6 @@ def test_they_are_those_of_the_role_that_the_provider_assumes_last(as_text: bool
 
 
 @mock_aws
-def test_one_role_in_the_older_key_counts() -> None:
-    found = caller(aws_assumeRole={"roleArn": FIRST, "sessionName": "me"})
-    assert found == "arn:aws:sts::111111111111:assumed-role/first/me"
-
-
-@mock_aws
 def test_keys_that_only_the_engine_can_decrypt_are_passed_over() -> None:
     sealed = {"secure": "v1:abc"}
     assert caller(aws_accessKey=sealed, aws_secretKey=sealed, aws_assumeRoles=sealed).endswith(

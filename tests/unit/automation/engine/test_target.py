@@ -35,7 +35,7 @@ def test_the_account_is_that_of_the_credentials() -> None:
 def test_the_account_is_that_of_the_role_that_is_assumed_last() -> None:
     roles = [{"roleArn": ROLE.format(1)}, {"roleArn": ROLE.format(2)}]
     assert found(aws_region="eu-west-1", aws_assumeRoles=roles) == ("eu-west-1", "2")
-    assert found(aws_region="eu-west-1", aws_assumeRole=roles[0]) == ("eu-west-1", "1")
+    assert found(aws_region="eu-west-1", aws_assumeRoles=roles[:1]) == ("eu-west-1", "1")
 
 
 def test_what_only_the_provider_can_know_is_said_to_be_so() -> None:
