@@ -10,7 +10,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple
@@ -85,8 +85,6 @@ class Teller:
     environment: Mapping[str, str]
     """What the reader's shell has."""
     langfuse: LangfuseStandIn
-    mend: Callable[[str], bool] = lambda _: False
-    """Asked when a command failed, with what it printed: whether to run it once more."""
 
     @property
     def folder(self) -> Path:
@@ -134,25 +132,15 @@ class Teller:
         }
 
     def _run(self, command: str, folder: Path, more: Mapping[str, str]) -> str:
-        done = self.try_to(command, folder, more)
-        printed = done.stdout
-        if done.returncode and self.mend(printed):
-            done = self.try_to(command, folder, more)
-            printed += done.stdout
-        assert done.returncode == 0, f"$ {command}\n{printed}"
-        return printed
-
-    def try_to(
-        self, command: str, folder: Path, more: Mapping[str, str] | None = None
-    ) -> subprocess.CompletedProcess[str]:
-        """Run a command of the shell."""
         path = os.pathsep.join([str(Path(sys.executable).parent), self.environment["PATH"]])
-        return subprocess.run(
+        done = subprocess.run(
             ["bash", "-c", command],
             cwd=folder,
-            env={**os.environ, **self.environment, **(more or {}), "PATH": path},
+            env={**os.environ, **self.environment, **more, "PATH": path},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
             check=False,
         )
+        assert done.returncode == 0, f"$ {command}\n{done.stdout}"
+        return done.stdout

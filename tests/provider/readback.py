@@ -1,7 +1,6 @@
 """Reads a deployed stack back from AWS with boto3."""
 
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -12,13 +11,6 @@ Ports = set[tuple[str, str, int]]
 
 COPY_REGION = "eu-central-1"
 """Where the one stack that copies its backups copies them."""
-
-THERE_ALREADY = (
-    r"the secret (\S+) already exists",
-    r"The security group '(\S+)' already exists",
-    r"The repository with name '(\S+)' already exists",
-)
-"""How AWS calls a secret, a security group and an image repository that it has."""
 
 
 @dataclass(frozen=True)
@@ -92,43 +84,6 @@ class Account:
             for rule in rules
             if not rule["IsEgress"]
         }
-
-    def delete_roles_but(self, names: set[str]) -> None:
-        """Delete the stack's roles that have other names; they have no policies yet."""
-        iam = self.client("iam")
-        for role in iam.get_paginator("list_roles").paginate().search("Roles[].RoleName"):
-            if role.startswith(f"{self.prefix}-") and role not in names:
-                iam.delete_role(RoleName=role)
-
-    def delete_named_in(self, said: str) -> bool:
-        """Delete what an error says is there already, by its name; whether there was any."""
-        secrets, groups, repositories = (re.findall(each, said) for each in THERE_ALREADY)
-        for name in set(secrets):
-            self.client("secretsmanager").delete_secret(
-                SecretId=name, ForceDeleteWithoutRecovery=True
-            )
-        ec2 = self.client("ec2")
-        named = [{"Name": "group-name", "Values": [*set(groups)]}]
-        for group in ec2.describe_security_groups(Filters=named)["SecurityGroups"] * bool(groups):
-            ec2.delete_security_group(GroupId=group["GroupId"])
-        for name in set(repositories):
-            self.client("ecr").delete_repository(repositoryName=name, force=True)
-        return bool(secrets or groups or repositories)
-
-    def revoke_rules_but(self, known: set[str]) -> None:
-        """Delete the rules of the stack's groups whose IDs are not known."""
-        ec2 = self.client("ec2")
-        rules = ec2.describe_security_group_rules(
-            Filters=[{"Name": "group-id", "Values": list(self.security_groups())}]
-        )["SecurityGroupRules"]
-        for rule in rules:
-            if rule["SecurityGroupRuleId"] not in known:
-                revoke = (
-                    ec2.revoke_security_group_egress
-                    if rule["IsEgress"]
-                    else ec2.revoke_security_group_ingress
-                )
-                revoke(GroupId=rule["GroupId"], SecurityGroupRuleIds=[rule["SecurityGroupRuleId"]])
 
     def close_door(self, source: str, target: str) -> None:
         """Delete the rules that let one group into another."""

@@ -23,7 +23,7 @@ from tests.provider.aws import client
 from tests.provider.ecs_scheduler import EcsScheduler
 from tests.provider.gaps import SEEN_BY_PREVIEW, SEEN_OF_A_NAT_INSTANCE
 from tests.provider.readback import Account
-from tests.provider.test_lifecycle import PARALLEL, come_up, destroy
+from tests.provider.test_lifecycle import PARALLEL
 
 STACK: Final = "runner"
 REGION: Final = "eu-west-2"
@@ -66,7 +66,7 @@ def test_web_on_app_runner_comes_up_stays_as_it_is_changes_and_goes(tmp_path: Pa
     make_repositories(deployment, copy, tmp_path / "repositories")
     fill(account, copy)
     with EcsScheduler(REGION):
-        come_up(account, deployment)
+        deployment.up()
         outputs = deployment.outputs()
         service = check_service(account, deployment)
         check_domain(zone["HostedZone"]["Id"], service)
@@ -86,7 +86,7 @@ def test_web_on_app_runner_comes_up_stays_as_it_is_changes_and_goes(tmp_path: Pa
         changed = described(service["ServiceArn"])
         assert changed["InstanceConfiguration"]["Memory"] == "3072"
         assert variables(changed)["NODE_OPTIONS"] == "--max-old-space-size=2304"
-        destroy(deployment)
+        deployment.destroy()
     assert deployment.state() == []
     assert account.leftovers() == {}
     assert described(service["ServiceArn"])["Status"] == "DELETED"

@@ -15,7 +15,7 @@ from tests.provider.aws import client
 from tests.provider.ecs_scheduler import EcsScheduler
 from tests.provider.gaps import SEEN_BY_PREVIEW, SEEN_BY_PREVIEW_OF_RDS
 from tests.provider.readback import Account
-from tests.provider.test_lifecycle import PARALLEL, WITHOUT_PROVIDER_6, come_up, destroy
+from tests.provider.test_lifecycle import PARALLEL, WITHOUT_PROVIDER_6
 
 # Roles and buckets belong to the account: no other test at its side may have a stack of this name.
 STACK: Final = "encrypted"
@@ -35,7 +35,7 @@ def test_everything_read_back_has_the_key(tmp_path: Path) -> None:
     deployment = Deployment(prepared, {"PYTHONPATH": WITHOUT_PROVIDER_6}, PARALLEL)
     deployment.run("stack", "init", STACK)
     with EcsScheduler(REGION):
-        come_up(account, deployment)
+        deployment.up()
         (key,) = [each for each in deployment.state() if each["type"] == "aws:kms/key:Key"]
         arn = key["outputs"]["arn"]
         kms = account.client("kms")
@@ -65,7 +65,7 @@ def test_everything_read_back_has_the_key(tmp_path: Path) -> None:
         )
         logged = account.client("s3").get_bucket_logging(Bucket=account.bucket())
         assert logged["LoggingEnabled"]["TargetBucket"] == logs.removeprefix("bucket ")
-        destroy(deployment)
+        deployment.destroy()
     assert deployment.state() == []
 
 

@@ -21,7 +21,6 @@ from tests.deployment import Deployment
 from tests.provider.aws import client
 from tests.provider.ecs_scheduler import EcsScheduler
 from tests.provider.readback import Account
-from tests.provider.test_lifecycle import come_up
 
 REGION: Final = "us-west-2"
 CLUSTER: Final = "langfuse-postgres"
@@ -152,7 +151,7 @@ def test_imported_stores_are_updated_where_they_are(tmp_path: Path) -> None:
     deployment.run("import", "--file", file, "--yes", "--generate-code=false", "--stack", STACK)
     leave_out_empty_inputs(deployment, tmp_path / "state.json")
     with EcsScheduler(REGION):
-        come_up(Account(f"langfuse-{STACK}", REGION), deployment)
+        deployment.up()
 
     rds, cache, s3 = (client(name, REGION) for name in ("rds", "elasticache", "s3"))
     (cluster,) = rds.describe_db_clusters()["DBClusters"]

@@ -47,15 +47,12 @@ FEWEST_RESOURCES = 100
 DATABASE = "aws:rds/instance:Instance"
 MAIL = "ops@example.com"
 PARALLEL = "4"
-"""More, with three stacks side by side, overruns the simulated AWS: it loses answers then."""
+"""Three stacks come up side by side, on two cores."""
 
 WITHOUT_PROVIDER_6 = str(Path(__file__).with_name("without_provider_6"))
 """What the program's Python imports at its start."""
 
 LOST_CALL = "the Terraform provider's call failed: Deadline Exceeded"
-LOST_ANSWERS = ("InvalidPermission.NotFound", "InvalidRoute.NotFound")
-LOST_RULE = "InvalidPermission.Duplicate"
-LOST_ROLE = "EntityAlreadyExists: Role"
 
 SERVICE_DOORS = {
     ("{}-web", "{}-postgres", 5432),
@@ -351,7 +348,7 @@ def test_a_stack_comes_up_stays_as_it_is_changes_and_goes(story: Story, tmp_path
 
 def live(story: Story, account: Account, deployment: Deployment) -> None:
     """Go through the stack's life, step by step."""
-    come_up(account, deployment)
+    deployment.up()
     outputs = deployment.outputs()
     first = deployment.state()
     assert len(first) >= FEWEST_RESOURCES
@@ -402,7 +399,7 @@ def live(story: Story, account: Account, deployment: Deployment) -> None:
         update(deployment)
     last = deployment.state()
     assert refused(first, last, story.region) == [], "AWS would not take this update"
-    destroy(deployment)
+    deployment.destroy()
     assert refused(last, [], story.region) == [], "AWS would not delete this"
     assert deployment.state() == []
     assert account.leftovers() == {}
@@ -425,51 +422,11 @@ def check_automatic_names(state: list[dict[str, Any]]) -> None:
     assert len(checked) > 20
 
 
-def come_up(account: Account, deployment: Deployment) -> None:
-    """Deploy; again, if the simulation lost the answer to something that it has made.
-
-    The provider sends such a request a second time, is told that it is there, and takes that for an
-    error. Without what Pulumi does not know of, another `up` makes it.
-    """
-    done = deployment.up(check=False)
-    if done.returncode and forget_what_was_made_unseen(
-        account, done.stdout + done.stderr, {each.get("id", "") for each in deployment.state()}
-    ):
-        done = deployment.up(check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-
-
 def update(deployment: Deployment) -> None:
     """Deploy; again, if the simulation has left a call without any answer."""
     done = deployment.up(check=False)
     if LOST_CALL in done.stdout:
         done = deployment.up(check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-
-
-def forget_what_was_made_unseen(account: Account, said: str, ids: set[str]) -> bool:
-    """Delete what an error names and the state has not; whether another `up` may help.
-
-    A rule that was revoked twice needs nothing.
-    """
-    if LOST_RULE in said:
-        account.revoke_rules_but(ids)
-    if LOST_ROLE in said:
-        account.delete_roles_but(ids)
-    again = any(each in said for each in (LOST_RULE, LOST_ROLE, *LOST_ANSWERS))
-    return account.delete_named_in(said) or again
-
-
-def destroy(deployment: Deployment) -> None:
-    """Destroy; again, for what the simulation alone gets wrong.
-
-    Under load its server loses an answer now and then, the provider sends the request a second
-    time, is told that the rule or the endpoint's route is gone, and takes that for an error.
-    """
-    done = deployment.destroy(check=False)
-    said = done.stdout + done.stderr
-    if done.returncode and any(each in said for each in LOST_ANSWERS):
-        done = deployment.destroy("--refresh", check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 
 

@@ -5,9 +5,7 @@ Runner, with images that are in the simulated ECR because the mirror put them th
 out is what tests/story.py and the simulation stand in for: registries, containers, packets.
 """
 
-import json
 import uuid
-from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -17,11 +15,7 @@ from langfuse_aws.automation.engine.offline_workspace import OfflineStack
 from tests.provider.aws import client
 from tests.provider.ecs_scheduler import EcsScheduler
 from tests.provider.readback import Account
-from tests.provider.test_lifecycle import (
-    LOST_ANSWERS,
-    PARALLEL,
-    forget_what_was_made_unseen,
-)
+from tests.provider.test_lifecycle import PARALLEL
 from tests.story import STACK, Platform, Teller
 from tests.story_mirror import REGION
 from tests.unit.langfuse_stand_in import V4, LangfuseStandIn
@@ -41,24 +35,6 @@ def test_every_command_prints_what_the_page_says(platform: Platform, tmp_path: P
     path = pulumi_cli.search_path(pulumi_cli.ensure())
     shell = OfflineStack(STACK, tmp_path).environment({"PATH": path, "PULUMI_PARALLEL": PARALLEL})
 
-    def mend(said: str) -> bool:
-        return mend_what_only_the_simulation_breaks(account, teller, said)
-
     with EcsScheduler(REGION), LangfuseStandIn(V4) as langfuse:
-        teller = Teller(tmp_path, platform, shell, langfuse, mend)
-        teller.tell()
+        Teller(tmp_path, platform, shell, langfuse).tell()
     assert account.leftovers() == {}
-
-
-def mend_what_only_the_simulation_breaks(account: Account, teller: Teller, said: str) -> bool:
-    """As test_lifecycle does: what was made, or deleted, without an answer."""
-    if any(each in said for each in LOST_ANSWERS) and "destroy of stack" in said:
-        refresh = f"pulumi refresh --yes --skip-preview --stack {STACK}"
-        return teller.try_to(refresh, teller.folder).returncode == 0
-    return forget_what_was_made_unseen(account, said, ids(teller))
-
-
-def ids(teller: Teller) -> set[str]:
-    exported = teller.try_to(f"pulumi stack export --stack {STACK}", teller.folder)
-    found: Mapping[str, dict[str, list[dict[str, str]]]] = json.loads(exported.stdout)
-    return {each["id"] for each in found["deployment"]["resources"] if each.get("id")}
