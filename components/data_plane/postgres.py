@@ -292,6 +292,7 @@ def _aurora(
             # https://github.com/hashicorp/terraform-provider-aws/pull/49376
             **(INSIGHTS if settings.min_acu >= INSIGHTS_LEAST_ACU else {}),
             auto_minor_version_upgrade=True,
+            publicly_accessible=False,
             apply_immediately=True,
             # The data is the cluster's: readers may come and go.
             opts=child,

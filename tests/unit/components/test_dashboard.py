@@ -72,6 +72,32 @@ def test_every_line_has_a_statistic_of_cloudwatch_and_a_label_of_its_own(name: s
         assert len({*labels}) == len(labels), labels
 
 
+@every_graph
+def test_every_graph_begins_at_zero(name: str) -> None:
+    drawn = [
+        each["properties"] for each in widgets(GRAPHS[name]()) if "metrics" in each["properties"]
+    ]
+    axes = [each["yAxis"] for each in drawn if each["view"] == "timeSeries"]
+    assert axes == [{"left": {"min": 0}}] * len(axes) != []
+
+
+def test_requests_are_told_apart_by_the_words_of_whoever_counts_them() -> None:
+    words = {
+        metric: {
+            line[-1]["label"]
+            for draw in GRAPHS.values()
+            for line in lines(draw())
+            if line[1] == metric
+        }
+        for metric in ("5xx", "HTTPCode_ELB_5XX_Count", "HTTPCode_Target_5XX_Count")
+    }
+    assert words == {
+        "5xx": {"5xx"},
+        "HTTPCode_ELB_5XX_Count": {"5xx of the load balancer"},
+        "HTTPCode_Target_5XX_Count": {"5xx of web"},
+    }
+
+
 READ: Final[dict[str, tuple[str, ...]]] = {
     "what happens is counted": (
         "Sum",
