@@ -61,6 +61,7 @@ NO_SNAPSHOT = "snap-00000000000000000"
 _ZONES = {
     "ap-northeast-1": {"a": 4, "c": 1, "d": 2},
     "ca-central-1": {"a": 1, "b": 2, "d": 4},
+    "cn-north-1": {"a": 1, "b": 2, "d": 4},
     "us-east-1": {"a": 1, "b": 2, "c": 3, "d": 4, "e": 5, "f": 6},
     "us-west-1": {"a": 1, "c": 3},
     "us-west-2": {"a": 1, "b": 2, "c": 3, "d": 4},

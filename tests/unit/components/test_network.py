@@ -228,6 +228,12 @@ def test_an_old_zone_is_not_used() -> None:
     ], "fixed letters such as us-east-1a to c do not exist everywhere (tubone24 variables.tf:19)"
 
 
+def test_a_zone_without_fargate_is_not_used() -> None:
+    """A task's subnet there is refused: Beijing's third zone has none, and its others do."""
+    with pytest.raises(pulumi.RunError, match=r"this region has 2 .*\(cn-north-1a, cn-north-1b\)"):
+        build("dev", dev({"zones": 3}), region="cn-north-1")
+
+
 VPC_LINK: Final = "aws:apigatewayv2/vpcLink:VpcLink"
 OF_PARIS: Final = ["eu-west-3a", "eu-west-3b", "eu-west-3c"]
 

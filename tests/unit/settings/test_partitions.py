@@ -26,8 +26,8 @@ from langfuse_aws.settings.partitions import missing_services
 from tests.unit.components.test_alarms import copied
 from tests.unit.stack_graph import VARIED, Graph, build, shipped, shipped_config, varied
 
-REGIONS = {"aws": "us-east-1", "aws-cn": "cn-north-1", "aws-us-gov": "us-gov-west-1"}
-SECOND = {"aws-cn": "cn-northwest-1", "aws-us-gov": "us-gov-east-1"}
+REGIONS = {"aws": "us-east-1", "aws-cn": "cn-northwest-1", "aws-us-gov": "us-gov-west-1"}
+SECOND = {"aws-cn": "cn-north-1", "aws-us-gov": "us-gov-east-1"}
 ROLE = "aws:iam/role:Role"
 each_partition = pytest.mark.parametrize("partition", REGIONS)
 
