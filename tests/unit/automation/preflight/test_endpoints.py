@@ -12,6 +12,7 @@ import pytest
 
 from langfuse_aws.automation.aws.answers import NewStack, Result
 from langfuse_aws.automation.preflight import command
+from langfuse_aws.automation.preflight.domain import Dns
 from langfuse_aws.automation.preflight.endpoints import SERVICES, check_endpoints
 from langfuse_aws.settings.closed_network import endpoint_services
 from langfuse_aws.settings.zones import Zone
@@ -100,9 +101,7 @@ def test_each_endpoint_is_looked_for_in_the_region_and_in_the_zones_of_the_stack
     ]
 
 
-def no_name_servers(_: str) -> list[str]:
-    """Nobody is asked."""
-    return []
+NO_DNS = Dns(lambda _: [], lambda _: None)
 
 
 def test_only_a_closed_network_is_asked_about(account: Account) -> None:
@@ -110,5 +109,5 @@ def test_only_a_closed_network_is_asked_about(account: Account) -> None:
     for egress, asked in (("endpoints", True), ("natGateway", False), ("none", False)):
         stack = account.stack(network={"egress": egress}, **mirrored)
         of_account = command._of_account  # pyright: ignore[reportPrivateUsage]
-        names = {each.name for each in of_account(stack, DEPLOYER, no_name_servers)}
+        names = {each.name for each in of_account(stack, DEPLOYER, NO_DNS)}
         assert (SERVICES in names) is asked, egress
