@@ -16,6 +16,7 @@ import boto3
 from botocore.stub import Stubber
 from moto import mock_aws
 from moto.core.responses import ActionResult
+from moto.ec2.responses.elastic_block_store import ElasticBlockStore
 from moto.iam.responses import IamResponse
 from moto.servicequotas.exceptions import NoSuchResource
 from moto.servicequotas.models import ServiceQuotasBackend
@@ -152,6 +153,9 @@ def aws_account() -> Generator[Account]:
             }
         )
 
+    def default_key(_: Any) -> ActionResult:
+        return ActionResult({"KmsKeyId": "alias/aws/ebs"})
+
     with (
         mock_aws(),
         patch("moto.core.utils.create_loader", session_loader),
@@ -159,6 +163,7 @@ def aws_account() -> Generator[Account]:
         patch.object(
             ServiceQuotasResponse, "get_aws_default_service_quota", default_quota, create=True
         ),
+        patch.object(ElasticBlockStore, "get_ebs_default_kms_key_id", default_key, create=True),
         patch.object(IamResponse, "simulate_principal_policy", simulate, create=True),
     ):
         yield account

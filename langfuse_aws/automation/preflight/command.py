@@ -32,11 +32,13 @@ from langfuse_aws.automation.preflight import zones
 from langfuse_aws.automation.preflight.account import (
     APP_RUNNER,
     BACKUPS,
+    DISKS,
     PARTITION,
     REGION,
     backs_up_aurora,
     check_app_runner,
     check_backups,
+    check_disks,
     check_partition,
     check_region,
     find_caller,
@@ -116,6 +118,8 @@ def _of_account(stack: NewStack, caller: Caller, ask_dns: Dns) -> Iterator[Check
         yield Check(zones.VPC_LINK, partial(zones.check_vpc_link, stack))
     if needs.machines:
         yield Check(zones.MACHINES, partial(zones.check_machines, stack, needs))
+        if settings.encryption is None:
+            yield Check(DISKS, partial(check_disks, stack))
     if needs.db_instances:
         yield Check(zones.DATABASE, partial(zones.check_database, stack))
     yield from quota_checks(stack, needs)
