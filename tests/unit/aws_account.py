@@ -23,6 +23,7 @@ from moto.servicequotas.models import ServiceQuotasBackend
 from moto.servicequotas.responses import ServiceQuotasResponse
 
 from langfuse_aws.automation.aws.answers import Caller, NewStack
+from langfuse_aws.automation.preflight.domain import Dns
 from langfuse_aws.settings.loading import load_without_secrets
 
 ACCOUNT = "123456789012"
@@ -46,6 +47,14 @@ def session_loader() -> Any:
 def aws(service: str, region: str = REGION) -> Any:
     """Give the client of a service, which is moto's in every test."""
     return session().client(service, region_name=region)
+
+
+def _nothing(_: str) -> list[str]:
+    return []
+
+
+NO_DNS = Dns(_nothing, _nothing)
+"""Who would ask it learns nothing."""
 
 
 def stubbed(service: str, *answers: tuple[str, dict[str, Any]]) -> Any:

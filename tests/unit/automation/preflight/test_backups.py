@@ -15,14 +15,10 @@ from langfuse_aws.automation.preflight.account import (
     backs_up_aurora,
     check_backups,
 )
-from langfuse_aws.automation.preflight.domain import Dns
 from langfuse_aws.settings.loading import load
-from tests.unit.aws_account import DEPLOYER, REGION, aws, stubbed
+from tests.unit.aws_account import DEPLOYER, NO_DNS, REGION, aws, stubbed
 
 COPIED = {"copyRegion": "eu-west-1"}
-
-
-NO_DNS = Dns(lambda _: [], lambda _: None)
 
 
 def stack(**opted_in: bool) -> NewStack:

@@ -10,12 +10,10 @@ import pytest
 from langfuse_aws.automation.aws.answers import NewStack, Result
 from langfuse_aws.automation.preflight import command
 from langfuse_aws.automation.preflight.account import DISKS, check_disks
-from langfuse_aws.automation.preflight.domain import Dns
 from langfuse_aws.settings.loading import load
-from tests.unit.aws_account import ACCOUNT, DEPLOYER, REGION, Account, aws, stubbed
+from tests.unit.aws_account import ACCOUNT, DEPLOYER, NO_DNS, REGION, Account, aws, stubbed
 from tests.unit.settings.test_external_stores import EXTERNAL
 
-NO_DNS = Dns(lambda _: [], lambda _: None)
 WITHOUT_CLICKHOUSE = {"clickhouse": EXTERNAL["clickhouse"], "clickhousePassword": "secret"}
 FINE = Result(DISKS, "ok", "disks are encrypted with AWS's own key")
 

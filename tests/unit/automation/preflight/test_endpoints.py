@@ -12,11 +12,10 @@ import pytest
 
 from langfuse_aws.automation.aws.answers import NewStack, Result
 from langfuse_aws.automation.preflight import command
-from langfuse_aws.automation.preflight.domain import Dns
 from langfuse_aws.automation.preflight.endpoints import SERVICES, check_endpoints
 from langfuse_aws.settings.closed_network import endpoint_services
 from langfuse_aws.settings.zones import Zone
-from tests.unit.aws_account import DEPLOYER, Account
+from tests.unit.aws_account import DEPLOYER, NO_DNS, Account
 
 ZONES: Final = ["eu-west-1a", "eu-west-1b"]
 
@@ -99,9 +98,6 @@ def test_each_endpoint_is_looked_for_in_the_region_and_in_the_zones_of_the_stack
             "langfuse:network.egress, or another region.",
         ),
     ]
-
-
-NO_DNS = Dns(lambda _: [], lambda _: None)
 
 
 def test_only_a_closed_network_is_asked_about(account: Account) -> None:
