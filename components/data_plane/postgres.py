@@ -288,6 +288,8 @@ def _aurora(
             db_subnet_group_name=common["db_subnet_group_name"],
             # Readers of tier 0 and 1 keep the writer's capacity, so failover finds it warm.
             promotion_tier=min(index - 1, 1),
+            # An instance has a window of its own, in the night if AWS chooses it.
+            preferred_maintenance_window=common.get("preferred_maintenance_window"),
             # Not False: RDS refuses how the provider switches it off. With a lower minAcu it stays.
             # https://github.com/hashicorp/terraform-provider-aws/pull/49376
             **(INSIGHTS if settings.min_acu >= INSIGHTS_LEAST_ACU else {}),
