@@ -44,6 +44,19 @@ def test_a_database_begins_with_what_its_snapshot_says(engine: str) -> None:
     assert snapshot == DatabaseSnapshot("nightly", engine, "16.6", "available", True, 20)
 
 
+@pytest.mark.parametrize(("version", "fine"), [("16.2", False), ("16.3", True), ("16.10", True)])
+def test_a_database_that_pauses_begins_with_a_version_that_can(version: str, fine: bool) -> None:
+    snapshot = DatabaseSnapshot("old", "aurora-postgresql", version, "available", True, 20)
+    assert snapshot.obstacle("aurora-postgresql") is None
+    said = snapshot.obstacle("aurora-postgresql", pauses=True)
+    assert (said is None) is fine
+    assert fine or said == (
+        "is of PostgreSQL 16.2, which cannot pause, and langfuse:postgres.minAcu is 0. pulumi "
+        "config set --path langfuse:postgres.minAcu 0.5, until AWS has upgraded it to 16.3 or "
+        "later."
+    )
+
+
 @pytest.mark.parametrize("engine", OF_ENGINE)
 @pytest.mark.parametrize(
     "identifier",
