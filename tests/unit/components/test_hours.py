@@ -271,6 +271,9 @@ def test_backups_and_maintenance_fall_into_the_hours() -> None:
     (cluster,) = large().of_type("aws:rds/cluster:Cluster")
     assert cluster.inputs["preferredBackupWindow"] == "08:00-08:30"
     assert cluster.inputs["preferredMaintenanceWindow"] == "mon:09:00-mon:09:30"
+    readers = large().of_type("aws:rds/clusterInstance:ClusterInstance")
+    windows = {each.inputs.get("preferredMaintenanceWindow") for each in readers}
+    assert windows == {"mon:09:00-mon:09:30"}, "each has its own, in the night if AWS chooses"
 
 
 def test_alarms_are_muted_all_of_them_while_it_sleeps_and_scaling_is_not() -> None:
