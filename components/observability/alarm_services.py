@@ -74,6 +74,18 @@ def service_alarms(settings: Settings, stack: str) -> list[AlarmRow]:
             missing="breaching",
         ),
         AlarmRow(
+            label="dropped-rows",
+            metric=metrics.dropped_rows(f"{stack}-worker"),
+            comparison=">",
+            threshold=0,
+            period=FIVE_MINUTES,
+            periods=1,
+            summary="A worker has given up rows that ClickHouse did not take: they are lost there.",
+            why="a batch is tried three times, a second apart; its jobs are done, so nobody tries "
+            "again, and neither the lag nor dead letters tell",
+            runbook="Dropped rows",
+        ),
+        AlarmRow(
             label="ingestion-lag",
             metric=metrics.OLDEST_JOB_AGE,
             comparison=">=",

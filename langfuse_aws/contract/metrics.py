@@ -19,9 +19,16 @@ SCHEDULE_LOG: Final = "Executing Blob Storage Integration Job"
 """What a worker logs each time it runs this job of BullMQ's: every 20 minutes, whether there is an
 integration or not, in 3.125.0 to 4.16.0 (worker/src/queues/blobStorageIntegrationQueue.ts)."""
 
+DROPPED_LOG: Final = "Max attempts reached"
+"""What each line has in which a worker says that it gives up rows which ClickHouse did not take, in
+3.125.0 to 4.16.0 (worker/src/services/ClickhouseWriter/index.ts). The jobs that they came from are
+done by then, so no queue and no failed set has them."""
+
+LOG_LEVEL: Final = "LANGFUSE_LOG_LEVEL"
+
 SCHEDULE_SWITCHES: Final[Mapping[str, frozenset[str]]] = {
     "QUEUE_CONSUMER_BLOB_STORAGE_INTEGRATION_QUEUE_IS_ENABLED": frozenset({"false"}),
-    "LANGFUSE_LOG_LEVEL": frozenset({"warn", "error", "fatal"}),
+    LOG_LEVEL: frozenset({"warn", "error", "fatal"}),
 }
 """The worker's variables, with the values that end it, or that it is logged."""
 
@@ -29,6 +36,14 @@ SCHEDULE_SWITCHES: Final[Mapping[str, frozenset[str]]] = {
 def logs_schedules(own: Mapping[str, str]) -> bool:
     """Whether a worker with these variables of its own logs what it runs by schedule."""
     return not any(own.get(name) in values for name, values in SCHEDULE_SWITCHES.items())
+
+
+def logs_dropped_rows(own: Mapping[str, str]) -> bool:
+    """Whether a worker with these variables of its own logs errors: winston has no level `fatal`.
+
+    https://github.com/winstonjs/winston#logging-levels
+    """
+    return own.get(LOG_LEVEL) != "fatal"
 
 
 def publishes(own: Mapping[str, str]) -> bool:

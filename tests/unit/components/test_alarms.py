@@ -49,6 +49,7 @@ EVERYWHERE = {
     "worker-cpu",
     "worker-memory",
     "worker-schedules",
+    "dropped-rows",
     "clickhouse-tasks",
     "clickhouse-io-credits",
     "clickhouse-throughput-credits",
@@ -324,6 +325,8 @@ WHEN: dict[str, tuple[str, float, int, int, int]] = {
     **dict.fromkeys(("web-memory", "worker-memory"), (">", 90, 300, 3, 3)),
     # Langfuse schedules a blob storage export every 20 minutes: three in an hour.
     "worker-schedules": ("<", 1, HOUR, 2, 2),
+    # A batch is dropped after three attempts, a second apart, and nothing else tells of it.
+    "dropped-rows": (">", 0, 300, 1, 1),
     # Autoscaling ends the lag of a spike in less; others' jobs may wait for minutes.
     "ingestion-lag": (">=", 300, 60, 10, 10),
     "other-lag": (">=", 3600, 300, 3, 3),
@@ -487,6 +490,41 @@ def test_a_worker_that_does_not_say_what_it_runs_has_no_alarm_on_it(own: dict[st
     """It would alarm for ever."""
     config = {**LARGE, "worker": {"environment": own}}
     assert alarm_count(load(config)) == len(LARGE_LABELS) - 1
+
+
+DROPS: Final = {
+    "3.125.0": "Max attempts reached for observations record. Dropping record.",
+    "3.225.4": "ClickhouseWriter: Max attempts reached, dropped 12 events_full record(s)",
+    "4.16.0": "ClickhouseWriter: Max attempts reached, dropped 12 events_full record(s)",
+}
+"""What each release logs as it gives rows up (worker/src/services/ClickhouseWriter/index.ts)."""
+
+
+def test_rows_that_the_worker_gives_up_are_counted_whatever_the_queues_say() -> None:
+    """Their jobs are done by then: no queue has them, and none of them is in the failed set."""
+    on_cpu = {"worker": {"scaleOn": "cpu"}}
+    graph = build("prod", {**LARGE, **on_cpu})
+    counting = graph.one(
+        "aws:cloudwatch/logMetricFilter:LogMetricFilter", "langfuse-prod-worker-dropped"
+    )
+    phrase = counting.inputs["pattern"].removeprefix('"').removesuffix('"')
+    assert f'"{phrase}"' == counting.inputs["pattern"], "a phrase, in JSON and in text"
+    assert all(phrase in said for said in DROPS.values())
+    log = graph.one("aws:cloudwatch/logGroup:LogGroup", "langfuse-prod-worker")
+    assert counting.inputs["logGroupName"] == log.outputs["name"]
+    counted = counting.inputs["metricTransformation"]
+    asked = alarms(graph)["dropped-rows"].inputs
+    assert (asked["namespace"], asked["metricName"]) == (counted["namespace"], counted["name"])
+    assert (counted["value"], "defaultValue" in counted) == ("1", False), "no value costs nothing"
+    assert asked["treatMissingData"] == "notBreaching"
+
+
+def test_a_worker_that_logs_nothing_has_no_alarm_on_what_it_drops() -> None:
+    """Winston knows no level `fatal`, and lets nothing through."""
+    own = {"worker": {"environment": {"LANGFUSE_LOG_LEVEL": "fatal"}}}
+    graph = build("prod", {**LARGE, **own})
+    assert set(alarms(graph)) == LARGE_LABELS - {"worker-schedules", "dropped-rows"}
+    assert alarm_count(load({**LARGE, **own})) == len(LARGE_LABELS) - 2
 
 
 def test_a_worker_that_logs_errors_only_has_every_other_alarm() -> None:
