@@ -25,10 +25,13 @@ DROPPED_LOG: Final = "Max attempts reached"
 done by then, so no queue and no failed set has them."""
 
 LOG_LEVEL: Final = "LANGFUSE_LOG_LEVEL"
+SILENT_LEVELS: Final = frozenset({"trace", "fatal"})
+"""Langfuse takes them, and its logger does not know them: nothing is logged, errors neither.
+https://github.com/winstonjs/winston#logging-levels"""
 
 SCHEDULE_SWITCHES: Final[Mapping[str, frozenset[str]]] = {
     "QUEUE_CONSUMER_BLOB_STORAGE_INTEGRATION_QUEUE_IS_ENABLED": frozenset({"false"}),
-    LOG_LEVEL: frozenset({"warn", "error", "fatal"}),
+    LOG_LEVEL: frozenset({"warn", "error"}) | SILENT_LEVELS,
 }
 """The worker's variables, with the values that end it, or that it is logged."""
 
@@ -39,11 +42,8 @@ def logs_schedules(own: Mapping[str, str]) -> bool:
 
 
 def logs_dropped_rows(own: Mapping[str, str]) -> bool:
-    """Whether a worker with these variables of its own logs errors: winston has no level `fatal`.
-
-    https://github.com/winstonjs/winston#logging-levels
-    """
-    return own.get(LOG_LEVEL) != "fatal"
+    """Whether a worker with these variables of its own logs errors."""
+    return own.get(LOG_LEVEL) not in SILENT_LEVELS
 
 
 def publishes(own: Mapping[str, str]) -> bool:

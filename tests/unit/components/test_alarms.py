@@ -519,9 +519,10 @@ def test_rows_that_the_worker_gives_up_are_counted_whatever_the_queues_say() -> 
     assert asked["treatMissingData"] == "notBreaching"
 
 
-def test_a_worker_that_logs_nothing_has_no_alarm_on_what_it_drops() -> None:
-    """Winston knows no level `fatal`, and lets nothing through."""
-    own = {"worker": {"environment": {"LANGFUSE_LOG_LEVEL": "fatal"}}}
+@pytest.mark.parametrize("level", ["fatal", "trace"])
+def test_a_worker_that_logs_nothing_has_no_alarm_on_its_log(level: str) -> None:
+    """Winston knows neither level, and lets nothing through."""
+    own = {"worker": {"environment": {"LANGFUSE_LOG_LEVEL": level}}}
     graph = build("prod", {**LARGE, **own})
     assert set(alarms(graph)) == LARGE_LABELS - {"worker-schedules", "dropped-rows"}
     assert alarm_count(load({**LARGE, **own})) == len(LARGE_LABELS) - 2
