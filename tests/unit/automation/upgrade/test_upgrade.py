@@ -128,10 +128,11 @@ def test_a_step_that_is_needed_is_not_skipped() -> None:
 @pytest.mark.parametrize(
     ("config", "told"),
     [
-        ({}, ["all", "backfill", "events_only", "events_only", "events_only"]),
+        ({}, ["all", "backfill", "backfill", "events_only", "events_only", "events_only"]),
         ({"v4": {"writeMode": "legacy"}}, ["all"]),
-        ({"v4": {"writeMode": "dual"}}, ["all", "backfill", "dual"]),
-        ({"v4": {"writeMode": "dual", "historicBackfill": False}}, ["all", "dual"]),
+        ({"v4": {"historicBackfill": False}}, ["all", "events_only", "events_only", "events_only"]),
+        ({"v4": {"writeMode": "dual"}}, ["all", "backfill", "backfill"]),
+        ({"v4": {"writeMode": "dual", "historicBackfill": False}}, ["all"]),
         (
             {
                 "v4": {"writeMode": "legacy"},
