@@ -17,6 +17,7 @@ from langfuse_aws.automation.restore.points import LATEST, RestorePoint, newest,
 from langfuse_aws.automation.restore.worker import Worker
 from langfuse_aws.graph.model import Resource
 from langfuse_aws.settings.external_stores import ExternalClickHouse
+from langfuse_aws.settings.installation import COMMAND
 from langfuse_aws.settings.stores import ClickHouseOnEc2
 
 VOLUME: Final = "aws:ebs/volume:Volume"
@@ -189,7 +190,8 @@ def plan(deployed: Deployed, snapshot: str) -> Plan:
         ],
         lost=[
             f"What ClickHouse took in after {time}: traces, observations, scores. Events of that "
-            "time are in S3 below events/, but nothing loads them by itself.",
+            f"time are in S3 below events/: at the end, {COMMAND} replay --stack {deployed.name} "
+            f"--since {found['StartTime']:%Y-%m-%dT%H:%M:00Z}.",
             *(_fate(each) for each in old),
             "10 minutes or more without traces in the user interface. Events are taken in, and "
             "their jobs wait.",
