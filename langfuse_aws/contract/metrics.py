@@ -16,8 +16,9 @@ PUBLISHING_VARIABLE: Final = "ENABLE_AWS_CLOUDWATCH_METRIC_PUBLISHING"
 """What turns them on, if a stack file does."""
 
 SCHEDULE_LOG: Final = "Executing Blob Storage Integration Job"
-"""What a worker logs each time it runs this job of BullMQ's: every 20 minutes, whether there is an
-integration or not, in 3.125.0 to 4.16.0 (worker/src/queues/blobStorageIntegrationQueue.ts)."""
+"""What a worker logs each time it runs this job of BullMQ's: every 20 minutes, every hour before
+3.170.0, whether there is an integration or not (worker/src/queues/blobStorageIntegrationQueue.ts
+and packages/shared/src/server/redis/blobStorageIntegrationQueue.ts of 3.125.0 to 4.16.0)."""
 
 DROPPED_LOG: Final = "Max attempts reached"
 """What each line has in which a worker says that it gives up rows which ClickHouse did not take, in
