@@ -104,21 +104,22 @@ class LangfuseWorker(pulumi.ComponentResource):
             # Langfuse 3 says nowhere else that its workers consume their queues, and no release
             # that rows are lost.
             if metrics.logs_schedules(worker.environment):
-                self._count(name, metrics.SCHEDULE_LOG, schedules_run(name))
+                self._count(name, f'"{metrics.SCHEDULE_LOG}"', schedules_run(name))
             if metrics.logs_dropped_rows(worker.environment):
-                self._count(f"{name}-dropped", metrics.DROPPED_LOG, dropped_rows(name))
+                pattern = metrics.dropped_rows_pattern(parts.settings.write_mode)
+                self._count(f"{name}-dropped", pattern, dropped_rows(name))
         if probes:
             dimensions = [queue_dimensions(args.stack)]
             of_redis = {"external-redis": dimensions} if external else {}
             self.metric_dimensions = {**self.metric_dimensions, "queues": dimensions, **of_redis}
         self.register_outputs({"serviceName": self.service_name})
 
-    def _count(self, name: str, said: str, counted: Metric) -> None:
+    def _count(self, name: str, pattern: str, counted: Metric) -> None:
         """Count what workers say in their log."""
         aws.cloudwatch.LogMetricFilter(
             name,
             log_group_name=self.log_group_name,
-            pattern=f'"{said}"',
+            pattern=pattern,
             metric_transformation={
                 "namespace": counted.namespace,
                 "name": counted.name,

@@ -81,7 +81,7 @@ def service_alarms(settings: Settings, stack: str) -> list[AlarmRow]:
             threshold=0,
             period=FIVE_MINUTES,
             periods=1,
-            summary="A worker has given up rows that ClickHouse did not take: they are lost there.",
+            summary="A worker has given up rows for ClickHouse: they are missing there.",
             why="a batch is tried three times, a second apart; its jobs are done, so nobody tries "
             "again, and neither the lag nor dead letters tell",
             runbook="Dropped rows",

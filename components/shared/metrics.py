@@ -226,12 +226,12 @@ def schedules_run(service: str) -> Metric:
 
 
 def dropped_rows(service: str) -> Metric:
-    """Make the number of batches whose rows the workers of a service have given up.
+    """Make the number of times that the workers of a service have given up rows.
 
     A log group gives its metrics no dimensions, so the name has to be the stack's own.
     """
     name = f"{service}-dropped"
-    return Metric("dropped-rows", WORKER_NAMESPACE, name, "Sum", "dropped batches")
+    return Metric("dropped-rows", WORKER_NAMESPACE, name, "Sum", "dropped rows")
 
 
 def backups_created(component: str) -> Metric:

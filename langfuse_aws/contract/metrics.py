@@ -20,10 +20,15 @@ SCHEDULE_LOG: Final = "Executing Blob Storage Integration Job"
 3.170.0, whether there is an integration or not (worker/src/queues/blobStorageIntegrationQueue.ts
 and packages/shared/src/server/redis/blobStorageIntegrationQueue.ts of 3.125.0 to 4.16.0)."""
 
-DROPPED_LOG: Final = "Max attempts reached"
+REFUSED_LOG: Final = "Max attempts reached"
 """What each line has in which a worker says that it gives up rows which ClickHouse did not take, in
 3.125.0 to 4.16.0 (worker/src/services/ClickhouseWriter/index.ts). The jobs that they came from are
 done by then, so no queue and no failed set has them."""
+
+UNMADE_LOGS: Final = ("Failed to create event record", "Failed to write event record")
+"""And in which it says that it makes no row of a span for the tables of Langfuse 4, since
+PostgreSQL could not be asked for its model or prompt: the job is done all the same
+(worker/src/queues/otelIngestionQueue.ts, 3.225.4 and 4.16.0)."""
 
 LOG_LEVEL: Final = "LANGFUSE_LOG_LEVEL"
 SILENT_LEVELS: Final = frozenset({"trace", "fatal"})
@@ -40,6 +45,15 @@ SCHEDULE_SWITCHES: Final[Mapping[str, frozenset[str]]] = {
 def logs_schedules(own: Mapping[str, str]) -> bool:
     """Whether a worker with these variables of its own logs what it runs by schedule."""
     return not any(own.get(name) in values for name, values in SCHEDULE_SWITCHES.items())
+
+
+def dropped_rows_pattern(write_mode: str) -> str:
+    """Write the filter of CloudWatch Logs for lines in which rows are lost: any of the phrases.
+
+    https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/FilterAndPatternSyntax.html
+    """
+    unmade = () if write_mode == "legacy" else UNMADE_LOGS
+    return " ".join(f'?"{phrase}"' for phrase in (REFUSED_LOG, *unmade))
 
 
 def logs_dropped_rows(own: Mapping[str, str]) -> bool:
