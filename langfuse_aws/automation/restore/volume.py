@@ -14,6 +14,7 @@ from langfuse_aws.automation.hours.asleep import need_awake
 from langfuse_aws.automation.plan import Plan, Step
 from langfuse_aws.automation.restore import snapshots
 from langfuse_aws.automation.restore.points import LATEST, RestorePoint, newest, of_volume
+from langfuse_aws.automation.restore.replay import after_a_restore
 from langfuse_aws.automation.restore.worker import Worker
 from langfuse_aws.graph.model import Resource
 from langfuse_aws.settings.external_stores import ExternalClickHouse
@@ -189,7 +190,8 @@ def plan(deployed: Deployed, snapshot: str) -> Plan:
         ],
         lost=[
             f"What ClickHouse took in after {time}: traces, observations, scores. Events of that "
-            "time are in S3 below events/, but nothing loads them by itself.",
+            "time are in S3 below events/: at the end, "
+            f"{after_a_restore(deployed.name, found['StartTime'])}.",
             *(_fate(each) for each in old),
             "10 minutes or more without traces in the user interface. Events are taken in, and "
             "their jobs wait.",
