@@ -13,13 +13,13 @@ import pulumi_aws as aws
 from langfuse_aws.components.shared import iam
 from langfuse_aws.components.shared.location import Location
 from langfuse_aws.components.shared.metrics import Dimensions, MetricDimensions
+from langfuse_aws.settings.hours import DAY_MINUTES
 from langfuse_aws.settings.model import Backups as BackupSettings
 
 HOURLY: Final = "cron(15 * ? * * *)"
 DAILY_MINUTE: Final = 105
 """Of the day in UTC: before ClickHouse's own backup, which keeps the volumes busy."""
 
-DAY_MINUTES: Final = 24 * 60
 STEP_MINUTES: Final = 30
 
 BEFORE_WINDOW_MINUTES: Final = 60

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Final
 
+from langfuse_aws.contract.ports_and_health import WEB_HEALTH_PATH
 from langfuse_aws.graph.model import UNKNOWN, Resource
 from langfuse_aws.policy.inputs import Values, is_known, part, parts
 from langfuse_aws.policy.rule import JudgedStack, ResourceRule, Rule, StackRule
@@ -110,7 +111,7 @@ RULES: Final[tuple[Rule, ...]] = (
         what="The load balancer asks for a path that tells health.",
         why="/ answers with a redirect or a page while the database is away: niklas-palm "
         "template.yaml:410.",
-        remedy="Use /api/public/health",
+        remedy=f"Use {WEB_HEALTH_PATH}",
         types=("aws:lb/targetGroup:TargetGroup",),
         check=_wrong_health_path,
     ),

@@ -17,6 +17,7 @@ from langfuse_aws.graph.model import ResourceGraph
 
 CLUSTER: Final = "aws:rds/cluster:Cluster"
 STOPPED: Final = ("stopped", "stopping", "starting")
+"""RDS's status of a database that was stopped, until it serves again."""
 
 
 @dataclass(frozen=True)

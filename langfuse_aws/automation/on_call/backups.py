@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Final
 
+from langfuse_aws.automation.hours.before_destroy import STOPPED
 from langfuse_aws.automation.on_call.findings import Finding, Reading, age, iso, now
 from langfuse_aws.automation.on_call.running_stack import RunningStack
 from langfuse_aws.components.observability.alarm_clickhouse import BACKUP_HOURS, DAY_HOURS
@@ -26,8 +27,6 @@ DAILY: Final = timedelta(hours=BACKUP_HOURS)
 CONTINUOUS: Final = timedelta(hours=1)
 """As old as PostgreSQL's latest restorable time may be; RDS writes its log away every 5 minutes.
 https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_PIT.html"""
-SLEEPS: Final = ("stopped", "stopping", "starting")
-"""RDS's status of a database that its hours, or `pause`, have stopped."""
 LONGEST_SLEEP: Final = timedelta(days=7)
 """AWS starts a database that was stopped for a week.
 https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_StopInstance.html"""
@@ -96,7 +95,7 @@ def _database(stack: RunningStack, database: Resource) -> Iterator[Finding]:
         (found,) = rds.describe_db_instances(DBInstanceIdentifier=name)["DBInstances"]
         status = found["DBInstanceStatus"]
     latest = found.get("LatestRestorableTime")
-    sleeps = stack.asleep is not None and status in SLEEPS
+    sleeps = stack.asleep is not None and status in STOPPED
     # What a database that is stopped may be restored to does not grow older.
     most = LONGEST_SLEEP if sleeps else CONTINUOUS
     finding = _aged(subject, latest, most, "Snapshots", "restorable up to then")

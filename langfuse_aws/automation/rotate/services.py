@@ -8,13 +8,11 @@ from langfuse_aws.automation.aws.stopping_tasks import wait_until_stopped
 from langfuse_aws.automation.engine.deployed import Deployed
 from langfuse_aws.automation.engine.waiting import waits
 from langfuse_aws.automation.errors import UserError
+from langfuse_aws.contract.timeouts import APP_RUNNER_SECONDS
 from langfuse_aws.settings.app_runner import APP_RUNNER
 
 SERVICE: Final = "aws:ecs/service:Service"
 APP_RUNNER_SERVICE: Final = "aws:apprunner/service:Service"
-APP_RUNNER_SECONDS: Final = 120
-"""The longest a request to App Runner may take; its old instances are not to be seen.
-https://docs.aws.amazon.com/apprunner/latest/dg/develop.html"""
 
 
 def refuse_unless_steady(deployed: Deployed) -> None:
@@ -53,7 +51,7 @@ def wait_for_old_tasks(deployed: Deployed) -> None:
     """
     with waits("the last tasks that were replaced"):
         if deployed.settings.web.platform == APP_RUNNER:
-            time.sleep(APP_RUNNER_SECONDS)
+            time.sleep(APP_RUNNER_SECONDS)  # its old instances are not to be seen
         services = [(cluster, service) for _, cluster, service in _services(deployed)]
         wait_until_stopped(deployed.aws("ecs"), services)
 
