@@ -41,7 +41,7 @@ READ: Final = frozenset(
         hours.OF_GROUPS,
         hours.OF_SERVICES,
         hours.SCALING_TARGET,
-        compute.TASK,
+        compute.TASK_DEFINITION,
         compute.TEMPLATE,
         stores.CLUSTER,
         network.VPC,

@@ -11,19 +11,10 @@ from typing import Final
 
 from langfuse_aws.graph.doors import ALL, doors
 from langfuse_aws.graph.grouping import Grouping
-from langfuse_aws.graph.main_resources import (
-    API,
-    APP_RUNNER,
-    BUCKET,
-    PLAN,
-    TASK,
-    VAULT,
-    VPC,
-    rules_into,
-    whole,
-)
+from langfuse_aws.graph.main_resources import API, BUCKET, PLAN, VAULT, VPC, rules_into, whole
 from langfuse_aws.graph.model import UNKNOWN, ResourceGraph
 from langfuse_aws.graph.picture import Arrow, Node
+from langfuse_aws.graph.resource_types import APP_RUNNER_SERVICE, TASK_DEFINITION
 
 INTERNET: Final = ("0.0.0.0/0", "::/0")
 HTTPS: Final = "443"
@@ -43,7 +34,7 @@ def arrows(graph: ResourceGraph, grouping: Grouping) -> tuple[list[Arrow], list[
             ports.setdefault((finder.node(door.source), target), set()).add(door.ports)
         else:
             outside.setdefault(door.source, set()).add((target, door.ports))
-    for public in [*graph.of_type(API), *graph.of_type(APP_RUNNER)]:
+    for public in [*graph.of_type(API), *graph.of_type(APP_RUNNER_SERVICE)]:
         outside.setdefault(INTERNET[0], set()).add((finder.node(public.urn), HTTPS))
     for sources, opened in _alike(outside):
         node = _outside(graph, sources)
@@ -103,8 +94,8 @@ class _Finder:
 
 def _rights(graph: ResourceGraph, finder: _Finder) -> Iterator[tuple[str, str]]:
     """The buckets that the policies of containers' roles speak of."""
-    containers = [(each, "taskRoleArn") for each in graph.of_type(TASK)]
-    containers += [(each, "instanceConfiguration") for each in graph.of_type(APP_RUNNER)]
+    containers = [(each, "taskRoleArn") for each in graph.of_type(TASK_DEFINITION)]
+    containers += [(each, "instanceConfiguration") for each in graph.of_type(APP_RUNNER_SERVICE)]
     for task, key in containers:
         roles = graph.origins(task, key, ROLE)
         for policy in graph.of_type("aws:iam/rolePolicy:RolePolicy"):

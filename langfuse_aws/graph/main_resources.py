@@ -9,11 +9,13 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from langfuse_aws.graph.model import Resource, ResourceGraph, has_unknown
-from langfuse_aws.graph.resource_types import RESOURCE_TYPES
+from langfuse_aws.graph.resource_types import (
+    APP_RUNNER_SERVICE,
+    ECS_SERVICE,
+    RESOURCE_TYPES,
+    TASK_DEFINITION,
+)
 
-SERVICE: Final = "aws:ecs/service:Service"
-TASK: Final = "aws:ecs/taskDefinition:TaskDefinition"
-APP_RUNNER: Final = "aws:apprunner/service:Service"
 BUCKET: Final = "aws:s3/bucket:Bucket"
 API: Final = "aws:apigatewayv2/api:Api"
 VPC: Final = "aws:ec2/vpc:Vpc"
@@ -41,8 +43,8 @@ def main_resources(graph: ResourceGraph) -> list[Resource]:
 
 def whole(graph: ResourceGraph, part: Resource) -> Resource:
     """The service of a task definition, or of a host and its volume; any other resource itself."""
-    for service in graph.of_type(SERVICE):
-        if part in graph.origins(service, "taskDefinition", TASK):
+    for service in graph.of_type(ECS_SERVICE):
+        if part in graph.origins(service, "taskDefinition", TASK_DEFINITION):
             return service
         if part.type in (VOLUME, GROUP) and part in _below(graph, service) and _on_ec2(service):
             return service
@@ -68,10 +70,10 @@ def _service(graph: ResourceGraph, service: Resource) -> Lines:
     on = "Fargate Spot" if providers == ["FARGATE_SPOT"] else "Fargate"
     count = _count(service.inputs.get("desiredCount", 1), "task")
     for target in graph.of_type("aws:appautoscaling/target:Target"):
-        if service in graph.origins(target, "resourceId", SERVICE):
+        if service in graph.origins(target, "resourceId", ECS_SERVICE):
             least, most = target.inputs["minCapacity"], target.inputs["maxCapacity"]
             count = f"{least} to {most} tasks" if least != most else _count(least, "task")
-    sizes = [_task_size(task) for task in graph.origins(service, "taskDefinition", TASK)]
+    sizes = [_task_size(task) for task in graph.origins(service, "taskDefinition", TASK_DEFINITION)]
     return (f"ECS service on {on}", " of ".join([count, *sizes]))
 
 
@@ -100,7 +102,7 @@ def _below(graph: ResourceGraph, service: Resource) -> list[Resource]:
 
 
 def _on_ec2(resource: Resource) -> bool:
-    return resource.type == SERVICE and resource.inputs.get("launchType") == "EC2"
+    return resource.type == ECS_SERVICE and resource.inputs.get("launchType") == "EC2"
 
 
 def _task(graph: ResourceGraph, task: Resource) -> Lines:
@@ -109,7 +111,7 @@ def _task(graph: ResourceGraph, task: Resource) -> Lines:
         ("aws:scheduler/schedule:Schedule", "target", "on a schedule"),
         ("aws:lambda/invocation:Invocation", "input", "run by Lambda"),
     ):
-        if any(task in graph.origins(each, key, TASK) for each in graph.of_type(token)):
+        if any(task in graph.origins(each, key, TASK_DEFINITION) for each in graph.of_type(token)):
             facts.append(how)
     return ("ECS task on Fargate", ", ".join(facts))
 
@@ -223,9 +225,9 @@ def _named(*lines: str) -> Callable[[ResourceGraph, Resource], Lines]:
 
 
 _TELLERS: Final[Mapping[str, Callable[[ResourceGraph, Resource], Lines]]] = {
-    SERVICE: _service,
-    TASK: _task,
-    APP_RUNNER: _app_runner,
+    ECS_SERVICE: _service,
+    TASK_DEFINITION: _task,
+    APP_RUNNER_SERVICE: _app_runner,
     BUCKET: _named("S3 bucket"),
     API: lambda _, api: (f"API Gateway {api.inputs.get('protocolType')} API",),
     VPC: _vpc,

@@ -43,6 +43,11 @@ class TypeFacts:
     """As `minutes_to_create`."""
 
 
+ECS_SERVICE: Final = "aws:ecs/service:Service"
+TASK_DEFINITION: Final = "aws:ecs/taskDefinition:TaskDefinition"
+APP_RUNNER_SERVICE: Final = "aws:apprunner/service:Service"
+"""Types of what runs containers, which half of all readers of a graph ask for."""
+
 RESOURCE_TYPES: Final[Mapping[str, TypeFacts]] = {
     "aws:acm/certificate:Certificate": TypeFacts("ACM certificate", "free", "nothing"),
     "aws:acm/certificateValidation:CertificateValidation": TypeFacts(
@@ -78,7 +83,7 @@ RESOURCE_TYPES: Final[Mapping[str, TypeFacts]] = {
     "aws:apprunner/customDomainAssociation:CustomDomainAssociation": TypeFacts(
         "App Runner custom domain association", "free", "nothing"
     ),
-    "aws:apprunner/service:Service": TypeFacts("App Runner service", "priced", "nothing"),
+    APP_RUNNER_SERVICE: TypeFacts("App Runner service", "priced", "nothing"),
     "aws:apprunner/vpcConnector:VpcConnector": TypeFacts(
         "App Runner VPC connector", "free", "nothing"
     ),
@@ -172,10 +177,8 @@ RESOURCE_TYPES: Final[Mapping[str, TypeFacts]] = {
     "aws:ecs/clusterCapacityProviders:ClusterCapacityProviders": TypeFacts(
         "ECS cluster capacity providers", "free", "nothing"
     ),
-    "aws:ecs/service:Service": TypeFacts("ECS service", "priced", "nothing"),
-    "aws:ecs/taskDefinition:TaskDefinition": TypeFacts(
-        "ECS task definition", "free", "nothing", cost_note="tasks cost"
-    ),
+    ECS_SERVICE: TypeFacts("ECS service", "priced", "nothing"),
+    TASK_DEFINITION: TypeFacts("ECS task definition", "free", "nothing", cost_note="tasks cost"),
     "aws:elasticache/parameterGroup:ParameterGroup": TypeFacts(
         "ElastiCache parameter group", "free", "nothing"
     ),

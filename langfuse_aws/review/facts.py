@@ -11,6 +11,7 @@ from typing import Any, Final, cast
 
 from langfuse_aws.graph.doors import doors
 from langfuse_aws.graph.model import SECRET, Resource, ResourceGraph, has_unknown
+from langfuse_aws.graph.resource_types import TASK_DEFINITION
 from langfuse_aws.review.physical_names import without_chance
 
 EVERYWHERE: Final = frozenset({"0.0.0.0/0", "::/0"})
@@ -147,7 +148,7 @@ class Container:
 def containers(graph: ResourceGraph) -> dict[str, Container]:
     """The containers of every task definition, by `task definition/container`."""
     found: dict[str, Container] = {}
-    for task in graph.of_type("aws:ecs/taskDefinition:TaskDefinition"):
+    for task in graph.of_type(TASK_DEFINITION):
         text = task.inputs.get("containerDefinitions")
         if isinstance(text, str) and not has_unknown(text) and text != SECRET:
             for each in json.loads(text):

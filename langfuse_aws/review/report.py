@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 from langfuse_aws.cost.rounding import worded
+from langfuse_aws.graph.resource_types import TASK_DEFINITION
 from langfuse_aws.review.difference import Change, Difference
 from langfuse_aws.review.facts import OpenPort, Permission
 from langfuse_aws.review.markdown import ABSENT, code, details, html_code, table
@@ -27,9 +28,7 @@ MARK: Final = "<!-- langfuse-aws: diff -->"
 MOST_PROPERTIES: Final = 10
 CONTEXT: Final = 8
 """Characters before the first that differs, in values that are cut."""
-BY_DESIGN: Final = frozenset(
-    {"aws:ecs/taskDefinition:TaskDefinition", "aws:lambda/invocation:Invocation"}
-)
+BY_DESIGN: Final = frozenset({TASK_DEFINITION, "aws:lambda/invocation:Invocation"})
 """Types of which every change is a replacement, by which ECS deploys and the migration runs."""
 BODIES: Final[Mapping[str, str]] = {"aws:cloudwatch/dashboard:Dashboard": "dashboardBody"}
 """Types with a body that shows the stack and does nothing, and the input that has it."""

@@ -31,6 +31,7 @@ from langfuse_aws.automation.restore.worker import Worker
 from langfuse_aws.components.clickhouse.config import CLUSTER
 from langfuse_aws.components.protection.snapshots import INSTANCE_STORAGE_LIMIT_GIB
 from langfuse_aws.contract.ports_and_health import CLICKHOUSE_HTTP_PORT, POSTGRES_PORT
+from langfuse_aws.graph.resource_types import TASK_DEFINITION
 from langfuse_aws.settings.external_stores import ExternalClickHouse, ExternalPostgres
 from langfuse_aws.settings.stores import PostgresInstance
 
@@ -42,7 +43,6 @@ ARN_PARTS: Final = 7
 """Of a secret's ARN, between colons."""
 MIGRATION_HOURS: Final = 6
 INVOCATION: Final = "aws:lambda/invocation:Invocation"
-TASK_DEFINITION: Final = "aws:ecs/taskDefinition:TaskDefinition"
 
 
 @contextmanager

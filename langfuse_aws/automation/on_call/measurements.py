@@ -12,12 +12,13 @@ from itertools import pairwise
 from typing import Any, Final
 
 from langfuse_aws.automation.on_call.findings import Finding, Reading, State, age, iso, now
-from langfuse_aws.automation.on_call.running_stack import APP_RUNNER, ECS_SERVICE, RunningStack
+from langfuse_aws.automation.on_call.running_stack import RunningStack
 from langfuse_aws.components.observability.alarm_row import AlarmRow
 from langfuse_aws.components.observability.alarm_services import service_alarms
 from langfuse_aws.components.observability.alarm_stores import store_alarms
 from langfuse_aws.components.shared import metrics
 from langfuse_aws.components.shared.metrics import Metric
+from langfuse_aws.graph.resource_types import APP_RUNNER_SERVICE, ECS_SERVICE
 
 SECTION: Final = "load"
 NEVER_ASLEEP: Final = "redis"
@@ -138,7 +139,7 @@ def _subjects(
         [metrics.APP_RUNNER_CPU, metrics.APP_RUNNER_MEMORY],
         [
             {"ServiceName": each.outputs["serviceName"], "ServiceID": each.outputs["serviceId"]}
-            for each in stack.of_type(APP_RUNNER)
+            for each in stack.of_type(APP_RUNNER_SERVICE)
         ],
     )
     volumes = [{"VolumeId": each.id} for each in stack.of_type("aws:ebs/volume:Volume")]

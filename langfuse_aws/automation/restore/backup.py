@@ -13,6 +13,7 @@ from langfuse_aws.automation.hours.asleep import need_awake
 from langfuse_aws.automation.plan import Plan, Step
 from langfuse_aws.automation.restore.points import LATEST, RestorePoint
 from langfuse_aws.components.clickhouse.backup import CONTAINER, FOLDER
+from langfuse_aws.graph.resource_types import TASK_DEFINITION
 from langfuse_aws.settings.external_stores import ExternalClickHouse
 
 BACKUP: Final = re.compile(r"(?P<kind>full|incremental)-\d{8}T\d{6}Z")
@@ -143,7 +144,7 @@ def task(deployed: Deployed) -> OneOffTask:
 
 def _definition(deployed: Deployed) -> Mapping[str, Any]:
     name = f"{deployed.prefix}-clickhouse-backup"
-    family = deployed.resource("aws:ecs/taskDefinition:TaskDefinition", name).outputs["family"]
+    family = deployed.resource(TASK_DEFINITION, name).outputs["family"]
     # The family's newest revision that is active.
     answer = deployed.aws("ecs").describe_task_definition(taskDefinition=family)
     return answer["taskDefinition"]

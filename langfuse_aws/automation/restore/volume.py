@@ -16,6 +16,7 @@ from langfuse_aws.automation.restore import snapshots
 from langfuse_aws.automation.restore.points import LATEST, RestorePoint, newest, of_volume
 from langfuse_aws.automation.restore.worker import Worker
 from langfuse_aws.graph.model import Resource
+from langfuse_aws.graph.resource_types import ECS_SERVICE
 from langfuse_aws.settings.external_stores import ExternalClickHouse
 from langfuse_aws.settings.stores import ClickHouseOnEc2
 
@@ -160,7 +161,7 @@ def plan(deployed: Deployed, snapshot: str) -> Plan:
         snapshot_id=snapshot_id,
         name=name,
         group=deployed.resource("aws:autoscaling/group:Group", name),
-        service=deployed.resource("aws:ecs/service:Service", name),
+        service=deployed.resource(ECS_SERVICE, name),
         migration=deployed.resource(
             "aws:lambda/invocation:Invocation", f"{deployed.prefix}-migration"
         ),
