@@ -1,11 +1,12 @@
-"""Rules on who can reach what: data stores are private, doors are narrow."""
+"""Rules on who can reach what: data stores are private, open ports are few."""
 
 import ipaddress
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from langfuse_aws.graph.doors import (
+from langfuse_aws.graph.model import Resource
+from langfuse_aws.graph.open_ports import (
     ALL_PROTOCOLS,
     DEFAULT_GROUP,
     EGRESS_RULE,
@@ -16,7 +17,6 @@ from langfuse_aws.graph.doors import (
     GroupRule,
     rules,
 )
-from langfuse_aws.graph.model import Resource
 from langfuse_aws.policy.inputs import is_known, is_off, statements
 from langfuse_aws.policy.rule import JudgedStack, ResourceRule, Rule, StackRule
 
@@ -124,7 +124,7 @@ def _public_store(resource: Resource, stack: JudgedStack) -> Iterator[str]:
             yield f"subnet {subnet.name} gives out public addresses"
 
 
-def _open_door(resource: Resource, stack: JudgedStack) -> Iterator[str]:
+def _open_ingress(resource: Resource, stack: JudgedStack) -> Iterator[str]:
     behind_balancer = {
         group.urn
         for balancer in stack.graph.of_type("aws:lb/loadBalancer:LoadBalancer")
@@ -138,7 +138,7 @@ def _open_door(resource: Resource, stack: JudgedStack) -> Iterator[str]:
             yield f"{each.block} may enter at {each.where}"
 
 
-def _open_way_out(resource: Resource, stack: JudgedStack) -> Iterator[str]:
+def _open_egress(resource: Resource, stack: JudgedStack) -> Iterator[str]:
     groups = stack.graph.origins(resource, "securityGroupId", GROUP) or [resource]
     listed = all(
         any(group.name.endswith(f"-{end}") for end in CONNECTS_ANYWHERE) for group in groups
@@ -187,7 +187,7 @@ RULES: Final[tuple[Rule, ...]] = (
         why="Three other projects open port 3000, or every port, of web and worker to 0.0.0.0/0.",
         remedy="Name the security group that may enter, or an address block of yours",
         types=(INGRESS_RULE, RULE, GROUP, DEFAULT_GROUP),
-        check=_open_door,
+        check=_open_ingress,
     ),
     StackRule(
         id="no-open-egress",
@@ -198,6 +198,6 @@ RULES: Final[tuple[Rule, ...]] = (
             "with a reason"
         ),
         types=(EGRESS_RULE, RULE, GROUP, DEFAULT_GROUP),
-        check=_open_way_out,
+        check=_open_egress,
     ),
 )

@@ -9,12 +9,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, cast
 
-from langfuse_aws.graph.doors import doors
 from langfuse_aws.graph.model import SECRET, Resource, ResourceGraph, has_unknown
+from langfuse_aws.graph.open_ports import OpenPort, open_ports
 from langfuse_aws.graph.resource_types import TASK_DEFINITION
 from langfuse_aws.review.physical_names import without_chance
 
-EVERYWHERE: Final = frozenset({"0.0.0.0/0", "::/0"})
 POLICIES: Final[Mapping[str, str]] = {
     "aws:iam/rolePolicy:RolePolicy": "policy",
     "aws:iam/policy:Policy": "policy",
@@ -31,22 +30,6 @@ _ACCESS_BLOCK: Final = (
     "ignorePublicAcls",
     "restrictPublicBuckets",
 )
-
-
-@dataclass(frozen=True, order=True)
-class OpenPort:
-    """Who may talk to whom."""
-
-    source: str
-    """Name of a security group, or a CIDR block."""
-    target: str
-    """Name of a security group."""
-    ports: str
-
-    @property
-    def public(self) -> bool:
-        """Whether the whole internet is the source."""
-        return self.source in EVERYWHERE
 
 
 @dataclass(frozen=True, order=True)
@@ -69,13 +52,15 @@ class Permission:
         return self.effect == "Allow" and (self.action == "*" or self.action.endswith(":*"))
 
 
-def open_ports(graph: ResourceGraph) -> set[OpenPort]:
-    """Every door of the security groups."""
+def named_ports(graph: ResourceGraph) -> set[OpenPort]:
+    """Every open port, by the names of its security groups in place of their URNs."""
 
     def name(end: str) -> str:
         return graph[end].name if end in graph else end
 
-    return {OpenPort(name(door.source), name(door.target), door.ports) for door in doors(graph)}
+    return {
+        OpenPort(name(each.source), name(each.target), each.ports) for each in open_ports(graph)
+    }
 
 
 def exposures(graph: ResourceGraph) -> set[str]:

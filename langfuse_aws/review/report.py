@@ -8,9 +8,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 from langfuse_aws.cost.rounding import worded
+from langfuse_aws.graph.open_ports import OpenPort
 from langfuse_aws.graph.resource_types import TASK_DEFINITION
 from langfuse_aws.review.difference import Change, Difference
-from langfuse_aws.review.facts import OpenPort, Permission
+from langfuse_aws.review.facts import Permission
 from langfuse_aws.review.markdown import ABSENT, code, details, html_code, table
 from langfuse_aws.review.physical_names import without_chance
 from langfuse_aws.review.property_changes import (

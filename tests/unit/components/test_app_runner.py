@@ -87,7 +87,7 @@ def image_of(graph: Graph) -> dict[str, Any]:
 
 
 def of_web(graph: Graph) -> set[tuple[str, str, int]]:
-    return {door for door in graph.doors() if WEB in door}
+    return {each for each in graph.open_ports() if WEB in each}
 
 
 def egress(graph: Graph) -> list[dict[str, Any]]:
@@ -262,7 +262,7 @@ def test_the_image_is_the_mirrors_by_digest_which_the_migration_runs_too(graph: 
     assert migration.inputs["runtimePlatform"]["cpuArchitecture"] == "X86_64"
 
 
-def test_web_starts_after_the_migration_and_its_doors(graph: Graph) -> None:
+def test_web_starts_after_the_migration_and_its_ports(graph: Graph) -> None:
     options = graph.options_of(graph.one(SERVICE))
     assert options.delete_before_replace, "its name is taken as long as it is there"
     waited = options.dependencies

@@ -455,7 +455,7 @@ def test_a_closed_network_has_an_endpoint_in_each_private_subnet_and_no_other_wa
 
 def test_endpoints_let_the_vpc_in_at_one_port_and_connect_to_nobody() -> None:
     graph = graphs()["closed"]
-    entering = {door for door in graph.doors() if door[1] == "langfuse-platform-endpoints"}
+    entering = {each for each in graph.open_ports() if each[1] == "langfuse-platform-endpoints"}
     assert entering == {("10.0.0.0/16", "langfuse-platform-endpoints", 443)}
     group = graph.one("aws:ec2/securityGroup:SecurityGroup", "langfuse-platform-endpoints")
     leaving = graph.of_type("aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule")

@@ -17,6 +17,7 @@ EGRESS_RULE: Final = "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule"
 RULE: Final = "aws:ec2/securityGroupRule:SecurityGroupRule"
 DEFAULT_GROUP: Final = "aws:ec2/defaultSecurityGroup:DefaultSecurityGroup"
 
+INTERNET: Final = ("0.0.0.0/0", "::/0")
 ALL: Final = "all"
 ALL_PROTOCOLS: Final = "-1"
 
@@ -91,7 +92,7 @@ def _listed(given: Mapping[str, Any], *keys: str) -> tuple[Any, ...]:
 
 
 @dataclass(frozen=True, order=True)
-class Door:
+class OpenPort:
     """A source that a security group lets in at a port."""
 
     source: str
@@ -101,12 +102,17 @@ class Door:
     ports: str
     """`443`, `8000-8080`, `53/udp`, `icmp`, or `all`."""
 
+    @property
+    def public(self) -> bool:
+        """Whether the whole internet is the source."""
+        return self.source in INTERNET
 
-def doors(graph: ResourceGraph) -> list[Door]:
-    """Every door of a stack, sorted."""
+
+def open_ports(graph: ResourceGraph) -> list[OpenPort]:
+    """Every open port of a stack, sorted."""
     return sorted(
         {
-            Door(source, target, _ports(rule))
+            OpenPort(source, target, _ports(rule))
             for resource in graph.resources
             for rule in rules(resource, "ingress")
             for target in _targets(graph, resource, rule)
