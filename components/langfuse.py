@@ -17,7 +17,6 @@ from langfuse_aws.components.data_plane.data_plane import (
 )
 from langfuse_aws.components.grafana.grafana import Grafana, GrafanaArgs
 from langfuse_aws.components.ingress.ingress import Ingress, IngressArgs
-from langfuse_aws.components.langfuse_web.app_runner import refuse_region
 from langfuse_aws.components.langfuse_web.langfuse_web import LangfuseWeb, LangfuseWebArgs
 from langfuse_aws.components.langfuse_worker.langfuse_worker import (
     LangfuseWorker,
@@ -41,7 +40,7 @@ from langfuse_aws.components.runtime.cluster import Cluster, ClusterArgs
 from langfuse_aws.components.runtime.images import Images, ImagesArgs
 from langfuse_aws.components.service_inputs import ServiceInputs
 from langfuse_aws.components.shared import iam
-from langfuse_aws.components.shared.location import Location, refuse_partition, refuse_regions
+from langfuse_aws.components.shared.location import Location, refuse_location
 from langfuse_aws.components.shared.metrics import merge_dimensions
 from langfuse_aws.contract.ports_and_health import WEB_HEALTH_PATH
 from langfuse_aws.settings.agreement import doubts
@@ -70,9 +69,7 @@ def deploy(
     for doubt in doubts(settings, dict.fromkeys(secrets.environment)):
         pulumi.log.warn(doubt)
     location = Location.current(parent)
-    refuse_region(settings, location)
-    refuse_partition(settings, location)
-    refuse_regions(settings, location)
+    refuse_location(settings, location)
     if doubt := unverified(settings, location.region):
         pulumi.log.warn(doubt)
     guard = ReplacementGuard(
