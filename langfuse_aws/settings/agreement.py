@@ -9,7 +9,7 @@ from contextlib import suppress
 from functools import partial
 from typing import Final
 
-from langfuse_aws.settings import app_runner, closed_network, messages, own_region, totals, way_in
+from langfuse_aws.settings import app_runner, closed_network, lockout, messages, own_region, totals
 from langfuse_aws.settings.app_runner import APP_RUNNER, FARGATE
 from langfuse_aws.settings.external_stores import (
     ExternalClickHouse,
@@ -32,10 +32,10 @@ CERTIFICATE_NAME_LENGTH: Final = 64
 https://docs.aws.amazon.com/acm/latest/APIReference/API_RequestCertificate.html"""
 
 
-def doubts(settings: Settings, secrets: way_in.Own) -> list[str]:
+def doubts(settings: Settings, secrets: lockout.Own) -> list[str]:
     """What may not be meant, or not work, a line each; `secrets` are the secret variables."""
     return [
-        *way_in.first_user_shut_out(settings, secrets),
+        *lockout.first_user_shut_out(settings, secrets),
         *(
             messages.conflict_message(conflict, settings)
             for conflict in totals.while_rolling(settings)
