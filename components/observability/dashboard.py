@@ -24,7 +24,7 @@ count of samples or a sum with it: twenty tasks in twenty minutes, where one run
 
 CONSOLES: Final = {"aws-cn": "amazonaws.cn", "aws-us-gov": "amazonaws-us-gov.com"}
 
-KnownWatched = Mapping[str, Sequence[Mapping[str, str]]]
+KnownMetricDimensions = Mapping[str, Sequence[Mapping[str, str]]]
 """`MetricDimensions`, when everything in it is known."""
 
 
@@ -80,7 +80,7 @@ def console_url(location: Location, dashboard: str) -> str:
 
 
 def dashboard_body(
-    region: str, stack: str, metric_dimensions: KnownWatched, alarm_arns: Sequence[str]
+    region: str, stack: str, metric_dimensions: KnownMetricDimensions, alarm_arns: Sequence[str]
 ) -> str:
     """Build the body: canonical JSON, so that the same stack has the same body."""
     widgets: list[dict[str, Any]] = []
@@ -103,7 +103,7 @@ def dashboard_body(
     return json.dumps({"periodOverride": OWN_PERIODS, "widgets": widgets}, sort_keys=True)
 
 
-def _lines(metrics: Sequence[Metric], metric_dimensions: KnownWatched) -> list[list[Any]]:
+def _lines(metrics: Sequence[Metric], metric_dimensions: KnownMetricDimensions) -> list[list[Any]]:
     """List the lines of a graph: one for every thing of each metric's subject."""
     return [
         [

@@ -93,7 +93,7 @@ class Backups(pulumi.ComponentResource):
             schedule = pulumi.Output.all(*args.database.windows).apply(clear_of)
             rule = {**daily, "schedule": schedule}
             self._plan(f"{name}-database", [rule], [args.database.arn], role, child)
-        self.metric_dimensions = _watched(vault, args, copied=copy is not None)
+        self.metric_dimensions = _dimensions(vault, args, copied=copy is not None)
         self.register_outputs({})
 
     @staticmethod
@@ -174,7 +174,7 @@ def _minute(text: str) -> int:
     return int(hours) * 60 + int(minutes)
 
 
-def _watched(vault: aws.backup.Vault, args: BackupsArgs, *, copied: bool) -> MetricDimensions:
+def _dimensions(vault: aws.backup.Vault, args: BackupsArgs, *, copied: bool) -> MetricDimensions:
     """Name the vault, and in it what each plan backs up. A copy's job is where its source is."""
     here: Dimensions = {"BackupVaultName": vault.name}
     types: dict[str, str] = {}
