@@ -27,7 +27,7 @@ REPLACEMENT_INPUTS: Final[Mapping[str, frozenset[str]]] = {
     if facts.bears != "nothing" and facts.replaced_by
 }
 """Types that bear data, or a key that data needs, and the inputs whose change replaces them. What a
-store begins with is in BEGINNINGS."""
+store begins with is in INITIAL_INPUTS."""
 
 INITIAL_INPUTS: Final[Mapping[str, Sequence[str]]] = {
     token: facts.begins_with for token, facts in RESOURCE_TYPES.items() if facts.begins_with

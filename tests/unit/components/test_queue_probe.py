@@ -13,7 +13,6 @@ from langfuse_aws.contract import queue_metrics, queues
 from tests.unit.stack_graph import Graph, build, shipped, varied
 
 TASK: Final = "aws:ecs/taskDefinition:TaskDefinition"
-FARGATE_SMALLEST_MIB: Final = 512
 DEFINITION_BYTES: Final = 65_536
 """https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-quotas.html"""
 
