@@ -19,7 +19,7 @@ class CertificateArgs:
     """Public zone that gets the records; None: whoever runs the domain's DNS makes them."""
     certificate_arn: str | None
     """A certificate to use instead of making one."""
-    made_elsewhere: bool = False
+    made_elsewhere: bool
     """Whether whoever serves the domain makes the certificate."""
 
 

@@ -80,7 +80,7 @@ class LangfuseWeb(pulumi.ComponentResource):
                 network=parts.network,
                 cluster=parts.cluster,
                 log_retention_days=parts.settings.logs.retention_days,
-                service=way.attachment,
+                attachment=way.attachment,
                 after=[way, args.migration, *parts.before_services],
                 execute_command=parts.settings.exec,
                 authorities=parts.authorities,
