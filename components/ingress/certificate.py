@@ -90,7 +90,7 @@ class Certificate(pulumi.ComponentResource):
     ) -> None:
         """Make the domain's alias record, if its zone is known, once `after` is there.
 
-        It is the same record whatever it points to: the next way in takes it over.
+        It is the same record whatever it points to: the next ingress takes it over.
         """
         if self.zone_id is None:
             return

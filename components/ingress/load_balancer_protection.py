@@ -40,7 +40,7 @@ class LoadBalancerProtection:
         settings: LoadBalancerIngress | ApiGatewayIngress | AppRunnerIngress,
         parent: pulumi.Resource,
     ) -> pulumi.Resource:
-        """Compare with what was remembered last; the way in must depend on what is returned."""
+        """Compare with what was remembered last; the ingress must depend on what is returned."""
         scheme = NONE
         if isinstance(settings, LoadBalancerIngress):
             scheme = "internal" if settings.internal else "internet-facing"
