@@ -22,7 +22,7 @@ MAXIMUM_TASKS: Final = 100
 """A guard against typing errors; AWS's own quota is far above."""
 
 
-WAY_IN: Final = (
+INGRESS_KIND: Final = (
     "Load balancer, HTTP API (30 s a request, no prompts in folders: README.md has its limits), or "
     "what `web.platform` `appRunner` brings by itself"
 )
@@ -186,7 +186,7 @@ class Worker(Service):
 class LoadBalancerIngress(Section):
     """An Application Load Balancer: own domain, private or restricted access, streaming."""
 
-    kind: Literal["alb"] = Field(description=WAY_IN)
+    kind: Literal["alb"] = Field(description=INGRESS_KIND)
     certificate_arn: CertificateArn = None
     hosted_zone: HostedZone = None
     internal: bool = Field(False, description="Reachable from inside the VPC only (kind alb)")
@@ -238,7 +238,7 @@ class ApiGatewayIngress(Section):
     https://github.com/langfuse/langfuse/issues/12720
     """
 
-    kind: Literal["apiGateway"] = Field(description=WAY_IN)
+    kind: Literal["apiGateway"] = Field(description=INGRESS_KIND)
     certificate_arn: CertificateArn = None
     hosted_zone: HostedZone = None
     rate_limit: int = Field(
@@ -252,7 +252,7 @@ class ApiGatewayIngress(Section):
 class AppRunnerIngress(Section):
     """App Runner's own way in: https under a domain of Route 53, with a certificate of its own."""
 
-    kind: Literal["appRunner"] = Field(description=WAY_IN)
+    kind: Literal["appRunner"] = Field(description=INGRESS_KIND)
     hosted_zone: HostedZone = None
 
     @property

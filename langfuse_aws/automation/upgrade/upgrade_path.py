@@ -1,4 +1,4 @@
-"""Whether a stack can go from the release that it runs to another one, and the traps on the way."""
+"""Upgrade paths: whether a stack can go from its release to another, and the traps between them."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
