@@ -165,7 +165,7 @@ def records(zone: str) -> list[dict[str, Any]]:
 
 def check_service(account: Account, deployment: Deployment) -> dict[str, Any]:
     """App Runner runs web as ECS would: image, environment, secrets, roles, network."""
-    (arn,) = [each["id"] for each in deployment.state() if each["type"] == SERVICE]
+    (arn,) = [each["id"] for each in deployment.of_type(SERVICE)]
     service = described(arn)
     source = service["SourceConfiguration"]
     image = source["ImageRepository"]

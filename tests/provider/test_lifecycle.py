@@ -136,7 +136,7 @@ def check_that_it_sleeps_and_wakes(
     assert running(account, outputs) == asleep
     deployment.configure("web.memory", "4096")
     # The simulation forgets performanceInsightsEnabled, and RDS changes nothing that is stopped.
-    (database,) = [each["urn"] for each in deployment.state() if each["type"] == DATABASE]
+    (database,) = [each["urn"] for each in deployment.of_type(DATABASE)]
     done = deployment.up("--exclude", database, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert running(account, outputs) == asleep, "no update wakes it"
