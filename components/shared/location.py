@@ -1,4 +1,4 @@
-"""Where a stack is deployed."""
+"""Where a stack is deployed, and what of it cannot be there."""
 
 from dataclasses import dataclass
 

@@ -409,13 +409,13 @@ def test_adopted_subnets_of_another_vpc_are_refused() -> None:
 
 @pytest.mark.parametrize("missing", ["enableDnsHostnames", "enableDnsSupport"])
 def test_a_vpc_in_which_clickhouse_s_name_would_not_resolve_is_refused(missing: str) -> None:
-    usual = invokes._FUNCTIONS["aws:ec2/getVpc"]  # pyright: ignore[reportPrivateUsage]
+    usual = invokes.DATA_SOURCES["aws:ec2/getVpc"]
 
     def without(arguments: Mapping[str, Any], region: str) -> dict[str, Any]:
         return {**usual(arguments, region), missing: False}
 
     with pytest.MonkeyPatch.context() as patch, unshared():
-        patch.setitem(invokes._FUNCTIONS, "aws:ec2/getVpc", without)  # pyright: ignore[reportPrivateUsage]
+        patch.setitem(invokes.DATA_SOURCES, "aws:ec2/getVpc", without)
         with pytest.raises(pulumi.RunError, match=f"{VPC_ID} has {missing} off, and ClickHouse"):
             build("dev", dev(ADOPTED))
         external = {"clickhouse": EXTERNAL["clickhouse"], "clickhousePassword": "x"}
