@@ -152,7 +152,7 @@ def rows(inputs: Inputs, origins: Mapping[str, str]) -> list[Row]:
     ]
 
 
-def told(name: str) -> str:
+def figure_help(name: str) -> str:
     """What the help of an option says of a figure."""
     (row,) = [row for row in rows(Inputs(), {}) if row.name == name]
     return f"{row.meaning}, {row.unit}."
