@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Any, Final
 
 import pulumi
@@ -105,21 +106,17 @@ def dashboard_body(
 
 def _lines(metrics: Sequence[Metric], metric_dimensions: KnownMetricDimensions) -> list[list[Any]]:
     """List the lines of a graph: one for every thing of each metric's subject."""
-    return [
-        [
-            metric.namespace,
-            metric.name,
-            *(part for dimension in sorted(things[index].items()) for part in dimension),
-            {
-                "label": f"{metric.title} {index + 1}" if len(things) > 1 else metric.title,
+    lines: list[list[Any]] = []
+    for metric in metrics:
+        things = metric_dimensions.get(metric.subject, ())
+        for number, dimensions in enumerate(things, start=1):
+            line = {
+                "label": f"{metric.title} {number}" if len(things) > 1 else metric.title,
                 "period": metric.period,
                 "stat": metric.statistic,
-            },
-        ]
-        for metric in metrics
-        for things in [metric_dimensions.get(metric.subject, ())]
-        for index in range(len(things))
-    ]
+            }
+            lines.append([metric.namespace, metric.name, *chain(*sorted(dimensions.items())), line])
+    return lines
 
 
 @dataclass(frozen=True)
