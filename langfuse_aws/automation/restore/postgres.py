@@ -143,7 +143,7 @@ def plan(deployed: Deployed, wanted: str) -> Plan:
             f"What PostgreSQL took in after {time}: users, projects, API keys, prompts. Traces of "
             "projects made later stay in ClickHouse, without their project.",
             "What web and worker write to the old database until they have moved.",
-            *(_fate(each) for each in going),
+            *(_kept_or_deleted(each) for each in going),
         ],
         steps=[
             *([configure] if fresh else []),
@@ -164,7 +164,7 @@ def plan(deployed: Deployed, wanted: str) -> Plan:
     )
 
 
-def _fate(database: Resource) -> str:
+def _kept_or_deleted(database: Resource) -> str:
     name = identifier(database)
     if database.outputs.get("skipFinalSnapshot"):
         return (

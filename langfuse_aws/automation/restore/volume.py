@@ -18,6 +18,7 @@ from langfuse_aws.automation.restore.worker import Worker
 from langfuse_aws.graph.model import Resource
 from langfuse_aws.graph.resource_types import ECS_SERVICE
 from langfuse_aws.settings.external_stores import ExternalClickHouse
+from langfuse_aws.settings.installation import COMMAND
 from langfuse_aws.settings.stores import ClickHouseOnEc2
 
 VOLUME: Final = "aws:ebs/volume:Volume"
@@ -190,8 +191,9 @@ def plan(deployed: Deployed, snapshot: str) -> Plan:
         ],
         lost=[
             f"What ClickHouse took in after {time}: traces, observations, scores. Events of that "
-            "time are in S3 below events/, but nothing loads them by itself.",
-            *(_fate(each) for each in old),
+            f"time are in S3: afterwards {COMMAND} replay --stack {deployed.name} --since "
+            f"{found['StartTime']:%Y-%m-%dT%H:%M:%SZ} loads them.",
+            *(_kept_or_deleted(each) for each in old),
             "10 minutes or more without traces in the user interface. Events are taken in, and "
             "their jobs wait.",
         ],
@@ -241,7 +243,7 @@ def _refresh_waiter(client: Any) -> Any:
     return waiters.create_waiter_with_client("InstanceRefreshed", model, client)  # pyright: ignore
 
 
-def _fate(volume: Resource) -> str:
+def _kept_or_deleted(volume: Resource) -> str:
     if volume.retain_on_delete:
         return (
             f"Not {volume.id}: the stack forgets it, but it stays in AWS and is billed until you "

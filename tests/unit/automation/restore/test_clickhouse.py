@@ -475,6 +475,7 @@ def test_the_plan_says_what_is_lost(kept: bool, words: str) -> None:
     world = Restoring(volume("vol-old", retainOnDelete=kept))
     lost = restore_volume.plan(world.deployed, SNAPSHOT).lost
     assert "What ClickHouse took in after 2026-11-20 12:00 UTC" in lost[0]
+    assert "replay --stack prod --since 2026-11-20T12:00:00Z loads them" in lost[0]
     assert lost[1].startswith(words)
 
 
