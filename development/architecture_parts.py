@@ -11,7 +11,7 @@ from development.recorded_graph import recorded, shipped_config
 from langfuse_aws.graph.architecture import architecture
 from langfuse_aws.graph.mermaid import mermaid
 from langfuse_aws.graph.model import ResourceGraph
-from langfuse_aws.graph.open_ports import GROUP, open_ports
+from langfuse_aws.graph.open_ports import SECURITY_GROUP, open_ports
 from langfuse_aws.review.markdown import ABSENT, table
 
 BY_API: Final[Mapping[str, Any]] = {"size": "dev", "grafana": {"enabled": True}}
@@ -59,7 +59,7 @@ def open_ports_table() -> str:
         for each in opened:
             key = (_name(graph, each.target), each.ports)
             sources.setdefault(key, set()).add(_name(graph, each.source))
-        groups = {each.urn for each in graph.of_type(GROUP)}
+        groups = {each.urn for each in graph.of_type(SECURITY_GROUP)}
         closed |= {_name(graph, each) for each in groups - {each.target for each in opened}}
     if different := set(sources) ^ set(WHY):
         raise LookupError(f"WHY and the security groups differ in {sorted(different)}")

@@ -9,10 +9,8 @@ from langfuse_aws.cost.hours import SCALING_TARGET, group_hours, service_hours
 from langfuse_aws.cost.inputs import Inputs, section, sections
 from langfuse_aws.cost.prices import EC2_PLAN_DISCOUNT, FARGATE_PLAN_DISCOUNT, HOURS
 from langfuse_aws.graph.model import Resource
-from langfuse_aws.graph.resource_types import ECS_SERVICE, TASK_DEFINITION
+from langfuse_aws.graph.resource_types import ECS_SERVICE, LAUNCH_TEMPLATE, TASK_DEFINITION
 
-GROUP: Final = "aws:autoscaling/group:Group"
-TEMPLATE: Final = "aws:ec2/launchTemplate:LaunchTemplate"
 APP_RUNNER_SCALING: Final = (
     "aws:apprunner/autoScalingConfigurationVersion:AutoScalingConfigurationVersion"
 )
@@ -104,7 +102,7 @@ def app_runner(resource: Resource, context: Context) -> Iterator[Charge]:
 
 def group(resource: Resource, context: Context) -> Iterator[Charge]:
     """The instances of an Auto Scaling group, with their root volumes and addresses."""
-    (template,) = context.graph.origins(resource, "launchTemplate", TEMPLATE)
+    (template,) = context.graph.origins(resource, "launchTemplate", LAUNCH_TEMPLATE)
     count, hours = int(resource.inputs["desiredCapacity"]), group_hours(resource, context)
     yield _instances(template.inputs["instanceType"], count, hours, context)
     for device in sections(template.inputs, "blockDeviceMappings"):

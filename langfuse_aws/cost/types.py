@@ -42,8 +42,8 @@ READ: Final = frozenset(
         hours.OF_SERVICES,
         hours.SCALING_TARGET,
         compute.TASK_DEFINITION,
-        compute.TEMPLATE,
-        stores.CLUSTER,
+        compute.LAUNCH_TEMPLATE,
+        stores.DB_CLUSTER,
         network.VPC,
     }
 )

@@ -10,11 +10,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from langfuse_aws.graph.grouping import Grouping
-from langfuse_aws.graph.main_resources import API, BUCKET, PLAN, VAULT, VPC, rules_into, whole
+from langfuse_aws.graph.main_resources import API, PLAN, VAULT, VPC, rules_into, whole
 from langfuse_aws.graph.model import UNKNOWN, ResourceGraph
 from langfuse_aws.graph.open_ports import ALL, INTERNET, open_ports
 from langfuse_aws.graph.picture import Arrow, Node
-from langfuse_aws.graph.resource_types import APP_RUNNER_SERVICE, TASK_DEFINITION
+from langfuse_aws.graph.resource_types import APP_RUNNER_SERVICE, S3_BUCKET, TASK_DEFINITION
 
 HTTPS: Final = "443"
 RIGHT: Final = "IAM"
@@ -99,7 +99,7 @@ def _rights(graph: ResourceGraph, finder: _Finder) -> Iterator[tuple[str, str]]:
         roles = graph.origins(task, key, ROLE)
         for policy in graph.of_type("aws:iam/rolePolicy:RolePolicy"):
             if any(role in graph.origins(policy, "role", ROLE) for role in roles):
-                for bucket in graph.origins(policy, "policy", BUCKET):
+                for bucket in graph.origins(policy, "policy", S3_BUCKET):
                     yield finder.node(whole(graph, task).urn), finder.node(bucket.urn)
 
 

@@ -11,11 +11,11 @@ from typing import Any, Final, Literal, cast, get_args
 
 from langfuse_aws.graph.model import Resource, ResourceGraph, has_unknown
 
-GROUP: Final = "aws:ec2/securityGroup:SecurityGroup"
+SECURITY_GROUP: Final = "aws:ec2/securityGroup:SecurityGroup"
 INGRESS_RULE: Final = "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule"
 EGRESS_RULE: Final = "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule"
 RULE: Final = "aws:ec2/securityGroupRule:SecurityGroupRule"
-DEFAULT_GROUP: Final = "aws:ec2/defaultSecurityGroup:DefaultSecurityGroup"
+DEFAULT_SECURITY_GROUP: Final = "aws:ec2/defaultSecurityGroup:DefaultSecurityGroup"
 
 INTERNET: Final = ("0.0.0.0/0", "::/0")
 ALL: Final = "all"
@@ -62,7 +62,9 @@ def rules(resource: Resource, direction: Direction) -> Iterator[GroupRule]:
         )
     elif resource.type == RULE and given.get("type") == direction:
         yield _older(given, "sourceSecurityGroupId", "sourceSecurityGroupId", "securityGroupId")
-    elif resource.type in (GROUP, DEFAULT_GROUP) and isinstance(given.get(direction), list):
+    elif resource.type in (SECURITY_GROUP, DEFAULT_SECURITY_GROUP) and isinstance(
+        given.get(direction), list
+    ):
         for each in cast("list[Any]", given[direction]):
             if isinstance(each, Mapping):
                 yield _older(cast("Mapping[str, Any]", each), "securityGroups", direction, "")
@@ -137,12 +139,14 @@ def _groups(graph: ResourceGraph, resource: Resource, key: str, ids: tuple[str, 
     inline = key in get_args(Direction)
     if not ids or (inline and not has_unknown(list(ids))):
         return [_by_id(graph, each) for each in ids]
-    known = [each.urn for each in graph.origins(resource, key, GROUP)]
+    known = [each.urn for each in graph.origins(resource, key, SECURITY_GROUP)]
     return known or [_by_id(graph, each) for each in ids]
 
 
 def _by_id(graph: ResourceGraph, group_id: str) -> str:
-    found = [each.urn for each in graph.of_type(GROUP) if each.outputs.get("id") == group_id]
+    found = [
+        each.urn for each in graph.of_type(SECURITY_GROUP) if each.outputs.get("id") == group_id
+    ]
     return found[0] if found else group_id
 
 

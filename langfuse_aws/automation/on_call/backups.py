@@ -10,15 +10,12 @@ from langfuse_aws.automation.on_call.findings import Finding, Reading, age, iso,
 from langfuse_aws.automation.on_call.running_stack import RunningStack
 from langfuse_aws.components.observability.alarm_clickhouse import BACKUP_HOURS, DAY_HOURS
 from langfuse_aws.graph.model import Resource
+from langfuse_aws.graph.resource_types import DB_CLUSTER, DB_INSTANCE, EBS_VOLUME, S3_BUCKET
 from langfuse_aws.settings.hours import DAY_MINUTES
 
 SECTION: Final = "backups"
 VAULT: Final = "aws:backup/vault:Vault"
-VOLUME: Final = "aws:ebs/volume:Volume"
-CLUSTER: Final = "aws:rds/cluster:Cluster"
-INSTANCE: Final = "aws:rds/instance:Instance"
 CACHE: Final = "aws:elasticache/replicationGroup:ReplicationGroup"
-BUCKET: Final = "aws:s3/bucket:Bucket"
 
 LOOKED_BACK: Final = timedelta(days=8)
 """How far recovery points are looked for: a week, and a day of grace."""
@@ -39,12 +36,12 @@ https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/accessing-monitoring.html
 def backup_readings(stack: RunningStack) -> Iterator[Reading]:
     """One of each kind of backup that the stack has."""
     vaults = [each for each in stack.of_type(VAULT) if stack.part(each) == "backups"]
-    for volume in stack.of_type(VOLUME) if vaults else ():
+    for volume in stack.of_type(EBS_VOLUME) if vaults else ():
         subject = f"{stack.part(volume)} snapshot"
         yield Reading(SECTION, subject, partial(_volume, stack, vaults[0], volume, subject))
-    if any(stack.part(each) == "clickhouse-backups" for each in stack.of_type(BUCKET)):
+    if any(stack.part(each) == "clickhouse-backups" for each in stack.of_type(S3_BUCKET)):
         yield Reading(SECTION, "clickhouse backup", partial(_clickhouse, stack))
-    for token in (CLUSTER, INSTANCE):
+    for token in (DB_CLUSTER, DB_INSTANCE):
         for database in stack.of_type(token):
             yield Reading(SECTION, stack.part(database), partial(_database, stack, database))
     for cache in stack.of_type(CACHE):
@@ -86,7 +83,7 @@ def _clickhouse(stack: RunningStack) -> Iterator[Finding]:
 
 def _database(stack: RunningStack, database: Resource) -> Iterator[Finding]:
     rds, subject = stack.aws("rds"), stack.part(database)
-    if database.type == CLUSTER:
+    if database.type == DB_CLUSTER:
         kind, name = "db-cluster", database.outputs["clusterIdentifier"]
         (found,) = rds.describe_db_clusters(DBClusterIdentifier=name)["DBClusters"]
         status = found["Status"]

@@ -18,7 +18,13 @@ from langfuse_aws.components.observability.alarm_services import service_alarms
 from langfuse_aws.components.observability.alarm_stores import store_alarms
 from langfuse_aws.components.shared import metrics
 from langfuse_aws.components.shared.metrics import Metric
-from langfuse_aws.graph.resource_types import APP_RUNNER_SERVICE, ECS_SERVICE
+from langfuse_aws.graph.resource_types import (
+    APP_RUNNER_SERVICE,
+    DB_CLUSTER,
+    DB_INSTANCE,
+    EBS_VOLUME,
+    ECS_SERVICE,
+)
 
 SECTION: Final = "load"
 NEVER_ASLEEP: Final = "redis"
@@ -142,14 +148,14 @@ def _subjects(
             for each in stack.of_type(APP_RUNNER_SERVICE)
         ],
     )
-    volumes = [{"VolumeId": each.id} for each in stack.of_type("aws:ebs/volume:Volume")]
+    volumes = [{"VolumeId": each.id} for each in stack.of_type(EBS_VOLUME)]
     yield "clickhouse", [metrics.DISK_USED], volumes
     yield (
         "postgres",
         [metrics.AURORA_CONNECTIONS, metrics.AURORA_CPU, metrics.AURORA_CAPACITY, AURORA_MEMORY],
         [
             {"DBClusterIdentifier": each.outputs["clusterIdentifier"]}
-            for each in stack.of_type("aws:rds/cluster:Cluster")
+            for each in stack.of_type(DB_CLUSTER)
         ],
     )
     yield (
@@ -162,7 +168,7 @@ def _subjects(
         ],
         [
             {"DBInstanceIdentifier": each.outputs["identifier"]}
-            for each in stack.of_type("aws:rds/instance:Instance")
+            for each in stack.of_type(DB_INSTANCE)
         ],
     )
     nodes = [

@@ -13,7 +13,7 @@ from langfuse_aws.automation.hours.asleep import need_awake
 from langfuse_aws.automation.plan import Plan, Step
 from langfuse_aws.automation.restore.points import LATEST, RestorePoint
 from langfuse_aws.components.clickhouse.backup import CONTAINER, FOLDER
-from langfuse_aws.graph.resource_types import TASK_DEFINITION
+from langfuse_aws.graph.resource_types import S3_BUCKET, TASK_DEFINITION
 from langfuse_aws.settings.external_stores import ExternalClickHouse
 
 BACKUP: Final = re.compile(r"(?P<kind>full|incremental)-\d{8}T\d{6}Z")
@@ -177,7 +177,7 @@ def _bucket(deployed: Deployed) -> str:
             "backups of it. Restore it where it runs."
         )
     name = f"{deployed.prefix}-clickhouse-backups"
-    return deployed.resource("aws:s3/bucket:Bucket", name).outputs["bucket"]
+    return deployed.resource(S3_BUCKET, name).outputs["bucket"]
 
 
 def _folders(s3: Any, bucket: str, prefix: str) -> Sequence[str]:

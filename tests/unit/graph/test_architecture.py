@@ -20,7 +20,7 @@ from langfuse_aws.graph.grouping import Detail, term
 from langfuse_aws.graph.main_resources import main_resources
 from langfuse_aws.graph.mermaid import mermaid
 from langfuse_aws.graph.model import UNKNOWN, ResourceGraph
-from langfuse_aws.graph.open_ports import GROUP
+from langfuse_aws.graph.open_ports import SECURITY_GROUP
 from langfuse_aws.graph.picture import (
     PLAIN,
     STORES,
@@ -260,7 +260,7 @@ def test_ids_do_not_depend_on_the_stack_and_are_ids_of_mermaid() -> None:
 
 def test_a_group_that_nobody_carries_and_a_source_that_is_not_known_yet_are_nodes() -> None:
     stack = "urn:pulumi:dev::langfuse::pulumi:pulumi:Stack::langfuse-dev"
-    group = f"urn:pulumi:dev::langfuse::{GROUP}::alone"
+    group = f"urn:pulumi:dev::langfuse::{SECURITY_GROUP}::alone"
     rule = {"protocol": "tcp", "fromPort": 1, "toPort": 1, "cidrBlocks": [UNKNOWN]}
     graph = ResourceGraph.of_state(
         {
@@ -268,7 +268,7 @@ def test_a_group_that_nobody_carries_and_a_source_that_is_not_known_yet_are_node
                 {"urn": stack, "type": "pulumi:pulumi:Stack"},
                 {
                     "urn": group,
-                    "type": GROUP,
+                    "type": SECURITY_GROUP,
                     "custom": True,
                     "inputs": {"description": "Nobody's", "ingress": [rule]},
                 },
@@ -408,7 +408,9 @@ def test_the_table_of_open_ports_has_every_port_of_every_stack_and_no_other() ->
         ("every-port", EVERY_PORT),
     ]:
         graph = build(stack, config)
-        called = {group.name: group.inputs["description"] for group in graph.of_type(GROUP)}
+        called = {
+            group.name: group.inputs["description"] for group in graph.of_type(SECURITY_GROUP)
+        }
         registered |= {
             (called.get(source, source), called[target], "all" if port == -1 else str(port))
             for source, target, port in graph.open_ports()
@@ -423,7 +425,7 @@ def test_the_page_names_every_security_group_that_any_stack_has() -> None:
     descriptions = {
         group.inputs["description"]
         for graph in stacks_of_all.graphs().values()
-        for group in graph.of_type(GROUP)
+        for group in graph.of_type(SECURITY_GROUP)
     }
     assert len(descriptions) > 10
     assert {each for each in descriptions if each not in page} == set()

@@ -11,10 +11,16 @@ import pytest
 from development.architecture_parts import EVERY_PORT
 from development.recorded_graph import recorded, shipped_config
 from langfuse_aws.graph.model import UNKNOWN, ResourceGraph
-from langfuse_aws.graph.open_ports import DEFAULT_GROUP, GROUP, INGRESS_RULE, RULE, open_ports
+from langfuse_aws.graph.open_ports import (
+    DEFAULT_SECURITY_GROUP,
+    INGRESS_RULE,
+    RULE,
+    SECURITY_GROUP,
+    open_ports,
+)
 from tests.unit.stack_graph import VARIED, build
 
-WEB, STORE = (f"urn:pulumi:dev::langfuse::{GROUP}::{name}" for name in ("web", "store"))
+WEB, STORE = (f"urn:pulumi:dev::langfuse::{SECURITY_GROUP}::{name}" for name in ("web", "store"))
 SUBJECT = "urn:pulumi:dev::langfuse::x::rule"
 
 
@@ -24,8 +30,8 @@ def entry(urn: str, kind: str, inputs: Any = None, **more: Any) -> dict[str, Any
 
 def opened(*entries: dict[str, Any]) -> list[tuple[str, str, str]]:
     groups = [
-        entry(WEB, GROUP, outputs={"id": "sg-web"}),
-        entry(STORE, GROUP, outputs={"id": "sg-store"}),
+        entry(WEB, SECURITY_GROUP, outputs={"id": "sg-web"}),
+        entry(STORE, SECURITY_GROUP, outputs={"id": "sg-store"}),
     ]
     given = {each["urn"] for each in entries}
     resources = [*(each for each in groups if each["urn"] not in given), *entries]
@@ -115,7 +121,7 @@ def test_blocks_that_only_the_update_will_tell_are_one_unknown_source(key: str) 
     assert opened(entry(SUBJECT, RULE, given)) == [(UNKNOWN, WEB, "all")]
 
 
-@pytest.mark.parametrize("kind", [GROUP, DEFAULT_GROUP])
+@pytest.mark.parametrize("kind", [SECURITY_GROUP, DEFAULT_SECURITY_GROUP])
 def test_inline_rules_open_ports(kind: str) -> None:
     block = {"protocol": "tcp", "fromPort": 22, "toPort": 22}
     given = [

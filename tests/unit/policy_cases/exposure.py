@@ -3,7 +3,13 @@
 from typing import Any, Final
 
 from langfuse_aws.graph.model import UNKNOWN, Resource
-from langfuse_aws.graph.open_ports import DEFAULT_GROUP, EGRESS_RULE, GROUP, INGRESS_RULE, RULE
+from langfuse_aws.graph.open_ports import (
+    DEFAULT_SECURITY_GROUP,
+    EGRESS_RULE,
+    INGRESS_RULE,
+    RULE,
+    SECURITY_GROUP,
+)
 from langfuse_aws.policy.exposure import (
     PUBLIC_BLOCK,
     RESOURCE_POLICIES,
@@ -18,9 +24,9 @@ SWITCHES: Final = dict.fromkeys(
 ANYBODY: Final = {"Effect": "Allow", "Principal": "*", "Action": "s3:GetObject"}
 ACCOUNT: Final = {"Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::1:root"}, "Action": "a:b"}
 
-BALANCED: Final = made(GROUP, name="alb")
-OTHER: Final = made(GROUP, name="langfuse-dev-postgres")
-WEB: Final = made(GROUP, name="langfuse-dev-web")
+BALANCED: Final = made(SECURITY_GROUP, name="alb")
+OTHER: Final = made(SECURITY_GROUP, name="langfuse-dev-postgres")
+WEB: Final = made(SECURITY_GROUP, name="langfuse-dev-web")
 BALANCER: Final = made("aws:lb/loadBalancer:LoadBalancer", securityGroups=BALANCED)
 
 
@@ -146,13 +152,15 @@ CASES: Final[tuple[Case, ...]] = (
     broken(
         "no-open-ingress",
         "0.0.0.0/0 may enter at every port",
-        made(DEFAULT_GROUP, {"ingress": [{"cidrBlocks": ["0.0.0.0/0"], "protocol": "-1"}]}),
+        made(
+            DEFAULT_SECURITY_GROUP, {"ingress": [{"cidrBlocks": ["0.0.0.0/0"], "protocol": "-1"}]}
+        ),
     ),
     broken(
         "no-open-ingress",
         ["0.0.0.0/0 may enter at port 3000", "128.0.0.0/1 may enter at port 3000"],
         made(
-            GROUP,
+            SECURITY_GROUP,
             {
                 "ingress": [
                     {
@@ -194,7 +202,7 @@ CASES: Final[tuple[Case, ...]] = (
     broken(
         "no-open-egress",
         "it may connect to 0.0.0.0/0 at every port",
-        made(DEFAULT_GROUP, {"egress": [{"cidrBlocks": ["0.0.0.0/0"], "protocol": "-1"}]}),
+        made(DEFAULT_SECURITY_GROUP, {"egress": [{"cidrBlocks": ["0.0.0.0/0"], "protocol": "-1"}]}),
     ),
     broken(
         "no-open-egress",
@@ -204,7 +212,7 @@ CASES: Final[tuple[Case, ...]] = (
     broken(
         "no-open-egress",
         "it may connect to 0.0.0.0/0 at every port",
-        made(GROUP, {"egress": [{"cidrBlocks": ["0.0.0.0/0"], "protocol": "-1"}]}),
+        made(SECURITY_GROUP, {"egress": [{"cidrBlocks": ["0.0.0.0/0"], "protocol": "-1"}]}),
     ),
     kept("no-open-egress", ingress(WEB, EGRESS_RULE, ipProtocol="-1"), WEB),
     kept("no-open-egress", ingress(OTHER, EGRESS_RULE, fromPort=443, toPort=443), OTHER),
@@ -213,5 +221,5 @@ CASES: Final[tuple[Case, ...]] = (
         ingress(OTHER, EGRESS_RULE, cidrIpv4="10.0.0.0/16", ipProtocol="-1"),
         OTHER,
     ),
-    kept("no-open-egress", made(DEFAULT_GROUP)),
+    kept("no-open-egress", made(DEFAULT_SECURITY_GROUP)),
 )
