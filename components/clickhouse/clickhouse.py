@@ -7,7 +7,7 @@ Who may reach it: at port 8123 (HTTP) web, worker and Grafana; at port 9000 (nat
 the backup and the server itself. Nobody else: docs/network.md has every open port of a stack.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -53,6 +53,8 @@ from langfuse_aws.settings.model import Settings
 from langfuse_aws.settings.stores import ClickHouseOnEc2
 
 USER: Final = "langfuse"
+
+DNS_PORT: Final = 53
 
 MINIMUM_HEALTHY_PERCENT: Final = {1: 0, 3: 66}
 """One server stops before another one starts on its volume; of three, one at a time."""
@@ -152,7 +154,10 @@ class ClickHouse(pulumi.ComponentResource):
         group = security_group(name, "ClickHouse server", args.network.vpc_id, opts=child)
         self.http_ingress = {"clickhouse-http": IngressRule(group.id, CLICKHOUSE_HTTP_PORT)}
         self.native_ingress = {"clickhouse-native": IngressRule(group.id, CLICKHOUSE_NATIVE_PORT)}
-        depends_on: list[pulumi.Resource] = [_way_to_s3(name, group.id, args.location, child)]
+        depends_on: list[pulumi.Resource] = [
+            _way_to_s3(name, group.id, args.location, child),
+            *_way_to_names(name, group.id, args.network.name_servers, child),
+        ]
         if settings.clustered:
             ports = {
                 "native": CLICKHOUSE_NATIVE_PORT,
@@ -309,7 +314,7 @@ def _way_to_s3(
     location: Location,
     child: pulumi.ResourceOptions,
 ) -> pulumi.Resource:
-    """Let the server write backups, and connect to nothing else."""
+    """Let the server write backups."""
     prefixes = aws.ec2.get_managed_prefix_list(
         name=f"com.amazonaws.{location.region}.s3", opts=pulumi.InvokeOptions(parent=child.parent)
     )
@@ -323,3 +328,29 @@ def _way_to_s3(
         description="to S3",
         opts=child,
     )
+
+
+def _way_to_names(
+    name: str,
+    group_id: pulumi.Output[str],
+    servers: Sequence[str],
+    child: pulumi.ResourceOptions,
+) -> list[pulumi.Resource]:
+    """Let the server ask name servers that are not Amazon's, for S3's name and for its peers'.
+
+    https://docs.aws.amazon.com/vpc/latest/userguide/vpc-security-groups.html
+    """
+    return [
+        aws.vpc.SecurityGroupEgressRule(
+            f"{name}-to-dns-{server}-{protocol}",
+            security_group_id=group_id,
+            cidr_ipv4=f"{server}/32",
+            ip_protocol=protocol,
+            from_port=DNS_PORT,
+            to_port=DNS_PORT,
+            description=f"to the name server {server}",
+            opts=child,
+        )
+        for server in servers
+        for protocol in ("tcp", "udp")
+    ]

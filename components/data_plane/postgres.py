@@ -206,12 +206,17 @@ class Beginning(NamedTuple):
 
 
 def _beginning(
-    name: str, snapshot_identifier: str | None, engine: str, opts: pulumi.ResourceOptions
+    name: str,
+    settings: AuroraPostgres | PostgresInstance,
+    engine: str,
+    opts: pulumi.ResourceOptions,
 ) -> Beginning:
     """Have a database begin empty, or as its snapshot: RDS lowers neither version nor storage."""
-    if snapshot_identifier is None:
+    if settings.snapshot_identifier is None:
         return Beginning(POSTGRES_MAJOR, INSTANCE_STORAGE_GIB, opts)
-    snapshot, obstacle = database_snapshot(snapshot_identifier, engine, opts.parent)
+    snapshot, obstacle = database_snapshot(
+        settings.snapshot_identifier, engine, opts.parent, pauses=settings.pauses
+    )
     refusing = pulumi.ResourceOptions(hooks=only_without(name, obstacle))
     return Beginning(
         snapshot.engine_version if snapshot else POSTGRES_MAJOR,
@@ -260,7 +265,7 @@ def _aurora(
         opts=child,
     )
     engine = "aurora-postgresql"
-    begins = _beginning(name, settings.snapshot_identifier, engine, kept)
+    begins = _beginning(name, settings, engine, kept)
     cluster = aws.rds.Cluster(
         name,
         # Without it AWS's provider makes up a name that says nothing.
@@ -289,10 +294,13 @@ def _aurora(
             db_subnet_group_name=common["db_subnet_group_name"],
             # Readers of tier 0 and 1 keep the writer's capacity, so failover finds it warm.
             promotion_tier=min(index - 1, 1),
+            # An instance has a window of its own, in the night if AWS chooses it.
+            preferred_maintenance_window=common.get("preferred_maintenance_window"),
             # Not False: RDS refuses how the provider switches it off. With a lower minAcu it stays.
             # https://github.com/hashicorp/terraform-provider-aws/pull/49376
             **(INSIGHTS if settings.min_acu >= INSIGHTS_LEAST_ACU else {}),
             auto_minor_version_upgrade=True,
+            publicly_accessible=False,
             apply_immediately=True,
             # The data is the cluster's: readers may come and go.
             opts=child,
@@ -328,7 +336,7 @@ def _instance(
         opts=child,
     )
     engine = "postgres"
-    begins = _beginning(name, settings.snapshot_identifier, engine, kept)
+    begins = _beginning(name, settings, engine, kept)
     instance = aws.rds.Instance(
         name,
         engine=engine,

@@ -161,7 +161,6 @@ class Migration(pulumi.ComponentResource):
         return aws.lambda_.Function(
             label,
             runtime=f"python{LAMBDA_PYTHON}",
-            architectures=["arm64"],
             handler="migrate.handler",
             code=pulumi.AssetArchive({"migrate.py": pulumi.FileAsset(str(_FUNCTION))}),
             role=role.arn,

@@ -27,6 +27,12 @@ AWSX_SUBNET: Final = ("awsx:ec2:Vpc", "aws:ec2/vpc:Vpc", "aws:ec2/subnet:Subnet"
 """Within what awsx makes a subnet's route table, NAT gateway and address."""
 
 
+AMAZONS_NAME_SERVERS: Final = "AmazonProvidedDNS"
+NO_DHCP_OPTIONS: Final = "default"
+"""What DHCP options call Amazon's, and a VPC the want of options.
+https://docs.aws.amazon.com/vpc/latest/userguide/DHCPOptionSet.html"""
+
+
 @dataclass(frozen=True)
 class NetworkArgs:
     """What a network is made from."""
@@ -59,6 +65,9 @@ class Network(pulumi.ComponentResource):
     """Availability zones of `private_subnet_ids`, and of `task_subnet_ids`, in their order."""
     public_tasks: bool
     """Whether tasks and instances need public addresses to get out."""
+    name_servers: Sequence[str] = ()
+    """IPv4 addresses of an adopted VPC's own name servers; none: Amazon's answer, which no security
+    group keeps anybody from."""
 
     def __init__(
         self, name: str, args: NetworkArgs, opts: pulumi.ResourceOptions | None = None
@@ -250,7 +259,9 @@ class Network(pulumi.ComponentResource):
     def _adopt(self, settings: ExistingNetwork, *, named: bool) -> None:
         vpc_id, private = settings.vpc_id, settings.private_subnet_ids
         if named:
-            _require_names(vpc_id, self)
+            vpc = aws.ec2.get_vpc(id=vpc_id, opts=pulumi.InvokeOptions(parent=self))
+            _require_names(vpc)
+            self.name_servers = _name_servers(vpc, self)
         adopted_zones(vpc_id, settings.public_subnet_ids, "publicSubnetIds", self)
         self.zones = adopted_zones(vpc_id, private, "privateSubnetIds", self)
         self.vpc_id = pulumi.Output.from_input(settings.vpc_id)
@@ -313,23 +324,36 @@ def first_zones(count: int, parent: pulumi.Resource) -> list[Zone]:
     return zones[:count]
 
 
-def _require_names(vpc_id: str, parent: pulumi.Resource) -> None:
+def _require_names(vpc: aws.ec2.GetVpcResult) -> None:
     """Stop before the first resource where names of a private zone do not resolve.
 
     A VPC has no DNS hostnames unless it is the default one, or somebody has turned them on.
     https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/hosted-zone-private-considerations.html
     """
-    vpc = aws.ec2.get_vpc(id=vpc_id, opts=pulumi.InvokeOptions(parent=parent))
     for attribute, option, on in (
         ("enableDnsSupport", "--enable-dns-support", vpc.enable_dns_support),
         ("enableDnsHostnames", "--enable-dns-hostnames", vpc.enable_dns_hostnames),
     ):
         if not on:
             raise pulumi.RunError(
-                f"langfuse:network.vpcId: {vpc_id} has {attribute} off, and ClickHouse's name "
-                f"would not resolve. aws ec2 modify-vpc-attribute --vpc-id {vpc_id} {option} "
+                f"langfuse:network.vpcId: {vpc.id} has {attribute} off, and ClickHouse's name "
+                f"would not resolve. aws ec2 modify-vpc-attribute --vpc-id {vpc.id} {option} "
                 "turns it on."
             )
+
+
+def _name_servers(vpc: aws.ec2.GetVpcResult, parent: pulumi.Resource) -> list[str]:
+    """Find the name servers that the VPC's DHCP options have instead of Amazon's.
+
+    https://docs.aws.amazon.com/vpc/latest/userguide/DHCPOptionSetConcepts.html
+    """
+    if vpc.dhcp_options_id == NO_DHCP_OPTIONS:
+        return []
+    found = aws.ec2.get_vpc_dhcp_options(
+        dhcp_options_id=vpc.dhcp_options_id, opts=pulumi.InvokeOptions(parent=parent)
+    )
+    servers = found.domain_name_servers
+    return [each for each in servers if each != AMAZONS_NAME_SERVERS and ":" not in each]
 
 
 def adopted_zones(

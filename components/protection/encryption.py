@@ -21,6 +21,7 @@ from langfuse_aws.components.shared.kms_key import kms_key
 from langfuse_aws.components.shared.location import Location
 from langfuse_aws.settings.model import CUSTOMER_KEY, Settings
 from langfuse_aws.settings.network import CreatedNetwork
+from langfuse_aws.settings.partitions import dns_suffix
 from langfuse_aws.settings.stores import ClickHouseOnEc2
 
 AUTO_SCALING_ROLE: Final = "AWSServiceRoleForAutoScaling"
@@ -294,8 +295,7 @@ def _auto_scaling(location: Location) -> list[dict[str, Any]]:
 
 def _host(service: str, location: Location) -> str:
     """Name a service of the region, as conditions and principals do."""
-    suffix = "amazonaws.com.cn" if location.partition == "aws-cn" else "amazonaws.com"
-    return f"{service}.{location.region}.{suffix}"
+    return f"{service}.{location.region}.{dns_suffix(location.partition)}"
 
 
 def with_key(policy: str, key_arn: str, location: Location, *, schedules: bool = False) -> str:

@@ -40,6 +40,10 @@ MODES: Final = {"aurora-postgresql": "auroraServerless", "postgres": "instance"}
 
 DEFAULT_KEY: Final = "alias/aws/rds"
 
+PAUSES_FROM_MINOR: Final = 3
+"""The minor version of POSTGRES_MAJOR from which Aurora pauses, with 0 ACU.
+https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/aurora-serverless-v2-auto-pause.html"""
+
 _FINAL: Final = "-final-"
 _RANDOM_BYTES: Final = 4
 """Of the name of a final snapshot: 8 hexadecimal digits."""
@@ -63,8 +67,11 @@ class DatabaseSnapshot:
     database: str | None = None
     """The database that was made first, if it is known."""
 
-    def obstacle(self, engine: str) -> str | None:
-        """Say why no database of the engine can begin with it, and the remedy; None if one can."""
+    def obstacle(self, engine: str, *, pauses: bool = False) -> str | None:
+        """Say why no database of the engine can begin with it, and the remedy; None if one can.
+
+        `pauses` says whether its least capacity is 0.
+        """
         if self.engine != engine:
             return (
                 f"is of {self.engine}, and langfuse:postgres.mode {MODES[engine]} begins with one "
@@ -77,6 +84,12 @@ class DatabaseSnapshot:
             return (
                 f"is of PostgreSQL {major}, and the stack runs {POSTGRES_MAJOR}. Restore it beside "
                 "the stack, upgrade it there, and take a snapshot of that."
+            )
+        if pauses and int(self.engine_version.split(".")[1]) < PAUSES_FROM_MINOR:
+            return (
+                f"is of PostgreSQL {self.engine_version}, which cannot pause, and "
+                "langfuse:postgres.minAcu is 0. pulumi config set --path langfuse:postgres.minAcu "
+                f"0.5, until AWS has upgraded it to {major}.{PAUSES_FROM_MINOR} or later."
             )
         if not self.encrypted:
             return (
@@ -158,12 +171,12 @@ _PREAMBLE: Final = re.compile(r".*aws:\w+/\w+:\w+( returned an error)?: ")
 
 
 def database_snapshot(
-    identifier: str, engine: str, parent: pulumi.Resource | None
+    identifier: str, engine: str, parent: pulumi.Resource | None, *, pauses: bool = False
 ) -> tuple[DatabaseSnapshot | None, str | None]:
     """Look up a snapshot that a database of an engine is to begin with.
 
     Returns the snapshot, if there is one, and what speaks against it. Its owner and its database
-    are not told.
+    are not told. `pauses` says whether the database's least capacity is 0.
     """
     invoke_opts = pulumi.InvokeOptions(parent=parent)
     setting = f"langfuse:postgres.snapshotIdentifier: {identifier}"
@@ -201,7 +214,7 @@ def database_snapshot(
     if snapshot is None:
         word = "db-cluster" if aurora else "db"
         return None, f"{setting}: {missing}. See aws rds describe-{word}-snapshots."
-    obstacle = snapshot.obstacle(engine)
+    obstacle = snapshot.obstacle(engine, pauses=pauses)
     return snapshot, obstacle and f"{setting}: {obstacle}"
 
 

@@ -10,6 +10,7 @@ import pulumi_aws as aws
 
 from langfuse_aws.components.shared.location import Location
 from langfuse_aws.settings.managed_policies import label_of
+from langfuse_aws.settings.partitions import service_principal
 
 Statement = Mapping[str, Any]
 
@@ -69,7 +70,7 @@ def trust(service: str, location: Location, *, tells: bool = True) -> str:
     statement: dict[str, Any] = {
         "Effect": "Allow",
         "Action": "sts:AssumeRole",
-        "Principal": {"Service": service},
+        "Principal": {"Service": service_principal(service, location.partition)},
     }
     if service not in SAY_NOTHING:
         source = SOURCES[service]

@@ -61,6 +61,7 @@ NO_SNAPSHOT = "snap-00000000000000000"
 _ZONES = {
     "ap-northeast-1": {"a": 4, "c": 1, "d": 2},
     "ca-central-1": {"a": 1, "b": 2, "d": 4},
+    "cn-north-1": {"a": 1, "b": 2, "d": 4},
     "us-east-1": {"a": 1, "b": 2, "c": 3, "d": 4, "e": 5, "f": 6},
     "us-west-1": {"a": 1, "c": 3},
     "us-west-2": {"a": 1, "b": 2, "c": 3, "d": 4},
@@ -182,8 +183,21 @@ def _vpc(arguments: Arguments, region: str) -> Answer:
         "id": vpc,
         "arn": _ec2_arn(region, f"vpc/{vpc}"),
         "cidrBlock": "10.0.0.0/16",
+        "dhcpOptionsId": derived("dopt-", vpc),
         "enableDnsHostnames": True,
         "enableDnsSupport": True,
+        "ownerId": ACCOUNT,
+        "tags": {},
+    }
+
+
+def _dhcp_options(arguments: Arguments, region: str) -> Answer:
+    options = str(arguments.get("dhcpOptionsId"))
+    return {
+        "id": options,
+        "arn": _ec2_arn(region, f"dhcp-options/{options}"),
+        "dhcpOptionsId": options,
+        "domainNameServers": ["AmazonProvidedDNS"],
         "ownerId": ACCOUNT,
         "tags": {},
     }
@@ -287,6 +301,7 @@ DATA_SOURCES: dict[str, Callable[[Arguments, str], Answer]] = {
     "aws:ec2/getRouteTable": _route_table,
     "aws:ec2/getSubnet": _subnet,
     "aws:ec2/getVpc": _vpc,
+    "aws:ec2/getVpcDhcpOptions": _dhcp_options,
     "aws:ecr/getImage": _image,
     "aws:iam/getRoles": _roles,
     "aws:kms/getKey": _key,

@@ -33,6 +33,9 @@ ROLE_POLICIES = (
 DEFAULT_MINOR = 6
 """What a bare major version of PostgreSQL means here. AWS's own default moves."""
 
+PAUSES_FROM = "16.3"
+"""The version of Aurora PostgreSQL 16 from which it pauses."""
+
 _MODIFICATIONS = 4
 _DAY_SECONDS = 24 * 60 * 60
 _LIMIT = re.compile(r"(length|bytes|value|count) <= (\d+)")
@@ -308,6 +311,13 @@ def _older_version(_rule: Rule, request: Request) -> str | None:
     return f"{there} becomes {wanted}" if is_older(wanted, there) else None
 
 
+def _cannot_pause(_rule: Rule, request: Request) -> str | None:
+    least = next(iter(_at(request.new, ["serverlessv2ScalingConfiguration", "minCapacity"])), None)
+    version = request.old.get("engineVersionActual") or request.new.get("engineVersion")
+    older = is_older(version, PAUSES_FROM)
+    return f"{version} pauses from {PAUSES_FROM} on" if least == 0 and older else None
+
+
 def _major_upgrade(_rule: Rule, request: Request) -> str | None:
     wanted, there = request.new.get("engineVersion"), _version(request.old)
     if request.new.get("allowMajorVersionUpgrade") or not is_older(
@@ -415,6 +425,7 @@ def _start_time_of_before(rule: Rule, request: Request) -> str | None:
 
 REFUSALS: Mapping[str, Callable[[Rule, Request], str | None]] = {
     "attached_policies": _attached_policies,
+    "cannot_pause": _cannot_pause,
     "grace_period_without_balancers": _grace_period_without_balancers,
     "is_set": _is_set,
     "less_storage": _less_storage,

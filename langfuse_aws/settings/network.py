@@ -187,7 +187,7 @@ class ExistingNetwork(Section):
 def network_kind(value: Any) -> str:
     """`adopted` if any key that only an adopted VPC has is set."""
     keys = set(cast(Mapping[str, Any], value)) if isinstance(value, Mapping) else set(dir(value))
-    adopting = {"vpcId", "vpc_id", "privateSubnetIds", "publicSubnetIds", "private_subnet_ids"}
+    adopting = {"vpcId", "vpc_id", "privateSubnetIds", "publicSubnetIds"}
     return "adopted" if keys & adopting else "created"
 
 

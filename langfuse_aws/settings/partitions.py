@@ -1,4 +1,4 @@
-"""What AWS does not have in each of its partitions, of what a stack may use. Pure.
+"""What AWS has otherwise in each of its partitions, or not at all, of what a stack may use. Pure.
 
 The services of the resources are held against botocore's endpoints by a test; a service that only
 the containers call is here all the same. Regions without App Runner: settings.app_runner.
@@ -6,7 +6,7 @@ the containers call is here all the same. Regions without App Runner: settings.a
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Final
 
 from langfuse_aws.settings.closed_network import closed
@@ -26,6 +26,22 @@ WITHOUT_SES: Final = frozenset({"aws-cn"})
 WITH_TWO_PREFIXES: Final = frozenset({"aws-cn"})
 """com.amazonaws and cn.com.amazonaws.
 https://docs.amazonaws.cn/en_us/vpc/latest/privatelink/aws-services-privatelink-support.html"""
+
+
+PRINCIPALS_IN_CHINA: Final[Mapping[str, str]] = {"ec2.amazonaws.com": "ec2.amazonaws.com.cn"}
+"""Services that take roles by another name there. All others have one name everywhere.
+https://docs.amazonaws.cn/en_us/aws/latest/userguide/iam.html
+https://github.com/hashicorp/terraform-provider-aws/pull/47141"""
+
+
+def service_principal(service: str, partition: str) -> str:
+    """Name a service, such as `ecs-tasks.amazonaws.com`, as roles in the partition name it."""
+    return PRINCIPALS_IN_CHINA.get(service, service) if partition == "aws-cn" else service
+
+
+def dns_suffix(partition: str) -> str:
+    """What the names of a partition's hosts end with."""
+    return "amazonaws.com.cn" if partition == "aws-cn" else "amazonaws.com"
 
 
 def missing_services(settings: Settings, partition: str) -> Iterator[tuple[str, str]]:

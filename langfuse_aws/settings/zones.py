@@ -37,9 +37,10 @@ VPC_LINK_ZONES: Final[Mapping[str, str]] = {
 https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-vpc-links.html,
 https://github.com/aws/aws-cdk/issues/13569"""
 
-UNFIT_ZONES: Final = ("apne1-az3", "cac1-az3", "use1-az3", "usw1-az2")
-"""Old zones, which no VPC that is made here is in: AWS leaves them out of most that is new, and has
-no Graviton in some.
+UNFIT_ZONES: Final = ("apne1-az3", "cac1-az3", "cnn1-az4", "use1-az3", "usw1-az2")
+"""Zones that no VPC that is made here is in. Old ones, since AWS leaves them out of most that is
+new, and has no Graviton in some; and Beijing's third, which has no Fargate.
+https://docs.aws.amazon.com/AmazonECS/latest/developerguide/AWS_Fargate-Regions.html,
 https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs-arm64.html,
 https://docs.aws.amazon.com/eks/latest/userguide/network-reqs.html"""
 

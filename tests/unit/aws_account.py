@@ -16,12 +16,14 @@ import boto3
 from botocore.stub import Stubber
 from moto import mock_aws
 from moto.core.responses import ActionResult
+from moto.ec2.responses.elastic_block_store import ElasticBlockStore
 from moto.iam.responses import IamResponse
 from moto.servicequotas.exceptions import NoSuchResource
 from moto.servicequotas.models import ServiceQuotasBackend
 from moto.servicequotas.responses import ServiceQuotasResponse
 
 from langfuse_aws.automation.aws.answers import Caller, NewStack
+from langfuse_aws.automation.preflight.domain import Dns
 from langfuse_aws.settings.loading import load_without_secrets
 
 ACCOUNT = "123456789012"
@@ -45,6 +47,14 @@ def session_loader() -> Any:
 def aws(service: str, region: str = REGION) -> Any:
     """Give the client of a service, which is moto's in every test."""
     return session().client(service, region_name=region)
+
+
+def _nothing(_: str) -> list[str]:
+    return []
+
+
+NO_DNS = Dns(_nothing, _nothing)
+"""Who would ask it learns nothing."""
 
 
 def stubbed(service: str, *answers: tuple[str, dict[str, Any]]) -> Any:
@@ -152,6 +162,9 @@ def aws_account() -> Generator[Account]:
             }
         )
 
+    def default_key(_: Any) -> ActionResult:
+        return ActionResult({"KmsKeyId": "alias/aws/ebs"})
+
     with (
         mock_aws(),
         patch("moto.core.utils.create_loader", session_loader),
@@ -159,6 +172,7 @@ def aws_account() -> Generator[Account]:
         patch.object(
             ServiceQuotasResponse, "get_aws_default_service_quota", default_quota, create=True
         ),
+        patch.object(ElasticBlockStore, "get_ebs_default_kms_key_id", default_key, create=True),
         patch.object(IamResponse, "simulate_principal_policy", simulate, create=True),
     ):
         yield account

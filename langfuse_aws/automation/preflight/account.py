@@ -143,3 +143,33 @@ def check_backups(stack: NewStack) -> Iterator[Result]:
         f"aws backup update-region-settings --region {stack.region} "
         f"--resource-type-opt-in-preference {AURORA}=true",
     )
+
+
+DISKS: Final = "disk encryption"
+EBS_KEY: Final = "alias/aws/ebs"
+"""The key of AWS's that encrypts volumes unless somebody chooses another for the account."""
+
+POLICY: Final = "https://docs.aws.amazon.com/autoscaling/ec2/userguide/key-policy-requirements-EBS-encryption.html"
+
+
+def check_disks(stack: NewStack) -> Iterator[Result]:
+    """Whether disks that name no key have one of AWS's, which needs no rights.
+
+    The account may have another for the region. Auto Scaling starts no instance with that unless
+    its policy lets it, and no instance attaches a volume. What the policy lets whom do, nobody but
+    KMS can say.
+    """
+    found = stack.aws("ec2").get_ebs_default_kms_key_id()["KmsKeyId"]
+    if found != EBS_KEY:
+        key = stack.aws("kms").describe_key(KeyId=found)["KeyMetadata"]
+        if key["KeyManager"] != "AWS":
+            yield unknown(
+                DISKS,
+                f"the account's default key for EBS in {stack.region} is {found}, and instances "
+                "start only if its policy lets AWSServiceRoleForAutoScaling and the stack's roles "
+                "use it.",
+                f"See that it does as {POLICY} says; or pulumi config set langfuse:encryption "
+                f"customerKey --stack {stack.name}, for a key of the stack's own.",
+            )
+            return
+    yield ok(DISKS, "disks are encrypted with AWS's own key")

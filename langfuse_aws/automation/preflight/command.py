@@ -32,23 +32,28 @@ from langfuse_aws.automation.preflight import zones
 from langfuse_aws.automation.preflight.account import (
     APP_RUNNER,
     BACKUPS,
+    DISKS,
     PARTITION,
     REGION,
     backs_up_aurora,
     check_app_runner,
     check_backups,
+    check_disks,
     check_partition,
     check_region,
     find_caller,
 )
 from langfuse_aws.automation.preflight.domain import (
+    AUTHORITY,
     CERTIFICATE,
     HOSTED_ZONE,
     RECORD,
-    NameServers,
+    Dns,
+    check_authority,
     check_certificate,
     check_hosted_zone,
     check_record,
+    issuers,
     name_servers,
 )
 from langfuse_aws.automation.preflight.endpoints import SERVICES, check_endpoints
@@ -78,7 +83,7 @@ def preflight(stack: str | None, folder: Path, as_json: bool) -> None:
         new = new_stack(read_stack_file(stack, folder))
     results: list[Result] = []
     with waits.silent(as_json), waits("asking AWS"), new_client() as client:
-        for result in run(new, client, name_servers):
+        for result in run(new, client, Dns(name_servers, issuers)):
             results.append(result)
             _show_json(result) if as_json else _show(result)
     if not as_json:
@@ -87,7 +92,7 @@ def preflight(stack: str | None, folder: Path, as_json: bool) -> None:
         raise typer.Exit(1)
 
 
-def run(stack: NewStack, client: httpx.Client, ask_dns: NameServers) -> Iterator[Result]:
+def run(stack: NewStack, client: httpx.Client, ask_dns: Dns) -> Iterator[Result]:
     """Run every check that the stack needs, side by side; give the answers in a fixed order."""
     first, caller = find_caller(stack)
     yield first
@@ -100,7 +105,7 @@ def run(stack: NewStack, client: httpx.Client, ask_dns: NameServers) -> Iterator
             yield from found
 
 
-def checks_of_account(stack: NewStack, caller: Caller, ask_dns: NameServers) -> Iterator[Check]:
+def checks_of_account(stack: NewStack, caller: Caller, ask_dns: Dns) -> Iterator[Check]:
     """Give the checks that ask AWS with the caller's credentials, as the stack needs them."""
     settings, needs = stack.settings, needs_of(stack.settings)
     yield Check(REGION, partial(check_region, stack))
@@ -114,14 +119,18 @@ def checks_of_account(stack: NewStack, caller: Caller, ask_dns: NameServers) -> 
         yield Check(zones.VPC_LINK, partial(zones.check_vpc_link, stack))
     if needs.machines:
         yield Check(zones.MACHINES, partial(zones.check_machines, stack, needs))
+        if settings.encryption is None:
+            yield Check(DISKS, partial(check_disks, stack))
     if needs.db_instances:
         yield Check(zones.DATABASE, partial(zones.check_database, stack))
     yield from quota_checks(stack, needs)
     if backs_up_aurora(settings):
         yield Check(BACKUPS, partial(check_backups, stack))
     if settings.hosted_zone:
-        yield Check(HOSTED_ZONE, partial(check_hosted_zone, stack, ask_dns))
+        yield Check(HOSTED_ZONE, partial(check_hosted_zone, stack, ask_dns.name_servers))
         yield Check(RECORD, partial(check_record, stack))
+    if settings.domain and not settings.ingress.certificate_arn:
+        yield Check(AUTHORITY, partial(check_authority, stack, ask_dns.issuers))
     if settings.ingress.certificate_arn:
         yield Check(CERTIFICATE, partial(check_certificate, stack))
     if settings.policies:

@@ -4,7 +4,7 @@ import json
 import re
 import shlex
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import dns.exception
 import dns.resolver
@@ -15,6 +15,7 @@ from langfuse_aws.automation.aws.answers import NewStack, Result, error_code, fa
 HOSTED_ZONE: Final = "hosted zone"
 DELEGATION: Final = "delegation"
 CERTIFICATE: Final = "certificate"
+AUTHORITY: Final = "certificate authority"
 RECORD: Final = "domain record"
 
 IN_THE_WAY: Final = ("A", "CNAME")
@@ -26,8 +27,23 @@ ANONYMOUS: Final = re.compile(r"\.execute-api\.|\.awsapprunner\.com$")
 
 RESOLVER_SECONDS: Final = 10
 
+AMAZON: Final = frozenset({"amazon.com", "amazontrust.com", "awstrust.com", "amazonaws.com"})
+"""By which of these names a CAA record lets ACM issue; one is enough.
+https://docs.aws.amazon.com/acm/latest/userguide/setup-caa.html"""
+
 NameServers = Callable[[str], Sequence[str]]
 """Asks DNS for the name servers of a domain: none if it is not delegated. Raises DNSException."""
+
+Issuers = Callable[[str], Sequence[str] | None]
+"""Asks DNS whom the CAA records of a name let issue certificates for it: None if it has none, an
+empty list if they say nothing of it. Raises DNSException."""
+
+
+class Dns(NamedTuple):
+    """How DNS is asked."""
+
+    name_servers: NameServers
+    issuers: Issuers
 
 
 def name_servers(domain: str) -> list[str]:
@@ -37,6 +53,18 @@ def name_servers(domain: str) -> list[str]:
     except (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer):
         return []
     return [str(record) for record in answer]
+
+
+def issuers(name: str) -> list[str] | None:
+    """Ask the resolver that this machine uses."""
+    try:
+        answer = dns.resolver.resolve(name, "CAA", lifetime=RESOLVER_SECONDS)
+    except (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer):
+        return None
+    # What follows a semicolon is for the authority, and a semicolon alone lets nobody.
+    # https://www.rfc-editor.org/rfc/rfc8659#section-4.2
+    said: list[str] = [each.value.decode() for each in answer if each.tag.lower() == b"issue"]
+    return [each.partition(";")[0].strip().lower() for each in said]
 
 
 def public_zones(stack: NewStack, name: str) -> list[str]:
@@ -100,6 +128,39 @@ def _delegation(stack: NewStack, name: str, zone_id: str, ask_dns: NameServers) 
             remedy,
         )
     return ok(DELEGATION, f"{name} is delegated to {', '.join(known)}")
+
+
+def check_authority(stack: NewStack, ask_dns: Issuers) -> Iterator[Result]:
+    """Whether ACM may issue the certificate that is made for the domain.
+
+    The records of the name count, or else those of the next domain above it that has any. A
+    certificate that has failed stays so, and the next `up` waits for the same one.
+    https://www.rfc-editor.org/rfc/rfc8659#section-3
+    https://docs.aws.amazon.com/acm/latest/userguide/troubleshooting-caa.html
+    """
+    domain = str(stack.settings.domain)
+    labels = domain.split(".")
+    for place in range(len(labels)):
+        name = ".".join(labels[place:])
+        try:
+            found = ask_dns(name)
+        except dns.exception.DNSException as error:
+            yield unknown(AUTHORITY, " ".join(str(error).split()), f"dig CAA {name}")
+            return
+        if found is None:
+            continue
+        if not found or AMAZON & {*found}:
+            yield ok(AUTHORITY, f"the CAA records of {name} let ACM issue for {domain}")
+            return
+        others = ", ".join(sorted({*found} - {""})) or "nobody"
+        yield failed(
+            AUTHORITY,
+            f"{name}: its CAA records let {others} issue certificates, and not Amazon: ACM's for "
+            f"{domain} would fail.",
+            f'Add a CAA record to {name}, beside the others: 0 issue "amazon.com".',
+        )
+        return
+    yield ok(AUTHORITY, f"no CAA record says who may issue for {domain}")
 
 
 def check_record(stack: NewStack) -> Iterator[Result]:

@@ -31,6 +31,7 @@ from langfuse_aws.automation.preflight.actions import rows_for
 from langfuse_aws.automation.preflight.domain import public_zones
 from langfuse_aws.graph.resource_types import APP_RUNNER_SERVICE
 from langfuse_aws.settings.model import Settings
+from langfuse_aws.settings.partitions import dns_suffix, service_principal
 
 Verdict = Literal["allowed", "conditional", "organization", "boundary", "denied", "missing"]
 
@@ -201,6 +202,8 @@ def check_permissions(stack: NewStack, caller: Caller) -> Iterator[Result]:
         "account": caller.account,
         "region": stack.region,
         "prefix": stack.prefix,
+        "ec2": service_principal("ec2.amazonaws.com", caller.partition),
+        "suffix": dns_suffix(caller.partition),
         "zone": zones[0] if zones else "Z0PREFLIGHT",
         "boundary": stack.settings.permissions_boundary or "",
     }

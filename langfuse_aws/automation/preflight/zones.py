@@ -54,6 +54,19 @@ def check_zones(stack: NewStack, needs: Needs) -> Iterator[Result]:
             f"--filters Name=vpc-id,Values={network.vpc_id}.",
         )
         return
+    unfit = [
+        f"{subnet} is in {_names([zone])}"
+        for subnet, zone in zip(network.private_subnet_ids, zones, strict=True)
+        if zone.id in UNFIT_ZONES
+    ]
+    if unfit and _on_graviton(stack, needs):
+        yield failed(
+            ZONES,
+            f"langfuse:network.privateSubnetIds: {', '.join(unfit)}, where AWS has no Fargate, or "
+            "none on Graviton.",
+            "Leave it out, and list subnets of other zones.",
+        )
+        return
     least = max([2, *(machine.zones for machine in needs.machines)])
     first = zones if least == 2 else zones[:least]
     if len(set(first)) < least:
@@ -65,6 +78,12 @@ def check_zones(stack: NewStack, needs: Needs) -> Iterator[Result]:
         )
         return
     yield ok(ZONES, f"the private subnets are in {_names(zones)}")
+
+
+def _on_graviton(stack: NewStack, needs: Needs) -> bool:
+    """Whether any of the stack's tasks or instances is; tasks on x86_64 run in older zones too."""
+    services = stack.settings.web, stack.settings.worker
+    return bool(needs.machines) or any(each.architecture == "arm64" for each in services)
 
 
 def check_vpc_link(stack: NewStack) -> Iterator[Result]:

@@ -72,7 +72,9 @@ def database_snapshot(deployed: Deployed, identifier: str, *, aurora: bool) -> d
         found["AllocatedStorage"],
         found["MasterUsername"],
         _first_database(rds, snapshot, aurora=aurora) if snapshot else None,
-    ).obstacle("aurora-postgresql" if aurora else "postgres")
+    ).obstacle(
+        "aurora-postgresql" if aurora else "postgres", pauses=deployed.settings.postgres.pauses
+    )
     if obstacle is not None:
         raise UserError(f"--snapshot {identifier}: {obstacle}")
     return found

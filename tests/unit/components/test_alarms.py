@@ -214,22 +214,24 @@ def test_a_throttled_volume_is_searched_for_whatever_instance_has_it() -> None:
         )
 
 
-RESOURCES: dict[str, tuple[str, str]] = {
-    "ApiId": ("aws:apigatewayv2/api:Api", "id"),
-    "AutoScalingGroupName": ("aws:autoscaling/group:Group", "name"),
-    "BackupVaultName": ("aws:backup/vault:Vault", "name"),
-    "BucketName": ("aws:s3/bucket:Bucket", "bucket"),
-    "CertificateArn": ("aws:acm/certificate:Certificate", "arn"),
-    "ClusterName": ("aws:ecs/cluster:Cluster", "name"),
-    "DBClusterIdentifier": ("aws:rds/cluster:Cluster", "clusterIdentifier"),
-    "DBInstanceIdentifier": ("aws:rds/instance:Instance", "identifier"),
-    "LoadBalancer": ("aws:lb/loadBalancer:LoadBalancer", "arnSuffix"),
-    "ServiceName": ("aws:ecs/service:Service", "name"),
-    "Stage": ("aws:apigatewayv2/stage:Stage", "name"),
-    "TargetGroup": ("aws:lb/targetGroup:TargetGroup", "arnSuffix"),
-    "VolumeId": ("aws:ebs/volume:Volume", "id"),
-}
-"""Where the value of a dimension comes from."""
+RESOURCES: Final[tuple[tuple[str, str, str], ...]] = (
+    ("ApiId", "aws:apigatewayv2/api:Api", "id"),
+    ("AutoScalingGroupName", "aws:autoscaling/group:Group", "name"),
+    ("BackupVaultName", "aws:backup/vault:Vault", "name"),
+    ("BucketName", "aws:s3/bucket:Bucket", "bucket"),
+    ("CertificateArn", "aws:acm/certificate:Certificate", "arn"),
+    ("ClusterName", "aws:ecs/cluster:Cluster", "name"),
+    ("DBClusterIdentifier", "aws:rds/cluster:Cluster", "clusterIdentifier"),
+    ("DBInstanceIdentifier", "aws:rds/instance:Instance", "identifier"),
+    ("LoadBalancer", "aws:lb/loadBalancer:LoadBalancer", "arnSuffix"),
+    ("ServiceID", "aws:apprunner/service:Service", "serviceId"),
+    ("ServiceName", "aws:apprunner/service:Service", "serviceName"),
+    ("ServiceName", "aws:ecs/service:Service", "name"),
+    ("Stage", "aws:apigatewayv2/stage:Stage", "name"),
+    ("TargetGroup", "aws:lb/targetGroup:TargetGroup", "arnSuffix"),
+    ("VolumeId", "aws:ebs/volume:Volume", "id"),
+)
+"""Dimensions, and the types and outputs that their values come from."""
 
 
 def real_values(graph: Graph, dimension: str) -> set[str]:
@@ -246,8 +248,12 @@ def real_values(graph: Graph, dimension: str) -> set[str]:
         (group,) = graph.of_type("aws:elasticache/replicationGroup:ReplicationGroup")
         count = int(group.inputs["numCacheClusters"])
         return {f"{group.id}-00{number}" for number in range(1, count + 1)}
-    token, output = RESOURCES[dimension]
-    return {each.id if output == "id" else each.outputs[output] for each in graph.of_type(token)}
+    return {
+        each.id if output == "id" else each.outputs[output]
+        for known, token, output in RESOURCES
+        if known == dimension
+        for each in graph.of_type(token)
+    }
 
 
 @pytest.mark.parametrize("graph", [varied, large], ids=["small", "large"])

@@ -18,6 +18,7 @@ from langfuse_aws.offline.facts import ACCOUNT
 from tests.unit.components.test_alarms import copied, large, mailing, real_values
 from tests.unit.settings.test_external_stores import EXTERNAL, stack
 from tests.unit.stack_graph import Graph, shipped, varied
+from tests.unit.stacks_of_all import graphs
 
 FREE_METRICS = 50
 """What a free dashboard may show. https://aws.amazon.com/cloudwatch/pricing/"""
@@ -32,6 +33,7 @@ GRAPHS = {
     "prod": lambda: shipped("prod"),
     "small": varied,
     "large": large,
+    "App Runner": lambda: graphs()["App Runner"],
 }
 every_graph = pytest.mark.parametrize("name", GRAPHS)
 
@@ -70,6 +72,52 @@ def test_every_line_has_a_statistic_of_cloudwatch_and_a_label_of_its_own(name: s
         labels = [each["label"] for each in options]
         assert all(labels), widget["properties"]["title"]
         assert len({*labels}) == len(labels), labels
+
+
+@every_graph
+def test_every_graph_begins_at_zero(name: str) -> None:
+    drawn = [
+        each["properties"] for each in widgets(GRAPHS[name]()) if "metrics" in each["properties"]
+    ]
+    axes = [each["yAxis"] for each in drawn if each["view"] == "timeSeries"]
+    assert axes == [{"left": {"min": 0}}] * len(axes) != []
+
+
+LABELS: Final[dict[str, str]] = {
+    "5xx": "5xx",
+    "5xxStatusResponses": "5xx",
+    "ACUUtilization": "capacity, %",
+    "Count": "requests",
+    "DatabaseConnections": "PostgreSQL connections",
+    "DaysToExpiry": "certificate, days",
+    "EBSByteBalance%": "throughput credits, %",
+    "EBSIOBalance%": "I/O credits, %",
+    "FailedJobs": "failed jobs",
+    "FreeStorageSpace": "free storage, bytes",
+    "HTTPCode_ELB_5XX_Count": "5xx of the load balancer",
+    "HTTPCode_Target_5XX_Count": "5xx of web",
+    "NumberOfBackupJobsCompleted": "snapshots of volumes",
+    "NumberOfBackupJobsFailed": "failed snapshots",
+    "OldestJobAge": "oldest job of ingestion, s",
+    "OtherOldestJobAge": "oldest job of other queues, s",
+    "RequestCount": "requests",
+    "RequestLatency": "95th percentile, ms",
+    "Requests": "requests",
+    "UnHealthyHostCount": "unhealthy targets",
+    "WaitingJobs": "waiting jobs",
+}
+"""What is counted, by the metric's name. Latency is in s of a load balancer and in ms of others."""
+
+
+def test_what_is_drawn_is_told_with_its_unit() -> None:
+    drawn = {
+        (metric, options["label"])
+        for draw in GRAPHS.values()
+        for _, metric, _, options in lines(draw())
+    }
+    assert {pair for pair in drawn if pair[0] in LABELS} == {*LABELS.items()}
+    assert ("Latency", "95th percentile, ms") in drawn
+    assert ("TargetResponseTime", "95th percentile, s") in drawn
 
 
 READ: Final[dict[str, tuple[str, ...]]] = {
@@ -149,7 +197,7 @@ def test_it_reads_from_the_ingress_down_to_the_backups(name: str) -> None:
     words = list(dict.fromkeys(title.split(" ", 1)[1].split(":")[0] for title in titles))
     parts = ["Ingress", "Web", "Queue", "Worker", "PostgreSQL", "Valkey", "S3", "ClickHouse"]
     parts += ["Backups", "Certificate"]
-    if name == "dev":
+    if name in {"dev", "App Runner"}:  # no certificate, or AWS's own
         parts.remove("Certificate")
     assert words == parts
 

@@ -90,7 +90,8 @@ def test_postgres_is_encrypted_backed_up_and_not_public(stack: str) -> None:
     assert inputs["storageEncrypted"] is True
     assert inputs["copyTagsToSnapshot"] is True
     assert inputs["backupRetentionPeriod"] >= 7, "one day is what langfuse-with-aws-cdk keeps"
-    assert not inputs.get("publiclyAccessible", False)
+    servers = [*shipped(stack).of_type(RDS), *shipped(stack).of_type(AURORA_INSTANCE)]
+    assert {each.inputs["publiclyAccessible"] for each in servers} == {False}
 
 
 @pytest.mark.parametrize(

@@ -13,13 +13,14 @@ import pulumi_aws as aws
 import pytest
 
 from development.recorded_graph import on_mocks
+from langfuse_aws.components.clickhouse import clickhouse
 from langfuse_aws.components.observability.alarms import alarm_rows
-from langfuse_aws.components.runtime.read_back import Finding, service_finding
+from langfuse_aws.components.runtime.read_back import Finding, running_service, service_finding
 from langfuse_aws.components.shared.hours import only_awake
 from langfuse_aws.offline.facts import DEFAULT_REGION
 from langfuse_aws.settings.loading import load
 from tests.unit.components.test_read_back import OURS, URN, service
-from tests.unit.stack_graph import Graph, asked_of_data_sources, build, shipped
+from tests.unit.stack_graph import Graph, asked_of_data_sources, build, shipped, unshared
 
 HOURS: Final = {"from": "08:00", "to": "19:00", "timezone": "Europe/Berlin"}
 EMAIL: Final = {"email": "ops@example.com"}
@@ -270,6 +271,9 @@ def test_backups_and_maintenance_fall_into_the_hours() -> None:
     (cluster,) = large().of_type("aws:rds/cluster:Cluster")
     assert cluster.inputs["preferredBackupWindow"] == "08:00-08:30"
     assert cluster.inputs["preferredMaintenanceWindow"] == "mon:09:00-mon:09:30"
+    readers = large().of_type("aws:rds/clusterInstance:ClusterInstance")
+    windows = {each.inputs.get("preferredMaintenanceWindow") for each in readers}
+    assert windows == {"mon:09:00-mon:09:30"}, "each has its own, in the night if AWS chooses"
 
 
 def test_alarms_are_muted_all_of_them_while_it_sleeps_and_scaling_is_not() -> None:
@@ -316,3 +320,19 @@ def test_clickhouse_without_a_task_is_well_if_it_sleeps_and_told_of_if_it_should
     assert found.final
     assert "langfuse-dev-web: ECS is to run no task of it" in found.problem
     assert "resume" in found.problem
+
+
+@pytest.mark.parametrize(("config", "sleeps"), [({"size": "dev"}, False), (SMALL, True)])
+def test_clickhouse_may_have_no_task_only_where_it_sleeps(
+    config: dict[str, Any], sleeps: bool
+) -> None:
+    asked: list[bool] = []
+
+    def running(*given: Any, may_be_stopped: bool, after: Any) -> Any:
+        asked.append(may_be_stopped)
+        return running_service(*given, may_be_stopped=may_be_stopped, after=after)
+
+    with pytest.MonkeyPatch.context() as patch, unshared():
+        patch.setattr(clickhouse, "running_service", running)
+        build("dev", config)
+    assert asked == [sleeps]

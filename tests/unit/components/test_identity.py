@@ -4,6 +4,7 @@ When one changes on purpose, add an alias in the same commit and write the list 
 `UPDATE_GOLDEN=1 pytest tests/unit/components/test_identity.py`.
 """
 
+import json
 import os
 from pathlib import Path
 
@@ -28,6 +29,20 @@ def test_no_released_resource_changes_its_urn(stack: str) -> None:
     prefix = f"urn:pulumi:{STACKS[stack][0]}::langfuse::"
     urns = sorted(urn.removeprefix(prefix) for urn in graphs()[stack].urns.values())
     assert urns == golden(f"urns-{stack.lower().replace(' ', '-')}.txt", urns)
+
+
+def test_nothing_that_is_generated_once_is_generated_anew() -> None:
+    """Another input makes another value: a new salt, say, with which no API key is valid."""
+    found = sorted(
+        {
+            f"{each.type} {each.name.removeprefix(f'langfuse-{STACKS[stack][0]}-')} "
+            f"{json.dumps(each.inputs, sort_keys=True)}"
+            for stack, graph in graphs().items()
+            for each in graph.registrations
+            if each.type.startswith("random:")
+        }
+    )
+    assert found == golden("generated.txt", found)
 
 
 def test_no_resource_forgets_what_it_was_called_before() -> None:

@@ -254,3 +254,9 @@ def test_the_function_has_room_for_awss_sdk_and_as_long_as_lambda_gives() -> Non
     assert inputs["timeout"] == 900, (
         "the most there is: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html"
     )
+
+
+def test_the_function_runs_where_lambda_does() -> None:
+    """New regions begin without arm64: https://github.com/aws-powertools/powertools-lambda-python/issues/3545."""
+    inputs = shipped("dev").one(FUNCTION).inputs
+    assert inputs.get("architectures") in (None, ["x86_64"])

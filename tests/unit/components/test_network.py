@@ -37,6 +37,7 @@ from tests.unit.stack_graph import ROOT, Graph, build, shipped, unshared
 from tests.unit.stacks_of_all import STACKS, graphs
 
 ROUTE = "aws:ec2/route:Route"
+EGRESS_RULE = "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule"
 EGRESS = ("none", "natInstance", "natGateway", "natGatewayPerZone", "endpoints")
 WITHOUT_ROUTE = ("none", "endpoints")
 GATEWAY = "aws:ec2/natGateway:NatGateway"
@@ -226,6 +227,12 @@ def test_an_old_zone_is_not_used() -> None:
         "ap-northeast-1c",
         "ap-northeast-1d",
     ], "fixed letters such as us-east-1a to c do not exist everywhere (tubone24 variables.tf:19)"
+
+
+def test_a_zone_without_fargate_is_not_used() -> None:
+    """A task's subnet there is refused: Beijing's third zone has none, and its others do."""
+    with pytest.raises(pulumi.RunError, match=r"this region has 2 .*\(cn-north-1a, cn-north-1b\)"):
+        build("dev", dev({"zones": 3}), region="cn-north-1")
 
 
 VPC_LINK: Final = "aws:apigatewayv2/vpcLink:VpcLink"
@@ -420,6 +427,49 @@ def test_a_vpc_in_which_clickhouse_s_name_would_not_resolve_is_refused(missing: 
             build("dev", dev(ADOPTED))
         external = {"clickhouse": EXTERNAL["clickhouse"], "clickhousePassword": "x"}
         build("dev", {**dev(ADOPTED), **external})
+
+
+def resolving(*servers: str, options: str = "dopt-1") -> Graph:
+    """A stack in a VPC whose DHCP options name these servers."""
+    usual = invokes.DATA_SOURCES["aws:ec2/getVpc"]
+
+    def vpc(arguments: Mapping[str, Any], region: str) -> dict[str, Any]:
+        return {**usual(arguments, region), "dhcpOptionsId": options}
+
+    def dhcp(arguments: Mapping[str, Any], region: str) -> dict[str, Any]:  # noqa: ARG001
+        assert arguments == {"dhcpOptionsId": options}
+        return {"id": options, "dhcpOptionsId": options, "domainNameServers": [*servers]}
+
+    with pytest.MonkeyPatch.context() as patch, unshared():
+        patch.setitem(invokes.DATA_SOURCES, "aws:ec2/getVpc", vpc)
+        patch.setitem(invokes.DATA_SOURCES, "aws:ec2/getVpcDhcpOptions", dhcp)
+        return build("dev", dev(ADOPTED))
+
+
+def test_clickhouse_may_ask_the_name_servers_of_an_adopted_vpc() -> None:
+    """A security group holds back what is for them, and nothing that is for Amazon's own.
+
+    https://docs.aws.amazon.com/vpc/latest/userguide/vpc-security-groups.html
+    """
+    graph = resolving("10.9.0.53", "10.9.1.53", "fd00::53")
+    service = graph.one("aws:ecs/service:Service", "langfuse-dev-clickhouse").inputs
+    (group,) = service["networkConfiguration"]["securityGroups"]
+    asked = {
+        (rule.inputs["ipProtocol"], rule.inputs["cidrIpv4"])
+        for rule in graph.of_type(EGRESS_RULE)
+        if rule.inputs["securityGroupId"] == group and rule.inputs["fromPort"] == 53
+    }
+    assert asked == {
+        (protocol, f"{server}/32")
+        for protocol in ("tcp", "udp")
+        for server in ("10.9.0.53", "10.9.1.53")
+    }
+
+
+def test_amazons_name_servers_need_no_rule() -> None:
+    for graph in (resolving("AmazonProvidedDNS"), resolving(options="default")):
+        ports = {rule.inputs.get("fromPort") for rule in graph.of_type(EGRESS_RULE)}
+        assert 53 not in ports
 
 
 ENDPOINT: Final = "aws:ec2/vpcEndpoint:VpcEndpoint"

@@ -19,6 +19,7 @@ from langfuse_aws.offline.facts import DEFAULT_REGION
 from langfuse_aws.settings.loading import load
 from langfuse_aws.settings.stack import Secrets
 from tests.image_lock import locked
+from tests.unit.components.test_encryption import GIVEN
 from tests.unit.components.test_network import ADOPTED
 from tests.unit.components.test_provider_schema import data_source, faults
 from tests.unit.stack_graph import asked_of_data_sources
@@ -65,10 +66,14 @@ def run(config: Mapping[str, Any], monkeypatch: pytest.MonkeyPatch) -> tuple[Rec
     "config",
     [
         BEGINNING,
-        {**BEGINNING, "postgres": {"mode": "auroraServerless", "snapshotIdentifier": "nightly"}},
+        {
+            **BEGINNING,
+            "postgres": {"mode": "auroraServerless", "snapshotIdentifier": "nightly"},
+            "encryption": GIVEN,
+        },
         *(config for _, config in STACKS.values()),
     ],
-    ids=["beginning", "beginning with a cluster", *STACKS],
+    ids=["beginning", "beginning with a cluster and a given key", *STACKS],
 )
 def test_all_of_aws_is_reached_through_the_components_own_provider(
     config: Mapping[str, Any], monkeypatch: pytest.MonkeyPatch

@@ -515,6 +515,14 @@ def test_a_volume_that_is_gone_says_the_way_to_another_number_of_servers() -> No
     assert text.endswith(f"{WAY_OUT}langfuse-dev-clickhouse")
 
 
+def test_a_key_that_is_gone_says_what_becomes_of_what_it_encrypted() -> None:
+    there = {"langfuse:index:Encryption langfuse-dev-encryption": True}
+    with pytest.raises(pulumi.RunError) as caught:
+        call("langfuse-dev-stores", there, {})
+    assert "the stack's roles may decrypt it no longer" in str(caught.value)
+    assert str(caught.value).endswith(f"{WAY_OUT}langfuse-dev-encryption")
+
+
 def test_of_two_that_are_gone_the_one_that_is_not_allowed_is_named() -> None:
     with pytest.raises(pulumi.RunError) as caught:
         call("langfuse-dev-stores", THERE, {}, "langfuse-dev-storage")

@@ -21,7 +21,7 @@ from langfuse_aws.offline import invokes
 from langfuse_aws.offline.facts import DEFAULT_REGION
 from langfuse_aws.offline.invokes import NO_SNAPSHOT
 from langfuse_aws.offline.mocks import OfflineMocks
-from tests.unit.stack_graph import build
+from tests.unit.stack_graph import build, unshared
 
 Found = tuple[DatabaseSnapshot | None, str | None]
 
@@ -42,6 +42,36 @@ def test_a_database_begins_with_what_its_snapshot_says(engine: str) -> None:
     snapshot, obstacle = looked_up("nightly", engine)
     assert obstacle is None
     assert snapshot == DatabaseSnapshot("nightly", engine, "16.6", "available", True, 20)
+
+
+@pytest.mark.parametrize(("version", "fine"), [("16.2", False), ("16.3", True), ("16.10", True)])
+def test_a_database_that_pauses_begins_with_a_version_that_can(version: str, fine: bool) -> None:
+    snapshot = DatabaseSnapshot("old", "aurora-postgresql", version, "available", True, 20)
+    assert snapshot.obstacle("aurora-postgresql") is None
+    said = snapshot.obstacle("aurora-postgresql", pauses=True)
+    assert (said is None) is fine
+    assert fine or said == (
+        "is of PostgreSQL 16.2, which cannot pause, and langfuse:postgres.minAcu is 0. pulumi "
+        "config set --path langfuse:postgres.minAcu 0.5, until AWS has upgraded it to 16.3 or "
+        "later."
+    )
+
+
+@pytest.mark.parametrize("least", [0, 0.5])
+def test_a_cluster_asks_for_a_snapshot_by_its_least_capacity(
+    monkeypatch: pytest.MonkeyPatch, least: float
+) -> None:
+    asked: list[bool] = []
+
+    def look_up(*arguments: Any, pauses: bool) -> Found:
+        asked.append(pauses)
+        return database_snapshot(*arguments, pauses=pauses)
+
+    monkeypatch.setattr("langfuse_aws.components.data_plane.postgres.database_snapshot", look_up)
+    section = {"mode": "auroraServerless", "minAcu": least, "snapshotIdentifier": "nightly"}
+    with unshared():
+        build("dev", {"size": "dev", "postgres": section})
+    assert asked == [least == 0]
 
 
 @pytest.mark.parametrize("engine", OF_ENGINE)

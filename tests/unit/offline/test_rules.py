@@ -485,6 +485,11 @@ GROUP_USERS: Mapping[str, tuple[str, Properties]] = {
 HERE = "us-east-1"
 
 
+def pausing(least: float) -> Properties:
+    """A cluster's capacity."""
+    return {"serverlessv2ScalingConfiguration": {"minCapacity": least, "maxCapacity": 2}}
+
+
 def of_region(rule: Rule, region: str) -> dict[str, Any]:
     """The rule's properties, with things of the region."""
     found: dict[str, Any] = {"region": HERE}
@@ -502,6 +507,11 @@ CASES: Mapping[str, Callable[[Rule], Case]] = {
         {},
         {"name": "host", "forceDetachPolicies": True},
         beside=[("aws:iam/rolePolicyAttachment:RolePolicyAttachment", ATTACHED)],
+    ),
+    "cannot_pause": lambda rule: Case(
+        {**pausing(0.5), "engineVersion": "16.2"} if "update" in rule.at else None,
+        {**pausing(0), "engineVersion": "16.2"},
+        {**pausing(0.5), "engineVersion": "16.2"},
     ),
     "grace_period_without_balancers": lambda rule: (
         Case({"taskDefinition": "a"}, {**BEHIND, **GRACE}, {**BEHIND})

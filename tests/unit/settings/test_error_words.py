@@ -23,6 +23,7 @@ from langfuse_aws.settings import messages
 from langfuse_aws.settings.image_lock import read_lock
 from langfuse_aws.settings.loading import SettingsError, load
 from langfuse_aws.settings.model import Settings
+from langfuse_aws.settings.sign_in import PROVIDERS
 from plugin.inputs import read
 
 WRONG: Final[tuple[Any, ...]] = (
@@ -48,6 +49,13 @@ PYDANTICS: Final = (
 """Words of pydantic's, and of its rules."""
 
 
+def within(names: list[str], value: Any) -> dict[str, Any]:
+    """A value below some keys, each a section of the one before."""
+    for name in reversed(names):
+        value = {name: value}
+    return value
+
+
 def wrong_files() -> Iterator[dict[str, Any]]:
     """Stack files with one wrong value each: at every section, and at every key of every shape."""
     for path in [*Settings.model_json_schema(by_alias=True)["properties"]]:
@@ -56,10 +64,7 @@ def wrong_files() -> Iterator[dict[str, Any]]:
         section, *below = key.path.replace("NAME", "okta").split(".")
         for shape in TAGS.get(section, [{}]) if below else []:
             for value in WRONG:
-                nested: Any = value
-                for name in reversed(below):
-                    nested = {name: nested}
-                yield {section: {**shape, **nested}}
+                yield {section: {**shape, **within(below, value)}}
 
 
 def wrong_together() -> Iterator[dict[str, Any]]:
@@ -108,6 +113,20 @@ def test_every_line_tells_key_bound_and_remedy_and_no_word_of_python() -> None:
     assert len(said) > 1000
     assert {line for line in said if not LINE.fullmatch(line)} == set()
     assert {line for line in said if re.search(r"\b(None|True|False|XX)\b", line)} == set()
+
+
+@pytest.mark.parametrize("path", sorted({key.path for key in all_keys()}))
+def test_no_key_takes_nothing_for_a_value(path: str) -> None:
+    refused = {
+        line
+        for provider in (PROVIDERS if "NAME" in path else ["-"])
+        for section, *below in [path.replace("NAME", provider).split(".")]
+        for shape in (TAGS.get(section, [{}]) if below else [{}])
+        for line in lines_of({section: {**shape, **within(below, "")} if below else ""})
+        if line.startswith(f"langfuse:{path.replace('NAME', provider)}: ")
+        if "exists only for" not in line
+    }
+    assert refused
 
 
 def test_an_error_that_pydantic_has_not_had_yet_is_told_in_words_of_ours_too() -> None:

@@ -26,8 +26,9 @@ from langfuse_aws.settings.partitions import missing_services
 from tests.unit.components.test_alarms import copied
 from tests.unit.stack_graph import VARIED, Graph, build, shipped, shipped_config, varied
 
-REGIONS = {"aws": "us-east-1", "aws-cn": "cn-north-1", "aws-us-gov": "us-gov-west-1"}
-SECOND = {"aws-cn": "cn-northwest-1", "aws-us-gov": "us-gov-east-1"}
+REGIONS = {"aws": "us-east-1", "aws-cn": "cn-northwest-1", "aws-us-gov": "us-gov-west-1"}
+SECOND = {"aws-cn": "cn-north-1", "aws-us-gov": "us-gov-east-1"}
+ROLE = "aws:iam/role:Role"
 each_partition = pytest.mark.parametrize("partition", REGIONS)
 
 SERVICES: Mapping[str, str] = {
@@ -173,12 +174,33 @@ def test_nothing_names_another_partition(name: str, partition: str) -> None:
 
 @each_stack
 def test_in_china_hosts_have_chinas_suffix(name: str) -> None:
-    # Principals of services have the same name everywhere:
-    # https://github.com/aws/aws-cdk/blob/main/packages/aws-cdk-lib/cx-api/FEATURE_FLAGS.md#aws-cdkaws-iamstandardizedserviceprincipals
+    # Principals of services are no hosts.
     for each in graph(name, "aws-cn").registrations:
         text = json.dumps([each.inputs, each.outputs], default=str)
         text = re.sub(r'\\"Service\\": \\"[^"]*"', "", text)
         assert re.findall(r"[\w*-]+\.[\w.*-]+\.amazonaws\.com(?!\.cn)\b", text) == [], each.name
+
+
+@each_partition
+@each_stack
+def test_ec2_takes_roles_by_the_name_that_it_has_in_the_partition(
+    name: str, partition: str
+) -> None:
+    """IAM has refused the other one in China, and EC2 gives no instance such a role.
+
+    https://github.com/kubernetes/kops/issues/27
+    https://github.com/hashicorp/terraform-provider-aws/issues/46209
+    """
+    ec2 = "ec2.amazonaws.com.cn" if partition == "aws-cn" else "ec2.amazonaws.com"
+    trusts = [each.inputs["assumeRolePolicy"] for each in graph(name, partition).of_type(ROLE)]
+    services = [
+        statement["Principal"]["Service"]
+        for each in trusts
+        for statement in json.loads(each)["Statement"]
+    ]
+    assert ec2 in services
+    chinese = {each for each in services if each.endswith(".cn")}
+    assert chinese == ({ec2} if partition == "aws-cn" else set()), "the others have one name"
 
 
 @pytest.mark.parametrize("partition", ["aws-cn", "aws-us-gov"])

@@ -1839,3 +1839,33 @@ def test_a_role_has_ten_policies_at_the_most_and_none_twice() -> None:
     )
     (line,) = problems(web={"policyArns": [POLICY, POLICY]})
     assert line.endswith(f"has {POLICY} twice. Name each policy once.")
+
+
+# --- What a YAML file can hold, and JSON cannot
+
+
+@pytest.mark.parametrize(
+    ("config", "line"),
+    [
+        (
+            {"web": {"cpu": date(2026, 1, 1)}},
+            'langfuse:web.cpu: "2026-01-01": must be an integer.',
+        ),
+        (
+            {"web": {"environment": {"A": date(2026, 1, 1)}}},
+            'langfuse:web.environment.A: "2026-01-01": must be a text.',
+        ),
+        (
+            {"web.cpu": date(2026, 1, 1)},
+            "pulumi config set --path 'langfuse:web.cpu' '\"2026-01-01\"'.",
+        ),
+    ],
+)
+def test_a_date_is_told_as_it_is_written(config: dict[str, Any], line: str) -> None:
+    (found,) = problems(**config)
+    assert line in found
+
+
+def test_of_what_is_sealed_nothing_is_said_and_of_all_else_everything() -> None:
+    (found,) = problems(web={"cpu": SEALED, "memory": "much"}, logs=SEALED)
+    assert found.startswith('langfuse:web.memory: "much": ')

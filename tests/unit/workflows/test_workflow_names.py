@@ -57,6 +57,7 @@ ASKED: Final = {
     "get_snapshot": "rds:DescribeDBSnapshots",
     "get_subnet": "ec2:DescribeSubnets",
     "get_vpc": "ec2:DescribeVpcAttribute",
+    "get_vpc_dhcp_options": "ec2:DescribeDhcpOptions",
     "get_zone_output": "route53:GetHostedZone",
 }
 """The data sources of the program, and the right that each takes in a preview.

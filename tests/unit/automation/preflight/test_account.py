@@ -26,6 +26,7 @@ from langfuse_aws.automation.preflight.zones import (
 from langfuse_aws.settings.versions import POSTGRES_MAJOR
 from langfuse_aws.settings.zones import VPC_LINK_ZONES, Zone
 from tests.unit.aws_account import ACCOUNT, REGION, Account, aws, stubbed
+from tests.unit.settings.test_external_stores import EXTERNAL
 
 ALB = {"domain": "langfuse.example.com", "ingress": {"kind": "alb"}}
 GATEWAYS = {"network": {"egress": "natGatewayPerZone"}}
@@ -185,6 +186,23 @@ def test_zones_of_an_adopted_network_are_those_of_its_private_subnets(account: A
     assert result == Result(
         "zones", "ok", "the private subnets are in us-east-1d (use1-az4), us-east-1b (use1-az1)"
     )
+
+
+def test_an_adopted_subnet_in_a_zone_without_fargate_on_graviton_fails(account: Account) -> None:
+    stack = adopted(account, "us-east-1a", "us-east-1e")
+    (subnet, _) = [*reversed(stack.settings.network.model_dump()["private_subnet_ids"])]
+    result = only(check_zones(stack, needs_of(stack.settings)))
+    assert result == Result(
+        "zones",
+        "failed",
+        f"langfuse:network.privateSubnetIds: {subnet} is in us-east-1e (use1-az3), where AWS has "
+        "no Fargate, or none on Graviton.",
+        "Leave it out, and list subnets of other zones.",
+    )
+    x86 = {"architecture": "x86_64"}
+    without = {"clickhouse": EXTERNAL["clickhouse"], "web": x86, "worker": x86}
+    fine = adopted(account, "us-east-1a", "us-east-1e", **without)
+    assert only(check_zones(fine, needs_of(fine.settings))).status == "ok"
 
 
 def test_adopted_subnets_of_one_zone_fail(account: Account) -> None:

@@ -16,13 +16,9 @@ from langfuse_aws.automation.preflight.account import (
     check_backups,
 )
 from langfuse_aws.settings.loading import load
-from tests.unit.aws_account import DEPLOYER, REGION, aws, stubbed
+from tests.unit.aws_account import DEPLOYER, NO_DNS, REGION, aws, stubbed
 
 COPIED = {"copyRegion": "eu-west-1"}
-
-
-def no_name_servers(_: str) -> list[str]:
-    return []
 
 
 def stack(**opted_in: bool) -> NewStack:
@@ -70,6 +66,6 @@ def test_it_is_asked_only_where_a_plan_names_aurora(
 def test_preflight_has_the_check_where_it_is_needed(size: str) -> None:
     config = {"size": size, "domain": "langfuse.example.com", "backups": COPIED}
     new = NewStack(size, f"langfuse-{size}", REGION, load(config), aws)
-    checks = {each.name for each in preflight.checks_of_account(new, DEPLOYER, no_name_servers)}
+    checks = {each.name for each in preflight.checks_of_account(new, DEPLOYER, NO_DNS)}
     assert (BACKUPS in checks) is (size == "staging")
     assert PARTITION in checks

@@ -6,16 +6,18 @@ resolver answers: nobody could ask one here.
 
 import json
 import shlex
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import dns.exception
+import dns.rdataset
 import dns.resolver
 import pytest
 
 from langfuse_aws.automation.aws.answers import NewStack, Result
 from langfuse_aws.automation.preflight import domain as preflight_domain
 from langfuse_aws.automation.preflight.domain import (
+    check_authority,
     check_certificate,
     check_hosted_zone,
     check_record,
@@ -374,3 +376,91 @@ def test_no_record_of_ones_own_is_looked_for_where_the_program_makes_none(
     for settings in ({}, {"domain": DOMAIN, "ingress": {"certificateArn": CERTIFICATE}}):
         assert list(check_record(account.stack(**settings))) == []
     assert list(check_record(account.stack(domain=DOMAIN))) == [], "without its zone"
+
+
+def on_authority(account: Account, caa: Mapping[str, Sequence[str]]) -> tuple[Result, list[str]]:
+    """What is said of the domain, and which names were asked for."""
+    asked: list[str] = []
+
+    def ask(name: str) -> Sequence[str] | None:
+        asked.append(name)
+        return caa.get(name)
+
+    (result,) = check_authority(account.stack(domain=DOMAIN), ask)
+    return result, asked
+
+
+def test_without_caa_records_anybody_may_issue(account: Account) -> None:
+    result, asked = on_authority(account, {})
+    assert result == Result(
+        "certificate authority", "ok", "no CAA record says who may issue for langfuse.example.com"
+    )
+    assert asked == [DOMAIN, ZONE, "com"], "up to the root, as authorities look for them"
+
+
+@pytest.mark.parametrize("allowed", [["amazon.com"], ["letsencrypt.org", "awstrust.com"], []])
+def test_caa_records_that_let_amazon_issue_are_fine(account: Account, allowed: list[str]) -> None:
+    result, asked = on_authority(account, {ZONE: allowed, "com": ["nobody.example"]})
+    assert result.status == "ok"
+    assert asked == [DOMAIN, ZONE], "those above do not count"
+
+
+@pytest.mark.parametrize(
+    ("allowed", "others"),
+    [(["letsencrypt.org", "digicert.com"], "digicert.com, letsencrypt.org"), ([""], "nobody")],
+)
+def test_caa_records_without_amazon_fail_before_acm_does(
+    account: Account, allowed: list[str], others: str
+) -> None:
+    result, _ = on_authority(account, {ZONE: allowed})
+    assert result == Result(
+        "certificate authority",
+        "failed",
+        f"example.com: its CAA records let {others} issue certificates, and not Amazon: ACM's for "
+        "langfuse.example.com would fail.",
+        'Add a CAA record to example.com, beside the others: 0 issue "amazon.com".',
+    )
+
+
+def test_a_silent_dns_says_nothing_of_authorities(account: Account) -> None:
+    def ask(_: str) -> list[str]:
+        raise dns.exception.Timeout
+
+    (result,) = check_authority(account.stack(domain=DOMAIN), ask)
+    assert result.status == "unknown"
+    assert result.remedy == f"dig CAA {DOMAIN}"
+
+
+def test_issuers_are_those_of_the_caa_records(monkeypatch: pytest.MonkeyPatch) -> None:
+    records = [
+        '0 issue "Amazon.com"',
+        '0 ISSUE "letsencrypt.org; validationmethods=dns-01"',
+        '0 issue ";"',
+        '0 issuewild "digicert.com"',
+        '0 iodef "mailto:ops@example.com"',
+    ]
+    asked: list[Any] = []
+
+    def resolve(*arguments: Any, **more: Any) -> dns.rdataset.Rdataset:
+        asked.extend([*arguments, more])
+        return dns.rdataset.from_text("IN", "CAA", 300, *records)
+
+    monkeypatch.setattr(dns.resolver, "resolve", resolve)
+    found = preflight_domain.issuers(ZONE)
+    assert sorted(found or ()) == ["", "amazon.com", "letsencrypt.org"]
+    assert asked == [ZONE, "CAA", {"lifetime": 10}]
+
+
+@pytest.mark.parametrize("error", [dns.resolver.NXDOMAIN, dns.resolver.NoAnswer])
+def test_a_name_without_caa_records_has_no_issuers(
+    monkeypatch: pytest.MonkeyPatch, error: type[Exception]
+) -> None:
+    class Silent(error):
+        def __init__(self) -> None:
+            """Take no details."""
+
+    def resolve(*_: Any, **__: Any) -> None:
+        raise Silent
+
+    monkeypatch.setattr(dns.resolver, "resolve", resolve)
+    assert preflight_domain.issuers(ZONE) is None

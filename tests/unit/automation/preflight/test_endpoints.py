@@ -15,7 +15,7 @@ from langfuse_aws.automation.preflight import command
 from langfuse_aws.automation.preflight.endpoints import SERVICES, check_endpoints
 from langfuse_aws.settings.closed_network import endpoint_services
 from langfuse_aws.settings.zones import Zone
-from tests.unit.aws_account import DEPLOYER, Account
+from tests.unit.aws_account import DEPLOYER, NO_DNS, Account
 
 ZONES: Final = ["eu-west-1a", "eu-west-1b"]
 
@@ -100,15 +100,10 @@ def test_each_endpoint_is_looked_for_in_the_region_and_in_the_zones_of_the_stack
     ]
 
 
-def no_name_servers(_: str) -> list[str]:
-    """Nobody is asked."""
-    return []
-
-
 def test_only_a_closed_network_is_asked_about(account: Account) -> None:
     mirrored: dict[str, Any] = {"images": {"source": "mirror"}}
     for egress, asked in (("endpoints", True), ("natGateway", False), ("none", False)):
         stack = account.stack(network={"egress": egress}, **mirrored)
-        checks = command.checks_of_account(stack, DEPLOYER, no_name_servers)
+        checks = command.checks_of_account(stack, DEPLOYER, NO_DNS)
         names = {each.name for each in checks}
         assert (SERVICES in names) is asked, egress

@@ -8,6 +8,7 @@ complete for a type: no account was there to try a first `up` in.
 
 import json
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any, TypeVar
 
 import pytest
@@ -367,6 +368,18 @@ def test_a_vault_needs_rights_on_its_key_as_aws_backup_calls_it(account: Account
     }
     assert asked["ResourceArns"] == [f"arn:aws:kms:eu-west-1:{ACCOUNT}:key/preflight"]
     assert context_of(asked)["kms:ViaService"] == "backup.eu-west-1.amazonaws.com"
+
+
+def test_services_have_the_names_of_the_partition(account: Account) -> None:
+    """The context of a real call: https://github.com/terraform-aws-modules/terraform-aws-eks/issues/3636."""
+    caller = replace(DEPLOYER, partition="aws-cn")
+    list(check_permissions(account.stack("cn-north-1"), caller))
+    asked = [context_of(each) for each in account.simulated]
+    passed = {each["iam:PassedToService"] for each in asked if "iam:PassedToService" in each}
+    assert {each for each in passed if "ec2" in each} == {"ec2.amazonaws.com.cn"}
+    assert "ecs-tasks.amazonaws.com" in passed
+    through = {each["kms:ViaService"] for each in asked if "kms:ViaService" in each}
+    assert through == {"backup.cn-north-1.amazonaws.com.cn"}
 
 
 def test_a_firewall_needs_rights_on_the_load_balancer_too(account: Account) -> None:

@@ -46,6 +46,7 @@ def registry(monkeypatch: pytest.MonkeyPatch) -> Registry:
         raise AssertionError("no domain was set")
 
     monkeypatch.setattr(command, "name_servers", nobody)
+    monkeypatch.setattr(command, "issuers", nobody)
     return found
 
 
@@ -198,10 +199,17 @@ def test_a_domain_is_looked_up_in_dns(
     def strangers(name: str) -> list[str]:
         return [f"ns.{name}"]
 
+    def others(name: str) -> list[str] | None:
+        return ["ca.example"] if name == "example.com" else None
+
     monkeypatch.setattr(command, "name_servers", strangers)
+    monkeypatch.setattr(command, "issuers", others)
     result = preflight("--stack", "acme/langfuse/staging", "--dir", str(project), "--json")
     assert answers(result.stdout)["delegation"]["message"].startswith(
         "example.com: DNS asks ns.example.com, which "
+    )
+    assert answers(result.stdout)["certificate authority"]["message"].startswith(
+        "example.com: its CAA records let ca.example issue certificates, "
     )
     assert account.simulated
 
