@@ -17,7 +17,6 @@ from langfuse_aws.components.data_plane.data_plane import (
 )
 from langfuse_aws.components.grafana.grafana import Grafana, GrafanaArgs
 from langfuse_aws.components.ingress.ingress import Ingress, IngressArgs
-from langfuse_aws.components.langfuse_web.app_runner import refuse_region
 from langfuse_aws.components.langfuse_web.langfuse_web import LangfuseWeb, LangfuseWebArgs
 from langfuse_aws.components.langfuse_worker.langfuse_worker import (
     LangfuseWorker,
@@ -41,7 +40,7 @@ from langfuse_aws.components.runtime.cluster import Cluster, ClusterArgs
 from langfuse_aws.components.runtime.images import Images, ImagesArgs
 from langfuse_aws.components.service_inputs import ServiceInputs
 from langfuse_aws.components.shared import iam
-from langfuse_aws.components.shared.location import Location, refuse_partition, refuse_regions
+from langfuse_aws.components.shared.location import Location, refuse_location
 from langfuse_aws.components.shared.metrics import merge_dimensions
 from langfuse_aws.contract.ports_and_health import WEB_HEALTH_PATH
 from langfuse_aws.settings.agreement import doubts
@@ -70,9 +69,7 @@ def deploy(
     for doubt in doubts(settings, dict.fromkeys(secrets.environment)):
         pulumi.log.warn(doubt)
     location = Location.current(parent)
-    refuse_region(settings, location)
-    refuse_partition(settings, location)
-    refuse_regions(settings, location)
+    refuse_location(settings, location)
     if doubt := unverified(settings, location.region):
         pulumi.log.warn(doubt)
     guard = ReplacementGuard(
@@ -85,7 +82,11 @@ def deploy(
     unguarded = pulumi.ResourceOptions.merge(pulumi.ResourceOptions(parent=parent), cost.options())
     access_logs = AccessLogs(
         f"{name}-access-logs",
-        AccessLogsArgs(location, settings.logs.retention_days, settings.deletion_protection),
+        AccessLogsArgs(
+            location=location,
+            retention_days=settings.logs.retention_days,
+            protected=settings.deletion_protection,
+        ),
         unguarded,
     ).bucket
     if settings.encryption is not None:
@@ -100,37 +101,51 @@ def deploy(
     network = Network(
         name,
         NetworkArgs(
-            settings.network,
-            location,
-            settings.logs.retention_days,
-            guard,
-            endpoint_services(settings),
-            settings.hours,
+            settings=settings.network,
+            location=location,
+            log_retention_days=settings.logs.retention_days,
+            guard=guard,
+            endpoint_services=endpoint_services(settings),
+            hours=settings.hours,
             named=isinstance(settings.clickhouse, ClickHouseOnEc2),
         ),
         opts,
     )
     cluster = Cluster(name, ClusterArgs(network.vpc_id), opts)
     ingress = Ingress(
-        name, IngressArgs(settings, network, cluster, how_to_allow, access_logs), opts
+        name,
+        IngressArgs(
+            settings=settings,
+            network=network,
+            cluster=cluster,
+            how_to_allow=how_to_allow,
+            access_logs=access_logs,
+        ),
+        opts,
     )
     data_plane = DataPlane(
         name,
         DataPlaneArgs(
-            settings,
-            location,
-            network.vpc_id,
-            network.private_subnet_ids,
-            ingress.url,
-            secrets,
-            access_logs,
+            settings=settings,
+            location=location,
+            vpc_id=network.vpc_id,
+            subnet_ids=network.private_subnet_ids,
+            origin=ingress.url,
+            secrets=secrets,
+            access_logs=access_logs,
         ),
         stores,
     )
     clickhouse = ClickHouse(
         f"{name}-clickhouse",
         ClickHouseArgs(
-            settings, location, network, cluster, images, secrets.passwords, access_logs
+            settings=settings,
+            location=location,
+            network=network,
+            cluster=cluster,
+            images=images,
+            passwords=secrets.passwords,
+            access_logs=access_logs,
         ),
         opts,
     )
@@ -140,25 +155,25 @@ def deploy(
             Backups(
                 f"{name}-backups",
                 BackupsArgs(
-                    settings.backups,
-                    location,
-                    clickhouse.volume_arns,
-                    data_plane.postgres.backed_up,
-                    settings.deletion_protection,
+                    settings=settings.backups,
+                    location=location,
+                    volume_arns=clickhouse.volume_arns,
+                    database=data_plane.postgres.backed_up,
+                    protected=settings.deletion_protection,
                 ),
                 opts,
             )
         )
     parts = ServiceInputs(
-        settings,
-        location,
-        network,
-        cluster,
-        images,
-        data_plane,
-        clickhouse,
-        guard.close(data_plane, ReleaseGuard(settings, how_to_set)),
-        ingress.url,
+        settings=settings,
+        location=location,
+        network=network,
+        cluster=cluster,
+        images=images,
+        data_plane=data_plane,
+        clickhouse=clickhouse,
+        guarded=guard.close(data_plane, ReleaseGuard(settings, how_to_set)),
+        url=ingress.url,
     )
     migration = Migration(f"{name}-migration", MigrationArgs(parts), opts)
     web = LangfuseWeb(f"{name}-web", LangfuseWebArgs(parts, ingress, migration), opts)

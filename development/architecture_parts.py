@@ -1,7 +1,7 @@
 """Writes the architecture's pictures and the table of who may talk to whom, from resource graphs.
 
-The graphs are recorded without an engine. The reasons in the table are written here; a door without
-a reason, and a reason without a door, is an error.
+The graphs are recorded without an engine. The reasons in the table are written here; an open
+port without a reason, and a reason without an open port, is an error.
 """
 
 from collections.abc import Mapping
@@ -9,20 +9,20 @@ from typing import Any, Final
 
 from development.recorded_graph import recorded, shipped_config
 from langfuse_aws.graph.architecture import architecture
-from langfuse_aws.graph.doors import GROUP, doors
 from langfuse_aws.graph.mermaid import mermaid
 from langfuse_aws.graph.model import ResourceGraph
+from langfuse_aws.graph.open_ports import SECURITY_GROUP, open_ports
 from langfuse_aws.review.markdown import ABSENT, table
 
 BY_API: Final[Mapping[str, Any]] = {"size": "dev", "grafana": {"enabled": True}}
-EVERY_DOOR: Final[Mapping[str, Any]] = {
+EVERY_PORT: Final[Mapping[str, Any]] = {
     "size": "staging",
     "domain": "langfuse.example.com",
     "network": {"zones": 3},
     "clickhouse": {"replicas": 3},
     "grafana": {"enabled": True},
 }
-"""With BY_API, every door that the program knows but that of `egress: endpoints`, whose images must
+"""With BY_API, every port that the program opens but that of `egress: endpoints`, whose images must
 be locked: the page has a sentence of it."""
 
 WHY: Final[Mapping[tuple[str, str], str]] = {
@@ -50,17 +50,17 @@ def flowchart(stack: str) -> str:
     return f"```mermaid\n{mermaid(architecture(graph))}\n```"
 
 
-def doors_table() -> str:
+def open_ports_table() -> str:
     """Who may talk to whom, in these two stacks. Raises LookupError."""
     sources: dict[tuple[str, str], set[str]] = {}
     closed: set[str] = set()
-    for graph in (recorded("by-api", BY_API), recorded("every-door", EVERY_DOOR)):
-        opened = doors(graph)
-        for door in opened:
-            key = (_name(graph, door.target), door.ports)
-            sources.setdefault(key, set()).add(_name(graph, door.source))
-        groups = {each.urn for each in graph.of_type(GROUP)}
-        closed |= {_name(graph, each) for each in groups - {door.target for door in opened}}
+    for graph in (recorded("by-api", BY_API), recorded("every-port", EVERY_PORT)):
+        opened = open_ports(graph)
+        for each in opened:
+            key = (_name(graph, each.target), each.ports)
+            sources.setdefault(key, set()).add(_name(graph, each.source))
+        groups = {each.urn for each in graph.of_type(SECURITY_GROUP)}
+        closed |= {_name(graph, each) for each in groups - {each.target for each in opened}}
     if different := set(sources) ^ set(WHY):
         raise LookupError(f"WHY and the security groups differ in {sorted(different)}")
     rows = [(", ".join(sorted(sources[key])), *key, why) for key, why in WHY.items()]

@@ -20,7 +20,7 @@ from typing import Final
 
 from development import stack_schema
 from development.alarm_tables import alarm_cost, alarm_table
-from development.architecture_parts import doors_table, flowchart
+from development.architecture_parts import flowchart, open_ports_table
 from development.change_tables import change_table
 from development.configuration_tables import full_configuration, short_configuration
 from development.cost_tables import (
@@ -62,7 +62,7 @@ PARTS: Final[Mapping[str, Mapping[str, Callable[[], str]]]] = {
         "prices": price_table,
     },
     "docs/hours.md": {"cost": sleeping_cost},
-    "docs/network.md": {"doors": doors_table},
+    "docs/network.md": {"open-ports": open_ports_table},
     "docs/operations.md": {"changes": change_table, "stores": store_table},
     "docs/policies.md": {
         "rules": rule_tables,

@@ -124,6 +124,10 @@ class Deployment:
         kept = json.loads(file.read_text(encoding="utf-8"))["checkpoint"]["latest"]
         return cast("list[dict[str, Any]]", (kept and kept.get("resources")) or [])
 
+    def of_type(self, token: str) -> list[dict[str, Any]]:
+        """List the resources of a type in the state."""
+        return [each for each in self.state() if each["type"] == token]
+
     def destroy(self, *options: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Destroy, as a user does: with a preview first."""
         command = ("destroy", "--yes", "--parallel", self.parallel, *options)

@@ -81,7 +81,8 @@ class ClickHouseBackupArgs:
     image: ContainerImage
     replicated: bool
     ingress_rules: Mapping[str, IngressRule]
-    hours: Hours | None = None
+    hours: Hours | None
+    """When the stack is awake; None: always."""
 
 
 class ClickHouseBackup(pulumi.ComponentResource):

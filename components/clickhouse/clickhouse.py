@@ -4,7 +4,7 @@ Or adopts one that exists. Why so: docs/adr/0002-clickhouse-on-ec2-with-its-own-
 docs/adr/0008-three-clickhouse-servers.md.
 
 Who may reach it: at port 8123 (HTTP) web, worker and Grafana; at port 9000 (native) the migration,
-the backup and the server itself. Nobody else: docs/network.md has every door of a stack.
+the backup and the server itself. Nobody else: docs/network.md has every open port of a stack.
 """
 
 from collections.abc import Mapping, Sequence

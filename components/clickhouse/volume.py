@@ -29,8 +29,9 @@ def data_volumes(
     parent: pulumi.Resource,
 ) -> list[aws.ebs.Volume]:
     """Make a volume in each zone, by the labels: empty, or from `clickhouse.snapshotId`."""
-    begins = settings.snapshot_id
-    obstacle = volume_obstacle(begins, settings.volume_gib, parent) if begins else None
+    snapshot_id, obstacle = settings.snapshot_id, None
+    if snapshot_id is not None:
+        obstacle = volume_obstacle(snapshot_id, settings.volume_gib, parent)
     return [
         aws.ebs.Volume(
             label,
@@ -38,7 +39,7 @@ def data_volumes(
             size=settings.volume_gib,
             type="gp3",
             encrypted=True,
-            snapshot_id=begins,
+            snapshot_id=snapshot_id,
             tags={"Name": label},
             opts=pulumi.ResourceOptions(
                 parent=parent,

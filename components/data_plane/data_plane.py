@@ -80,34 +80,39 @@ class DataPlane(pulumi.ComponentResource):
         self.postgres = Postgres(
             f"{name}-postgres",
             PostgresArgs(
-                settings.postgres,
-                args.vpc_id,
-                args.subnet_ids,
-                protected,
-                f"{name}-postgres" in settings.allow_replace,
-                args.secrets.passwords.get("postgres"),
-                args.location,
-                settings.hours,
-                settings.rotation.database,
+                settings=settings.postgres,
+                vpc_id=args.vpc_id,
+                subnet_ids=args.subnet_ids,
+                protected=protected,
+                replaceable=f"{name}-postgres" in settings.allow_replace,
+                password=args.secrets.passwords.get("postgres"),
+                location=args.location,
+                hours=settings.hours,
+                rotation=settings.rotation.database,
             ),
             child,
         )
         self.redis = Redis(
             f"{name}-redis",
             RedisArgs(
-                settings.redis,
-                args.vpc_id,
-                args.subnet_ids,
-                protected,
-                f"{name}-redis" in settings.allow_replace,
-                args.secrets.passwords.get("redis"),
-                settings.rotation.redis,
+                settings=settings.redis,
+                vpc_id=args.vpc_id,
+                subnet_ids=args.subnet_ids,
+                protected=protected,
+                replaceable=f"{name}-redis" in settings.allow_replace,
+                password=args.secrets.passwords.get("redis"),
+                rotation=settings.rotation.redis,
             ),
             child,
         )
         self.storage = Storage(
             f"{name}-storage",
-            StorageArgs(settings.storage, args.origin, protected, args.access_logs),
+            StorageArgs(
+                settings=settings.storage,
+                origin=args.origin,
+                protected=protected,
+                access_logs=args.access_logs,
+            ),
             child,
         )
         self._make_keys(name, protected, settings.rotation.nextauth, child)

@@ -178,7 +178,8 @@ class Postgres(pulumi.ComponentResource):
             made = _aurora(name, settings, password.current, common, child, kept)
         else:
             made = _instance(name, settings, password.current, common, child, kept)
-        self.host, self.identity, self.backed_up, self.metric_dimensions = made[:4]
+        self.host, self.identity = made.host, made.identity
+        self.backed_up, self.metric_dimensions = made.backed_up, made.metric_dimensions
         schedule_database(
             name, made.kind, made.identifier, made.backed_up.arn, args.hours, args.location, child
         )
@@ -309,16 +310,14 @@ def _aurora(
     ready = pulumi.Output.all(*(instance.id for instance in instances))
     endpoint = ready.apply(lambda _: cluster.endpoint)
     host = _host(name, endpoint, cluster.master_username, cluster.database_name)
-    metric_dimensions = {"aurora": [{"DBClusterIdentifier": cluster.cluster_identifier}]}
-    backed_up = BackedUpDatabase(cluster.arn, "Aurora")
     return Database(
-        host,
-        cluster.cluster_resource_id,
-        backed_up,
-        metric_dimensions,
-        "DBCluster",
+        host=host,
+        identity=cluster.cluster_resource_id,
+        backed_up=BackedUpDatabase(cluster.arn, "Aurora"),
+        metric_dimensions={"aurora": [{"DBClusterIdentifier": cluster.cluster_identifier}]},
+        kind="DBCluster",
         # Its instances stop and start with it.
-        ready.apply(lambda _: cluster.cluster_identifier),
+        identifier=ready.apply(lambda _: cluster.cluster_identifier),
     )
 
 
@@ -357,9 +356,12 @@ def _instance(
         opts=begins.opts,
     )
     host = _host(name, instance.address, instance.username, instance.db_name)
-    metric_dimensions = {"database": [{"DBInstanceIdentifier": instance.identifier}]}
     windows = [instance.backup_window, instance.maintenance_window]
-    backed_up = BackedUpDatabase(instance.arn, "RDS", windows)
     return Database(
-        host, instance.resource_id, backed_up, metric_dimensions, "DBInstance", instance.identifier
+        host=host,
+        identity=instance.resource_id,
+        backed_up=BackedUpDatabase(instance.arn, "RDS", windows),
+        metric_dimensions={"database": [{"DBInstanceIdentifier": instance.identifier}]},
+        kind="DBInstance",
+        identifier=instance.identifier,
     )

@@ -4,7 +4,6 @@ One bucket: docs/adr/0001-one-bucket.md.
 """
 
 from dataclasses import dataclass
-from typing import Final
 
 import pulumi
 import pulumi_aws as aws
@@ -15,12 +14,9 @@ from langfuse_aws.components.shared.bucket import (
     private_bucket,
     version_objects,
 )
+from langfuse_aws.components.shared.kms_key import kms_key
 from langfuse_aws.components.shared.metrics import MetricDimensions
-from langfuse_aws.components.shared.stored_secret import RECOVERY_DAYS
 from langfuse_aws.settings.stores import Storage as StorageSettings
-
-UNPROTECTED_KEY_DAYS: Final = 7
-"""KMS's shortest waiting period before a key is gone."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +49,11 @@ class Storage(pulumi.ComponentResource):
         super().__init__("langfuse:index:Storage", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
         kept = pulumi.ResourceOptions(parent=self, protect=args.protected)
-        self.key_arn = self._key(name, kept, args.protected) if args.settings.kms else None
+        self.key_arn = None
+        if args.settings.kms:
+            self.key_arn = kms_key(
+                name, f"Objects of {name}", protected=args.protected, opts=kept
+            ).arn
         bucket = private_bucket(
             name,
             protected=args.protected,
@@ -85,17 +85,6 @@ class Storage(pulumi.ComponentResource):
             "bucket": [{"BucketName": bucket.name, "StorageType": "StandardStorage"}]
         }
         self.register_outputs({"bucket": self.bucket})
-
-    @staticmethod
-    def _key(name: str, kept: pulumi.ResourceOptions, protected: bool) -> pulumi.Output[str]:
-        key = aws.kms.Key(
-            name,
-            description=f"Objects of {name}",
-            enable_key_rotation=True,
-            deletion_window_in_days=RECOVERY_DAYS if protected else UNPROTECTED_KEY_DAYS,
-            opts=kept,
-        )
-        return key.arn
 
 
 def lifecycle_rules(

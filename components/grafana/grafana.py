@@ -139,10 +139,15 @@ class Grafana(pulumi.ComponentResource):
         )
         self.log_group_name = task.log_group_name
         depends_on = let_ingress_in(
-            name, args.ingress.way.group_id, task.group_id, PORT, "ingress to Grafana", opts=child
+            name,
+            args.ingress.router.group_id,
+            task.group_id,
+            PORT,
+            "ingress to Grafana",
+            opts=child,
         )
         part = PathPart(CONTAINER, PORT, GRAFANA_PATH, HEALTH_PATH)
-        attachment = args.ingress.way.attach(name, part, child)
+        attachment = args.ingress.router.attach(name, part, child)
         service = fargate_service(
             name,
             task,

@@ -1,1 +1,1 @@
-"""The way in: a load balancer with its web ACL or an HTTP API, and the domain's certificate."""
+"""Ingress: a load balancer with its web ACL or an HTTP API, and the domain's certificate."""

@@ -19,7 +19,7 @@ class CertificateArgs:
     """Public zone that gets the records; None: whoever runs the domain's DNS makes them."""
     certificate_arn: str | None
     """A certificate to use instead of making one."""
-    made_elsewhere: bool = False
+    made_elsewhere: bool
     """Whether whoever serves the domain makes the certificate."""
 
 
@@ -90,7 +90,7 @@ class Certificate(pulumi.ComponentResource):
     ) -> None:
         """Make the domain's alias record, if its zone is known, once `after` is there.
 
-        It is the same record whatever it points to: the next way in takes it over.
+        It is the same record whatever it points to: the next ingress takes it over.
         """
         if self.zone_id is None:
             return

@@ -1,7 +1,7 @@
-"""Creates the way in: a load balancer or an HTTP API, and the domain's certificate and record.
+"""Creates the ingress: a load balancer or an HTTP API, and the domain's certificate and record.
 
-The record comes last, once there is somebody to answer: `point_domain`. App Runner is a way in by
-itself: then there is nothing but the domain, to be pointed to it.
+The record comes last, once there is somebody to answer: `point_domain`. App Runner brings
+its own: then there is nothing but the domain, to be pointed to it.
 """
 
 from collections.abc import Sequence
@@ -43,7 +43,7 @@ class Ingress(pulumi.ComponentResource):
     certificate: Certificate | None
     """The domain's certificate and records; None without a domain."""
     metric_dimensions: MetricDimensions
-    """What CloudWatch calls the way in, and the certificate if there is one."""
+    """What CloudWatch calls the router, and the certificate if there is one."""
 
     def __init__(
         self, name: str, args: IngressArgs, opts: pulumi.ResourceOptions | None = None
@@ -65,17 +65,17 @@ class Ingress(pulumi.ComponentResource):
                 child,
             )
             self.url = pulumi.Output.from_input(f"https://{args.settings.domain}")
-        self._way = None
+        self._router = None
         protection = LoadBalancerProtection.of(
             name, args.settings.deletion_protection, args.settings.allow_replace, args.how_to_allow
         )
         agreed = protection.remember(settings, self)
         if not isinstance(settings, AppRunnerIngress):
             opts = pulumi.ResourceOptions(parent=self, depends_on=[agreed])
-            self._way = self._make_way(name, settings, args, protection.protected, opts)
+            self._router = self._make_router(name, settings, args, protection.protected, opts)
         self.register_outputs({"url": self.url})
 
-    def _make_way(
+    def _make_router(
         self,
         name: str,
         settings: LoadBalancerIngress | ApiGatewayIngress,
@@ -87,7 +87,7 @@ class Ingress(pulumi.ComponentResource):
         if isinstance(settings, LoadBalancerIngress):
             if certificate is None:
                 raise ValueError("settings promise a domain for a load balancer")
-            way = LoadBalancer(
+            router = LoadBalancer(
                 name,
                 LoadBalancerArgs(
                     settings=settings,
@@ -102,11 +102,11 @@ class Ingress(pulumi.ComponentResource):
             if settings.waf is not None:
                 WebAcl(
                     name,
-                    WebAclArgs(settings.waf, way.arn, args.settings.logs.retention_days),
+                    WebAclArgs(settings.waf, router.arn, args.settings.logs.retention_days),
                     child,
                 )
         else:
-            way = ApiGateway(
+            router = ApiGateway(
                 name,
                 ApiGatewayArgs(
                     settings=settings,
@@ -117,24 +117,24 @@ class Ingress(pulumi.ComponentResource):
                 ),
                 child,
             )
-        self.metric_dimensions = way.metric_dimensions
+        self.metric_dimensions = router.metric_dimensions
         if certificate is None:
-            self.url = way.target_name
+            self.url = router.target_name
         else:
             self.metric_dimensions = {
-                **way.metric_dimensions,
+                **router.metric_dimensions,
                 "certificate": [{"CertificateArn": certificate.arn}],
             }
-        return way
+        return router
 
     def point_domain(self, after: Sequence[pulumi.Resource]) -> None:
-        """Point the domain, if there is one, to the way in, once `after` is there."""
+        """Point the domain, if there is one, to the router, once `after` is there."""
         if self.certificate is not None:
-            self.certificate.point_to(self.way.target_name, self.way.target_zone_id, after)
+            self.certificate.point_to(self.router.target_name, self.router.target_zone_id, after)
 
     @property
-    def way(self) -> LoadBalancer | ApiGateway:
-        """What ECS services are attached to. ValueError where App Runner is the way in."""
-        if self._way is None:
+    def router(self) -> LoadBalancer | ApiGateway:
+        """What ECS services are attached to. ValueError where App Runner brings its own."""
+        if self._router is None:
             raise ValueError("settings promise no service of ECS that is reached from outside")
-        return self._way
+        return self._router

@@ -40,7 +40,7 @@ class LoadBalancerProtection:
         settings: LoadBalancerIngress | ApiGatewayIngress | AppRunnerIngress,
         parent: pulumi.Resource,
     ) -> pulumi.Resource:
-        """Compare with what was remembered last; the way in must depend on what is returned."""
+        """Compare with what was remembered last; the ingress must depend on what is returned."""
         scheme = NONE
         if isinstance(settings, LoadBalancerIngress):
             scheme = "internal" if settings.internal else "internet-facing"
@@ -60,15 +60,16 @@ class LoadBalancerProtection:
         new: dict[str, Any] = (args.new_inputs or {}).get("input") or {}
         if not old.get("protected") or old.get("scheme") == new.get("scheme"):
             return
-        fate = (
+        change = (
             "deleted: this configuration no longer has it"
             if new.get("scheme") == NONE
             else f"replaced: it is {old['scheme']}, and this configuration has one that is "
             f"{new['scheme']}"
         )
         raise pulumi.RunError(
-            f"{self.name} (the load balancer) would be {fate}. AWS protects it from being deleted, "
-            "and only an update that keeps it takes the protection off. Take the change back; or, "
-            "if you mean it, allow it by name and run pulumi up, and only then make the change: "
+            f"{self.name} (the load balancer) would be {change}. AWS protects it from being "
+            "deleted, and only an update that keeps it takes the protection off. Take the change "
+            "back; or, if you mean it, allow it by name and run pulumi up, and only then make the "
+            "change: "
             f"{self.how_to_allow.format(self.name)}"
         )

@@ -18,7 +18,6 @@ from langfuse_aws.components.runtime.images import ContainerImage
 from langfuse_aws.components.runtime.task import read_secrets
 from langfuse_aws.components.service_inputs import ServiceInputs
 from langfuse_aws.components.shared import iam
-from langfuse_aws.components.shared.location import Location
 from langfuse_aws.components.shared.metrics import MetricDimensions
 from langfuse_aws.components.shared.security_groups import (
     allow_egress,
@@ -28,8 +27,6 @@ from langfuse_aws.components.shared.security_groups import (
 from langfuse_aws.components.shared.stored_secret import SecretReference
 from langfuse_aws.contract.ports_and_health import WEB_HEALTH_PATH, WEB_PORT
 from langfuse_aws.contract.start_and_stop import WEB_START_SECONDS, start_seconds
-from langfuse_aws.settings.app_runner import APP_RUNNER, missing_region
-from langfuse_aws.settings.model import Settings
 
 MAX_CONCURRENCY: Final = 100
 """Requests at once that an instance gets before there is another one: App Runner's default.
@@ -47,13 +44,6 @@ RUNNING: Final = "tasks.apprunner.amazonaws.com"
 """Who takes the two roles. https://docs.aws.amazon.com/apprunner/latest/dg/security_iam_service-with-iam.html"""
 
 FAILED: Final = "CREATE_FAILED"
-
-
-def refuse_region(settings: Settings, location: Location) -> None:
-    """Stop before the first resource where App Runner is wanted, and the region has none."""
-    problem = missing_region(location.region)
-    if settings.web.platform == APP_RUNNER and problem:
-        raise pulumi.RunError(problem)
 
 
 @dataclass(frozen=True)

@@ -60,7 +60,8 @@ class LangfuseWeb(pulumi.ComponentResource):
         self.register_outputs({"serviceName": self.service_name})
 
     def _on_fargate(self, name: str, args: LangfuseWebArgs) -> ContainerService:
-        child, parts, way = pulumi.ResourceOptions(parent=self), args.parts, args.ingress.way
+        child, parts = pulumi.ResourceOptions(parent=self), args.parts
+        router = args.ingress.router
         service = ContainerService(
             name,
             ContainerServiceArgs(
@@ -80,8 +81,8 @@ class LangfuseWeb(pulumi.ComponentResource):
                 network=parts.network,
                 cluster=parts.cluster,
                 log_retention_days=parts.settings.logs.retention_days,
-                service=way.attachment,
-                after=[way, args.migration, *parts.before_services],
+                attachment=router.attachment,
+                after=[router, args.migration, *parts.before_services],
                 execute_command=parts.settings.exec,
                 authorities=parts.authorities,
                 hours=parts.settings.hours,
@@ -89,7 +90,7 @@ class LangfuseWeb(pulumi.ComponentResource):
             child,
         )
         group_id = service.group_id
-        let_ingress_in(name, way.group_id, group_id, WEB_PORT, "ingress to web", opts=child)
+        let_ingress_in(name, router.group_id, group_id, WEB_PORT, "ingress to web", opts=child)
         args.ingress.point_domain([service.service])
         return service
 

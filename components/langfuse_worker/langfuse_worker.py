@@ -84,7 +84,7 @@ class LangfuseWorker(pulumi.ComponentResource):
                 network=parts.network,
                 cluster=parts.cluster,
                 log_retention_days=parts.settings.logs.retention_days,
-                service={},
+                attachment={},
                 after=[args.migration, *parts.before_services],
                 execute_command=parts.settings.exec,
                 authorities=parts.authorities,

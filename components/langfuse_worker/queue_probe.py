@@ -22,7 +22,7 @@ Each = TypeVar("Each")
 CONTAINER: Final = "queue-probe"
 SCRIPT: Final = Path(__file__).with_name("queue_probe.js")
 VARIABLE: Final = "QUEUE_PROBE"
-"""Of the container, with what the script is told, as JSON."""
+"""Of the container, with the script's options, as JSON."""
 
 REDIS_VARIABLES: Final = "REDIS_"
 """What the names of the worker's variables for Redis begin with."""
@@ -44,16 +44,17 @@ def queue_probe(
     worker: Environment[pulumi.Input[str], SecretReference],
     *,
     tells_memory: bool,
-    without: Collection[str] = (),
+    without: Collection[str],
 ) -> Sidecar:
-    """Make the container, which reaches Redis as the worker does; see `told`."""
+    """Make the container, which reaches Redis as the worker does; see `script_options`."""
     return Sidecar(
         name=CONTAINER,
         environment=Environment(
             plain={
                 **_of_redis(worker.plain),
                 VARIABLE: json.dumps(
-                    told(stack, tells_memory=tells_memory, without=without), sort_keys=True
+                    script_options(stack, tells_memory=tells_memory, without=without),
+                    sort_keys=True,
                 ),
             },
             secret=_of_redis(worker.secret),
@@ -73,14 +74,14 @@ def queue_probe(
     )
 
 
-def told(
+def script_options(
     stack: str,
     *,
     tells_memory: bool,
     without: Collection[str] = (),
     seconds: float = queue_metrics.SECONDS,
 ) -> dict[str, Any]:
-    """Write what the script is told: where to look, and what CloudWatch makes metrics of.
+    """Write the script's options: where to look, and what CloudWatch makes metrics of.
 
     `without` are queues that no worker of the stack serves: what is in them waits for nobody.
     The other numbers of a line can be searched for in its log, and cost nothing. ElastiCache tells

@@ -156,11 +156,11 @@ class Network(pulumi.ComponentResource):
             self._log_flows(f"{name}-flow-logs", args, child)
         if settings.egress == ENDPOINTS:
             endpoints = EndpointsArgs(
-                args.location.region,
-                args.endpoint_services,
-                self.vpc_id,
-                settings.cidr,
-                self.private_subnet_ids,
+                region=args.location.region,
+                services=args.endpoint_services,
+                vpc_id=self.vpc_id,
+                cidr=settings.cidr,
+                subnet_ids=self.private_subnet_ids,
             )
             return Endpoints(f"{name}-endpoints", endpoints, child).resources
         return [*self._default_routes(name, settings, args, private_tables)]
@@ -184,11 +184,15 @@ class Network(pulumi.ComponentResource):
             case "none" | "endpoints":
                 return []
             case "natInstance":
-                zone = self.zones[0].name
                 instance = NatInstance(
                     f"{name}-nat",
                     NatInstanceArgs(
-                        args.location, self.vpc_id, settings.cidr, public[0], zone, args.hours
+                        location=args.location,
+                        vpc_id=self.vpc_id,
+                        cidr=settings.cidr,
+                        subnet_id=public[0],
+                        zone=self.zones[0].name,
+                        hours=args.hours,
                     ),
                     child,
                 )

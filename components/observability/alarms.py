@@ -17,6 +17,7 @@ import pulumi_aws as aws
 from langfuse_aws.components.observability.alarm_row import OPERATORS, AlarmRow
 from langfuse_aws.components.observability.alarm_services import service_alarms
 from langfuse_aws.components.observability.alarm_stores import store_alarms
+from langfuse_aws.components.shared.kms_key import kms_key
 from langfuse_aws.components.shared.location import Location
 from langfuse_aws.components.shared.metrics import Dimensions, Metric, MetricDimensions
 from langfuse_aws.settings.hours import Hours
@@ -200,10 +201,6 @@ def _labelled(row: AlarmRow, metric_dimensions: MetricDimensions) -> list[tuple[
     return [(f"{row.label}-{number}", each) for number, each in enumerate(things, start=1)]
 
 
-KEY_DELETION_DAYS: Final = 7
-"""KMS's shortest waiting period."""
-
-
 def alarm_topic(
     name: str,
     email: str,
@@ -220,7 +217,11 @@ def alarm_topic(
     The key has to be one of our own: CloudWatch may not use `alias/aws/sns`.
     https://repost.aws/knowledge-center/cloudwatch-configure-alarm-sns
     """
-    key = _own_key(name, location, opts).arn if own_key else None
+    key = None
+    if own_key:
+        key = kms_key(
+            name, f"Alarms of {name}", protected=False, policy=key_policy(location), opts=opts
+        ).arn
     topic = aws.sns.Topic(name, kms_master_key_id=key, opts=opts)
     policy = aws.sns.TopicPolicy(
         name,
@@ -230,17 +231,6 @@ def alarm_topic(
     )
     aws.sns.TopicSubscription(name, topic=topic.arn, protocol="email", endpoint=email, opts=opts)
     return pulumi.Output.all(topic.arn, policy.id).apply(lambda values: values[0])
-
-
-def _own_key(name: str, location: Location, opts: pulumi.ResourceOptions) -> aws.kms.Key:
-    return aws.kms.Key(
-        name,
-        description=f"Alarms of {name}",
-        enable_key_rotation=True,
-        deletion_window_in_days=KEY_DELETION_DAYS,
-        policy=key_policy(location),
-        opts=opts,
-    )
 
 
 def key_policy(location: Location) -> str:

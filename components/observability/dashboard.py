@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Any, Final
 
 import pulumi
@@ -24,7 +25,7 @@ count of samples or a sum with it: twenty tasks in twenty minutes, where one run
 
 CONSOLES: Final = {"aws-cn": "amazonaws.cn", "aws-us-gov": "amazonaws-us-gov.com"}
 
-KnownWatched = Mapping[str, Sequence[Mapping[str, str]]]
+KnownMetricDimensions = Mapping[str, Sequence[Mapping[str, str]]]
 """`MetricDimensions`, when everything in it is known."""
 
 
@@ -80,7 +81,7 @@ def console_url(location: Location, dashboard: str) -> str:
 
 
 def dashboard_body(
-    region: str, stack: str, metric_dimensions: KnownWatched, alarm_arns: Sequence[str]
+    region: str, stack: str, metric_dimensions: KnownMetricDimensions, alarm_arns: Sequence[str]
 ) -> str:
     """Build the body: canonical JSON, so that the same stack has the same body."""
     widgets: list[dict[str, Any]] = []
@@ -103,23 +104,19 @@ def dashboard_body(
     return json.dumps({"periodOverride": OWN_PERIODS, "widgets": widgets}, sort_keys=True)
 
 
-def _lines(metrics: Sequence[Metric], metric_dimensions: KnownWatched) -> list[list[Any]]:
+def _lines(metrics: Sequence[Metric], metric_dimensions: KnownMetricDimensions) -> list[list[Any]]:
     """List the lines of a graph: one for every thing of each metric's subject."""
-    return [
-        [
-            metric.namespace,
-            metric.name,
-            *(part for dimension in sorted(things[index].items()) for part in dimension),
-            {
-                "label": f"{metric.title} {index + 1}" if len(things) > 1 else metric.title,
+    lines: list[list[Any]] = []
+    for metric in metrics:
+        things = metric_dimensions.get(metric.subject, ())
+        for number, dimensions in enumerate(things, start=1):
+            line = {
+                "label": f"{metric.title} {number}" if len(things) > 1 else metric.title,
                 "period": metric.period,
                 "stat": metric.statistic,
-            },
-        ]
-        for metric in metrics
-        for things in [metric_dimensions.get(metric.subject, ())]
-        for index in range(len(things))
-    ]
+            }
+            lines.append([metric.namespace, metric.name, *chain(*sorted(dimensions.items())), line])
+    return lines
 
 
 @dataclass(frozen=True)

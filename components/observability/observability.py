@@ -38,23 +38,22 @@ class Observability(pulumi.ComponentResource):
         super().__init__("langfuse:index:Observability", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
         alarm_arns: Sequence[pulumi.Output[str]] = []
-        if (invoke_opts := args.settings.alarms) is not None:
-            email, budget = invoke_opts.email, invoke_opts.monthly_budget_usd
+        if (settings := args.settings.alarms) is not None:
             alarms = Alarms(
                 f"{name}-alarms",
                 AlarmsArgs(
-                    args.settings,
-                    args.location,
-                    name,
-                    email,
-                    invoke_opts.runbook_url,
-                    args.metric_dimensions,
+                    settings=args.settings,
+                    location=args.location,
+                    stack=name,
+                    email=settings.email,
+                    runbook_url=settings.runbook_url,
+                    metric_dimensions=args.metric_dimensions,
                 ),
                 child,
             )
             alarm_arns = alarms.arns
-            if budget is not None:
-                Budget(name, BudgetArgs(email, budget), child)
+            if settings.monthly_budget_usd is not None:
+                Budget(name, BudgetArgs(settings.email, settings.monthly_budget_usd), child)
         self.dashboard_url = Dashboard(
             f"{name}-dashboard",
             DashboardArgs(args.location, name, args.metric_dimensions, alarm_arns),

@@ -13,13 +13,13 @@ import pulumi_aws as aws
 from langfuse_aws.components.shared import iam
 from langfuse_aws.components.shared.location import Location
 from langfuse_aws.components.shared.metrics import Dimensions, MetricDimensions
+from langfuse_aws.settings.hours import DAY_MINUTES
 from langfuse_aws.settings.model import Backups as BackupSettings
 
 HOURLY: Final = "cron(15 * ? * * *)"
 DAILY_MINUTE: Final = 105
 """Of the day in UTC: before ClickHouse's own backup, which keeps the volumes busy."""
 
-DAY_MINUTES: Final = 24 * 60
 STEP_MINUTES: Final = 30
 
 BEFORE_WINDOW_MINUTES: Final = 60
@@ -93,7 +93,7 @@ class Backups(pulumi.ComponentResource):
             schedule = pulumi.Output.all(*args.database.windows).apply(clear_of)
             rule = {**daily, "schedule": schedule}
             self._plan(f"{name}-database", [rule], [args.database.arn], role, child)
-        self.metric_dimensions = _watched(vault, args, copied=copy is not None)
+        self.metric_dimensions = _dimensions(vault, args, copied=copy is not None)
         self.register_outputs({})
 
     @staticmethod
@@ -174,7 +174,7 @@ def _minute(text: str) -> int:
     return int(hours) * 60 + int(minutes)
 
 
-def _watched(vault: aws.backup.Vault, args: BackupsArgs, *, copied: bool) -> MetricDimensions:
+def _dimensions(vault: aws.backup.Vault, args: BackupsArgs, *, copied: bool) -> MetricDimensions:
     """Name the vault, and in it what each plan backs up. A copy's job is where its source is."""
     here: Dimensions = {"BackupVaultName": vault.name}
     types: dict[str, str] = {}

@@ -17,15 +17,12 @@ import pulumi_aws as aws
 
 from langfuse_aws.components.protection.replacement_guard import ReplacementGuard
 from langfuse_aws.components.shared import iam
+from langfuse_aws.components.shared.kms_key import kms_key
 from langfuse_aws.components.shared.location import Location
-from langfuse_aws.components.shared.stored_secret import RECOVERY_DAYS
 from langfuse_aws.settings.model import CUSTOMER_KEY, Settings
 from langfuse_aws.settings.network import CreatedNetwork
 from langfuse_aws.settings.partitions import dns_suffix
 from langfuse_aws.settings.stores import ClickHouseOnEc2
-
-SHORTEST_DAYS: Final = 7
-"""KMS's shortest waiting period before a key is gone."""
 
 AUTO_SCALING_ROLE: Final = "AWSServiceRoleForAutoScaling"
 
@@ -150,11 +147,10 @@ class Encryption(pulumi.ComponentResource):
         launching = region is None and launches(settings)
         if launching:
             _require_auto_scaling_role(self)
-        key = aws.kms.Key(
+        key = kms_key(
             name,
-            description=f"Everything that {name} encrypts",
-            enable_key_rotation=True,
-            deletion_window_in_days=RECOVERY_DAYS if protected else SHORTEST_DAYS,
+            f"Everything that {name} encrypts",
+            protected=protected,
             policy=key_policy(self._location, region, launching=launching),
             region=region,
             # What it has encrypted is lost without it.

@@ -27,7 +27,7 @@ REPLACEMENT_INPUTS: Final[Mapping[str, frozenset[str]]] = {
     if facts.bears != "nothing" and facts.replaced_by
 }
 """Types that bear data, or a key that data needs, and the inputs whose change replaces them. What a
-store begins with is in BEGINNINGS."""
+store begins with is in INITIAL_INPUTS."""
 
 INITIAL_INPUTS: Final[Mapping[str, Sequence[str]]] = {
     token: facts.begins_with for token, facts in RESOURCE_TYPES.items() if facts.begins_with
@@ -46,7 +46,7 @@ GROWING: Final[Mapping[str, Mapping[str, str]]] = {
 }
 """Inputs that may get more and not less, by type, and why."""
 
-REMEDIES: Final[Mapping[str, str]] = {
+DELETIONS: Final[Mapping[str, str]] = {
     "aws:ebs/volume:Volume": "A ClickHouse with another number of servers begins on empty volumes, "
     "because its tables are of another kind: back up, deploy another stack and restore there "
     "(docs/operations.md, ClickHouse with three servers).",
@@ -59,7 +59,7 @@ AFTERWARDS: Final[Mapping[str, str]] = {
 }
 """What becomes of the data, by type, where nothing is replaced by an empty one."""
 
-WAYS_OUT: Final[Mapping[str, str]] = {
+REMEDIES: Final[Mapping[str, str]] = {
     # Neither does a VPC become another one, nor a store move into another VPC, whatever is allowed.
     "langfuse:index:Network": "Take the change back; or make another stack with it, and restore "
     "the data there (docs/operations.md, Restoring).",
@@ -189,7 +189,7 @@ class ReplacementGuard:
             gone = [resource.split() for resource in sorted(set(old) - set(new))]
             lines = sorted(self._refused)
             lines += [
-                f"{_deleted(kind, name)} {self._way_out(kind, name)}"
+                f"{_deleted(kind, name)} {self._remedy(kind, name)}"
                 for kind, name in gone
                 if name not in self._allowed
             ]
@@ -199,7 +199,7 @@ class ReplacementGuard:
             growing = GROWING.get(kind, {})
             lines = [
                 f"{_changed(kind, name, key, old.get(key), new.get(key))} "
-                f"{self._way_out(kind, name, key)}"
+                f"{self._remedy(kind, name, key)}"
                 for key in sorted({*old, *new})
                 if name not in self._allowed
                 and old.get(key) != new.get(key)
@@ -211,9 +211,9 @@ class ReplacementGuard:
         if lines:
             raise pulumi.RunError("\n".join(lines))
 
-    def _way_out(self, kind: str, name: str, key: str = "") -> str:
-        if kind in WAYS_OUT:
-            return WAYS_OUT[kind]
+    def _remedy(self, kind: str, name: str, key: str = "") -> str:
+        if kind in REMEDIES:
+            return REMEDIES[kind]
         meant = "if you mean it, take a snapshot"
         if key in GROWING.get(kind, {}):
             meant = "if it is to begin with another snapshot, name that in clickhouse.snapshotId,"
@@ -247,5 +247,5 @@ def _shown(value: Any) -> str:
 
 
 def _deleted(kind: str, name: str) -> str:
-    hints = [f" {found[kind]}" for found in (REMEDIES, AFTERWARDS) if kind in found]
+    hints = [f" {found[kind]}" for found in (DELETIONS, AFTERWARDS) if kind in found]
     return f"{name} ({kind}) would be deleted: this configuration no longer has it.{''.join(hints)}"

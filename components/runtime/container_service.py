@@ -61,19 +61,19 @@ class ContainerServiceArgs:
     network: Network
     cluster: Cluster
     log_retention_days: int
-    service: Mapping[str, Any]
-    """Further arguments of the ECS service."""
+    attachment: Mapping[str, Any]
+    """Arguments of the ECS service that attach it to the ingress; empty: nothing does."""
     after: Sequence[pulumi.Resource]
     """What must run before the service starts."""
-    execute_command: bool = False
+    execute_command: bool
     """Whether ECS Exec may open a shell in its tasks."""
-    sidecars: Sequence[Sidecar] = ()
-    authorities: Authorities | None = None
+    authorities: Authorities | None
     """What its containers trust besides; None: what their image does."""
+    hours: Hours | None
+    """None: it never sleeps."""
+    sidecars: Sequence[Sidecar] = ()
     lag: LagScaling | None = None
     """None: the service scales on CPU alone."""
-    hours: Hours | None = None
-    """None: it never sleeps."""
 
 
 class ContainerService(pulumi.ComponentResource):
@@ -134,7 +134,7 @@ class ContainerService(pulumi.ComponentResource):
             task,
             args.cluster,
             args.network,
-            args.service,
+            args.attachment,
             tasks=args.settings.min_tasks,
             spot=args.settings.spot,
             execute_command=args.execute_command,

@@ -162,7 +162,8 @@ class ContainerDefinition:
         }
 
 
-PRINCIPAL = "ecs-tasks.amazonaws.com"
+PRINCIPAL: Final = "ecs-tasks.amazonaws.com"
+"""Who takes the roles of tasks."""
 
 
 def to_json(containers: Sequence[ContainerDefinition]) -> pulumi.Output[str]:
@@ -295,7 +296,7 @@ def fargate_task(name: str, args: FargateTaskArgs, opts: pulumi.ResourceOptions)
     ]
     logs = aws.cloudwatch.LogGroup(name, retention_in_days=args.log_retention_days, opts=opts)
     trusted = args.authorities
-    found: Mapping[str, str] = trusted.variables if trusted else {}
+    variables: Mapping[str, str] = trusted.variables if trusted else {}
     reading: Mapping[str, Any] = authorities.READERS if trusted else {}
     container = ContainerDefinition(
         name=args.container,
@@ -304,7 +305,7 @@ def fargate_task(name: str, args: FargateTaskArgs, opts: pulumi.ResourceOptions)
         health_check=args.health_check,
         log_group=logs.name,
         region=args.location.region,
-        plain={**args.environment.plain, **found},
+        plain={**args.environment.plain, **variables},
         secret=args.environment.secret,
         stop_timeout=args.stop_timeout,
         without=args.without,
@@ -312,33 +313,29 @@ def fargate_task(name: str, args: FargateTaskArgs, opts: pulumi.ResourceOptions)
         tmpfs=TMPFS if args.read_only and args.location.partition in WITH_TMPFS else (),
         more={**reading, **args.more},
     )
-    beside = [
-        replace(
-            container,
-            name=each.name,
-            ports=(),
-            health_check=None,
-            plain={**each.environment.plain, **found},
-            secret=each.environment.secret,
-            stop_timeout=STOP_TIMEOUT_SECONDS,
-            more={**reading, **each.more},
+    beside = replace(container, ports=(), health_check=None, stop_timeout=STOP_TIMEOUT_SECONDS)
+    containers = [container]
+    for each in args.sidecars:
+        containers.append(
+            replace(
+                beside,
+                name=each.name,
+                plain={**each.environment.plain, **variables},
+                secret=each.environment.secret,
+                more={**reading, **each.more},
+            )
         )
-        for each in args.sidecars
-    ]
-    first = [
-        replace(
-            container,
-            name=authorities.CONTAINER,
-            ports=(),
-            health_check=None,
-            plain={authorities.VARIABLE: trusted.pem},
-            secret={},
-            stop_timeout=STOP_TIMEOUT_SECONDS,
-            tmpfs=(),
-            more=authorities.WRITER,
+    if trusted:
+        containers.append(
+            replace(
+                beside,
+                name=authorities.CONTAINER,
+                plain={authorities.VARIABLE: trusted.pem},
+                secret={},
+                tmpfs=(),
+                more=authorities.WRITER,
+            )
         )
-        for trusted in ([trusted] if trusted else [])
-    ]
     execution = execution_role(
         name, logs.arn, list(args.environment.secret.values()), args.image, args.location, opts
     )
@@ -356,8 +353,8 @@ def fargate_task(name: str, args: FargateTaskArgs, opts: pulumi.ResourceOptions)
         },
         execution_role_arn=execution.arn,
         task_role_arn=own.arn,
-        container_definitions=to_json([container, *beside, *first]),
-        volumes=[{"name": authorities.VOLUME}] if first else None,
+        container_definitions=to_json(containers),
+        volumes=[{"name": authorities.VOLUME}] if trusted else None,
         # What runs, in the clear: the definitions are unknown until their secrets exist.
         tags={"Image": args.image.reference},
         opts=opts,
@@ -383,6 +380,6 @@ def run_task_statements(
         iam.allow(
             ["iam:PassRole"],
             role_arns,
-            {"StringEquals": {"iam:PassedToService": "ecs-tasks.amazonaws.com"}},
+            {"StringEquals": {"iam:PassedToService": PRINCIPAL}},
         ),
     ]

@@ -1,4 +1,4 @@
-"""Where a stack is deployed."""
+"""Where a stack is deployed, and what of it cannot be there."""
 
 from dataclasses import dataclass
 
@@ -6,6 +6,7 @@ import pulumi
 import pulumi_aws as aws
 
 from langfuse_aws.settings import own_region
+from langfuse_aws.settings.app_runner import APP_RUNNER, missing_region
 from langfuse_aws.settings.messages import conflict_message
 from langfuse_aws.settings.model import Settings
 from langfuse_aws.settings.partitions import missing_services
@@ -33,16 +34,15 @@ class Location:
         )
 
 
-def refuse_partition(settings: Settings, location: Location) -> None:
-    """Stop before the first resource where the partition lacks a service that is wanted."""
-    missing = [" ".join(each) for each in missing_services(settings, location.partition)]
-    if missing:
-        raise pulumi.RunError("\n".join(missing))
+def refuse_location(settings: Settings, location: Location) -> None:
+    """Stop before the first resource where something that is wanted is not, or is of elsewhere.
 
-
-def refuse_regions(settings: Settings, location: Location) -> None:
-    """Stop before the first resource where something wanted is not of the stack's region."""
-    found = [
+    Raises `pulumi.RunError` with all of it at once.
+    """
+    no_app_runner = missing_region(location.region)
+    found = [no_app_runner] if settings.web.platform == APP_RUNNER and no_app_runner else []
+    found += [" ".join(each) for each in missing_services(settings, location.partition)]
+    found += [
         conflict_message(conflict, settings)
         for check in own_region.CHECKS
         for conflict in check(settings, location.region)

@@ -1,7 +1,7 @@
 """The CloudWatch metrics that alarms and the dashboard are made of, and what they are about.
 
-A component says in `watched` what CloudWatch calls the things it has made. What a stack has not got
-is not in there, so it has neither an alarm nor a line on the dashboard.
+A component says in `metric_dimensions` what CloudWatch calls the things it has made. What a stack
+has not got is not in there, so it has neither an alarm nor a line on the dashboard.
 """
 
 from collections.abc import Iterable, Mapping, Sequence

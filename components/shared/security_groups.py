@@ -41,7 +41,7 @@ def allow_ingress(
     *,
     opts: pulumi.ResourceOptions,
 ) -> list[pulumi.Resource]:
-    """Let the members of the group `name` in at each door; nobody else gets in by it."""
+    """Let the members of the group `name` in at each port; nobody else gets in by it."""
     return [
         aws.vpc.SecurityGroupIngressRule(
             f"{name}-to-{label}",

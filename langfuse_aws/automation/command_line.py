@@ -26,7 +26,7 @@ from langfuse_aws.automation.spike.inputs import (
     MOST_MINUTES,
     MOST_SECONDS,
     Inputs,
-    told,
+    figure_help,
 )
 from langfuse_aws.graph.grouping import Detail
 from langfuse_aws.settings.installation import CLONE
@@ -969,14 +969,18 @@ def replay(
 def simulate_spike(
     context: typer.Context,
     size: Annotated[str, typer.Option(help=f"Whose worker: {', '.join(SIZING)}.")] = "prod",
-    min_tasks: Annotated[int | None, typer.Option(help=told("min_tasks"))] = None,
-    max_tasks: Annotated[int | None, typer.Option(help=told("max_tasks"))] = None,
-    cpu: Annotated[int | None, typer.Option(help=told("cpu"))] = None,
-    memory: Annotated[int | None, typer.Option(help=told("memory"))] = None,
-    base: Annotated[float, typer.Option(min=0, max=MOST_JOBS, help=told("base"))] = Inputs.base,
-    spike: Annotated[float, typer.Option(min=0, max=MOST_JOBS, help=told("spike"))] = Inputs.spike,
+    min_tasks: Annotated[int | None, typer.Option(help=figure_help("min_tasks"))] = None,
+    max_tasks: Annotated[int | None, typer.Option(help=figure_help("max_tasks"))] = None,
+    cpu: Annotated[int | None, typer.Option(help=figure_help("cpu"))] = None,
+    memory: Annotated[int | None, typer.Option(help=figure_help("memory"))] = None,
+    base: Annotated[
+        float, typer.Option(min=0, max=MOST_JOBS, help=figure_help("base"))
+    ] = Inputs.base,
+    spike: Annotated[
+        float, typer.Option(min=0, max=MOST_JOBS, help=figure_help("spike"))
+    ] = Inputs.spike,
     spike_minutes: Annotated[
-        int, typer.Option(min=0, max=MOST_MINUTES, help=told("spike_minutes"))
+        int, typer.Option(min=0, max=MOST_MINUTES, help=figure_help("spike_minutes"))
     ] = Inputs.spike_minutes,
     arrivals: Annotated[
         Path | None,
@@ -988,25 +992,25 @@ def simulate_spike(
         ),
     ] = None,
     minutes: Annotated[
-        int, typer.Option(min=1, max=MOST_MINUTES, help=told("minutes"))
+        int, typer.Option(min=1, max=MOST_MINUTES, help=figure_help("minutes"))
     ] = Inputs.minutes,
     service_rate: Annotated[
-        float, typer.Option(min=LEAST, max=MOST_JOBS, help=told("service_rate"))
+        float, typer.Option(min=LEAST, max=MOST_JOBS, help=figure_help("service_rate"))
     ] = Inputs.service_rate,
     busy_cpu: Annotated[
-        float, typer.Option(min=0, max=100, help=told("busy_cpu"))
+        float, typer.Option(min=0, max=100, help=figure_help("busy_cpu"))
     ] = Inputs.busy_cpu,
     start_delay: Annotated[
-        int, typer.Option(min=0, max=MOST_SECONDS, help=told("start_delay"))
+        int, typer.Option(min=0, max=MOST_SECONDS, help=figure_help("start_delay"))
     ] = Inputs.start_delay,
     metric_delay: Annotated[
-        int, typer.Option(min=0, max=MOST_SECONDS, help=told("metric_delay"))
+        int, typer.Option(min=0, max=MOST_SECONDS, help=figure_help("metric_delay"))
     ] = Inputs.metric_delay,
     log_delay: Annotated[
-        int, typer.Option(min=0, max=MOST_SECONDS, help=told("log_delay"))
+        int, typer.Option(min=0, max=MOST_SECONDS, help=figure_help("log_delay"))
     ] = Inputs.log_delay,
     max_lag: Annotated[
-        float, typer.Option(min=1, max=MOST_SECONDS, help=told("max_lag"))
+        float, typer.Option(min=1, max=MOST_SECONDS, help=figure_help("max_lag"))
     ] = Inputs.max_lag,
     png: Annotated[
         Path | None, typer.Option(dir_okay=False, help="Draw it into this file. Needs matplotlib.")

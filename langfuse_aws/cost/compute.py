@@ -9,11 +9,8 @@ from langfuse_aws.cost.hours import SCALING_TARGET, group_hours, service_hours
 from langfuse_aws.cost.inputs import Inputs, section, sections
 from langfuse_aws.cost.prices import EC2_PLAN_DISCOUNT, FARGATE_PLAN_DISCOUNT, HOURS
 from langfuse_aws.graph.model import Resource
+from langfuse_aws.graph.resource_types import ECS_SERVICE, LAUNCH_TEMPLATE, TASK_DEFINITION
 
-SERVICE: Final = "aws:ecs/service:Service"
-TASK: Final = "aws:ecs/taskDefinition:TaskDefinition"
-GROUP: Final = "aws:autoscaling/group:Group"
-TEMPLATE: Final = "aws:ec2/launchTemplate:LaunchTemplate"
 APP_RUNNER_SCALING: Final = (
     "aws:apprunner/autoScalingConfigurationVersion:AutoScalingConfigurationVersion"
 )
@@ -25,7 +22,7 @@ def service(resource: Resource, context: Context) -> Iterator[Charge]:
     """Fargate tasks at their least number, and their addresses; tasks on EC2 cost nothing more."""
     if resource.inputs.get("launchType") == "EC2":
         return
-    (task,) = context.graph.origins(resource, "taskDefinition", TASK)
+    (task,) = context.graph.origins(resource, "taskDefinition", TASK_DEFINITION)
     count, hours = least_tasks(resource, context), service_hours(resource, context)
     yield _tasks("Fargate tasks", task, count, _spot(resource), context, hours=hours)
     if WORKER in {each.type for each in context.graph.components(resource)}:
@@ -39,7 +36,7 @@ def service(resource: Resource, context: Context) -> Iterator[Charge]:
 def least_tasks(resource: Resource, context: Context) -> int:
     """What autoscaling keeps at the least, or the number that is set."""
     for target in context.graph.of_type(SCALING_TARGET):
-        if resource in context.graph.origins(target, "resourceId", SERVICE):
+        if resource in context.graph.origins(target, "resourceId", ECS_SERVICE):
             return int(target.inputs["minCapacity"])
     return int(resource.inputs["desiredCount"])
 
@@ -105,7 +102,7 @@ def app_runner(resource: Resource, context: Context) -> Iterator[Charge]:
 
 def group(resource: Resource, context: Context) -> Iterator[Charge]:
     """The instances of an Auto Scaling group, with their root volumes and addresses."""
-    (template,) = context.graph.origins(resource, "launchTemplate", TEMPLATE)
+    (template,) = context.graph.origins(resource, "launchTemplate", LAUNCH_TEMPLATE)
     count, hours = int(resource.inputs["desiredCapacity"]), group_hours(resource, context)
     yield _instances(template.inputs["instanceType"], count, hours, context)
     for device in sections(template.inputs, "blockDeviceMappings"):

@@ -7,8 +7,8 @@ from langfuse_aws.cost.charge import Charge, Context
 from langfuse_aws.cost.hours import database_hours
 from langfuse_aws.cost.inputs import section, sections
 from langfuse_aws.graph.model import Resource
+from langfuse_aws.graph.resource_types import DB_CLUSTER, S3_BUCKET
 
-CLUSTER: Final = "aws:rds/cluster:Cluster"
 SERVERLESS: Final = "db.serverless"
 LEAST_ACU: Final = 0.5
 """A cluster that may pause at 0 does not: health checks query it."""
@@ -16,14 +16,13 @@ LEAST_ACU: Final = 0.5
 STORAGE: Final = "langfuse:index:Storage"
 ACCESS_LOGS: Final = "langfuse:index:AccessLogs"
 LIFECYCLE: Final = "aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration"
-BUCKET: Final = "aws:s3/bucket:Bucket"
 DAYS: Final = 30
 """Of a month."""
 
 
 def cluster_instance(resource: Resource, context: Context) -> Iterator[Charge]:
     """A writer or reader of Aurora Serverless at its least capacity."""
-    (cluster,) = context.graph.origins(resource, "clusterIdentifier", CLUSTER)
+    (cluster,) = context.graph.origins(resource, "clusterIdentifier", DB_CLUSTER)
     hours = database_hours(cluster, context)
     if resource.inputs["instanceClass"] != SERVERLESS:
         kind = resource.inputs["instanceClass"]
@@ -78,7 +77,7 @@ def _expiry(bucket: Resource, context: Context) -> float:
     return max(
         float(section(rule, "expiration").get("days") or 0)
         for lifecycle in context.graph.of_type(LIFECYCLE)
-        if bucket in context.graph.origins(lifecycle, "bucket", BUCKET)
+        if bucket in context.graph.origins(lifecycle, "bucket", S3_BUCKET)
         for rule in sections(lifecycle.inputs, "rules")
     )
 

@@ -41,9 +41,9 @@ READ: Final = frozenset(
         hours.OF_GROUPS,
         hours.OF_SERVICES,
         hours.SCALING_TARGET,
-        compute.TASK,
-        compute.TEMPLATE,
-        stores.CLUSTER,
+        compute.TASK_DEFINITION,
+        compute.LAUNCH_TEMPLATE,
+        stores.DB_CLUSTER,
         network.VPC,
     }
 )

@@ -9,11 +9,12 @@ from typing import Final
 
 from langfuse_aws.contract import metrics, queue_metrics
 from langfuse_aws.cost.charge import Charge, Context
-from langfuse_aws.cost.compute import SERVICE, least_tasks
+from langfuse_aws.cost.compute import least_tasks
 from langfuse_aws.cost.hours import SCALING_TARGET
 from langfuse_aws.cost.inputs import section, sections
 from langfuse_aws.cost.prices import HOURS
 from langfuse_aws.graph.model import Resource
+from langfuse_aws.graph.resource_types import ECS_SERVICE
 
 LOGGING: Final = frozenset(
     {"langfuse:index:LangfuseWeb", "langfuse:index:LangfuseWorker", "langfuse:index:ApiGateway"}
@@ -61,7 +62,7 @@ def _queue_probes(resource: Resource, context: Context) -> Iterator[Charge]:
     services = [
         service
         for target in context.graph.origins(resource, "resourceId", SCALING_TARGET)
-        for service in context.graph.origins(target, "resourceId", SERVICE)
+        for service in context.graph.origins(target, "resourceId", ECS_SERVICE)
     ]
     for service in services:
         count = least_tasks(service, context)

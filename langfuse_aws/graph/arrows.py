@@ -1,31 +1,21 @@
 """The arrows of an architecture picture: who may talk to whom, and what else reaches a store.
 
-A door leads from the node that shows a security group's members to another such node. Besides doors
-there are the rights of containers to buckets, the backups of AWS Backup, and the public endpoints
-of an HTTP API and of App Runner, which no security group guards.
+An open port is an arrow from the node that shows a security group's members to another such node.
+Besides, there are the rights of containers to buckets, the backups of AWS Backup, and the public
+endpoints of an HTTP API and of App Runner, which no security group guards.
 """
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
-from langfuse_aws.graph.doors import ALL, doors
 from langfuse_aws.graph.grouping import Grouping
-from langfuse_aws.graph.main_resources import (
-    API,
-    APP_RUNNER,
-    BUCKET,
-    PLAN,
-    TASK,
-    VAULT,
-    VPC,
-    rules_into,
-    whole,
-)
+from langfuse_aws.graph.main_resources import API, PLAN, VAULT, VPC, rules_into, whole
 from langfuse_aws.graph.model import UNKNOWN, ResourceGraph
+from langfuse_aws.graph.open_ports import ALL, INTERNET, open_ports
 from langfuse_aws.graph.picture import Arrow, Node
+from langfuse_aws.graph.resource_types import APP_RUNNER_SERVICE, S3_BUCKET, TASK_DEFINITION
 
-INTERNET: Final = ("0.0.0.0/0", "::/0")
 HTTPS: Final = "443"
 RIGHT: Final = "IAM"
 BACKUP: Final = "snapshots"
@@ -37,13 +27,13 @@ def arrows(graph: ResourceGraph, grouping: Grouping) -> tuple[list[Arrow], list[
     finder = _Finder(graph, grouping.shown)
     ports: dict[tuple[str, str], set[str]] = {}
     outside: dict[str, set[tuple[str, str]]] = {}
-    for door in doors(graph):
-        target = finder.node(door.target)
-        if door.source in graph:
-            ports.setdefault((finder.node(door.source), target), set()).add(door.ports)
+    for each in open_ports(graph):
+        target = finder.node(each.target)
+        if each.source in graph:
+            ports.setdefault((finder.node(each.source), target), set()).add(each.ports)
         else:
-            outside.setdefault(door.source, set()).add((target, door.ports))
-    for public in [*graph.of_type(API), *graph.of_type(APP_RUNNER)]:
+            outside.setdefault(each.source, set()).add((target, each.ports))
+    for public in [*graph.of_type(API), *graph.of_type(APP_RUNNER_SERVICE)]:
         outside.setdefault(INTERNET[0], set()).add((finder.node(public.urn), HTTPS))
     for sources, opened in _alike(outside):
         node = _outside(graph, sources)
@@ -103,13 +93,13 @@ class _Finder:
 
 def _rights(graph: ResourceGraph, finder: _Finder) -> Iterator[tuple[str, str]]:
     """The buckets that the policies of containers' roles speak of."""
-    containers = [(each, "taskRoleArn") for each in graph.of_type(TASK)]
-    containers += [(each, "instanceConfiguration") for each in graph.of_type(APP_RUNNER)]
+    containers = [(each, "taskRoleArn") for each in graph.of_type(TASK_DEFINITION)]
+    containers += [(each, "instanceConfiguration") for each in graph.of_type(APP_RUNNER_SERVICE)]
     for task, key in containers:
         roles = graph.origins(task, key, ROLE)
         for policy in graph.of_type("aws:iam/rolePolicy:RolePolicy"):
             if any(role in graph.origins(policy, "role", ROLE) for role in roles):
-                for bucket in graph.origins(policy, "policy", BUCKET):
+                for bucket in graph.origins(policy, "policy", S3_BUCKET):
                     yield finder.node(whole(graph, task).urn), finder.node(bucket.urn)
 
 

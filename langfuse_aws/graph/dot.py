@@ -25,7 +25,7 @@ _SHAPES: Final = {
     "store": " shape=cylinder labelloc=b style=filled penwidth=2",
     "outside": ' fillcolor="#eaeef2"',
 }
-_LINES: Final = {"door": "", "grant": " style=dashed"}
+_LINES: Final = {"port": "", "grant": " style=dashed"}
 
 
 def dot(picture: Picture) -> str:

@@ -9,21 +9,27 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from langfuse_aws.graph.model import Resource, ResourceGraph, has_unknown
-from langfuse_aws.graph.resource_types import RESOURCE_TYPES
+from langfuse_aws.graph.resource_types import (
+    APP_RUNNER_SERVICE,
+    AUTO_SCALING_GROUP,
+    DB_CLUSTER,
+    DB_INSTANCE,
+    EBS_VOLUME,
+    ECS_SERVICE,
+    LAUNCH_TEMPLATE,
+    RESOURCE_TYPES,
+    S3_BUCKET,
+    TASK_DEFINITION,
+)
 
-SERVICE: Final = "aws:ecs/service:Service"
-TASK: Final = "aws:ecs/taskDefinition:TaskDefinition"
-APP_RUNNER: Final = "aws:apprunner/service:Service"
-BUCKET: Final = "aws:s3/bucket:Bucket"
 API: Final = "aws:apigatewayv2/api:Api"
 VPC: Final = "aws:ec2/vpc:Vpc"
 VAULT: Final = "aws:backup/vault:Vault"
 PLAN: Final = "aws:backup/plan:Plan"
-VOLUME: Final = "aws:ebs/volume:Volume"
-GROUP: Final = "aws:autoscaling/group:Group"
-TEMPLATE: Final = "aws:ec2/launchTemplate:LaunchTemplate"
 _STORES: Final = frozenset(
-    token for token, facts in RESOURCE_TYPES.items() if facts.bears == "data" and token != VOLUME
+    token
+    for token, facts in RESOURCE_TYPES.items()
+    if facts.bears == "data" and token != EBS_VOLUME
 )
 """A volume is a part of its service."""
 
@@ -41,10 +47,14 @@ def main_resources(graph: ResourceGraph) -> list[Resource]:
 
 def whole(graph: ResourceGraph, part: Resource) -> Resource:
     """The service of a task definition, or of a host and its volume; any other resource itself."""
-    for service in graph.of_type(SERVICE):
-        if part in graph.origins(service, "taskDefinition", TASK):
+    for service in graph.of_type(ECS_SERVICE):
+        if part in graph.origins(service, "taskDefinition", TASK_DEFINITION):
             return service
-        if part.type in (VOLUME, GROUP) and part in _below(graph, service) and _on_ec2(service):
+        if (
+            part.type in (EBS_VOLUME, AUTO_SCALING_GROUP)
+            and part in _below(graph, service)
+            and _on_ec2(service)
+        ):
             return service
     return part
 
@@ -68,10 +78,10 @@ def _service(graph: ResourceGraph, service: Resource) -> Lines:
     on = "Fargate Spot" if providers == ["FARGATE_SPOT"] else "Fargate"
     count = _count(service.inputs.get("desiredCount", 1), "task")
     for target in graph.of_type("aws:appautoscaling/target:Target"):
-        if service in graph.origins(target, "resourceId", SERVICE):
+        if service in graph.origins(target, "resourceId", ECS_SERVICE):
             least, most = target.inputs["minCapacity"], target.inputs["maxCapacity"]
             count = f"{least} to {most} tasks" if least != most else _count(least, "task")
-    sizes = [_task_size(task) for task in graph.origins(service, "taskDefinition", TASK)]
+    sizes = [_task_size(task) for task in graph.origins(service, "taskDefinition", TASK_DEFINITION)]
     return (f"ECS service on {on}", " of ".join([count, *sizes]))
 
 
@@ -86,8 +96,8 @@ def _app_runner(graph: ResourceGraph, service: Resource) -> Lines:
 def _hosts(graph: ResourceGraph, service: Resource) -> str:
     """The instances and volumes below the component of a service on EC2."""
     below = _below(graph, service)
-    types = _known(below, TEMPLATE, "instanceType")
-    volumes = [each.inputs for each in below if each.type == VOLUME]
+    types = _known(below, LAUNCH_TEMPLATE, "instanceType")
+    volumes = [each.inputs for each in below if each.type == EBS_VOLUME]
     disks = sorted({f"{each.get('size')} GiB {each.get('type')}" for each in volumes})
     count = len(volumes)
     return ", ".join([f"{count} × {each}" if count > 1 else each for each in types] + disks)  # noqa: RUF001
@@ -100,7 +110,7 @@ def _below(graph: ResourceGraph, service: Resource) -> list[Resource]:
 
 
 def _on_ec2(resource: Resource) -> bool:
-    return resource.type == SERVICE and resource.inputs.get("launchType") == "EC2"
+    return resource.type == ECS_SERVICE and resource.inputs.get("launchType") == "EC2"
 
 
 def _task(graph: ResourceGraph, task: Resource) -> Lines:
@@ -109,7 +119,7 @@ def _task(graph: ResourceGraph, task: Resource) -> Lines:
         ("aws:scheduler/schedule:Schedule", "target", "on a schedule"),
         ("aws:lambda/invocation:Invocation", "input", "run by Lambda"),
     ):
-        if any(task in graph.origins(each, key, TASK) for each in graph.of_type(token)):
+        if any(task in graph.origins(each, key, TASK_DEFINITION) for each in graph.of_type(token)):
             facts.append(how)
     return ("ECS task on Fargate", ", ".join(facts))
 
@@ -223,24 +233,26 @@ def _named(*lines: str) -> Callable[[ResourceGraph, Resource], Lines]:
 
 
 _TELLERS: Final[Mapping[str, Callable[[ResourceGraph, Resource], Lines]]] = {
-    SERVICE: _service,
-    TASK: _task,
-    APP_RUNNER: _app_runner,
-    BUCKET: _named("S3 bucket"),
+    ECS_SERVICE: _service,
+    TASK_DEFINITION: _task,
+    APP_RUNNER_SERVICE: _app_runner,
+    S3_BUCKET: _named("S3 bucket"),
     API: lambda _, api: (f"API Gateway {api.inputs.get('protocolType')} API",),
     VPC: _vpc,
     VAULT: _vault,
-    GROUP: lambda graph, group: (
+    AUTO_SCALING_GROUP: lambda graph, group: (
         "EC2 instance",
-        *_known(graph.origins(group, "launchTemplate", TEMPLATE), TEMPLATE, "instanceType"),
+        *_known(
+            graph.origins(group, "launchTemplate", LAUNCH_TEMPLATE), LAUNCH_TEMPLATE, "instanceType"
+        ),
     ),
     "aws:budgets/budget:Budget": _named("AWS Budget"),
     "aws:cloudwatch/dashboard:Dashboard": _named("CloudWatch dashboard"),
     "aws:ecs/cluster:Cluster": _ecs_cluster,
     "aws:elasticache/replicationGroup:ReplicationGroup": _cache,
     "aws:lb/loadBalancer:LoadBalancer": _load_balancer,
-    "aws:rds/cluster:Cluster": _cluster,
-    "aws:rds/instance:Instance": _database,
+    DB_CLUSTER: _cluster,
+    DB_INSTANCE: _database,
     "aws:sns/topic:Topic": _topic,
     "aws:wafv2/webAcl:WebAcl": _named("WAF web ACL"),
 }

@@ -10,7 +10,7 @@ from typing import Final
 from langfuse_aws.graph.picture import Frame, Item, Node, Picture, colours_of, nodes_of
 
 _SHAPES: Final = {"service": ('["', '"]'), "store": ('[("', '")]'), "outside": ('(["', '"])')}
-_LINES: Final = {"door": "-->", "grant": "-.->"}
+_LINES: Final = {"port": "-->", "grant": "-.->"}
 
 
 def mermaid(picture: Picture) -> str:

@@ -44,7 +44,7 @@ class Arrow:
     source: str
     target: str
     label: str
-    kind: Literal["door", "grant"] = "door"
+    kind: Literal["port", "grant"] = "port"
     """A security group's rule; or a right that a role has, or a backup."""
 
 

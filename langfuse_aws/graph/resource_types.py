@@ -43,6 +43,17 @@ class TypeFacts:
     """As `minutes_to_create`."""
 
 
+AUTO_SCALING_GROUP: Final = "aws:autoscaling/group:Group"
+DB_CLUSTER: Final = "aws:rds/cluster:Cluster"
+DB_INSTANCE: Final = "aws:rds/instance:Instance"
+EBS_VOLUME: Final = "aws:ebs/volume:Volume"
+LAUNCH_TEMPLATE: Final = "aws:ec2/launchTemplate:LaunchTemplate"
+S3_BUCKET: Final = "aws:s3/bucket:Bucket"
+ECS_SERVICE: Final = "aws:ecs/service:Service"
+TASK_DEFINITION: Final = "aws:ecs/taskDefinition:TaskDefinition"
+APP_RUNNER_SERVICE: Final = "aws:apprunner/service:Service"
+"""Types that several readers of a graph ask for."""
+
 RESOURCE_TYPES: Final[Mapping[str, TypeFacts]] = {
     "aws:acm/certificate:Certificate": TypeFacts("ACM certificate", "free", "nothing"),
     "aws:acm/certificateValidation:CertificateValidation": TypeFacts(
@@ -78,11 +89,11 @@ RESOURCE_TYPES: Final[Mapping[str, TypeFacts]] = {
     "aws:apprunner/customDomainAssociation:CustomDomainAssociation": TypeFacts(
         "App Runner custom domain association", "free", "nothing"
     ),
-    "aws:apprunner/service:Service": TypeFacts("App Runner service", "priced", "nothing"),
+    APP_RUNNER_SERVICE: TypeFacts("App Runner service", "priced", "nothing"),
     "aws:apprunner/vpcConnector:VpcConnector": TypeFacts(
         "App Runner VPC connector", "free", "nothing"
     ),
-    "aws:autoscaling/group:Group": TypeFacts("EC2 Auto Scaling group", "priced", "nothing"),
+    AUTO_SCALING_GROUP: TypeFacts("EC2 Auto Scaling group", "priced", "nothing"),
     "aws:autoscaling/schedule:Schedule": TypeFacts(
         "EC2 Auto Scaling scheduled action", "free", "nothing"
     ),
@@ -116,7 +127,7 @@ RESOURCE_TYPES: Final[Mapping[str, TypeFacts]] = {
     "aws:cloudwatch/metricAlarm:MetricAlarm": TypeFacts(
         "CloudWatch metric alarm", "priced", "nothing"
     ),
-    "aws:ebs/volume:Volume": TypeFacts(
+    EBS_VOLUME: TypeFacts(
         "EBS volume",
         "priced",
         "data",
@@ -137,7 +148,7 @@ RESOURCE_TYPES: Final[Mapping[str, TypeFacts]] = {
         cost_note="by the GB of log, which the number of connections decides",
     ),
     "aws:ec2/internetGateway:InternetGateway": TypeFacts("EC2 internet gateway", "free", "nothing"),
-    "aws:ec2/launchTemplate:LaunchTemplate": TypeFacts("EC2 launch template", "free", "nothing"),
+    LAUNCH_TEMPLATE: TypeFacts("EC2 launch template", "free", "nothing"),
     "aws:ec2/natGateway:NatGateway": TypeFacts(
         "EC2 NAT gateway", "priced", "nothing", minutes_to_create=(1, 2), minutes_to_delete=(1, 1)
     ),
@@ -172,10 +183,8 @@ RESOURCE_TYPES: Final[Mapping[str, TypeFacts]] = {
     "aws:ecs/clusterCapacityProviders:ClusterCapacityProviders": TypeFacts(
         "ECS cluster capacity providers", "free", "nothing"
     ),
-    "aws:ecs/service:Service": TypeFacts("ECS service", "priced", "nothing"),
-    "aws:ecs/taskDefinition:TaskDefinition": TypeFacts(
-        "ECS task definition", "free", "nothing", cost_note="tasks cost"
-    ),
+    ECS_SERVICE: TypeFacts("ECS service", "priced", "nothing"),
+    TASK_DEFINITION: TypeFacts("ECS task definition", "free", "nothing", cost_note="tasks cost"),
     "aws:elasticache/parameterGroup:ParameterGroup": TypeFacts(
         "ElastiCache parameter group", "free", "nothing"
     ),
@@ -246,7 +255,7 @@ RESOURCE_TYPES: Final[Mapping[str, TypeFacts]] = {
         "ELB load balancer", "priced", "nothing", minutes_to_create=(2, 3)
     ),
     "aws:lb/targetGroup:TargetGroup": TypeFacts("ELB target group", "free", "nothing"),
-    "aws:rds/cluster:Cluster": TypeFacts(
+    DB_CLUSTER: TypeFacts(
         "RDS cluster",
         "by use",
         "data",
@@ -295,7 +304,7 @@ RESOURCE_TYPES: Final[Mapping[str, TypeFacts]] = {
     "aws:rds/clusterParameterGroup:ClusterParameterGroup": TypeFacts(
         "RDS cluster parameter group", "free", "nothing"
     ),
-    "aws:rds/instance:Instance": TypeFacts(
+    DB_INSTANCE: TypeFacts(
         "RDS instance",
         "priced",
         "data",
@@ -329,7 +338,7 @@ RESOURCE_TYPES: Final[Mapping[str, TypeFacts]] = {
         "nothing",
         cost_note="queries; aliases of load balancers and HTTP APIs are free",
     ),
-    "aws:s3/bucket:Bucket": TypeFacts(
+    S3_BUCKET: TypeFacts(
         "S3 bucket",
         "priced",
         "data",

@@ -94,7 +94,7 @@ def invoke(
     region = str(arguments.get("region") or region)
     if name in _SNAPSHOTS:
         return {"region": region, **arguments, **_snapshot(name, arguments, find)}
-    function = _FUNCTIONS.get(name)
+    function = DATA_SOURCES.get(name)
     if function is None:
         message = f"{token} is not answered by langfuse_aws/offline/invokes.py"
         raise ValueError(message)
@@ -106,8 +106,8 @@ def zone_names(region: str) -> list[str]:
     return [f"{region}{letter}" for letter in _ZONES.get(region, _USUAL_ZONES)]
 
 
-def _arn(service: str, region: str, path: str) -> str:
-    return f"arn:{partition(region)[0]}:{service}:{region}:{ACCOUNT}:{path}"
+def _ec2_arn(region: str, path: str) -> str:
+    return f"arn:{partition(region)[0]}:ec2:{region}:{ACCOUNT}:{path}"
 
 
 def _caller_identity(_arguments: Arguments, region: str) -> Answer:
@@ -164,7 +164,7 @@ def _subnet(arguments: Arguments, region: str) -> Answer:
     zone = zones[number % min(_SUBNETS, len(zones))]
     return {
         "id": subnet,
-        "arn": _arn("ec2", region, f"subnet/{subnet}"),
+        "arn": _ec2_arn(region, f"subnet/{subnet}"),
         "vpcId": arguments.get("vpcId") or EXISTING_VPC_ID,
         "availabilityZone": zone,
         "availabilityZoneId": _zone_id(zone),
@@ -181,7 +181,7 @@ def _vpc(arguments: Arguments, region: str) -> Answer:
     vpc = str(arguments.get("id") or EXISTING_VPC_ID)
     return {
         "id": vpc,
-        "arn": _arn("ec2", region, f"vpc/{vpc}"),
+        "arn": _ec2_arn(region, f"vpc/{vpc}"),
         "cidrBlock": "10.0.0.0/16",
         "dhcpOptionsId": derived("dopt-", vpc),
         "enableDnsHostnames": True,
@@ -195,7 +195,7 @@ def _dhcp_options(arguments: Arguments, region: str) -> Answer:
     options = str(arguments.get("dhcpOptionsId"))
     return {
         "id": options,
-        "arn": _arn("ec2", region, f"dhcp-options/{options}"),
+        "arn": _ec2_arn(region, f"dhcp-options/{options}"),
         "dhcpOptionsId": options,
         "domainNameServers": ["AmazonProvidedDNS"],
         "ownerId": ACCOUNT,
@@ -210,7 +210,7 @@ def _route_table(arguments: Arguments, region: str) -> Answer:
     return {
         "id": table,
         "routeTableId": table,
-        "arn": _arn("ec2", region, f"route-table/{table}"),
+        "arn": _ec2_arn(region, f"route-table/{table}"),
         "vpcId": arguments.get("vpcId") or EXISTING_VPC_ID,
         "subnetId": subnet,
         "associations": [],
@@ -225,7 +225,7 @@ def _prefix_list(arguments: Arguments, region: str) -> Answer:
     prefix_list = derived("pl-", name, region)
     return {
         "id": prefix_list,
-        "arn": _arn("ec2", region, f"prefix-list/{prefix_list}"),
+        "arn": _ec2_arn(region, f"prefix-list/{prefix_list}"),
         "name": name,
         "addressFamily": "IPv4",
         "entries": [],
@@ -292,7 +292,7 @@ def _snapshot(name: str, arguments: Arguments, find: FindSnapshot) -> Answer:
     return {**told, "encrypted": told.get("storageEncrypted", told.get("encrypted"))}
 
 
-_FUNCTIONS: dict[str, Callable[[Arguments, str], Answer]] = {
+DATA_SOURCES: dict[str, Callable[[Arguments, str], Answer]] = {
     "aws:index/getAvailabilityZones": _availability_zones,
     "aws:index/getCallerIdentity": _caller_identity,
     "aws:index/getPartition": _partition,

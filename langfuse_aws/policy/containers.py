@@ -7,11 +7,9 @@ from typing import Any, Final
 from langfuse_aws.contract import node_options
 from langfuse_aws.contract.start_and_stop import WEB_DRAIN_SECONDS, WORKER_STOP_SECONDS
 from langfuse_aws.graph.model import UNKNOWN, Resource
+from langfuse_aws.graph.resource_types import APP_RUNNER_SERVICE, ECS_SERVICE, TASK_DEFINITION
 from langfuse_aws.policy.inputs import (
-    APP_RUNNER,
     LANGFUSE_IMAGE,
-    SERVICE,
-    TASK_DEFINITION,
     containers,
     is_known,
     is_off,
@@ -83,7 +81,7 @@ def _no_way_back(resource: Resource) -> Iterator[str]:
 
 def _no_health_check(resource: Resource, stack: JudgedStack) -> Iterator[str]:
     protocol = part(resource.inputs, "healthCheckConfiguration").get("protocol")
-    if resource.type == APP_RUNNER and is_known(protocol) and protocol != "HTTP":
+    if resource.type == APP_RUNNER_SERVICE and is_known(protocol) and protocol != "HTTP":
         yield "its health check connects, and asks for nothing"
     for task in stack.graph.origins(resource, "taskDefinition", TASK_DEFINITION):
         for container in containers(task):
@@ -108,7 +106,7 @@ RULES: Final[tuple[Rule, ...]] = (
         why="A task that restarts runs another release than the one that was migrated. Six other "
         "projects run latest or a major version.",
         remedy="Use a tag of three numbers or a digest",
-        types=(TASK_DEFINITION, APP_RUNNER, FUNCTION),
+        types=(TASK_DEFINITION, APP_RUNNER_SERVICE, FUNCTION),
         check=_moving_image,
     ),
     ResourceRule(
@@ -143,7 +141,7 @@ RULES: Final[tuple[Rule, ...]] = (
         why="tubone24/langfuse-v3-terraform ecs.tf:237 gives it all: the kernel kills the task "
         "before Node collects garbage.",
         remedy="Lower --max-old-space-size or raise the memory",
-        types=(TASK_DEFINITION, APP_RUNNER),
+        types=(TASK_DEFINITION, APP_RUNNER_SERVICE),
         check=_heap_as_large_as_memory,
     ),
     ResourceRule(
@@ -151,7 +149,7 @@ RULES: Final[tuple[Rule, ...]] = (
         what="ECS Exec is off.",
         why="A shell in web has every key in its environment.",
         remedy="Set langfuse:exec to false, or leave enableExecuteCommand out",
-        types=(SERVICE,),
+        types=(ECS_SERVICE,),
         check=_open_shell,
     ),
     ResourceRule(
@@ -159,7 +157,7 @@ RULES: Final[tuple[Rule, ...]] = (
         what="A failed deployment rolls back by itself.",
         why="Without a circuit breaker ECS starts broken tasks for ever.",
         remedy="Set deploymentCircuitBreaker to enable and rollback",
-        types=(SERVICE,),
+        types=(ECS_SERVICE,),
         check=_no_way_back,
     ),
     StackRule(
@@ -167,7 +165,7 @@ RULES: Final[tuple[Rule, ...]] = (
         what="Every container of a service has a health check.",
         why="A worker that hangs stays in service while the queue grows.",
         remedy="Give the container a healthCheck",
-        types=(SERVICE, APP_RUNNER),
+        types=(ECS_SERVICE, APP_RUNNER_SERVICE),
         check=_no_health_check,
     ),
     StackRule(
@@ -176,7 +174,7 @@ RULES: Final[tuple[Rule, ...]] = (
         why="Two ClickHouse servers on one volume end in exit code 76; four other "
         "projects allow it.",
         remedy="Set deploymentMaximumPercent to 100",
-        types=(SERVICE,),
+        types=(ECS_SERVICE,),
         check=_two_on_one_volume,
     ),
 )

@@ -4,12 +4,17 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from langfuse_aws.graph.model import Resource
-from langfuse_aws.graph.resource_types import RESOURCE_TYPES
+from langfuse_aws.graph.resource_types import (
+    DB_CLUSTER,
+    DB_INSTANCE,
+    EBS_VOLUME,
+    RESOURCE_TYPES,
+    S3_BUCKET,
+)
 from langfuse_aws.policy.inputs import is_known, part, parts
 from langfuse_aws.policy.parameters import wrong_parameter
 from langfuse_aws.policy.rule import JudgedStack, ResourceRule, Rule, StackRule
 
-BUCKET: Final = "aws:s3/bucket:Bucket"
 BUCKET_ENCRYPTION: Final = (
     "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration"
 )
@@ -73,7 +78,7 @@ def _versions_for_ever(resource: Resource, stack: JudgedStack) -> Iterator[str]:
         return
     rules = [
         rule
-        for bucket in stack.graph.origins(resource, "bucket", BUCKET)
+        for bucket in stack.graph.origins(resource, "bucket", S3_BUCKET)
         for lifecycle in stack.attached(bucket, LIFECYCLE, "bucket")
         for rule in parts(lifecycle.inputs, "rules")
     ]
@@ -108,7 +113,7 @@ RULES: Final[tuple[Rule, ...]] = (
         what="Every EBS volume is in a backup selection.",
         why="The volume has every trace, and no other project backs it up.",
         remedy="Add the volume to a selection of AWS Backup",
-        types=("aws:ebs/volume:Volume",),
+        types=(EBS_VOLUME,),
         check=_volume_without_backup,
     ),
     ResourceRule(
@@ -116,7 +121,7 @@ RULES: Final[tuple[Rule, ...]] = (
         what=f"PostgreSQL's backups are kept {LEAST_BACKUP_DAYS} days or longer.",
         why="langfuse-with-aws-cdk keeps one day: a mistake on Friday is past recovery on Monday.",
         remedy="Set langfuse:postgres.backupRetentionDays",
-        types=("aws:rds/cluster:Cluster", "aws:rds/instance:Instance"),
+        types=(DB_CLUSTER, DB_INSTANCE),
         level="advisory",
         check=_short_backups,
     ),

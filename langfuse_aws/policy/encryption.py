@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from langfuse_aws.graph.model import Resource
-from langfuse_aws.graph.resource_types import RESOURCE_TYPES
+from langfuse_aws.graph.resource_types import LAUNCH_TEMPLATE, RESOURCE_TYPES, S3_BUCKET
 from langfuse_aws.policy.inputs import Values, is_off, part, parts
 from langfuse_aws.policy.rule import JudgedStack, ResourceRule, Rule, StackRule
 
@@ -22,7 +22,6 @@ BUCKET_ENCRYPTION: Final = (
     "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration"
 )
 INSTANCE: Final = "aws:ec2/instance:Instance"
-LAUNCH_TEMPLATE: Final = "aws:ec2/launchTemplate:LaunchTemplate"
 TOPIC: Final = "aws:sns/topic:Topic"
 
 
@@ -93,7 +92,7 @@ RULES: Final[tuple[Rule, ...]] = (
         what="Every bucket says how it is encrypted.",
         why="Without a configuration nobody can tell a key of the stack's own from S3's.",
         remedy="Give the bucket a BucketServerSideEncryptionConfiguration",
-        types=("aws:s3/bucket:Bucket",),
+        types=(S3_BUCKET,),
         check=_bucket_in_clear,
     ),
     ResourceRule(

@@ -1,22 +1,23 @@
-"""Rules on who can reach what: data stores are private, doors are narrow."""
+"""Rules on who can reach what: data stores are private, open ports are few."""
 
 import ipaddress
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from langfuse_aws.graph.doors import (
+from langfuse_aws.graph.model import Resource
+from langfuse_aws.graph.open_ports import (
     ALL_PROTOCOLS,
-    DEFAULT_GROUP,
+    DEFAULT_SECURITY_GROUP,
     EGRESS_RULE,
-    GROUP,
     INGRESS_RULE,
     RULE,
+    SECURITY_GROUP,
     Direction,
     GroupRule,
     rules,
 )
-from langfuse_aws.graph.model import Resource
+from langfuse_aws.graph.resource_types import DB_INSTANCE, S3_BUCKET
 from langfuse_aws.policy.inputs import is_known, is_off, statements
 from langfuse_aws.policy.rule import JudgedStack, ResourceRule, Rule, StackRule
 
@@ -63,7 +64,6 @@ def _ports(rule: GroupRule) -> range | None:
     return None if len(ports) >= EVERY_PORT else ports
 
 
-BUCKET: Final = "aws:s3/bucket:Bucket"
 PUBLIC_BLOCK: Final = "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock"
 
 OPEN_PORTS: Final = frozenset({80, 443})
@@ -124,13 +124,13 @@ def _public_store(resource: Resource, stack: JudgedStack) -> Iterator[str]:
             yield f"subnet {subnet.name} gives out public addresses"
 
 
-def _open_door(resource: Resource, stack: JudgedStack) -> Iterator[str]:
+def _open_ingress(resource: Resource, stack: JudgedStack) -> Iterator[str]:
     behind_balancer = {
         group.urn
         for balancer in stack.graph.of_type("aws:lb/loadBalancer:LoadBalancer")
-        for group in stack.graph.origins(balancer, "securityGroups", GROUP)
+        for group in stack.graph.origins(balancer, "securityGroups", SECURITY_GROUP)
     }
-    groups = stack.graph.origins(resource, "securityGroupId", GROUP) or [resource]
+    groups = stack.graph.origins(resource, "securityGroupId", SECURITY_GROUP) or [resource]
     balanced = all(group.urn in behind_balancer for group in groups)
     for each in open_blocks(resource, "ingress"):
         usual = each.ports is not None and OPEN_PORTS.issuperset(each.ports)
@@ -138,8 +138,8 @@ def _open_door(resource: Resource, stack: JudgedStack) -> Iterator[str]:
             yield f"{each.block} may enter at {each.where}"
 
 
-def _open_way_out(resource: Resource, stack: JudgedStack) -> Iterator[str]:
-    groups = stack.graph.origins(resource, "securityGroupId", GROUP) or [resource]
+def _open_egress(resource: Resource, stack: JudgedStack) -> Iterator[str]:
+    groups = stack.graph.origins(resource, "securityGroupId", SECURITY_GROUP) or [resource]
     listed = all(
         any(group.name.endswith(f"-{end}") for end in CONNECTS_ANYWHERE) for group in groups
     )
@@ -154,7 +154,7 @@ RULES: Final[tuple[Rule, ...]] = (
         what="No database has a public address.",
         why="A password is then all that stands between the internet and every prompt and user.",
         remedy="Leave publiclyAccessible false",
-        types=("aws:rds/instance:Instance", "aws:rds/clusterInstance:ClusterInstance"),
+        types=(DB_INSTANCE, "aws:rds/clusterInstance:ClusterInstance"),
         check=_public_database,
     ),
     StackRule(
@@ -162,7 +162,7 @@ RULES: Final[tuple[Rule, ...]] = (
         what="Every bucket has a public access block with all four switches on.",
         why="One ACL or policy written in haste opens all events and media to everybody.",
         remedy="Give the bucket a BucketPublicAccessBlock with all four switches true",
-        types=(BUCKET,),
+        types=(S3_BUCKET,),
         check=_unblocked_bucket,
     ),
     ResourceRule(
@@ -186,8 +186,8 @@ RULES: Final[tuple[Rule, ...]] = (
         what="The internet enters at the load balancer's ports 80 and 443 only.",
         why="Three other projects open port 3000, or every port, of web and worker to 0.0.0.0/0.",
         remedy="Name the security group that may enter, or an address block of yours",
-        types=(INGRESS_RULE, RULE, GROUP, DEFAULT_GROUP),
-        check=_open_door,
+        types=(INGRESS_RULE, RULE, SECURITY_GROUP, DEFAULT_SECURITY_GROUP),
+        check=_open_ingress,
     ),
     StackRule(
         id="no-open-egress",
@@ -197,7 +197,7 @@ RULES: Final[tuple[Rule, ...]] = (
             "Name port and receiver, or list the group in langfuse_aws/policy/exposure.py "
             "with a reason"
         ),
-        types=(EGRESS_RULE, RULE, GROUP, DEFAULT_GROUP),
-        check=_open_way_out,
+        types=(EGRESS_RULE, RULE, SECURITY_GROUP, DEFAULT_SECURITY_GROUP),
+        check=_open_egress,
     ),
 )

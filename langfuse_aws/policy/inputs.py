@@ -7,12 +7,10 @@ from dataclasses import dataclass
 from typing import Any, Final, cast
 
 from langfuse_aws.graph.model import SECRET, UNKNOWN, Resource, has_unknown
+from langfuse_aws.graph.resource_types import APP_RUNNER_SERVICE
 
 Values = Mapping[str, Any]
 
-SERVICE: Final = "aws:ecs/service:Service"
-APP_RUNNER: Final = "aws:apprunner/service:Service"
-TASK_DEFINITION: Final = "aws:ecs/taskDefinition:TaskDefinition"
 
 LANGFUSE_IMAGE: Final = re.compile(r".*/langfuse(-worker)?(:[^/]*)?(@[^/]*)?")
 """Langfuse's own images, wherever they are pulled from."""
@@ -100,7 +98,7 @@ def _named(statement: Values, key: str) -> tuple[str, ...]:
 
 def containers(task: Resource) -> list[Values]:
     """The container definitions of a task definition, which are JSON text; or App Runner's one."""
-    if task.type == APP_RUNNER:
+    if task.type == APP_RUNNER_SERVICE:
         return [_of_app_runner(task)]
     definitions = task.inputs.get("containerDefinitions")
     if not isinstance(definitions, str) or not is_known(definitions):

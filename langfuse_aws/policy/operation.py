@@ -3,7 +3,9 @@
 from collections.abc import Iterator, Mapping
 from typing import Final
 
+from langfuse_aws.contract.ports_and_health import WEB_HEALTH_PATH
 from langfuse_aws.graph.model import UNKNOWN, Resource
+from langfuse_aws.graph.resource_types import AUTO_SCALING_GROUP, LAUNCH_TEMPLATE
 from langfuse_aws.policy.inputs import Values, is_known, part, parts
 from langfuse_aws.policy.rule import JudgedStack, ResourceRule, Rule, StackRule
 
@@ -16,8 +18,6 @@ REQUIRED_TAGS: Final = ("Project", "Stack")
 LAUNCHED: Final = ("instance", "volume", "network-interface")
 """What a launch template tags only if it says so for each of them."""
 
-TEMPLATE: Final = "aws:ec2/launchTemplate:LaunchTemplate"
-GROUP: Final = "aws:autoscaling/group:Group"
 VPC_OF_AWSX: Final = "awsx:ec2:Vpc"
 S3_ENDPOINT: Final = "aws:ec2/vpcEndpoint:VpcEndpoint"
 
@@ -43,7 +43,7 @@ def _untagged(resource: Resource) -> Iterator[str]:
     key = "tagsAll" if "tagsAll" in resource.inputs else "tags"
     if isinstance(resource.inputs.get(key), Mapping):  # not of a type without, nor unknown
         yield from _missing("it", part(resource.inputs, key))
-    if resource.type == TEMPLATE and is_known(resource.inputs.get("tagSpecifications")):
+    if resource.type == LAUNCH_TEMPLATE and is_known(resource.inputs.get("tagSpecifications")):
         specifications = parts(resource.inputs, "tagSpecifications")
         brought = any(
             each.get("networkInterfaceId") for each in parts(resource.inputs, "networkInterfaces")
@@ -51,7 +51,7 @@ def _untagged(resource: Resource) -> Iterator[str]:
         for kind in LAUNCHED[:-1] if brought else LAUNCHED:
             own = [part(each, "tags") for each in specifications if each["resourceType"] == kind]
             yield from _missing(f"its {kind}", own[0] if own else {})
-    if resource.type == GROUP and is_known(resource.inputs.get("tags")):
+    if resource.type == AUTO_SCALING_GROUP and is_known(resource.inputs.get("tags")):
         tags = parts(resource.inputs, "tags")
         yield from _missing("it", {each["key"]: each.get("value") for each in tags})
 
@@ -92,7 +92,7 @@ RULES: Final[tuple[Rule, ...]] = (
         why="With version 1, one request that a program can be tricked into gives away the "
         "instance's credentials; with more hops, so does a container.",
         remedy="Set httpTokens to required and httpPutResponseHopLimit to 1",
-        types=(TEMPLATE, "aws:ec2/instance:Instance"),
+        types=(LAUNCH_TEMPLATE, "aws:ec2/instance:Instance"),
         check=_old_metadata_service,
     ),
     ResourceRule(
@@ -110,7 +110,7 @@ RULES: Final[tuple[Rule, ...]] = (
         what="The load balancer asks for a path that tells health.",
         why="/ answers with a redirect or a page while the database is away: niklas-palm "
         "template.yaml:410.",
-        remedy="Use /api/public/health",
+        remedy=f"Use {WEB_HEALTH_PATH}",
         types=("aws:lb/targetGroup:TargetGroup",),
         check=_wrong_health_path,
     ),

@@ -12,15 +12,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final, cast
 
 from langfuse_aws.graph.model import SECRET, Resource, has_unknown
-from langfuse_aws.policy.inputs import (
-    APP_RUNNER,
-    LANGFUSE_IMAGE,
-    SERVICE,
-    TASK_DEFINITION,
-    containers,
-    named_values,
-    part,
-)
+from langfuse_aws.graph.resource_types import APP_RUNNER_SERVICE, ECS_SERVICE, TASK_DEFINITION
+from langfuse_aws.policy.inputs import LANGFUSE_IMAGE, containers, named_values, part
 from langfuse_aws.policy.rule import JudgedStack, ResourceRule, Rule, StackRule
 from langfuse_aws.settings.own_environment import is_secret
 
@@ -84,7 +77,7 @@ def _secrets(where: str, variables: Mapping[str, Any]) -> Iterator[str]:
 
 def _other_keys(resource: Resource, stack: JudgedStack) -> Iterator[str]:
     own = _references(resource, stack)
-    for other in [*stack.graph.of_type(SERVICE), *stack.graph.of_type(APP_RUNNER)]:
+    for other in [*stack.graph.of_type(ECS_SERVICE), *stack.graph.of_type(APP_RUNNER_SERVICE)]:
         theirs = _references(other, stack)
         if own is None or theirs is None or other.urn >= resource.urn:
             continue
@@ -99,7 +92,7 @@ def _other_keys(resource: Resource, stack: JudgedStack) -> Iterator[str]:
 def _references(service: Resource, stack: JudgedStack) -> Mapping[str, str] | None:
     """The secrets of a service's Langfuse container; None if it has none, or none is known yet."""
     tasks = stack.graph.origins(service, "taskDefinition", TASK_DEFINITION)
-    for task in [service] if service.type == APP_RUNNER else tasks:
+    for task in [service] if service.type == APP_RUNNER_SERVICE else tasks:
         for container in containers(task):
             essential = container.get("essential", True)  # a queue probe is not
             if essential and LANGFUSE_IMAGE.fullmatch(container["image"]):
@@ -114,7 +107,7 @@ RULES: Final[tuple[Rule, ...]] = (
         what="No plain environment of a container or a function holds a secret.",
         why="Whoever may describe a task reads it; five other projects have some there.",
         remedy="Put it into Secrets Manager and refer to it by secrets[].valueFrom",
-        types=(TASK_DEFINITION, APP_RUNNER, FUNCTION),
+        types=(TASK_DEFINITION, APP_RUNNER_SERVICE, FUNCTION),
         check=_secret_in_environment,
     ),
     StackRule(
@@ -123,7 +116,7 @@ RULES: Final[tuple[Rule, ...]] = (
         why="tubone24/langfuse-v3-terraform ecs.tf:177 has a misspelt name, so the worker cannot "
         "decrypt what web stored.",
         remedy="Give both the same reference",
-        types=(SERVICE, APP_RUNNER),
+        types=(ECS_SERVICE, APP_RUNNER_SERVICE),
         check=_other_keys,
     ),
 )

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from langfuse_aws.graph.model import UNKNOWN, Resource
+from langfuse_aws.graph.resource_types import DB_CLUSTER, DB_INSTANCE, S3_BUCKET
 from langfuse_aws.policy.inputs import is_known, is_off, part, parts, statements
 from langfuse_aws.policy.parameters import wrong_parameter
 from langfuse_aws.policy.rule import JudgedStack, ResourceRule, Rule, StackRule
@@ -72,7 +73,7 @@ RULES: Final[tuple[Rule, ...]] = (
         what="PostgreSQL refuses connections without TLS.",
         why="A client whose URL lacks sslmode sends passwords and prompts in the clear.",
         remedy="Set rds.force_ssl to 1 in a parameter group of the stack's own",
-        types=("aws:rds/cluster:Cluster", "aws:rds/instance:Instance"),
+        types=(DB_CLUSTER, DB_INSTANCE),
         check=_database_in_clear,
     ),
     ResourceRule(
@@ -91,7 +92,7 @@ RULES: Final[tuple[Rule, ...]] = (
         what="Every bucket denies requests without TLS.",
         why="S3 answers plain HTTP unless a policy denies it.",
         remedy="Deny `s3:*` to everybody where aws:SecureTransport is false",
-        types=("aws:s3/bucket:Bucket",),
+        types=(S3_BUCKET,),
         check=_bucket_in_clear,
     ),
     ResourceRule(

@@ -7,13 +7,13 @@ from typing import Any, Final
 from langfuse_aws.cost.bill import IdleCost
 from langfuse_aws.cost.prices import SourceClass
 from langfuse_aws.graph.model import Resource, ResourceGraph
+from langfuse_aws.graph.open_ports import OpenPort
 from langfuse_aws.graph.preview import Step
 from langfuse_aws.review.facts import (
-    OpenPort,
     Permission,
     containers,
     exposures,
-    open_ports,
+    named_ports,
     permissions,
 )
 from langfuse_aws.review.property_changes import PropertyChange, property_changes
@@ -106,7 +106,8 @@ def difference(
     }
     at_risk = tuple(each for each in changes if (each.type, each.name) in risky)
     ports, faces, rights = (
-        _gained_and_lost(found(base), found(head)) for found in (open_ports, exposures, permissions)
+        _gained_and_lost(found(base), found(head))
+        for found in (named_ports, exposures, permissions)
     )
     before, after = cost_of(base), cost_of(head)
     return Difference(

@@ -9,11 +9,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, cast
 
-from langfuse_aws.graph.doors import doors
 from langfuse_aws.graph.model import SECRET, Resource, ResourceGraph, has_unknown
+from langfuse_aws.graph.open_ports import OpenPort, open_ports
+from langfuse_aws.graph.resource_types import TASK_DEFINITION
 from langfuse_aws.review.physical_names import without_chance
 
-EVERYWHERE: Final = frozenset({"0.0.0.0/0", "::/0"})
 POLICIES: Final[Mapping[str, str]] = {
     "aws:iam/rolePolicy:RolePolicy": "policy",
     "aws:iam/policy:Policy": "policy",
@@ -30,22 +30,6 @@ _ACCESS_BLOCK: Final = (
     "ignorePublicAcls",
     "restrictPublicBuckets",
 )
-
-
-@dataclass(frozen=True, order=True)
-class OpenPort:
-    """Who may talk to whom."""
-
-    source: str
-    """Name of a security group, or a CIDR block."""
-    target: str
-    """Name of a security group."""
-    ports: str
-
-    @property
-    def public(self) -> bool:
-        """Whether the whole internet is the source."""
-        return self.source in EVERYWHERE
 
 
 @dataclass(frozen=True, order=True)
@@ -68,13 +52,15 @@ class Permission:
         return self.effect == "Allow" and (self.action == "*" or self.action.endswith(":*"))
 
 
-def open_ports(graph: ResourceGraph) -> set[OpenPort]:
-    """Every door of the security groups."""
+def named_ports(graph: ResourceGraph) -> set[OpenPort]:
+    """Every open port, by the names of its security groups in place of their URNs."""
 
     def name(end: str) -> str:
         return graph[end].name if end in graph else end
 
-    return {OpenPort(name(door.source), name(door.target), door.ports) for door in doors(graph)}
+    return {
+        OpenPort(name(each.source), name(each.target), each.ports) for each in open_ports(graph)
+    }
 
 
 def exposures(graph: ResourceGraph) -> set[str]:
@@ -147,7 +133,7 @@ class Container:
 def containers(graph: ResourceGraph) -> dict[str, Container]:
     """The containers of every task definition, by `task definition/container`."""
     found: dict[str, Container] = {}
-    for task in graph.of_type("aws:ecs/taskDefinition:TaskDefinition"):
+    for task in graph.of_type(TASK_DEFINITION):
         text = task.inputs.get("containerDefinitions")
         if isinstance(text, str) and not has_unknown(text) and text != SECRET:
             for each in json.loads(text):

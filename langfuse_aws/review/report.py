@@ -8,8 +8,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 from langfuse_aws.cost.rounding import worded
+from langfuse_aws.graph.open_ports import OpenPort
+from langfuse_aws.graph.resource_types import TASK_DEFINITION
 from langfuse_aws.review.difference import Change, Difference
-from langfuse_aws.review.facts import OpenPort, Permission
+from langfuse_aws.review.facts import Permission
 from langfuse_aws.review.markdown import ABSENT, code, details, html_code, table
 from langfuse_aws.review.physical_names import without_chance
 from langfuse_aws.review.property_changes import (
@@ -27,9 +29,7 @@ MARK: Final = "<!-- langfuse-aws: diff -->"
 MOST_PROPERTIES: Final = 10
 CONTEXT: Final = 8
 """Characters before the first that differs, in values that are cut."""
-BY_DESIGN: Final = frozenset(
-    {"aws:ecs/taskDefinition:TaskDefinition", "aws:lambda/invocation:Invocation"}
-)
+BY_DESIGN: Final = frozenset({TASK_DEFINITION, "aws:lambda/invocation:Invocation"})
 """Types of which every change is a replacement, by which ECS deploys and the migration runs."""
 BODIES: Final[Mapping[str, str]] = {"aws:cloudwatch/dashboard:Dashboard": "dashboardBody"}
 """Types with a body that shows the stack and does nothing, and the input that has it."""

@@ -9,8 +9,8 @@ from contextlib import suppress
 from functools import partial
 from typing import Final
 
-from langfuse_aws.settings import app_runner, closed_network, messages, own_region, totals, way_in
-from langfuse_aws.settings.app_runner import APP_RUNNER, FARGATE
+from langfuse_aws.settings import app_runner, closed_network, lockout, messages, own_region, totals
+from langfuse_aws.settings.app_runner import APP_RUNNER, CHOOSE_FARGATE
 from langfuse_aws.settings.external_stores import (
     ExternalClickHouse,
     ExternalPostgres,
@@ -32,10 +32,10 @@ CERTIFICATE_NAME_LENGTH: Final = 64
 https://docs.aws.amazon.com/acm/latest/APIReference/API_RequestCertificate.html"""
 
 
-def doubts(settings: Settings, secrets: way_in.Own) -> list[str]:
+def doubts(settings: Settings, secrets: lockout.Own) -> list[str]:
     """What may not be meant, or not work, a line each; `secrets` are the secret variables."""
     return [
-        *way_in.first_user_shut_out(settings, secrets),
+        *lockout.first_user_shut_out(settings, secrets),
         *(
             messages.conflict_message(conflict, settings)
             for conflict in totals.while_rolling(settings)
@@ -56,7 +56,7 @@ def conflicts(settings: Settings, *, complete: bool, region: str | None = None) 
     return list(found)
 
 
-def _way_in_without_a_domain(settings: Settings) -> Iterator[Conflict]:
+def _ingress_without_a_domain(settings: Settings) -> Iterator[Conflict]:
     kind = settings.ingress.kind
     if settings.domain is not None:
         return
@@ -71,7 +71,7 @@ def _way_in_without_a_domain(settings: Settings) -> Iterator[Conflict]:
             "ingress.kind",
             "App Runner tells its own name only once web runs, and web must know its URL before, "
             "so it needs a domain",
-            f"set langfuse:domain, in a public hosted zone of Route 53, or {FARGATE}",
+            f"set langfuse:domain, in a public hosted zone of Route 53, or {CHOOSE_FARGATE}",
         )
     elif settings.ingress.certificate_arn:
         yield Conflict(
@@ -282,7 +282,7 @@ def _rotation_elsewhere(target: str, rotated: Rotated, store: str) -> Iterator[C
 
 
 CHECKS: Final = (
-    _way_in_without_a_domain,
+    _ingress_without_a_domain,
     _zone_without_a_domain,
     _name_of_the_certificate,
     _zone_of_the_domain,

@@ -46,7 +46,7 @@ MAXIMUM_INSTANCES: Final = 25
 """Of a service. https://docs.aws.amazon.com/apprunner/latest/api/API_CreateAutoScalingConfiguration.html
 and, for the most, https://docs.aws.amazon.com/general/latest/gr/apprunner.html"""
 
-FARGATE: Final = "choose web.platform fargate"
+CHOOSE_FARGATE: Final = "choose web.platform fargate"
 
 
 def faults_of_ingress(settings: Settings) -> Iterator[Conflict]:
@@ -54,7 +54,7 @@ def faults_of_ingress(settings: Settings) -> Iterator[Conflict]:
     runs, kind = settings.web.platform == APP_RUNNER, settings.ingress.kind
     if runs and kind != APP_RUNNER:
         bound = f"App Runner is a way in by itself, and ingress.kind is {kind}"
-        yield Conflict("web.platform", bound, f"remove ingress.kind, or {FARGATE}")
+        yield Conflict("web.platform", bound, f"remove ingress.kind, or {CHOOSE_FARGATE}")
     if not runs and kind == APP_RUNNER:
         remedy = f"set web.platform to {APP_RUNNER}, or remove ingress.kind"
         yield Conflict("web.platform", f"must be {APP_RUNNER} where ingress.kind is", remedy)
@@ -67,7 +67,7 @@ def faults_of_network(settings: Settings) -> Iterator[Conflict]:
             "web.platform",
             "what App Runner runs has no public address, and so needs a way out for model "
             "providers, sign-in and mail; network.egress is none",
-            f"set network.egress to natInstance, for one, or {FARGATE}",
+            f"set network.egress to natInstance, for one, or {CHOOSE_FARGATE}",
         )
 
 
@@ -78,12 +78,12 @@ def faults_of_size(settings: Settings) -> Iterator[Conflict]:
         return
     if web.cpu not in MEMORY_MIB:
         bound = f"App Runner has instances of {', '.join(map(str, MEMORY_MIB))} CPU units"
-        yield Conflict("web.cpu", bound, f"choose one, or {FARGATE}")
+        yield Conflict("web.cpu", bound, f"choose one, or {CHOOSE_FARGATE}")
     elif web.memory not in MEMORY_MIB[web.cpu]:
         bound = (
             f"App Runner has {' or '.join(map(str, MEMORY_MIB[web.cpu]))} MiB with cpu {web.cpu}"
         )
-        remedy = f"choose one of these sizes, another cpu, or {FARGATE}"
+        remedy = f"choose one of these sizes, another cpu, or {CHOOSE_FARGATE}"
         yield Conflict("web.memory", bound, remedy)
 
 
@@ -91,41 +91,41 @@ def faults_of_tasks(settings: Settings) -> Iterator[Conflict]:
     """App Runner runs fewer at the most."""
     if settings.web.platform == APP_RUNNER and settings.web.max_tasks > MAXIMUM_INSTANCES:
         bound = f"App Runner runs {MAXIMUM_INSTANCES} instances of a service at the most"
-        yield Conflict("web.maxTasks", bound, f"lower it, or {FARGATE}")
+        yield Conflict("web.maxTasks", bound, f"lower it, or {CHOOSE_FARGATE}")
 
 
 def faults_of_spot(settings: Settings) -> Iterator[Conflict]:
     """App Runner has no Spot."""
     if settings.web.platform == APP_RUNNER and settings.web.spot:
-        yield Conflict("web.spot", "App Runner has no Spot", f"remove it, or {FARGATE}")
+        yield Conflict("web.spot", "App Runner has no Spot", f"remove it, or {CHOOSE_FARGATE}")
 
 
 def faults_of_architecture(settings: Settings) -> Iterator[Conflict]:
     """App Runner has one CPU."""
     if settings.web.platform == APP_RUNNER and settings.web.architecture != "x86_64":
         bound = "App Runner runs x86_64 only, and the migration runs the same image"
-        yield Conflict("web.architecture", bound, f"remove it, or {FARGATE}")
+        yield Conflict("web.architecture", bound, f"remove it, or {CHOOSE_FARGATE}")
 
 
 def faults_of_grafana(settings: Settings) -> Iterator[Conflict]:
     """Grafana has no way in beside App Runner."""
     if settings.grafana.enabled and settings.web.platform == APP_RUNNER:
         bound = "Grafana is at a path of the ingress, and web.platform appRunner has none"
-        yield Conflict("grafana.enabled", bound, f"remove it, or {FARGATE}")
+        yield Conflict("grafana.enabled", bound, f"remove it, or {CHOOSE_FARGATE}")
 
 
 def faults_of_certificates(settings: Settings) -> Iterator[Conflict]:
     """App Runner runs one container."""
     if settings.trusted_certificates is not None and settings.web.platform == APP_RUNNER:
         bound = "App Runner runs one container, and has no volume that another could write them to"
-        yield Conflict("trustedCertificates", bound, f"remove it, or {FARGATE}")
+        yield Conflict("trustedCertificates", bound, f"remove it, or {CHOOSE_FARGATE}")
 
 
 def faults_of_images(settings: Settings) -> Iterator[Conflict]:
     """App Runner pulls nothing through."""
     if settings.images.source != "mirror" and settings.web.platform == APP_RUNNER:
         bound = "App Runner pulls from ECR only, and what is there before it starts"
-        yield Conflict("images.source", bound, f"set images.source to mirror, or {FARGATE}")
+        yield Conflict("images.source", bound, f"set images.source to mirror, or {CHOOSE_FARGATE}")
 
 
 CHECKS: Final = (

@@ -10,6 +10,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, Field, field_validator
 
+from langfuse_aws.contract.ports_and_health import POSTGRES_PORT, REDIS_PORT
 from langfuse_aws.settings.connections import Connections
 from langfuse_aws.settings.host_names import HOST, HostName
 from langfuse_aws.settings.section import Form, Section, invalid
@@ -156,7 +157,7 @@ class ExternalPostgres(Connections):
     host: Annotated[HostName, AfterValidator(_not_one_of(NOT_A_WRITER))] = Field(
         description="Host name of the writer, never of a transaction pooler"
     )
-    port: Port = Field(5432, description="Port")
+    port: Port = Field(POSTGRES_PORT, description="Port")
     user: Name = Field("langfuse", description="User that owns the database")
     database: Name = Field("langfuse", description="Database; its schema `public` is used")
 
@@ -168,5 +169,5 @@ class ExternalRedis(Section):
     host: Annotated[HostName, AfterValidator(_not_one_of(NOT_A_PRIMARY))] = Field(
         description="Host name of the primary"
     )
-    port: Port = Field(6379, description="Port")
+    port: Port = Field(REDIS_PORT, description="Port")
     tls: bool = Field(True, description="Connect with TLS")

@@ -10,10 +10,10 @@ from langfuse_aws.settings import (
     agreement,
     byte_limits,
     known_part,
+    lockout,
     messages,
     own_environment,
     sealed,
-    way_in,
 )
 from langfuse_aws.settings.how_to_set import IN_CONFIGURATION, HowToSet
 from langfuse_aws.settings.messages import NAMESPACE, VARIANTS
@@ -74,7 +74,7 @@ def load(
     problems += _need_problems(merged, values, how)
     problems += client_secret_problems(given, values, how)
     if not unreadable and not sealed_environment:
-        problems += way_in.problems(settings, auth_providers(given), secrets, complete=complete)
+        problems += lockout.problems(settings, auth_providers(given), secrets, complete=complete)
     if problems:
         raise SettingsError(problems)
     return settings

@@ -9,6 +9,7 @@ from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 from langfuse_aws.contract.ports_and_health import EVENT_PROPAGATION_CHECK, QUEUE_CONSUMPTION_CHECK
 from langfuse_aws.settings.capacity import FARGATE_MEMORY_MIB, fargate_memory_range
 from langfuse_aws.settings.firewall import DEFAULT_RATE_LIMIT, Waf
+from langfuse_aws.settings.hours import DAY_MINUTES
 from langfuse_aws.settings.managed_policies import PolicyArns
 from langfuse_aws.settings.scaling import (
     DEFAULT_MAX_LAG_SECONDS,
@@ -20,10 +21,8 @@ from langfuse_aws.settings.section import Form, Section, invalid
 MAXIMUM_TASKS: Final = 100
 """A guard against typing errors; AWS's own quota is far above."""
 
-MINUTES_OF_A_DAY: Final = 1440
 
-
-WAY_IN: Final = (
+INGRESS_KIND: Final = (
     "Load balancer, HTTP API (30 s a request, no prompts in folders: README.md has its limits), or "
     "what `web.platform` `appRunner` brings by itself"
 )
@@ -162,7 +161,7 @@ class Worker(Service):
     queue_consumption_stuck_minutes: int = Field(
         60,
         ge=30,
-        le=MINUTES_OF_A_DAY,
+        le=DAY_MINUTES,
         description="Minutes after which a worker that has begun and ended no job is replaced "
         "(Langfuse 4). Its shortest schedule is 20 minutes, for one of the workers; raise it for "
         "several idle ones with `v4.writeMode` `legacy`, where a minute's schedule is missing",
@@ -170,7 +169,7 @@ class Worker(Service):
     event_propagation_stuck_minutes: int = Field(
         15,
         ge=11,
-        le=MINUTES_OF_A_DAY,
+        le=DAY_MINUTES,
         description="Minutes after which workers are replaced if none has begun to fill the new "
         "tables (3.203.2 or later, `v4.writeMode` other than `legacy`); one insert may take 10",
     )
@@ -187,7 +186,7 @@ class Worker(Service):
 class LoadBalancerIngress(Section):
     """An Application Load Balancer: own domain, private or restricted access, streaming."""
 
-    kind: Literal["alb"] = Field(description=WAY_IN)
+    kind: Literal["alb"] = Field(description=INGRESS_KIND)
     certificate_arn: CertificateArn = None
     hosted_zone: HostedZone = None
     internal: bool = Field(False, description="Reachable from inside the VPC only (kind alb)")
@@ -239,7 +238,7 @@ class ApiGatewayIngress(Section):
     https://github.com/langfuse/langfuse/issues/12720
     """
 
-    kind: Literal["apiGateway"] = Field(description=WAY_IN)
+    kind: Literal["apiGateway"] = Field(description=INGRESS_KIND)
     certificate_arn: CertificateArn = None
     hosted_zone: HostedZone = None
     rate_limit: int = Field(
@@ -253,7 +252,7 @@ class ApiGatewayIngress(Section):
 class AppRunnerIngress(Section):
     """App Runner's own way in: https under a domain of Route 53, with a certificate of its own."""
 
-    kind: Literal["appRunner"] = Field(description=WAY_IN)
+    kind: Literal["appRunner"] = Field(description=INGRESS_KIND)
     hosted_zone: HostedZone = None
 
     @property

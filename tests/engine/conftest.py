@@ -34,3 +34,9 @@ def environment() -> Iterator[dict[str, str]]:
 def engine_path() -> str:
     """PATH on which `pulumi` is, and this interpreter before any other."""
     return pulumi_cli.search_path(pulumi_cli.ensure())
+
+
+@pytest.fixture
+def engine_on_path(engine_path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have what runs in this process find it."""
+    monkeypatch.setenv("PATH", engine_path)

@@ -50,10 +50,6 @@ def deployment(environment: dict[str, str], tmp_path_factory: pytest.TempPathFac
     return found
 
 
-def of_type(deployment: Deployment, token: str) -> list[dict[str, Any]]:
-    return [each for each in deployment.state() if each["type"] == token]
-
-
 def stores(deployment: Deployment) -> set[tuple[str, str]]:
     return {(each["urn"], each["id"]) for each in deployment.state() if each["type"] in STORES}
 
@@ -61,11 +57,11 @@ def stores(deployment: Deployment) -> set[tuple[str, str]]:
 def test_one_up_makes_the_service_its_domain_and_all_of_its_records(
     deployment: Deployment,
 ) -> None:
-    (service,) = of_type(deployment, SERVICE)
+    (service,) = deployment.of_type(SERVICE)
     source = service["inputs"]["sourceConfiguration"]["imageRepository"]
     variables = source["imageConfiguration"]["runtimeEnvironmentVariables"]
     assert variables["NEXTAUTH_URL"] == f"https://{DOMAIN}"
-    types = [each["inputs"]["type"] for each in of_type(deployment, RECORD)]
+    types = [each["inputs"]["type"] for each in deployment.of_type(RECORD)]
     assert sorted(types) == ["A", "CNAME", "CNAME"]
     outputs, made = deployment.outputs(), service["outputs"]
     assert (outputs["url"], outputs["health_url"]) == (
@@ -87,8 +83,8 @@ def test_the_platform_may_change_and_change_back_and_every_store_stays(
     deployment.configure("web.platform", "fargate")
     deployment.configure("web.architecture", "x86_64")
     deployment.up()
-    assert of_type(deployment, SERVICE) == []
-    assert {each["urn"].rpartition("-")[2] for each in of_type(deployment, ECS)} >= {"web"}
+    assert deployment.of_type(SERVICE) == []
+    assert {each["urn"].rpartition("-")[2] for each in deployment.of_type(ECS)} >= {"web"}
     (moved,) = alias(deployment)
     assert (moved["urn"], moved["id"]) == (address["urn"], address["id"]), (
         "the domain's record was made anew, and the old one's end takes the new one along"
@@ -96,19 +92,19 @@ def test_the_platform_may_change_and_change_back_and_every_store_stays(
     assert moved["inputs"]["aliases"] != address["inputs"]["aliases"]
     deployment.configure("web.platform", "appRunner")
     deployment.up()
-    assert len(of_type(deployment, SERVICE)) == 1
-    assert {each["urn"].rpartition("-")[2] for each in of_type(deployment, ECS)}.isdisjoint({"web"})
+    assert len(deployment.of_type(SERVICE)) == 1
+    assert {each["urn"].rpartition("-")[2] for each in deployment.of_type(ECS)}.isdisjoint({"web"})
     assert stores(deployment) == before
 
 
 def alias(deployment: Deployment) -> list[dict[str, Any]]:
-    return [each for each in of_type(deployment, RECORD) if each["inputs"]["type"] == "A"]
+    return [each for each in deployment.of_type(RECORD) if each["inputs"]["type"] == "A"]
 
 
 def test_a_service_that_never_started_is_told_in_one_line_and_replaced_on_demand(
     deployment: Deployment, tmp_path: Path
 ) -> None:
-    (service,) = of_type(deployment, SERVICE)
+    (service,) = deployment.of_type(SERVICE)
     exported = json.loads(deployment.run("stack", "export", "--stack", "dev").stdout)
     for each in exported["deployment"]["resources"]:
         if each["urn"] == service["urn"]:
@@ -123,6 +119,6 @@ def test_a_service_that_never_started_is_told_in_one_line_and_replaced_on_demand
     assert f"run pulumi up --replace '{service['urn']}'." in said
     assert "Traceback" not in said
     deployment.up("--replace", service["urn"])
-    (new,) = of_type(deployment, SERVICE)
+    (new,) = deployment.of_type(SERVICE)
     assert new["outputs"]["status"] == "RUNNING"
     assert deployment.changes() == set()

@@ -244,7 +244,7 @@ def test_a_database_of_another_owner_is_not_used_and_the_old_one_stays(world: Wo
         "langfuse-dev-postgres: has the master user postgres and the database langfuse, as its "
         "snapshot had, and Langfuse's are langfuse and langfuse. Nothing uses it yet."
     ) in said
-    assert old in {each["id"] for each in world.stack.state() if each["type"] == INSTANCE}
+    assert old in {each["id"] for each in world.stack.of_type(INSTANCE)}
     world.forget("allowReplace")
     steps = {
         each["op"]

@@ -19,10 +19,7 @@ from langfuse_aws.settings.versions import LANGFUSE, LANGFUSE_3
 
 NOT_COPIED = (".*", "tests", "docs", "__pycache__")
 
-
-@pytest.fixture(autouse=True)
-def on_path(engine_path: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PATH", engine_path)
+pytestmark = pytest.mark.usefixtures("engine_on_path")
 
 
 @pytest.fixture

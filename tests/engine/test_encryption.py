@@ -79,7 +79,7 @@ def test_a_stack_with_the_key_comes_up_and_stays_as_it_is(
     deployment.configure_all({"encryption": "customerKey", "backups.copyRegion": "eu-west-1"}, {})
     deployment.up()
     assert deployment.changes() == set()
-    keys = [each for each in deployment.state() if each["type"] == "aws:kms/key:Key"]
+    keys = deployment.of_type("aws:kms/key:Key")
     assert [each["protect"] for each in keys] == [True, True]
     done = deployment.run("config", "rm", "--path", "langfuse:encryption", "--stack", "prod")
     assert done.returncode == 0

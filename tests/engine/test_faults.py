@@ -136,7 +136,7 @@ def test_a_first_deployment_whose_migration_fails_starts_no_service(
     done = deployment.run("up", "--yes", "--skip-preview", "--stack", "dev", check=False)
     assert done.returncode != 0
     assert "CannotPullContainerError" in done.stdout + done.stderr
-    there = [each["urn"].split("::")[-1] for each in deployment.state() if each["type"] == SERVICE]
+    there = [each["urn"].split("::")[-1] for each in deployment.of_type(SERVICE)]
     assert there == ["langfuse-dev-clickhouse"]
 
 

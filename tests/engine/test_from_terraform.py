@@ -81,9 +81,7 @@ def test_what_is_imported_stays_what_it_is(environment: dict[str, str], tmp_path
     assert "replaced by an empty one: langfuse:adopted changes from True to None" in refused.stdout
     file.write_text(settings, encoding="utf-8")
 
-    urn = next(
-        each["urn"] for each in deployment.state() if each["type"] == "aws:rds/cluster:Cluster"
-    )
+    urn = next(each["urn"] for each in deployment.of_type("aws:rds/cluster:Cluster"))
     forget = ("state", "delete", urn, "--force", "--yes", "--stack", "prod")
     assert deployment.run(*forget, check=False).returncode, "others need it"
     deployment.run(*forget, "--target-dependents")
@@ -92,4 +90,4 @@ def test_what_is_imported_stays_what_it_is(environment: dict[str, str], tmp_path
     done = deployment.up(check=False)
     assert done.returncode != 0
     assert empty in done.stdout + done.stderr
-    assert not [each for each in deployment.state() if each["type"] == "aws:rds/cluster:Cluster"]
+    assert not deployment.of_type("aws:rds/cluster:Cluster")

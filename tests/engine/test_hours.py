@@ -131,8 +131,8 @@ def test_a_migration_waits_for_the_stores_and_hours_are_not_taken_away_from_a_sl
     said = refused(deployment)
     assert "langfuse-dev-clickhouse: ECS is to run no task of it" in said
     assert "resume, and pulumi up again" in said
-    assert [each for each in deployment.state() if each["type"] == SCHEDULE], "resume reads them"
+    assert deployment.of_type(SCHEDULE), "resume reads them"
     night.wake()
     deployment.up()
-    assert not [each for each in deployment.state() if each["type"] == SCHEDULE]
+    assert not deployment.of_type(SCHEDULE)
     assert deployment.changes() == set()

@@ -16,10 +16,7 @@ from langfuse_aws.graph.model import ResourceGraph
 REPOSITORY = "aws:ecr/repository:Repository"
 NAMES = {"langfuse-dev/langfuse", "langfuse-dev/langfuse-worker", "langfuse-dev/clickhouse-server"}
 
-
-@pytest.fixture(autouse=True)
-def on_path(engine_path: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PATH", engine_path)
+pytestmark = pytest.mark.usefixtures("engine_on_path")
 
 
 def stack(folder: Path, source: str) -> LangfuseStack:

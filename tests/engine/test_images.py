@@ -6,7 +6,6 @@ of `tests/provider`.
 """
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -45,7 +44,7 @@ def mirrored(
 
 def test_a_mirrored_stack_is_as_it_should_be(mirrored: Deployment) -> None:
     assert mirrored.changes() == set()
-    assert {each["urn"].rpartition("::")[2] for each in of_type(mirrored, REPOSITORY)} == {
+    assert {each["urn"].rpartition("::")[2] for each in mirrored.of_type(REPOSITORY)} == {
         "langfuse-dev-web",
         "langfuse-dev-worker",
         "langfuse-dev-clickhouse",
@@ -92,7 +91,7 @@ def test_the_next_release_moves_when_it_is_mirrored(mirrored: Deployment) -> Non
     mirrored.up()
     (policy,) = [
         each["inputs"]["policy"]
-        for each in of_type(mirrored, "aws:ecr/lifecyclePolicy:LifecyclePolicy")
+        for each in mirrored.of_type("aws:ecr/lifecyclePolicy:LifecyclePolicy")
         if each["urn"].endswith("-worker")
     ]
     assert f'["{NEXT_RELEASE}"]' in policy
@@ -113,11 +112,11 @@ def test_a_stack_pulls_through_stays_as_it_is_and_goes_back_upstream(
     )
     deployment.up()
     assert deployment.changes() == set()
-    assert len(of_type(deployment, REPOSITORY)) == 3
+    assert len(deployment.of_type(REPOSITORY)) == 3
     deployment.run("config", "rm", "langfuse:images", "--stack", "dev")
     deployment.up()
-    assert of_type(deployment, REPOSITORY) == []
-    assert len(of_type(deployment, SERVICE)) == 3
+    assert deployment.of_type(REPOSITORY) == []
+    assert len(deployment.of_type(SERVICE)) == 3
     deployment.destroy()
     assert deployment.state() == []
 
@@ -125,7 +124,3 @@ def test_a_stack_pulls_through_stays_as_it_is_and_goes_back_upstream(
 def versions(deployment: Deployment) -> set[tuple[str, str, str]]:
     """Every resource, and when it was last changed."""
     return {(each["urn"], each.get("id", ""), each["modified"]) for each in deployment.state()}
-
-
-def of_type(deployment: Deployment, token: str) -> list[dict[str, Any]]:
-    return [each for each in deployment.state() if each["type"] == token]

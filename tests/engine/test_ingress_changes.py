@@ -84,7 +84,7 @@ class ReconfiguredStack:
 
     def of_type(self, token: str) -> list[dict[str, Any]]:
         """List what is in the state of one type."""
-        return [each for each in self.deployment.state() if each["type"] == token]
+        return self.deployment.of_type(token)
 
 
 def made(folder: Path, environment: dict[str, str]) -> ReconfiguredStack:

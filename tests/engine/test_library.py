@@ -24,10 +24,7 @@ MEBIBYTE = 2**20
 LEAK_MIB = 4
 """More than the noise of an allocator, less than what twenty forgotten previews take."""
 
-
-@pytest.fixture(autouse=True)
-def on_path(engine_path: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PATH", engine_path)
+pytestmark = pytest.mark.usefixtures("engine_on_path")
 
 
 def settings(region: str, **more: Any) -> dict[str, Any]:

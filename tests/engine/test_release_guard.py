@@ -66,7 +66,7 @@ def into(deployment: Deployment, exported: str) -> None:
 
 
 def invocations(deployment: Deployment) -> list[Any]:
-    return [each["inputs"] for each in deployment.state() if each["type"] == INVOCATION]
+    return [each["inputs"] for each in deployment.of_type(INVOCATION)]
 
 
 @pytest.mark.parametrize("facts", [None, {"Langfuse major": 3}])

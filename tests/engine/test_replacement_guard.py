@@ -161,14 +161,14 @@ def test_a_named_resource_may_be_replaced_and_only_that_one(
     deployment.up()
     gone = {urn.split("::")[-1] for urn, _ in before - ids(deployment.state())}
     assert gone == {"langfuse-prod-clickhouse"}
-    (volume,) = [each for each in deployment.state() if each["type"] == "aws:ebs/volume:Volume"]
+    (volume,) = deployment.of_type("aws:ebs/volume:Volume")
     assert volume["inputs"]["snapshotId"] == "snap-0123456789abcdef0"
     invocations = [each for each in deployment.state() if "Invocation" in each["type"]]
     triggers = json.dumps([each["inputs"]["triggers"] for each in invocations])
     assert volume["id"] in triggers, "another database is migrated again"
     deployment.run("config", "rm", "--path", "langfuse:allowReplace", "--stack", "prod")
     deployment.up()
-    (kept,) = [each for each in deployment.state() if each["type"] == "aws:ebs/volume:Volume"]
+    (kept,) = deployment.of_type("aws:ebs/volume:Volume")
     assert (kept["id"], kept["protect"]) == (volume["id"], True)
 
 
@@ -207,7 +207,7 @@ def test_what_aws_does_not_delete_is_kept_once_all_else_has_gone(
     deployment.up()
 
     def named(kind: str) -> list[str]:
-        return [each["urn"] for each in deployment.state() if each["type"] == kind]
+        return [each["urn"] for each in deployment.of_type(kind)]
 
     def forget(urn: str) -> int:
         command = ("state", "delete", urn, "--yes", "--stack", "staging")

@@ -81,10 +81,6 @@ def stack_file(deployment: Deployment) -> str:
     return (deployment.stack.folder / f"Pulumi.{deployment.stack.name}.yaml").read_text("utf-8")
 
 
-def one(deployment: Deployment, kind: str) -> list[dict[str, Any]]:
-    return [each for each in deployment.state() if each["type"] == kind]
-
-
 @pytest.mark.xdist_group("one stack to restore")
 def test_the_volume_alone_is_replaced_and_the_migration_waits_for_it(
     dev: Deployment, monkeypatch: pytest.MonkeyPatch
@@ -94,8 +90,8 @@ def test_the_volume_alone_is_replaced_and_the_migration_waits_for_it(
     halfway: list[Any] = []
 
     def fail_once(_: dict[str, Any]) -> dict[str, Any]:
-        (run,) = one(dev, "aws:lambda/invocation:Invocation")
-        volumes = [(each["id"] == old, each.get("delete")) for each in one(dev, VOLUME)]
+        (run,) = dev.of_type("aws:lambda/invocation:Invocation")
+        volumes = [(each["id"] == old, each.get("delete")) for each in dev.of_type(VOLUME)]
         halfway.append((old in run["inputs"]["triggers"].values(), sorted(volumes)))
         status = ["InProgress", "Failed", "Successful", "Successful"][len(halfway) - 1]
         return {"InstanceRefreshes": [clickhouse.refresh(status)]}
@@ -114,9 +110,9 @@ def test_the_volume_alone_is_replaced_and_the_migration_waits_for_it(
     )
     after = stores(dev)
     assert changed(before, after) == {(VOLUME, "langfuse-dev-clickhouse")}
-    (volume,) = one(dev, VOLUME)
+    (volume,) = dev.of_type(VOLUME)
     assert volume["inputs"]["snapshotId"] == SNAPSHOT
-    (run,) = one(dev, "aws:lambda/invocation:Invocation")
+    (run,) = dev.of_type("aws:lambda/invocation:Invocation")
     assert volume["id"] in run["inputs"]["triggers"].values(), "the restored data is migrated"
     asked = [each[1] for each in log if each[0] == "DescribeVolumes"]
     assert asked == [{"VolumeIds": [volume["id"]]}]
@@ -188,7 +184,7 @@ def test_the_other_plans_find_what_they_need_in_a_real_state(
 ) -> None:
     (definition,) = [
         each["inputs"]
-        for each in one(dev, "aws:ecs/taskDefinition:TaskDefinition")
+        for each in dev.of_type("aws:ecs/taskDefinition:TaskDefinition")
         if each["urn"].endswith("-clickhouse-backup")
     ]
     described = {
@@ -210,7 +206,7 @@ def test_the_other_plans_find_what_they_need_in_a_real_state(
     deployed, log = opened(dev, monkeypatch, answers)
     buckets = {
         each["urn"].split("::")[-1]: each["outputs"]["bucket"]
-        for each in one(dev, "aws:s3/bucket:Bucket")
+        for each in dev.of_type("aws:s3/bucket:Bucket")
     }
     backups = buckets["langfuse-dev-clickhouse-backups"]
     monkeypatch.setattr(clickhouse, "BACKUPS", backups)
@@ -227,7 +223,7 @@ def test_the_other_plans_find_what_they_need_in_a_real_state(
     ]
     assert asked["RunTask"]["networkConfiguration"]["awsvpcConfiguration"]["subnets"]
     assert asked["DeleteObjects"]["Bucket"] == buckets["langfuse-dev-storage"]
-    (database,) = one(dev, "aws:rds/instance:Instance")
+    (database,) = dev.of_type("aws:rds/instance:Instance")
     plan = restore_postgres.plan(deployed, "nightly")
     assert plan.found[-1] == f"Database {database['outputs']['identifier']}."
 
@@ -240,7 +236,7 @@ def test_replay_finds_the_worker_and_the_bucket(
     carry_out(plan, yes=True)
     (worker,) = (
         each["outputs"]
-        for each in one(dev, "aws:ecs/service:Service")
+        for each in dev.of_type("aws:ecs/service:Service")
         if each["urn"].endswith("::langfuse-dev-worker")
     )
     asked = dict(log)
@@ -251,7 +247,7 @@ def test_replay_finds_the_worker_and_the_bucket(
     assert asked["RunTask"]["cluster"] == worker["cluster"]
     (bucket,) = (
         each["outputs"]["bucket"]
-        for each in one(dev, "aws:s3/bucket:Bucket")
+        for each in dev.of_type("aws:s3/bucket:Bucket")
         if each["urn"].endswith("::langfuse-dev-storage")
     )
     assert f"s3://{bucket}/events/" in plan.found[1]

@@ -23,7 +23,7 @@ from langfuse_aws.automation.rotate import services
 from langfuse_aws.automation.rotate.command import PLANS
 from langfuse_aws.components.protection.snapshots import ROTATION_USER, USER
 from tests.deployment import Deployment
-from tests.engine.test_restore import one, opened, stores
+from tests.engine.test_restore import opened, stores
 from tests.unit.automation.restore import test_replay as replaying
 from tests.unit.automation.restore.test_restore import Answer, always
 from tests.unit.automation.rotate.test_rotate import STEADY, said
@@ -53,7 +53,7 @@ def definition(deployment: Deployment, part: str) -> dict[str, Any]:
     """The definition of a container, as the state has it."""
     (task,) = (
         each
-        for each in one(deployment, "aws:ecs/taskDefinition:TaskDefinition")
+        for each in deployment.of_type("aws:ecs/taskDefinition:TaskDefinition")
         if each["urn"].endswith(f"::langfuse-dev-{part}")
     )
     return next(
@@ -132,7 +132,7 @@ def test_a_protected_stack_rotates_everything_and_again(
 
     dev.configure_all({f"rotation.{target}Version": "3" for target in TARGETS}, {})
     dev.up()
-    (cache,) = one(dev, "aws:elasticache/replicationGroup:ReplicationGroup")
+    (cache,) = dev.of_type("aws:elasticache/replicationGroup:ReplicationGroup")
     assert cache["inputs"]["authTokenUpdateStrategy"] == "SET"
     after = stores(dev)
     assert {key: each for key, each in after.items() if key[0] != PASSWORD} == {

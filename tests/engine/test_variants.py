@@ -93,7 +93,7 @@ def test_a_stack_of_external_stores_signs_in_and_its_secrets_and_its_web_acl_can
     web, worker = (environment_of(deployment, container) for container in ("web", "worker"))
     assert web["AUTH_OKTA_ISSUER"] == "https://example.okta.com"
     assert web["SMTP_CONNECTION_URL"] == worker["SMTP_CONNECTION_URL"]
-    policies = of_type(deployment, "aws:iam/rolePolicy:RolePolicy")
+    policies = deployment.of_type("aws:iam/rolePolicy:RolePolicy")
     (sending,) = [
         statement
         for each in policies
@@ -135,12 +135,12 @@ def test_three_clickhouse_servers_have_three_zones_volumes_and_names(
     deployment.up()
     assert deployment.changes() == set()
     check_that_alarms_can_be_taken_away(deployment)
-    volumes = of_type(deployment, "aws:ebs/volume:Volume")
+    volumes = deployment.of_type("aws:ebs/volume:Volume")
     assert {each["urn"].split("::")[-1] for each in volumes} == {
         f"langfuse-prod-clickhouse-{number}" for number in (1, 2, 3)
     }
     assert len({each["outputs"]["availabilityZone"] for each in volumes}) == 3
-    names = of_type(deployment, "aws:servicediscovery/service:Service")
+    names = deployment.of_type("aws:servicediscovery/service:Service")
     assert {each["outputs"]["name"] for each in names} == {
         "clickhouse",
         "clickhouse-1",
@@ -253,12 +253,8 @@ def test_grafana_comes_and_goes_and_only_clickhouse_restarts(
     assert {each["urn"] for each in deployment.state()} == before
 
 
-def of_type(deployment: Deployment, kind: str) -> list[dict[str, Any]]:
-    return [each for each in deployment.state() if each["type"] == kind]
-
-
 def environment_of(deployment: Deployment, container: str) -> dict[str, str]:
-    for task in of_type(deployment, "aws:ecs/taskDefinition:TaskDefinition"):
+    for task in deployment.of_type("aws:ecs/taskDefinition:TaskDefinition"):
         for definition in json.loads(task["outputs"]["containerDefinitions"]):
             if definition["name"] == container:
                 return {each["name"]: each["value"] for each in definition["environment"]}

@@ -20,7 +20,6 @@ import chdb
 
 FORMAT: Final = re.compile(r"\sFORMAT\s+(\w+)\s*$")
 INSERT: Final = re.compile(r"(INSERT INTO .*) FORMAT Native", re.DOTALL)
-CODE: Final = re.compile(r"Code: (\d+)")
 DENIED: Final = "Code: 497. DB::Exception: {}: Not enough privileges. (ACCESS_DENIED)"
 READONLY: Final = "Code: 164. DB::Exception: Cannot execute query in readonly mode. (READONLY)"
 

@@ -15,6 +15,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
+from tests.free_port import free_port
+
 OWNER: Final = "postgres"
 """Debian's user: PostgreSQL does not run as root."""
 SECONDS: Final = 30
@@ -31,13 +33,6 @@ def postgres_program(name: str) -> str | None:
     versions = sorted(Path("/usr/lib/postgresql").glob("*"), key=lambda each: each.name)
     path = os.pathsep.join([*(f"{each}/bin" for each in versions), os.environ["PATH"]])
     return shutil.which(name, path=path)
-
-
-def free_port() -> int:
-    """Find a port that nobody has."""
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
 
 
 def wait_for(port: int, process: "subprocess.Popen[bytes]") -> None:

@@ -68,7 +68,7 @@ class Account:
             for group in groups
         }
 
-    def entrances(self) -> Ports:
+    def open_ports(self) -> Ports:
         """Who may enter which group at which port."""
         names = self.security_groups()
         rules = self.client("ec2").describe_security_group_rules(
@@ -85,7 +85,7 @@ class Account:
             if not rule["IsEgress"]
         }
 
-    def close_door(self, source: str, target: str) -> None:
+    def close_port(self, source: str, target: str) -> None:
         """Delete the rules that let one group into another."""
         groups = {name: group for group, name in self.security_groups().items()}
         ec2 = self.client("ec2")

@@ -72,7 +72,7 @@ def test_web_on_app_runner_comes_up_stays_as_it_is_changes_and_goes(tmp_path: Pa
         check_domain(zone["HostedZone"]["Id"], service)
         assert outputs["web_service_name"] == service["ServiceName"]
         web, clickhouse = f"langfuse-{STACK}-web", f"langfuse-{STACK}-clickhouse"
-        assert {door for door in account.entrances() if web in door} == {(web, clickhouse, 8123)}
+        assert {each for each in account.open_ports() if web in each} == {(web, clickhouse, 8123)}
         seen = {(change.type, change.property) for change in deployment.changes()}
         assert seen <= SEEN_BY_PREVIEW | SEEN_OF_A_NAT_INSTANCE, (
             "a preview without changes shows some"
@@ -165,7 +165,7 @@ def records(zone: str) -> list[dict[str, Any]]:
 
 def check_service(account: Account, deployment: Deployment) -> dict[str, Any]:
     """App Runner runs web as ECS would: image, environment, secrets, roles, network."""
-    (arn,) = [each["id"] for each in deployment.state() if each["type"] == SERVICE]
+    (arn,) = [each["id"] for each in deployment.of_type(SERVICE)]
     service = described(arn)
     source = service["SourceConfiguration"]
     image = source["ImageRepository"]

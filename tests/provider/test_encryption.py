@@ -36,7 +36,7 @@ def test_everything_read_back_has_the_key(tmp_path: Path) -> None:
     deployment.run("stack", "init", STACK)
     with EcsScheduler(REGION):
         deployment.up()
-        (key,) = [each for each in deployment.state() if each["type"] == "aws:kms/key:Key"]
+        (key,) = deployment.of_type("aws:kms/key:Key")
         arn = key["outputs"]["arn"]
         kms = account.client("kms")
         assert kms.get_key_rotation_status(KeyId=arn)["KeyRotationEnabled"] is True

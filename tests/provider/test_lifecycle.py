@@ -54,7 +54,7 @@ WITHOUT_PROVIDER_6 = str(Path(__file__).with_name("without_provider_6"))
 
 LOST_CALL = "the Terraform provider's call failed: Deadline Exceeded"
 
-SERVICE_DOORS = {
+SERVICE_PORTS = {
     ("{}-web", "{}-postgres", 5432),
     ("{}-web", "{}-redis", 6379),
     ("{}-web", "{}-clickhouse", 8123),
@@ -65,18 +65,18 @@ SERVICE_DOORS = {
     ("{}-worker", "{}-redis", 6379),
     ("{}-worker", "{}-clickhouse", 8123),
 }
-GRAFANA_DOORS = {
+GRAFANA_PORTS = {
     ("{}-vpc-link", "{}-grafana", 3000),
     ("{}-grafana", "{}-clickhouse", 8123),
 }
-BALANCER_DOORS = {
+BALANCER_PORTS = {
     ("0.0.0.0/0", "{}-alb", 80),
     ("0.0.0.0/0", "{}-alb", 443),
     ("{}-alb", "{}-web", 3000),
 }
 
 
-CLUSTER_DOORS = {("{}-clickhouse", "{}-clickhouse", port) for port in (9000, 9009, 9181, 9234)}
+CLUSTER_PORTS = {("{}-clickhouse", "{}-clickhouse", port) for port in (9000, 9009, 9181, 9234)}
 
 
 _AHEAD = 12 - datetime.datetime.now(datetime.timezone.utc).hour
@@ -93,7 +93,7 @@ class Story:
     """One each: the simulation confuses the databases of one region."""
     zone: str | None
     """Hosted zone that the account has beforehand."""
-    doors: frozenset[tuple[str, str, int]]
+    ports: frozenset[tuple[str, str, int]]
     update: Callable[[Deployment], None]
     updated: Callable[[Account, dict[str, Any]], None]
     """Asserts with boto3 that the update arrived; gets the stack's outputs."""
@@ -136,7 +136,7 @@ def check_that_it_sleeps_and_wakes(
     assert running(account, outputs) == asleep
     deployment.configure("web.memory", "4096")
     # The simulation forgets performanceInsightsEnabled, and RDS changes nothing that is stopped.
-    (database,) = [each["urn"] for each in deployment.state() if each["type"] == DATABASE]
+    (database,) = [each["urn"] for each in deployment.of_type(DATABASE)]
     done = deployment.up("--exclude", database, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert running(account, outputs) == asleep, "no update wakes it"
@@ -284,7 +284,7 @@ STORIES = [
         "dev",
         "ap-southeast-2",
         None,
-        frozenset(SERVICE_DOORS | GRAFANA_DOORS | {("{}-vpc-link", "{}-web", 3000)}),
+        frozenset(SERVICE_PORTS | GRAFANA_PORTS | {("{}-vpc-link", "{}-web", 3000)}),
         lambda deployment: deployment.configure("worker.memory", "4096"),
         worker_gets_more_memory,
         SEEN_BY_REFRESH_OF_RDS,
@@ -300,7 +300,7 @@ STORIES = [
         "staging",
         "us-east-1",
         "staging.example.com",
-        frozenset(SERVICE_DOORS | BALANCER_DOORS | {("10.0.0.0/16", "{}-nat", -1)}),
+        frozenset(SERVICE_PORTS | BALANCER_PORTS | {("10.0.0.0/16", "{}-nat", -1)}),
         next_major_and_more_capacity,
         langfuse_4_and_aurora_scales_further,
         SEEN_BY_REFRESH | SEEN_BY_REFRESH_OF_A_WEB_ACL | SEEN_OF_A_NAT_INSTANCE,
@@ -318,7 +318,7 @@ STORIES = [
         "prod",
         "eu-west-1",
         "prod.example.com",  # example.com is the story's
-        frozenset(SERVICE_DOORS | BALANCER_DOORS | CLUSTER_DOORS),
+        frozenset(SERVICE_PORTS | BALANCER_PORTS | CLUSTER_PORTS),
         lambda deployment: deployment.configure("storage.eventsRetentionDays", "30"),
         events_expire,
         SEEN_BY_REFRESH,
@@ -367,8 +367,8 @@ def live(story: Story, account: Account, deployment: Deployment) -> None:
     if "images.source" in story.config:
         check_pull_through(account, outputs, release)
     prefix = account.prefix
-    doors = {(source.format(prefix), to.format(prefix), port) for source, to, port in story.doors}
-    assert account.entrances() == doors
+    ports = {(source.format(prefix), to.format(prefix), port) for source, to, port in story.ports}
+    assert account.open_ports() == ports
 
     expected = SEEN_BY_PREVIEW
     if "ingress.waf.rateLimitPerFiveMinutes" in story.config:
@@ -390,7 +390,7 @@ def live(story: Story, account: Account, deployment: Deployment) -> None:
     story.updated(account, deployment.outputs())
     check_migrations(account, outputs, story.migrations)
     if story.stack == "dev":
-        check_that_up_mends_what_somebody_deleted(account, deployment, outputs, doors)
+        check_that_up_mends_what_somebody_deleted(account, deployment, outputs, ports)
         check_that_it_sleeps_and_wakes(account, deployment, outputs)
 
     if story.stack == "prod":
@@ -804,15 +804,15 @@ def check_grafana(account: Account, outputs: dict[str, Any]) -> None:
 
 
 def check_that_up_mends_what_somebody_deleted(
-    account: Account, deployment: Deployment, outputs: dict[str, Any], doors: Ports
+    account: Account, deployment: Deployment, outputs: dict[str, Any], ports: Ports
 ) -> None:
     """Delete a rule and a secret by hand; a refresh and an `up` make both again."""
     before = encryption_key(account, outputs)
     value = account.resolved_secret(before)
     secret = before.rsplit(":", 3)[0]
     account.client("secretsmanager").delete_secret(SecretId=secret, ForceDeleteWithoutRecovery=True)
-    account.close_door(f"{account.prefix}-web", f"{account.prefix}-postgres")
-    assert account.entrances() != doors
+    account.close_port(f"{account.prefix}-web", f"{account.prefix}-postgres")
+    assert account.open_ports() != ports
     assert secret not in account.secrets()
     # A refresh of these alone: what the simulation forgets of services would replace them.
     names = (f"{account.prefix}-keys", f"{account.prefix}-web-to-postgres")
@@ -825,7 +825,7 @@ def check_that_up_mends_what_somebody_deleted(
     deployment.run("refresh", "--yes", *targets, "--stack", deployment.stack.name)
     deployment.up()
     outputs = deployment.outputs()
-    assert account.entrances() == doors
+    assert account.open_ports() == ports
     assert account.resolved_secret(encryption_key(account, outputs)) == value, "the same key"
 
 

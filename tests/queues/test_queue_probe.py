@@ -17,7 +17,12 @@ from typing import Any, Final
 import pytest
 
 from development.node_packages import NODE
-from langfuse_aws.components.langfuse_worker.queue_probe import FLAGS, SCRIPT, VARIABLE, told
+from langfuse_aws.components.langfuse_worker.queue_probe import (
+    FLAGS,
+    SCRIPT,
+    VARIABLE,
+    script_options,
+)
 from langfuse_aws.contract import queues
 from tests.queues.conftest import PASSWORD, SECONDS
 from tests.queues.embedded_metrics import metrics_of
@@ -38,7 +43,7 @@ class Probe:
     """A probe that runs, and what it has printed."""
 
     def __init__(self, image: Path, environment: Mapping[str, str], *, memory: bool) -> None:
-        configuration = told(STACK, tells_memory=memory, seconds=PERIOD)
+        configuration = script_options(STACK, tells_memory=memory, seconds=PERIOD)
         self.process = subprocess.Popen(
             [str(NODE), *FLAGS, "-e", SCRIPT.read_text("utf-8")],
             cwd=image,

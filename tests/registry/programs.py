@@ -5,7 +5,6 @@ import os
 import random
 import shutil
 import signal
-import socket
 import subprocess
 import threading
 import time
@@ -19,6 +18,7 @@ from typing import Any, Final
 import httpx
 
 from langfuse_aws.automation.images.registry import Login
+from tests.free_port import free_port
 from tests.registry.published import INDEX, MANIFEST, Pushed, Pusher
 
 LOGIN: Final = Login("AWS", "hush-hush-4711")
@@ -163,12 +163,6 @@ class Gate:
             self.held.clear()
             self._server.shutdown()
             self._server.server_close()
-
-
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
 
 
 def wait_until(condition: Callable[[], bool]) -> None:

@@ -16,6 +16,11 @@ if TYPE_CHECKING:
     from tests.unit.aws_account import Account
 
 NOWHERE = "/nonexistent/aws"
+CALLERS = (
+    *("AWS_DEFAULT_REGION", "AWS_ENDPOINT_URL", "AWS_PROFILE", "AWS_REGION", "AWS_SESSION_TOKEN"),
+    *("PULUMI_CONFIG", "PULUMI_CONFIG_SECRET_KEYS", "PULUMI_STACK"),
+)
+"""What the program would take from whoever runs the tests."""
 COLORS = ("FORCE_COLOR", "GITHUB_ACTIONS", "PY_COLORS")
 """What has Typer print to a terminal that is none: `FORCE_TERMINAL` of typer/rich_utils.py."""
 
@@ -70,9 +75,9 @@ def no_pulumi(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 @pytest.fixture(scope="session", autouse=True)
 def no_aws() -> Iterator[None]:
-    """Point the AWS SDK at nothing."""
+    """Point the AWS SDK at nothing, and the program at no region or stack of the caller's."""
     with pytest.MonkeyPatch.context() as patch:
-        for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL"):
+        for name in CALLERS:
             patch.delenv(name, raising=False)
         patch.setenv("AWS_ACCESS_KEY_ID", "unit-test")
         patch.setenv("AWS_SECRET_ACCESS_KEY", "unit-test")

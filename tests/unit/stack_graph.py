@@ -189,7 +189,7 @@ class Graph:
         policy = self.one("aws:iam/rolePolicy:RolePolicy", role).inputs["policy"]
         return cast("list[dict[str, Any]]", json.loads(policy)["Statement"])
 
-    def doors(self) -> set[tuple[str, str, int]]:
+    def open_ports(self) -> set[tuple[str, str, int]]:
         """Who may enter what at which port, by the names of security groups and blocks."""
         groups = {
             group.id: group.name for group in self.of_type("aws:ec2/securityGroup:SecurityGroup")

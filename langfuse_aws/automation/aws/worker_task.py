@@ -7,6 +7,7 @@ from typing import Any, Final
 from langfuse_aws.automation.aws.one_off_task import OneOffTask
 from langfuse_aws.automation.engine.deployed import Deployed
 from langfuse_aws.automation.errors import UserError
+from langfuse_aws.graph.resource_types import ECS_SERVICE
 
 CONTAINER: Final = "worker"
 
@@ -23,7 +24,7 @@ class WorkerService:
     @classmethod
     def of(cls, deployed: Deployed) -> "WorkerService":
         """Find it. UserError if ECS does not know it."""
-        known = deployed.resource("aws:ecs/service:Service", f"{deployed.prefix}-worker").outputs
+        known = deployed.resource(ECS_SERVICE, f"{deployed.prefix}-worker").outputs
         cluster, name = known["cluster"], known["name"]
         ecs = deployed.aws("ecs")
         found = ecs.describe_services(cluster=cluster, services=[name])["services"]

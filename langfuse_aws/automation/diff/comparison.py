@@ -21,6 +21,7 @@ from langfuse_aws.components.protection.replacement_guard import REPLACEMENT_INP
 from langfuse_aws.cost.bill import IdleCost, idle_cost, region_of
 from langfuse_aws.graph.model import Resource, ResourceGraph, has_unknown
 from langfuse_aws.graph.preview import Preview, Step
+from langfuse_aws.graph.resource_types import TASK_DEFINITION
 from langfuse_aws.offline.serving import shared_aws
 from langfuse_aws.review.difference import Difference, difference
 from langfuse_aws.settings.versions import version_of
@@ -32,7 +33,7 @@ DEFAULT_RELEASE: Final = re.compile(r'^LANGFUSE: Final = "(\d+\.\d+\.\d+)"$', re
 VERSIONS: Final = ("langfuse_aws/settings/versions.py", "langfuse_aws/settings/releases.py")
 """The second in commits before December 2026."""
 DOCUMENTS: Final[Mapping[str, str]] = {
-    "aws:ecs/taskDefinition:TaskDefinition": "containerDefinitions",
+    TASK_DEFINITION: "containerDefinitions",
     "aws:iam/rolePolicy:RolePolicy": "policy",
     "aws:s3/bucketPolicy:BucketPolicy": "policy",
 }

@@ -14,9 +14,10 @@ from botocore.exceptions import BotoCoreError, ClientError
 from langfuse_aws.automation.hours.acts import Act, Database, Look
 from langfuse_aws.automation.hours.performing import perform
 from langfuse_aws.graph.model import ResourceGraph
+from langfuse_aws.graph.resource_types import DB_CLUSTER
 
-CLUSTER: Final = "aws:rds/cluster:Cluster"
 STOPPED: Final = ("stopped", "stopping", "starting")
+"""RDS's status of a database that was stopped, until it serves again."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ def stopped_clusters(
     """Find those that will be deleted and are stopped; none if AWS does not say."""
     names = [
         each.outputs["clusterIdentifier"]
-        for each in deployed.of_type(CLUSTER)
+        for each in deployed.of_type(DB_CLUSTER)
         if not each.retain_on_delete
     ]
     if not names:

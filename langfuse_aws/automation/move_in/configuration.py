@@ -21,11 +21,10 @@ from langfuse_aws.contract.variables import known
 from langfuse_aws.settings.messages import NAMESPACE
 from langfuse_aws.settings.secret_keys import ENVIRONMENT_KEY, PROVIDERS_KEY, SMTP_KEY
 from langfuse_aws.settings.sign_in import PROVIDERS
+from langfuse_aws.settings.sign_in_variables import FROM, SMTP_URL
 
 LISTS: Final = ("allowed_domains",)
 FLAGS: Final = ("allow_account_linking",)
-FROM: Final = "EMAIL_FROM_ADDRESS"
-SMTP: Final = "SMTP_CONNECTION_URL"
 
 
 @dataclass(frozen=True)
@@ -62,14 +61,14 @@ def configuration_of(source: Source, major: int) -> Configuration:
                 used.add(variable)
                 for path, value in _values(name, given[variable]):
                     plain[f"auth.providers.{provider}.{path}"] = value
-    if given.get(SMTP, "").startswith(("smtp://", "smtps://")) and FROM in given:
+    if given.get(SMTP_URL, "").startswith(("smtp://", "smtps://")) and FROM in given:
         plain |= {"smtp.mode": "smtp", "smtp.from": given[FROM]}
-        used |= {FROM, SMTP}
+        used |= {FROM, SMTP_URL}
     return Configuration(
         plain,
         {name: given[name] for name in SECRETS if name in given},
         clients,
-        given[SMTP] if SMTP in used else None,
+        given[SMTP_URL] if SMTP_URL in used else None,
         tuple(sorted(_left(given, used, major))),
     )
 

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import urlsplit
 
-from langfuse_aws.automation.move_in.source import PORTS, POSTGRES_PORT
+from langfuse_aws.automation.move_in.source import PORTS
+from langfuse_aws.contract.ports_and_health import POSTGRES_PORT
 
 WEB: Final = re.compile(r"(?:.*/)?langfuse(?::[\w.-]+)?(?:@sha256:\w+)?")
 WORKER: Final = re.compile(r"(?:.*/)?langfuse-worker(?::[\w.-]+)?(?:@sha256:\w+)?")

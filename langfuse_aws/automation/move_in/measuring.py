@@ -5,7 +5,7 @@ from it, which goes over the same connection.
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -55,15 +55,13 @@ def _read(server: ClickHouse, query: str) -> float | None:
         return throughput(response.iter_raw())
 
 
-def throughput(
-    blocks: Iterator[bytes], clock: Callable[[], float] = time.monotonic
-) -> float | None:
+def throughput(blocks: Iterator[bytes]) -> float | None:
     """Read for SECONDS; bytes a second. The first block is what it waited for, and not counted."""
     if not next(blocks, b""):
         return None
-    begin, read, took = clock(), 0, 0.0
+    begin, read, took = time.monotonic(), 0, 0.0
     for block in blocks:
-        read, took = read + len(block), clock() - begin
+        read, took = read + len(block), time.monotonic() - begin
         if took > SECONDS:
             break
     return read / took if read and took else None

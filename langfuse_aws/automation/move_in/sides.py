@@ -13,8 +13,8 @@ from langfuse_aws.automation.move_in.objects import Prefix, copied_by_s3
 from langfuse_aws.automation.move_in.postgres import Postgres
 from langfuse_aws.automation.move_in.progress import Progress
 from langfuse_aws.automation.move_in.source import Source, Use
+from langfuse_aws.contract.ports_and_health import WEB_HEALTH_PATH
 
-HEALTH_PATH: Final = "/api/public/health"
 HEALTH_SECONDS: Final = 5
 RELEASE: Final = re.compile(r"(\d+)\.(\d+)\.(\d+)")
 
@@ -127,7 +127,7 @@ class Sides:
             return None
         try:
             answer = httpx.get(
-                f"{self.source.url.rstrip('/')}{HEALTH_PATH}", timeout=HEALTH_SECONDS
+                f"{self.source.url.rstrip('/')}{WEB_HEALTH_PATH}", timeout=HEALTH_SECONDS
             )
             said = str(answer.json()["version"])
         except (httpx.HTTPError, httpx.InvalidURL, ValueError, KeyError, TypeError):

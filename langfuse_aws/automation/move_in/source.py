@@ -11,6 +11,7 @@ from typing import Final, Literal
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from langfuse_aws.automation.errors import MistakesError
+from langfuse_aws.contract.ports_and_health import POSTGRES_PORT
 
 Use = Literal["events", "media", "exports"]
 """What Langfuse keeps objects for."""
@@ -21,7 +22,6 @@ VARIABLES_OF_USE: Final[Mapping[Use, str]] = {
 }
 POSTGRES_URLS: Final = ("DIRECT_URL", "DATABASE_URL")
 """Of which the first that is set is where PostgreSQL is, whatever else says."""
-POSTGRES_PORT: Final = 5432
 PORTS: Final = {"http": 80, "https": 443}
 OTHER_STORAGES: Final = ("LANGFUSE_USE_AZURE_BLOB", "LANGFUSE_USE_GOOGLE_CLOUD_STORAGE")
 Mistaken = Callable[[str, str], None]

@@ -28,21 +28,21 @@ from langfuse_aws.automation.move_in.source import (
 )
 from langfuse_aws.automation.move_in.tunnel import Place, tunnels
 from langfuse_aws.automation.restore.worker import Worker
+from langfuse_aws.components.clickhouse.config import CLUSTER
 from langfuse_aws.components.protection.snapshots import INSTANCE_STORAGE_LIMIT_GIB
+from langfuse_aws.contract.ports_and_health import CLICKHOUSE_HTTP_PORT, POSTGRES_PORT
+from langfuse_aws.graph.resource_types import TASK_DEFINITION
 from langfuse_aws.settings.external_stores import ExternalClickHouse, ExternalPostgres
 from langfuse_aws.settings.stores import PostgresInstance
 
 LOCAL: Final = "127.0.0.1"
 NO_TUNNELS: Final[Mapping[Place, int]] = {}
 WEB: Final = "web"
-CLUSTER: Final = "default"
-"""What Langfuse's migrations call the cluster of replicated tables."""
 NEEDED: Final = ("DATABASE_PASSWORD", "CLICKHOUSE_PASSWORD", *SECRETS)
 ARN_PARTS: Final = 7
 """Of a secret's ARN, between colons."""
 MIGRATION_HOURS: Final = 6
 INVOCATION: Final = "aws:lambda/invocation:Invocation"
-TASK_DEFINITION: Final = "aws:ecs/taskDefinition:TaskDefinition"
 
 
 @contextmanager
@@ -55,7 +55,7 @@ def opened(deployed: Deployed, *, direct: bool) -> Generator[Target]:
     secrets = _secrets(deployed, container)
     postgres = _postgres(told, secrets["DATABASE_PASSWORD"])
     url = urlsplit(told["CLICKHOUSE_URL"])
-    clickhouse: Place = (url.hostname or "", url.port or 8123)
+    clickhouse: Place = (url.hostname or "", url.port or CLICKHOUSE_HTTP_PORT)
     inside: list[Place] = []
     if not direct and not isinstance(deployed.settings.postgres, ExternalPostgres):
         inside.append((postgres.host, postgres.port))
@@ -112,7 +112,7 @@ def _postgres(told: Mapping[str, str], password: str) -> PostgresAddress:
     host, _, port = told["DATABASE_HOST"].partition(":")
     return PostgresAddress(
         host,
-        int(port or 5432),
+        int(port or POSTGRES_PORT),
         told["DATABASE_USERNAME"],
         password,
         told["DATABASE_NAME"],

@@ -9,8 +9,9 @@ from langfuse_aws.automation.on_call import images
 from langfuse_aws.automation.on_call.ecs_services import SECTION
 from langfuse_aws.automation.on_call.findings import Finding, Reading, State, age, iso, now
 from langfuse_aws.automation.on_call.images import Image
-from langfuse_aws.automation.on_call.running_stack import APP_RUNNER, RunningStack
+from langfuse_aws.automation.on_call.running_stack import RunningStack
 from langfuse_aws.graph.model import Resource
+from langfuse_aws.graph.resource_types import APP_RUNNER_SERVICE
 
 RUNNING: Final = ("RUNNING", "OPERATION_IN_PROGRESS")
 UNDER_WAY: Final = ("PENDING", "IN_PROGRESS")
@@ -19,7 +20,7 @@ SUCCEEDED: Final = "SUCCEEDED"
 
 def app_runner_readings(stack: RunningStack) -> Iterator[Reading]:
     """The service, and its last operation."""
-    for service in stack.of_type(APP_RUNNER):
+    for service in stack.of_type(APP_RUNNER_SERVICE):
         part = stack.part(service)
         yield Reading(SECTION, part, partial(_service, stack, service))
         yield Reading(SECTION, f"{part} deployment", partial(_operation, stack, service))

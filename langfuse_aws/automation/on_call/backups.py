@@ -5,19 +5,17 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Final
 
+from langfuse_aws.automation.hours.before_destroy import STOPPED
 from langfuse_aws.automation.on_call.findings import Finding, Reading, age, iso, now
 from langfuse_aws.automation.on_call.running_stack import RunningStack
 from langfuse_aws.components.observability.alarm_clickhouse import BACKUP_HOURS, DAY_HOURS
 from langfuse_aws.graph.model import Resource
+from langfuse_aws.graph.resource_types import DB_CLUSTER, DB_INSTANCE, EBS_VOLUME, S3_BUCKET
 from langfuse_aws.settings.hours import DAY_MINUTES
 
 SECTION: Final = "backups"
 VAULT: Final = "aws:backup/vault:Vault"
-VOLUME: Final = "aws:ebs/volume:Volume"
-CLUSTER: Final = "aws:rds/cluster:Cluster"
-INSTANCE: Final = "aws:rds/instance:Instance"
 CACHE: Final = "aws:elasticache/replicationGroup:ReplicationGroup"
-BUCKET: Final = "aws:s3/bucket:Bucket"
 
 LOOKED_BACK: Final = timedelta(days=8)
 """How far recovery points are looked for: a week, and a day of grace."""
@@ -26,8 +24,6 @@ DAILY: Final = timedelta(hours=BACKUP_HOURS)
 CONTINUOUS: Final = timedelta(hours=1)
 """As old as PostgreSQL's latest restorable time may be; RDS writes its log away every 5 minutes.
 https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_PIT.html"""
-SLEEPS: Final = ("stopped", "stopping", "starting")
-"""RDS's status of a database that its hours, or `pause`, have stopped."""
 LONGEST_SLEEP: Final = timedelta(days=7)
 """AWS starts a database that was stopped for a week.
 https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_StopInstance.html"""
@@ -40,12 +36,12 @@ https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/accessing-monitoring.html
 def backup_readings(stack: RunningStack) -> Iterator[Reading]:
     """One of each kind of backup that the stack has."""
     vaults = [each for each in stack.of_type(VAULT) if stack.part(each) == "backups"]
-    for volume in stack.of_type(VOLUME) if vaults else ():
+    for volume in stack.of_type(EBS_VOLUME) if vaults else ():
         subject = f"{stack.part(volume)} snapshot"
         yield Reading(SECTION, subject, partial(_volume, stack, vaults[0], volume, subject))
-    if any(stack.part(each) == "clickhouse-backups" for each in stack.of_type(BUCKET)):
+    if any(stack.part(each) == "clickhouse-backups" for each in stack.of_type(S3_BUCKET)):
         yield Reading(SECTION, "clickhouse backup", partial(_clickhouse, stack))
-    for token in (CLUSTER, INSTANCE):
+    for token in (DB_CLUSTER, DB_INSTANCE):
         for database in stack.of_type(token):
             yield Reading(SECTION, stack.part(database), partial(_database, stack, database))
     for cache in stack.of_type(CACHE):
@@ -87,7 +83,7 @@ def _clickhouse(stack: RunningStack) -> Iterator[Finding]:
 
 def _database(stack: RunningStack, database: Resource) -> Iterator[Finding]:
     rds, subject = stack.aws("rds"), stack.part(database)
-    if database.type == CLUSTER:
+    if database.type == DB_CLUSTER:
         kind, name = "db-cluster", database.outputs["clusterIdentifier"]
         (found,) = rds.describe_db_clusters(DBClusterIdentifier=name)["DBClusters"]
         status = found["Status"]
@@ -96,7 +92,7 @@ def _database(stack: RunningStack, database: Resource) -> Iterator[Finding]:
         (found,) = rds.describe_db_instances(DBInstanceIdentifier=name)["DBInstances"]
         status = found["DBInstanceStatus"]
     latest = found.get("LatestRestorableTime")
-    sleeps = stack.asleep is not None and status in SLEEPS
+    sleeps = stack.asleep is not None and status in STOPPED
     # What a database that is stopped may be restored to does not grow older.
     most = LONGEST_SLEEP if sleeps else CONTINUOUS
     finding = _aged(subject, latest, most, "Snapshots", "restorable up to then")

@@ -11,13 +11,9 @@ from typing import Any, Final
 
 from langfuse_aws.automation.on_call import images
 from langfuse_aws.automation.on_call.findings import Finding, Reading, State, age, iso, now
-from langfuse_aws.automation.on_call.running_stack import (
-    ECS_SERVICE,
-    TASK_DEFINITION,
-    RunningStack,
-    container_images,
-)
+from langfuse_aws.automation.on_call.running_stack import RunningStack, container_images
 from langfuse_aws.graph.model import Resource
+from langfuse_aws.graph.resource_types import ECS_SERVICE, TASK_DEFINITION
 
 SECTION: Final = "services"
 ORDER: Final = ("web", "worker", "clickhouse")

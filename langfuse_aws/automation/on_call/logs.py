@@ -17,8 +17,9 @@ from langfuse_aws.automation.engine.waiting import waits
 from langfuse_aws.automation.errors import CommandLineError
 from langfuse_aws.automation.on_call.findings import now
 from langfuse_aws.automation.on_call.log_events import LogEvent, coming, past
-from langfuse_aws.automation.on_call.running_stack import APP_RUNNER, RunningStack
+from langfuse_aws.automation.on_call.running_stack import RunningStack
 from langfuse_aws.automation.terminal import console, one_line_errors
+from langfuse_aws.graph.resource_types import APP_RUNNER_SERVICE
 
 LOG_GROUP: Final = "aws:cloudwatch/logGroup:LogGroup"
 SERVED: Final = ("web", "worker")
@@ -74,7 +75,7 @@ def logs(
 def log_groups(stack: RunningStack) -> Mapping[str, str]:
     """The name of each log group of the stack, by the part that writes to it."""
     groups = {part: each.outputs["name"] for part, each in stack.by_part(LOG_GROUP).items()}
-    for service in stack.of_type(APP_RUNNER):
+    for service in stack.of_type(APP_RUNNER_SERVICE):
         name = f"/aws/apprunner/{service.outputs['serviceName']}/{service.outputs['serviceId']}"
         groups |= {part: f"{name}/{kind}" for part, kind in APP_RUNNER_GROUPS.items()}
     return groups

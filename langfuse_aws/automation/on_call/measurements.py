@@ -12,12 +12,19 @@ from itertools import pairwise
 from typing import Any, Final
 
 from langfuse_aws.automation.on_call.findings import Finding, Reading, State, age, iso, now
-from langfuse_aws.automation.on_call.running_stack import APP_RUNNER, ECS_SERVICE, RunningStack
+from langfuse_aws.automation.on_call.running_stack import RunningStack
 from langfuse_aws.components.observability.alarm_row import AlarmRow
 from langfuse_aws.components.observability.alarm_services import service_alarms
 from langfuse_aws.components.observability.alarm_stores import store_alarms
 from langfuse_aws.components.shared import metrics
 from langfuse_aws.components.shared.metrics import Metric
+from langfuse_aws.graph.resource_types import (
+    APP_RUNNER_SERVICE,
+    DB_CLUSTER,
+    DB_INSTANCE,
+    EBS_VOLUME,
+    ECS_SERVICE,
+)
 
 SECTION: Final = "load"
 NEVER_ASLEEP: Final = "redis"
@@ -138,17 +145,17 @@ def _subjects(
         [metrics.APP_RUNNER_CPU, metrics.APP_RUNNER_MEMORY],
         [
             {"ServiceName": each.outputs["serviceName"], "ServiceID": each.outputs["serviceId"]}
-            for each in stack.of_type(APP_RUNNER)
+            for each in stack.of_type(APP_RUNNER_SERVICE)
         ],
     )
-    volumes = [{"VolumeId": each.id} for each in stack.of_type("aws:ebs/volume:Volume")]
+    volumes = [{"VolumeId": each.id} for each in stack.of_type(EBS_VOLUME)]
     yield "clickhouse", [metrics.DISK_USED], volumes
     yield (
         "postgres",
         [metrics.AURORA_CONNECTIONS, metrics.AURORA_CPU, metrics.AURORA_CAPACITY, AURORA_MEMORY],
         [
             {"DBClusterIdentifier": each.outputs["clusterIdentifier"]}
-            for each in stack.of_type("aws:rds/cluster:Cluster")
+            for each in stack.of_type(DB_CLUSTER)
         ],
     )
     yield (
@@ -161,7 +168,7 @@ def _subjects(
         ],
         [
             {"DBInstanceIdentifier": each.outputs["identifier"]}
-            for each in stack.of_type("aws:rds/instance:Instance")
+            for each in stack.of_type(DB_INSTANCE)
         ],
     )
     nodes = [

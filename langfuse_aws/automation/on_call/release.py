@@ -9,7 +9,8 @@ from functools import partial
 from langfuse_aws.automation.on_call import images
 from langfuse_aws.automation.on_call.ecs_services import SECTION
 from langfuse_aws.automation.on_call.findings import Finding, Reading
-from langfuse_aws.automation.on_call.running_stack import TASK_DEFINITION, RunningStack
+from langfuse_aws.automation.on_call.running_stack import RunningStack
+from langfuse_aws.graph.resource_types import TASK_DEFINITION
 
 
 def release_reading(stack: RunningStack) -> Iterator[Reading]:

@@ -4,16 +4,12 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, Final, cast
+from typing import Any, cast
 
 from langfuse_aws.automation.aws.clients import one_of_each
 from langfuse_aws.automation.engine.deployed import Deployed
 from langfuse_aws.automation.hours.asleep import Asleep, seen_asleep
 from langfuse_aws.graph.model import Resource
-
-ECS_SERVICE: Final = "aws:ecs/service:Service"
-TASK_DEFINITION: Final = "aws:ecs/taskDefinition:TaskDefinition"
-APP_RUNNER: Final = "aws:apprunner/service:Service"
 
 
 @dataclass(frozen=True)

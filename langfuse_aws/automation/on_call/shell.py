@@ -20,8 +20,9 @@ from langfuse_aws.automation.engine.waiting import waits
 from langfuse_aws.automation.errors import CommandLineError, UserError
 from langfuse_aws.automation.hours.asleep import need_awake
 from langfuse_aws.automation.on_call.ecs_services import Service
-from langfuse_aws.automation.on_call.running_stack import APP_RUNNER, ECS_SERVICE, RunningStack
+from langfuse_aws.automation.on_call.running_stack import RunningStack
 from langfuse_aws.automation.terminal import error_console, one_line_errors
+from langfuse_aws.graph.resource_types import APP_RUNNER_SERVICE, ECS_SERVICE
 
 PLUGIN: Final = "session-manager-plugin"
 PLUGIN_PAGE: Final = (
@@ -163,7 +164,7 @@ def _service(stack: RunningStack, part: str) -> Service:
     resource = stack.by_part(ECS_SERVICE).get(part)
     if resource is None:
         name = stack.deployed.name
-        if any(stack.part(each) == part for each in stack.of_type(APP_RUNNER)):
+        if any(stack.part(each) == part for each in stack.of_type(APP_RUNNER_SERVICE)):
             raise UserError(
                 f"stack {name}: {part} runs on App Runner, which gives no shell. shell worker has "
                 "the same environment but for web's own variables."

@@ -98,14 +98,15 @@ def run(stack: NewStack, client: httpx.Client, ask_dns: Dns) -> Iterator[Result]
     yield first
     if caller is None:
         yield unknown("account", "without credentials, AWS says nothing of the account and region.")
-    of_account = _of_account(stack, caller, ask_dns) if caller else ()
+    of_account = checks_of_account(stack, caller, ask_dns) if caller else ()
     with ThreadPoolExecutor(AT_ONCE) as pool:
         images = image_checks(stack, client, needs_of(stack.settings).images)
         for found in pool.map(answers, (*of_account, *images, *store_checks(stack, client))):
             yield from found
 
 
-def _of_account(stack: NewStack, caller: Caller, ask_dns: Dns) -> Iterator[Check]:
+def checks_of_account(stack: NewStack, caller: Caller, ask_dns: Dns) -> Iterator[Check]:
+    """Give the checks that ask AWS with the caller's credentials, as the stack needs them."""
     settings, needs = stack.settings, needs_of(stack.settings)
     yield Check(REGION, partial(check_region, stack))
     yield Check(PARTITION, partial(check_partition, stack))

@@ -29,6 +29,7 @@ from langfuse_aws.automation.errors import UserError
 from langfuse_aws.automation.preflight.account import home_region
 from langfuse_aws.automation.preflight.actions import rows_for
 from langfuse_aws.automation.preflight.domain import public_zones
+from langfuse_aws.graph.resource_types import APP_RUNNER_SERVICE
 from langfuse_aws.settings.model import Settings
 from langfuse_aws.settings.partitions import dns_suffix, service_principal
 
@@ -167,9 +168,7 @@ SERVICE_LINKED_ROLES: Final = (
         "AWSServiceRoleForAPIGateway",
         ("aws:apigatewayv2/vpcLink:VpcLink",),
     ),
-    ServiceRole(
-        "apprunner.amazonaws.com", "AWSServiceRoleForAppRunner", ("aws:apprunner/service:Service",)
-    ),
+    ServiceRole("apprunner.amazonaws.com", "AWSServiceRoleForAppRunner", (APP_RUNNER_SERVICE,)),
     ServiceRole(
         "networking.apprunner.amazonaws.com",
         "AWSServiceRoleForAppRunnerNetworking",

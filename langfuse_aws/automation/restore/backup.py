@@ -14,6 +14,7 @@ from langfuse_aws.automation.plan import Plan, Step
 from langfuse_aws.automation.restore.points import LATEST, RestorePoint
 from langfuse_aws.automation.restore.replay import after_a_restore
 from langfuse_aws.components.clickhouse.backup import CONTAINER, FOLDER
+from langfuse_aws.graph.resource_types import S3_BUCKET, TASK_DEFINITION
 from langfuse_aws.settings.external_stores import ExternalClickHouse
 
 BACKUP: Final = re.compile(r"(?P<kind>full|incremental)-\d{8}T\d{6}Z")
@@ -154,7 +155,7 @@ def task(deployed: Deployed) -> OneOffTask:
 
 def _definition(deployed: Deployed) -> Mapping[str, Any]:
     name = f"{deployed.prefix}-clickhouse-backup"
-    family = deployed.resource("aws:ecs/taskDefinition:TaskDefinition", name).outputs["family"]
+    family = deployed.resource(TASK_DEFINITION, name).outputs["family"]
     # The family's newest revision that is active.
     answer = deployed.aws("ecs").describe_task_definition(taskDefinition=family)
     return answer["taskDefinition"]
@@ -187,7 +188,7 @@ def _bucket(deployed: Deployed) -> str:
             "backups of it. Restore it where it runs."
         )
     name = f"{deployed.prefix}-clickhouse-backups"
-    return deployed.resource("aws:s3/bucket:Bucket", name).outputs["bucket"]
+    return deployed.resource(S3_BUCKET, name).outputs["bucket"]
 
 
 def _folders(s3: Any, bucket: str, prefix: str) -> Sequence[str]:

@@ -12,6 +12,7 @@ from langfuse_aws.automation.engine.deployed import Deployed
 from langfuse_aws.automation.errors import UserError
 from langfuse_aws.automation.plan import Plan, Step
 from langfuse_aws.automation.terminal import console
+from langfuse_aws.graph.resource_types import S3_BUCKET
 
 EVER: Final = datetime.min.replace(tzinfo=timezone.utc)
 BATCH: Final = 1000
@@ -94,7 +95,7 @@ def deleted(deployed: Deployed, prefix: str) -> Sequence[Deleted]:
 def _versioned(deployed: Deployed) -> tuple[Any, str]:
     """A client and the bucket's name. UserError if it keeps no versions."""
     name = f"{deployed.prefix}-storage"
-    bucket = deployed.resource("aws:s3/bucket:Bucket", name).outputs["bucket"]
+    bucket = deployed.resource(S3_BUCKET, name).outputs["bucket"]
     s3 = deployed.aws("s3")
     if "Status" not in s3.get_bucket_versioning(Bucket=bucket):
         raise UserError(

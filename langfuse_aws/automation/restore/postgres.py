@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
 
 from langfuse_aws.automation.engine.deployed import ALLOW_REPLACE, Deployed
 from langfuse_aws.automation.errors import UserError
@@ -11,12 +10,10 @@ from langfuse_aws.automation.plan import Plan, Step
 from langfuse_aws.automation.restore import snapshots
 from langfuse_aws.automation.restore.points import LATEST, RestorePoint, newest, of_database
 from langfuse_aws.graph.model import Resource
+from langfuse_aws.graph.resource_types import DB_CLUSTER, DB_INSTANCE
 from langfuse_aws.settings.external_stores import ExternalPostgres
 from langfuse_aws.settings.installation import COMMAND
 from langfuse_aws.settings.stores import AuroraPostgres
-
-CLUSTER: Final = "aws:rds/cluster:Cluster"
-INSTANCE: Final = "aws:rds/instance:Instance"
 
 
 @dataclass(frozen=True)
@@ -38,7 +35,7 @@ class PostgresRestore:
         """Let AWS delete the old database."""
         rds = self.deployed.aws("rds")
         for database in self.guarded:
-            if database.type == CLUSTER:
+            if database.type == DB_CLUSTER:
                 rds.modify_db_cluster(
                     DBClusterIdentifier=identifier(database),
                     DeletionProtection=False,
@@ -62,7 +59,7 @@ class PostgresRestore:
 
 def identifier(database: Resource) -> str:
     """Name it as the RDS API does."""
-    key = "clusterIdentifier" if database.type == CLUSTER else "identifier"
+    key = "clusterIdentifier" if database.type == DB_CLUSTER else "identifier"
     return database.outputs[key]
 
 
@@ -93,7 +90,7 @@ def plan(deployed: Deployed, wanted: str) -> Plan:
     snapshot_identifier = wanted
     if wanted == LATEST:
         snapshot_identifier = newest(points(deployed), deployed.name, "PostgreSQL database")
-    kind, name = CLUSTER if aurora else INSTANCE, f"{deployed.prefix}-postgres"
+    kind, name = DB_CLUSTER if aurora else DB_INSTANCE, f"{deployed.prefix}-postgres"
     database = deployed.resource(kind, name)
     snapshot = snapshots.database_snapshot(deployed, snapshot_identifier, aurora=aurora)
     fresh = database.inputs.get("snapshotIdentifier") != snapshot_identifier
@@ -143,7 +140,7 @@ def plan(deployed: Deployed, wanted: str) -> Plan:
             f"What PostgreSQL took in after {time}: users, projects, API keys, prompts. Traces of "
             "projects made later stay in ClickHouse, without their project.",
             "What web and worker write to the old database until they have moved.",
-            *(_fate(each) for each in going),
+            *(_kept_or_deleted(each) for each in going),
         ],
         steps=[
             *([configure] if fresh else []),
@@ -164,7 +161,7 @@ def plan(deployed: Deployed, wanted: str) -> Plan:
     )
 
 
-def _fate(database: Resource) -> str:
+def _kept_or_deleted(database: Resource) -> str:
     name = identifier(database)
     if database.outputs.get("skipFinalSnapshot"):
         return (

@@ -21,6 +21,7 @@ from langfuse_aws.automation.hours.asleep import need_awake
 from langfuse_aws.automation.plan import Plan, Step, carry_out
 from langfuse_aws.automation.terminal import console, one_line_errors
 from langfuse_aws.components.environment import EVENTS_PREFIX
+from langfuse_aws.graph.resource_types import S3_BUCKET
 from langfuse_aws.settings.installation import COMMAND
 
 SCRIPT: Final = Path(__file__).with_name("replay.js")
@@ -146,7 +147,7 @@ def plan(deployed: Deployed, window: Window, *, dry_run: bool) -> Plan:
     need_awake(deployed)
     worker = WorkerService.of(deployed)
     service = worker.described
-    bucket = deployed.resource("aws:s3/bucket:Bucket", f"{deployed.prefix}-storage").outputs
+    bucket = deployed.resource(S3_BUCKET, f"{deployed.prefix}-storage").outputs
     if not dry_run and not service["runningCount"]:
         raise UserError(
             f"stack {deployed.name}: no task of the service {worker.name} runs, so nothing would "

@@ -17,10 +17,9 @@ from langfuse_aws.automation.restore.points import LATEST, RestorePoint, newest,
 from langfuse_aws.automation.restore.replay import after_a_restore
 from langfuse_aws.automation.restore.worker import Worker
 from langfuse_aws.graph.model import Resource
+from langfuse_aws.graph.resource_types import AUTO_SCALING_GROUP, EBS_VOLUME, ECS_SERVICE
 from langfuse_aws.settings.external_stores import ExternalClickHouse
 from langfuse_aws.settings.stores import ClickHouseOnEc2
-
-VOLUME: Final = "aws:ebs/volume:Volume"
 
 SERVICE_ATTEMPTS: Final = 120
 """At 15 s each. ClickHouse reads its tables' parts before it is healthy."""
@@ -69,7 +68,7 @@ class VolumeRestore:
     def wait(self) -> None:
         """Wait until ClickHouse runs on the volume."""
         self._wait_for_refresh()
-        volume = self.deployed.now().resource(VOLUME, self.name)
+        volume = self.deployed.now().resource(EBS_VOLUME, self.name)
         self.deployed.aws("ec2").get_waiter("volume_in_use").wait(VolumeIds=[volume.id])
         self.deployed.aws("ecs").get_waiter("services_stable").wait(
             cluster=self.service.outputs["cluster"],
@@ -123,7 +122,7 @@ def points(deployed: Deployed) -> Sequence[RestorePoint]:
     """List the snapshots of the data volume, or refuse to."""
     _single_server(deployed)
     name = f"{deployed.prefix}-clickhouse"
-    return of_volume(deployed, [deployed.resource(VOLUME, name).id], name)
+    return of_volume(deployed, [deployed.resource(EBS_VOLUME, name).id], name)
 
 
 def _single_server(deployed: Deployed) -> ClickHouseOnEc2:
@@ -153,21 +152,21 @@ def plan(deployed: Deployed, snapshot: str) -> Plan:
     if snapshot == LATEST:
         snapshot_id = newest(points(deployed), deployed.name, "ClickHouse volume")
     name = f"{deployed.prefix}-clickhouse"
-    volume = deployed.resource(VOLUME, name)
+    volume = deployed.resource(EBS_VOLUME, name)
     found = snapshots.volume_snapshot(deployed, snapshot_id, settings.volume_gib)
     worker = Worker.of(deployed)
     restore = VolumeRestore(
         deployed=deployed,
         snapshot_id=snapshot_id,
         name=name,
-        group=deployed.resource("aws:autoscaling/group:Group", name),
-        service=deployed.resource("aws:ecs/service:Service", name),
+        group=deployed.resource(AUTO_SCALING_GROUP, name),
+        service=deployed.resource(ECS_SERVICE, name),
         migration=deployed.resource(
             "aws:lambda/invocation:Invocation", f"{deployed.prefix}-migration"
         ),
     )
     fresh = volume.inputs.get("snapshotId") != snapshot_id
-    old = deployed.outgoing(VOLUME, name, replaced=not fresh)
+    old = deployed.outgoing(EBS_VOLUME, name, replaced=not fresh)
     time = f"{found['StartTime']:%Y-%m-%d %H:%M} UTC"
     stopped = f"The worker {worker.service} is stopped; its jobs wait in the queue."
     allowed = (
@@ -192,7 +191,7 @@ def plan(deployed: Deployed, snapshot: str) -> Plan:
             f"What ClickHouse took in after {time}: traces, observations, scores. Events of that "
             "time are in S3 below events/: at the end, "
             f"{after_a_restore(deployed.name, found['StartTime'])}.",
-            *(_fate(each) for each in old),
+            *(_kept_or_deleted(each) for each in old),
             "10 minutes or more without traces in the user interface. Events are taken in, and "
             "their jobs wait.",
         ],
@@ -242,7 +241,7 @@ def _refresh_waiter(client: Any) -> Any:
     return waiters.create_waiter_with_client("InstanceRefreshed", model, client)  # pyright: ignore
 
 
-def _fate(volume: Resource) -> str:
+def _kept_or_deleted(volume: Resource) -> str:
     if volume.retain_on_delete:
         return (
             f"Not {volume.id}: the stack forgets it, but it stays in AWS and is billed until you "

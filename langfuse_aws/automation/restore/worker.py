@@ -6,6 +6,7 @@ from typing import Any
 from langfuse_aws.automation.aws.stopping_tasks import wait_until_stopped
 from langfuse_aws.automation.engine.deployed import Deployed
 from langfuse_aws.automation.errors import UserError
+from langfuse_aws.graph.resource_types import ECS_SERVICE
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,7 @@ class Worker:
     def of(cls, deployed: Deployed) -> "Worker":
         """Find it, and how many tasks it has."""
         name = f"{deployed.prefix}-worker"
-        service = deployed.resource("aws:ecs/service:Service", name).outputs
+        service = deployed.resource(ECS_SERVICE, name).outputs
         target = deployed.resource("aws:appautoscaling/target:Target", name).outputs
         ecs = deployed.aws("ecs")
         found = ecs.describe_services(cluster=service["cluster"], services=[service["name"]])

@@ -14,7 +14,7 @@ from langfuse_aws.automation.engine.deployed import Deployed
 from langfuse_aws.automation.errors import UserError
 from langfuse_aws.automation.hours.acts import Database
 from langfuse_aws.automation.plan import Plan, Step
-from langfuse_aws.automation.restore.postgres import CLUSTER, INSTANCE, identifier
+from langfuse_aws.automation.restore.postgres import identifier
 from langfuse_aws.automation.rotate.counter import Counter
 from langfuse_aws.automation.rotate.services import (
     how_to_start_anew,
@@ -23,6 +23,7 @@ from langfuse_aws.automation.rotate.services import (
 )
 from langfuse_aws.components.protection.snapshots import ROTATION_USER, USER
 from langfuse_aws.graph.model import Resource
+from langfuse_aws.graph.resource_types import DB_CLUSTER, DB_INSTANCE
 from langfuse_aws.settings.external_stores import ExternalPostgres
 from langfuse_aws.settings.stores import AuroraPostgres
 
@@ -89,7 +90,7 @@ def plan(deployed: Deployed) -> Plan:
             f"{how_to_start_anew(deployed)}."
         )
     counter = Counter(deployed, "database")
-    kind = CLUSTER if isinstance(settings, AuroraPostgres) else INSTANCE
+    kind = DB_CLUSTER if isinstance(settings, AuroraPostgres) else DB_INSTANCE
     database = deployed.resource(kind, f"{deployed.prefix}-postgres")
     _refuse_unless_available(deployed, database)
     step = counter.rotated.step
@@ -138,7 +139,7 @@ def plan(deployed: Deployed) -> Plan:
 
 def _refuse_unless_available(deployed: Deployed, database: Resource) -> None:
     name = identifier(database)
-    status = Database(deployed.aws("rds"), database.type == CLUSTER, name, AVAILABLE).status()
+    status = Database(deployed.aws("rds"), database.type == DB_CLUSTER, name, AVAILABLE).status()
     if status != AVAILABLE:
         raise UserError(
             f"stack {deployed.name}: PostgreSQL {name} is {status}, and must be {AVAILABLE} to get "

@@ -2,19 +2,14 @@
 
 import time
 from collections.abc import Iterator
-from typing import Final
 
 from langfuse_aws.automation.aws.stopping_tasks import wait_until_stopped
 from langfuse_aws.automation.engine.deployed import Deployed
 from langfuse_aws.automation.engine.waiting import waits
 from langfuse_aws.automation.errors import UserError
+from langfuse_aws.contract.timeouts import APP_RUNNER_SECONDS
+from langfuse_aws.graph.resource_types import APP_RUNNER_SERVICE, ECS_SERVICE
 from langfuse_aws.settings.app_runner import APP_RUNNER
-
-SERVICE: Final = "aws:ecs/service:Service"
-APP_RUNNER_SERVICE: Final = "aws:apprunner/service:Service"
-APP_RUNNER_SECONDS: Final = 120
-"""The longest a request to App Runner may take; its old instances are not to be seen.
-https://docs.aws.amazon.com/apprunner/latest/dg/develop.html"""
 
 
 def refuse_unless_steady(deployed: Deployed) -> None:
@@ -53,7 +48,7 @@ def wait_for_old_tasks(deployed: Deployed) -> None:
     """
     with waits("the last tasks that were replaced"):
         if deployed.settings.web.platform == APP_RUNNER:
-            time.sleep(APP_RUNNER_SECONDS)
+            time.sleep(APP_RUNNER_SECONDS)  # its old instances are not to be seen
         services = [(cluster, service) for _, cluster, service in _services(deployed)]
         wait_until_stopped(deployed.aws("ecs"), services)
 
@@ -61,5 +56,5 @@ def wait_for_old_tasks(deployed: Deployed) -> None:
 def _services(deployed: Deployed) -> Iterator[tuple[str, str, str]]:
     names = {f"{deployed.prefix}-web", f"{deployed.prefix}-worker"}
     for each in deployed.state:
-        if each.type == SERVICE and each.name in names and not each.replaced:
+        if each.type == ECS_SERVICE and each.name in names and not each.replaced:
             yield each.name, each.outputs["cluster"], each.outputs["name"]

@@ -22,6 +22,7 @@ from tenacity import (
 
 from langfuse_aws.automation.smoke import diagnosis, payloads
 from langfuse_aws.automation.smoke.api import ANSWER_SECONDS, Answer, Api, Target
+from langfuse_aws.contract.ports_and_health import WEB_HEALTH_PATH
 
 POLL_SECONDS: Final = 2.0
 LEAST_ANSWER_SECONDS: Final = 5.0
@@ -121,7 +122,7 @@ class Checks:
             wait=wait_fixed(POLL_SECONDS),
             retry_error_callback=_last,
         )
-        answer = attempts(self._api.get, "/api/public/health", keys=False)
+        answer = attempts(self._api.get, WEB_HEALTH_PATH, keys=False)
         version = str(answer.json.get("version", ""))
         major = re.match(r"v?(\d+)\.", version)
         if not answer.ok or answer.json.get("status") != "OK" or major is None:

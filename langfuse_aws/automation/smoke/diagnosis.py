@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Final
 
 from langfuse_aws.automation.smoke.api import Answer
+from langfuse_aws.contract.ports_and_health import WEB_HEALTH_PATH
 from langfuse_aws.settings.versions import CLICKHOUSE_COMPATIBILITY
 
 STORAGE: Final = re.compile(r"blob storage|storage service|to S3", re.IGNORECASE)
@@ -38,7 +39,7 @@ class CheckError(Exception):
 
 def health(answer: Answer, url: str) -> CheckError:
     """Nothing is known yet: the address may be wrong."""
-    where = f"{url}/api/public/health"
+    where = f"{url}{WEB_HEALTH_PATH}"
     if answer.status is None:
         return _failed(
             answer,

@@ -16,8 +16,9 @@ from langfuse_aws.automation.aws.one_off_task import OneOffTask
 from langfuse_aws.automation.engine.deployed import Deployed
 from langfuse_aws.automation.errors import UserError
 from langfuse_aws.automation.restore import backup as own_backup
-from langfuse_aws.automation.restore import postgres, volume
+from langfuse_aws.automation.restore import postgres
 from langfuse_aws.components.shared.names import CACHE_SNAPSHOT_LIMIT, DATABASE_SNAPSHOT_LIMIT
+from langfuse_aws.graph.resource_types import DB_CLUSTER, DB_INSTANCE, EBS_VOLUME, S3_BUCKET
 from langfuse_aws.settings.external_stores import (
     ExternalClickHouse,
     ExternalPostgres,
@@ -28,7 +29,6 @@ from langfuse_aws.settings.stores import AuroraPostgres
 
 State = Literal["taking", "complete", "failed"]
 REPLICATION_GROUP: Final = "aws:elasticache/replicationGroup:ReplicationGroup"
-BUCKET: Final = "aws:s3/bucket:Bucket"
 
 
 @dataclass(frozen=True)
@@ -277,7 +277,7 @@ def _postgres(occasion: Occasion) -> Snapshot | NotTaken:
     if isinstance(settings, ExternalPostgres):
         return NotTaken("PostgreSQL", _external(settings.host))
     aurora = isinstance(settings, AuroraPostgres)
-    kind = postgres.CLUSTER if aurora else postgres.INSTANCE
+    kind = DB_CLUSTER if aurora else DB_INSTANCE
     database = deployed.resource(kind, f"{deployed.prefix}-postgres")
     return DatabaseSnapshot(occasion, deployed.aws("rds"), postgres.identifier(database), aurora)
 
@@ -292,7 +292,7 @@ def _clickhouse(occasion: Occasion) -> Snapshot | NotTaken:
         return OwnBackup(occasion, own_backup.task(deployed), before)
     name = f"{deployed.prefix}-clickhouse"
     return VolumeSnapshot(
-        occasion, deployed.aws("ec2"), deployed.resource(volume.VOLUME, name).id, name
+        occasion, deployed.aws("ec2"), deployed.resource(EBS_VOLUME, name).id, name
     )
 
 
@@ -307,7 +307,7 @@ def _redis(occasion: Occasion) -> Snapshot | NotTaken:
 
 def _objects(occasion: Occasion) -> NotTaken:
     deployed = occasion.deployed
-    bucket = deployed.resource(BUCKET, f"{deployed.prefix}-storage").outputs["bucket"]
+    bucket = deployed.resource(S3_BUCKET, f"{deployed.prefix}-storage").outputs["bucket"]
     days = deployed.settings.storage.versioning_days
     if days is None:
         return NotTaken(

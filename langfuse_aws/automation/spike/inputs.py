@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, Final
 
+from langfuse_aws.settings.hours import DAY_MINUTES
 from langfuse_aws.settings.scaling import (
     CPU_SCALE_IN_COOLDOWN_SECONDS,
     CPU_TARGET_PERCENT,
@@ -22,7 +23,7 @@ from langfuse_aws.settings.scaling import (
 
 MOST_JOBS: Final = 1_000_000
 """Jobs, or jobs/s; a guard against typing errors."""
-MOST_MINUTES: Final = 1440
+MOST_MINUTES: Final = DAY_MINUTES
 MOST_SECONDS: Final = 3600
 LEAST: Final = 0.001
 """Jobs, or jobs/s: nothing may be divided by 0."""
@@ -151,7 +152,7 @@ def rows(inputs: Inputs, origins: Mapping[str, str]) -> list[Row]:
     ]
 
 
-def told(name: str) -> str:
+def figure_help(name: str) -> str:
     """What the help of an option says of a figure."""
     (row,) = [row for row in rows(Inputs(), {}) if row.name == name]
     return f"{row.meaning}, {row.unit}."

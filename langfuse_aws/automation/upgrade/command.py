@@ -31,7 +31,7 @@ from langfuse_aws.automation.stack import LangfuseStack
 from langfuse_aws.automation.terminal import console, one_line_errors
 from langfuse_aws.automation.upgrade import databases
 from langfuse_aws.automation.upgrade.planned_file import planned_file
-from langfuse_aws.automation.upgrade.way import Running, checked_release, traps
+from langfuse_aws.automation.upgrade.upgrade_path import Running, checked_release, traps
 from langfuse_aws.contract.release_traps import dotted
 from langfuse_aws.settings.external_stores import ExternalClickHouse, ExternalPostgres
 from langfuse_aws.settings.installation import COMMAND

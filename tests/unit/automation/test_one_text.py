@@ -89,13 +89,6 @@ ASKERS: Final = ("refresh", "outputs", "smoke", "graph --deployed", "cost --depl
 COMMENT: Final = re.compile(r"^(error: )?(Pulumi\.dev\.yaml(:\d+)?: )?")
 
 
-@pytest.fixture(autouse=True)
-def _no_region_of_the_caller(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("AWS_REGION", "AWS_DEFAULT_REGION", "PULUMI_CONFIG", "PULUMI_STACK"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.delenv("PULUMI_CONFIG_SECRET_KEYS", raising=False)
-
-
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     folder = tmp_path / "project"

@@ -24,14 +24,13 @@ from langfuse_aws.automation.preflight.needs import needs_of
 from langfuse_aws.components.langfuse_web.app_runner import (
     MAX_CONCURRENCY,
     Web,
-    refuse_region,
     running,
 )
 from langfuse_aws.components.langfuse_web.app_runner_domain import (
     VALIDATION_RECORDS,
     validation_record,
 )
-from langfuse_aws.components.shared.location import Location
+from langfuse_aws.components.shared.location import Location, refuse_location
 from langfuse_aws.contract import timeouts
 from langfuse_aws.contract.start_and_stop import WEB_START_SECONDS, start_seconds
 from langfuse_aws.cost.prices import HOURS, price_list
@@ -87,7 +86,7 @@ def image_of(graph: Graph) -> dict[str, Any]:
 
 
 def of_web(graph: Graph) -> set[tuple[str, str, int]]:
-    return {door for door in graph.doors() if WEB in door}
+    return {each for each in graph.open_ports() if WEB in each}
 
 
 def egress(graph: Graph) -> list[dict[str, Any]]:
@@ -262,7 +261,7 @@ def test_the_image_is_the_mirrors_by_digest_which_the_migration_runs_too(graph: 
     assert migration.inputs["runtimePlatform"]["cpuArchitecture"] == "X86_64"
 
 
-def test_web_starts_after_the_migration_and_its_doors(graph: Graph) -> None:
+def test_web_starts_after_the_migration_and_its_ports(graph: Graph) -> None:
     options = graph.options_of(graph.one(SERVICE))
     assert options.delete_before_replace, "its name is taken as long as it is there"
     waited = options.dependencies
@@ -424,13 +423,13 @@ def test_a_service_that_never_started_is_told_with_what_to_run() -> None:
 def test_a_region_without_app_runner_is_refused_before_the_first_resource() -> None:
     settings, elsewhere = load_without_secrets(APP_RUNNER), Location("eu-north-1", "aws", ACCOUNT)
     with pytest.raises(pulumi.RunError) as caught:
-        refuse_region(settings, elsewhere)
+        refuse_location(settings, elsewhere)
     assert str(caught.value) == (
         "langfuse:web.platform: App Runner is not in eu-north-1. Choose fargate, or one of "
         f"{', '.join(sorted(HOSTED_ZONES))} as aws:region."
     )
-    refuse_region(load_without_secrets(FARGATE), elsewhere)
-    refuse_region(settings, Location("ap-northeast-1", "aws", ACCOUNT))
+    refuse_location(load_without_secrets(FARGATE), elsewhere)
+    refuse_location(settings, Location("ap-northeast-1", "aws", ACCOUNT))
 
 
 def test_there_is_no_other_way_in_and_no_ecs_service_of_web(graph: Graph) -> None:

@@ -206,10 +206,10 @@ def test_a_server_can_read_its_number_and_not_change_it(servers: int) -> None:
 
 
 def test_three_servers_let_each_other_in_and_nobody_besides() -> None:
-    assert prod(3).doors() - prod(1).doors() == {
+    assert prod(3).open_ports() - prod(1).open_ports() == {
         (CLICKHOUSE, CLICKHOUSE, port) for port in MEMBER_PORTS
     }, "who reaches Keeper or the interserver port can change every table"
-    assert prod(1).doors() - prod(3).doors() == set()
+    assert prod(1).open_ports() - prod(3).open_ports() == set()
 
 
 @each_number

@@ -361,13 +361,13 @@ def test_a_key_of_another_region_is_refused_before_the_first_resource() -> None:
 def test_a_key_that_encrypts_nothing_is_refused_before_the_first_resource(
     told: dict[str, str], why: str
 ) -> None:
-    usual = invokes._FUNCTIONS["aws:kms/getKey"]  # pyright: ignore[reportPrivateUsage]
+    usual = invokes.DATA_SOURCES["aws:kms/getKey"]
 
     def other(arguments: Mapping[str, Any], region: str) -> dict[str, Any]:
         return {**usual(arguments, region), **told}
 
     with pytest.MonkeyPatch.context() as patch, unshared():
-        patch.setitem(invokes._FUNCTIONS, "aws:kms/getKey", other)  # pyright: ignore[reportPrivateUsage]
+        patch.setitem(invokes.DATA_SOURCES, "aws:kms/getKey", other)
         with pytest.raises(pulumi.RunError, match=f"langfuse:encryption: {GIVEN}: {why}"):
             encrypted("dev", shipped_config("dev"), GIVEN)
 
@@ -377,7 +377,7 @@ def test_an_account_where_auto_scaling_was_never_used_is_told_what_to_run() -> N
         return {"id": "", "names": [], "arns": []}
 
     with pytest.MonkeyPatch.context() as patch, unshared():
-        patch.setitem(invokes._FUNCTIONS, "aws:iam/getRoles", none)  # pyright: ignore[reportPrivateUsage]
+        patch.setitem(invokes.DATA_SOURCES, "aws:iam/getRoles", none)
         with pytest.raises(Exception, match="aws iam create-service-linked-role"):
             encrypted("dev", shipped_config("dev"))
 

@@ -155,8 +155,8 @@ def test_the_load_balancer_sends_the_path_and_what_is_below_it_to_grafana() -> N
 def test_only_the_ingress_enters_it_and_it_enters_only_clickhouse(
     found: Any, prefix: str, source: str
 ) -> None:
-    doors = {door for door in found().doors() if f"{prefix}-grafana" in door}
-    assert doors == {
+    ports = {each for each in found().open_ports() if f"{prefix}-grafana" in each}
+    assert ports == {
         (f"{prefix}-{source}", f"{prefix}-grafana", 3000),
         (f"{prefix}-grafana", f"{prefix}-clickhouse", 8123),
     }

@@ -92,7 +92,9 @@ def test_a_load_balancer_for_all_is_in_public_subnets() -> None:
 
 def test_only_allowed_networks_may_connect() -> None:
     graph = varied_prod()
-    entering = {(source, port) for source, group, port in graph.doors() if group.endswith("-alb")}
+    entering = {
+        (source, port) for source, group, port in graph.open_ports() if group.endswith("-alb")
+    }
     assert entering == {
         ("203.0.113.0/24", 80),
         ("203.0.113.0/24", 443),
@@ -197,7 +199,7 @@ def test_the_domain_moves_once_web_serves_there(kind: str) -> None:
     assert graph.urns[web.type, web.name] in graph.options_of(record).dependencies
 
 
-DOORS = {
+STORE_PORTS = {
     ("{}-web", "{}-postgres", 5432),
     ("{}-web", "{}-redis", 6379),
     ("{}-web", "{}-clickhouse", 8123),
@@ -225,13 +227,13 @@ ENTRANCES = {
 
 
 @pytest.mark.parametrize("stack", ENTRANCES)
-def test_nobody_may_enter_anything_but_by_these_doors(stack: str) -> None:
+def test_nobody_may_enter_anything_but_by_these_ports(stack: str) -> None:
     prefix = f"langfuse-{stack}"
     wanted = {
         (source.format(prefix), target.format(prefix), port)
-        for source, target, port in DOORS | ENTRANCES[stack]
+        for source, target, port in STORE_PORTS | ENTRANCES[stack]
     }
-    assert shipped(stack).doors() == wanted, (
+    assert shipped(stack).open_ports() == wanted, (
         "stores open to a whole VPC or the world are what langfuse-terraform-aws, niklas-palm and "
         "deploy-langfuse-on-ecs have"
     )

@@ -72,7 +72,7 @@ def test_web_and_worker_wait_for_the_migration_and_it_waits_for_the_stores(stack
         )
         if each.name.startswith(f"langfuse-{stack}-migration-")
     ]
-    assert len(stores) >= 5, "ClickHouse, PostgreSQL, two doors, the way out"
+    assert len(stores) >= 5, "ClickHouse, PostgreSQL, two ports, the way out"
     stores.append(("pulumi:index:Stash", f"langfuse-{stack}-stores"))  # which refuses a release
     for store in stores:
         assert graph.urns[store] in waited, f"it would start before {store}"
@@ -126,12 +126,12 @@ def test_it_is_placed_where_web_is_in_a_group_of_its_own(stack: str) -> None:
     assert found["subnets"] == web["subnets"]
     assert found["assign_public_ip"] == ("ENABLED" if web["assignPublicIp"] else "DISABLED")
     assert found["security_groups"] != web["securityGroups"]
-    doors = {(to, port) for source, to, port in graph.doors() if source.endswith("-migration")}
-    assert doors == {
+    ports = {(to, port) for source, to, port in graph.open_ports() if source.endswith("-migration")}
+    assert ports == {
         (f"langfuse-{stack}-postgres", 5432),
         (f"langfuse-{stack}-clickhouse", 9000),
     }, "the migration speaks ClickHouse's native protocol, and nobody else does"
-    assert not [each for each in graph.doors() if each[1].endswith("-migration")]
+    assert not [each for each in graph.open_ports() if each[1].endswith("-migration")]
 
 
 def inputs(graph: Graph) -> tuple[str, Any]:

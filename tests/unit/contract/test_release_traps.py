@@ -3,7 +3,7 @@
 It does not prove that the rows agree with Langfuse's pages: they were read off them.
 """
 
-from langfuse_aws.automation.upgrade.way import CONCERNS
+from langfuse_aws.automation.upgrade.upgrade_path import CONCERNS
 from langfuse_aws.contract.release_traps import between, dotted, table
 from langfuse_aws.settings.versions import LANGFUSE, LANGFUSE_3, version_of
 

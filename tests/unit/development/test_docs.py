@@ -41,11 +41,32 @@ MAKE = re.compile(r"(?:^|[\s(])make ((?:[A-Za-z_]+=\S+ )*)([a-z][a-z-]*)")
 KEY = re.compile(r"langfuse:(?!index:)([a-zA-Z][a-zA-Z0-9]*(?:\.[a-zA-Z]+)*)")
 REFUSED_KEY = re.compile(r"langfuse:([\w.]+): (?:.+: unknown key|is a secret, and stored)")
 TOKEN = re.compile(r'__init__\(\s*"(langfuse:index:\w+)"')
+ADDRESS = re.compile(r"https?://\S+")
+MODULE = re.compile(r"(?<![\w/.-])(?:[\w-]+/)*[\w-]+\.py\b")
+FOLDERS = (
+    *("automation", "components", "development", "examples"),
+    *("langfuse_aws", "plugin", "policy", "tests"),
+)
+OF_OTHERS = {
+    "awscli/customizations/sessionmanager.py",
+    "ecs/executecommand.py",
+    "typer/rich_utils.py",
+}
+"""Modules of other projects that ours are about."""
 FREE_MAPPINGS = ("web.environment.", "worker.environment.")
 
 
 def text_of(document: Path) -> str:
     return document.read_text(encoding="utf-8")
+
+
+def prose_of(source: Path) -> Iterator[str]:
+    """The docstrings and comments of a module, without addresses."""
+    text = text_of(source)
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+            yield ADDRESS.sub("", str(node.value.value))
+    yield from re.findall(r" # .*|^# .*", ADDRESS.sub("", text), re.MULTILINE)
 
 
 def code_of(document: Path) -> Iterator[str]:
@@ -312,6 +333,24 @@ def test_clickhouse_says_who_may_reach_it() -> None:
         for port, text in said.items()
     }
     assert words == callers
+
+
+def test_every_module_that_a_docstring_or_a_comment_names_exists() -> None:
+    sources = [
+        path
+        for folder in FOLDERS
+        for path in (ROOT / folder).rglob("*.py")
+        if not path.is_relative_to(ROOT / "langfuse_aws/components")
+    ]
+    there = {path.relative_to(ROOT).as_posix() for path in sources}
+    gone = {
+        (path.relative_to(ROOT).as_posix(), name)
+        for path in sources
+        for text in prose_of(path)
+        for name in MODULE.findall(text)
+        if not any(each == name or each.endswith(f"/{name}") for each in there)
+    }
+    assert {name for _, name in gone} == OF_OTHERS, gone
 
 
 def test_every_fault_says_where_it_is_tested_and_every_test_that_is_named_exists() -> None:

@@ -12,15 +12,15 @@ from typing import Any
 import pytest
 
 from development import architecture_parts
-from development.architecture_parts import BY_API, EVERY_DOOR, doors_table
+from development.architecture_parts import BY_API, EVERY_PORT, open_ports_table
 from development.recorded_graph import recorded, shipped_config
 from langfuse_aws.graph.architecture import architecture
-from langfuse_aws.graph.doors import GROUP
 from langfuse_aws.graph.dot import dot
 from langfuse_aws.graph.grouping import Detail, term
 from langfuse_aws.graph.main_resources import main_resources
 from langfuse_aws.graph.mermaid import mermaid
 from langfuse_aws.graph.model import UNKNOWN, ResourceGraph
+from langfuse_aws.graph.open_ports import SECURITY_GROUP
 from langfuse_aws.graph.picture import (
     PLAIN,
     STORES,
@@ -106,7 +106,7 @@ def test_what_may_be_added_is_shown() -> None:
         ("Budget", "AWS Budget"),
         ("Alarms", "SNS topic", f"of {len(mails)} CloudWatch alarms"),
     }
-    every = architecture(recorded("every-door", EVERY_DOOR))
+    every = architecture(recorded("every-port", EVERY_PORT))
     assert ("ClickHouse", "ECS service on EC2", "3 × t4g.large, 50 GiB gp3") in set(  # noqa: RUF001
         shown(every).values()
     )
@@ -115,7 +115,7 @@ def test_what_may_be_added_is_shown() -> None:
 ALARM = "aws:cloudwatch/metricAlarm:MetricAlarm"
 
 
-def test_the_arrows_of_prod_are_its_doors_its_rights_and_its_backups() -> None:
+def test_the_arrows_of_prod_are_its_open_ports_its_rights_and_its_backups() -> None:
     assert arrows(picture_of("prod")) == {
         ("Internet", "Ingress", "80, 443"),
         ("Ingress", "Langfuse web", "3000"),
@@ -160,7 +160,7 @@ def test_a_right_within_one_node_is_no_arrow() -> None:
 
 
 def test_servers_that_talk_to_each_other_have_an_arrow_to_themselves() -> None:
-    found = arrows(architecture(recorded("every-door", EVERY_DOOR)))
+    found = arrows(architecture(recorded("every-port", EVERY_PORT)))
     assert ("ClickHouse", "ClickHouse", "9000, 9009, 9181, 9234") in found
     assert ("Ingress", "Grafana", "3000") in found
     assert ("The VPC", "NAT instance", "all") in found
@@ -172,7 +172,7 @@ def test_an_http_api_is_open_to_the_internet_though_no_security_group_says_so() 
 
 
 def test_blocks_that_may_do_the_same_are_one_node() -> None:
-    graph = recorded("every-door", EVERY_DOOR)
+    graph = recorded("every-port", EVERY_PORT)
     blocks = ("10.1.0.0/16", "10.2.0.0/16")
     rules = [
         {
@@ -260,7 +260,7 @@ def test_ids_do_not_depend_on_the_stack_and_are_ids_of_mermaid() -> None:
 
 def test_a_group_that_nobody_carries_and_a_source_that_is_not_known_yet_are_nodes() -> None:
     stack = "urn:pulumi:dev::langfuse::pulumi:pulumi:Stack::langfuse-dev"
-    group = f"urn:pulumi:dev::langfuse::{GROUP}::alone"
+    group = f"urn:pulumi:dev::langfuse::{SECURITY_GROUP}::alone"
     rule = {"protocol": "tcp", "fromPort": 1, "toPort": 1, "cidrBlocks": [UNKNOWN]}
     graph = ResourceGraph.of_state(
         {
@@ -268,7 +268,7 @@ def test_a_group_that_nobody_carries_and_a_source_that_is_not_known_yet_are_node
                 {"urn": stack, "type": "pulumi:pulumi:Stack"},
                 {
                     "urn": group,
-                    "type": GROUP,
+                    "type": SECURITY_GROUP,
                     "custom": True,
                     "inputs": {"description": "Nobody's", "ingress": [rule]},
                 },
@@ -367,8 +367,8 @@ def test_dot_has_clusters_shapes_colours_and_one_line_for_what_shares_a_port() -
     assert not [line for line in given[end:] if "rank=same" in line]
     assert 'web [label=<<b>The "web" &lt;#1&gt;</b>>]' in given
     assert [line for line in given if "->" in line] == [
-        f'{{ web; worker }} -> "db 5432 door" [dir=none {blue}]',
-        f'"db 5432 door" -> db [label="5432" {blue}]',
+        f'{{ web; worker }} -> "db 5432 port" [dir=none {blue}]',
+        f'"db 5432 port" -> db [label="5432" {blue}]',
         f'web -> db [label="IAM" {blue} style=dashed]',
         f'net -> web [label="80, 443" {plain}]',
     ]
@@ -380,18 +380,18 @@ def test_each_store_of_prod_that_is_reached_has_a_colour_of_its_own() -> None:
     assert "backup_vault_backups" not in colours, "no arrow leads to it"
 
 
-def test_a_door_without_a_reason_and_a_reason_without_a_door_are_errors(
+def test_a_port_without_a_reason_and_a_reason_without_a_port_are_errors(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     key, *others = architecture_parts.WHY
     for reasons in (dict.fromkeys(others, "why"), dict.fromkeys([key, *others, ("x", "1")], "why")):
         monkeypatch.setattr(architecture_parts, "WHY", reasons)
         with pytest.raises(LookupError, match="WHY and the security groups differ in"):
-            doors_table()
+            open_ports_table()
 
 
-def test_the_table_of_doors_has_every_door_of_every_stack_and_no_other() -> None:
-    head, _, *rows = doors_table().splitlines()
+def test_the_table_of_open_ports_has_every_port_of_every_stack_and_no_other() -> None:
+    head, _, *rows = open_ports_table().splitlines()
     assert head == "| From | To | Port | Why |"
     cells = [[cell.strip() for cell in row.strip("|").split("|")] for row in rows]
     listed = {
@@ -405,13 +405,15 @@ def test_the_table_of_doors_has_every_door_of_every_stack_and_no_other() -> None
         *((stack, config_of(stack)) for stack in SIZES),
         ("dev", VARIED),
         ("by-api", BY_API),
-        ("every-door", EVERY_DOOR),
+        ("every-port", EVERY_PORT),
     ]:
         graph = build(stack, config)
-        called = {group.name: group.inputs["description"] for group in graph.of_type(GROUP)}
+        called = {
+            group.name: group.inputs["description"] for group in graph.of_type(SECURITY_GROUP)
+        }
         registered |= {
             (called.get(source, source), called[target], "all" if port == -1 else str(port))
-            for source, target, port in graph.doors()
+            for source, target, port in graph.open_ports()
         }
     assert listed == registered
     (nobody,) = [row for row in cells if row[0] == "nobody"]
@@ -423,7 +425,7 @@ def test_the_page_names_every_security_group_that_any_stack_has() -> None:
     descriptions = {
         group.inputs["description"]
         for graph in stacks_of_all.graphs().values()
-        for group in graph.of_type(GROUP)
+        for group in graph.of_type(SECURITY_GROUP)
     }
     assert len(descriptions) > 10
     assert {each for each in descriptions if each not in page} == set()

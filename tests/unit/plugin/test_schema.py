@@ -1,7 +1,7 @@
 """The schema of the component for other languages.
 
 It proves that the schema is the settings, each told of, and that the programs of the documentation
-pass it. That arguments are read as the schema says is the business of `test_plugin_inputs`.
+pass it. That arguments are read as the schema says is the business of `test_inputs`.
 """
 
 import json

@@ -1,7 +1,7 @@
 """Every rule of `policy/` by itself, on resources made by hand.
 
 It proves what each rule says and lets pass. That the stacks keep the rules, and that the engine
-hears of a violation, are shown by `test_policy_stacks.py` and the engine's tests.
+hears of a violation, are shown by `policy/test_stacks.py` and the engine's tests.
 """
 
 import pytest

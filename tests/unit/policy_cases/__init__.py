@@ -1,6 +1,6 @@
 """For every rule of `policy/`: resources that break it, the exact faults, resources that keep it.
 
-Resources are made by hand; what the program makes of its own is in `test_policy_stacks.py`.
+Resources are made by hand; what the program makes of its own is in `policy/test_stacks.py`.
 """
 
 import json

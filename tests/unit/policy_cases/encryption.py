@@ -3,13 +3,8 @@
 from typing import Any, Final
 
 from langfuse_aws.graph.model import UNKNOWN, Resource
-from langfuse_aws.policy.encryption import (
-    BUCKET_ENCRYPTION,
-    INSTANCE,
-    LAUNCH_TEMPLATE,
-    SWITCHES,
-    TOPIC,
-)
+from langfuse_aws.graph.resource_types import LAUNCH_TEMPLATE
+from langfuse_aws.policy.encryption import BUCKET_ENCRYPTION, INSTANCE, SWITCHES, TOPIC
 from tests.unit.policy_cases import Case, broken, kept, made
 
 BUCKET: Final = made("aws:s3/bucket:Bucket")

@@ -2,8 +2,14 @@
 
 from typing import Any, Final
 
-from langfuse_aws.graph.doors import DEFAULT_GROUP, EGRESS_RULE, GROUP, INGRESS_RULE, RULE
 from langfuse_aws.graph.model import UNKNOWN, Resource
+from langfuse_aws.graph.open_ports import (
+    DEFAULT_SECURITY_GROUP,
+    EGRESS_RULE,
+    INGRESS_RULE,
+    RULE,
+    SECURITY_GROUP,
+)
 from langfuse_aws.policy.exposure import (
     PUBLIC_BLOCK,
     RESOURCE_POLICIES,
@@ -18,9 +24,9 @@ SWITCHES: Final = dict.fromkeys(
 ANYBODY: Final = {"Effect": "Allow", "Principal": "*", "Action": "s3:GetObject"}
 ACCOUNT: Final = {"Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::1:root"}, "Action": "a:b"}
 
-BALANCED: Final = made(GROUP, name="alb")
-OTHER: Final = made(GROUP, name="langfuse-dev-postgres")
-WEB: Final = made(GROUP, name="langfuse-dev-web")
+BALANCED: Final = made(SECURITY_GROUP, name="alb")
+OTHER: Final = made(SECURITY_GROUP, name="langfuse-dev-postgres")
+WEB: Final = made(SECURITY_GROUP, name="langfuse-dev-web")
 BALANCER: Final = made("aws:lb/loadBalancer:LoadBalancer", securityGroups=BALANCED)
 
 
@@ -28,9 +34,9 @@ def block(**switches: Any) -> Resource:
     return made(PUBLIC_BLOCK, {**SWITCHES, **switches}, bucket=BUCKET)
 
 
-def door(group: Resource, token: str = INGRESS_RULE, **inputs: Any) -> Resource:
+def ingress(group: Resource, token: str = INGRESS_RULE, **inputs: Any) -> Resource:
     rule = {"cidrIpv4": "0.0.0.0/0", "ipProtocol": "tcp", **inputs}
-    return made(token, rule, name="door", securityGroupId=group)
+    return made(token, rule, name="rule", securityGroupId=group)
 
 
 def store(token: str, public: bool) -> tuple[Resource, Resource]:
@@ -118,41 +124,43 @@ CASES: Final[tuple[Case, ...]] = (
     broken(
         "no-open-ingress",
         "0.0.0.0/0 may enter at port 22",
-        door(BALANCED, fromPort=22, toPort=22),
+        ingress(BALANCED, fromPort=22, toPort=22),
         BALANCED,
         BALANCER,
     ),
     broken(
         "no-open-ingress",
         "0.0.0.0/0 may enter at port 443",
-        door(OTHER, fromPort=443, toPort=443),
+        ingress(OTHER, fromPort=443, toPort=443),
         OTHER,
         BALANCER,
     ),
     broken(
         "no-open-ingress",
         "0.0.0.0/0 may enter at ports 80 to 443",
-        door(BALANCED, fromPort=80, toPort=443),
+        ingress(BALANCED, fromPort=80, toPort=443),
         BALANCED,
         BALANCER,
     ),
     broken(
         "no-open-ingress",
         "::/0 may enter at every port",
-        door(BALANCED, cidrIpv4=None, cidrIpv6="::/0", ipProtocol="-1"),
+        ingress(BALANCED, cidrIpv4=None, cidrIpv6="::/0", ipProtocol="-1"),
         BALANCED,
         BALANCER,
     ),
     broken(
         "no-open-ingress",
         "0.0.0.0/0 may enter at every port",
-        made(DEFAULT_GROUP, {"ingress": [{"cidrBlocks": ["0.0.0.0/0"], "protocol": "-1"}]}),
+        made(
+            DEFAULT_SECURITY_GROUP, {"ingress": [{"cidrBlocks": ["0.0.0.0/0"], "protocol": "-1"}]}
+        ),
     ),
     broken(
         "no-open-ingress",
         ["0.0.0.0/0 may enter at port 3000", "128.0.0.0/1 may enter at port 3000"],
         made(
-            GROUP,
+            SECURITY_GROUP,
             {
                 "ingress": [
                     {
@@ -170,11 +178,11 @@ CASES: Final[tuple[Case, ...]] = (
         "0.0.0.0/0 may enter at every port",
         made(RULE, {"type": "ingress", "protocol": "-1", "cidrBlocks": ["0.0.0.0/0"]}),
     ),
-    kept("no-open-ingress", door(BALANCED, fromPort=443, toPort=443), BALANCED, BALANCER),
-    kept("no-open-ingress", door(BALANCED, fromPort=80.0, toPort=80.0), BALANCED, BALANCER),
-    kept("no-open-ingress", door(OTHER, cidrIpv4="10.0.0.0/16", ipProtocol="-1"), OTHER),
-    kept("no-open-ingress", door(OTHER, cidrIpv4=UNKNOWN, ipProtocol="-1"), OTHER),
-    kept("no-open-ingress", door(OTHER, fromPort=UNKNOWN, toPort=UNKNOWN), OTHER),
+    kept("no-open-ingress", ingress(BALANCED, fromPort=443, toPort=443), BALANCED, BALANCER),
+    kept("no-open-ingress", ingress(BALANCED, fromPort=80.0, toPort=80.0), BALANCED, BALANCER),
+    kept("no-open-ingress", ingress(OTHER, cidrIpv4="10.0.0.0/16", ipProtocol="-1"), OTHER),
+    kept("no-open-ingress", ingress(OTHER, cidrIpv4=UNKNOWN, ipProtocol="-1"), OTHER),
+    kept("no-open-ingress", ingress(OTHER, fromPort=UNKNOWN, toPort=UNKNOWN), OTHER),
     kept(
         "no-open-ingress",
         made(RULE, {"type": "egress", "protocol": "-1", "cidrBlocks": ["0.0.0.0/0"]}),
@@ -182,19 +190,19 @@ CASES: Final[tuple[Case, ...]] = (
     broken(
         "no-open-egress",
         "langfuse-dev-postgres may connect to 0.0.0.0/0 at every port",
-        door(OTHER, EGRESS_RULE, ipProtocol="-1"),
+        ingress(OTHER, EGRESS_RULE, ipProtocol="-1"),
         OTHER,
     ),
     broken(
         "no-open-egress",
         "langfuse-dev-postgres may connect to 0.0.0.0/0 at every port",
-        door(OTHER, EGRESS_RULE, fromPort=0, toPort=65535),
+        ingress(OTHER, EGRESS_RULE, fromPort=0, toPort=65535),
         OTHER,
     ),
     broken(
         "no-open-egress",
         "it may connect to 0.0.0.0/0 at every port",
-        made(DEFAULT_GROUP, {"egress": [{"cidrBlocks": ["0.0.0.0/0"], "protocol": "-1"}]}),
+        made(DEFAULT_SECURITY_GROUP, {"egress": [{"cidrBlocks": ["0.0.0.0/0"], "protocol": "-1"}]}),
     ),
     broken(
         "no-open-egress",
@@ -204,12 +212,14 @@ CASES: Final[tuple[Case, ...]] = (
     broken(
         "no-open-egress",
         "it may connect to 0.0.0.0/0 at every port",
-        made(GROUP, {"egress": [{"cidrBlocks": ["0.0.0.0/0"], "protocol": "-1"}]}),
+        made(SECURITY_GROUP, {"egress": [{"cidrBlocks": ["0.0.0.0/0"], "protocol": "-1"}]}),
     ),
-    kept("no-open-egress", door(WEB, EGRESS_RULE, ipProtocol="-1"), WEB),
-    kept("no-open-egress", door(OTHER, EGRESS_RULE, fromPort=443, toPort=443), OTHER),
+    kept("no-open-egress", ingress(WEB, EGRESS_RULE, ipProtocol="-1"), WEB),
+    kept("no-open-egress", ingress(OTHER, EGRESS_RULE, fromPort=443, toPort=443), OTHER),
     kept(
-        "no-open-egress", door(OTHER, EGRESS_RULE, cidrIpv4="10.0.0.0/16", ipProtocol="-1"), OTHER
+        "no-open-egress",
+        ingress(OTHER, EGRESS_RULE, cidrIpv4="10.0.0.0/16", ipProtocol="-1"),
+        OTHER,
     ),
-    kept("no-open-egress", made(DEFAULT_GROUP)),
+    kept("no-open-egress", made(DEFAULT_SECURITY_GROUP)),
 )

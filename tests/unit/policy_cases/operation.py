@@ -4,14 +4,8 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from langfuse_aws.graph.model import UNKNOWN, Resource
-from langfuse_aws.policy.operation import (
-    GROUP,
-    LAUNCHED,
-    REQUIRED_TAGS,
-    S3_ENDPOINT,
-    TEMPLATE,
-    VPC_OF_AWSX,
-)
+from langfuse_aws.graph.resource_types import AUTO_SCALING_GROUP, LAUNCH_TEMPLATE
+from langfuse_aws.policy.operation import LAUNCHED, REQUIRED_TAGS, S3_ENDPOINT, VPC_OF_AWSX
 from tests.unit.policy_cases import Case, broken, kept, made
 
 LOGS: Final = "aws:cloudwatch/logGroup:LogGroup"
@@ -23,16 +17,16 @@ NO_ENDPOINT: Final = "the VPC has no gateway endpoint for S3"
 
 
 def metadata(**options: Any) -> Resource:
-    return made(TEMPLATE, {"metadataOptions": options})
+    return made(LAUNCH_TEMPLATE, {"metadataOptions": options})
 
 
 def group(*tags: str) -> Resource:
-    return made(GROUP, {"tags": [{"key": key, "value": "x"} for key in tags]})
+    return made(AUTO_SCALING_GROUP, {"tags": [{"key": key, "value": "x"} for key in tags]})
 
 
 def launches(tags: Mapping[str, Any]) -> Resource:
     specifications = [{"resourceType": kind, "tags": own} for kind, own in tags.items()]
-    return made(TEMPLATE, {"tagsAll": TAGS, "tagSpecifications": specifications})
+    return made(LAUNCH_TEMPLATE, {"tagsAll": TAGS, "tagSpecifications": specifications})
 
 
 CASES: Final[tuple[Case, ...]] = (
@@ -62,7 +56,7 @@ CASES: Final[tuple[Case, ...]] = (
     kept("tagged", made(LOGS, {"tagsAll": UNKNOWN})),
     broken("tagged", "it lacks the tag Project and Stack", group("Name")),
     kept("tagged", group("Name", *REQUIRED_TAGS)),
-    kept("tagged", made(GROUP, {"tags": UNKNOWN})),
+    kept("tagged", made(AUTO_SCALING_GROUP, {"tags": UNKNOWN})),
     broken(
         "tagged",
         ["its volume lacks the tag Project and Stack", "its network-interface lacks the tag Stack"],
@@ -71,11 +65,11 @@ CASES: Final[tuple[Case, ...]] = (
     broken(
         "tagged",
         [f"its {kind} lacks the tag Project and Stack" for kind in LAUNCHED],
-        made(TEMPLATE, {"tagsAll": TAGS}),
+        made(LAUNCH_TEMPLATE, {"tagsAll": TAGS}),
     ),
     kept("tagged", launches(dict.fromkeys(LAUNCHED, TAGS))),
     kept("tagged", launches(dict.fromkeys(LAUNCHED, UNKNOWN))),
-    kept("tagged", made(TEMPLATE, {"tagSpecifications": UNKNOWN})),
+    kept("tagged", made(LAUNCH_TEMPLATE, {"tagSpecifications": UNKNOWN})),
     kept("tagged", made("aws:ec2/route:Route")),
     broken("target-health-path", "its health check asks for /", made(TARGETS)),
     broken(

@@ -6,7 +6,6 @@ from langfuse_aws.graph.model import SECRET, UNKNOWN, Resource
 from tests.unit.policy_cases import Case, broken, document, kept, made
 
 CLUSTER_GROUP: Final = "aws:rds/clusterParameterGroup:ClusterParameterGroup"
-INSTANCE_GROUP: Final = "aws:rds/parameterGroup:ParameterGroup"
 DEFAULT: Final = "it uses AWS's default parameter group, in which rds.force_ssl is not 1"
 BUCKET: Final = made("aws:s3/bucket:Bucket")
 CACHE: Final = "aws:elasticache/replicationGroup:ReplicationGroup"

@@ -13,6 +13,7 @@ import pytest
 from langfuse_aws.cost.bill import IdleCost
 from langfuse_aws.cost.prices import SourceClass
 from langfuse_aws.graph.model import SECRET, UNKNOWN, Resource, ResourceGraph
+from langfuse_aws.graph.open_ports import OpenPort
 from langfuse_aws.graph.preview import Step
 from langfuse_aws.review import gates
 from langfuse_aws.review.difference import (
@@ -21,7 +22,7 @@ from langfuse_aws.review.difference import (
     Difference,
     difference,
 )
-from langfuse_aws.review.facts import OpenPort, Permission, exposures, permissions
+from langfuse_aws.review.facts import Permission, exposures, permissions
 from langfuse_aws.review.markdown import code, html_code
 from langfuse_aws.review.property_changes import PropertyChange
 from langfuse_aws.review.report import CUT, LONGEST_COMMENT, MARK, report

@@ -120,12 +120,12 @@ def test_what_belongs_to_no_store_is_the_same_wherever_they_are(external: frozen
 
 @each_combination
 def test_no_rule_opens_anything_for_an_external_store(external: frozenset[str]) -> None:
-    doors = stack(external).doors()
-    opened = {store for store, ports in PORTS.items() if ports & {port for _, _, port in doors}}
+    found = stack(external).open_ports()
+    opened = {store for store, ports in PORTS.items() if ports & {port for _, _, port in found}}
     assert opened == set(EXTERNAL) - external
     for port in [port for store in opened for port in PORTS[store]]:
-        here = {door for door in doors if door[2] == port}
-        assert here == {door for door in stack(NONE).doors() if door[2] == port}
+        here = {each for each in found if each[2] == port}
+        assert here == {each for each in stack(NONE).open_ports() if each[2] == port}
 
 
 @each_combination

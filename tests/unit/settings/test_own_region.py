@@ -10,7 +10,7 @@ import pulumi
 import pytest
 
 from langfuse_aws.automation.stack import InvalidSettingsError, LangfuseStack
-from langfuse_aws.components.shared.location import Location, refuse_regions
+from langfuse_aws.components.shared.location import Location, refuse_location
 from langfuse_aws.offline.facts import ACCOUNT
 from langfuse_aws.settings import configuration
 from langfuse_aws.settings.loading import SettingsError, load_without_secrets
@@ -97,12 +97,31 @@ def test_it_is_told_beside_other_mistakes_and_no_region_makes_none() -> None:
 
 def test_the_program_refuses_it_by_the_region_of_its_provider() -> None:
     location = Location(HERE, "aws", ACCOUNT)
-    refuse_regions(load_without_secrets({**STACK, **regional(HERE)}), location)
+    refuse_location(load_without_secrets({**STACK, **regional(HERE)}), location)
     elsewhere = load_without_secrets({**STACK, **regional(THERE), **COPIES})
     with pytest.raises(pulumi.RunError) as caught:
-        refuse_regions(elsewhere, location)
+        refuse_location(elsewhere, location)
     assert COPIED in str(caught.value)
     assert {*KEYS} < {*keys(str(caught.value).splitlines())}
+
+
+def test_the_program_tells_at_once_all_that_does_not_fit_where_it_is_deployed() -> None:
+    settings = load_without_secrets(
+        {
+            **STACK,
+            "web": {"platform": "appRunner"},
+            "images": {"source": "mirror"},
+            "backups": {"copyRegion": "eu-north-1"},
+            "worker": {"policyArns": ["arn:aws-cn:iam::aws:policy/ReadOnlyAccess"]},
+        }
+    )
+    with pytest.raises(pulumi.RunError) as caught:
+        refuse_location(settings, Location("eu-north-1", "aws", ACCOUNT))
+    assert keys(str(caught.value).splitlines()) == [
+        "langfuse:web.platform",
+        "langfuse:worker.policyArns",
+        "langfuse:backups.copyRegion",
+    ]
 
 
 def test_the_library_refuses_it_before_anything_is_written(tmp_path: Path) -> None:

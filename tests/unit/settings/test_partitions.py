@@ -17,7 +17,7 @@ import pytest
 
 from langfuse_aws.automation.aws.answers import NewStack
 from langfuse_aws.automation.preflight.account import check_partition
-from langfuse_aws.components.shared.location import Location, refuse_partition
+from langfuse_aws.components.shared.location import Location, refuse_location
 from langfuse_aws.graph.resource_types import RESOURCE_TYPES
 from langfuse_aws.offline.facts import ACCOUNT
 from langfuse_aws.settings.app_runner import HOSTED_ZONES
@@ -228,7 +228,7 @@ def test_what_a_partition_has_not_is_refused_in_one_line(partition: str) -> None
     keys, said = REFUSED[partition]
     settings = load({"size": "dev", **keys})
     with pytest.raises(pulumi.RunError) as caught:
-        refuse_partition(settings, Location(REGIONS[partition], partition, ACCOUNT))
+        refuse_location(settings, Location(REGIONS[partition], partition, ACCOUNT))
     assert str(caught.value) == said
     others = [each for each in REGIONS if each != partition]
     for other in others:

@@ -25,12 +25,6 @@ NOT_SET = "aws:region: is not set, nor are AWS_REGION and AWS_DEFAULT_REGION"
 VARIABLES = ("AWS_REGION", "AWS_DEFAULT_REGION")
 
 
-@pytest.fixture(autouse=True)
-def _no_region_of_the_caller(monkeypatch: pytest.MonkeyPatch) -> None:
-    for variable in (*VARIABLES, "PULUMI_CONFIG", "PULUMI_CONFIG_SECRET_KEYS", "PULUMI_STACK"):
-        monkeypatch.delenv(variable, raising=False)
-
-
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     (tmp_path / "Pulumi.yaml").write_text("name: langfuse\nruntime: python\n")

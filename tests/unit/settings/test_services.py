@@ -348,7 +348,7 @@ def test_the_clickhouse_instance_is_closed_and_asks_for_imds_tokens(stack: str) 
     assert template["imageId"].startswith("resolve:ssm:/aws/service/ecs/optimized-ami/")
     assert "/arm64/" in template["imageId"]
     assert "keyName" not in template, "SSM Session Manager needs no SSH key"
-    entered = {target for _, target, _ in graph.doors()}
+    entered = {target for _, target, _ in graph.open_ports()}
     assert f"langfuse-{stack}-clickhouse-instance" not in entered
 
 

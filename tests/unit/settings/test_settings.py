@@ -850,12 +850,6 @@ def read_stack(
     return in_a_loop(run)
 
 
-@pytest.fixture(autouse=True)
-def _no_configuration_of_the_caller(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("PULUMI_CONFIG", raising=False)
-    monkeypatch.delenv("PULUMI_CONFIG_SECRET_KEYS", raising=False)
-
-
 def providers_of(secrets: Secrets) -> Mapping[str, pulumi.Output[str]]:
     assert secrets.smtp_url is not None, "smtpUrl is set"
     return {**secrets.providers, "smtp": secrets.smtp_url}

@@ -1571,12 +1571,6 @@ def refusal_of_reading(config: dict[str, str], secret_keys: list[str]) -> str:
         loop.close()
 
 
-@pytest.fixture(autouse=True)
-def _no_configuration_of_the_caller(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("PULUMI_CONFIG", raising=False)
-    monkeypatch.delenv("PULUMI_CONFIG_SECRET_KEYS", raising=False)
-
-
 GITHUB: Final = {"clientId": "Iv1"}
 SECRET_KEY: Final = "langfuse:secretEnvironment"
 SET_SECRET: Final = f"Set it with pulumi config set --secret {SECRET_KEY} JSON."

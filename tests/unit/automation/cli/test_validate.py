@@ -34,12 +34,6 @@ RIGHT = "config:\n  aws:region: eu-west-1\n  langfuse:size: dev\n"
 HEAVY = ("boto3", "pulumi", "pulumi_aws", "httpx", "grpc", "botocore.session")
 
 
-@pytest.fixture(autouse=True)
-def _no_region_of_the_caller(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
-        monkeypatch.delenv(name, raising=False)
-
-
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     (tmp_path / "Pulumi.yaml").write_text("name: langfuse\nruntime: python\n")

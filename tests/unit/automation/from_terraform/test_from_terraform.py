@@ -230,7 +230,7 @@ def test_a_database_that_would_be_replaced_is_used_as_an_external_one(
         "database": attributes_of(state, CLUSTER)["database_name"],
     }
     assert said in move.first[0]
-    assert f"{IN_MODULE}aws_security_group.langfuse_db" in move.forgotten, "it is still its door"
+    assert f"{IN_MODULE}aws_security_group.langfuse_db" in move.forgotten, "it still guards it"
     assert f"{IN_MODULE}{CLUSTER}" in move.forgotten
 
 

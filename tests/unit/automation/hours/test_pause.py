@@ -38,7 +38,6 @@ from tests.unit.stack_graph import build, shipped, shipped_config
 
 NOON = "2026-11-30T12:00"
 NIGHT = "2026-12-01T02:00"
-WOKEN = "Monday 30 November, 08:00 Europe/Berlin"
 
 
 @pytest.fixture(autouse=True)

@@ -66,6 +66,6 @@ def test_it_is_asked_only_where_a_plan_names_aurora(
 def test_preflight_has_the_check_where_it_is_needed(size: str) -> None:
     config = {"size": size, "domain": "langfuse.example.com", "backups": COPIED}
     new = NewStack(size, f"langfuse-{size}", REGION, load(config), aws)
-    checks = {each.name for each in preflight._of_account(new, DEPLOYER, NO_DNS)}  # pyright: ignore[reportPrivateUsage]
+    checks = {each.name for each in preflight.checks_of_account(new, DEPLOYER, NO_DNS)}
     assert (BACKUPS in checks) is (size == "staging")
     assert PARTITION in checks

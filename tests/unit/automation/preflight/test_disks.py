@@ -51,5 +51,5 @@ def test_a_key_of_the_accounts_own_is_told_with_who_must_be_let_use_it() -> None
 )
 def test_it_is_asked_where_instances_name_no_key(config: dict[str, Any], asked: bool) -> None:
     stack = NewStack("dev", "langfuse-dev", REGION, load({"size": "dev", **config}), aws)
-    checks = {each.name for each in command._of_account(stack, DEPLOYER, NO_DNS)}  # pyright: ignore[reportPrivateUsage]
+    checks = {each.name for each in command.checks_of_account(stack, DEPLOYER, NO_DNS)}
     assert (DISKS in checks) is asked

@@ -104,6 +104,6 @@ def test_only_a_closed_network_is_asked_about(account: Account) -> None:
     mirrored: dict[str, Any] = {"images": {"source": "mirror"}}
     for egress, asked in (("endpoints", True), ("natGateway", False), ("none", False)):
         stack = account.stack(network={"egress": egress}, **mirrored)
-        of_account = command._of_account  # pyright: ignore[reportPrivateUsage]
-        names = {each.name for each in of_account(stack, DEPLOYER, NO_DNS)}
+        checks = command.checks_of_account(stack, DEPLOYER, NO_DNS)
+        names = {each.name for each in checks}
         assert (SERVICES in names) is asked, egress

@@ -1,7 +1,7 @@
 """`preflight` on the container images: registries in memory, and moto's ECR.
 
 It proves where each is asked for, and what each answer leads to. What an answer means is proven by
-test_image_lookup.py.
+images/test_lookup.py.
 """
 
 import json

@@ -1,8 +1,8 @@
 """`preflight` on permissions: what is asked of IAM's simulator, and what is made of its answers.
 
 It proves which actions are simulated on which resources, under which conditions, and what each
-kind of refusal leads to. That the table has every resource type is in test_preflight_needs.py, that
-it agrees with AWS's own tables in test_preflight_actions.py. It does not prove that the table is
+kind of refusal leads to. That the table has every resource type is in test_needs.py, that
+it agrees with AWS's own tables in test_actions.py. It does not prove that the table is
 complete for a type: no account was there to try a first `up` in.
 """
 

@@ -280,7 +280,7 @@ def test_the_region_may_come_from_the_environment(
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv(variable, "eu-west-1")
     write(project, "dev", "  langfuse:size: dev\n")
-    monkeypatch.setattr(command, "_of_account", nothing)
+    monkeypatch.setattr(command, "checks_of_account", nothing)
     result = preflight("--stack", "dev", "--dir", str(project), "--json")
     assert answers(result.stdout)[CREDENTIALS]["message"].endswith(", region eu-west-1")
 

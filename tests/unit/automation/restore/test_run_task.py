@@ -221,18 +221,18 @@ def test_every_program_is_in_its_image(runs: list[Run]) -> None:
     assert old.program == "bash"
 
 
-def test_a_task_that_touches_the_database_enters_it_through_a_door_that_is_there(
+def test_a_task_that_touches_the_database_enters_it_at_a_port_that_is_open(
     runs: list[Run],
 ) -> None:
     graph = shipped("prod")
-    doors = {source for source, _, port in graph.doors() if port == 5432}
+    sources = {source for source, _, port in graph.open_ports() if port == 5432}
     operations = text_of(next(path for path in DOCUMENTS if path.name == "operations.md"))
     blocks = [block for _, block in FENCE.findall(operations) if "ecs run-task" in block]
     assert len(blocks) == len([each for each in runs if each.document == "operations.md"])
     for block in blocks:
         services = set(re.findall(r'--services "\$(\w+)"', block))
         assert services, "the network is a service's"
-        assert {f"langfuse-prod-{each}" for each in services} <= doors
+        assert {f"langfuse-prod-{each}" for each in services} <= sources
 
 
 def test_a_migration_is_not_taken_for_done_by_the_end_of_the_task(runs: list[Run]) -> None:

@@ -2,7 +2,7 @@
 
 It proves which calls are made in which order for a 3.x and a 4.x, that waiting ends, and that no
 output has the secret key. It does not prove that a real Langfuse answers as the stand-in does:
-nobody here could run one. What is blamed for what is in test_smoke_faults.py.
+nobody here could run one. What is blamed for what is in test_faults.py.
 """
 
 import json

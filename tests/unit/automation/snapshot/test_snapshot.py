@@ -30,6 +30,7 @@ from langfuse_aws.components.shared.names import (
     DATABASE_SNAPSHOT_LIMIT,
     PREFIX_LIMIT,
 )
+from langfuse_aws.graph.resource_types import EBS_VOLUME
 from tests.unit.automation.restore import test_clickhouse as clickhouse
 from tests.unit.automation.restore.test_restore import (
     REGION,
@@ -105,7 +106,7 @@ class Stores:
         )
         self.resources = [
             resource(kind, "langfuse-prod-postgres", outputs=outputs),
-            resource(volume.VOLUME, "langfuse-prod-clickhouse") | {"id": self.volume_id},
+            resource(EBS_VOLUME, "langfuse-prod-clickhouse") | {"id": self.volume_id},
             resource("aws:elasticache/replicationGroup:ReplicationGroup", "langfuse-prod-redis")
             | {"id": GROUP},
             resource("aws:s3/bucket:Bucket", "langfuse-prod-storage", outputs={"bucket": "stored"}),

@@ -1,7 +1,7 @@
 """`simulate-spike`, the command: what it takes, prints and draws, and that docs/scaling.md is its.
 
 It proves that figures reach the model and come out with their origin, and that every error is one
-line. Whether the model is right is in test_spike_model.py.
+line. Whether the model is right is in test_model.py.
 """
 
 import json

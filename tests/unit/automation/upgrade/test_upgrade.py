@@ -28,7 +28,7 @@ from langfuse_aws.automation.snapshot import command as snapshot_command
 from langfuse_aws.automation.upgrade import command as upgrade_command
 from langfuse_aws.automation.upgrade import databases
 from langfuse_aws.automation.upgrade.databases import GIB, Answers, Migration, read
-from langfuse_aws.automation.upgrade.way import Running, checked_release, traps
+from langfuse_aws.automation.upgrade.upgrade_path import Running, checked_release, traps
 from langfuse_aws.contract.metrics import PUBLISHING_VARIABLE
 from langfuse_aws.contract.release_traps import dotted, table
 from langfuse_aws.graph.model import ResourceGraph

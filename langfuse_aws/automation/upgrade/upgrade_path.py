@@ -1,4 +1,4 @@
-"""Whether a stack can go from the release that it runs to another one, and the traps on the way."""
+"""Upgrade paths: whether a stack can go from its release to another, and the traps between them."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -8,12 +8,10 @@ from langfuse_aws.automation.errors import CommandLineError, UserError
 from langfuse_aws.contract.metrics import publishes
 from langfuse_aws.contract.release_traps import Concern, Trap, Version, between, dotted
 from langfuse_aws.graph.model import Resource, ResourceGraph
+from langfuse_aws.graph.resource_types import ECS_SERVICE, TASK_DEFINITION
 from langfuse_aws.settings.installation import COMMAND
 from langfuse_aws.settings.model import Settings
 from langfuse_aws.settings.versions import version_of
-
-DEFINITION: Final = "aws:ecs/taskDefinition:TaskDefinition"
-SERVICE: Final = "aws:ecs/service:Service"
 
 CONCERNS: Final[Mapping[Concern, Callable[[Settings], bool]]] = {
     "all": lambda _: True,
@@ -42,7 +40,7 @@ class Running:
     @classmethod
     def of(cls, name: str, prefix: str, graph: ResourceGraph) -> "Running":
         """Read the images of the task definitions. UserError if there is no worker."""
-        definitions = {each.name: each for each in graph.of_type(DEFINITION)}
+        definitions = {each.name: each for each in graph.of_type(TASK_DEFINITION)}
         images = {
             part: _image(definitions.get(f"{prefix}-{part}")) for part in ("worker", "migration")
         }
@@ -52,7 +50,7 @@ class Running:
         migration = images["migration"]
         migrated = max(worker, _release(migration)) if migration else worker
         service = next(
-            (each for each in graph.of_type(SERVICE) if each.name == f"{prefix}-worker"), None
+            (each for each in graph.of_type(ECS_SERVICE) if each.name == f"{prefix}-worker"), None
         )
         made = definitions[f"{prefix}-worker"].outputs.get("arn")
         finished = service is None or service.outputs.get("taskDefinition") == made

@@ -1,6 +1,6 @@
 """Who may talk to whom, read from security groups' rules.
 
-It proves each form of a rule on graphs made by hand, and that the doors of whole stacks are those
+It proves each form of a rule on graphs made by hand, and that the ports of whole stacks are those
 that the program registers. That AWS honours the rules is not tried.
 """
 
@@ -8,13 +8,19 @@ from typing import Any
 
 import pytest
 
-from development.architecture_parts import EVERY_DOOR
+from development.architecture_parts import EVERY_PORT
 from development.recorded_graph import recorded, shipped_config
-from langfuse_aws.graph.doors import DEFAULT_GROUP, GROUP, INGRESS_RULE, RULE, doors
 from langfuse_aws.graph.model import UNKNOWN, ResourceGraph
+from langfuse_aws.graph.open_ports import (
+    DEFAULT_SECURITY_GROUP,
+    INGRESS_RULE,
+    RULE,
+    SECURITY_GROUP,
+    open_ports,
+)
 from tests.unit.stack_graph import VARIED, build
 
-WEB, STORE = (f"urn:pulumi:dev::langfuse::{GROUP}::{name}" for name in ("web", "store"))
+WEB, STORE = (f"urn:pulumi:dev::langfuse::{SECURITY_GROUP}::{name}" for name in ("web", "store"))
 SUBJECT = "urn:pulumi:dev::langfuse::x::rule"
 
 
@@ -24,13 +30,13 @@ def entry(urn: str, kind: str, inputs: Any = None, **more: Any) -> dict[str, Any
 
 def opened(*entries: dict[str, Any]) -> list[tuple[str, str, str]]:
     groups = [
-        entry(WEB, GROUP, outputs={"id": "sg-web"}),
-        entry(STORE, GROUP, outputs={"id": "sg-store"}),
+        entry(WEB, SECURITY_GROUP, outputs={"id": "sg-web"}),
+        entry(STORE, SECURITY_GROUP, outputs={"id": "sg-store"}),
     ]
     given = {each["urn"] for each in entries}
     resources = [*(each for each in groups if each["urn"] not in given), *entries]
     graph = ResourceGraph.of_state({"resources": resources})
-    return [(door.source, door.target, door.ports) for door in doors(graph)]
+    return [(each.source, each.target, each.ports) for each in open_ports(graph)]
 
 
 def test_groups_that_only_the_update_will_tell_are_known_by_what_the_value_comes_from() -> None:
@@ -115,8 +121,8 @@ def test_blocks_that_only_the_update_will_tell_are_one_unknown_source(key: str) 
     assert opened(entry(SUBJECT, RULE, given)) == [(UNKNOWN, WEB, "all")]
 
 
-@pytest.mark.parametrize("kind", [GROUP, DEFAULT_GROUP])
-def test_inline_rules_are_doors(kind: str) -> None:
+@pytest.mark.parametrize("kind", [SECURITY_GROUP, DEFAULT_SECURITY_GROUP])
+def test_inline_rules_open_ports(kind: str) -> None:
     block = {"protocol": "tcp", "fromPort": 22, "toPort": 22}
     given = [
         {**block, "cidrBlocks": ["10.0.0.0/8"]},
@@ -140,10 +146,10 @@ def test_inline_rules_are_doors(kind: str) -> None:
     [
         *((name, shipped_config(name)) for name in ("dev", "staging", "prod")),
         ("dev", VARIED),
-        ("every-door", EVERY_DOOR),
+        ("every-port", EVERY_PORT),
     ],
 )
-def test_the_doors_of_a_stack_are_the_rules_that_the_program_registers(
+def test_the_open_ports_of_a_stack_are_the_rules_that_the_program_registers(
     stack: str, config: dict[str, Any]
 ) -> None:
     graph = recorded(stack, config)
@@ -152,8 +158,8 @@ def test_the_doors_of_a_stack_are_the_rules_that_the_program_registers(
         return graph[source].name if source in graph else source
 
     found = {
-        (name(door.source), name(door.target), -1 if door.ports == "all" else int(door.ports))
-        for door in doors(graph)
+        (name(each.source), name(each.target), -1 if each.ports == "all" else int(each.ports))
+        for each in open_ports(graph)
     }
-    assert found == build(stack, config).doors()
+    assert found == build(stack, config).open_ports()
     assert len(found) >= 9

@@ -11,12 +11,13 @@ from typing import Any, Final, Literal, cast, get_args
 
 from langfuse_aws.graph.model import Resource, ResourceGraph, has_unknown
 
-GROUP: Final = "aws:ec2/securityGroup:SecurityGroup"
+SECURITY_GROUP: Final = "aws:ec2/securityGroup:SecurityGroup"
 INGRESS_RULE: Final = "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule"
 EGRESS_RULE: Final = "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule"
 RULE: Final = "aws:ec2/securityGroupRule:SecurityGroupRule"
-DEFAULT_GROUP: Final = "aws:ec2/defaultSecurityGroup:DefaultSecurityGroup"
+DEFAULT_SECURITY_GROUP: Final = "aws:ec2/defaultSecurityGroup:DefaultSecurityGroup"
 
+INTERNET: Final = ("0.0.0.0/0", "::/0")
 ALL: Final = "all"
 ALL_PROTOCOLS: Final = "-1"
 
@@ -61,7 +62,9 @@ def rules(resource: Resource, direction: Direction) -> Iterator[GroupRule]:
         )
     elif resource.type == RULE and given.get("type") == direction:
         yield _older(given, "sourceSecurityGroupId", "sourceSecurityGroupId", "securityGroupId")
-    elif resource.type in (GROUP, DEFAULT_GROUP) and isinstance(given.get(direction), list):
+    elif resource.type in (SECURITY_GROUP, DEFAULT_SECURITY_GROUP) and isinstance(
+        given.get(direction), list
+    ):
         for each in cast("list[Any]", given[direction]):
             if isinstance(each, Mapping):
                 yield _older(cast("Mapping[str, Any]", each), "securityGroups", direction, "")
@@ -91,7 +94,7 @@ def _listed(given: Mapping[str, Any], *keys: str) -> tuple[Any, ...]:
 
 
 @dataclass(frozen=True, order=True)
-class Door:
+class OpenPort:
     """A source that a security group lets in at a port."""
 
     source: str
@@ -101,12 +104,17 @@ class Door:
     ports: str
     """`443`, `8000-8080`, `53/udp`, `icmp`, or `all`."""
 
+    @property
+    def public(self) -> bool:
+        """Whether the whole internet is the source."""
+        return self.source in INTERNET
 
-def doors(graph: ResourceGraph) -> list[Door]:
-    """Every door of a stack, sorted."""
+
+def open_ports(graph: ResourceGraph) -> list[OpenPort]:
+    """Every open port of a stack, sorted."""
     return sorted(
         {
-            Door(source, target, _ports(rule))
+            OpenPort(source, target, _ports(rule))
             for resource in graph.resources
             for rule in rules(resource, "ingress")
             for target in _targets(graph, resource, rule)
@@ -131,12 +139,14 @@ def _groups(graph: ResourceGraph, resource: Resource, key: str, ids: tuple[str, 
     inline = key in get_args(Direction)
     if not ids or (inline and not has_unknown(list(ids))):
         return [_by_id(graph, each) for each in ids]
-    known = [each.urn for each in graph.origins(resource, key, GROUP)]
+    known = [each.urn for each in graph.origins(resource, key, SECURITY_GROUP)]
     return known or [_by_id(graph, each) for each in ids]
 
 
 def _by_id(graph: ResourceGraph, group_id: str) -> str:
-    found = [each.urn for each in graph.of_type(GROUP) if each.outputs.get("id") == group_id]
+    found = [
+        each.urn for each in graph.of_type(SECURITY_GROUP) if each.outputs.get("id") == group_id
+    ]
     return found[0] if found else group_id
 
 

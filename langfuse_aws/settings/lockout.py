@@ -1,4 +1,4 @@
-"""Who can sign in, by Langfuse's own rules: refuses a stack that nobody gets into.
+"""Refuses a stack that nobody can sign in to, by Langfuse's own rules.
 
 Accounts are bootstrap's, which has a password; those of people who sign up; and those that are in
 the database already. A provider that states the address of an account which is not linked to it is
@@ -18,11 +18,11 @@ from typing import Any, Final, NamedTuple
 from langfuse_aws.settings.external_stores import ExternalPostgres
 from langfuse_aws.settings.model import Settings
 from langfuse_aws.settings.sign_in import PROVIDERS, Google, Provider, Providers
+from langfuse_aws.settings.sign_in_variables import ENFORCED_DOMAINS
 from langfuse_aws.settings.wording import shown
 
 SIGN_UP: Final = "AUTH_DISABLE_SIGNUP"
 PASSWORD: Final = "AUTH_DISABLE_USERNAME_PASSWORD"  # noqa: S105 -- a name
-ENFORCED: Final = "AUTH_DOMAINS_WITH_SSO_ENFORCEMENT"
 _CLIENT_ID: Final = re.compile(r"AUTH_(\w+)_CLIENT_ID")
 
 Own = Mapping[str, str | None]
@@ -84,7 +84,7 @@ class _Access(NamedTuple):
 
     def enforced(self) -> _Decision:
         key, value = "auth.enforceSsoDomains", self.settings.auth.enforce_sso_domains
-        return self._decision(ENFORCED, key, value, _domains)
+        return self._decision(ENFORCED_DOMAINS, key, value, _domains)
 
     def _decision(
         self, variable: str, key: str, value: Any, read: Callable[[str], Any]
