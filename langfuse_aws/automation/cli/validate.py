@@ -69,7 +69,7 @@ def _mistakes(name: str, folder: Path, *, quiet: bool) -> tuple[Sequence[str], l
     if not whole and not quiet:
         error_console.print(
             f"warning: {file}: only the engine knows what Pulumi ESC or Pulumi.yaml's config add, "
-            "so no more than secrets, tags and the region was checked.",
+            "so no more than secrets, namespaces and the keys of aws: was checked.",
             markup=False,
         )
     return [f"{file}: ok"], []
