@@ -10,6 +10,7 @@ starts no provider and no engine.
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 from collections.abc import Mapping, Sequence
@@ -166,6 +167,12 @@ def prepare(
     )
 
 
+def check_name(stack: str) -> None:
+    """Raise UserError for what Pulumi takes for no name of a stack."""
+    if not STACK_NAME.fullmatch(own := own_name(stack)):
+        raise UserError(f"stack {json.dumps(own)}: is no name of a stack: it {STACK_NAME_BOUND}.")
+
+
 def check_there(name: str, settings_file: Path, repository: Path) -> None:
     """Raise NoStackFileError unless there is the file of a stack."""
     if settings_file.is_file():
@@ -279,6 +286,17 @@ def _readable(value: Any, path: str, replaced: list[str]) -> Any:
         items = cast("list[Any]", value)
         return [_readable(item, f"{path}[{index}]", replaced) for index, item in enumerate(items)]
     return value
+
+
+def read_stack(path: Path, project: Path) -> dict[str, Any]:
+    """A stack's file, with the keys of `config` as the program gets them. Raises OfflineStackError.
+
+    `project` is the folder of Pulumi.yaml, whose name is the namespace of keys that have none.
+    """
+    namespace = str(read_project(project)["name"])
+    content = read_yaml(path)
+    given = mapping(content.get("config"), path)
+    return {**content, "config": {namespaced(key, namespace): each for key, each in given.items()}}
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
