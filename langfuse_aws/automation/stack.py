@@ -24,7 +24,7 @@ from pulumi.automation.events import DiagnosticEvent
 from langfuse_aws.automation.engine import image_repositories
 from langfuse_aws.automation.engine.destruction import Destruction
 from langfuse_aws.automation.engine.events import counted
-from langfuse_aws.automation.engine.folders import PROGRAM, no_place_for
+from langfuse_aws.automation.engine.folders import PROGRAM
 from langfuse_aws.automation.engine.given_settings import checked, full_key
 from langfuse_aws.automation.engine.offline_workspace import (
     SECRETS_PROVIDER,
@@ -51,7 +51,7 @@ from langfuse_aws.automation.engine.update_plan import (
     write,
 )
 from langfuse_aws.automation.engine.workspace import Workspace, offline_place, place
-from langfuse_aws.automation.errors import UserError, no_such_stack
+from langfuse_aws.automation.errors import UserError, no_place_for, no_such_stack
 from langfuse_aws.graph.model import ResourceGraph
 from langfuse_aws.graph.preview import Preview
 from langfuse_aws.review.property_changes import planned

@@ -8,13 +8,13 @@ from pathlib import Path
 import typer
 from rich.console import Console
 
-from langfuse_aws.automation.engine.folders import no_place_for
 from langfuse_aws.automation.errors import (
     WRONG_COMMAND_LINE,
     CommandLineError,
     UserError,
     is_expected,
     messages,
+    no_place_for,
 )
 
 console = Console(highlight=False, soft_wrap=True, emoji=False)

@@ -10,10 +10,3 @@ PROGRAM: Final = CLONE or Path(__file__).resolve().parents[1] / "new" / "project
 """The project that a library's caller deploys: the clone, or the one that `new` copies."""
 STATE_FOLDER: Final = REPOSITORY / ".state"
 """The state of stacks that are in memory only."""
-
-
-def no_place_for(file: Path) -> str | None:
-    """Why a file cannot be written for want of a place, and what to do; None if it can."""
-    if not file.absolute().parent.is_dir():
-        return f"there is no folder {file.parent}. Make it."
-    return "is a folder. Name a file in it." if file.is_dir() else None
