@@ -43,9 +43,9 @@ _LOGGED_OUT: Final = "PULUMI_ACCESS_TOKEN must be set for login"
 
 
 NOT_LOGGED_IN: Final = (
-    "pulumi: no state backend is chosen, where it keeps what is deployed. Run pulumi login URL, "
-    "such as s3://BUCKET or file://FOLDER, or set PULUMI_BACKEND_URL; Pulumi Cloud needs "
-    "PULUMI_ACCESS_TOKEN."
+    "pulumi: the state is to be in Pulumi Cloud, as no other backend is chosen, and "
+    "PULUMI_ACCESS_TOKEN is not set. Set it, or choose another with pulumi login URL or "
+    "PULUMI_BACKEND_URL, such as s3://BUCKET or file://FOLDER."
 )
 
 
