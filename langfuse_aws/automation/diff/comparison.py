@@ -86,7 +86,8 @@ def compare(name: str, sources: Sources) -> Difference:
         except UserError as error:
             raise MistakesError([f"head: {each}" for each in error.messages]) from error
     steps = _without_lifting(preview.steps)
-    found = difference(name, base, head, steps, _bears_data(base), allowed, cost_of)
+    before = _allowed(sources.base, name) if sources.has("base", name) else []
+    found = difference(name, base, head, steps, _bears_data(base), allowed, cost_of, before)
     return replace(found, by_default=_another_major_by_default(name, sources))
 
 
@@ -144,7 +145,7 @@ def _lifted(project: Path, name: str, base: ResourceGraph, folder: Path) -> tupl
     stack_file = project / f"Pulumi.{name}.yaml"
     settings = read_stack(stack_file, project)
     config: dict[str, Any] = settings["config"]
-    allowed = [str(each) for each in cast("list[Any]", config.get(ALLOW_REPLACE) or [])]
+    allowed = _allowed(project, name)
     config[ALLOW_REPLACE] = sorted({each.name for each in base.resources if _guarded(each)})
     if default := _default_release(project):
         config.setdefault(RELEASE, default)
@@ -152,6 +153,12 @@ def _lifted(project: Path, name: str, base: ResourceGraph, folder: Path) -> tupl
     copy = folder / stack_file.name
     write_yaml(copy, settings)
     return allowed, copy
+
+
+def _allowed(project: Path, name: str) -> list[str]:
+    """What a side's stack file lets be replaced."""
+    config = read_stack(project / f"Pulumi.{name}.yaml", project)["config"]
+    return [str(each) for each in cast("list[Any]", config.get(ALLOW_REPLACE) or [])]
 
 
 def _without_lifting(steps: Sequence[Step]) -> list[Step]:
