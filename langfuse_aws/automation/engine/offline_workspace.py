@@ -56,6 +56,11 @@ class NoProjectError(OfflineStackError, CommandLineError):
 class NotYamlError(OfflineStackError):
     """A file is not YAML; the message shows the place in lines of their own."""
 
+    def __init__(self, message: str, line: int | None = None) -> None:
+        """Take the message, and the line of the file, from 1, where it is known."""
+        super().__init__(message)
+        self.line = line
+
     @property
     def messages(self) -> Sequence[str]:
         """The message as it is."""
@@ -325,7 +330,8 @@ def read_any_yaml(path: Path) -> Any:
         snippet = mark.get_snippet(indent=2) if mark else None
         raise NotYamlError(
             f"{path}: is not YAML: {where}{error.problem}. Correct it"
-            + (f":\n{snippet}" if snippet else ".")
+            + (f":\n{snippet}" if snippet else "."),
+            mark.line + 1 if mark else None,
         ) from None
     except (yaml.YAMLError, RecursionError) as error:
         endless = isinstance(error, RecursionError)
