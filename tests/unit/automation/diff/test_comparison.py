@@ -169,20 +169,30 @@ def test_what_is_wrong_in_the_base_is_not_taken_for_the_changes_fault(
 
 @pytest.mark.parametrize("spelling", ["langfuse:", "langfuse:config:", ""])
 def test_what_a_stack_allows_and_its_release_are_found_in_each_spelling(
-    sources: Sources, spelling: str, tmp_path: Path
+    sources: Sources, spelling: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    versions_file = sources.head / "langfuse_aws/settings/versions.py"
-    versions_file.parent.mkdir(parents=True)
-    versions_file.write_text(f'LANGFUSE: Final = "{versions.LANGFUSE}"\n')
+    for side, release in ((sources.base, versions.LANGFUSE_3), (sources.head, versions.LANGFUSE)):
+        file = side / "langfuse_aws/settings/versions.py"
+        file.parent.mkdir(parents=True)
+        file.write_text(f'LANGFUSE: Final = "{release}"\n')
     config = {f"{spelling}{key}": value for key, value in KEPT.items()}
     (sources.head / "Pulumi.dev.yaml").write_text(yaml.safe_dump({"config": config}))
-    allowed, copy = comparison._lifted(sources.head, "dev", ResourceGraph(()), tmp_path / "lifted")
-    assert allowed == ["pg"]
-    lifted = {**KEPT, "allowReplace": []}
-    assert yaml.safe_load(copy.read_text())["config"] == {
-        f"langfuse:{key}": value for key, value in lifted.items()
-    }
-    assert comparison._release_named(sources.head, "dev") == versions.LANGFUSE_3
+    previewed: list[dict[str, Any]] = []
+
+    class Reading(_FakeLangfuseStack):
+        def __call__(self, *_: Any, stack_file: Path | None = None, **__: Any) -> "Reading":
+            if stack_file:
+                previewed.append(yaml.safe_load(stack_file.read_text())["config"])
+            return self
+
+    store = resource(CLUSTER, "pg")
+    guard = resource(STASH, "langfuse-dev-stores", input={f"{CLUSTER} pg": []})
+    monkeypatch.setattr(comparison, "LangfuseStack", Reading([store], [store, guard]))
+    monkeypatch.setattr(comparison, "shared_aws", _SharedAws)
+    found = compare("dev", sources)
+    assert previewed == [{f"langfuse:{key}": value for key, value in KEPT.items()}]
+    assert found.by_default is None, "it names its release"
+    assert [each.lifted for each in found.unprotected] == [("langfuse:allowReplace",)]
 
 
 def test_protection_that_the_change_removes_is_seen_though_the_comparison_lifts_it(

@@ -95,10 +95,10 @@ def test_where_no_plan_can_be_written_is_told_before_anything_runs(tmp_path: Pat
 
 
 @pytest.mark.usefixtures("pulumi")
-def test_a_stack_whose_settings_were_removed_with_it_says_so() -> None:
-    with LangfuseStack("a", {"size": "dev", "aws:region": "eu-west-1"}, offline=True) as stack:
-        for file in stack._folder.glob("Pulumi.a.yaml"):  # as pulumi stack rm does
-            file.unlink()
+def test_a_stack_whose_settings_were_removed_with_it_says_so(tmp_path: Path) -> None:
+    settings = {"size": "dev", "aws:region": "eu-west-1"}
+    with LangfuseStack("a", settings, work_dir=tmp_path, offline=True) as stack:
+        (tmp_path / "work" / "Pulumi.a.yaml").unlink()  # as pulumi stack rm does
         for ask in (stack.preview, stack.up):
             with pytest.raises(UserError, match="stack a: its settings are gone: destroy removes"):
                 ask()
@@ -689,7 +689,10 @@ def test_our_own_faults_keep_their_tracebacks() -> None:
 
 @pytest.mark.usefixtures("pulumi")
 def test_who_asks_for_the_events_again_is_not_kept_waiting() -> None:
-    operation = start(lambda _command, on_event: on_event(diagnostic("once", "info")))
+    def work(_command: Command, on_event: OnEvent) -> None:
+        on_event(diagnostic("once", "info"))
+
+    operation = start(work)
     assert len(list(operation)) == 1
     again: list[Event] = []
     asking = threading.Thread(target=lambda: again.extend(operation), daemon=True)
