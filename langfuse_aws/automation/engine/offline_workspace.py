@@ -23,6 +23,7 @@ import yaml
 from langfuse_aws.automation.engine.folders import REPOSITORY
 from langfuse_aws.automation.engine.stack_yaml import Loader
 from langfuse_aws.automation.errors import CommandLineError, UserError
+from langfuse_aws.settings import provider_keys
 from langfuse_aws.settings.installation import COMMAND
 from langfuse_aws.settings.loading import parsed
 from langfuse_aws.settings.messages import NAMESPACE
@@ -37,6 +38,8 @@ STACK_NAME_BOUND = (
     "has letters, digits, -, _ and . only, a letter or digit first, and 100 characters at the most"
 )
 SALT = "encryptionsalt"
+NO_PLACEHOLDER = provider_keys.SECRETS.union(provider_keys.ACCOUNT_KEYS)
+"""What names and proves an account: AWS in memory asks for none."""
 FOREIGN_SETTINGS = ("secretsprovider", "encryptedkey", "environment", SALT)
 """What ties a stack file to somebody's key or account, which is neither here nor needed."""
 
@@ -242,8 +245,10 @@ def _settings(
     config = mapping(kept.get("config"), path)
     kept["config"] = readable = dict[str, Any]()
     for key, value in config.items():
-        if _bare(key) in SECRET_KEYS and _has_secret(value):
-            replaced.append(key)  # the program refuses a placeholder in clear
+        if (
+            _bare(key) in SECRET_KEYS or namespaced(key, NAMESPACE) in NO_PLACEHOLDER
+        ) and _has_secret(value):
+            replaced.append(key)  # the program refuses a placeholder there
         else:
             readable[key] = _readable(value, key, replaced)
     if SALT in earlier:
