@@ -261,7 +261,8 @@ def _settings(
     """
     there = [key for key in SECRET_KEYS if f"{NAMESPACE}:{key}" in written.config]
     in_the_clear = written.secrets_in_the_clear(given)
-    unread = {key for key in there if is_seal(written.config[f"{NAMESPACE}:{key}"])}.union(given)
+    unread = {key for key in there if is_seal(written.config[f"{NAMESPACE}:{key}"])}
+    unread |= SECRET_KEYS.keys() & set(given)
     plain = {
         key: value
         for key, value in written.as_handed_over.items()

@@ -252,7 +252,7 @@ def test_a_program_of_its_own_checks_its_settings_itself(tmp_path: Path) -> None
 def test_secrets_that_a_caller_gives_need_not_be_in_the_file(project: Path) -> None:
     external = {"langfuse:postgres": {"mode": "external", "host": "db.example.com"}}
     file = write(project, {"langfuse:size": "dev", "aws:region": "eu-west-1", **external})
-    secrets = {"postgresPassword": "of-the-caller"}
+    secrets = {"postgresPassword": "of-the-caller", "aws:token": "of-the-caller"}
     with LangfuseStack("dev", stack_file=file, secrets=secrets) as stack:
         stack.check()
     with LangfuseStack("dev", stack_file=file) as stack, pytest.raises(InvalidSettingsError):
