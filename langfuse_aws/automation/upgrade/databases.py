@@ -98,10 +98,7 @@ def _state(migration: Migration, *, runs: bool) -> str:
         )
     if runs:
         return "is not done. Wait for it; Langfuse shows it by a click on its version"
-    return (
-        "is not done, and no worker runs it. Start the workers anew: aws ecs update-service "
-        f"--force-new-deployment ({PAGE})"
-    )
+    return f"is not done, and no worker runs it. Start the workers anew, by the command of {PAGE}"
 
 
 def ask(deployed: Deployed) -> Answers:

@@ -210,8 +210,8 @@ def test_a_migration_that_no_worker_has_taken_up_is_not_waited_for() -> None:
     Those that come later in the chain wait for the one that runs.
     """
     anew = (
-        "is not done, and no worker runs it. Start the workers anew: aws ecs update-service "
-        "--force-new-deployment (docs/upgrade.md, A background migration that has failed)."
+        "is not done, and no worker runs it. Start the workers anew, by the command of "
+        "docs/upgrade.md, A background migration that has failed."
     )
     waiting = [Migration("a", None, taken=False), Migration("b", None, taken=False)]
     assert faults(with_room(*waiting)) == [f"background migration {each}: {anew}" for each in "ab"]
