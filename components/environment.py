@@ -64,7 +64,9 @@ FIRST_START_VARIABLES: Final = re.compile(
 (web/src/initialize.ts and what it calls)."""
 
 FRESH_SINCE: Final = "2025-01-01"
-"""Projects made after this date cannot have events that only older Langfuse versions wrote."""
+"""Projects made after this date have all their events in S3, which older versions of Langfuse did
+not write to: the worker need not read from ClickHouse what it updates. While no event expires.
+https://langfuse.com/self-hosting/configuration/scaling"""
 
 EXTERNAL_GROUP_BY_SHARE: Final = 0.25
 """Share of ClickHouse's memory at which a GROUP BY spills to disk. Langfuse's own default, 32 GB,
@@ -148,10 +150,9 @@ def worker(
     settings: Settings, endpoints: Endpoints[Value], credentials: Credentials[Reference]
 ) -> Environment[Value, Reference]:
     """Environment of the worker container."""
-    plain: dict[str, Value | str] = {
-        **_for_services("worker", settings, endpoints),
-        "LANGFUSE_SKIP_INGESTION_CLICKHOUSE_READ_MIN_PROJECT_CREATE_DATE": FRESH_SINCE,
-    }
+    plain = _for_services("worker", settings, endpoints)
+    if settings.storage.events_retention_days is None:
+        plain["LANGFUSE_SKIP_INGESTION_CLICKHOUSE_READ_MIN_PROJECT_CREATE_DATE"] = FRESH_SINCE
     checks = worker_health_variables(settings.version, settings.write_mode)
     plain |= {
         variable: str(settings.worker.stuck_minutes[check]) for check, variable in checks.items()

@@ -8,7 +8,7 @@ from development.configuration_tables import EXAMPLE_DOMAIN
 from development.cost_tables import REGION, settings_as_shipped
 from langfuse_aws.components.observability.alarm_row import AlarmRow
 from langfuse_aws.components.observability.alarms import alarm_rows
-from langfuse_aws.contract.metrics import logs_schedules
+from langfuse_aws.contract.metrics import logs_dropped_rows, logs_schedules
 from langfuse_aws.cost.prices import price_list
 from langfuse_aws.review.markdown import table
 from langfuse_aws.settings.external_stores import ExternalPostgres, ExternalRedis
@@ -65,6 +65,7 @@ def _things(settings: Settings) -> dict[str, int]:
         "web": 1,
         "worker": 1,
         "schedules": int(logs_schedules(settings.worker.environment)),
+        "dropped-rows": int(logs_dropped_rows(settings.worker.environment)),
         "queues": int(settings.probes_queues),
         "clickhouse": int(own),
         "hosts": int(own),

@@ -230,14 +230,21 @@ CHANGES: Final[Sequence[Change]] = (
         {"dev": ({}, {"trustedCertificates": of_databases()["eu-west-1"]})},
     ),
     Change(
-        "`bootstrap.keyVersion`, `alarms`, `grafana`, `logs`, `backups`, `storage`",
-        "in place, or made and deleted; no downtime",
+        "`grafana`",
+        "made or deleted. ClickHouse starts anew for its reader, three servers one after another; "
+        "with one, [stop the worker first](#replacing-the-clickhouse-instance), or what it writes "
+        "meanwhile is dropped",
+        {"dev": ({}, {"grafana": {"enabled": True}})},
+    ),
+    Change(
+        "`bootstrap.keyVersion`, `alarms`, `logs`, `backups`, `storage`",
+        "in place, or made and deleted; no downtime. With or without `storage.eventsRetentionDays` "
+        "there are new tasks beside the old ones",
         {
             "dev": (
                 {"logs": {"retentionDays": 7}},
                 {
                     "alarms": {"email": "ops@example.com", "monthlyBudgetUsd": 300},
-                    "grafana": {"enabled": True},
                     "logs": {"retentionDays": 30},
                     "backups": {"dailyRetentionDays": 14, "hourlyRetentionDays": 2},
                     "storage": {"versioningDays": 14, "eventsRetentionDays": 90},

@@ -22,7 +22,6 @@ def _concerns(row: Trap) -> str:
     return {
         "all": "every stack",
         "backfill": "a backfill of old events",
-        "dual": "`v4.writeMode: dual`",
         "events_only": "`v4.writeMode: events_only`",
         "external store": "an external store",
         "queue metrics": "`ENABLE_AWS_CLOUDWATCH_METRIC_PUBLISHING` in `worker.environment`",

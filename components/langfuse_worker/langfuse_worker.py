@@ -18,7 +18,9 @@ from langfuse_aws.components.runtime.lag_scaling import LagScaling
 from langfuse_aws.components.runtime.task import HealthCheck
 from langfuse_aws.components.service_inputs import ServiceInputs
 from langfuse_aws.components.shared.metrics import (
+    Metric,
     MetricDimensions,
+    dropped_rows,
     queue_dimensions,
     schedules_run,
 )
@@ -98,24 +100,26 @@ class LangfuseWorker(pulumi.ComponentResource):
         )
         self.service_name, self.log_group_name = service.service_name, service.log_group_name
         self.metric_dimensions = service.metric_dimensions
-        if parts.settings.alarms is not None and metrics.logs_schedules(worker.environment):
-            self._count_schedules(name)
+        if parts.settings.alarms is not None:
+            # Langfuse 3 says nowhere else that its workers consume their queues, and no release
+            # that rows are lost.
+            if metrics.logs_schedules(worker.environment):
+                self._count(name, f'"{metrics.SCHEDULE_LOG}"', schedules_run(name))
+            if metrics.logs_dropped_rows(worker.environment):
+                pattern = metrics.dropped_rows_pattern(parts.settings.write_mode)
+                self._count(f"{name}-dropped", pattern, dropped_rows(name))
         if probes:
             dimensions = [queue_dimensions(args.stack)]
             of_redis = {"external-redis": dimensions} if external else {}
             self.metric_dimensions = {**self.metric_dimensions, "queues": dimensions, **of_redis}
         self.register_outputs({"serviceName": self.service_name})
 
-    def _count_schedules(self, name: str) -> None:
-        """Count what workers run by schedule, by their log.
-
-        Langfuse 3 says nowhere else that its workers consume their queues.
-        """
-        counted = schedules_run(name)
+    def _count(self, name: str, pattern: str, counted: Metric) -> None:
+        """Count what workers say in their log."""
         aws.cloudwatch.LogMetricFilter(
             name,
             log_group_name=self.log_group_name,
-            pattern=f'"{metrics.SCHEDULE_LOG}"',
+            pattern=pattern,
             metric_transformation={
                 "namespace": counted.namespace,
                 "name": counted.name,

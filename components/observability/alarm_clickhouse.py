@@ -44,7 +44,7 @@ def clickhouse_alarms(clickhouse: ClickHouseOnEc2 | ExternalClickHouse) -> list[
             period=MINUTE,
             periods=5,
             summary="A ClickHouse server is down.",
-            why="jobs are retried for 2.5 minutes, so from here on they fail",
+            why="an instance needs minutes for another start; rows are dropped meanwhile",
             runbook="ClickHouse is down",
             missing="breaching",
         ),

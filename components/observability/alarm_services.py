@@ -68,10 +68,23 @@ def service_alarms(settings: Settings, stack: str) -> list[AlarmRow]:
             period=HOUR,
             periods=2,
             summary="No worker has run a scheduled job for two hours: queues are not consumed.",
-            why="Langfuse schedules one every 20 minutes, whether there is work or not; it needs "
-            "no queue metrics, and sees releases whose health says nothing of queues",
+            why="Langfuse schedules one every 20 minutes, before 3.170 every hour, whether there "
+            "is work or not; it needs no queue metrics, and sees releases whose health says "
+            "nothing of queues",
             runbook="No scheduled jobs",
             missing="breaching",
+        ),
+        AlarmRow(
+            label="dropped-rows",
+            metric=metrics.dropped_rows(f"{stack}-worker"),
+            comparison=">",
+            threshold=0,
+            period=FIVE_MINUTES,
+            periods=1,
+            summary="A worker has given up rows for ClickHouse: they are missing there.",
+            why="a batch is tried three times, a second apart; its jobs are done, so nobody tries "
+            "again, and neither the lag nor dead letters tell",
+            runbook="Dropped rows",
         ),
         AlarmRow(
             label="ingestion-lag",

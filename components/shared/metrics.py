@@ -225,6 +225,15 @@ def schedules_run(service: str) -> Metric:
     return Metric("schedules", WORKER_NAMESPACE, name, "Sum", "scheduled jobs", 3600)
 
 
+def dropped_rows(service: str) -> Metric:
+    """Make the number of times that the workers of a service have given up rows.
+
+    A log group gives its metrics no dimensions, so the name has to be the stack's own.
+    """
+    name = f"{service}-dropped"
+    return Metric("dropped-rows", WORKER_NAMESPACE, name, "Sum", "dropped rows")
+
+
 def backups_created(component: str) -> Metric:
     """Make the number of ClickHouse's own backups that a ClickHouseBackup has completed.
 

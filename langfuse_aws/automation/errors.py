@@ -2,6 +2,7 @@
 
 import errno
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Final
 
 from langfuse_aws.settings.loading import SettingsError
@@ -42,9 +43,9 @@ _LOGGED_OUT: Final = "PULUMI_ACCESS_TOKEN must be set for login"
 
 
 NOT_LOGGED_IN: Final = (
-    "pulumi: no state backend is chosen, where it keeps what is deployed. Run pulumi login URL, "
-    "such as s3://BUCKET or file://FOLDER, or set PULUMI_BACKEND_URL; Pulumi Cloud needs "
-    "PULUMI_ACCESS_TOKEN."
+    "pulumi: the state is to be in Pulumi Cloud, as no other backend is chosen, and "
+    "PULUMI_ACCESS_TOKEN is not set. Set it, or choose another with pulumi login URL or "
+    "PULUMI_BACKEND_URL, such as s3://BUCKET or file://FOLDER."
 )
 
 
@@ -64,6 +65,13 @@ def no_such_stack(name: str) -> str:
         f"stack {name}: this backend has no such stack. pulumi stack ls shows those it has, and "
         "pulumi login chooses another backend; up makes it, and so does pulumi stack init."
     )
+
+
+def no_place_for(file: Path) -> str | None:
+    """Why a file cannot be written for want of a place, and what to do; None if it can."""
+    if not file.absolute().parent.is_dir():
+        return f"there is no folder {file.parent}. Make it."
+    return "is a folder. Name a file in it." if file.is_dir() else None
 
 
 _FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)

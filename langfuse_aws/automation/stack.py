@@ -10,12 +10,13 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime, timezone
 from functools import cached_property, partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, TypeVar, cast
+from weakref import WeakSet
 
 from pulumi import automation as auto
 from pulumi.automation.events import DiagnosticEvent
@@ -28,13 +29,12 @@ from langfuse_aws.automation.engine.given_settings import checked, full_key
 from langfuse_aws.automation.engine.offline_workspace import (
     SECRETS_PROVIDER,
     alone,
+    check_name,
     file_of,
-    mapping,
-    namespaced,
     own_name,
     prepare,
     read_project,
-    read_yaml,
+    read_stack,
 )
 from langfuse_aws.automation.engine.operation import Command, OnEvent, Operation
 from langfuse_aws.automation.engine.redaction import Redaction
@@ -51,7 +51,7 @@ from langfuse_aws.automation.engine.update_plan import (
     write,
 )
 from langfuse_aws.automation.engine.workspace import Workspace, offline_place, place
-from langfuse_aws.automation.errors import UserError, no_such_stack
+from langfuse_aws.automation.errors import UserError, no_place_for, no_such_stack
 from langfuse_aws.graph.model import ResourceGraph
 from langfuse_aws.graph.preview import Preview
 from langfuse_aws.review.property_changes import planned
@@ -115,6 +115,8 @@ class LangfuseStack:
     ) -> None:
         if settings is not None and stack_file is not None:
             raise UserError(f"stack {name}: settings and stack_file exclude each other.")
+        if settings is not None:
+            check_name(name)
         # In memory there is one organization, which is nobody's.
         self.name = name = own_name(name) if offline else name
         self.offline = offline
@@ -146,6 +148,8 @@ class LangfuseStack:
         self._environment = {**prepared.environment, **self._given_environment}
         if backend:
             self._environment["PULUMI_BACKEND_URL"] = backend
+        # One that runs is held by its thread.
+        self._operations: WeakSet[Operation[Any]] = WeakSet()
         self.redaction = Redaction(_leaves(self._secrets.values()))
         """Give it to the handlers of a log: `handler.addFilter(stack.redaction)`."""
 
@@ -158,13 +162,20 @@ class LangfuseStack:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        """Close it; what runs is cancelled if the block has failed."""
+        if error is not None:
+            for operation in self._operations:
+                operation.cancel()
         self.close()
 
     def close(self) -> None:
-        """Remove the temporary folder, if there is one. What is deployed stays.
+        """Wait for what runs, and remove the temporary folder, if there is one.
 
-        Whatever is asked of the stack then raises UserError.
+        What is deployed stays. Whatever is asked of the stack then raises UserError.
         """
+        for operation in self._operations:
+            with suppress(Exception):  # whoever asks for the result hears of it
+                operation.result()
         if self._own_dir:
             self._own_dir.cleanup()
 
@@ -198,6 +209,11 @@ class LangfuseStack:
         checked: all but whether anything says the region.
         """
         project, stack_file, config = self._origin
+        if self._folder and not self._stack_file.is_file():
+            raise UserError(
+                f"stack {self.name}: its settings are gone: destroy removes them with the stack, "
+                "where it is told to. Make another LangfuseStack."
+            )
         # The region that an offline stack gets otherwise is nobody's choice.
         environment = {**os.environ, **self._given_environment}
         if config is None:
@@ -211,9 +227,11 @@ class LangfuseStack:
     def start_preview(self, save: Path | str | None = None) -> Operation[Preview]:
         """Begin a preview beside the caller, and save its plan if `save` says where.
 
-        Raises InvalidSettingsError.
+        Raises InvalidSettingsError, and UserError where no plan can be written.
         """
         self.check()
+        if save is not None and (why := no_place_for(Path(save))):
+            raise UserError(f"{save}: {why}")
 
         def work(command: Command, on_event: OnEvent) -> Preview:
             begin = time.monotonic()
@@ -284,11 +302,7 @@ class LangfuseStack:
 
     def _file(self) -> dict[str, Any]:
         """Its stack file, with the keys of `config` as the program gets them."""
-        project = str(read_project(self._folder)["name"])
-        content = read_yaml(self._stack_file)
-        given = mapping(content.get("config"), self._stack_file)
-        config = {namespaced(key, project): value for key, value in given.items()}
-        return {**content, "config": config}
+        return read_stack(self._stack_file, self._folder)
 
     def start_refresh(self) -> Operation[Result]:
         """Begin a refresh beside the caller."""
@@ -509,7 +523,9 @@ class LangfuseStack:
     ) -> Operation[Value]:
         title = f"{verb} of stack {self.name}"
         command, unlock = self._command, self._unlock
-        return Operation(title, work, command, self.redaction, unlock, changes=changes)
+        started = Operation(title, work, command, self.redaction, unlock, changes=changes)
+        self._operations.add(started)
+        return started
 
     def _measured(
         self, work: Callable[[Command, OnEvent], None], *, gone: bool = False

@@ -14,6 +14,7 @@ from langfuse_aws.automation.errors import (
     UserError,
     is_expected,
     messages,
+    no_place_for,
 )
 
 console = Console(highlight=False, soft_wrap=True, emoji=False)
@@ -77,8 +78,8 @@ def tell(what: Sequence[str]) -> None:
 
 def need_folder_of(option: str, file: Path | None) -> None:
     """Raise CommandLineError if the file that an option names cannot be written for want of one."""
-    if file is not None and not file.absolute().parent.is_dir():
-        raise CommandLineError(f"{option} {file}: there is no folder {file.parent}. Make it.")
+    if file is not None and (why := no_place_for(file)):
+        raise CommandLineError(f"{option} {file}: {why}")
 
 
 def clock_time(seconds: float) -> str:

@@ -14,7 +14,7 @@ from typing import Final, Literal, cast, get_args
 TABLE: Final = Path(__file__).with_name("release_traps.csv")
 
 Version = tuple[int, int, int]
-Concern = Literal["all", "backfill", "dual", "events_only", "external store", "queue metrics"]
+Concern = Literal["all", "backfill", "events_only", "external store", "queue metrics"]
 """Which stacks: those that copy old events, write in that mode, have an external store, or publish
 the metrics of their queues."""
 

@@ -90,6 +90,7 @@ def difference(
     bearing: Callable[[Resource], bool],
     allowed: Collection[str],
     cost_of: Callable[[ResourceGraph], IdleCost],
+    allowed_before: Collection[str] = (),
 ) -> Difference:
     """Compare. `bearing` tells what has data, `allowed` what may be replaced by name."""
     told = [
@@ -125,7 +126,7 @@ def difference(
         cost=(before.usd, after.usd),
         cost_known_from=after.known_from,
         cost_missing=tuple(dict.fromkeys([*before.missing, *after.missing])),
-        unprotected=unprotected(base, head, bearing, allowed),
+        unprotected=unprotected(base, head, bearing, {*allowed}.difference(allowed_before)),
     )
 
 

@@ -8,6 +8,8 @@ from langfuse_aws.graph.model import Resource, ResourceGraph
 
 PROTECT: Final = "protect"
 RETAIN: Final = "retainOnDelete"
+GUARD: Final = "langfuse:allowReplace"
+"""Naming a store there takes the replacement guard off it."""
 PROTECTING: Final[Mapping[str, bool]] = {
     "deletionProtection": True,
     "forceDestroy": False,
@@ -31,7 +33,7 @@ def unprotected(
     base: ResourceGraph,
     head: ResourceGraph,
     bearing: Callable[[Resource], bool],
-    allowed: Collection[str],
+    newly_allowed: Collection[str],
 ) -> tuple[Unprotected, ...]:
     """Find the stores of both graphs that lose a protection.
 
@@ -44,7 +46,7 @@ def unprotected(
         Unprotected(old.type, old.name, lifted)
         for old in base.resources
         if old.urn in head and bearing(old)
-        if (lifted := tuple(_lifted(old, head[old.urn], remembered, allowed)))
+        if (lifted := tuple(_lifted(old, head[old.urn], remembered, newly_allowed)))
     ]
     return tuple(sorted(found, key=lambda each: (each.name, each.type)))
 
@@ -53,12 +55,14 @@ def _lifted(
     old: Resource,
     new: Resource,
     remembered: Mapping[str, Any],
-    allowed: Collection[str],
+    newly_allowed: Collection[str],
 ) -> Iterator[str]:
     keeping = remembered.get(f"{old.type} {old.name}")
     if isinstance(keeping, list):
-        if old.protect and (PROTECT not in keeping or old.name in allowed):
+        if old.protect and (PROTECT not in keeping or old.name in newly_allowed):
             yield PROTECT
+        elif old.name in newly_allowed:
+            yield GUARD
         if old.retain_on_delete and RETAIN not in keeping:
             yield RETAIN
     for name, keeps in PROTECTING.items():

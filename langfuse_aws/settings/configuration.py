@@ -3,15 +3,20 @@
 The program reads what Pulumi hands it, the commands read the file: both check it here.
 """
 
+import difflib
 import os
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Final
 
 from langfuse_aws.settings import provider_keys, regions
 from langfuse_aws.settings.how_to_set import IN_CONFIGURATION
 from langfuse_aws.settings.loading import SettingsError, load, of_namespace
 from langfuse_aws.settings.messages import NAMESPACE
 from langfuse_aws.settings.model import Settings
+
+_NAMESPACES: Final = (NAMESPACE, provider_keys.NAMESPACE.rstrip(":"))
+_NEAR: Final = 0.87
+"""How like ours one that is misspelt is, at the least; awsx, another's, is 0.86 like aws."""
 
 
 def checked(
@@ -24,8 +29,8 @@ def checked(
     """The settings of a configuration. Raises SettingsError with every error there is.
 
     Keys have their namespaces. `in_the_clear` are the secret keys that are not stored as secrets,
-    and `environment` may say the region. With `sealed_environment`, nobody here can decrypt
-    `secretEnvironment`, and nothing is said about it.
+    ours without the namespace, and `environment` may say the region. With `sealed_environment`,
+    nobody here can decrypt `secretEnvironment`, and nothing is said about it.
     """
     problems = without_settings(config, in_the_clear)
     problems += regions.missing(config, environment)
@@ -44,11 +49,32 @@ def checked(
 
 def without_settings(config: Mapping[str, Any], in_the_clear: Iterable[str]) -> list[str]:
     """A line for each error that can be seen where not all keys are there."""
-    return [*map(_in_the_clear, in_the_clear), *provider_keys.problems(config)]
+    return [
+        *map(_in_the_clear, in_the_clear),
+        *provider_keys.problems(config),
+        *misspelt_namespaces(config),
+    ]
+
+
+def misspelt_namespaces(config: Iterable[str]) -> Iterator[str]:
+    """A line for each key that nobody reads, as its namespace is almost one of ours.
+
+    One that is longer than ours is another's, such as that of a project langfuse-eu.
+    """
+    for key in config:
+        written, colon, _ = key.partition(":")
+        near = difflib.get_close_matches(written.casefold(), _NAMESPACES, n=1, cutoff=_NEAR)
+        if colon and near and written != near[0] and len(written) <= len(near[0]):
+            yield (
+                f"{key}: {written} is no namespace of this program; the nearest known one is "
+                f"{near[0]}. Correct its spelling, or what it is for goes unheard."
+            )
 
 
 def _in_the_clear(key: str) -> str:
-    return (
-        f"{NAMESPACE}:{key}: is stored in the clear, and must be a secret. "
-        f"Set it {IN_CONFIGURATION.secretly(key)}."
-    )
+    how = IN_CONFIGURATION.secretly(key)
+    if key in provider_keys.SECRETS:
+        how = f"with pulumi config set --secret {key} VALUE"
+    else:
+        key = f"{NAMESPACE}:{key}"
+    return f"{key}: is stored in the clear, and must be a secret. Set it {how}."

@@ -12,6 +12,9 @@ from langfuse_aws.settings.wording import nearest, shown
 NAMESPACE: Final = "aws:"
 TAGS_KEY: Final = "aws:defaultTags"
 ROLES_KEY: Final = "aws:assumeRoles"
+SECRETS: Final = frozenset({"aws:secretKey", "aws:token"})
+"""Those that must be secrets: https://www.pulumi.com/registry/packages/aws/api-docs/provider/"""
+ACCOUNT_KEYS: Final = ("aws:allowedAccountIds", "aws:forbiddenAccountIds")
 
 _ANY: Final = frozenset[str]()
 KEYS: Final[Mapping[str, frozenset[str]]] = {
@@ -103,6 +106,11 @@ def tag_problems(value: Any) -> list[str]:
         if name != "tags"
     ]
     tags = section.get("tags")
+    if isinstance(tags, list):
+        lines.append(
+            f"{TAGS_KEY}.tags: {shown(cast('list[Any]', tags))}: must have a name and a value of "
+            "each tag. Write NAME: VALUE, without -."
+        )
     if not isinstance(tags, Mapping):
         return lines
     given_tags = cast("Mapping[str, Any]", tags)
@@ -146,8 +154,25 @@ def problems(config: Mapping[str, Any]) -> list[str]:
     return [
         *([line] if line else []),
         *tag_problems(config.get(TAGS_KEY)),
+        *(line for key in ACCOUNT_KEYS for line in _of_accounts(key, config.get(key))),
         *(line for key in config if key.startswith(NAMESPACE) for line in _unknown(key, config)),
     ]
+
+
+def _of_accounts(key: str, value: Any) -> Iterator[str]:
+    """A line for what is no list, or no account's ID: YAML takes 012345678901 for a number."""
+    given = parsed(value)
+    if given in (None, "") or sealed.holds(given):
+        return
+    if not isinstance(given, list):
+        yield f"{key}: {shown(given)}: must be a list of accounts. Write - before each."
+        return
+    for number, each in enumerate(cast("list[Any]", given)):
+        if not (sealed.holds(each) or re.fullmatch(r"[0-9]{12}", str(each))):
+            yield (
+                f"{key}[{number}]: {shown(each)}: is no ID of an account, which has 12 digits. "
+                'Write it in quotes, such as "012345678901".'
+            )
 
 
 def _unknown(key: str, config: Mapping[str, Any]) -> Iterator[str]:

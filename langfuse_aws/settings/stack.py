@@ -7,6 +7,7 @@ import pulumi
 from pulumi.runtime import is_config_secret
 from pulumi.runtime.config import CONFIG, get_config_env, get_config_secret_keys_env
 
+from langfuse_aws.settings import provider_keys
 from langfuse_aws.settings.configuration import checked
 from langfuse_aws.settings.loading import SettingsError, of_namespace
 from langfuse_aws.settings.messages import NAMESPACE
@@ -59,7 +60,8 @@ def read() -> tuple[Settings, Secrets]:
     """
     config = {**get_config_env(), **CONFIG.get()}
     values = of_namespace(config)
-    plain = [key for key in SECRET_KEYS if key in values and not _is_secret(key)]
+    plain = [key for key in SECRET_KEYS if key in values and not _is_secret(f"{NAMESPACE}:{key}")]
+    plain += [key for key in provider_keys.SECRETS if key in config and not _is_secret(key)]
     try:
         settings = checked(config, plain)
     except SettingsError as error:
@@ -75,5 +77,4 @@ def read() -> tuple[Settings, Secrets]:
 
 
 def _is_secret(key: str) -> bool:
-    full = f"{NAMESPACE}:{key}"
-    return is_config_secret(full) or full in get_config_secret_keys_env()
+    return is_config_secret(key) or key in get_config_secret_keys_env()

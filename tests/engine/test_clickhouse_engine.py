@@ -573,8 +573,7 @@ def test_every_key_is_one_that_clickhouse_reads() -> None:
 def test_the_disk_check_before_langfuse_4_compares_what_is_used_with_what_is_free(
     tmp_path: Path,
 ) -> None:
-    page = (Path(__file__).parents[2] / "docs/upgrade.md").read_text(encoding="utf-8")
-    (query,) = [block.split("```")[0] for block in page.split("```sql\n")[1:]]
+    (query,) = [each for each in queries_of(ROOT / "docs/upgrade.md") if "system.disks" in each]
     rows = "CREATE TABLE default.events ENGINE = MergeTree ORDER BY id AS SELECT number AS id"
     create = ["CREATE DATABASE IF NOT EXISTS default", f"{rows} FROM numbers(1000000)"]
     answers = ask(tmp_path, server_config([], None), [*create, query])
@@ -655,3 +654,20 @@ def test_a_database_of_large_tables_is_dropped_as_the_page_has_it(tmp_path: Path
     answers = ask(tmp_path, json.dumps({"max_table_size_to_drop": 1}), [*create, plain, query])
     assert [each.done for each in answers] == [True, True, False, True], answers[-1].text
     assert "TABLE_SIZE_EXCEEDS_MAX_DROP_SIZE_LIMIT" in answers[2].text
+
+
+def test_the_old_tables_are_emptied_as_the_page_has_it_however_large(tmp_path: Path) -> None:
+    emptying = [
+        each for each in queries_of(ROOT / "docs/upgrade.md") if each.startswith("TRUNCATE TABLE")
+    ]
+    names = [each.split()[2] for each in emptying]
+    assert names == ["default.traces", "default.observations"]
+    rows = "ENGINE = MergeTree ORDER BY id AS SELECT number AS id FROM numbers(1000)"
+    create = [f"CREATE TABLE {name} {rows}" for name in names]
+    counts = [f"SELECT count() FROM {name}" for name in names]  # noqa: S608 -- the page's names
+    config = json.dumps({"max_table_size_to_drop": 1})
+    answers = ask(
+        tmp_path, config, ["CREATE DATABASE IF NOT EXISTS default", *create, *emptying, *counts]
+    )
+    assert [each.text for each in answers if not each.done] == []
+    assert [each.rows for each in answers[-2:]] == [[["0"]], [["0"]]]

@@ -11,6 +11,7 @@ import os
 import subprocess
 import threading
 from collections.abc import Iterator
+from datetime import datetime, timedelta, timezone
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -25,10 +26,13 @@ BACKFILL = "LANGFUSE_BACKGROUND_MIGRATION_V4_ENABLE_HISTORIC_BACKFILL"
 DROP = "LANGFUSE_BACKGROUND_MIGRATION_V4_DROP_PID_TID_SORTING_TABLES"
 PASSWORD = "of-clickhouse"
 USED, FREE, TOTAL = 3 * 2**30, 5 * 2**30, 20 * 2**30
+# A worker that runs one tells it every 15 s (backgroundMigrationManager.ts, heartBeat).
+NOW = datetime.now(timezone.utc)
+JUST_NOW, OLD = ((NOW - timedelta(seconds=each)).isoformat() for each in (30, 300))
 ROWS: list[dict[str, Any]] = [
-    {"name": "1_runs", "args": {}, "failed_at": None, "failed_reason": None},
+    {"name": "1_runs", "args": {}, "failed_at": None, "failed_reason": None, "locked_at": JUST_NOW},
     {"name": "2_failed", "args": None, "failed_at": "2026-11-01", "failed_reason": "hang up"},
-    {"name": "3_backfill", "args": {"envGate": BACKFILL}, "failed_at": None},
+    {"name": "3_backfill", "args": {"envGate": BACKFILL}, "failed_at": None, "locked_at": OLD},
     {"name": "4_drop", "args": {"envGate": DROP}, "failed_at": None},
 ]
 
@@ -117,8 +121,8 @@ def test_what_is_due_is_told_and_not_what_a_variable_holds_back(
 ) -> None:
     folder = image(tmp_path, module, prisma(ROWS))
     answers = ask(folder, clickhouse, **{BACKFILL: gate})
-    every = [Migration("1_runs", None), Migration("2_failed", "hang up")]
-    every.append(Migration("3_backfill", None))
+    every = [Migration("1_runs", None, taken=True), Migration("2_failed", "hang up", taken=False)]
+    every.append(Migration("3_backfill", None, taken=False))
     assert answers == Answers(every[:due], USED, FREE, TOTAL)
     assert clickhouse.users == {("langfuse", PASSWORD)}
 

@@ -112,6 +112,7 @@ IDLE: Mapping[str, Idle] = {
     "worker-memory": _always(HEAP_PERCENT),
     # Every 20 minutes, and a container's start later at the first time.
     "worker-schedules": lambda _: Sent(1, 20 * MINUTE, first=25 * MINUTE),
+    "dropped-rows": _nothing,
     "app-runner-cpu": _always(5),
     "app-runner-memory": _always(HEAP_PERCENT),
     # A probe looks every 10 s.

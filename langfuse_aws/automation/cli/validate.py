@@ -11,7 +11,13 @@ from typing import Any
 
 import typer
 
-from langfuse_aws.automation.engine.offline_workspace import file_of, files_in, own_name, stacks
+from langfuse_aws.automation.engine.offline_workspace import (
+    NotYamlError,
+    file_of,
+    files_in,
+    own_name,
+    stacks,
+)
 from langfuse_aws.automation.engine.stack_file import InvalidSettingsError, check_alone
 from langfuse_aws.automation.errors import (
     WRONG_COMMAND_LINE,
@@ -65,11 +71,12 @@ def _mistakes(name: str, folder: Path, *, quiet: bool) -> tuple[Sequence[str], l
         told = [_Told(own, each.key, each.message, each.line) for each in error.mistakes]
         return error.messages, told
     except UserError as error:
-        return messages(error), [_Told(own, None, "\n".join(messages(error)))]
+        line = error.line if isinstance(error, NotYamlError) else None
+        return messages(error), [_Told(own, None, "\n".join(messages(error)), line)]
     if not whole and not quiet:
         error_console.print(
             f"warning: {file}: only the engine knows what Pulumi ESC or Pulumi.yaml's config add, "
-            "so no more than secrets, tags and the region was checked.",
+            "so no more than secrets, namespaces and the keys of aws: was checked.",
             markup=False,
         )
     return [f"{file}: ok"], []

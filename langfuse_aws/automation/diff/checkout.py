@@ -78,6 +78,6 @@ def _git(folder: Path, problem: str, *arguments: str | Path, remedy: str = "") -
     except FileNotFoundError as error:
         raise UserError("git: not found on PATH. Install it.") from error
     if process.returncode:
-        said = complaint.strip().splitlines() or ["no reason given"]
-        raise UserError(f"{problem}: {said[0]}. {remedy}")
+        said = [f": {line}" for line in complaint.strip().splitlines()[:1]]
+        raise UserError(f"{problem}{''.join(said)}. {remedy}")
     return printed.strip()

@@ -50,14 +50,17 @@ def diff(
             before = checkouts.enter_context(checked_out(begin, folder))
             after = checkouts.enter_context(checked_out(head, folder)) if head else folder
         sources = Sources(before, after)
-        chosen, notes = _chosen(sources, stack or [], folder)
-        _check(chosen, after)
-        differences = _compared(chosen, sources)
+        chosen = _chosen(sources, stack or [], folder)
+        compared = [name for name in chosen if sources.has("head", name)]
+        new = [name for name in chosen if not sources.has("base", name)]
+        gone = [name for name in chosen if name not in compared]
+        _check(compared, after)
+        differences = _compared(compared, sources)
         stops = tripped(gates, differences)
-        text = report(differences, stops, notes)
+        text = report(differences, stops, _notes(new, gone))
         if output:
             output.write_text(text, encoding="utf-8")
-    typer.echo(_json(differences, stops) if as_json else text)
+    typer.echo(_json(differences, stops, new, gone) if as_json else text)
     if stops:
         raise typer.Exit(STOPPED)
 
@@ -69,9 +72,14 @@ def _gates(text: str) -> list[Gate]:
         raise CommandLineError(str(error)) from error
 
 
-def _chosen(sources: Sources, wanted: Sequence[str], folder: Path) -> tuple[list[str], list[str]]:
-    """The stacks to compare, and what to say of those that are on one side only."""
+def _chosen(sources: Sources, wanted: Sequence[str], folder: Path) -> list[str]:
+    """The stacks that are asked for, each of them on one side at least."""
     known = sources.stacks()
+    if not known:
+        raise CommandLineError(
+            f"--dir: {folder} has no Pulumi.STACK.yaml, nor had it one before: there is nothing to "
+            "compare."
+        )
     strangers = [name for name in wanted if name not in known]
     if strangers:
         check_there(strangers[0], folder / f"Pulumi.{strangers[0]}.yaml", folder)
@@ -79,15 +87,19 @@ def _chosen(sources: Sources, wanted: Sequence[str], folder: Path) -> tuple[list
             f"--stack {strangers[0]}: neither side has a Pulumi.{strangers[0]}.yaml. Stacks are "
             f"{', '.join(known)}."
         )
-    names = list(wanted) or known
-    before, after = ({name: sources.has(side, name) for name in names} for side in ("base", "head"))
-    notes = [f"{code(name)} is a new stack." for name in names if not before[name]]
-    notes += [
-        f"{code(name)} has no stack file any more. What is deployed stays until `pulumi destroy`."
-        for name in names
-        if not after[name]
+    return list(wanted) or known
+
+
+def _notes(new: Sequence[str], gone: Sequence[str]) -> list[str]:
+    """What to say of stacks that are on one side only."""
+    return [
+        *(f"{code(name)} is a new stack." for name in new),
+        *(
+            f"{code(name)} has no stack file any more. What is deployed stays until `pulumi "
+            "destroy`."
+            for name in gone
+        ),
     ]
-    return [name for name in names if after[name]], notes
 
 
 def _compared(names: Sequence[str], sources: Sources) -> list[Difference]:
@@ -115,8 +127,15 @@ def _check(names: Sequence[str], folder: Path) -> None:
         raise MistakesError(mistakes)
 
 
-def _json(differences: Sequence[Difference], stops: Sequence[tuple[str, str]]) -> str:
+def _json(
+    differences: Sequence[Difference],
+    stops: Sequence[tuple[str, str]],
+    new: Sequence[str],
+    gone: Sequence[str],
+) -> str:
     found = {
+        "new": new,
+        "gone": gone,
         "stopped": [{"gate": gate, "stack": name} for gate, name in stops],
         "stacks": [asdict(each) for each in differences],
     }

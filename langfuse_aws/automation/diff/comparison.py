@@ -12,10 +12,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, Literal, cast
 
-from langfuse_aws.automation.engine.offline_workspace import read_yaml, stacks, write_yaml
-from langfuse_aws.automation.engine.operation import OperationError
+from langfuse_aws.automation.engine.offline_workspace import read_stack, stacks, write_yaml
 from langfuse_aws.automation.engine.waiting import waits
-from langfuse_aws.automation.errors import UserError
+from langfuse_aws.automation.errors import MistakesError, UserError
 from langfuse_aws.automation.stack import LangfuseStack
 from langfuse_aws.components.protection.replacement_guard import REPLACEMENT_INPUTS
 from langfuse_aws.cost.bill import IdleCost, idle_cost, region_of
@@ -85,10 +84,11 @@ def compare(name: str, sources: Sources) -> Difference:
                     with waits(f"stack {name}, offline: the change is deployed"):
                         stack.up()
                         head = stack.deployed()
-        except OperationError as error:
-            raise UserError(f"head: {error}") from error
+        except UserError as error:
+            raise MistakesError([f"head: {each}" for each in error.messages]) from error
     steps = _without_lifting(preview.steps)
-    found = difference(name, base, head, steps, _bears_data(base), allowed, cost_of)
+    before = _allowed(sources.base, name) if sources.has("base", name) else []
+    found = difference(name, base, head, steps, _bears_data(base), allowed, cost_of, before)
     return replace(found, by_default=_another_major_by_default(name, sources))
 
 
@@ -105,8 +105,7 @@ def _another_major_by_default(name: str, sources: Sources) -> tuple[str, str] | 
 
 
 def _release_named(project: Path, name: str) -> str | None:
-    config = cast("dict[str, Any]", read_yaml(project / f"Pulumi.{name}.yaml").get("config") or {})
-    return config.get(RELEASE)
+    return read_stack(project / f"Pulumi.{name}.yaml", project)["config"].get(RELEASE)
 
 
 def _default_release(project: Path) -> str | None:
@@ -138,16 +137,16 @@ def _base(name: str, project: Path, scratch: Path) -> ResourceGraph:
             stack.unprotect()
             shared_aws().unprotect({str(each.outputs.get("arn")) for each in made.resources})
             return made
-    except OperationError as error:
-        raise UserError(f"base: {error}") from error
+    except UserError as error:
+        raise MistakesError([f"base: {each}" for each in error.messages]) from error
 
 
 def _lifted(project: Path, name: str, base: ResourceGraph, folder: Path) -> tuple[list[str], Path]:
     """What the stack file allows, and a copy that allows all: each replacement, each release."""
     stack_file = project / f"Pulumi.{name}.yaml"
-    settings = read_yaml(stack_file)
-    config = cast("dict[str, Any]", settings.setdefault("config", {}))
-    allowed = [str(each) for each in cast("list[Any]", config.get(ALLOW_REPLACE) or [])]
+    settings = read_stack(stack_file, project)
+    config: dict[str, Any] = settings["config"]
+    allowed = _allowed(project, name)
     config[ALLOW_REPLACE] = sorted({each.name for each in base.resources if _guarded(each)})
     if default := _default_release(project):
         config.setdefault(RELEASE, default)
@@ -155,6 +154,12 @@ def _lifted(project: Path, name: str, base: ResourceGraph, folder: Path) -> tupl
     copy = folder / stack_file.name
     write_yaml(copy, settings)
     return allowed, copy
+
+
+def _allowed(project: Path, name: str) -> list[str]:
+    """What a side's stack file lets be replaced."""
+    config = read_stack(project / f"Pulumi.{name}.yaml", project)["config"]
+    return [str(each) for each in cast("list[Any]", config.get(ALLOW_REPLACE) or [])]
 
 
 def _without_lifting(steps: Sequence[Step]) -> list[Step]:

@@ -7,13 +7,12 @@ from dataclasses import dataclass
 from typing import Any, Final, cast
 
 from langfuse_aws.settings import provider_keys, regions
+from langfuse_aws.settings.configuration import misspelt_namespaces
 from langfuse_aws.settings.how_to_set import IN_SETTINGS
 from langfuse_aws.settings.loading import SettingsError, load
 from langfuse_aws.settings.messages import NAMESPACE
 from langfuse_aws.settings.secret_keys import SECRET_KEYS
 
-PROVIDER_SECRETS: Final = frozenset({"aws:secretKey", "aws:token"})
-"""Secrets of the AWS provider: https://www.pulumi.com/registry/packages/aws/api-docs/provider/"""
 _NAMESPACES: Final = (f"{NAMESPACE}:config:", f"{NAMESPACE}:")
 """Two ways to write one: Pulumi takes `langfuse:config:size` for `langfuse:size`."""
 
@@ -47,6 +46,7 @@ def checked(settings: Mapping[str, Any] | None, secrets: Mapping[str, Any]) -> G
         problems += problem
     misplaced = bool(problems)
     problems += provider_keys.problems(given)
+    problems += misspelt_namespaces(name for name in given if not _is_secret(name))
     own = {name: value for name, value in given.items() if ":" not in name}
     if settings is not None and not misplaced:
         passed = {name: text for name, text in texts.items() if ":" not in name}
@@ -93,7 +93,7 @@ def _as_yaml(name: str, value: Any) -> tuple[Any, list[str]]:
 def _is_secret(name: str) -> bool:
     """Whether a name is a secret key's, part of one, or one in a namespace that is misspelled."""
     key = re.split(r"[.\[]", name.rpartition(":")[2], maxsplit=1)[0]
-    return key in SECRET_KEYS or name in PROVIDER_SECRETS
+    return key in SECRET_KEYS or name in provider_keys.SECRETS
 
 
 def _text(name: str, value: Any) -> tuple[str, list[str]]:

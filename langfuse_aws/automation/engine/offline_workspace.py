@@ -10,6 +10,7 @@ starts no provider and no engine.
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 from collections.abc import Mapping, Sequence
@@ -22,6 +23,7 @@ import yaml
 from langfuse_aws.automation.engine.folders import REPOSITORY
 from langfuse_aws.automation.engine.stack_yaml import Loader
 from langfuse_aws.automation.errors import CommandLineError, UserError
+from langfuse_aws.settings import provider_keys
 from langfuse_aws.settings.installation import COMMAND
 from langfuse_aws.settings.loading import parsed
 from langfuse_aws.settings.messages import NAMESPACE
@@ -36,6 +38,8 @@ STACK_NAME_BOUND = (
     "has letters, digits, -, _ and . only, a letter or digit first, and 100 characters at the most"
 )
 SALT = "encryptionsalt"
+NO_PLACEHOLDER = provider_keys.SECRETS.union(provider_keys.ACCOUNT_KEYS)
+"""What names and proves an account: AWS in memory asks for none."""
 FOREIGN_SETTINGS = ("secretsprovider", "encryptedkey", "environment", SALT)
 """What ties a stack file to somebody's key or account, which is neither here nor needed."""
 
@@ -54,6 +58,11 @@ class NoProjectError(OfflineStackError, CommandLineError):
 
 class NotYamlError(OfflineStackError):
     """A file is not YAML; the message shows the place in lines of their own."""
+
+    def __init__(self, message: str, line: int | None = None) -> None:
+        """Take the message, and the line of the file, from 1, where it is known."""
+        super().__init__(message)
+        self.line = line
 
     @property
     def messages(self) -> Sequence[str]:
@@ -166,6 +175,12 @@ def prepare(
     )
 
 
+def check_name(stack: str) -> None:
+    """Raise UserError for what Pulumi takes for no name of a stack."""
+    if not STACK_NAME.fullmatch(own := own_name(stack)):
+        raise UserError(f"stack {json.dumps(own)}: is no name of a stack: it {STACK_NAME_BOUND}.")
+
+
 def check_there(name: str, settings_file: Path, repository: Path) -> None:
     """Raise NoStackFileError unless there is the file of a stack."""
     if settings_file.is_file():
@@ -230,8 +245,10 @@ def _settings(
     config = mapping(kept.get("config"), path)
     kept["config"] = readable = dict[str, Any]()
     for key, value in config.items():
-        if _bare(key) in SECRET_KEYS and _has_secret(value):
-            replaced.append(key)  # the program refuses a placeholder in clear
+        if (
+            _bare(key) in SECRET_KEYS or namespaced(key, NAMESPACE) in NO_PLACEHOLDER
+        ) and _has_secret(value):
+            replaced.append(key)  # the program refuses a placeholder there
         else:
             readable[key] = _readable(value, key, replaced)
     if SALT in earlier:
@@ -281,6 +298,17 @@ def _readable(value: Any, path: str, replaced: list[str]) -> Any:
     return value
 
 
+def read_stack(path: Path, project: Path) -> dict[str, Any]:
+    """A stack's file, with the keys of `config` as the program gets them. Raises OfflineStackError.
+
+    `project` is the folder of Pulumi.yaml, whose name is the namespace of keys that have none.
+    """
+    namespace = str(read_project(project)["name"])
+    content = read_yaml(path)
+    given = mapping(content.get("config"), path)
+    return {**content, "config": {namespaced(key, namespace): each for key, each in given.items()}}
+
+
 def read_yaml(path: Path) -> dict[str, Any]:
     """Read a mapping. Raises OfflineStackError."""
     return mapping(read_any_yaml(path), path)
@@ -307,7 +335,8 @@ def read_any_yaml(path: Path) -> Any:
         snippet = mark.get_snippet(indent=2) if mark else None
         raise NotYamlError(
             f"{path}: is not YAML: {where}{error.problem}. Correct it"
-            + (f":\n{snippet}" if snippet else ".")
+            + (f":\n{snippet}" if snippet else "."),
+            mark.line + 1 if mark else None,
         ) from None
     except (yaml.YAMLError, RecursionError) as error:
         endless = isinstance(error, RecursionError)

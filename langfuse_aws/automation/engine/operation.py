@@ -182,6 +182,7 @@ class Operation(Generic[Result]):
         """Every event, as it comes; ends with the operation. They can be had once."""
         while (event := self._events.get()) is not None:
             yield event
+        self._events.put(None)  # for whoever asks again
 
     def result(self) -> Result:
         """Wait for the end. Raises OperationError or CancelledError.

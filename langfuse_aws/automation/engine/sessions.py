@@ -18,6 +18,11 @@ from botocore.session import Session
 
 from langfuse_aws.settings import provider_keys, regions
 
+_KEYS: Final = {
+    "aws:accessKey": "aws_access_key_id",
+    "aws:secretKey": "aws_secret_access_key",
+    "aws:token": "aws_session_token",
+}
 _ARGUMENTS: Final = {
     "externalId": "ExternalId",
     "policy": "Policy",
@@ -32,18 +37,12 @@ by default, an hour, and is made again: `duration` does not matter."""
 def session_of(region: str | None, config: Mapping[str, Any]) -> Any:
     """Give boto3's session for a stack with that configuration, its keys with their namespaces.
 
-    Values are YAML's own, or Pulumi's JSON text. Encrypted ones are passed over: the credentials
-    are those of the environment then.
+    Values are YAML's own, or Pulumi's JSON text. If one of the keys is encrypted, all are passed
+    over: the credentials are those of the environment then.
     """
-    keys = {
-        name: value
-        for key, name in (
-            ("aws:accessKey", "aws_access_key_id"),
-            ("aws:secretKey", "aws_secret_access_key"),
-            ("aws:token", "aws_session_token"),
-        )
-        if isinstance(value := config.get(key), str)
-    }
+    keys = {name: config[key] for key, name in _KEYS.items() if config.get(key)}
+    if not all(isinstance(each, str) for each in keys.values()):
+        keys = {}
     first: Any = boto3.Session(
         region_name=region, profile_name=config.get(regions.PROFILE_KEY), **keys
     )

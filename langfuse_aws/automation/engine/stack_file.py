@@ -3,6 +3,7 @@
 Secrets stay encrypted. Values that come from Pulumi ESC (`environment:`) are not seen.
 """
 
+import difflib
 import json
 import os
 from collections.abc import Collection, Mapping, Sequence
@@ -114,31 +115,30 @@ class _Written:
     """The keys as they stand there."""
     astray: Sequence[str]
     """Keys of ours that stand beside `config`."""
+    misspelt: Sequence[str]
+    """Keys that were meant for `config`, where there is none."""
     partly: bool
     """Whether the engine knows further values: of Pulumi ESC, or of the project's own `config`."""
 
     @property
     def sealed(self) -> list[str]:
         """Keys that are encrypted, though they are not secret ones."""
-        secret = {f"{NAMESPACE}:{key}" for key in SECRET_KEYS}
+        secret = {f"{NAMESPACE}:{key}" for key in SECRET_KEYS} | provider_keys.SECRETS
         return [key for key, value in self.config.items() if key not in secret and _sealed(value)]
 
     @property
-    def checked_part(self) -> dict[str, Any]:
-        """The keys that are checked, as the program gets them."""
-        return {
-            key: _as_pulumi_hands_it(_with_seals(value))
-            for key, value in self.config.items()
-            if key.startswith(_CHECKED)
-        }
+    def as_handed_over(self) -> dict[str, Any]:
+        """The keys as the program gets them."""
+        return {key: _as_pulumi_hands_it(_with_seals(value)) for key, value in self.config.items()}
 
     def secrets_in_the_clear(self, given: Collection[str]) -> list[str]:
         """The secret keys that are not stored as secrets, but for those that are `given`."""
+        names = {f"{NAMESPACE}:{key}": key for key in SECRET_KEYS}
+        names |= {key: key for key in sorted(provider_keys.SECRETS)}
         return [
-            key
-            for key in SECRET_KEYS
-            if key not in given
-            and not _sealed(self.config.get(f"{NAMESPACE}:{key}", {"secure": ""}))
+            name
+            for key, name in names.items()
+            if name not in given and not _sealed(self.config.get(key, {"secure": ""}))
         ]
 
 
@@ -221,6 +221,7 @@ def _read(name: str, path: Path, project: Mapping[str, Any]) -> _Written:
         config,
         spellings=spellings,
         astray=[key for key in content if key.startswith(_CHECKED)],
+        misspelt=[] if "config" in content else [key for key in content if _meant_for_config(key)],
         partly=bool(content.get(ESC) or project.get("config")),
     )
 
@@ -260,10 +261,11 @@ def _settings(
     """
     there = [key for key in SECRET_KEYS if f"{NAMESPACE}:{key}" in written.config]
     in_the_clear = written.secrets_in_the_clear(given)
-    unread = {key for key in there if is_seal(written.config[f"{NAMESPACE}:{key}"])}.union(given)
+    unread = {key for key in there if is_seal(written.config[f"{NAMESPACE}:{key}"])}
+    unread |= SECRET_KEYS.keys() & set(given)
     plain = {
         key: value
-        for key, value in written.checked_part.items()
+        for key, value in written.as_handed_over.items()
         if key.removeprefix(f"{NAMESPACE}:") not in unread
     }
     ours = of_namespace(plain)
@@ -299,6 +301,7 @@ def _settings(
 
 def _astray(written: _Written) -> list[str]:
     return [
+        *(f"{key}: is no key of a stack file. Write config." for key in written.misspelt),
         *(
             f"{key}: stands beside config, where Pulumi does not read it. Move it below config."
             for key in written.astray
@@ -317,8 +320,14 @@ def _astray(written: _Written) -> list[str]:
     ]
 
 
+def _meant_for_config(key: str) -> bool:
+    return bool(difflib.get_close_matches(key.casefold(), ["config"], cutoff=0.8))
+
+
 def _without_settings(written: _Written, given: Collection[str]) -> list[str]:
-    return configuration.without_settings(written.checked_part, written.secrets_in_the_clear(given))
+    return configuration.without_settings(
+        written.as_handed_over, written.secrets_in_the_clear(given)
+    )
 
 
 def _as_pulumi_hands_it(value: Any) -> Any:

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timezone
 from typing import Any, Final
 
 from langfuse_aws.automation.aws.one_off_task import OneOffTask
@@ -12,6 +12,7 @@ from langfuse_aws.automation.errors import CommandLineError, UserError
 from langfuse_aws.automation.hours.asleep import need_awake
 from langfuse_aws.automation.plan import Plan, Step
 from langfuse_aws.automation.restore.points import LATEST, RestorePoint
+from langfuse_aws.automation.restore.replay import after_a_restore
 from langfuse_aws.components.clickhouse.backup import CONTAINER, FOLDER
 from langfuse_aws.graph.resource_types import S3_BUCKET, TASK_DEFINITION
 from langfuse_aws.settings.external_stores import ExternalClickHouse
@@ -19,6 +20,11 @@ from langfuse_aws.settings.external_stores import ExternalClickHouse
 BACKUP: Final = re.compile(r"(?P<kind>full|incremental)-\d{8}T\d{6}Z")
 DATABASE: Final = re.compile(r"[a-z_][a-z0-9_]*")
 OWN_DATABASES: Final = ("default", "information_schema", "system")
+
+AFTERWARDS: Final = (
+    "What came in after the backup: its events are in S3 below events/. At the end, {}. A backup "
+    "of an older release is migrated before: docs/operations.md, ClickHouse from its own backup."
+)
 
 LONGEST_HOURS: Final = 12
 """How long the task itself waits for the server."""
@@ -46,6 +52,11 @@ class Backup:
     def time(self) -> str:
         """When it was begun: sorts as text."""
         return self.label.split("-")[1]
+
+    @property
+    def begun(self) -> datetime:
+        """When it was begun, in UTC."""
+        return datetime.strptime(self.time, "%Y%m%dT%H%M%SZ").replace(tzinfo=timezone.utc)
 
 
 def backups(deployed: Deployed) -> Sequence[Backup]:
@@ -112,7 +123,7 @@ def plan(deployed: Deployed, source: str, database: str | None) -> Plan:
             f"Backup {backup.name}, complete since {backup.completed:%Y-%m-%d %H:%M} UTC.",
             f"Task definition {definition['taskDefinitionArn']}.",
         ],
-        lost=[],
+        lost=[] if database else [AFTERWARDS.format(after_a_restore(deployed.name, backup.begun))],
         steps=[
             Step(
                 f"Start the task that restores it into the database {into}"

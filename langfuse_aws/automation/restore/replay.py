@@ -7,7 +7,7 @@ docs/adr/0017-replay-by-a-task-of-the-worker.md has the reasons.
 import re
 import time
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,6 +22,7 @@ from langfuse_aws.automation.plan import Plan, Step, carry_out
 from langfuse_aws.automation.terminal import console, one_line_errors
 from langfuse_aws.components.environment import EVENTS_PREFIX
 from langfuse_aws.graph.resource_types import S3_BUCKET
+from langfuse_aws.settings.installation import COMMAND
 
 SCRIPT: Final = Path(__file__).with_name("replay.js")
 
@@ -35,6 +36,11 @@ STALLED_SECONDS: Final = 600
 MARK: Final = "replay: "
 """What each line of the script begins with; Langfuse's own code writes others."""
 POLL_SECONDS: Final = 5
+
+RESTORED_EARLIER: Final = timedelta(minutes=15)
+"""How much earlier than a backup its events are loaded from: what came in before it and was written
+after. A lag of five minutes alarms, and the write mode `dual` takes about ten.
+https://langfuse.com/self-hosting/upgrade/upgrade-guides/upgrade-v3-to-v4#dual-write"""
 
 PROJECT: Final = re.compile(r"[A-Za-z0-9_-]{1,100}")
 
@@ -205,6 +211,11 @@ def orders(window: Window, *, dry_run: bool) -> dict[str, Any]:
         "command": ["node", "-e", script],
         "environment": [{"name": key, "value": value} for key, value in variables.items()],
     }
+
+
+def after_a_restore(stack: str, taken: datetime) -> str:
+    """The command that loads what a store lacks that was restored from a backup of a moment."""
+    return f"{COMMAND} replay --stack {stack} --since {_utc(taken - RESTORED_EARLIER)}"
 
 
 def _utc(moment: datetime) -> str:

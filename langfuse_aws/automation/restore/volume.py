@@ -14,11 +14,11 @@ from langfuse_aws.automation.hours.asleep import need_awake
 from langfuse_aws.automation.plan import Plan, Step
 from langfuse_aws.automation.restore import snapshots
 from langfuse_aws.automation.restore.points import LATEST, RestorePoint, newest, of_volume
+from langfuse_aws.automation.restore.replay import after_a_restore
 from langfuse_aws.automation.restore.worker import Worker
 from langfuse_aws.graph.model import Resource
 from langfuse_aws.graph.resource_types import AUTO_SCALING_GROUP, EBS_VOLUME, ECS_SERVICE
 from langfuse_aws.settings.external_stores import ExternalClickHouse
-from langfuse_aws.settings.installation import COMMAND
 from langfuse_aws.settings.stores import ClickHouseOnEc2
 
 SERVICE_ATTEMPTS: Final = 120
@@ -189,8 +189,8 @@ def plan(deployed: Deployed, snapshot: str) -> Plan:
         ],
         lost=[
             f"What ClickHouse took in after {time}: traces, observations, scores. Events of that "
-            f"time are in S3: afterwards {COMMAND} replay --stack {deployed.name} --since "
-            f"{found['StartTime']:%Y-%m-%dT%H:%M:%SZ} loads them.",
+            "time are in S3 below events/: at the end, "
+            f"{after_a_restore(deployed.name, found['StartTime'])}.",
             *(_kept_or_deleted(each) for each in old),
             "10 minutes or more without traces in the user interface. Events are taken in, and "
             "their jobs wait.",

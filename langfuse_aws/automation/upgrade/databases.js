@@ -2,15 +2,18 @@
 // worker's image, as the command of a task (langfuse_aws/automation/upgrade/databases.py), with
 // the worker's environment and role. It only reads.
 const env = process.env;
+// A worker that runs one says so every 15 s (worker/src/backgroundMigrations, heartBeat).
+const TAKEN = 120e3;
 const say = (answer) => console.log(`upgrade: ${JSON.stringify(answer)}`);
 
 async function migrations() {
-  const rows = await database().$queryRaw`SELECT name, args, failed_at, failed_reason
+  const rows = await database().$queryRaw`SELECT name, args, failed_at, failed_reason, locked_at
     FROM background_migrations WHERE finished_at IS NULL ORDER BY name`;
   // The worker leaves alone what a variable holds back, such as the backfill.
   const due = rows.filter((row) => !row.args?.envGate || env[row.args.envGate] === "true");
   const reason = (row) => (row.failed_at ? (row.failed_reason ?? "no reason") : null);
-  say({ migrations: due.map((row) => ({ name: row.name, failed: reason(row) })) });
+  const taken = (row) => Date.now() - new Date(row.locked_at ?? 0) < TAKEN;
+  say({ migrations: due.map((row) => ({ name: row.name, failed: reason(row), taken: taken(row) })) });
 }
 
 async function ask(query) {

@@ -18,6 +18,8 @@ SCRIPT: Final = Path(__file__).with_name("databases.js")
 MARK: Final = "upgrade: "
 """What each line of the script begins with; Langfuse's own code writes others."""
 
+PAGE: Final = "docs/upgrade.md, A background migration that has failed"
+
 GIB: Final = 2**30
 BACKFILL_NEEDS: Final = 2
 """Times the disk in use, besides that: three times in all.
@@ -33,6 +35,8 @@ class Migration:
     name: str
     failed: str | None
     """Why it failed; None: it runs or waits."""
+    taken: bool
+    """Whether a worker says that it runs it."""
 
 
 @dataclass(frozen=True)
@@ -60,15 +64,9 @@ class Answers:
 
     def faults(self, *, backfill: bool) -> Iterator[str]:
         """What an upgrade must not begin with. `backfill`: whether it begins one."""
+        runs = any(each.taken for each in self.migrations or ())
         for each in self.migrations or ():
-            state = f"has failed: {each.failed}" if each.failed else "is not done"
-            remedy = (
-                "Look into the worker's log, and try it again in Langfuse, by a click on its "
-                "version"
-                if each.failed
-                else "Wait for it; Langfuse shows it by a click on its version"
-            )
-            yield f"background migration {each.name}: {state}. {remedy}."
+            yield f"background migration {each.name}: {_state(each, runs=runs)}."
         if self.used is not None:
             yield from self._room(self.used, backfill=backfill)
         yield from self.errors
@@ -85,6 +83,25 @@ class Answers:
             f"{max(needed, least) / GIB:.1f}. Raise langfuse:clickhouse.volumeGib by {more} or "
             "more, pulumi up, and wait until the file system has grown."
         )
+
+
+def _state(migration: Migration, *, runs: bool) -> str:
+    """Say what is wrong and what helps. `runs`: whether any is run; the others wait for it.
+
+    A worker looks once, as it starts, and leaves those that another one has then.
+    https://github.com/langfuse/langfuse/blob/v4.16.0/worker/src/backgroundMigrations/backgroundMigrationManager.ts
+    """
+    if migration.failed:
+        return (
+            f"has failed: {migration.failed}. Look into the worker's log, and have it run again: "
+            f"{PAGE}"
+        )
+    if runs:
+        return "is not done. Wait for it; Langfuse shows it by a click on its version"
+    return (
+        "is not done, and no worker runs it. Start the workers anew: aws ecs update-service "
+        f"--force-new-deployment ({PAGE})"
+    )
 
 
 def ask(deployed: Deployed) -> Answers:

@@ -8,9 +8,8 @@ import tempfile
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
-from langfuse_aws.automation.engine.offline_workspace import read_yaml, write_yaml
+from langfuse_aws.automation.engine.offline_workspace import read_stack, write_yaml
 from langfuse_aws.settings.messages import NAMESPACE
 
 RELEASE = f"{NAMESPACE}:release"
@@ -21,8 +20,8 @@ def planned_file(name: str, folder: Path, release: str) -> Generator[Path]:
     """Give the copy, beside a copy of the project's own file."""
     with tempfile.TemporaryDirectory(prefix="langfuse-upgrade-") as scratch:
         shutil.copyfile(folder / "Pulumi.yaml", Path(scratch, "Pulumi.yaml"))
-        content: dict[str, Any] = read_yaml(folder / f"Pulumi.{name}.yaml")
-        content["config"] = {**(content.get("config") or {}), RELEASE: release}
+        content = read_stack(folder / f"Pulumi.{name}.yaml", folder)
+        content["config"][RELEASE] = release
         copy = Path(scratch, f"Pulumi.{name}.yaml")
         write_yaml(copy, content)
         yield copy

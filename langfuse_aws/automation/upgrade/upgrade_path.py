@@ -16,7 +16,6 @@ from langfuse_aws.settings.versions import version_of
 CONCERNS: Final[Mapping[Concern, Callable[[Settings], bool]]] = {
     "all": lambda _: True,
     "backfill": lambda settings: settings.backfills,
-    "dual": lambda settings: settings.write_mode == "dual",
     "events_only": lambda settings: settings.write_mode == "events_only",
     "external store": lambda settings: any(
         each.mode == "external" for each in (settings.clickhouse, settings.postgres, settings.redis)

@@ -49,6 +49,7 @@ EVERYWHERE = {
     "worker-cpu",
     "worker-memory",
     "worker-schedules",
+    "dropped-rows",
     "clickhouse-tasks",
     "clickhouse-io-credits",
     "clickhouse-throughput-credits",
@@ -328,8 +329,10 @@ WHEN: dict[str, tuple[str, float, int, int, int]] = {
     # A quarter of an hour: autoscaling has had its chance by then.
     **dict.fromkeys(("web-cpu", "worker-cpu"), (">", 85, 300, 3, 3)),
     **dict.fromkeys(("web-memory", "worker-memory"), (">", 90, 300, 3, 3)),
-    # Langfuse schedules a blob storage export every 20 minutes: three in an hour.
+    # Langfuse schedules a blob storage export every 20 minutes, before 3.170.0 every hour.
     "worker-schedules": ("<", 1, HOUR, 2, 2),
+    # A batch is dropped after three attempts, a second apart, and nothing else tells of it.
+    "dropped-rows": (">", 0, 300, 1, 1),
     # Autoscaling ends the lag of a spike in less; others' jobs may wait for minutes.
     "ingestion-lag": (">=", 300, 60, 10, 10),
     "other-lag": (">=", 3600, 300, 3, 3),
@@ -493,6 +496,54 @@ def test_a_worker_that_does_not_say_what_it_runs_has_no_alarm_on_it(own: dict[st
     """It would alarm for ever."""
     config = {**LARGE, "worker": {"environment": own}}
     assert alarm_count(load(config)) == len(LARGE_LABELS) - 1
+
+
+REFUSED: Final = [
+    "Max attempts reached for observations record. Dropping record.",  # 3.125.0
+    "ClickhouseWriter: Max attempts reached, dropped 12 events_full record(s)",  # 3.225.4, 4.16.0
+]
+"""What is logged as rows are given up (worker/src/services/ClickhouseWriter/index.ts)."""
+UNMADE: Final = [
+    "Failed to create event record for project p and observation o",
+    "Failed to write event record for s",
+]
+"""And as none is made of a span (worker/src/queues/otelIngestionQueue.ts, 3.225.4 and 4.16.0). In
+the write mode `legacy` another row is."""
+
+
+@pytest.mark.parametrize(
+    ("mode", "said"),
+    [("legacy", REFUSED), ("dual", REFUSED + UNMADE), (None, REFUSED + UNMADE)],
+)
+def test_rows_that_the_worker_gives_up_are_counted_whatever_the_queues_say(
+    mode: str | None, said: list[str]
+) -> None:
+    """Their jobs are done by then: no queue has them, and none of them is in the failed set."""
+    own = {"worker": {"scaleOn": "cpu"}, "v4": {"writeMode": mode}}
+    graph = build("prod", {**LARGE, **own})
+    counting = graph.one(
+        "aws:cloudwatch/logMetricFilter:LogMetricFilter", "langfuse-prod-worker-dropped"
+    )
+    phrases = re.findall(r'\?"([^"]+)"', counting.inputs["pattern"])
+    assert " ".join(f'?"{each}"' for each in phrases) == counting.inputs["pattern"]
+    found = [each for each in REFUSED + UNMADE if any(phrase in each for phrase in phrases)]
+    assert found == said
+    log = graph.one("aws:cloudwatch/logGroup:LogGroup", "langfuse-prod-worker")
+    assert counting.inputs["logGroupName"] == log.outputs["name"]
+    counted = counting.inputs["metricTransformation"]
+    asked = alarms(graph)["dropped-rows"].inputs
+    assert (asked["namespace"], asked["metricName"]) == (counted["namespace"], counted["name"])
+    assert (counted["value"], "defaultValue" in counted) == ("1", False), "no value costs nothing"
+    assert asked["treatMissingData"] == "notBreaching"
+
+
+@pytest.mark.parametrize("level", ["fatal", "trace"])
+def test_a_worker_that_logs_nothing_has_no_alarm_on_its_log(level: str) -> None:
+    """Winston knows neither level, and lets nothing through."""
+    own = {"worker": {"environment": {"LANGFUSE_LOG_LEVEL": level}}}
+    graph = build("prod", {**LARGE, **own})
+    assert set(alarms(graph)) == LARGE_LABELS - {"worker-schedules", "dropped-rows"}
+    assert alarm_count(load({**LARGE, **own})) == len(LARGE_LABELS) - 2
 
 
 def test_a_worker_that_logs_errors_only_has_every_other_alarm() -> None:

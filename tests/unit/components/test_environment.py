@@ -638,6 +638,21 @@ def test_the_log_of_stored_files_is_off_once_files_expire_by_themselves(
     )
 
 
+READ_SKIP: Final = "LANGFUSE_SKIP_INGESTION_CLICKHOUSE_READ_MIN_PROJECT_CREATE_DATE"
+
+
+@pytest.mark.parametrize(("days", "value"), [(None, "2025-01-01"), (30, None)])
+@EACH_RELEASE
+def test_the_worker_reads_what_it_updates_once_files_expire_by_themselves(
+    release: str, days: int | None, value: str | None
+) -> None:
+    """It merges an update with what S3 has of the entity, and with ClickHouse's row unless told."""
+    found = plain("worker", release, storage={"eventsRetentionDays": days})
+    assert found.get(READ_SKIP) == value, (
+        "an update after the first file has expired would replace the row by its own few fields"
+    )
+
+
 # --- the tables of Langfuse 4
 
 WRITE_MODE: Final = "LANGFUSE_MIGRATION_V4_WRITE_MODE"

@@ -149,9 +149,20 @@ def test_policies_of_the_operator_are_attached_to_the_role_of_the_container_and_
         prefix = next(name for name in names if name.endswith("-worker-task")).removesuffix(
             "-worker-task"
         )
-        web = names[f"{prefix}-web-{'instance' if label == 'App Runner' else 'task'}"]
+        of_web = f"-web-{'instance' if label == 'App Runner' else 'task'}"
+        web = names[f"{prefix}{of_web}"]
         worker = names[f"{prefix}-worker-task"]
         assert attached == {(web, LAMBDA), (web, AWS_LAMBDA), (worker, EXPORT)}, label
+        # Names of different policies differ, and a policy's path is not in them: URNs are for ever.
+        assert {
+            each.name.removeprefix(prefix)
+            for each in graph.of_type(ATTACHMENT)
+            if each.inputs["policyArn"] in given
+        } == {
+            f"{of_web}-123456789012-evaluators",
+            f"{of_web}-aws-evaluators",
+            "-worker-task-123456789012-export",
+        }
 
 
 def test_a_task_starts_when_its_policies_are_attached() -> None:

@@ -65,6 +65,7 @@ def compared(
     after: ResourceGraph,
     *steps: Step,
     allowed: tuple[str, ...] = (),
+    allowed_before: tuple[str, ...] = (),
     cost: tuple[float | None, float | None] = (None, None),
     known_from: SourceClass = "AWS",
     missing: tuple[str, ...] = (),
@@ -81,6 +82,7 @@ def compared(
         lambda each: each.type == CLUSTER,
         allowed,
         lambda each: costs[id(each)],
+        allowed_before,
     )
 
 
@@ -108,6 +110,7 @@ def unprotected(
 # The comparison takes Pulumi's protection off the base's state, so that a store which stays as it
 # is has none in the head's graph.
 BARE = resource(CLUSTER, "pg", POSTGRES.urn)
+GUARD = ("langfuse:allowReplace",)
 PROTECTED = replace(BARE, protect=True)
 RETAINED = replace(BARE, retain_on_delete=True)
 
@@ -155,7 +158,10 @@ def test_aws_own_protection_that_goes_is_told(
 
 def test_a_store_that_may_newly_be_replaced_by_name_has_lost_pulumis_protection() -> None:
     assert unprotected(PROTECTED, BARE, ["protect"], ("pg",)) == {"pg": ("protect",)}
-    assert unprotected(RETAINED, BARE, ["retainOnDelete"], ("pg",)) == {}
+    assert unprotected(RETAINED, BARE, ["retainOnDelete"], ("pg",)) == {"pg": GUARD}
+    assert unprotected(BARE, BARE, [], ("pg", "other")) == {"pg": GUARD}, "of dev, for one"
+    ends = graph(BARE), graph(BARE, stores(pg=[]))
+    assert compared(*ends, allowed=("pg",), allowed_before=("pg",)).unprotected == ()
 
 
 def test_what_goes_altogether_or_bears_no_data_is_not_told_as_unprotected() -> None:

@@ -86,6 +86,38 @@ def test_the_known_keys_are_those_of_the_provider() -> None:
                 "pulumi config set --path."
             ],
         ),
+        (
+            "aws:allowedAccountIds",
+            [12345678901.0, "123456789012", 123456789012],
+            [
+                "aws:allowedAccountIds[0]: 12345678901.0: is no ID of an account, which has 12 "
+                'digits. Write it in quotes, such as "012345678901".'
+            ],
+        ),
+        (
+            "aws:forbiddenAccountIds",
+            {"0": "123456789012"},
+            [
+                'aws:forbiddenAccountIds: {"0": "123456789012"}: must be a list of accounts. '
+                "Write - before each."
+            ],
+        ),
+        (
+            "aws:forbiddenAccountIds",
+            "123456789012",
+            [
+                'aws:forbiddenAccountIds: "123456789012": must be a list of accounts. Write - '
+                "before each."
+            ],
+        ),
+        (
+            "aws:defaultTags",
+            {"tags": ["Owner"]},
+            [
+                'aws:defaultTags.tags: ["Owner"]: must have a name and a value of each tag. Write '
+                "NAME: VALUE, without -."
+            ],
+        ),
         ("aws:a:b", 1, []),  # no key of Pulumi's, which is said of all namespaces
     ],
 )

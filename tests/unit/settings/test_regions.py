@@ -126,3 +126,15 @@ def test_the_region_of_a_profile_is_known(tmp_path: Path) -> None:
     assert regions.known({"aws:profile": "acme", "aws:region": "eu-west-1"}, files) == "eu-west-1"
     assert regions.known({"aws:profile": "typo"}, files) is None
     assert regions.known({}, files) is None
+
+
+def test_aws_s_own_files_are_read_where_no_variable_names_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / ".aws").mkdir()
+    assert regions.known({}, {}) is None
+    (tmp_path / ".aws/credentials").write_text("[default]\nregion = eu-west-1\n")
+    assert regions.known({}, {}) == "eu-west-1"
+    (tmp_path / ".aws/config").write_text("[default]\nregion = eu-west-2\n")
+    assert regions.known({}, {}) == "eu-west-2"

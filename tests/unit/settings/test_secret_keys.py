@@ -184,6 +184,20 @@ def test_a_secret_in_the_clear_is_refused(key: str) -> None:
         stack_settings.read()
 
 
+def test_a_misspelt_namespace_and_a_secret_of_the_provider_are_refused_by_the_program() -> None:
+    given = {"langfuse:size": "dev", "langfus:web": "{}", "aws:token": HIDDEN}
+    pulumi.runtime.set_all_config(given, [])
+    with pytest.raises(pulumi.RunError) as caught:
+        stack_settings.read()
+    assert "langfus:web: langfus is no namespace" in str(caught.value)
+    assert "aws:token: is stored in the clear" in str(caught.value)
+    assert HIDDEN not in str(caught.value)
+    pulumi.runtime.set_all_config(given, ["aws:token"])
+    with pytest.raises(pulumi.RunError) as caught:
+        stack_settings.read()
+    assert "aws:token" not in str(caught.value)
+
+
 @every_key
 def test_the_library_takes_a_secret_among_the_secrets_alone(key: str) -> None:
     with pytest.raises(SettingsError) as caught:

@@ -10,6 +10,7 @@ from langfuse_aws.components.environment import NO_MIGRATIONS
 from langfuse_aws.contract.variables import Container, known
 from langfuse_aws.settings.versions import CLICKHOUSE, LANGFUSE, LANGFUSE_3, version_of
 from tests.unit.stack_graph import Graph, build, shipped, shipped_config, varied
+from tests.unit.stacks_of_all import STACKS, graphs
 
 SERVICE = "aws:ecs/service:Service"
 TASK = "aws:ecs/taskDefinition:TaskDefinition"
@@ -278,6 +279,26 @@ def test_no_secret_is_in_a_plain_environment(stack: str) -> None:
         text = task.inputs["containerDefinitions"]
         found = [secret for secret in secrets if secret in text]
         assert not found, f"{task.name} shows a secret (tubone24 ecs.tf:104, app_runner.tf:21)"
+
+
+@pytest.mark.parametrize("name", STACKS)
+def test_every_secret_of_a_container_is_a_key_of_a_secret_of_the_stack(name: str) -> None:
+    graph = graphs()[name]
+    stored = {
+        version.inputs["secretId"]: {*json.loads(version.inputs["secretString"])}
+        for version in graph.of_type("aws:secretsmanager/secretVersion:SecretVersion")
+    }
+    read = [
+        secret
+        for task in graph.of_type(TASK)
+        for container in json.loads(task.inputs["containerDefinitions"])
+        for secret in container.get("secrets", ())
+    ]
+    assert len(read) > 5
+    for secret in read:
+        arn, key, stage, version = secret["valueFrom"].rsplit(":", 3)
+        assert (stage, version) == ("", ""), "the newest"
+        assert key in stored[arn], secret["name"]
 
 
 @pytest.mark.parametrize("stack", ALL)

@@ -149,3 +149,5 @@ def test_who_is_not_logged_in_is_told_so(
     assert done.exit_code in (1, 2)
     assert done.stderr == f"error: {NOT_LOGGED_IN}\n"
     assert "pulumi login" in NOT_LOGGED_IN
+    # Pulumi says the same where PULUMI_BACKEND_URL is its own address, or is of no kind it knows.
+    assert "no other backend is chosen, and PULUMI_ACCESS_TOKEN is not set" in NOT_LOGGED_IN

@@ -109,7 +109,7 @@ def test_a_file_that_is_missing_or_broken_does_not_hide_the_others(project: Path
     assert done.stderr == "error: 4 mistakes in 3 of 3 stack files.\n"
     told = json.loads(validate(project, *options, "--json").stdout)
     assert [(each["stack"], each["key"], each.get("line")) for each in told] == [
-        ("dev", None, None), ("nope", None, None), ("prod", "aws:region", None),
+        ("dev", None, 2), ("nope", None, None), ("prod", "aws:region", None),
         ("prod", "langfuse:size", 2),
     ]  # fmt: skip
 

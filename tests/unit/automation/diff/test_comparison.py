@@ -6,12 +6,15 @@ A stack of our own stands in for the engine's; tests/engine/test_diff has the re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pytest
+import yaml
 
 from langfuse_aws.automation.diff import comparison
 from langfuse_aws.automation.diff.comparison import Sources, compare
+from langfuse_aws.automation.engine.stack_file import InvalidSettingsError
+from langfuse_aws.automation.errors import UserError
 from langfuse_aws.graph.model import Resource, ResourceGraph
 from langfuse_aws.graph.preview import Preview, Step
 from langfuse_aws.review import gates
@@ -22,6 +25,7 @@ from langfuse_aws.settings import versions
 CACHE = "aws:elasticache/replicationGroup:ReplicationGroup"
 CLUSTER = "aws:rds/cluster:Cluster"
 STASH = "pulumi:index:Stash"
+KEPT: Final = {"size": "dev", "release": versions.LANGFUSE_3, "allowReplace": ["pg"]}
 
 
 def resource(kind: str, name: str, **inputs: Any) -> Resource:
@@ -75,6 +79,7 @@ class _FakeLangfuseStack:
 def sources(tmp_path: Path) -> Sources:
     for side in ("base", "head"):
         (tmp_path / side).mkdir()
+        (tmp_path / side / "Pulumi.yaml").write_text("name: langfuse\nruntime: python\n")
         (tmp_path / side / "Pulumi.dev.yaml").write_text("config: {'langfuse:size': dev}\n")
     return Sources(tmp_path / "base", tmp_path / "head")
 
@@ -144,6 +149,50 @@ def test_a_new_stack_costs_nothing_before(
     assert found.cost[0] == 0
     assert found.cost_missing == ()
     assert stopped("cost>5", found)[0]
+
+
+def test_what_is_wrong_in_the_base_is_not_taken_for_the_changes_fault(
+    sources: Sources, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Wrong(_FakeLangfuseStack):
+        def up(self) -> None:
+            raise InvalidSettingsError("dev", ["langfuse:size: no.", "langfuse:x: no."])
+
+    monkeypatch.setattr(comparison, "LangfuseStack", Wrong([], []))
+    with pytest.raises(UserError) as caught:
+        compare("dev", sources)
+    assert caught.value.messages == [
+        "base: stack dev: langfuse:size: no.",
+        "base: stack dev: langfuse:x: no.",
+    ]
+
+
+@pytest.mark.parametrize("spelling", ["langfuse:", "langfuse:config:", ""])
+def test_what_a_stack_allows_and_its_release_are_found_in_each_spelling(
+    sources: Sources, spelling: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for side, release in ((sources.base, versions.LANGFUSE_3), (sources.head, versions.LANGFUSE)):
+        file = side / "langfuse_aws/settings/versions.py"
+        file.parent.mkdir(parents=True)
+        file.write_text(f'LANGFUSE: Final = "{release}"\n')
+    config = {f"{spelling}{key}": value for key, value in KEPT.items()}
+    (sources.head / "Pulumi.dev.yaml").write_text(yaml.safe_dump({"config": config}))
+    previewed: list[dict[str, Any]] = []
+
+    class Reading(_FakeLangfuseStack):
+        def __call__(self, *_: Any, stack_file: Path | None = None, **__: Any) -> "Reading":
+            if stack_file:
+                previewed.append(yaml.safe_load(stack_file.read_text())["config"])
+            return self
+
+    store = resource(CLUSTER, "pg")
+    guard = resource(STASH, "langfuse-dev-stores", input={f"{CLUSTER} pg": []})
+    monkeypatch.setattr(comparison, "LangfuseStack", Reading([store], [store, guard]))
+    monkeypatch.setattr(comparison, "shared_aws", _SharedAws)
+    found = compare("dev", sources)
+    assert previewed == [{f"langfuse:{key}": value for key, value in KEPT.items()}]
+    assert found.by_default is None, "it names its release"
+    assert [each.lifted for each in found.unprotected] == [("langfuse:allowReplace",)]
 
 
 def test_protection_that_the_change_removes_is_seen_though_the_comparison_lifts_it(

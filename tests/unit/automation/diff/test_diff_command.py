@@ -103,6 +103,7 @@ def test_a_base_that_is_not_there_is_one_line_with_the_remedy(
         merge_base(reference, "HEAD", repository)
     assert str(caught.value).startswith(words)
     assert "fetch-depth: 0" in str(caught.value)
+    assert "no reason given" not in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
@@ -198,6 +199,25 @@ def test_json_has_the_difference_and_the_gates(repository: Path) -> None:
     printed = json.loads(done.stdout)
     assert printed["stopped"] == [{"gate": "cost>5", "stack": "dev"}]
     assert printed["stacks"][0]["cost"] == [10.0, 20.0]
+    assert (printed["new"], printed["gone"]) == ([], [])
+    (repository / "Pulumi.gone.yaml").unlink()
+    commit(repository, new="two")
+    printed = json.loads(diff(repository, "--json").stdout)
+    assert (printed["new"], printed["gone"]) == (["new"], ["gone"])
+
+
+def test_a_folder_without_stacks_is_not_taken_for_one_without_changes(
+    repository: Path, compared: list[tuple[str, str, str]]
+) -> None:
+    folder = repository / "docs"
+    folder.mkdir()
+    commit(repository, dev="two")
+    done = runner.invoke(app, ["diff", "--base", "HEAD~1", "--dir", str(folder)])
+    assert (done.exit_code, done.stdout, compared) == (2, "", [])
+    assert done.stderr == (
+        f"error: --dir: {folder} has no Pulumi.STACK.yaml, nor had it one before: there is nothing "
+        "to compare.\n"
+    )
 
 
 @pytest.mark.parametrize(

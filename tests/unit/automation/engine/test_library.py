@@ -8,9 +8,11 @@ import json
 import logging
 import os
 import sys
+import threading
 import time
 from collections import OrderedDict
 from collections.abc import Mapping
+from contextlib import nullcontext
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -71,6 +73,35 @@ def test_every_mistake_in_the_settings_is_told_at_once_and_nothing_is_written(
     assert 'langfuse:release: "latest": must be an exact Langfuse release' in release
     assert "langfuse:wroker: " in worker
     assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize("name", ["", "acme/", "team a", "-a", "a" * 101, "a\nb", "ä"])
+@pytest.mark.parametrize("offline", [True, False])
+def test_what_is_no_name_of_a_stack_is_refused_and_nothing_is_written(
+    name: str, offline: bool, tmp_path: Path
+) -> None:
+    with pytest.raises(UserError, match="is no name of a stack: it has letters, digits"):
+        LangfuseStack(name, {"size": "dev"}, work_dir=tmp_path / "new", offline=offline)
+    assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.usefixtures("pulumi")
+def test_where_no_plan_can_be_written_is_told_before_anything_runs(tmp_path: Path) -> None:
+    with LangfuseStack("a", {"size": "dev", "aws:region": "eu-west-1"}, offline=True) as stack:
+        with pytest.raises(UserError, match=r"none/a\.plan: there is no folder .*none\. Make it\."):
+            stack.start_preview(save=tmp_path / "none/a.plan")
+        with pytest.raises(UserError, match=r": is a folder\. Name a file in it\."):
+            stack.start_preview(save=tmp_path)
+
+
+@pytest.mark.usefixtures("pulumi")
+def test_a_stack_whose_settings_were_removed_with_it_says_so(tmp_path: Path) -> None:
+    settings = {"size": "dev", "aws:region": "eu-west-1"}
+    with LangfuseStack("a", settings, work_dir=tmp_path, offline=True) as stack:
+        (tmp_path / "work" / "Pulumi.a.yaml").unlink()  # as pulumi stack rm does
+        for ask in (stack.preview, stack.up):
+            with pytest.raises(UserError, match="stack a: its settings are gone: destroy removes"):
+                ask()
 
 
 def test_a_stack_with_settings_has_no_file_to_configure(tmp_path: Path) -> None:
@@ -656,19 +687,67 @@ def test_our_own_faults_keep_their_tracebacks() -> None:
         start(work).result()
 
 
-def test_cancelling_interrupts_what_runs_and_lets_nothing_else_begin(
-    pulumi: Path, tmp_path: Path
-) -> None:
-    # As the engine does, it ends what it is doing first.
+@pytest.mark.usefixtures("pulumi")
+def test_who_asks_for_the_events_again_is_not_kept_waiting() -> None:
+    def work(_command: Command, on_event: OnEvent) -> None:
+        on_event(diagnostic("once", "info"))
+
+    operation = start(work)
+    assert len(list(operation)) == 1
+    again: list[Event] = []
+    asking = threading.Thread(target=lambda: again.extend(operation), daemon=True)
+    asking.start()
+    asking.join(5)
+    assert not asking.is_alive()
+    assert again == []
+
+
+def wait_for_an_interrupt(pulumi: Path, tmp_path: Path) -> None:
+    """Have `pulumi` end what it is doing first, as the engine does."""
     # Not by the shell's trap, which does nothing where the tests were started with & by a script.
     script = (
         "import pathlib, signal, sys\n"
-        "signal.signal(signal.SIGINT, lambda *_: (print('finishing'), sys.exit(255)))\n"
-        "pathlib.Path('begun').touch()\n"
+        "def finish(*_):\n"
+        "    print('finishing')\n"
+        f"    pathlib.Path('{tmp_path}/finished').touch()\n"
+        "    sys.exit(255)\n"
+        "signal.signal(signal.SIGINT, finish)\n"
+        f"pathlib.Path('{tmp_path}/begun').touch()\n"
         "signal.pause()\n"
     )
     (pulumi / "waiting.py").write_text(script)
-    behave(pulumi, f"exec {sys.executable} -S -E {pulumi}/waiting.py\n")
+    waiting = f"exec {sys.executable} -S -E {pulumi}/waiting.py\n"
+    behave(pulumi, f'[ "$2" = stack ] || {waiting}')
+
+
+@pytest.mark.parametrize("fails", [True, False])
+def test_nothing_runs_any_more_when_the_block_has_ended(
+    pulumi: Path, tmp_path: Path, fails: bool
+) -> None:
+    wait_for_an_interrupt(pulumi, tmp_path)
+    operations: list[Operation[Result]] = []
+
+    def run() -> None:
+        settings = {"size": "dev", "aws:region": "eu-west-1"}
+        with LangfuseStack("a", settings, offline=True) as stack:
+            operations.append(stack.start_refresh())
+            while not (tmp_path / "begun").exists():
+                time.sleep(0.001)
+            if fails:
+                raise ZeroDivisionError("of the caller")
+            threading.Timer(0.2, operations[0].cancel).start()
+
+    with pytest.raises(ZeroDivisionError) if fails else nullcontext():
+        run()
+    assert (tmp_path / "finished").exists()
+    with pytest.raises(CancelledError, match="refresh of stack a: cancelled"):
+        operations[0].result()
+
+
+def test_cancelling_interrupts_what_runs_and_lets_nothing_else_begin(
+    pulumi: Path, tmp_path: Path
+) -> None:
+    wait_for_an_interrupt(pulumi, tmp_path)
     ended: list[str] = []
 
     def work(command: Command, on_event: OnEvent) -> None:

@@ -39,6 +39,17 @@ def test_keys_that_only_the_engine_can_decrypt_are_passed_over() -> None:
     )
 
 
+@pytest.mark.parametrize("encrypted", ["aws:accessKey", "aws:secretKey", "aws:token"])
+def test_no_key_is_used_beside_one_that_only_the_engine_can_decrypt(
+    encrypted: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "of-the-environment")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "of-the-environment")
+    keys: dict[str, Any] = {"aws:accessKey": "A", "aws:secretKey": "B", "aws:token": "C"}
+    found = session_of("eu-west-1", {**keys, encrypted: {"secure": "v1:abc"}}).get_credentials()
+    assert (found.access_key, found.secret_key) == ("of-the-environment", "of-the-environment")
+
+
 def test_keys_in_the_configuration_come_before_the_environment() -> None:
     keys = {"aws:accessKey": "A", "aws:secretKey": "B", "aws:token": "C"}
     found = session_of("eu-west-1", keys).get_credentials()

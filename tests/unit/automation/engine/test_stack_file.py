@@ -170,7 +170,7 @@ def test_diff_tells_the_mistakes_of_every_stack(
         },
         {"langfuse:auth": {"disablePassword": True}, "langfuse:secretEnvironment": SEALED},
         {"langfuse:config:deletionProtection": True},
-        {"aws:secretKey": "x", "aws:defaultTags": {"tags": {"a": "b"}}},
+        {"aws:secretKey": SEALED, "aws:defaultTags": {"tags": {"a": "b"}}},
     ],
 )
 def test_what_only_its_owner_can_decrypt_is_taken_for_right(
@@ -187,6 +187,48 @@ def test_a_secret_that_nothing_needs_is_told_though_it_is_encrypted(project: Pat
 def test_numbers_and_truths_are_read_as_the_program_gets_them(project: Path) -> None:
     (line,) = problems(project, {"langfuse:release": 4.16})
     assert line.startswith('langfuse:release: "4.16": must be an exact Langfuse release')
+
+
+@pytest.mark.parametrize("key", ["aws:secretKey", "aws:token"])
+def test_a_secret_of_the_provider_in_the_clear_is_told_and_not_shown(
+    project: Path, key: str
+) -> None:
+    (line,) = problems(project, {key: HUSH})
+    assert line == (
+        f"{key}: is stored in the clear, and must be a secret. Set it with pulumi config set "
+        f"--secret {key} VALUE."
+    )
+    assert problems(project, {key: SEALED}) == []
+    assert problems(project, {key: HUSH}, environment=["acme/aws"]) == [line]
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"), [("langfus", "langfuse"), ("Langfuse", "langfuse"), ("AWS", "aws")]
+)
+def test_a_misspelt_namespace_is_not_passed_over(project: Path, written: str, meant: str) -> None:
+    key = f"{written}:forbiddenAccountIds"
+    line = (
+        f"{key}: {written} is no namespace of this program; the nearest known one is {meant}. "
+        "Correct its spelling, or what it is for goes unheard."
+    )
+    assert problems(project, {key: HUSH}) == [line]
+    assert problems(project, {key: HUSH}, environment=["acme/aws"]) == [line]
+
+
+@pytest.mark.parametrize("key", ["awsx:x", "aws-native:region", "langfuse-tags:x", "random:x"])
+def test_another_namespace_is_its_owners(project: Path, key: str) -> None:
+    assert problems(project, {key: "x"}) == []
+
+
+@pytest.mark.parametrize("written", ["Config", "confg", "configs"])
+def test_a_misspelt_config_is_told(project: Path, written: str) -> None:
+    path = project / "Pulumi.dev.yaml"
+    path.write_text(f"{written}:\n  aws:region: eu-west-1\n  langfuse:size: dev\n")
+    with pytest.raises(InvalidSettingsError) as caught:
+        check_stack_file("dev", path, project, environment={})
+    assert f"Pulumi.dev.yaml:1: {written}: is no key of a stack file. Write config." in (
+        caught.value.messages
+    )
 
 
 @pytest.mark.parametrize("size", [{}, {"langfuse:size": SEALED}])
@@ -210,7 +252,7 @@ def test_a_program_of_its_own_checks_its_settings_itself(tmp_path: Path) -> None
 def test_secrets_that_a_caller_gives_need_not_be_in_the_file(project: Path) -> None:
     external = {"langfuse:postgres": {"mode": "external", "host": "db.example.com"}}
     file = write(project, {"langfuse:size": "dev", "aws:region": "eu-west-1", **external})
-    secrets = {"postgresPassword": "of-the-caller"}
+    secrets = {"postgresPassword": "of-the-caller", "aws:token": "of-the-caller"}
     with LangfuseStack("dev", stack_file=file, secrets=secrets) as stack:
         stack.check()
     with LangfuseStack("dev", stack_file=file) as stack, pytest.raises(InvalidSettingsError):

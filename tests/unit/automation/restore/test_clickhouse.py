@@ -475,7 +475,7 @@ def test_the_plan_says_what_is_lost(kept: bool, words: str) -> None:
     world = Restoring(volume("vol-old", retainOnDelete=kept))
     lost = restore_volume.plan(world.deployed, SNAPSHOT).lost
     assert "What ClickHouse took in after 2026-11-20 12:00 UTC" in lost[0]
-    assert "replay --stack prod --since 2026-11-20T12:00:00Z loads them" in lost[0]
+    assert "replay --stack prod --since 2026-11-20T11:45:00Z" in lost[0], "jobs may have waited"
     assert lost[1].startswith(words)
 
 
@@ -609,6 +609,8 @@ def test_a_backup_is_restored_by_the_backup_task_where_the_schedule_runs_it(
         "overrides": {"containerOverrides": [{"name": CONTAINER, "environment": variables}]},
     }
     assert world.params("DescribeTaskDefinition") == [{"taskDefinition": f"{NAME}-backup"}]
+    told = "replay --stack prod --since 2026-11-17T02:16:00Z" in result.stdout
+    assert told == (database is None), "what came in since is missing where Langfuse reads"
     assert (
         "exit code 0; ECS: Essential container in task exited; nothing about the container. Log "
         "group the-group, log stream backup/backup/0f1e2d."

@@ -128,10 +128,11 @@ def test_a_step_that_is_needed_is_not_skipped() -> None:
 @pytest.mark.parametrize(
     ("config", "told"),
     [
-        ({}, ["all", "backfill", "events_only", "events_only", "events_only"]),
+        ({}, ["all", *["backfill"] * 3, "events_only", "events_only", "events_only"]),
         ({"v4": {"writeMode": "legacy"}}, ["all"]),
-        ({"v4": {"writeMode": "dual"}}, ["all", "backfill", "dual"]),
-        ({"v4": {"writeMode": "dual", "historicBackfill": False}}, ["all", "dual"]),
+        ({"v4": {"historicBackfill": False}}, ["all", "events_only", "events_only", "events_only"]),
+        ({"v4": {"writeMode": "dual"}}, ["all", *["backfill"] * 3]),
+        ({"v4": {"writeMode": "dual", "historicBackfill": False}}, ["all"]),
         (
             {
                 "v4": {"writeMode": "legacy"},
@@ -184,17 +185,39 @@ def test_finished_migrations_and_a_roomy_disk_are_no_fault() -> None:
 
 
 def test_a_migration_that_runs_or_has_failed_is_a_fault() -> None:
-    due = [{"name": "a", "failed": None}, {"name": "b", "failed": "socket hang up"}]
+    due = [
+        {"name": "a", "failed": None, "taken": True},
+        {"name": "b", "failed": "socket hang up", "taken": False},
+    ]
     answers = read(
         iter([f"upgrade: {json.dumps({'migrations': due})}", f"upgrade: {json.dumps(ROOM)}"])
     )
-    assert answers.migrations == [Migration("a", None), Migration("b", "socket hang up")]
+    assert answers.migrations == [
+        Migration("a", None, taken=True),
+        Migration("b", "socket hang up", taken=False),
+    ]
     assert faults(answers) == [
         "background migration a: is not done. Wait for it; Langfuse shows it by a click on its "
         "version.",
-        "background migration b: has failed: socket hang up. Look into the worker's log, and try "
-        "it again in Langfuse, by a click on its version.",
+        "background migration b: has failed: socket hang up. Look into the worker's log, and have "
+        "it run again: docs/upgrade.md, A background migration that has failed.",
     ]
+
+
+def test_a_migration_that_no_worker_has_taken_up_is_not_waited_for() -> None:
+    """A worker looks once, as it starts, and leaves what another one has: that one may have gone.
+
+    Those that come later in the chain wait for the one that runs.
+    """
+    anew = (
+        "is not done, and no worker runs it. Start the workers anew: aws ecs update-service "
+        "--force-new-deployment (docs/upgrade.md, A background migration that has failed)."
+    )
+    waiting = [Migration("a", None, taken=False), Migration("b", None, taken=False)]
+    assert faults(with_room(*waiting)) == [f"background migration {each}: {anew}" for each in "ab"]
+    first, second = faults(with_room(Migration("a", None, taken=True), waiting[1]))
+    assert first.startswith("background migration a: is not done. Wait for it")
+    assert second.startswith("background migration b: is not done. Wait for it")
 
 
 @pytest.mark.parametrize(
@@ -458,7 +481,7 @@ def test_dry_run_shows_the_plan_and_does_nothing(told: Told) -> None:
 def test_unfinished_migrations_stop_it_before_anything(
     told: Told, options: tuple[str, ...]
 ) -> None:
-    told.answers = with_room(Migration("a", None))
+    told.answers = with_room(Migration("a", None, taken=True))
     result = told.run(NEXT, *options, typed="y\ny\n")
     assert (result.exit_code, told.did) == (1, [])
     first, last = result.stderr.splitlines()
@@ -467,7 +490,7 @@ def test_unfinished_migrations_stop_it_before_anything(
 
 
 def test_force_goes_on_and_says_in_spite_of_what(told: Told) -> None:
-    told.answers = with_room(Migration("a", None))
+    told.answers = with_room(Migration("a", None, taken=True))
     result = told.run(NEXT, "--force", "--yes")
     assert (result.exit_code, told.did) == (0, ALL)
     assert "In spite of: background migration a: is not done." in result.stdout
