@@ -96,7 +96,7 @@ class Teller:
         repository = origin(self.scratch / "origin")
         for step in steps():
             if step.command.startswith("git clone"):
-                printed = self._run(step.command, self.scratch, {"REPOSITORY": str(repository)})
+                printed = self.run(step.command, self.scratch, {"REPOSITORY": str(repository)})
                 file = self.folder / f"Pulumi.{STACK}.yaml"
                 file.write_text(yaml.safe_dump(configuration(self.platform)), encoding="utf-8")
             else:
@@ -109,15 +109,15 @@ class Teller:
         if " images mirror " in command:
             command = command.replace("automation", "tests.story_mirror", 1)
         if "hello.py" not in command and " smoke " not in command:
-            return self._run(command, self.folder, {})
+            return self.run(command, self.folder)
         url = self.langfuse.url
         asked = command.replace(f"--stack {STACK}", f"--url {url}")
         keys = {**self._keys(), "LANGFUSE_BASE_URL": url, "LANGFUSE_HOST": url}
-        return self._run(asked, self.folder, keys).replace(url, URL)
+        return self.run(asked, self.folder, keys).replace(url, URL)
 
     def _keys(self) -> dict[str, str]:
         """The keys that Langfuse was told to make, which the one that answers now knows too."""
-        exported = self._run(f"pulumi stack export --show-secrets --stack {STACK}", self.folder, {})
+        exported = self.run(f"pulumi stack export --show-secrets --stack {STACK}", self.folder)
         (version,) = [
             each["outputs"]["secretString"]
             for each in json.loads(exported)["deployment"]["resources"]
@@ -131,12 +131,13 @@ class Teller:
             "LANGFUSE_SECRET_KEY": stored["secret_key"],
         }
 
-    def _run(self, command: str, folder: Path, more: Mapping[str, str]) -> str:
+    def run(self, command: str, folder: Path, more: Mapping[str, str] | None = None) -> str:
+        """Run a command of the shell, and give what it printed."""
         path = os.pathsep.join([str(Path(sys.executable).parent), self.environment["PATH"]])
         done = subprocess.run(
             ["bash", "-c", command],
             cwd=folder,
-            env={**os.environ, **self.environment, **more, "PATH": path},
+            env={**os.environ, **self.environment, **(more or {}), "PATH": path},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

@@ -26,5 +26,5 @@ def test_every_command_prints_what_the_page_says(
         teller = Teller(tmp_path, platform, shell, langfuse)
         teller.tell()
         assert langfuse.paths, "nobody asked Langfuse"
-    left = json.loads(teller.try_to(f"pulumi stack export --stack {STACK}", teller.folder).stdout)
+    left = json.loads(teller.run(f"pulumi stack export --stack {STACK}", teller.folder))
     assert not left["deployment"].get("resources"), "destroy has left something"
