@@ -95,7 +95,7 @@ def bound_of(token: str, path: str) -> Bound | None:
         service, _, shape = row["api"].partition(".")
         found = _of_shape(shape, _model(service)["shapes"][shape])
         return replace(found, longest=int(row["longest"])) if found and row["longest"] else found
-    return Bound(row["pattern"], longest=int(row["longest"]))
+    return Bound(row["pattern"], longest=int(row["longest"]) if row["longest"] else None)
 
 
 @cache
