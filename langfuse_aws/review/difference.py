@@ -9,6 +9,7 @@ from langfuse_aws.cost.prices import SourceClass
 from langfuse_aws.graph.model import Resource, ResourceGraph
 from langfuse_aws.graph.open_ports import OpenPort
 from langfuse_aws.graph.preview import Step
+from langfuse_aws.graph.resource_types import ECS_SERVICE, LAUNCH_TEMPLATE, TASK_DEFINITION
 from langfuse_aws.review.facts import (
     Permission,
     containers,
@@ -73,6 +74,8 @@ class Difference:
     """Why a cost is not known, a sentence each."""
     unprotected: tuple[Unprotected, ...]
     """Stores that stay and lose a protection."""
+    stops: tuple[str, ...]
+    """ECS services that stop before they start anew: ClickHouse with one server."""
     by_default: tuple[str, str] | None = None
     """Langfuse's releases before and after, if they are of two majors and the later one is a
     default that nobody named: `up` refuses."""
@@ -127,6 +130,7 @@ def difference(
         cost_known_from=after.known_from,
         cost_missing=tuple(dict.fromkeys([*before.missing, *after.missing])),
         unprotected=unprotected(base, head, bearing, {*allowed}.difference(allowed_before)),
+        stops=tuple(sorted(_stops(base, head, changes))),
     )
 
 
@@ -148,6 +152,21 @@ def _change(step: Step, base: ResourceGraph, head: ResourceGraph) -> Change:
         component=component,
         properties=tuple(property_changes(step, new)),
     )
+
+
+def _stops(base: ResourceGraph, head: ResourceGraph, changes: Sequence[Change]) -> Iterator[str]:
+    """Names of services that run nothing while another definition, or another instance, comes."""
+    anew = {
+        (each.type, each.name)
+        for each in changes
+        if (each.type, each.operation) == (TASK_DEFINITION, "replace")
+        or (each.type == LAUNCH_TEMPLATE and each.operation in {"replace", "update"})
+    }
+    for service in head.of_type(ECS_SERVICE):
+        running = {(TASK_DEFINITION, service.name), (LAUNCH_TEMPLATE, service.name)}
+        none_left = service.inputs.get("deploymentMinimumHealthyPercent") == 0
+        if none_left and service.urn in base and anew & running:
+            yield service.name
 
 
 def _container_changes(base: ResourceGraph, head: ResourceGraph) -> Iterator[ContainerChange]:

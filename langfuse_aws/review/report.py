@@ -84,6 +84,12 @@ def _first(difference: Difference) -> Iterator[str]:
     if difference.unprotected:
         yield _unprotected(difference)
     yield from _list(f"Replaced in {stack}", _replacements(difference))
+    if difference.stops:
+        yield (
+            f"**{', '.join(map(code, difference.stops))} of {stack} stops before it starts anew, "
+            "and what the worker writes meanwhile is dropped.** Stop the worker first, or load the "
+            "events again afterwards (docs/operations.md, Dropped rows)."
+        )
     public = (each for each in difference.opened if each.public)
     reachable = [*map(_port, public), *map(code, difference.exposed)]
     yield from _list(f"Newly open to the internet in {stack}", reachable)

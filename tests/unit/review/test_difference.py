@@ -91,6 +91,51 @@ NEW = resource(CLUSTER, "pg", POSTGRES.urn, databaseName="b", masterPassword=SEC
 RENAMED = step("replace", OLD, NEW, databaseName="update-replace", masterPassword="update")
 
 
+# --- what stops
+
+
+SERVICE = resource(
+    "aws:ecs/service:Service", "langfuse-prod-clickhouse", deploymentMinimumHealthyPercent=0
+)
+DEFINITION = resource(TASK, "langfuse-prod-clickhouse", containerDefinitions="[]")
+TEMPLATE = resource(
+    "aws:ec2/launchTemplate:LaunchTemplate", "langfuse-prod-clickhouse", userData=""
+)
+IN_TURN = replace(SERVICE, inputs={"deploymentMinimumHealthyPercent": 66})
+OTHER = resource(TASK, "langfuse-prod-clickhouse-backup", containerDefinitions="[]")
+
+
+@pytest.mark.parametrize(
+    ("service", "done", "stops"),
+    [
+        (SERVICE, step("replace", DEFINITION, DEFINITION), True),
+        (SERVICE, step("update", TEMPLATE, TEMPLATE, userData="update"), True),
+        (SERVICE, step("replace", TEMPLATE, TEMPLATE), True),
+        (SERVICE, step("update", DEFINITION, DEFINITION, tags="update"), False),
+        (SERVICE, step("replace", OTHER, OTHER), False),
+        (SERVICE, step("delete", TEMPLATE, None), False),
+        (IN_TURN, step("replace", DEFINITION, DEFINITION), False),
+    ],
+)
+def test_a_service_that_stops_before_it_starts_anew_is_told(
+    service: Resource, done: Step, stops: bool
+) -> None:
+    there = graph(service, DEFINITION, TEMPLATE, OTHER)
+    found = compared(there, there, done)
+    assert found.stops == (("langfuse-prod-clickhouse",) if stops else ())
+    line = (
+        "**`langfuse-prod-clickhouse` of `prod` stops before it starts anew, and what the worker "
+        "writes meanwhile is dropped.** Stop the worker first, or load the events again afterwards "
+        "(docs/operations.md, Dropped rows)."
+    )
+    assert (line in report([found])) is stops
+
+
+def test_a_service_that_is_new_stops_nothing() -> None:
+    new = step("replace", DEFINITION, DEFINITION)
+    assert compared(graph(DEFINITION), graph(SERVICE, DEFINITION), new).stops == ()
+
+
 # --- protection
 
 
