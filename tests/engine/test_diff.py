@@ -75,6 +75,17 @@ def test_a_resize_is_told_with_its_properties_and_its_price(
 
 
 @pytest.mark.running
+def test_another_instance_for_the_only_server_says_that_it_stops_meanwhile(
+    change: Callable[[str, str, str], Path],
+) -> None:
+    size = "  langfuse:size: dev\n"
+    larger = f"{size}  langfuse:clickhouse: {{instanceType: t4g.xlarge}}\n"
+    done = diff(change("Pulumi.dev.yaml", size, larger), "dev")
+    assert done.exit_code == 0
+    assert "**`langfuse-dev-clickhouse` of `dev` stops before it starts anew" in done.stdout
+
+
+@pytest.mark.running
 def test_a_port_that_is_opened_to_the_internet_stops_at_its_gate(
     change: Callable[[str, str, str], Path],
 ) -> None:
