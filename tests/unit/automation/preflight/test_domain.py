@@ -181,7 +181,7 @@ def test_a_resolver_that_does_not_answer_is_no_failure(account: Account) -> None
 
 
 @pytest.mark.parametrize("error", [dns.resolver.NXDOMAIN, dns.resolver.NoAnswer])
-def test_no_name_servers_are_an_answer_of_dns(
+def test_no_records_are_an_answer_of_dns(
     monkeypatch: pytest.MonkeyPatch, error: type[Exception]
 ) -> None:
     class Silent(error):
@@ -193,6 +193,7 @@ def test_no_name_servers_are_an_answer_of_dns(
 
     monkeypatch.setattr(dns.resolver, "resolve", resolve)
     assert preflight_domain.name_servers(ZONE) == []
+    assert preflight_domain.issuers(ZONE) is None
 
 
 def test_name_servers_are_those_of_the_ns_records(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -449,18 +450,3 @@ def test_issuers_are_those_of_the_caa_records(monkeypatch: pytest.MonkeyPatch) -
     found = preflight_domain.issuers(ZONE)
     assert sorted(found or ()) == ["", "amazon.com", "letsencrypt.org"]
     assert asked == [ZONE, "CAA", {"lifetime": 10}]
-
-
-@pytest.mark.parametrize("error", [dns.resolver.NXDOMAIN, dns.resolver.NoAnswer])
-def test_a_name_without_caa_records_has_no_issuers(
-    monkeypatch: pytest.MonkeyPatch, error: type[Exception]
-) -> None:
-    class Silent(error):
-        def __init__(self) -> None:
-            """Take no details."""
-
-    def resolve(*_: Any, **__: Any) -> None:
-        raise Silent
-
-    monkeypatch.setattr(dns.resolver, "resolve", resolve)
-    assert preflight_domain.issuers(ZONE) is None
