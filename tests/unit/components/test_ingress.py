@@ -8,6 +8,7 @@ import pytest
 from tests.unit.components.test_web_acl import with_waf
 from tests.unit.cost.test_cost import EVERYTHING
 from tests.unit.stack_graph import CERTIFICATE, Graph, build, shipped, varied
+from tests.unit.stacks_of_all import graphs
 
 LISTENER = "aws:lb/listener:Listener"
 RECORD = "aws:route53/record:Record"
@@ -386,3 +387,12 @@ def test_the_http_api_passes_requests_on_as_they_are() -> None:
         "2.0 is for Lambda functions only: https://docs.aws.amazon.com/apigatewayv2/latest/"
         "api-reference/apis-apiid-integrations.html"
     )
+
+
+def test_a_record_has_values_that_resolvers_keep_for_minutes_or_is_an_alias() -> None:
+    records = [each for graph in graphs().values() for each in graph.of_type(RECORD)]
+    kept = {each.inputs.get("ttl") for each in records if "aliases" not in each.inputs}
+    assert kept == {300}, "Route 53 refuses values without a time to live, in seconds"
+    aliases = [each for each in records if "aliases" in each.inputs]
+    assert {key for each in aliases for key in ("records", "ttl") if key in each.inputs} == set()
+    assert len(records) > len(aliases) > 0

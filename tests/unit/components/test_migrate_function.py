@@ -81,7 +81,8 @@ class Task:
             "overrides": {"containerOverrides": [{"name": "migration", **self.overrides}]},
         }
         if status == "STOPPED":
-            answer |= {"stopCode": self.stop_code, "stoppedReason": self.stopped_reason}
+            answer |= {"stoppedReason": self.stopped_reason}
+            answer |= {"stopCode": self.stop_code} if self.stop_code else {}
             if self.exit_code is not None:
                 container["exitCode"] = self.exit_code
             if self.container_reason:
@@ -306,6 +307,10 @@ def test_a_call_that_is_cut_off_leaves_its_task_to_the_next_call() -> None:
 
     assert run(ecs)["task"] == task.arn
     assert len(ecs.tokens) == 1, "the second call starts nothing"
+
+
+def test_a_task_of_which_ecs_says_no_stop_code_has_ended_by_itself() -> None:
+    assert run(Ecs(Task("a1", stop_code="")))["exit_code"] == 0
 
 
 def test_the_result_of_an_earlier_calls_task_counts() -> None:

@@ -28,6 +28,22 @@ from tests.unit.stacks_of_all import STACKS
 OWN: Final = "own"
 """The name of the provider that the other program gives."""
 
+QUESTIONS: Final[Mapping[str, Mapping[str, Any]]] = {
+    "aws:ec2/getInstances:getInstances": {
+        "filters": [{"name": "tag-key", "values": ["aws:ec2launchtemplate:version"]}],
+        "instanceStateNames": ["pending", "running", "stopping", "shutting-down"],
+    },
+    "aws:iam/getRoles:getRoles": {"nameRegex": "^AWSServiceRoleForAutoScaling$"},
+    "aws:index/getAvailabilityZones:getAvailabilityZones": {
+        "allAvailabilityZones": True,
+        "filters": [{"name": "opt-in-status", "values": ["opt-in-not-required"]}],
+    },
+    "aws:rds/getClusterSnapshot:getClusterSnapshot": {"includeShared": True},
+    "aws:rds/getSnapshot:getSnapshot": {"includeShared": True},
+    "aws:route53/getZone:getZone": {"privateZone": False},
+}
+"""What is asked whatever the settings: otherwise other zones, instances or roles are found."""
+
 BEGINNING: Final = {
     "size": "dev",
     "network": ADOPTED,
@@ -86,6 +102,9 @@ def test_all_of_aws_is_reached_through_the_components_own_provider(
     strays = {f"{each.type} {each.name}" for each in made if f"::{OWN}::" not in each.provider}
     strays |= {each.token for each in looked_up if f"::{OWN}::" not in (each.provider or "")}
     assert strays == set()
+    for each in looked_up:
+        always = QUESTIONS.get(each.token, {})
+        assert {key: each.args.get(key) for key in always} == always, each.token
     unknown = {
         fault
         for each in looked_up

@@ -6,6 +6,7 @@ no client is refused, with real servers in tests/queues/test_rotation.py.
 """
 
 import json
+import re
 from typing import Any, Final
 
 import pytest
@@ -57,6 +58,13 @@ def test_a_later_password_is_as_long_as_the_first_and_of_letters_and_digits(step
     assert len(later) >= 2
     for each in later:
         assert each.inputs == first[each.name.rpartition("-")[0]], each.name
+    for name in first:
+        versions = [
+            each.name
+            for each in graph(step).of_type(PASSWORD)
+            if re.fullmatch(rf"{name}(-\d)?", each.name)
+        ]
+        assert len(versions) <= 2, "the one in use, and the one before"
 
 
 def stored(found: Graph, secret: str) -> dict[str, str]:
