@@ -52,8 +52,9 @@ def dropped_rows_pattern(write_mode: str) -> str:
 
     https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/FilterAndPatternSyntax.html
     """
-    unmade = () if write_mode == "legacy" else UNMADE_LOGS
-    return " ".join(f'?"{phrase}"' for phrase in (REFUSED_LOG, *unmade))
+    if write_mode == "legacy":
+        return f'"{REFUSED_LOG}"'
+    return " ".join(f'?"{phrase}"' for phrase in (REFUSED_LOG, *UNMADE_LOGS))
 
 
 def logs_dropped_rows(own: Mapping[str, str]) -> bool:
