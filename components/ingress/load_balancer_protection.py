@@ -70,6 +70,5 @@ class LoadBalancerProtection:
             f"{self.name} (the load balancer) would be {change}. AWS protects it from being "
             "deleted, and only an update that keeps it takes the protection off. Take the change "
             "back; or, if you mean it, allow it by name and run pulumi up, and only then make the "
-            "change: "
-            f"{self.how_to_allow.format(self.name)}"
+            f"change: {self.how_to_allow.format(self.name)}"
         )

@@ -110,12 +110,13 @@ def _lines(metrics: Sequence[Metric], metric_dimensions: KnownMetricDimensions) 
     for metric in metrics:
         things = metric_dimensions.get(metric.subject, ())
         for number, dimensions in enumerate(things, start=1):
-            line = {
+            options = {
                 "label": f"{metric.title} {number}" if len(things) > 1 else metric.title,
                 "period": metric.period,
                 "stat": metric.statistic,
             }
-            lines.append([metric.namespace, metric.name, *chain(*sorted(dimensions.items())), line])
+            named = chain(*sorted(dimensions.items()))
+            lines.append([metric.namespace, metric.name, *named, options])
     return lines
 
 

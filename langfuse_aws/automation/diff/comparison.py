@@ -87,7 +87,7 @@ def compare(name: str, sources: Sources) -> Difference:
         except UserError as error:
             raise MistakesError([f"head: {each}" for each in error.messages]) from error
     steps = _without_lifting(preview.steps)
-    before = _allowed(sources.base, name) if sources.has("base", name) else []
+    before = _allowed(_config(sources.base, name)) if sources.has("base", name) else []
     found = difference(name, base, head, steps, _bears_data(base), allowed, cost_of, before)
     return replace(found, by_default=_another_major_by_default(name, sources))
 
@@ -105,7 +105,7 @@ def _another_major_by_default(name: str, sources: Sources) -> tuple[str, str] | 
 
 
 def _release_named(project: Path, name: str) -> str | None:
-    return read_stack(project / f"Pulumi.{name}.yaml", project)["config"].get(RELEASE)
+    return _config(project, name).get(RELEASE)
 
 
 def _default_release(project: Path) -> str | None:
@@ -146,7 +146,7 @@ def _lifted(project: Path, name: str, base: ResourceGraph, folder: Path) -> tupl
     stack_file = project / f"Pulumi.{name}.yaml"
     settings = read_stack(stack_file, project)
     config: dict[str, Any] = settings["config"]
-    allowed = _allowed(project, name)
+    allowed = _allowed(config)
     config[ALLOW_REPLACE] = sorted({each.name for each in base.resources if _guarded(each)})
     if default := _default_release(project):
         config.setdefault(RELEASE, default)
@@ -156,9 +156,13 @@ def _lifted(project: Path, name: str, base: ResourceGraph, folder: Path) -> tupl
     return allowed, copy
 
 
-def _allowed(project: Path, name: str) -> list[str]:
-    """What a side's stack file lets be replaced."""
-    config = read_stack(project / f"Pulumi.{name}.yaml", project)["config"]
+def _config(project: Path, name: str) -> dict[str, Any]:
+    """The keys of a side's stack file."""
+    return read_stack(project / f"Pulumi.{name}.yaml", project)["config"]
+
+
+def _allowed(config: Mapping[str, Any]) -> list[str]:
+    """What a stack file lets be replaced."""
     return [str(each) for each in cast("list[Any]", config.get(ALLOW_REPLACE) or [])]
 
 
